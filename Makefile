@@ -1,0 +1,66 @@
+# The two commands that a new machine needs: `make demo` and `make test`. Python 3.11+ is all they ask for.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+FRONT := pyproject.toml $(shell find labextension -path '*/node_modules' -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name '*.json' -o -name '*.py' -o -name yarn.lock \) -print 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab test test-browser check format wheel bench types clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One stamp a set of extras: nothing is installed twice, and the demo does not pay for the tests.
+$(VENV)/.pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pip $(FRONT)
+	@echo "Installing into $(VENV); about a minute the first time."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.pip $(FRONT)
+	@echo "Installing into $(VENV); about two minutes the first time."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+setup: $(VENV)/.dev  ## install everything that development needs
+
+demo: $(VENV)/.demo  ## serve a real model, ask it, and print its answers
+	@$(BIN)/python notebooks/run.py notebooks/00_tour.ipynb
+
+lab: $(VENV)/.demo  ## open the notebooks in JupyterLab
+	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab
+	$(BIN)/jupyter lab notebooks/00_tour.ipynb
+
+check: $(VENV)/.dev  ## formatting, lint, types, layers, files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tests/support/repository.py
+
+test: $(VENV)/.dev  ## all tests; those of the browser where there is one
+	$(BIN)/python -m pytest
+
+test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
+	KUBEAI_TEST_BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser
+
+format: $(VENV)/.dev  ## put the code into shape
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+types: $(VENV)/.dev  ## make the TypeScript types of what crosses the wire
+	cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm types
+
+wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	$(BIN)/python -m build --outdir dist
+
+bench: $(VENV)/.dev  ## measure, beside the baselines
+	$(BIN)/python benchmarks/load_ext.py
+
+clean:  ## remove what was built
+	rm -rf dist build kubeai_notebook/labextension kubeai_notebook/views/static labextension/lib

@@ -1,0 +1,89 @@
+"""Serve open models with KubeAI from a notebook.
+
+>>> import kubeai_notebook
+>>> model = kubeai_notebook.serve(url="ollama://smollm2:135m")  # doctest: +SKIP
+>>> model.complete("The capital of France is", max_tokens=3)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .core.spec import ModelSpec
+    from .session.model import Model
+
+__version__ = "0.1.0"
+
+# Looked up when first used: importing this package must cost next to nothing.
+_PUBLIC = {
+    "Model": "session.model",
+    "ModelSpec": "core.spec",
+    "Reply": "core.turns",
+    "Session": "session.session",
+    "errors": "errors",
+}
+__all__ = ["Model", "ModelSpec", "Reply", "Session", "attach", "errors", "models", "serve"]
+
+
+def serve(spec: ModelSpec | None = None, /, **fields: Any) -> Model:
+    """Create or update a Model and return it at once; see `Session.serve`."""
+    from .session.session import default
+
+    _install_views()
+    return default().serve(spec, **fields)
+
+
+def attach(name: str) -> Model:
+    """The handle on a Model that is there, whoever made it; see `Session.attach`."""
+    from .session.session import default
+
+    _install_views()
+    return default().attach(name)
+
+
+def models() -> pd.DataFrame:
+    """All Models as a DataFrame; see `Session.models`."""
+    from .session.session import default
+
+    return default().models()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_PUBLIC[name]}")
+    return module if name == "errors" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _install_views() -> None:
+    from .views import install
+
+    install()
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """``%load_ext kubeai_notebook``: register the magics and the widget."""
+    from .magics import install
+
+    install(shell)
+    _install_views()
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """``%unload_ext kubeai_notebook``: forget the settings and end all watches; Models go on."""
+    from .magics import uninstall
+
+    uninstall(shell)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "kubeai-notebook"}]

@@ -1,0 +1,1 @@
+"""The OpenAI-compatible gateway: the only room that imports ``openai``."""

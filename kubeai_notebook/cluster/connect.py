@@ -1,0 +1,122 @@
+"""Where the API is: an argument, the Pod's own account, the kubeconfig, or this machine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import config
+from kubernetes.client import Configuration
+
+from kubeai_notebook import settings
+from kubeai_notebook.errors import LocalError, NotInstalledError, UnreachableError, WaitInterruptedError
+
+from .client import MODELS, Api, Cluster
+
+GATEWAY_EXTENSION = "kubeai-notebook/gateway"
+
+
+def connect(context: str = "", namespace: str = "") -> Cluster:
+    """Find the API server and return a client for it.
+
+    Order: ``context`` → the settings → the Pod's service account → the kubeconfig's current
+    context → this machine. This machine is taken silently only where nothing is configured,
+    and with a note where the configured cluster is not there or has no KubeAI. A cluster that
+    times out or refuses the login is an error: the user's Models may well be in it.
+
+    Raises:
+        ClusterError: the chosen cluster cannot be used.
+        LocalError: this machine was chosen and cannot serve.
+    """
+    now = settings.current()
+    context, namespace = context or now.context, namespace or now.namespace
+    if context == settings.LOCAL:
+        return _local(namespace)
+    if not context and settings.in_cluster():
+        configuration = Configuration()
+        config.load_incluster_config(client_configuration=configuration)
+        own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text(encoding="utf-8").strip()
+        return Cluster(Api(configuration), namespace or own)
+    path = settings.kubeconfig_path(now)
+    if path is None:
+        if context:
+            raise NotInstalledError(f'There is no kubeconfig to find the context "{context}" in.', "Set KUBECONFIG.")
+        return _local(namespace)
+    cluster = _of_kubeconfig(path, context, namespace)
+    if context:
+        return cluster
+    passed_over = _passed_over(cluster.api)
+    if passed_over is None:
+        return cluster
+    return _local(namespace, notes=(f"{passed_over} Serving on this machine instead.",))
+
+
+def _passed_over(api: Api) -> str | None:
+    """Why the kubeconfig's own cluster cannot be meant, or ``None`` when it can."""
+    try:
+        api.request("GET", MODELS)
+    except NotInstalledError:
+        return f"The cluster at {api.host} has no KubeAI."
+    except UnreachableError as error:
+        if "NewConnectionError" in error.message or "NameResolutionError" in error.message:
+            return f"The cluster at {api.host} is not there."
+        raise
+    return None
+
+
+def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str, ...] = ()) -> Cluster:
+    configuration = Configuration()
+    try:
+        contexts, active = config.list_kube_config_contexts(path)
+        config.load_kube_config(path, context=context or None, client_configuration=configuration)
+    except config.ConfigException as error:
+        raise NotInstalledError(
+            f"The kubeconfig {path} cannot be used: {error}.", "Correct it, or name a context."
+        ) from None
+    chosen = next((one for one in contexts if one["name"] == context), active)["context"]
+    gateway = _gateway_of(path, chosen.get("cluster"))
+    if gateway:
+        # A proxy of the environment is never on the way to this machine itself.
+        configuration.proxy = None
+    return Cluster(Api(configuration), namespace or chosen.get("namespace") or "default", gateway=gateway, notes=notes)
+
+
+def _gateway_of(path: str, cluster_name: Any) -> str | None:
+    """The gateway's url that our own daemon writes into its kubeconfig."""
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except OSError:
+        return None  # several files joined: none of them is the daemon's
+    for entry in document.get("clusters") or []:
+        for extension in entry["cluster"].get("extensions") or []:
+            if entry["name"] == cluster_name and extension["name"] == GATEWAY_EXTENSION:
+                return str(extension["extension"]["url"])
+    return None
+
+
+def _local(namespace: str, notes: tuple[str, ...] = ()) -> Cluster:
+    """Start the single-machine KubeAI, or find the one that runs."""
+    # A session of its own: an interrupt of the kernel must not reach the daemon.
+    starter = subprocess.Popen(
+        settings.local_command(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, said = starter.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        starter.kill()
+        raise LocalError("KubeAI on this machine did not start within 60 s.", "Look at: kubeai-local logs") from None
+    except KeyboardInterrupt:
+        raise WaitInterruptedError(
+            "Interrupted while KubeAI on this machine was starting.", "Run the cell again."
+        ) from None
+    if starter.returncode:
+        reason = (said.strip().splitlines() or ["It gave no reason."])[-1]
+        raise LocalError(reason)
+    return _of_kubeconfig(out.strip().splitlines()[-1], "", namespace, notes=notes)

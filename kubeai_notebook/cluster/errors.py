@@ -1,0 +1,100 @@
+"""From an answer of the API server to one of our errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import (
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    KubeAIError,
+    NotFoundError,
+    NotInstalledError,
+    Problem,
+    QuotaError,
+    SpecError,
+    UnauthorizedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CANNOT = re.compile(r'User "(?P<user>.*?)" cannot (?P<verb>\w+) resource "(?P<resource>.*?)"')
+# The API server quotes the value before the rule's sentence; 1.35 and later leave "object" out.
+_VALUE = re.compile(r'^Invalid value: (("(\\.|[^"])*"|[\w.+-]+): )?')
+_UNKNOWN = re.compile(r'unknown field "(.*?)"')
+_WHERE_TO_LOOK = {
+    "model": "%kubeai_models lists what is there.",
+    "namespace": "Name another one with -n, or ask an administrator to create it.",
+}
+_NOT_CHECKED = "some validation rules were not checked"
+
+
+def error_of(status: int, body: bytes) -> KubeAIError:
+    """The error that an HTTP answer of 400 and above means.
+
+    Reads ``reason`` and ``details`` of the Status body, never the HTTP reason phrase; a 404
+    without a Status is a group that the server does not know: KubeAI is not installed.
+    """
+    answer = _status_body(body)
+    if answer is None:
+        if status == 404:
+            return NotInstalledError(
+                "This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai)."
+            )
+        return ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
+    message, details = str(answer.get("message", "")), answer.get("details") or {}
+    name = f'"{details["name"]}"' if details.get("name") else "it"
+    reason = answer.get("reason")
+    if status == 401:
+        return UnauthorizedError("The Kubernetes API refused your credentials.", "Log in to the cluster again.")
+    if status == 403:
+        return _forbidden(message)
+    if status == 404:
+        kind = str(details.get("kind", "object")).removesuffix("s")
+        return NotFoundError(f"There is no {kind} {name}.", _WHERE_TO_LOOK.get(kind, "Is the right cluster chosen?"))
+    if status == 409 and reason == "AlreadyExists":
+        return ConflictError(f"{name} exists already.", "Choose another name, or attach to it.")
+    if status == 409:
+        return ConflictError(f"{name.capitalize()} was changed by somebody else meanwhile.", "Run this again.")
+    if status == 422:
+        return SpecError(_problems(details, message))
+    if "strict decoding error" in message:
+        fields = _UNKNOWN.findall(message)
+        return SpecError([Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
+    return ClusterError(f"The Kubernetes API answered {status}: {message}")
+
+
+def _status_body(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else None
+
+
+def _forbidden(message: str) -> ClusterError:
+    if "exceeded quota:" in message:
+        return QuotaError(
+            f"The namespace's quota is used up: {message.partition('exceeded quota: ')[2]}.", "Delete a Model."
+        )
+    denied = _CANNOT.search(message)
+    if denied:
+        said = f'You ("{denied["user"]}") may not {denied["verb"]} {denied["resource"]} here.'
+        return ForbiddenError(said, "Ask an administrator for that right.")
+    return ForbiddenError(f"The Kubernetes API refused this: {message}")
+
+
+def _problems(details: Mapping[str, Any], message: str) -> list[Problem]:
+    causes = [cause for cause in details.get("causes") or [] if _NOT_CHECKED not in cause.get("message", "")]
+    return [
+        Problem(
+            str(cause.get("field", "")).removeprefix("spec.").replace("<nil>", "name"),
+            str(cause.get("reason", "Invalid")),
+            f"{cause.get('field', '')}: {_VALUE.sub('', str(cause.get('message', '')))}".removeprefix("<nil>: "),
+        )
+        for cause in causes
+    ] or [Problem("", "Invalid", message)]

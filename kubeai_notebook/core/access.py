@@ -1,0 +1,23 @@
+"""How the gateway is reached and with which credentials, without naming the library that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A base url and what a request to it has to carry."""
+
+    base_url: str
+    """Ends in ``/openai/v1``."""
+    ca_file: str | None = None
+    client_certificate: tuple[str, str] | None = None
+    """Certificate file, key file."""
+    token: Callable[[], str | None] | None = None
+    """Called for each request, so that a renewed login is honoured."""
+    verify: bool = True

@@ -1,0 +1,67 @@
+"""What was seen of one Model at one moment: plain Kubernetes objects, nothing concluded yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+KubernetesObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogTail:
+    """The last lines of one container's log, as the API returned them."""
+
+    pod: str
+    text: str
+    container: str = "server"
+    previous: bool = False
+    """Whether this is the log of the container's run before the present one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """What may be known of the KubeAI installation. ``None``: could not be read, so nothing follows from it."""
+
+    namespace: str | None = None
+    version: str | None = None
+    config: Mapping[str, Any] | None = None
+    """The parsed ``system.yaml`` of ConfigMap ``kubeai-config``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The result of the one test request that is sent when a Model becomes ready."""
+
+    status: int | None
+    """HTTP status; ``None`` when no answer came."""
+    body: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything that was seen of one Model at one moment.
+
+    All objects are dicts in the API's own (camelCase) spelling. An empty tuple means
+    "there is none, or it may not be read"; conclusions must hold in both cases.
+    """
+
+    model: KubernetesObject
+    changed_at: datetime | None = None
+    """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look."""
+    pods: tuple[KubernetesObject, ...] = ()
+    events: tuple[KubernetesObject, ...] = ()
+    """core/v1 Events that involve the Model, its Pods, its Jobs or its claims."""
+    jobs: tuple[KubernetesObject, ...] = ()
+    claims: tuple[KubernetesObject, ...] = ()
+    """PersistentVolumeClaims of the Model's cache or ``pvc://`` url."""
+    logs: tuple[LogTail, ...] = ()
+    operator: Operator = field(default_factory=Operator)
+    refusal: str | None = None
+    """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
+    answer: Answer | None = None

@@ -1,0 +1,151 @@
+"""Every spelling of a field that people use (the platform's, KubeAI's, ours), and the one of ModelSpec behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kubeai_notebook.core.profile import ResourceProfile, parse_profile
+from kubeai_notebook.errors import Problem, SpecError
+
+# The platform's documentation, its SDK and its server disagree; all of their words are accepted.
+_ALIASES = {
+    "model_name": "name",
+    "profile": "resource_profile",
+    "envs": "env",
+    "caching_profile": "cache_profile",
+    "feature": "features",
+    "adapter": "adapters",
+    "priority_class": "priority_class_name",
+    "target_request": "target_requests",
+}
+_SCALING = frozenset({
+    "min_replicas", "max_replicas", "replicas", "autoscaling_disabled",
+    "target_requests", "scale_down_delay_seconds", "load_balancing",
+})  # fmt: skip
+
+
+def fields_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every field its name in ModelSpec and every value its shape there.
+
+    Accepts camelCase and the platform's aliases, scaling fields beside the others, ``env`` as a
+    list of ``{name, value}``, ``adapters`` and ``files`` as maps, ``secrets`` as names or a map,
+    and ``processors`` beside a profile's name.
+
+    Raises:
+        SpecError: two spellings of one field, or a shape that no field has.
+    """
+    fields = _renamed(mapping)
+    scaling = {name: fields.pop(name) for name in _SCALING & fields.keys()}
+    stated = fields.pop("scaling", None)
+    if scaling or stated is not None:
+        fields["scaling"] = _scaling(stated, scaling)
+    for name, shape in _SHAPES.items():
+        if fields.get(name) is not None:
+            fields[name] = shape(fields[name])
+    processors = fields.pop("processors", None)
+    if processors is not None:
+        fields["resource_profile"] = _multiplied(fields.get("resource_profile"), processors)
+    return fields
+
+
+def _renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for key, value in mapping.items():
+        if not isinstance(key, str):
+            raise _wrong("", f"A field's name must be text, not {type(key).__name__}.")
+        if value is None:
+            continue
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+        name = _ALIASES.get(name, name)
+        if name in fields:
+            raise _wrong(name, f'"{spelled[name]}" and "{key}" are the same field. Give one of them.')
+        fields[name], spelled[name] = value, key
+    return fields
+
+
+def _scaling(stated: Any, beside: Mapping[str, Any]) -> Any:
+    if stated is not None and not isinstance(stated, Mapping):
+        return stated  # the type's own check words it
+    scaling = {**_renamed(stated or {}), **beside}
+    balancing = scaling.get("load_balancing")
+    if isinstance(balancing, Mapping):
+        flat = _renamed(balancing)
+        prefix_hash = flat.pop("prefix_hash", None)
+        if isinstance(prefix_hash, Mapping):
+            flat |= _renamed(prefix_hash)
+        elif prefix_hash is not None:
+            flat["prefix_hash"] = prefix_hash
+        scaling["load_balancing"] = flat
+    return scaling
+
+
+def _env(value: Any) -> Any:
+    if isinstance(value, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in value):
+        value = {item["name"]: item.get("value", "") for item in value}
+    if isinstance(value, Mapping):
+        # YAML reads unquoted digits as numbers; an environment holds text.
+        return {name: str(item) if type(item) in (int, float) else item for name, item in value.items()}
+    return value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _rows(first: str, second: str) -> Any:
+    """A map ``{a: b}`` as rows ``[{first: a, second: b}]``; anything else as it is."""
+
+    def rows(value: Any) -> Any:
+        return [{first: key, second: item} for key, item in value.items()] if isinstance(value, Mapping) else value
+
+    return rows
+
+
+def _secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, Mapping):
+        return [_secret_of(env, source) for env, source in value.items()]
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
+    if isinstance(value, list | tuple):
+        return [{"name": item} if isinstance(item, str) else item for item in value]
+    return value
+
+
+def _secret_of(env: Any, source: Any) -> dict[str, Any]:
+    """``ENV: "secret:key"`` names a key of a Secret; a SecretStr is the value itself."""
+    if isinstance(source, str):
+        secret, colon, key = source.partition(":")
+        if not colon or not secret or not key:
+            fix = "Write <secret>:<key>, or give the value as a pydantic SecretStr."
+            raise _wrong("secrets", f"The secret for {env} does not name a key of a Secret. {fix}")
+        return {"env": env, "secret": secret, "key": key}
+    return {"env": env, "value": source}
+
+
+_SHAPES = {
+    "env": _env,
+    "args": lambda value: value,
+    "features": _listed,
+    "adapters": _rows("name", "url"),
+    "files": _rows("path", "content"),
+    "secrets": _secrets,
+}
+
+
+def _multiplied(profile: Any, processors: Any) -> str:
+    if type(processors) is not int or processors < 1:
+        raise _wrong("processors", 'The field "processors" must be a whole number from 1 up.')
+    if isinstance(profile, str) and ":" in profile:
+        fix = f"Write resource_profile={profile!r} without processors."
+        raise _wrong("processors", f"The profile says already how many times it is taken. {fix}")
+    name = profile if isinstance(profile, str) else "cpu"
+    return str(ResourceProfile(parse_profile(name).name, processors))
+
+
+def _wrong(field: str, message: str) -> SpecError:
+    return SpecError([Problem(field, "InvalidValue", message)])

@@ -1,0 +1,62 @@
+"""Where a Model's weights come from: the grammar of its url."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from kubeai_notebook.errors import Problem, SpecError
+
+SCHEMES = ("hf", "pvc", "ollama", "s3", "gs", "oss")
+"""Schemes that KubeAI admits, in the order of its own message."""
+
+# KubeAI 0.23.2 narrowed what may stand between scheme and query to these characters.
+_URL = re.compile(r"^(?P<scheme>[a-z0-9]+)://(?P<reference>[a-zA-Z0-9._:/-]+)(\?(?P<query>.*))?$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A parsed model url: ``scheme://reference?parameters``."""
+
+    scheme: str
+    reference: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def base_name(self) -> str:
+        """The last part of the reference without its tag: what people call the model."""
+        return self.reference.rstrip("/").rsplit("/", 1)[-1].split(":", 1)[0]
+
+
+def parse_source(url: str) -> Source:
+    """Read a model url as KubeAI's operator does.
+
+    >>> parse_source("ollama://smollm2:135m").reference
+    'smollm2:135m'
+
+    Raises:
+        SpecError: no known scheme, nothing behind it, or characters that the operator refuses silently.
+
+    Source: KubeAI 0.23.2, ``parseModelURL``; the schemes from the CRD's rule on ``spec.url``.
+    """
+    shown = url if len(url) <= 80 else url[:77] + "..."
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        raise _problem(
+            f'The url "{shown}" has no scheme that KubeAI knows.',
+            "Start it with hf://, ollama://, s3://, pvc://, gs:// or oss://, as in hf://org/model or ollama://name:tag.",
+        )
+    if not rest.split("?", 1)[0]:
+        raise _problem(f'The url "{shown}" names no model.', f"Write what follows {scheme}://.")
+    match = _URL.match(url)
+    if match is None:
+        raise _problem(
+            f'The url "{shown}" has characters that KubeAI does not accept in a model url.',
+            "Use letters, digits and . _ : / - only.",
+        )
+    return Source(match["scheme"], match["reference"], dict(parse_qsl(match["query"] or "", keep_blank_values=True)))
+
+
+def _problem(message: str, fix: str) -> SpecError:
+    return SpecError([Problem("url", "InvalidModelUrl", f"{message} {fix}")])

@@ -1,0 +1,49 @@
+"""Sentences about wrong fields: from pydantic's errors to Problems, never showing a value that may be secret."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_EXPECTED = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of names to values",
+    "model_type": "must be a mapping of names to values",
+}
+_BOUNDS = {
+    "ge": "be {} or more",
+    "max_length": "have {} characters or fewer",
+    "pattern": "match {}",
+}
+
+
+def problem_of(detail: Mapping[str, Any], known: Iterable[str]) -> Problem:
+    """One sentence of one pydantic error, from ``loc``, ``type`` and limits only: ``input`` may be a secret."""
+    field = ".".join(str(part) for part in detail["loc"])
+    kind, limits = detail["type"], detail.get("ctx", {})
+    if kind == "missing":
+        return Problem(field, "Required", f'The field "{field}" is missing.')
+    if kind == "extra_forbidden":
+        near = did_you_mean(field, known) if len(detail["loc"]) == 1 else ""
+        return Problem(field, "UnknownField", f'A Model has no field "{field[:80]}".{near}')
+    if kind == "literal_error":
+        return Problem(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')
+    if kind in _EXPECTED:
+        return Problem(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
+    bounds = " and ".join(_BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS)
+    return Problem(field, "InvalidValue", f'The field "{field}" must {bounds or "have another value"}.')
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``' Did you mean "x"?'`` for the nearest known word, or ``""``."""
+    by_lower = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(word[:80].lower(), by_lower, n=1, cutoff=0.6)
+    return f' Did you mean "{by_lower[nearest[0]]}"?' if nearest else ""

@@ -1,0 +1,142 @@
+"""Every error that is raised on purpose.
+
+::
+
+    KubeAIError                    message, hint; a cell shows these two and no stack
+    ├── SpecError                  nothing was sent; ``problems`` holds each wrong field
+    ├── UsageError                 a magic's line could not be read
+    ├── ClusterError               the Kubernetes API did not do what was asked
+    │   ├── NotFoundError          the object (or its namespace) does not exist
+    │   ├── ForbiddenError         a right is missing
+    │   ├── UnauthorizedError      the credentials were refused
+    │   ├── ConflictError          it exists already, or changed meanwhile
+    │   ├── QuotaError             a ResourceQuota refused it
+    │   ├── UnreachableError       no answer from the API server
+    │   └── NotInstalledError      this cluster has no KubeAI
+    ├── DeployError                the Model cannot become ready; ``findings`` say why
+    ├── WaitTimeoutError           it may still become ready, but not within the time given
+    ├── CallError                  the gateway or the engine refused a request
+    └── LocalError                 this machine lacks an engine, weights or room for them
+
+    WaitInterruptedError           a KeyboardInterrupt that says what goes on without you
+
+Anything else that reaches a user is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong field of a ModelSpec: where, which rule, and a sentence with the fix."""
+
+    field: str
+    code: str
+    message: str
+
+
+class _Shown:
+    """Renders an error as its message and its hint, without a stack."""
+
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+    def _render_traceback_(self) -> list[str]:
+        """Lines that IPython shows instead of a traceback."""
+        name = type(self).__name__
+        return [f"{name}: {self.message}", *([self.hint] if self.hint else [])]
+
+
+class KubeAIError(_Shown, Exception):
+    """Base of all errors below; ``message`` says what is wrong, ``hint`` the next step."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+
+class SpecError(KubeAIError):
+    """The ModelSpec is wrong; nothing was sent."""
+
+    def __init__(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
+        super().__init__(" ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"SpecError: {problem.message}" for problem in self.problems]
+
+
+class UsageError(KubeAIError):
+    """A magic's line could not be read."""
+
+
+class ClusterError(KubeAIError):
+    """The Kubernetes API did not do what was asked."""
+
+
+class NotFoundError(ClusterError):
+    """The object, or its namespace, does not exist."""
+
+
+class ForbiddenError(ClusterError):
+    """A right is missing."""
+
+
+class UnauthorizedError(ClusterError):
+    """The credentials were refused or have expired."""
+
+
+class ConflictError(ClusterError):
+    """The object exists already, or was changed meanwhile."""
+
+
+class QuotaError(ClusterError):
+    """A ResourceQuota refused the object."""
+
+
+class UnreachableError(ClusterError):
+    """The API server gave no answer."""
+
+
+class NotInstalledError(ClusterError):
+    """The cluster has no KubeAI."""
+
+
+class DeployError(KubeAIError):
+    """The Model cannot become ready as it is; ``findings`` say why."""
+
+    def __init__(self, message: str, hint: str = "", *, findings: tuple[Any, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.findings = findings
+
+
+class WaitTimeoutError(KubeAIError):
+    """The Model was not ready within the time given; it keeps starting."""
+
+
+class CallError(KubeAIError):
+    """The gateway or the engine refused a request; ``status`` is the HTTP status, if there was one."""
+
+    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class LocalError(KubeAIError):
+    """The machine lacks an engine, weights, or room for them."""
+
+
+class WaitInterruptedError(_Shown, KeyboardInterrupt):
+    """Waiting was interrupted; what was waited for goes on."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint

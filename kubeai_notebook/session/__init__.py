@@ -1,0 +1,1 @@
+"""The session: what ties cluster, calls and core together for a user."""

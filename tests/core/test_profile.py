@@ -1,0 +1,18 @@
+import pytest
+
+from kubeai_notebook.core.profile import ResourceProfile, parse_profile
+from kubeai_notebook.errors import SpecError
+
+
+def test_reads_name_and_multiple() -> None:
+    assert parse_profile("nvidia-gpu-l4:2") == ResourceProfile("nvidia-gpu-l4", 2)
+
+
+def test_counts_a_bare_name_once() -> None:
+    assert str(parse_profile("cpu")) == "cpu:1"
+
+
+@pytest.mark.parametrize("text", ["", ":1", "cpu:", "cpu:0", "cpu:-1", "cpu:1.5", "cpu:x", "cpu:1:1", "cpu:01"])
+def test_refuses_what_the_operator_would_silently_ignore(text: str) -> None:
+    with pytest.raises(SpecError, match="is not <name>:<multiple>"):
+        parse_profile(text)

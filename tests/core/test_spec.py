@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+
+from kubeai_notebook.core.spec import ModelSpec, spec_of
+from kubeai_notebook.errors import SpecError
+
+
+def problems(**fields: Any) -> list[tuple[str, str]]:
+    with pytest.raises(SpecError) as raised:
+        spec_of(fields)
+    return [(problem.field, problem.message) for problem in raised.value.problems]
+
+
+def test_infers_name_engine_feature_and_profile_and_says_why() -> None:
+    spec = spec_of({"url": "ollama://smollm2:135m"}, default_profile="cpu:2")
+    assert (spec.name, spec.engine, spec.features) == ("smollm2", "OLlama", ("TextGeneration",))
+    assert spec.resource_profile == "cpu:2"
+    assert [(one.field, one.value) for one in spec.inferred] == [
+        ("name", "smollm2"),
+        ("features", "TextGeneration"),
+        ("engine", "OLlama"),
+        ("resource_profile", "cpu:2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "engine", "feature"),
+    [
+        ("hf://Qwen/Qwen2.5-0.5B-Instruct", "VLLM", "TextGeneration"),
+        ("hf://BAAI/bge-small-en-v1.5", "Infinity", "TextEmbedding"),
+        ("hf://sentence-transformers/all-MiniLM-L6-v2", "Infinity", "TextEmbedding"),
+        ("ollama://nomic-embed-text", "OLlama", "TextEmbedding"),
+        ("hf://BAAI/bge-reranker-base", "Infinity", "Reranking"),
+        ("hf://Systran/faster-whisper-medium.en", "FasterWhisper", "SpeechToText"),
+        ("s3://bucket/llama", "VLLM", "TextGeneration"),
+    ],
+)
+def test_knows_families_by_their_names(url: str, engine: str, feature: str) -> None:
+    spec = spec_of({"url": url})
+    assert (spec.engine, spec.features) == (engine, (feature,))
+
+
+def test_accepts_any_letter_case_of_engine_and_feature() -> None:
+    spec = spec_of({"url": "ollama://a", "engine": "ollama", "features": ["textgeneration"]})
+    assert (spec.engine, spec.features) == ("OLlama", ("TextGeneration",))
+
+
+def test_names_the_nearest_engine() -> None:
+    [(field, message)] = problems(url="hf://a/b", engine="Vlm")
+    assert field == "engine"
+    assert message.startswith('There is no engine "Vlm". Did you mean "VLLM"?')
+
+
+def test_names_the_nearest_field() -> None:
+    assert problems(url="hf://a/b", engin="VLLM") == [
+        ("engin", 'A Model has no field "engin". Did you mean "engine"?'),
+    ]
+
+
+def test_needs_a_url() -> None:
+    [(field, message)] = problems(name="a")
+    assert field == "url"
+    assert "ollama://smollm2:135m" in message
+
+
+def test_refuses_an_engine_that_cannot_load_the_url() -> None:
+    [(field, message)] = problems(url="ollama://a", engine="VLLM")
+    assert field == "engine"
+    assert message == ("VLLM cannot load ollama:// urls. Use engine OLlama for it, or a url that starts with hf://.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"args": "--x"}, "args"),
+        ({"env": ["A=1"]}, "env"),
+        ({"scaling": {"min_replicas": "1"}}, "scaling.min_replicas"),
+        ({"adapters": [{"name": "A B", "url": "hf://a/b"}]}, "adapters.0.name"),
+        ({"files": [{"path": "relative", "content": ""}]}, "files.0.path"),
+        ({"resource_profile": "cpu:0"}, "resource_profile"),
+        ({"name": "My_Model"}, "name"),
+    ],
+)
+def test_names_the_wrong_field(fields: dict[str, Any], field: str) -> None:
+    assert [found for found, _ in problems(url="hf://a/b", **fields)] == [field]
+
+
+def test_reports_every_problem_at_once() -> None:
+    assert {field for field, _ in problems(url="hf://a/b", name="A", args=1, env=2)} == {"args", "env"}
+
+
+def test_never_shows_a_value_that_may_be_a_secret() -> None:
+    said = problems(url="hf://a/b", env={"HF_TOKEN": ["hf_secret"]}, labels="hf_secret", args={"x": "hf_secret"})
+    assert len(said) == 3
+    assert "hf_secret" not in str(said)
+
+
+def test_is_frozen() -> None:
+    spec = spec_of({"url": "hf://a/b"})
+    with pytest.raises(ValueError, match="frozen"):
+        spec.name = "other"  # type: ignore[misc]
+    assert isinstance(spec, ModelSpec)

@@ -1,0 +1,119 @@
+"""The magics in a real kernel: what a user sees, and what outlives the kernel."""
+
+from __future__ import annotations
+
+import queue
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from jupyter_client.manager import KernelManager, start_new_kernel
+
+LOAD = "%load_ext kubeai_notebook\n%config KubeAI.context = 'local'"
+DEADLINE_SECONDS = 120
+
+
+class Kernel:
+    """A kernel that runs a cell and gives what it showed, as text."""
+
+    def __init__(self) -> None:
+        self.manager: KernelManager
+        self.manager, self.client = start_new_kernel(extra_arguments=["--log-level=ERROR"])
+        assert self.run(LOAD) == ""
+
+    def run(self, code: str) -> str:
+        """Everything the cell showed: stream, results, displays as last updated, and errors."""
+        return self.wait(self.client.execute(code))
+
+    def wait(self, request: str) -> str:
+        """As `run`, for a request that was sent already."""
+        shown: dict[str, str] = {}
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                message = self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            content = message["content"]
+            if content.get("execution_state") == "idle":
+                return "\n".join(shown.values())
+            key = content.get("transient", {}).get("display_id") or str(len(shown))
+            if "data" in content and "text/plain" in content["data"]:
+                shown[key] = content["data"].get("text/markdown") or content["data"]["text/plain"]
+            elif "traceback" in content:
+                shown[key] = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(content["traceback"]))
+            elif "text" in content:
+                shown[key] = content["text"]
+        raise AssertionError(f"no answer in {DEADLINE_SECONDS} s; shown so far: {shown}")
+
+    def end(self, *, now: bool = False) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=now)
+
+
+@pytest.fixture
+def kernel(daemon: str) -> Iterator[Kernel]:
+    kernel = Kernel()
+    yield kernel
+    kernel.end(now=True)
+
+
+def test_serves_streams_and_deletes(kernel: Kernel) -> None:
+    card = kernel.run("%kubeai_serve story --engine OLlama --url ollama://smollm2:135m --wait")
+    assert "story (default) Ready" in card
+    assert "standing in for OLlama" in card
+    said = kernel.run("%%kubeai_chat story --max-tokens 8 --temperature 0 -o answer\nSay hello.")
+    assert said
+    assert kernel.run("print(answer)").strip() == said.strip()
+    assert "story  Ready" in re.sub(" +", "  ", kernel.run("%kubeai_models"))
+    assert "story (default) Deleted" in kernel.run("%kubeai_delete story")
+
+
+def test_leaves_models_alive_when_the_kernel_is_killed(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve lasting --engine OLlama --url ollama://smollm2:135m --wait")
+    kernel.end(now=True)
+    other = Kernel()
+    answer = other.run(
+        "import kubeai_notebook\n"
+        "kubeai_notebook.attach('lasting').complete('The capital of France is', max_tokens=3, temperature=0)"
+    )
+    other.run("%kubeai_delete lasting")
+    other.end(now=True)
+    assert "Paris" in answer
+
+
+def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(kernel: Kernel) -> None:
+    request = kernel.client.execute(
+        "%kubeai_serve never --engine OLlama --url ollama://smollm2:135m --profile nvidia-gpu-l4 --wait"
+    )
+    other = Kernel()
+    while "Scheduling" not in other.run("%kubeai_models"):
+        pass
+    kernel.manager.interrupt_kernel()
+    shown = kernel.wait(request)
+    assert "WaitInterruptedError: Stopped waiting; never keeps starting." in shown
+    assert "%kubeai_delete never ends it." in shown
+    assert "Traceback" not in shown
+    assert "never (default) Deleted" in other.run("%kubeai_delete never")
+    other.end(now=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentences"),
+    [
+        ("a --engine Olama --url ollama://smollm2", ['SpecError: There is no engine "Olama". Did you mean "OLlama"?']),
+        ("a --url http://x", ['SpecError: The url "http://x" has no scheme that KubeAI knows. Start it with hf://']),
+        ("a --engine VLLM --url ollama://x", ["SpecError: VLLM cannot load ollama:// urls. Use engine OLlama for it"]),
+        ("a", ["SpecError: A Model needs a url. Give one such as ollama://smollm2:135m"]),
+        ("a --urll x", ["UsageError: %kubeai_serve does not know --urll.", "Did you mean --url?"]),
+    ],
+)
+def test_answers_a_wrong_line_with_sentences_and_no_stack(kernel: Kernel, line: str, sentences: list[str]) -> None:
+    shown = kernel.run(f"%kubeai_serve {line}")
+    for sentence in sentences:
+        assert sentence in shown
+    assert "Traceback" not in shown
+    assert len(shown.splitlines()) <= 2

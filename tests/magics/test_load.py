@@ -1,0 +1,68 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from IPython.testing.globalipapp import start_ipython
+
+from kubeai_notebook import settings
+
+COUNT_MODULES = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.extension_manager.load_extension("kubeai_notebook")
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_loads_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", COUNT_MODULES], check=True, capture_output=True, text=True)
+    new = json.loads(done.stdout)
+    assert not {"kubernetes", "openai", "pandas", "pydantic", "ipywidgets", "anywidget"} & set(new)
+    assert len(new) <= 60
+
+
+@pytest.fixture
+def shell():
+    shell = start_ipython() or sys.modules["IPython"].get_ipython()
+    shell.extension_manager.load_extension("kubeai_notebook")
+    yield shell
+    shell.extension_manager.unload_extension("kubeai_notebook")
+
+
+def test_lets_config_set_the_namespace(shell) -> None:
+    shell.run_line_magic("config", "KubeAI.namespace = 'team'")
+    assert settings.current().namespace == "team"
+
+
+def test_shows_our_errors_as_sentences_without_a_stack(shell, capsys) -> None:
+    result = shell.run_cell("%kubeai_serve a --enginee VLLM")
+    shown = capsys.readouterr().out
+    assert not result.success
+    assert "UsageError: %kubeai_serve does not know --enginee." in shown
+    assert "Did you mean --engine?" in shown
+    assert "Traceback" not in shown
+    assert "File" not in shown
+
+
+def test_shows_every_problem_of_a_spec_before_anything_is_sent(shell, capsys) -> None:
+    result = shell.run_cell("%kubeai_serve My_Model --url ollama://x --engine VLLM")
+    shown = capsys.readouterr().out
+    assert not result.success
+    assert "SpecError: The name" in shown
+    assert "SpecError: VLLM cannot load ollama:// urls." in shown
+
+
+def test_prints_its_help_without_an_error(shell, capsys) -> None:
+    result = shell.run_cell("%kubeai_delete --help")
+    assert result.success
+    assert "usage: %kubeai_delete" in capsys.readouterr().out
+
+
+def test_needs_a_prompt_to_chat(shell, capsys) -> None:
+    shell.run_cell_magic("kubeai_chat", "--help", "x")
+    result = shell.run_cell("%%kubeai_chat smol\n\n")
+    assert not result.success
+    assert "has nothing to send" in capsys.readouterr().out

@@ -1,0 +1,132 @@
+"""The whole way: a spec becomes a real model that answers."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from kubeai_notebook.errors import CallError, DeployError, NotFoundError, SpecError, WaitTimeoutError
+from kubeai_notebook.session.observer import View
+from kubeai_notebook.session.session import Session
+from tests.conftest import SMOL
+
+GREEDY = {"max_tokens": 3, "temperature": 0}
+NO_SUCH_HARDWARE = "nvidia-gpu-l4:1"
+
+
+@pytest.fixture(scope="module")
+def smol(daemon):
+    session = Session(context="local")
+    yield session.serve(name="smol", **SMOL).wait(120)
+    session.close()
+
+
+def test_completes_a_text_with_a_real_model(smol) -> None:
+    reply = smol.complete("The capital of France is", **GREEDY)
+    assert "Paris" in reply
+    assert reply.usage.completion_tokens == 3
+
+
+def test_chats_with_a_text_or_with_turns(smol) -> None:
+    greeting = smol.chat("Say hello.", max_tokens=8, temperature=0)
+    assert greeting
+    assert smol.chat([{"role": "user", "content": "Say hello."}], max_tokens=8, temperature=0) == greeting
+
+
+def test_streams_pieces_that_add_up_to_the_reply(smol) -> None:
+    pieces = list(smol.stream("Count to five.", max_tokens=12, temperature=0))
+    assert len([piece for piece in pieces if piece.text]) > 3
+    assert "".join(piece.text for piece in pieces) == smol.chat("Count to five.", max_tokens=12, temperature=0)
+
+
+def test_answers_several_threads_at_once(smol) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda _: smol.complete("The capital of France is", **GREEDY), range(4)))
+    assert all("Paris" in reply for reply in replies)
+
+
+def test_attaches_when_the_same_spec_is_served_again(smol) -> None:
+    before = smol.view.model["metadata"]["generation"]
+    again = smol.session.serve(name="smol", **SMOL)
+    assert again.note == "smol is served already; nothing was changed."
+    assert again.view.model["metadata"]["generation"] == before
+
+
+def test_lists_it_as_a_dataframe(smol) -> None:
+    models = smol.session.models().set_index("name")
+    assert models.loc["smol", ["phase", "ready", "engine", "profile"]].tolist() == ["Ready", "1/1", "OLlama", "cpu:1"]
+    assert models.loc["smol", "age"].total_seconds() >= 0
+
+
+def test_shows_itself_in_one_line(smol) -> None:
+    assert repr(smol) == "Model('smol', Ready 1/1, OLlama, cpu:1)"
+
+
+def test_names_the_engine_that_stands_in(smol) -> None:
+    assert smol.view.stand_in.startswith("llama.cpp")
+
+
+def test_explains_what_the_gateway_refuses(smol) -> None:
+    with pytest.raises(CallError, match=r"smol refused the request \(400\)"):
+        smol.complete("x", stop="a text where a list belongs")
+
+
+def test_returns_at_once_and_shows_each_phase(session) -> None:
+    phases: list[str] = []
+    ready = threading.Event()
+
+    def listener(view: View | None) -> None:
+        if view and view.status.phase not in phases:
+            phases.append(view.status.phase)
+        if view and view.status.phase == "Ready":
+            ready.set()
+
+    model = session.serve(name="live", **SMOL)
+    model.listen(listener)
+    assert ready.wait(60)
+    assert phases[-2:] == ["Loading", "Ready"]
+
+
+def test_deletes_it_and_its_pods(session) -> None:
+    model = session.serve(name="short", **SMOL).wait(60)
+    model.delete()
+    assert "short" not in session.observer.names()
+    with pytest.raises(NotFoundError, match='There is no Model "short"'):
+        session.attach("short")
+    assert repr(model) == "Model('short', Deleted)"
+
+
+def test_updates_when_the_spec_changed(session) -> None:
+    session.serve(name="grows", **SMOL).wait(60)
+    changed = session.serve(name="grows", scaling={"max_replicas": 2}, **SMOL)
+    assert changed.note == "grows is being updated: maxReplicas."
+    assert changed.view.model["spec"]["maxReplicas"] == 2
+
+
+def test_sends_nothing_for_a_wrong_spec(session) -> None:
+    with pytest.raises(SpecError):
+        session.serve(name="wrong", url="http://x")
+    assert session.observer.names() == []
+
+
+def test_says_in_time_that_it_is_still_waiting(session) -> None:
+    model = session.serve(name="big", resource_profile=NO_SUCH_HARDWARE, **SMOL)
+    with pytest.raises(WaitTimeoutError, match=r"big is still Scheduling after 2 s: .*nvidia.com/gpu"):
+        model.wait(2)
+
+
+def test_says_which_names_an_unknown_url_could_have_meant(session) -> None:
+    model = session.serve(name="nope", engine="OLlama", url="ollama://no-such-model:1b")
+    with pytest.raises(DeployError) as raised:
+        model.wait(60)
+    assert "nope is Failing:" in raised.value.message
+    assert [finding.code for finding in raised.value.findings] == ["ModelNotFound"]
+
+
+def test_ends_all_its_threads(daemon) -> None:
+    before = set(threading.enumerate())
+    session = Session(context="local")
+    session.observer.names()
+    assert set(threading.enumerate()) - before
+    session.close()
+    assert set(threading.enumerate()) <= before

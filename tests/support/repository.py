@@ -1,0 +1,60 @@
+"""What the repository promises about its own files; run by ``make check``."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
+# A lock file with hosts would tie every build to the registry it was made with.
+_HOST = re.compile(r'"?(resolved|resolution|url)"?:? *"?https?://')
+_MACHINE_PATH = re.compile(r"(^|[^A-Za-z0-9_.])/(work|farm)/")
+
+
+def main() -> int:
+    """Print every broken promise; 1 when there is one."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    broken = [said for name in listed.stdout.split() for said in _problems(ROOT / name)]
+    sys.stdout.write("".join(f"{said}\n" for said in broken))
+    return 1 if broken else 0
+
+
+def _problems(path: Path) -> list[str]:
+    if not path.is_file() or path.suffix in {".png", ".log"}:
+        return []
+    name = path.relative_to(ROOT)
+    text = path.read_text(encoding="utf-8")
+    problems = []
+    if "lock" in path.name and _HOST.search(text):
+        problems.append(f"{name}: a lock file names a host")
+    if _MACHINE_PATH.search(text) and path != Path(__file__):
+        problems.append(f"{name}: names a path of one machine")
+    if path.suffix in {".py", ".ts"} and len(text.splitlines()) > MAX_FILE_LINES:
+        problems.append(f"{name}: {len(text.splitlines())} lines; over {MAX_FILE_LINES} there are two ideas in it")
+    if path.suffix == ".py":
+        problems += [f"{name}: {said}" for said in _long_functions(text)]
+    if path.suffix == ".ipynb":
+        problems += [f"{name}: {said}" for said in _outputs(text)]
+    return problems
+
+
+def _long_functions(text: str) -> list[str]:
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = ((node.name, (node.end_lineno or node.lineno) - node.lineno + 1) for node in functions)
+    return [f"{function}() has {lines} lines" for function, lines in lengths if lines > MAX_FUNCTION_LINES]
+
+
+def _outputs(text: str) -> list[str]:
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    return ["has outputs; strip them"] if any(cell["outputs"] or cell["execution_count"] for cell in cells) else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
