@@ -24,7 +24,11 @@ def main(path: Path) -> int:
         client.execute()
     except CellExecutionError:
         return 1
-    sys.stdout.write(f"\nTo run it yourself: make lab    (opens {path} in JupyterLab)\n")
+    daemon = Path(sys.executable).with_name("kubeai-local")
+    sys.stdout.write(
+        f"\nTo run it yourself:  make lab    (opens {path} in JupyterLab)\n"
+        f"KubeAI on this machine waits for more work; to end it:  {daemon} stop\n"
+    )
     return 0
 
 

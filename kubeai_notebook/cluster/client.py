@@ -46,13 +46,21 @@ class Api:
         """Base url of the API server."""
         return str(self.configuration.host).rstrip("/")
 
-    def request(self, method: str, path: str, *, query: Query | None = None, body: Any = None) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> Any:
         """Send one request and return the decoded JSON answer.
 
         Raises:
             ClusterError: of the kind that the answer means; UnreachableError when there was none.
         """
-        answer = self.open(method, path, query=query, body=body)
+        answer = self.open(method, path, query=query, body=body, read_seconds=read_seconds)
         try:
             data = answer.read()
         except urllib3.exceptions.HTTPError as error:

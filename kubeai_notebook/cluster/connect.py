@@ -15,6 +15,7 @@ from kubeai_notebook.errors import LocalError, NotInstalledError, UnreachableErr
 
 from .client import MODELS, Api, Cluster
 
+PROBE_SECONDS = 5.0
 GATEWAY_EXTENSION = "kubeai-notebook/gateway"
 
 
@@ -56,7 +57,7 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
 def _passed_over(api: Api) -> str | None:
     """Why the kubeconfig's own cluster cannot be meant, or ``None`` when it can."""
     try:
-        api.request("GET", MODELS)
+        api.request("GET", MODELS, read_seconds=PROBE_SECONDS)
     except NotInstalledError:
         return f"The cluster at {api.host} has no KubeAI."
     except UnreachableError as error:

@@ -1,0 +1,128 @@
+"""The command line of ``kubeai-local``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.errors import KubeAIError, LocalError
+
+from . import daemon
+from .home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser(os.environ).parse_args(arguments)
+    home = Home(options.home.expanduser().absolute())
+    try:
+        text = _COMMANDS[options.command](home, options)
+    except KubeAIError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(text)
+    return 0
+
+
+def _start(home: Home, options: argparse.Namespace) -> str:
+    weights = [part for mapped in options.weights for part in ("--weights", mapped)]
+    arguments = ["--home", str(home.folder), "--cache", str(options.cache.expanduser().absolute()), *weights]
+    fresh = daemon.start(home, arguments, dict(os.environ))
+    sys.stderr.write("kubeai-local is running.\n" if fresh else "kubeai-local was running already.\n")
+    return f"{home.kubeconfig}\n"
+
+
+def _run(home: Home, options: argparse.Namespace) -> str:
+    daemon.check_installed()
+    from .app import Options, run
+
+    mapped = dict(_mapping(text) for text in options.weights)
+    cache = options.cache.expanduser().absolute()
+    run(Options(home=home, cache=cache, mapped=mapped, environment=dict(os.environ), ready_fd=options.ready_fd))
+    return ""
+
+
+def _stop(home: Home, _options: argparse.Namespace) -> str:
+    return "kubeai-local has stopped.\n" if daemon.stop(home) else "kubeai-local was not running.\n"
+
+
+def _status(home: Home, options: argparse.Namespace) -> str:
+    status = daemon.status(home)
+    if options.json:
+        return json.dumps(status) + "\n"
+    if not status["running"]:
+        return "kubeai-local is not running.\n"
+    lines = [f"{key:10} {status[key]}" for key in ("pid", "kubeconfig", "api", "gateway")]
+    lines += [f"model      {item['name']}: {item['ready']} of {item['replicas']} ready" for item in status["models"]]
+    return "\n".join(lines) + "\n"
+
+
+def _logs(home: Home, options: argparse.Namespace) -> str:
+    return daemon.logs(home, options.name)
+
+
+_COMMANDS = {"run": _run, "start": _start, "stop": _stop, "status": _status, "logs": _logs}
+
+
+def _mapping(text: str) -> tuple[str, Path]:
+    url, separator, path = text.partition("=")
+    if not separator or "://" not in url:
+        raise LocalError(
+            f'--weights "{text}" is not URL=PATH.', "Write it like ollama://tiny:latest=/models/tiny.gguf."
+        )
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        raise LocalError(f'The weights for "{url}" are not there: {found} does not exist.', "Check the path.")
+    return url, found
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--home", type=Path, default=_default_home(environment), help="the daemon's folder")
+    weights = argparse.ArgumentParser(add_help=False)
+    weights.add_argument("--cache", type=Path, default=_default_cache(environment), help="where weights are kept")
+    weights.add_argument(
+        "--weights", metavar="URL=PATH", action="append", default=[], help="use this file or folder for a model url"
+    )
+    parser = argparse.ArgumentParser(prog="kubeai-local", description="A single-machine KubeAI.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", parents=[common, weights], help="run in the foreground")
+    run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    commands.add_parser(
+        "start", parents=[common, weights], help="run in the background; prints the kubeconfig's path last"
+    )
+    commands.add_parser("stop", parents=[common], help="end the daemon and every engine")
+    status = commands.add_parser("status", parents=[common], help="what runs, and where")
+    status.add_argument("--json", action="store_true")
+    logs = commands.add_parser("logs", parents=[common], help="the log of a Model's Pods, or the daemon's own")
+    logs.add_argument("name", nargs="?", metavar="NAME")
+    return parser
+
+
+def _default_home(environment: Mapping[str, str]) -> Path:
+    if named := environment.get("KUBEAI_LOCAL_HOME"):
+        return Path(named)
+    data = environment.get("XDG_DATA_HOME") or _user_folder("Library/Application Support", ".local/share")
+    return Path(data) / "kubeai-notebook" / "local"
+
+
+def _default_cache(environment: Mapping[str, str]) -> Path:
+    if named := environment.get("KUBEAI_CACHE"):
+        return Path(named)
+    cache = environment.get("XDG_CACHE_HOME") or _user_folder("Library/Caches", ".cache")
+    return Path(cache) / "kubeai-notebook" / "weights"
+
+
+def _user_folder(mac: str, other: str) -> Path:
+    return Path.home() / (mac if sys.platform == "darwin" else other)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

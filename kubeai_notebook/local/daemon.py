@@ -1,0 +1,153 @@
+"""Start, find and stop the daemon's process; ask it as any client would."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import LocalError
+
+if TYPE_CHECKING:
+    from .home import Home
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+_PACKAGES = ("aiohttp", "trustme", "xllamacpp")
+_INSTALL = 'Install it with: pip install "kubeai-notebook[local]"'
+
+
+def check_installed() -> None:
+    """LocalError when the ``[local]`` extra is missing."""
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise LocalError(f"Serving on this machine needs {' and '.join(missing)}, which is not installed.", _INSTALL)
+
+
+def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool:
+    """Make sure that one daemon runs and answers; False when it ran already. LocalError when it cannot start."""
+    check_installed()
+    with home.starting():
+        if home.pid() is not None:
+            return False
+        readable, writable = os.pipe()
+        with home.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", __package__, "run", *arguments, "--ready-fd", str(writable)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=home.folder,
+                env=_import_path(environment),
+                pass_fds=(writable,),
+                start_new_session=True,
+            )
+        os.close(writable)
+        try:
+            ready = select.select([readable], [], [], START_SECONDS)[0] and os.read(readable, 1)
+        finally:
+            os.close(readable)
+        if ready:
+            # It belongs to nobody from here on; without this the interpreter would warn of a child left behind.
+            process.returncode = 0
+            return True
+        process.kill()
+        process.wait()
+        lines = home.log.read_text(errors="replace").strip().splitlines()
+        raise LocalError(f"kubeai-local did not start: {lines[-1] if lines else 'it said nothing'}", f"See {home.log}.")
+
+
+def stop(home: Home) -> bool:
+    """End the daemon and its engines and wait for that; False when none ran."""
+    with home.starting():
+        pid = home.pid()
+        if pid is None:
+            return False
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.kill(pid, sent)
+            if _gone(home, STOP_SECONDS):
+                break
+        return True
+
+
+def status(home: Home) -> dict[str, Any]:
+    """What runs, and where it is reached."""
+    pid, access = home.pid(), home.access()
+    if pid is None or access is None:
+        return {"running": False, "pid": None, "kubeconfig": None, "api": None, "gateway": None, "models": []}
+    models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
+    return {
+        "running": True,
+        "pid": pid,
+        "kubeconfig": str(home.kubeconfig),
+        "api": access.api,
+        "gateway": access.gateway,
+        "models": [_summary(model) for model in models],
+    }
+
+
+def logs(home: Home, model: str | None) -> str:
+    """The daemon's own log, or that of a Model's Pods."""
+    if model is None:
+        return home.log.read_text(errors="replace") if home.log.exists() else ""
+    pods = json.loads(ask(home, f"/api/v1/pods?labelSelector=model%3D{model}"))["items"]
+    if not pods:
+        raise LocalError(f'No Pod of a Model "{model}" runs here.', "See: kubeai-local status")
+    texts = []
+    for pod in pods:
+        metadata = pod["metadata"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/log"
+        texts.append(f"==> {metadata['name']}\n{ask(home, path).decode(errors='replace')}")
+    return "\n".join(texts)
+
+
+def ask(home: Home, path: str) -> bytes:
+    """GET from the running daemon's API. LocalError when it does not answer."""
+    access = home.access()
+    if access is None or home.pid() is None:
+        raise LocalError("kubeai-local does not run.", "Start it with: kubeai-local start")
+    trusted = ssl.create_default_context(cadata=access.ca_certificate)
+    request = urllib.request.Request(  # noqa: S310  (the scheme is ours: https)
+        access.api + path, headers={"Authorization": f"Bearer {access.token}"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted))
+    try:
+        with opener.open(request, timeout=10) as response:
+            return bytes(response.read())
+    except OSError as error:
+        raise LocalError(f"kubeai-local does not answer: {error}.", f"See {home.log}.") from error
+
+
+def _gone(home: Home, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if home.pid() is None:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _import_path(environment: dict[str, str]) -> dict[str, str]:
+    """Let the daemon find this very package from a checkout, whatever its working directory is."""
+    root = Path(__file__).parents[2]
+    if root.name in ("site-packages", "dist-packages"):
+        return environment
+    paths = [str(root), environment.get("PYTHONPATH", "")]
+    return environment | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _summary(model: dict[str, Any]) -> dict[str, Any]:
+    replicas = model.get("status", {}).get("replicas", {})
+    name, desired = model["metadata"]["name"], model["spec"].get("replicas", 0)
+    return {"name": name, "replicas": desired, "ready": replicas.get("ready", 0)}

@@ -1,0 +1,107 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from kubeai_notebook.cluster.client import CORE, MODELS, Cluster
+from kubeai_notebook.cluster.connect import connect
+from kubeai_notebook.cluster.reflector import Reflector
+from kubeai_notebook.core.manifest import to_manifest
+from kubeai_notebook.core.spec import spec_of
+from tests.conftest import SMOL, kubeai_local
+
+SLEEPING = {"min_replicas": 0}
+
+
+@dataclass
+class Seen:
+    """Wakes whoever waits at each change of a reflector."""
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def __call__(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
+
+    def until(self, condition: Callable[[], bool], timeout_seconds: float = 20) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout_seconds)
+
+
+@pytest.fixture
+def cluster(daemon) -> Iterator[Cluster]:
+    cluster = connect("local")
+    yield cluster
+    cluster.close()
+
+
+def names(reflector: Reflector) -> set[str]:
+    return {item["metadata"]["name"] for item in reflector.objects()}
+
+
+def test_follows_what_is_created_changed_and_deleted(cluster) -> None:
+    seen = Seen()
+    reflector = Reflector(cluster.api, cluster.path(MODELS, "models"), on_change=seen)
+    seen.until(lambda: reflector.link.state == "live")
+    cluster.create_model(to_manifest(spec_of({"name": "watched", "scaling": SLEEPING, **SMOL})))
+    seen.until(lambda: "watched" in names(reflector))
+    cluster.patch_model("watched", {"metadata": {"labels": {"a": "b"}}})
+    seen.until(lambda: any(item["metadata"].get("labels", {}).get("a") == "b" for item in reflector.objects()))
+    cluster.delete_model("watched")
+    seen.until(lambda: "watched" not in names(reflector))
+    reflector.close()
+
+
+def test_keeps_only_the_fields_it_is_told_to(cluster) -> None:
+    seen = Seen()
+    reflector = Reflector(
+        cluster.api,
+        cluster.path(CORE, "configmaps"),
+        keep=lambda item: {"metadata": {"name": item["metadata"]["name"]}},
+        on_change=seen,
+    )
+    seen.until(lambda: bool(reflector.objects()))
+    assert reflector.objects()[0] == {"metadata": {"name": reflector.objects()[0]["metadata"]["name"]}}
+    reflector.close()
+
+
+def test_closes_at_once_in_a_silent_watch(cluster) -> None:
+    seen = Seen()
+    reflector = Reflector(cluster.api, cluster.path(MODELS, "models"), on_change=seen)
+    seen.until(lambda: reflector.link.state == "live")
+    before = time.perf_counter()
+    reflector.close()
+    assert time.perf_counter() - before < 0.5
+    assert not any("kubeai-watch" in thread.name for thread in threading.enumerate())
+
+
+def test_shows_a_refusal_as_its_state(cluster) -> None:
+    cluster.api.configuration.api_key = {"authorization": "Bearer wrong", "BearerToken": "Bearer wrong"}
+    cluster.api.configuration.refresh_api_key_hook = None
+    reflector = Reflector(cluster.api, cluster.path(MODELS, "models"))
+    assert reflector.wait_listed(10)
+    assert reflector.link.state == "forbidden"
+    assert "refused your credentials" in str(reflector.link.error)
+    reflector.close()
+
+
+def test_catches_up_after_the_api_was_gone(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path))
+    cluster = connect("local")
+    seen = Seen()
+    reflector = Reflector(cluster.api, cluster.path(MODELS, "models"), on_change=seen)
+    try:
+        cluster.create_model(to_manifest(spec_of({"name": "before", "scaling": SLEEPING, **SMOL})))
+        seen.until(lambda: "before" in names(reflector))
+        kubeai_local("stop")
+        seen.until(lambda: reflector.link.state == "reconnecting")
+        assert names(reflector) == {"before"}
+        kubeai_local("start")
+        cluster.create_model(to_manifest(spec_of({"name": "after", "scaling": SLEEPING, **SMOL})))
+        seen.until(lambda: reflector.link.state == "live" and "after" in names(reflector))
+    finally:
+        reflector.close()
+        cluster.close()
+        kubeai_local("stop")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .conftest import MODELS, processes_of, until
+
+
+def test_gives_one_daemon_for_two_starts_at_once(make_daemon):
+    running = make_daemon()
+    pid = running.status()["pid"]
+    with ThreadPoolExecutor(3) as pool:
+        paths = set(pool.map(lambda _: running.start(), range(3)))
+    assert paths == {running.home / "kubeconfig"}
+    assert running.status()["pid"] == pid
+    assert processes_of(running.home) == [pid]
+
+
+def test_stop_leaves_no_process(make_daemon):
+    running = make_daemon()
+    running.create("smol")
+    running.ready_pod("smol")
+    assert len(processes_of(running.home)) == 2
+    running.stop()
+    assert processes_of(running.home) == []
+    assert running.status() == {
+        "running": False,
+        "pid": None,
+        "kubeconfig": None,
+        "api": None,
+        "gateway": None,
+        "models": [],
+    }
+    running.stop()
+
+
+def test_engines_die_with_a_daemon_that_is_killed(make_daemon):
+    running = make_daemon()
+    running.create("smol")
+    running.ready_pod("smol")
+    engine = next(pid for pid in processes_of(running.home) if pid != running.status()["pid"])
+    os.kill(running.status()["pid"], signal.SIGKILL)
+    until(lambda: not lives(engine), 10)
+    assert running.status()["running"] is False
+
+
+def test_keeps_the_kubeconfig_valid_over_a_restart(make_daemon):
+    running = make_daemon()
+    before = running.kubeconfig
+    running.stop()
+    running.start()
+    assert running.kubeconfig == before
+    assert running.api("GET", MODELS)[0] == 200
+
+
+def test_takes_new_ports_when_the_old_ones_are_taken(make_daemon):
+    first, second = make_daemon(), make_daemon()
+    second.stop()
+    (second.home / "access.json").write_text((first.home / "access.json").read_text())
+    second.start()
+    assert second.status()["api"] != first.status()["api"]
+    assert second.api("GET", MODELS)[0] == 200
+
+
+def test_says_where_it_is(daemon):
+    status = daemon.status()
+    assert status["running"] is True
+    assert status["kubeconfig"] == str(daemon.home / "kubeconfig")
+    cluster = daemon.kubeconfig["clusters"][0]["cluster"]
+    assert cluster["server"] == status["api"]
+    gateway = {"name": "kubeai-notebook/gateway", "extension": {"url": status["gateway"]}}
+    assert cluster["extensions"] == [gateway]
+
+
+def test_hides_its_secrets_from_other_users(daemon):
+    for name in ("kubeconfig", "access.json"):
+        assert stat.S_IMODE((daemon.home / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(daemon.home.stat().st_mode) == 0o700
+
+
+def test_refuses_a_second_daemon_in_the_foreground(daemon):
+    done = daemon.command("run")
+    assert done.returncode == 1
+    assert "A daemon runs in" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("mapping", ["nonsense", "ollama://a=/does/not/exist"])
+def test_explains_wrong_weights(daemon, mapping):
+    done = daemon.command("start", "--weights", mapping, "--home", str(daemon.home / "other"))
+    assert done.returncode == 1
+    assert not done.stdout
+    assert mapping.partition("=")[0] in done.stderr.splitlines()[-1]
+
+
+def test_names_the_extra_to_install(tmp_path):
+    code = (
+        "import sys; from importlib import abc\n"
+        "class Hidden(abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'xllamacpp': raise ModuleNotFoundError(name)\n"
+        "import importlib.util as util; found = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name == 'xllamacpp' else found(name, package)\n"
+        "from kubeai_notebook.local.__main__ import main\n"
+        f"sys.exit(main(['start', '--home', {str(tmp_path)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith('Install it with: pip install "kubeai-notebook[local]"')
+
+
+def test_shows_the_log_of_a_model(daemon, smol):
+    done = daemon.command("logs", smol)
+    assert "standing in for OLlama" in done.stdout
+    assert "ready: https://127.0.0.1:" in daemon.command("logs").stdout
+
+
+def test_status_counts_the_models(daemon, smol):
+    assert {"name": smol, "replicas": 1, "ready": 1} in json.loads(daemon.command("status", "--json").stdout)["models"]
+
+
+def lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state) and not state.startswith("Z")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+
+import pytest
+
+from .conftest import MODELS, processes_of, until
+
+
+def test_completes_the_capital_of_france(daemon, smol):
+    body = {"model": smol, "prompt": "The capital of France is", "max_tokens": 6, "temperature": 0}
+    status, text = daemon.ask("/completions", body)
+    assert status == 200
+    assert "Paris" in json.loads(text)["choices"][0]["text"]
+
+
+def test_streams_piece_by_piece(daemon, smol):
+    messages = [{"role": "user", "content": "Tell me about the sea."}]
+    body = {"model": smol, "messages": messages, "max_tokens": 30, "stream": True}
+    with daemon.gateway_request("/chat/completions", body) as response:
+        assert response.headers["X-Proxy"] == "lingo"
+        assert response.headers.get_content_type() == "text/event-stream"
+        lines = [line for line in response if line.strip()]
+    assert len(lines) > 5
+    assert lines[-1].strip() == b"data: [DONE]"
+
+
+def test_stops_generating_when_the_client_hangs_up(daemon, smol):
+    body = {"model": smol, "prompt": "Once upon a time", "max_tokens": 3000, "stream": True, "ignore_eos": True}
+    pod = daemon.ready_pod(smol)
+    with daemon.gateway_request("/completions", body) as response:
+        assert response.readline().startswith(b"data: ")
+        begun = daemon.log(pod).count("stop processing")
+    until(lambda: daemon.log(pod).count("stop processing") > begun, 10)
+    tokens = [int(line.rpartition("n_tokens = ")[2].split(",")[0]) for line in released(daemon.log(pod))]
+    assert tokens[-1] < 2000
+
+
+def test_breaks_off_a_stream_whose_engine_died(daemon):
+    before = set(processes_of(daemon.home))
+    daemon.create("dying")
+    daemon.ready_pod("dying")
+    body = {"model": "dying", "prompt": "Once", "max_tokens": 3000, "stream": True, "ignore_eos": True}
+    with daemon.gateway_request("/completions", body) as response:
+        assert response.readline().startswith(b"data: ")
+        os.kill((set(processes_of(daemon.home)) - before).pop(), signal.SIGKILL)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+    daemon.delete("dying")
+
+
+def released(log):
+    return [line for line in log.splitlines() if "stop processing" in line]
+
+
+def test_wakes_a_sleeping_model(daemon):
+    daemon.create("nap", minReplicas=0)
+    status, text = daemon.ask("/completions", {"model": "nap", "prompt": "Hi", "max_tokens": 1})
+    assert status == 200, text
+    assert daemon.api("GET", f"{MODELS}/nap")[1]["spec"]["replicas"] == 1
+    daemon.delete("nap")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ({"model": "nope", "prompt": "x"}, 404, 'model not found: "nope"'),
+        ({"model": "smol_style", "prompt": "x"}, 404, 'model not found: "smol_style"'),
+        ({"prompt": "x"}, 400, "bad request: reading model from body: missing 'model' field"),
+        ({"model": "smol", "prompt": "x", "stop": "a"}, 400, "bad request: reading model from body: decoding: "),
+        (["smol"], 400, "bad request: reading model from body: decoding: "),
+    ],
+)
+def test_words_its_refusals_as_kubeai_does(daemon, smol, body, status, error):
+    got, text = daemon.ask("/completions", body)
+    assert got == status
+    assert json.loads(text)["error"].startswith(error)
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://localhost:8888"}, {"Host": "evil.example:80"}])
+def test_refuses_web_pages(daemon, headers):
+    assert daemon.ask("/models", None, **headers)[0] == 403
+
+
+def test_accepts_localhost_by_name(daemon):
+    assert daemon.ask("/models", None, Host="localhost:80")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/models/smol", "/models/", "/moderations"])
+def test_has_no_other_routes(daemon, path):
+    assert daemon.ask(path) == (404, "404 page not found\n")
+
+
+def test_lists_text_models_unless_asked_for_others(daemon, smol):
+    spec = {"features": ["TextEmbedding"], "minReplicas": 0}
+    daemon.create("vectors", **spec)
+    labelled = until(lambda: daemon.api("GET", f"{MODELS}/vectors")[1]["metadata"].get("labels"), 5)
+    assert labelled == {"features.kubeai.org/TextEmbedding": "true"}
+    assert [item["id"] for item in listed(daemon, "/models")] == [smol]
+    item = listed(daemon, "/models?feature=TextEmbedding")[0]
+    assert (item["id"], item["object"], item["owned_by"]) == ("vectors", "model", "")
+    assert item["features"] == ["TextEmbedding"]
+    daemon.delete("vectors")
+
+
+def listed(daemon, path):
+    return json.loads(daemon.ask(path)[1])["data"]
+
+
+def test_lets_nobody_past_it_to_the_engine(daemon, smol):
+    annotations = daemon.ready_pod(smol)["metadata"]["annotations"]
+    url = f"http://127.0.0.1:{annotations['model-pod-port']}/v1/completions"
+    request = urllib.request.Request(url, json.dumps({"prompt": "x"}).encode())
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 401
