@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.turns import Delta, Reply, Usage
+from kubeai_notebook.core.turns import Delta, Reply, ToolCall, Usage
 
 from .errors import explained
 
@@ -45,12 +45,30 @@ def stream(endpoint: Endpoint, turns: Sequence[Turn], options: Mapping[str, Any]
         )
         with chunks:
             for chunk in chunks:
-                choice = chunk.choices[0] if chunk.choices else None
-                yield Delta(
-                    text=(choice.delta.content or "") if choice else "",
-                    finish_reason=choice.finish_reason if choice else None,
-                    usage=_usage(chunk.usage),
-                )
+                yield _delta_of(chunk)
+
+
+def _delta_of(chunk: Any) -> Delta:
+    usage = _usage(chunk.usage)
+    if not chunk.choices:
+        return Delta(usage=usage)
+    choice = chunk.choices[0]
+    piece = choice.delta
+    calls = [
+        ToolCall(
+            index=call.index, id=call.id or "", name=call.function.name or "", arguments=call.function.arguments or ""
+        )
+        for call in piece.tool_calls or []
+    ]
+    # Reasoning is no field of OpenAI's; engines spell it in two ways.
+    reasoning = getattr(piece, "reasoning_content", None) or getattr(piece, "reasoning", None) or ""
+    return Delta(
+        text=piece.content or "",
+        reasoning=reasoning,
+        tool_calls=tuple(calls),
+        finish_reason=choice.finish_reason,
+        usage=usage,
+    )
 
 
 def _usage(usage: Any) -> Usage | None:

@@ -114,18 +114,15 @@ def spec_of_manifest(manifest: Mapping[str, Any]) -> ModelSpec:
 
 def _typed(metadata: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a manifest that ModelSpec has, renamed; empty ones are left to ``rest``."""
-    balancing = body.get("loadBalancing") or {}
-    prefix_hash = balancing.get("prefixHash") or {}
-    simple = all(
-        entry.keys() == {"secretRef"} and entry["secretRef"].keys() == {"name"} for entry in body.get("envFrom") or []
-    )
+    sources = body.get("envFrom") or []
+    simple = all(source.keys() == {"secretRef"} and source["secretRef"].keys() == {"name"} for source in sources)
     fields = {
         "url": body.get("url"),
         "engine": body.get("engine"),
         "adapters": body.get("adapters"),
         "args": body.get("args"),
         "env": body.get("env"),
-        "secrets": [entry["secretRef"] for entry in body.get("envFrom") or []] if simple else [],
+        "secrets": [source["secretRef"] for source in sources] if simple else [],
         "files": body.get("files"),
         "cache_profile": body.get("cacheProfile"),
         "image": body.get("image"),
@@ -133,7 +130,18 @@ def _typed(metadata: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, An
         "namespace": metadata.get("namespace"),
         "labels": metadata.get("labels"),
     }
-    scaling = {
+    return {
+        **_present(fields),
+        "features": body.get("features", []),
+        "resource_profile": body.get("resourceProfile", ""),
+        "scaling": _typed_scaling(body),
+    }
+
+
+def _typed_scaling(body: Mapping[str, Any]) -> dict[str, Any]:
+    balancing = body.get("loadBalancing") or {}
+    prefix_hash = balancing.get("prefixHash") or {}
+    return {
         "min_replicas": body.get("minReplicas"),
         "max_replicas": body.get("maxReplicas"),
         "replicas": body.get("replicas"),
@@ -146,12 +154,6 @@ def _typed(metadata: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, An
             "replication": prefix_hash.get("replication"),
             "prefix_char_length": prefix_hash.get("prefixCharLength"),
         },
-    }
-    return {
-        **_present(fields),
-        "features": body.get("features", []),
-        "resource_profile": body.get("resourceProfile", ""),
-        "scaling": scaling,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -19,24 +19,50 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A function that the model wants called; in a Delta, a piece of one."""
+
+    index: int
+    """Which call of the turn this is, from 0: pieces of several calls come mixed."""
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    """JSON text; complete only at the end of the turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
     """One streamed piece; not a token."""
 
     text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
 
 
 class Reply(str):
-    """What a model said: text, with ``finish_reason`` and ``usage`` beside it."""
+    """What a model said: text, with reasoning, tool calls, ``finish_reason`` and ``usage`` beside it."""
 
-    __slots__ = ("finish_reason", "usage")
+    __slots__ = ("finish_reason", "reasoning", "tool_calls", "usage")
+    reasoning: str
+    tool_calls: tuple[ToolCall, ...]
     finish_reason: str | None
     usage: Usage | None
 
-    def __new__(cls, text: str = "", *, finish_reason: str | None = None, usage: Usage | None = None) -> Reply:
+    def __new__(
+        cls,
+        text: str = "",
+        *,
+        reasoning: str = "",
+        tool_calls: tuple[ToolCall, ...] = (),
+        finish_reason: str | None = None,
+        usage: Usage | None = None,
+    ) -> Reply:
         """Make a Reply of its whole text."""
         reply = super().__new__(cls, text)
+        reply.reasoning = reasoning
+        reply.tool_calls = tool_calls
         reply.finish_reason = finish_reason
         reply.usage = usage
         return reply
@@ -46,6 +72,8 @@ def fold(reply: Reply, delta: Delta) -> Reply:
     """The Reply after one more Delta; the old one is unchanged."""
     return Reply(
         reply + delta.text,
+        reasoning=reply.reasoning + delta.reasoning,
+        tool_calls=reduce(_with_piece, delta.tool_calls, reply.tool_calls),
         finish_reason=delta.finish_reason or reply.finish_reason,
         usage=delta.usage or reply.usage,
     )
@@ -54,3 +82,16 @@ def fold(reply: Reply, delta: Delta) -> Reply:
 def reply_of(deltas: Iterable[Delta]) -> Reply:
     """The Reply that a whole stream adds up to."""
     return reduce(fold, deltas, Reply())
+
+
+def _with_piece(calls: tuple[ToolCall, ...], piece: ToolCall) -> tuple[ToolCall, ...]:
+    """Add a piece to the call of its index. Engines repeat id and name or send them once: the first ones count."""
+    known = {call.index: call for call in calls}
+    begun = known.get(piece.index, ToolCall(index=piece.index))
+    known[piece.index] = replace(
+        begun,
+        id=begun.id or piece.id,
+        name=begun.name or piece.name,
+        arguments=begun.arguments + piece.arguments,
+    )
+    return tuple(known[index] for index in sorted(known))

@@ -105,9 +105,13 @@ class Model:
 
     def _failed(self, view: View) -> DeployError:
         finding = next(iter(view.findings), None)
-        message = finding.title if finding else view.status.detail
-        hint = finding.fixes[0].title if finding and finding.fixes else ""
-        return DeployError(f"{self.name} is {view.status.phase}: {message}", hint, findings=view.findings)
+        if finding is None:
+            return DeployError(f"{self.name} is {view.status.phase}: {view.status.detail}")
+        seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
+        steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.fixes, 1)]
+        return DeployError(
+            f"{self.name} is {view.status.phase}: {finding.title}", "\n".join([*seen, *steps]), findings=view.findings
+        )
 
     @cached_property
     def endpoint(self) -> Endpoint:

