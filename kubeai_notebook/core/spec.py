@@ -172,7 +172,7 @@ def validated(fields: Mapping[str, Any]) -> ModelSpec:
         raise SpecError(list(dict.fromkeys(_said(detail, fields) for detail in details))) from None
 
 
-# What the operator does with a scheme that the engine cannot load (KUBEAI: admission accepts all of these).
+# Which schemes an engine can load; admission lets all of them through.
 _LOADABLE = {
     "OLlama": ("ollama", "pvc"),
     "VLLM": ("hf", "s3", "pvc", "gs", "oss"),

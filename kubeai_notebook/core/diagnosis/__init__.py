@@ -1,0 +1,89 @@
+"""Explained failures: ``diagnose`` turns an Observation into Findings with Fixes.
+
+Each file holds one family of failures as rows of data; ``rule.py`` says how a row
+is found in text, ``causes.py`` in which order one Pod's evidence counts. Every function is
+pure: the time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import cache, calls, refusal, silence
+from .causes import cause, ready_cause
+from .cleaning import clean, is_secret_name, masked
+from .evidence import Scene
+from .finding import Evidence, Finding, Fix, Who
+from .reading import text_at
+from .reserved import reserved
+from .rollout import rollout_stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from kubeai_notebook.core.observation import Observation
+
+__all__ = ["Evidence", "Finding", "Fix", "Who", "clean", "diagnose", "is_secret_name", "masked"]
+
+_YIELD_TO_RESERVED = frozenset({"BadArgumentValue", "ProbeKilledContainer", "ReadyButNotAnswering", "Unknown"})
+"""What an overridden setting explains better."""
+
+
+_VAGUE = frozenset({"CacheJobFailed", "Unknown"})
+
+
+def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
+    """What is wrong with a Model, the most certain cause first; empty while nothing is."""
+    scene = Scene(observation, now)
+    unique: dict[str, Finding] = {}
+    for finding in _findings(scene):
+        unique.setdefault(finding.code, finding)
+    return tuple(unique.values())
+
+
+def _findings(scene: Scene) -> Iterator[Finding]:
+    if text_at(scene.model, "metadata", "deletionTimestamp"):
+        yield from _present(silence.deletion_stuck(scene))
+        return
+    nobody = silence.unmanaged(scene)
+    if nobody:
+        yield nobody
+        return
+    certain = silence.wrong_spec(scene)
+    yield from certain
+    if certain:
+        # The operator stops there; what older Pods say is worth telling only where it is clear.
+        yield from (finding for finding in (*cache.findings(scene), *_of_pods(scene)) if finding.code not in _VAGUE)
+        return
+    seen = (*_present(refusal.refusal(scene) or refusal.no_pods(scene)), *cache.findings(scene), *_of_pods(scene))
+    found = seen or _present(calls.answer(scene))
+    yield from _with_reserved(scene, found)
+    if not found:
+        yield from _present(silence.infinity_chat(scene))
+
+
+def _of_pods(scene: Scene) -> Iterator[Finding]:
+    waiting = [pod for pod in scene.current if not pod.ready and pod.phase not in ("Succeeded", "Failed")]
+    found = next((finding for finding in (cause(scene, pod) for pod in waiting) if finding), None)
+    yield from _present(rollout_stuck(scene, found))
+    yield from _present(found)
+    for pod in scene.pods:
+        if pod.phase == "Failed":
+            yield from _present(cause(scene, pod))
+    if not found:
+        for pod in scene.current:
+            if pod.ready:
+                yield from _present(ready_cause(scene, pod))
+
+
+def _with_reserved(scene: Scene, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Put ReservedArgument in the place of what it explains, or where nothing else explains an unready Model."""
+    explained = all(finding.code in _YIELD_TO_RESERVED for finding in found)
+    serving = any(pod.ready for pod in scene.current) if scene.pods else False
+    own = reserved(scene) if explained and (found or not serving) else None
+    return (own,) if own else found
+
+
+def _present(finding: Finding | None) -> tuple[Finding, ...]:
+    return (finding,) if finding else ()

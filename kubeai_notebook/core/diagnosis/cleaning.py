@@ -1,0 +1,132 @@
+"""Make log lines comparable and hide what is secret in them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+EVIDENCE_LENGTH = 300
+MASK = "***"
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+# What stands before the words of a line, in any order and number.
+_PREFIX = re.compile(
+    r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)?[ :]+"  # the kubelet's or a logger's time
+    r"|\([A-Za-z][\w-]*(?: [\w-]+=\S+)* pid=\d+\)\s?"  # (EngineCore_DP0 pid=39)
+    r"|\[rank\d+\]:\s?"
+    r"|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[\w./-]+:\d+\]|[\w./-]+:\d+\])\s?"  # vLLM
+    r"|\++ )+"  # the loader's shell trace
+)
+_PREFIX_STARTS = frozenset("0123456789([DIWEC+")
+_BOX_EDGE = frozenset("╭╰├┌└╮╯─")
+_RICH_HEAD = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* +(.*)")
+_RICH_FILE = re.compile(r"\s+[\w.]+\.py:\d+\s*$")
+_RICH_INDENT = " " * 8
+
+
+def clean(text: str) -> tuple[str, ...]:
+    """Split a log into lines without colours, prefixes and boxes, with wrapped lines joined."""
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    return tuple(_joined(text.replace("\r", "\n").split("\n")))
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Join what rich wrapped at 80 columns: the paragraphs of a box, and records with a hanging indent."""
+    pending: list[str] = []
+    boxed = record = False
+    for line in lines:
+        if line.startswith(("│", "╭", "╰")):
+            inner = line.strip("│ \t")
+            starts_new = not boxed or not inner or inner[0] in _BOX_EDGE
+            if starts_new and pending:
+                yield " ".join(pending)
+                pending = []
+            boxed, record = True, False
+            if inner and inner[0] not in _BOX_EDGE:
+                pending.append(" ".join(inner.replace("│", " ").split()))
+            continue
+        if record and line.startswith(_RICH_INDENT):
+            pending.append(line.strip())
+            continue
+        if pending:
+            yield " ".join(pending)
+            pending = []
+        head = _RICH_HEAD.match(line)
+        boxed, record = False, head is not None
+        if head:
+            pending.append(_RICH_FILE.sub("", head[1]))
+        elif not line.endswith("^^"):  # what Python draws below a line of source
+            yield _unprefixed(line)
+    if pending:
+        yield " ".join(pending)
+
+
+def _unprefixed(line: str) -> str:
+    if line and line[0] in _PREFIX_STARTS:
+        prefix = _PREFIX.match(line)
+        if prefix:
+            return line[prefix.end() :].strip()
+    return line.strip()
+
+
+# Names whose values are secrets; "pad_token" and the like belong to tokenizers.
+_SENSITIVE = (
+    r"(?<![A-Za-z0-9_])(?<![A-Za-z0-9]-)"
+    r"(?!(?:pad|eos|bos|unk|cls|sep|mask|image|video|audio|stop|special|end|start)[_-]token)(?:[A-Za-z0-9]+[_-])*?"
+    r"(?:(?:hf|auth|access|session|bearer|refresh|id|api|hub)[_-]?token|token"
+    r"|api[_-]?key|(?:secret[_-]?)?access[_-]?key(?:[_-]?(?:id|secret))?|(?:secret|private|license|auth)[_-]?key"
+    r"|(?:client[_-]?)?secret|password|passwd|passphrase|credentials?)"
+)
+_NAMED_SECRET = re.compile(
+    rf"""(?P<name>{_SENSITIVE}["']?\s*(?:=|:)\s*(?:SecretStr\(|[\[(])*)"""
+    r"""(?P<value>'[^']+'|"[^"]+"|(?<==)(?!None\b|null\b|['"])[^\s'",;)&]+|(?=[^\s'",]*\d)[^\s'",;)]{8,})""",
+    re.IGNORECASE,
+)
+_SPACED_SECRET = re.compile(rf"""(?P<name>--{_SENSITIVE}["']?,?\s+["']?)(?P<value>(?!-)[^\s"']+)""", re.IGNORECASE)
+# These words stand before nothing but a secret, so a value without quotes and digits is one too.
+_PLAIN_SECRET = re.compile(
+    r"""(?P<name>(?:password|passwd|passphrase|api[_-]?key|secret[_-]?access[_-]?key):\s+)(?P<value>[^\s'",;)]{3,})""",
+    re.IGNORECASE,
+)
+_BARE_SECRETS = re.compile(
+    r"\bhf_[A-Za-z0-9]{6,}|\bsk-[A-Za-z0-9_-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}"
+    r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}|(?<=Basic )[A-Za-z0-9+/=]{8,}|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+    r"|(?<=X-Amz-Signature=)[0-9a-fA-F]+|(?<=X-Amz-Security-Token=)[^&\s]+"
+)
+_IS_SENSITIVE = re.compile(rf"{_SENSITIVE}$", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable or argument of this name holds a secret.
+
+    >>> is_secret_name("HF_TOKEN"), is_secret_name("pad_token")
+    (True, False)
+    """
+    return _IS_SENSITIVE.search(name) is not None
+
+
+def masked(text: str, secrets: Iterable[str] = ()) -> str:
+    """Replace the values of keys, tokens and passwords, and each of the given secrets, by ``***``."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    text = _NAMED_SECRET.sub(lambda match: match["name"] + _quoted_like(match["value"]), text)
+    for pattern in (_SPACED_SECRET, _PLAIN_SECRET):
+        text = pattern.sub(lambda match: match["name"] + MASK, text)
+    return _BARE_SECRETS.sub(MASK, text)
+
+
+def _quoted_like(value: str) -> str:
+    return f"{value[0]}{MASK}{value[0]}" if value[0] in "'\"" else MASK
+
+
+def excerpt(text: str, start: int = 0) -> str:
+    """At most 300 characters of a line, with the words at ``start`` among them."""
+    if len(text) <= EVIDENCE_LENGTH:
+        return text
+    begin = min(max(0, start - 60), len(text) - EVIDENCE_LENGTH + 1)
+    cut = text[begin : begin + EVIDENCE_LENGTH - 2]
+    return f"{'…' if begin else ''}{cut}…"

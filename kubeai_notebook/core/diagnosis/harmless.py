@@ -1,0 +1,70 @@
+"""Lines that look like failures and are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HARMLESS = (
+    # the hub's own retries
+    "[retry ",
+    "thrown while requesting head",
+    "trying to resume download",
+    "ignored error while",
+    "status code: 429. retrying",
+    "'huggingface-cli download' is deprecated",
+    "`resume_download`",
+    "`torch_dtype` is deprecated",
+    # vLLM
+    "using default moe config",
+    "config file not found",
+    "does not have native support for fp8",
+    "custom allreduce is disabled",
+    "p2p test failed",
+    "cannot use flashattention",
+    "is not fully optimized yet",
+    "destroy_process_group() was not called",
+    "leaked semaphore",
+    "nanobind: leaked",
+    "just got forked",
+    "no available shared memory broadcast block",
+    "found ulimit of",
+    "failed to create onednn linear",
+    "attempted to load weight",
+    "not implemented in <vllm",
+    "loading safetensors checkpoint shards",
+    # others
+    "[warning] the compute type inferred",
+    "failure during gpu discovery",
+    "entering low vram mode",
+    "no compatible gpus were discovered",
+    # after SIGTERM
+    "cancellederror",
+    "[shutdown]",
+)
+_INTERRUPTED = "error while downloading from"
+_RESUMED = "trying to resume"
+
+
+def small(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines in small letters, and a question mark for every letter outside ASCII."""
+    if not lines:
+        return ()
+    return tuple("\n".join(lines).lower().encode("ascii", "replace").decode("ascii").split("\n"))
+
+
+def without_harmless(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Drop the harmless lines; an interrupted download is one only where it is resumed."""
+    lowered = small(lines)
+    whole = "\n".join(lowered)
+    present = [fragment for fragment in HARMLESS if fragment in whole]
+    return tuple(_kept(lines, lowered, present)) if present else lines
+
+
+def _kept(lines: tuple[str, ...], lowered: tuple[str, ...], present: list[str]) -> Iterator[str]:
+    for line, low, following in zip(lines, lowered, (*lowered[1:], ""), strict=True):
+        resumed = _INTERRUPTED in low and _RESUMED in following
+        if not resumed and not any(fragment in low for fragment in present):
+            yield line

@@ -1,0 +1,74 @@
+"""OLlama, llama.cpp, and what else runs out of the node's memory."""
+
+from __future__ import annotations
+
+from .remedies import advise, more_units, read_log, set_env
+from .rule import Case, Rule
+
+
+def _whole_line(case: Case) -> bool:
+    return case.passage.lowered[case.index].rstrip(": ") in ("memoryerror", "memoryerror: unable to allocate")
+
+
+OLLAMA: tuple[Rule, ...] = (
+    Rule(
+        code="NotEnoughMemory",
+        seen=("less than requested memory for kv",),
+        take=(r"memory \((?P<available>[\d.]+ ?\w+)\)", r"kv\w* \((?P<needed>[\d.]+ ?\w+)\)"),
+        title=('The Pod of "{name}" has less memory than VLLM_CPU_KVCACHE_SPACE sets aside.',),
+        who="user",
+        fixes=(set_env("VLLM_CPU_KVCACHE_SPACE", "1", "Set aside less: env.{variable} (GiB)."), more_units),
+    ),
+    Rule(
+        code="NotEnoughMemory",
+        seen=("requires more system memory", "insufficient memory (attempted", "Cannot allocate memory"),
+        take=(r"system memory \((?P<needed>[\d.]+ \w+)\) than is available \((?P<available>[\d.]+ \w+)\)",),
+        title=(
+            '"{name}" needs {needed} of memory, but only {available} are available.',
+            'There is not enough memory to load "{name}".',
+        ),
+        who="user",
+        fixes=(more_units, advise("Or choose a smaller or more strongly quantized model.")),
+    ),
+    Rule(
+        code="NotEnoughMemory",
+        seen=("MemoryError",),
+        only=_whole_line,
+        title=('There is not enough memory to load "{name}".',),
+        who="user",
+        fixes=(more_units, advise("Or choose a smaller or quantized model.")),
+    ),
+    Rule(
+        code="OllamaTooOld",
+        seen=("requires a newer version of Ollama",),
+        title=("The registry gives this model only to a newer Ollama than the image has.",),
+        who="user",
+        fixes=(advise("Set image to a current ollama/ollama release."),),
+    ),
+    Rule(
+        code="EngineStartTimeout",
+        seen=("timed out waiting for llama",),
+        take=(r"progress (?P<progress>[\d.]+)",),
+        title=(
+            "Loading took longer than Ollama waits (it had got to {progress}).",
+            "Loading took longer than Ollama waits.",
+        ),
+        who="user",
+        fixes=(set_env("OLLAMA_LOAD_TIMEOUT", "30m"),),
+    ),
+    Rule(
+        code="RunnerDied",
+        seen=("model runner has unexpectedly stopped",),
+        title=("Ollama's runner died while it loaded the model, and the log says no cause.",),
+        who="user",
+        fixes=(read_log, more_units),
+    ),
+    # Ollama goes on without the GPU after this, so it stands below whatever stopped it.
+    Rule(
+        code="NvidiaDriverTooOld",
+        seen=("NVIDIA driver too old",),
+        title=("The node's NVIDIA driver is too old for this Ollama, which goes on by CPU.",),
+        who="admin",
+        fixes=(advise("Update the node's driver, or set image to an older release."),),
+    ),
+)

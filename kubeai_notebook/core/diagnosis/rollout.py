@@ -1,0 +1,46 @@
+"""The new Pod waits for room that the old one holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .finding import Evidence, Finding
+from .reading import text_at
+from .remedies import run
+from .rule import Rule, stated
+
+if TYPE_CHECKING:
+    from .evidence import Scene
+
+STUCK = Rule(
+    code="RolloutStuck",
+    seen=(),
+    title=(
+        'The change of "{name}" waits: its new Pod finds no node while the old Pod {old} keeps serving.',
+        "The change waits: the new Pod finds no node while the old one keeps serving.",
+    ),
+    who="user",
+    fixes=(
+        run(
+            "Make room: delete the old Pod; the Model is away until the new one is ready.",
+            "kubectl {in_ns}delete pod {old}",
+        ),
+        run(
+            "Or stop the Model and start it again.",
+            "kubectl {in_ns}scale model {name} --replicas=0 && kubectl {in_ns}scale model {name} --replicas={desired}",
+        ),
+    ),
+)
+
+
+def rollout_stuck(scene: Scene, found: Finding | None) -> Finding | None:
+    """Two hashes, the old one ready, the new one unschedulable and no node on its way."""
+    old = next((pod for pod in scene.pods if pod.hash != scene.pods[0].hash and pod.ready), None)
+    if old is None or (found and found.code == "WaitingForNode"):
+        return None
+    for pod in scene.current:
+        scheduled = pod.condition("PodScheduled")
+        if scheduled.get("status") == "False" and not pod.node:
+            evidence = Evidence("condition", f"{pod.name} PodScheduled", text_at(scheduled, "message"))
+            return stated(STUCK, scene, evidence, pod=pod, old=old.name, desired=str(scene.desired or 1))
+    return None

@@ -1,0 +1,40 @@
+"""What the single-machine KubeAI says of weights: the same failures as in a cluster, cured on one's own machine."""
+
+from __future__ import annotations
+
+from .remedies import advise
+from .rule import Rule
+
+_OWN_FILE = 'Or use a file you have: kubeai-local stop, then kubeai-local start --weights "{url}=FILE.gguf".'
+
+THIS_MACHINE: tuple[Rule, ...] = (
+    Rule(
+        code="DiskFull",
+        seen=("No space left on device: … MB are free",),
+        take=(r"needs (?P<needed>\d+ MB) in (?P<path>.+), (?P<free>\d+ MB) are free",),
+        title=('The weights of "{name}" need {needed} in {path}, where {free} are free.',),
+        who="user",
+        fixes=(
+            advise("Make room there; the download then goes on by itself."),
+            advise("Or keep weights elsewhere: kubeai-local stop, then kubeai-local start --cache FOLDER."),
+        ),
+    ),
+    Rule(
+        code="SourceUnreachable",
+        seen=("Could not reach the package index",),
+        title=('The weights of "{name}" come from the package index, which cannot be reached.',),
+        who="user",
+        fixes=(
+            advise("Check the network. pip's own settings count (PIP_INDEX_URL, HTTPS_PROXY); it is tried again."),
+            advise(_OWN_FILE),
+        ),
+    ),
+    Rule(
+        code="ModelNotFound",
+        seen=("this machine has weights for:",),
+        take=(r"this machine has weights for: (?P<here>.+?)\.?$",),
+        title=("This machine has no weights for {url}; it has them for {here}.",),
+        who="user",
+        fixes=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
+    ),
+)

@@ -1,0 +1,282 @@
+"""Findings read from the Model, its Pods and Events: one case for each row, and one near miss that must not match."""
+
+import pytest
+
+from kubeai_notebook.core.diagnosis import diagnose
+
+from .scenes import CONFIG, NOW, ago, container, crashed, event, log, model, pod, seen, unscheduled, waiting
+
+GPU = "0/3 nodes are available: 1 node(s) had untolerated taint {x: y}, 2 Insufficient nvidia.com/gpu. "
+PREEMPTION = "preemption: 0/3 nodes are available: 3 Insufficient memory."
+LOADED = model(cacheProfile="standard", pods=0, status={"cache": {"loaded": False}})
+OLLAMA = {"engine": "OLlama", "url": "ollama://smollm2:135m"}
+
+
+def pending(*events, message="0/3 nodes are available.", **more):
+    return seen(None, unscheduled(message), events=events, **more)
+
+
+def failed(reason, message=""):
+    return seen(None, pod("model-m-abc-1", phase="Failed", status={"reason": reason, "message": message}))
+
+
+def pulling(text, reason="ErrImagePull"):
+    return seen(None, waiting(reason, text), events=[event("Failed", text)])
+
+
+def starting(*events, text="", reason="ContainerCreating"):
+    return seen(None, waiting(reason, text), events=events)
+
+
+def of_claim(text, reason="ProvisioningFailed", phase="Pending"):
+    name = "shared-model-cache-standard"
+    claim = {"metadata": {"name": name}, "status": {"phase": phase}}
+    return seen(LOADED, events=[event(reason, text, name=name, kind="PersistentVolumeClaim")], claims=(claim,))
+
+
+def probed(*texts, killed=False, **spec):
+    events = [event("Unhealthy", f"Startup probe failed: {text}", age=30 + index) for index, text in enumerate(texts)]
+    if killed:
+        events.append(event("Killing", "Container server failed startup probe, will be restarted", level="Normal"))
+    running = pod("model-m-abc-1", container(running=True))
+    return seen(model(**(OLLAMA | spec)), running, events=events)
+
+
+def loading(*conditions, failed_pods=1):
+    job = {"metadata": {"name": "load-cache-m"}, "status": {"failed": failed_pods, "conditions": list(conditions)}}
+    return seen(LOADED, jobs=(job,))
+
+
+ROLLING = (
+    pod("model-m-old-1", container(running=True), ready=True, hashed="old", age=9000),
+    unscheduled(GPU, name="model-m-new-1", hashed="new", age=60),
+)
+QUOTA = 'pods "model-m-x" is forbidden: exceeded quota: gpus, requested: cpu=4, used: cpu=14, limited: cpu=16'
+SECURITY = 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
+ADAPTER = [{"name": "colorist", "url": "hf://o/lora"}]
+READY = {"running": True}
+
+CASES = {
+    "OperatorDown": seen(model(managed=False)),
+    "WrongNamespace": seen(model(managed=False), operator_namespace="kubeai"),
+    "InvalidResourceProfile": seen(model(resourceProfile="cpu", pods=0)),
+    "UnknownResourceProfile": seen(model(resourceProfile="nvidia-gpu-l44:2", pods=0)),
+    "UnknownCacheProfile": seen(model(cacheProfile="fast", pods=0)),
+    "NoServerImage": seen(model(pods=0), config=CONFIG | {"modelServers": {"OLlama": {"images": {"default": "x"}}}}),
+    "CreationRefused": seen(model(pods=0)),
+    "CacheJobFailed": loading({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}),
+    "RolloutStuck": seen(model(ready=1, pods=2), *ROLLING),
+    "DeletionStuck": seen(
+        model(
+            metadata={"deletionTimestamp": ago(60), "finalizers": ["kubeai.org/cache-eviction"]},
+            resourceProfile="gone:1",
+            cacheProfile="standard",
+        )
+    ),
+    "ReservedArgument": seen(model(args=["--port=9000"]), pod("model-m-abc-1", container(running=True))),
+    "QuotaExceeded": seen(model(pods=0), refusal=QUOTA),
+    "QuotaNeedsRequests": seen(
+        model(pods=0), refusal="forbidden: failed quota: q: must specify limits.memory for: server"
+    ),
+    "PolicyDenied": seen(model(pods=0), refusal=f'pods "x" is forbidden: {SECURITY}'),
+    "PriorityClassMissing": seen(
+        model(pods=0, priorityClassName="high"),
+        refusal='pods "x" is forbidden: no PriorityClass with name high was found',
+    ),
+    "PodInvalid": seen(
+        model(pods=0),
+        refusal='Pod "x" is invalid: spec.containers[0].resources.requests: Invalid value: "1": '
+        "must be equal to nvidia.com/gpu limit of 2",
+    ),
+    "WaitingForNode": pending(
+        event("TriggeredScaleUp", "pod triggered scale-up: [{pool 0->1 (max: 4)}]", age=5, level="Normal"),
+        event("FailedScheduling", GPU, age=20),
+    ),
+    "AutoscalerAtLimit": pending(
+        event("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached", level="Normal")
+    ),
+    "AutoscalerCannotHelp": pending(
+        event("NotTriggerScaleUp", "pod didn't trigger scale-up: 2 Insufficient nvidia.com/gpu", level="Normal")
+    ),
+    "InsufficientGpu": pending(message=GPU + PREEMPTION),
+    "InsufficientCpuOrMemory": pending(message="0/3 nodes are available: 3 Insufficient memory. " + PREEMPTION),
+    "NodeUnavailable": pending(
+        message="0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }."
+    ),
+    "UntoleratedTaint": pending(
+        message="0/2 nodes are available: 2 node(s) had untolerated taint {nvidia.com/gpu: present}."
+    ),
+    "NodeSelectorMismatch": pending(
+        message="0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
+    ),
+    "Preempted": failed("Preempted", "Preempted by pod 1234 on node node-1"),
+    "ClaimNotFound": pending(message='persistentvolumeclaim "weights" not found'),
+    "StorageClassNotFound": of_claim('storageclass.storage.k8s.io "fast" not found'),
+    "StorageNoReadWriteMany": of_claim(
+        'failed to provision volume with StorageClass "gp3": rpc error: Volume capability at index 0 is not supported'
+    ),
+    "PvcUnbound": pending(message="0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
+    "VolumeNodeAffinity": pending(message="0/1 nodes are available: 1 node(s) had volume node affinity conflict."),
+    "VolumeMountFailed": starting(event("FailedMount", 'MountVolume.SetUp failed for volume "model" : mount failed')),
+    "SecretNotFound": starting(text='secret "hub" not found', reason="CreateContainerConfigError"),
+    "SecretKeyNotFound": starting(text="couldn't find key token in Secret ai/hub", reason="CreateContainerConfigError"),
+    "RegistryCertificate": pulling('failed to authorize: Get "https://reg.example/v2/": x509: unknown authority'),
+    "ImagePullRateLimited": pulling(
+        "failed to pull: 429 Too Many Requests - toomanyrequests: You have reached your limit"
+    ),
+    "ImagePlatformMismatch": pulling("code = NotFound desc = no match for platform in manifest sha256:12: not found"),
+    "ImagePullUnauthorized": pulling("pull access denied, repository does not exist or may require authorization"),
+    "ImageNotFound": pulling('code = NotFound desc = failed to pull and unpack image "a.b/c:d": a.b/c:d: not found'),
+    "RegistryUnreachable": pulling('Get "https://reg.example/v2/": dial tcp 10.1.2.3:443: i/o timeout'),
+    "BrokenEngineImage": seen(
+        None,
+        pod(
+            "model-m-abc-1",
+            container(
+                waiting="RunContainerError", message='exec: "python3": executable file not found in $PATH: unknown'
+            ),
+        ),
+    ),
+    "NvidiaRuntimeMissing": starting(
+        event("FailedCreatePodSandBox", 'Failed to create pod sandbox: no runtime for "nvidia" is configured')
+    ),
+    "PodSandboxFailed": starting(
+        event("FailedCreatePodSandBox", "Failed to create pod sandbox: plugin cni failed", count=3)
+    ),
+    "NodeRefusedPod": failed("OutOfcpu", "Pod was rejected: Node didn't have enough resource: cpu"),
+    "NodeLost": failed("Terminated", "Pod was terminated in response to imminent node shutdown."),
+    "Evicted": failed(
+        "Evicted", "The node was low on resource: memory. Container server was using 9Gi, request is 2Gi"
+    ),
+    "OomKilled": seen(None, crashed(exit_code=137, reason="OOMKilled")),
+    "Killed": seen(None, crashed(exit_code=137), logs=[log("INFO loading", previous=True)]),
+    "ProbeKilledContainer": seen(
+        None,
+        pod("model-m-abc-1", container(running=True)),
+        events=[event("Killing", "Container server failed startup probe, will be restarted", level="Normal")],
+    ),
+    "DeadlineExceeded": failed("DeadlineExceeded", "Pod was active on the node longer than the specified deadline"),
+    "CpuLacksInstructions": seen(None, crashed(exit_code=132)),
+    "OllamaTooOld": probed(
+        "Error: pull model manifest: 412: The model you are pulling requires a newer version of Ollama."
+    ),
+    "AdapterNotLoaded": seen(
+        model(adapters=ADAPTER, ready=1), pod("model-m-abc-1", container(running=True), ready=True)
+    ),
+    "FeatureMismatch": seen(
+        model(engine="Infinity", features=["TextEmbedding", "TextGeneration"], ready=1),
+        pod("model-m-abc-1", container(running=True), ready=True),
+    ),
+    "InvalidModelUrl": seen(model(engine="VLLM", url="ollama://smollm2", pods=0)),
+}
+
+NEAR_MISSES = {
+    "OperatorDown": seen(model(managed=False, age=4)),
+    "WrongNamespace": seen(model(managed=False)),
+    "InvalidResourceProfile": seen(model(resourceProfile="cpu:4", replicas=0)),
+    "UnknownResourceProfile": seen(model(resourceProfile="anything:1", replicas=0), config=None),
+    "UnknownCacheProfile": seen(model(cacheProfile="fast", replicas=0, pods=0), config={}),
+    "NoServerImage": seen(
+        model(image="mine:1", replicas=0), config=CONFIG | {"modelServers": {"VLLM": {"images": {}}}}
+    ),
+    "CreationRefused": seen(model(replicas=0, pods=0)),
+    "CacheJobFailed": loading(failed_pods=0),
+    "RolloutStuck": seen(model(), ROLLING[0], pod("model-m-new-1", container(running=True), hashed="new", age=60)),
+    "DeletionStuck": seen(model(metadata={"deletionTimestamp": ago(60), "finalizers": ["kubeai.org/cache-eviction"]})),
+    "ReservedArgument": seen(
+        model(args=["--port=8000", "--host", "0.0.0.0", "--served-model-name=m"]),
+        pod("model-m-abc-1", container(running=True)),
+    ),
+    "PolicyDenied": seen(model(pods=0, replicas=0), refusal=f"Warning: would {SECURITY}"),
+    "WaitingForNode": pending(
+        event("TriggeredScaleUp", "pod triggered scale-up", age=900, level="Normal"),
+        event("FailedScheduling", GPU, age=20),
+    ),
+    "AutoscalerCannotHelp": pending(
+        event("FailedScheduling", "no instance type in this text", source="default-scheduler")
+    ),
+    "InsufficientCpuOrMemory": pending(message=GPU + PREEMPTION),
+    "UntoleratedTaint": CASES["NodeUnavailable"],
+    "InsufficientGpu": CASES["InsufficientCpuOrMemory"],
+    "Preempted": failed("Evicted", "The node was low on resource: memory."),
+    "StorageClassNotFound": of_claim('storageclass.storage.k8s.io "fast" not found', phase="Bound"),
+    "PvcUnbound": of_claim("waiting for first consumer to be created before binding", reason="WaitForFirstConsumer"),
+    "VolumeMountFailed": starting(
+        event("FailedMount", 'MountVolume.SetUp failed for volume "s" : secret "hub" not found')
+    ),
+    "RegistryCertificate": starting(event("Unhealthy", "Startup probe failed: x509: unknown authority")),
+    "ImageNotFound": CASES["ImagePlatformMismatch"],
+    "ImagePullUnauthorized": CASES["RegistryCertificate"],
+    "RegistryUnreachable": seen(
+        None, pod("model-m-abc-1", container(running=True)), events=[event("Failed", "dial tcp 1: i/o timeout")]
+    ),
+    "BrokenEngineImage": starting(
+        text='exec: "nvidia-smi": executable file not found in $PATH', reason="RunContainerError"
+    ),
+    "PodSandboxFailed": starting(event("FailedCreatePodSandBox", "Failed to create pod sandbox: plugin cni failed")),
+    "NodeRefusedPod": failed("Evicted", "The node was low on resource: memory."),
+    "OomKilled": seen(None, crashed(exit_code=137), logs=[log("CUDA out of memory", previous=True)]),
+    "Killed": seen(None, pod("model-m-abc-1", container(running=True), metadata={"deletionTimestamp": ago(5)})),
+    "ProbeKilledContainer": probed("dial tcp 10.0.0.1:8000: connect: connection refused"),
+    "CpuLacksInstructions": seen(None, crashed(exit_code=1)),
+    "AdapterNotLoaded": seen(
+        model(adapters=ADAPTER, ready=1),
+        pod("model-m-abc-1", container(running=True), ready=True, labels={"adapter.kubeai.org/colorist": "h"}),
+    ),
+    "FeatureMismatch": seen(model(engine="Infinity", features=["TextEmbedding"], replicas=0)),
+    "InvalidModelUrl": seen(model(engine="Infinity", url="pvc://c/x", env={"INFINITY_MODEL_ID": "/model"}, replicas=0)),
+}
+
+
+def codes(observation):
+    return [finding.code for finding in diagnose(observation, now=NOW)]
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_finds_the_cause_and_offers_a_fix(code):
+    first = diagnose(CASES[code], now=NOW)[0]
+
+    assert first.code == code
+    assert first.evidence
+    assert first.fixes or first.who == "nobody"
+
+
+@pytest.mark.parametrize("code", NEAR_MISSES)
+def test_does_not_take_a_near_miss_for_it(code):
+    assert code not in codes(NEAR_MISSES[code])
+
+
+def test_reads_what_ollama_pulled_from_older_probes_too():
+    blocked = "Error: max retries exceeded: EOF", "Error: write /root/.ollama/x: no space left on device"
+    assert codes(probed(*blocked)) == ["DiskFull"]
+    assert codes(probed("Error: pull model manifest: file does not exist")) == ["ModelNotFound"]
+    assert codes(probed('Get "https://registry.ollama.ai/v2/": dial tcp: lookup registry.ollama.ai: no such host')) == [
+        "RegistryUnreachable"
+    ]
+
+
+def test_names_the_nearest_profile_and_keeps_the_count():
+    (found,) = diagnose(CASES["UnknownResourceProfile"], now=NOW)
+    assert found.fixes[0].patch == {"spec": {"resourceProfile": "nvidia-gpu-l4:2"}}
+
+
+def test_says_how_many_nodes_lack_the_gpu():
+    found = diagnose(CASES["InsufficientGpu"], now=NOW)[0]
+    assert found.title == "2 of 3 nodes lack free nvidia.com/gpu for profile cpu:1."
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            'Failed to schedule pod, incompatible with nodepool "a", no instance type satisfied resources',
+            "AutoscalerCannotHelp",
+        ),
+        ('Failed to schedule pod, did not tolerate taint "nvidia.com/gpu=true:NoSchedule"', "UntoleratedTaint"),
+        ('Failed to schedule pod, label "x" does not have known values', "NodeSelectorMismatch"),
+        ('Failed to schedule pod, all available instance types exceed limits for nodepool: "gpu"', "AutoscalerAtLimit"),
+        ("Failed to schedule pod, for some other reason", "AutoscalerCannotHelp"),
+    ],
+)
+def test_tells_karpenters_reasons_apart(text, code):
+    assert codes(pending(event("FailedScheduling", text, source="karpenter")))[0] == code

@@ -1,0 +1,40 @@
+"""Each recorded log, in the state of the Pod that wrote it, gives its one Finding, or none."""
+
+import pytest
+
+from kubeai_notebook.core.diagnosis import diagnose
+
+from . import recorded
+from .scenes import NOW
+
+ENTRIES = recorded.entries()
+# Its url alone is wrong already: a query string beside a cacheProfile.
+ALSO_WRONG_BY_MODEL = {"loader-s3-query": ["InvalidModelUrl"]}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
+def test_a_recorded_log_is_explained_by_its_cause(entry):
+    found = diagnose(recorded.observation(entry), now=NOW)
+
+    expected = ALSO_WRONG_BY_MODEL.get(entry["name"], []) + ([entry["code"]] if entry["code"] else [])
+    assert [finding.code for finding in found] == expected
+    for finding in found:
+        assert finding.evidence
+        assert all(len(piece.text) <= 300 for piece in finding.evidence)
+        assert finding.fixes
+        assert "{" not in finding.title
+
+
+def test_explains_the_wrong_length_with_both_numbers_and_the_right_one_as_fix():
+    entry = next(entry for entry in ENTRIES if entry["code"] == "MaxModelLenTooLarge")
+
+    (found,) = diagnose(recorded.observation(entry), now=NOW)
+
+    assert "at most 8192 tokens, but --max-model-len asks for 131072" in found.title
+    assert "--max-model-len=8192" in found.fixes[0].patch["spec"]["args"]
+
+
+def test_never_shows_the_api_key_that_infinity_prints():
+    entry = next(entry for entry in ENTRIES if entry["name"] == "inf-no-gpu-key")
+
+    assert "not-a-real-key" not in str(diagnose(recorded.observation(entry), now=NOW))

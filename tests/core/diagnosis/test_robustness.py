@@ -1,0 +1,105 @@
+"""Whatever an Observation lacks or holds, diagnosis answers, and soon."""
+
+import copy
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.observation import Answer, Observation, Operator
+
+from . import recorded
+from .scenes import CONFIG, NOW, container, crash, log, model, pod, seen
+from .test_cluster_findings import CASES
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, {}])
+).map(copy.deepcopy)
+
+
+def spots(value, path=()):
+    """Paths of everything inside plain objects."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield (*path, key)
+        yield from spots(child, (*path, key))
+
+
+def broken(objects, data):
+    """The objects with a few values replaced or taken out."""
+    objects = copy.deepcopy(list(objects))
+    for _ in range(data.draw(st.integers(0, 4))):
+        places = list(spots(objects))
+        if not places:
+            break
+        *parents, key = data.draw(st.sampled_from(places))
+        holder = objects
+        for parent in parents:
+            holder = holder[parent]
+        if isinstance(holder, dict) and data.draw(st.booleans()):
+            del holder[key]
+        else:
+            holder[key] = data.draw(ODD)
+    return tuple(objects)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_survives_missing_and_odd_fields(data):
+    whole = CASES[data.draw(st.sampled_from(sorted(CASES)))]
+    (changed,) = broken([whole.model], data)
+    odd = Observation(
+        model=changed if isinstance(changed, dict) else {},
+        pods=broken(whole.pods, data),
+        events=broken(whole.events, data),
+        jobs=broken(whole.jobs, data),
+        claims=broken(whole.claims, data),
+        logs=whole.logs,
+        operator=Operator(
+            config=broken([CONFIG], data)[0], version=data.draw(st.none() | st.text(max_size=8)), namespace="ai"
+        ),
+        refusal=data.draw(st.none() | st.text(max_size=20)),
+        answer=data.draw(
+            st.none() | st.builds(Answer, status=st.none() | st.integers(0, 600), body=st.text(max_size=20))
+        ),
+    )
+    for finding in diagnose(odd, now=NOW):
+        assert finding.title
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=400))
+def test_survives_any_log(text):
+    found = diagnose(crash(text), now=NOW)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("now", [NOW, datetime(2026, 11, 22, 20, tzinfo=UTC).replace(tzinfo=None)])
+def test_takes_a_time_with_or_without_a_zone(now):
+    assert diagnose(CASES["OperatorDown"], now=now)
+
+
+def test_is_the_same_however_often_it_is_asked():
+    for observation in CASES.values():
+        assert diagnose(observation, now=NOW) == diagnose(observation, now=NOW)
+
+
+def test_diagnoses_a_thousand_models_within_a_second():
+    recording = (recorded.LOGS / "vllm-weights-shape.log").read_text()
+    tail = "\n".join((recording.splitlines() * 4)[-400:])
+    healthy = [pod(f"model-m-abc-{index}", container(running=True), ready=True) for index in range(5)]
+    crashing = [*healthy[1:], crash("").pods[0]]
+    well = [seen(model(f"m{index}", ready=5), *healthy) for index in range(900)]
+    ill = [seen(model(f"i{index}"), *crashing, logs=[log(tail, previous=True)]) for index in range(100)]
+
+    # The least of three: other work on the machine makes a run slower, never faster.
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        found = [diagnose(observation, now=NOW) for observation in (*well, *ill)]
+        seconds.append(time.process_time() - started)
+        assert sum(map(bool, found)) == 100
+    assert min(seconds) < 1.0
