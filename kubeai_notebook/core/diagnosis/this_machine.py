@@ -12,7 +12,10 @@ THIS_MACHINE: tuple[Rule, ...] = (
         code="DiskFull",
         seen=("No space left on device: … MB are free",),
         take=(r"needs (?P<needed>\d+ MB) in (?P<path>.+), (?P<free>\d+ MB) are free",),
-        title=('The weights of "{name}" need {needed} in {path}, where {free} are free.',),
+        title=(
+            'The weights of "{name}" need {needed} in {path}, where {free} are free.',
+            'There is no room for the weights of "{name}" on this machine.',
+        ),
         who="user",
         fixes=(
             advise("Make room there; the download then goes on by itself."),
@@ -33,7 +36,11 @@ THIS_MACHINE: tuple[Rule, ...] = (
         code="ModelNotFound",
         seen=("this machine has weights for:",),
         take=(r"this machine has weights for: (?P<here>.+?)\.?$",),
-        title=("This machine has no weights for {url}; it has them for {here}.",),
+        title=(
+            "This machine has no weights for {url}; it has them for {here}.",
+            "This machine has no weights for {url}.",
+            'This machine has no weights for "{name}".',
+        ),
         who="user",
         fixes=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
     ),
