@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FRONT := pyproject.toml $(shell find labextension -path '*/node_modules' -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name '*.json' -o -name '*.py' -o -name yarn.lock \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-browser check format wheel bench types clean
+.PHONY: help setup demo lab test test-browser check check-front format wheel bench types clean node-modules
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,18 @@ test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
 format: $(VENV)/.dev  ## put the code into shape
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-types: $(VENV)/.dev  ## make the TypeScript types of what crosses the wire
-	cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm types
+# jlpm is yarn, and comes with JupyterLab; Node.js does not.
+JLPM = cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
+
+node-modules: $(VENV)/.dev
+	@command -v node >/dev/null || { echo "This target needs Node.js 20.19 or newer: install it and put node on PATH."; exit 1; }
+	$(JLPM) install --immutable
+
+types: node-modules  ## make the TypeScript types of what crosses the wire
+	$(JLPM) types
+
+check-front: node-modules  ## types, lint and unit tests of the TypeScript
+	$(JLPM) check
 
 wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build

@@ -30,7 +30,7 @@ PAGE = 500
 class Link:
     """How a reflector stands with the API server."""
 
-    state: Literal["starting", "live", "reconnecting", "forbidden"]
+    state: Literal["starting", "live", "reconnecting", "forbidden", "closed"]
     error: ClusterError | None = None
     since_seconds: float = field(default_factory=time.time, compare=False)
     """Unix time at which it came into this state."""

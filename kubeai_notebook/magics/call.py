@@ -68,19 +68,22 @@ class CallMagics(Magics):
 
 def _show(deltas: Iterator[Delta]) -> Any:
     """Show the answer as it comes, in one display that is updated; an interrupt keeps what has come."""
-    from IPython.display import Markdown, display
+    from IPython.display import display
 
     from kubeai_notebook.core.turns import Reply, fold
 
+    def bundle() -> dict[str, str]:
+        return {"text/plain": str(reply), "text/markdown": str(reply)}
+
     reply = Reply()
-    face = display(Markdown(""), display_id=True)
+    face = display(bundle(), raw=True, display_id=True)
     shown = time.monotonic()
     try:
         for delta in deltas:
             reply = fold(reply, delta)
             if time.monotonic() - shown >= FRAME_SECONDS:
-                face.update(Markdown(reply))
+                face.update(bundle(), raw=True)
                 shown = time.monotonic()
     finally:
-        face.update(Markdown(reply))
+        face.update(bundle(), raw=True)
     return reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,13 +124,16 @@ class Observer:
                 self._subscriptions.remove(subscription)
 
     def close(self) -> None:
-        """End all threads."""
+        """End all threads; every listener is told, by a last View whose link is closed."""
         self._closed.set()
         self._changed.set()
         for reflector in (self._models, self._pods, self._events):
             reflector.close()
         if threading.current_thread() is not self._publisher:
             self._publisher.join(timeout=3)
+        for subscription in tuple(self._subscriptions):
+            for last in subscription.told:
+                self._tell(subscription, last and replace(last, link=Link("closed")))
 
     def _publish(self) -> None:
         while not self._closed.is_set():

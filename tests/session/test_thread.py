@@ -130,3 +130,22 @@ def test_ends_all_its_threads(daemon) -> None:
     assert set(threading.enumerate()) - before
     session.close()
     assert set(threading.enumerate()) <= before
+
+
+def test_tells_its_listeners_that_it_is_closed(daemon) -> None:
+    session = Session(context="local")
+    model = session.serve(name="closing", scaling={"min_replicas": 0}, **SMOL)
+    links: list[str] = []
+    told = threading.Event()
+
+    def listener(view: View | None) -> None:
+        links.append(view.link.state if view else "gone")
+        told.set()
+
+    model.listen(listener)
+    assert told.wait(10)
+    session.close()
+    assert (links[0], links[-1]) == ("live", "closed")
+    again = Session(context="local")
+    again.attach("closing").delete()
+    again.close()

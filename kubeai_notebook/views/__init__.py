@@ -1,0 +1,31 @@
+"""What a notebook shows: the status card, and its snapshot where no kernel lives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubeai_notebook.session.model import Model
+
+
+class CardFace:
+    """Shows a Model as its status card; imports nothing until one is shown."""
+
+    def show(self, model: Model) -> None:
+        """Display the live card; NotImplementedError where no notebook listens."""
+        from kubeai_notebook.views.live import show
+
+        show(model)
+
+    def bundle(self, model: Model) -> dict[str, Any]:
+        """The card's text and snapshot."""
+        from kubeai_notebook.views.live import bundle
+
+        return bundle(model)
+
+
+def install() -> None:
+    """Give every Model its card."""
+    from kubeai_notebook.session import display
+
+    display.install(CardFace())

@@ -1,0 +1,99 @@
+"""What a card says of a Model: the one place where its status becomes tones, rows and sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kubeai_notebook.views.wire import Card, CardFact, CardFinding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.status import ModelStatus, Phase
+    from kubeai_notebook.session.observer import View
+    from kubeai_notebook.views.wire import Tone
+
+# A phase that is not listed is one of waiting.
+_TONES: Final[Mapping[Phase, Tone]] = {
+    "Ready": "good",
+    "Degraded": "warn",
+    "Unmanaged": "warn",
+    "Blocked": "bad",
+    "Failing": "bad",
+    "Asleep": "quiet",
+}
+
+
+def card_of(view: View, *, namespace: str, note: str = "") -> Card:
+    """What the card shows of one View."""
+    name, status = view.model["metadata"]["name"], view.status
+    tone = _TONES.get(status.phase, "busy")
+    return Card(
+        name=name,
+        namespace=namespace,
+        phase=status.phase,
+        tone=tone,
+        announcement=_announcement(name, status.phase, view.findings if tone == "bad" else ()),
+        # Of a Model that is ready, the row of replicas says the same.
+        detail="" if status.phase == "Ready" else status.detail,
+        next_step=_next_step(view, tone),
+        note=note,
+        progress=status.progress,
+        phase_since_seconds=status.since.timestamp() if status.since else 0.0,
+        facts=_facts(view),
+        findings=tuple(_finding(finding) for finding in view.findings),
+        link=view.link.state if view.link.state in ("live", "closed") else "reconnecting",
+        link_since_seconds=view.link.since_seconds,
+    )
+
+
+def deleted_card(name: str, *, namespace: str, before: Card | None = None) -> Card:
+    """What is left to say of a Model that is gone; ``before`` is the last card of those who saw it."""
+    return Card(
+        name=name,
+        namespace=namespace,
+        phase="Deleted",
+        tone="gone",
+        announcement=_announcement(name, "Deleted", ()),
+        # The reader of a saved notebook comes to this cell before the one that deletes.
+        detail="It was there when this cell ran, and was deleted later." if before else "",
+        facts=tuple(fact for fact in before.facts if fact.label != "Replicas") if before else (),
+    )
+
+
+def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
+    return " ".join([f"Model {name} is {phase}.", *(finding.title for finding in findings[:1])])
+
+
+def _next_step(view: View, tone: Tone) -> str:
+    if view.link.state == "forbidden" and view.link.error:
+        return str(view.link.error)
+    # The other phases' own sentence says what they wait for.
+    waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
+    return f"Waiting for {view.status.acts_next}." if waiting else ""
+
+
+def _facts(view: View) -> tuple[CardFact, ...]:
+    spec = view.model["spec"]
+    stand_in = f"answered by {view.stand_in}, standing in for {spec['engine']}"
+    rows = {
+        "Replicas": _replicas(view.status),
+        "Engine": stand_in if view.stand_in else spec["engine"],
+        "Profile": spec.get("resourceProfile", ""),
+        "Source": spec["url"],
+    }
+    return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
+
+
+def _replicas(status: ModelStatus) -> str:
+    """Nothing for a Model that sleeps: its phase has said so."""
+    return f"{status.ready} of {status.desired} ready" if status.ready or status.desired else ""
+
+
+def _finding(finding: Finding) -> CardFinding:
+    return CardFinding(
+        title=finding.title,
+        evidence="\n".join(evidence.text for evidence in finding.evidence),
+        fixes=tuple(fix.title for fix in finding.fixes),
+    )

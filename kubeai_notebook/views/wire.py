@@ -1,0 +1,57 @@
+"""What crosses from the kernel to the status card; its TypeScript twin is made by ``make types``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Tone = Literal["good", "busy", "warn", "bad", "quiet", "gone"]
+"""How a phase looks; each face has a sign and a colour for it."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CardFact(_Wire):
+    """One row of what a Model is."""
+
+    label: str
+    value: str
+
+
+class CardFinding(_Wire):
+    """One explained problem, as the card shows it."""
+
+    title: str
+    evidence: str
+    fixes: tuple[str, ...] = ()
+
+
+class Card(_Wire):
+    """Everything that a status card shows of one Model; whoever shows it decides nothing."""
+
+    name: str
+    namespace: str
+    phase: str
+    """A word of the phase table, or ``Deleted``."""
+    tone: Tone
+    announcement: str
+    """What a screen reader says of this phase, at once when the tone is ``bad``."""
+    detail: str = ""
+    """One sentence under the phase, such as ``Pulling weights: 41 of 93 MB``."""
+    next_step: str = ""
+    """Who has to do what, where nothing goes on by itself."""
+    note: str = ""
+    """What the last verb did, such as ``smol is served already; nothing was changed.``"""
+    progress: float | None = None
+    """0 to 1, only where it is measured."""
+    phase_since_seconds: float = 0.0
+    """Unix time at which this phase began; 0 where that is not known."""
+    facts: tuple[CardFact, ...] = ()
+    findings: tuple[CardFinding, ...] = ()
+    link: Literal["live", "reconnecting", "closed"] = "live"
+    link_since_seconds: float = 0.0
+    sent_at_seconds: float = 0.0
+    """Unix time at which the widget sent this, so that the reader's clock may be wrong."""

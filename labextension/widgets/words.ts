@@ -1,0 +1,33 @@
+import type { Card } from "./types";
+
+/** The kernel's time on the reader's machine, whose own clock may be wrong. */
+export class KernelClock {
+  private aheadSeconds = 0;
+
+  /** Take the time from a card that has just come. */
+  set(card: Card): void {
+    this.aheadSeconds = card.sent_at_seconds - Date.now() / 1000;
+  }
+
+  now(): number {
+    return Date.now() / 1000 + this.aheadSeconds;
+  }
+}
+
+/** What is to be said of the link; it ticks, so Python cannot say it. */
+export function linkText(card: Card, nowSeconds: number): string {
+  if (card.link === "live") return "";
+  return `Reconnecting for ${sinceText(card.link_since_seconds, nowSeconds)}. What you see may be old.`;
+}
+
+/** `38 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`; nothing for a time that is not known. */
+export function sinceText(sinceSeconds: number, nowSeconds: number): string {
+  if (sinceSeconds <= 0) return "";
+  const seconds = Math.max(0, Math.floor(nowSeconds - sinceSeconds));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (minutes < 1) return `${String(seconds)} s`;
+  if (hours < 1) return `${String(minutes)} min ${String(seconds % 60)} s`;
+  if (hours < 24) return `${String(hours)} h ${String(minutes % 60)} min`;
+  return `${String(Math.floor(hours / 24))} d ${String(hours % 24)} h`;
+}

@@ -1,0 +1,143 @@
+"""A JupyterLab of its own, as users install it, in a headless Chromium; see ``open_notebook``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import nbformat
+import pytest
+
+from .installation import Installation, install
+from .notebook import Notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+CHROMIUM_FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    root: Path
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("KUBEAI_TEST_BROWSER_REQUIRED") == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def _chromium() -> str:
+    names = [os.environ.get("KUBEAI_TEST_BROWSER", "chromium"), "chromium-browser", "google-chrome"]
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or _missing("no Chromium: install it, or name its program in KUBEAI_TEST_BROWSER")
+
+
+@pytest.fixture(scope="session")
+def installation(own_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The wheel of this working tree in a new environment; takes about a minute and a half."""
+    _chromium()  # nothing is installed for a browser that is not there
+    installed = install(tmp_path_factory.mktemp("installation"))
+    yield installed
+    installed.run("kubeai-local", "stop")
+
+
+@pytest.fixture(scope="session")
+def lab(installation: Installation) -> Iterator[Lab]:
+    """JupyterLab of that environment on a free port, with no settings of the user's."""
+    home = installation.home
+    root = home / "root"
+    root.mkdir()
+    notification = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notification.parent.mkdir(parents=True)
+    notification.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    command = [str(installation.folder / "bin" / "jupyter-lab"), "--no-browser", "--allow-root"]
+    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={root}"]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=installation.environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield _started(server, home / "runtime", root)
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _started(server: subprocess.Popen[bytes], runtime: Path, root: Path) -> Lab:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        for file in runtime.glob("jpserver-*.json"):
+            # The file is written after the port is bound, but it may be read half written.
+            text = file.read_text()
+            if text.rstrip().endswith("}"):
+                facts = json.loads(text)
+                return Lab(facts["url"], facts["token"], root)
+        time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not start; its log is {runtime.parent / 'server.log'}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; only for a module, as Playwright's event loop would disturb tests of asyncio."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("no Playwright: `pip install playwright`")
+    program = _chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A fresh window; an uncaught error in the page fails the test."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened = context.new_page()
+    opened.set_default_timeout(30_000)
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert not errors, errors
+
+
+@pytest.fixture
+def open_notebook(lab: Lab, page: Any, tmp_path: Path) -> Callable[..., Notebook]:
+    """Call it with sources of cells, or with a whole notebook: ``open_notebook("x = 1", "x")`` gives a ``Notebook``."""
+
+    def opened(*cells: str, book: nbformat.NotebookNode | None = None) -> Notebook:
+        name = f"{tmp_path.name}.ipynb"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        sources = [nbformat.v4.new_code_cell(source) for source in cells]
+        nbformat.write(
+            book or nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=sources), lab.root / name
+        )
+        page.goto(f"{lab.url}lab/tree/{name}?reset&token={lab.token}")
+        notebook = Notebook(page, tmp_path)
+        notebook.wait()
+        return notebook
+
+    return opened

@@ -1,0 +1,42 @@
+"""Views of one Model, as the observer would give them, and what needs the built widgets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.cluster.reflector import Link
+from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
+from kubeai_notebook.core.status import ModelStatus
+from kubeai_notebook.session.observer import View
+from kubeai_notebook.views.static_files import STATIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SINCE = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
+FINDING = Finding(
+    code="OutOfMemory",
+    title="The engine needs more memory.",
+    evidence=(Evidence("log", "pod/smol", "exit 137"), Evidence("status", "pod/smol", "OOMKilled")),
+    fixes=(Fix(title="Use a larger profile."), Fix(title="Serve a smaller model.")),
+)
+
+
+def view_in(phase: Any, **changes: Any) -> View:
+    """The Model smol in a phase; ``changes`` are those of ModelStatus, View, or ``profile``."""
+    spec = {"engine": "OLlama", "url": "ollama://smollm2:135m", "resourceProfile": changes.pop("profile", "cpu:1")}
+    of_view = {name: changes.pop(name) for name in ("findings", "link", "stand_in") if name in changes}
+    status = ModelStatus(phase=phase, **{"desired": 1, "detail": "A sentence.", "since": SINCE, **changes})
+    model = {"metadata": {"name": "smol"}, "spec": spec}
+    return View(model=model, status=status, **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view})
+
+
+@pytest.fixture
+def built() -> Callable[[str], int]:
+    """Skips where the widgets were never built; gives the size of a built file."""
+    if not (STATIC / "status_card.js").exists():
+        pytest.skip("the widgets are not built: `pip install -e .` builds them")
+    return lambda name: (STATIC / name).stat().st_size

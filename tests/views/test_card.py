@@ -1,0 +1,95 @@
+from typing import get_args
+
+import pytest
+
+from kubeai_notebook.cluster.reflector import Link
+from kubeai_notebook.core.status import Phase
+from kubeai_notebook.errors import ForbiddenError
+from kubeai_notebook.views.card import card_of, deleted_card
+from kubeai_notebook.views.wire import Card
+
+from .conftest import FINDING, SINCE, view_in
+
+
+def card(phase: str, note: str = "", **changes: object) -> Card:
+    return card_of(view_in(phase, **changes), namespace="default", note=note)
+
+
+def rows(card: Card) -> dict[str, str]:
+    return {fact.label: fact.value for fact in card.facts}
+
+
+@pytest.mark.parametrize("phase", get_args(Phase))
+def test_has_a_tone_and_an_announcement_for_each_phase(phase: str) -> None:
+    waiting = {"Deleting", "Submitted", "Caching", "Updating", "Scheduling", "Pulling", "Loading"}
+    assert (card(phase).tone == "busy") == (phase in waiting)
+    assert card(phase).announcement == f"Model smol is {phase}."
+
+
+def test_says_what_the_model_is_in_rows() -> None:
+    assert rows(card("Loading")) == {
+        "Replicas": "0 of 1 ready",
+        "Engine": "OLlama",
+        "Profile": "cpu:1",
+        "Source": "ollama://smollm2:135m",
+    }
+
+
+def test_names_the_engine_that_stands_in() -> None:
+    assert rows(card("Ready", stand_in="llama.cpp"))["Engine"] == "answered by llama.cpp, standing in for OLlama"
+
+
+def test_has_no_row_for_what_is_not_there() -> None:
+    assert rows(card("Asleep", desired=0, profile="")).keys() == {"Engine", "Source"}
+
+
+def test_does_not_say_twice_how_many_replicas_are_ready() -> None:
+    ready = card("Ready", ready=1, detail="1 of 1 replicas ready.")
+    assert (ready.detail, rows(ready)["Replicas"]) == ("", "1 of 1 ready")
+
+
+def test_keeps_sentence_note_progress_and_time() -> None:
+    pulling = card("Pulling", note="smol is being served.", progress=0.44)
+    assert (pulling.detail, pulling.note, pulling.progress) == ("A sentence.", "smol is being served.", 0.44)
+    assert pulling.phase_since_seconds == SINCE.timestamp()
+    assert card("Pulling", since=None).phase_since_seconds == 0
+
+
+def test_says_who_has_to_act_only_where_nothing_goes_on_by_itself() -> None:
+    assert card("Failing").next_step == "Waiting for you."
+    assert card("Unmanaged").next_step == "Waiting for you or an administrator."
+    assert [card(phase).next_step for phase in ("Loading", "Degraded", "Ready", "Asleep")] == [""] * 4
+
+
+def test_shows_findings_and_announces_the_first_where_it_is_bad() -> None:
+    failing = card("Failing", findings=(FINDING,))
+    assert failing.announcement == "Model smol is Failing. The engine needs more memory."
+    assert [(one.title, one.evidence, one.fixes) for one in failing.findings] == [
+        (FINDING.title, "exit 137\nOOMKilled", ("Use a larger profile.", "Serve a smaller model."))
+    ]
+    assert card("Loading", findings=(FINDING,)).announcement == "Model smol is Loading."
+
+
+def test_says_since_when_it_is_reconnecting() -> None:
+    lost = card("Ready", link=Link("reconnecting", since_seconds=7.0))
+    assert (lost.link, lost.link_since_seconds) == ("reconnecting", 7.0)
+    assert card("Ready").link == "live"
+    assert card("Ready", link=Link("closed")).link == "closed"
+
+
+def test_says_why_it_may_no_longer_look() -> None:
+    error = ForbiddenError("You may not list models here.", "Ask for the right.")
+    assert card("Ready", link=Link("forbidden", error)).next_step == "You may not list models here. Ask for the right."
+
+
+def test_keeps_of_a_deleted_model_what_it_was() -> None:
+    before = card("Ready", ready=1, note="smol is being served.")
+    gone = deleted_card("smol", namespace="default", before=before)
+    assert (gone.phase, gone.tone, gone.note, gone.phase_since_seconds) == ("Deleted", "gone", "", 0)
+    assert rows(gone).keys() == {"Engine", "Profile", "Source"}
+    assert gone.detail == "It was there when this cell ran, and was deleted later."
+
+
+def test_says_nothing_of_a_deleted_model_that_was_never_seen() -> None:
+    gone = deleted_card("smol", namespace="default")
+    assert (gone.facts, gone.detail, gone.announcement) == ((), "", "Model smol is Deleted.")

@@ -1,0 +1,74 @@
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kubeai_notebook
+from kubeai_notebook.errors import LocalError
+from kubeai_notebook.views.card import card_of
+from kubeai_notebook.views.static_files import static_text
+from kubeai_notebook.views.status_card import KEPT_SNAPSHOTS, StatusCard
+
+from .conftest import view_in
+
+LABEXTENSION = Path(__file__).parents[2] / "labextension"
+CARD = card_of(view_in("Loading"), namespace="default")
+
+
+def test_says_how_to_build_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match=re.escape("pip install -e .")):
+        static_text("status_card.js", tmp_path)
+
+
+@pytest.mark.usefixtures("built")
+def test_carries_what_was_built_and_the_card() -> None:
+    card = StatusCard(CARD)
+    assert "render" in card._esm
+    assert ".kubeai-card" in card._css
+    assert card.card["phase"] == "Loading"
+    card.update(CARD.model_copy(update={"phase": "Ready"}))
+    assert card.card["phase"] == "Ready"
+
+
+@pytest.mark.usefixtures("built")
+def test_sends_the_time_at_which_it_sends() -> None:
+    before = time.time()
+    sent = StatusCard(CARD).get_state("card")["card"]
+    assert before <= sent["sent_at_seconds"] <= time.time()
+    assert sent["phase"] == "Loading"
+
+
+@pytest.mark.usefixtures("built")
+def test_leaves_text_and_html_for_those_who_have_no_widgets() -> None:
+    data, _ = StatusCard(CARD)._repr_mimebundle_()
+    assert {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"} <= data.keys()
+    assert "smol (default) Loading" in data["text/plain"]
+
+
+@pytest.mark.usefixtures("built")
+def test_keeps_the_snapshots_of_the_last_few_cells_up_to_date() -> None:
+    class Handle:
+        shown = ""
+
+        def update(self, still: dict[str, str], *, raw: bool) -> None:
+            self.shown = still["text/plain"]
+
+    card = StatusCard(CARD)
+    handles = [Handle() for _ in range(KEPT_SNAPSHOTS + 1)]
+    card._snapshots.extend(handles)
+    card.update(CARD.model_copy(update={"progress": 0.5}))
+    assert [handle.shown for handle in handles] == [""] * len(handles)
+    card.update(CARD.model_copy(update={"phase": "Ready"}))
+    assert ["Ready" in handle.shown for handle in handles] == [False] + [True] * KEPT_SNAPSHOTS
+
+
+@pytest.mark.parametrize("name", ["status_card.js", "status_card.css"])
+def test_stays_small(built: Callable[[str], int], name: str) -> None:
+    assert built(name) < 10_000
+
+
+def test_has_one_version_in_python_and_in_jupyterlab() -> None:
+    assert json.loads((LABEXTENSION / "package.json").read_text())["version"] == kubeai_notebook.__version__
