@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FRONT := pyproject.toml $(shell find labextension -path '*/node_modules' -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name '*.json' -o -name '*.py' -o -name yarn.lock \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-browser check check-front format wheel bench types clean node-modules
+.PHONY: help setup demo lab test test-browser test-oldest check check-front format wheel bench types clean node-modules
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ test: $(VENV)/.dev  ## all tests; those of the browser where there is one
 
 test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
 	KUBEAI_TEST_BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser
+
+test-oldest:  ## the tests with the oldest versions of everything that pyproject.toml allows
+	$(PYTHON) -m venv --clear build/oldest
+	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/support/oldest.txt '.[demo]' hypothesis pytest pytest-timeout
+	build/oldest/bin/python -m pytest --ignore tests/browser
 
 format: $(VENV)/.dev  ## put the code into shape
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

@@ -46,22 +46,10 @@ def error_of(status: int, body: bytes) -> KubeAIError:
                 "This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai)."
             )
         return ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
-    message, details = str(answer.get("message", "")), answer.get("details") or {}
-    name = f'"{details["name"]}"' if details.get("name") else "it"
-    reason = answer.get("reason")
-    if status == 401:
-        return UnauthorizedError("The Kubernetes API refused your credentials.", "Log in to the cluster again.")
-    if status == 403:
-        return _forbidden(message)
-    if status == 404:
-        kind = str(details.get("kind", "object")).removesuffix("s")
-        return NotFoundError(f"There is no {kind} {name}.", _WHERE_TO_LOOK.get(kind, "Is the right cluster chosen?"))
-    if status == 409 and reason == "AlreadyExists":
-        return ConflictError(f"{name} exists already.", "Choose another name, or attach to it.")
-    if status == 409:
-        return ConflictError(f"{name.capitalize()} was changed by somebody else meanwhile.", "Run this again.")
-    if status == 422:
-        return SpecError(_problems(details, message))
+    explain = _EXPLAINED.get(status)
+    if explain:
+        return explain(answer)
+    message = str(answer.get("message", ""))
     if "strict decoding error" in message:
         fields = _UNKNOWN.findall(message)
         return SpecError([Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
@@ -76,16 +64,46 @@ def _status_body(body: bytes) -> Mapping[str, Any] | None:
     return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else None
 
 
-def _forbidden(message: str) -> ClusterError:
+def _unauthorized(_answer: Mapping[str, Any]) -> KubeAIError:
+    return UnauthorizedError("The Kubernetes API refused your credentials.", "Log in to the cluster again.")
+
+
+def _forbidden(answer: Mapping[str, Any]) -> KubeAIError:
+    message = str(answer.get("message", ""))
     if "exceeded quota:" in message:
-        return QuotaError(
-            f"The namespace's quota is used up: {message.partition('exceeded quota: ')[2]}.", "Delete a Model."
-        )
+        quota = message.partition("exceeded quota: ")[2]
+        return QuotaError(f"The namespace's quota is used up: {quota}.", "Delete a Model.")
     denied = _CANNOT.search(message)
     if denied:
         said = f'You ("{denied["user"]}") may not {denied["verb"]} {denied["resource"]} here.'
         return ForbiddenError(said, "Ask an administrator for that right.")
     return ForbiddenError(f"The Kubernetes API refused this: {message}")
+
+
+def _not_found(answer: Mapping[str, Any]) -> KubeAIError:
+    kind = str((answer.get("details") or {}).get("kind", "object")).removesuffix("s")
+    hint = _WHERE_TO_LOOK.get(kind, "Is the right cluster chosen?")
+    name = (answer.get("details") or {}).get("name")
+    return NotFoundError(f'There is no {kind} "{name}".' if name else f"There is no such {kind}.", hint)
+
+
+def _conflict(answer: Mapping[str, Any]) -> KubeAIError:
+    name = _name_in(answer)
+    if answer.get("reason") == "AlreadyExists":
+        return ConflictError(f"{name} exists already.", "Choose another name, or attach to it.")
+    return ConflictError(f"{name} was changed by somebody else meanwhile.", "Run this again.")
+
+
+def _invalid(answer: Mapping[str, Any]) -> KubeAIError:
+    return SpecError(_problems(answer.get("details") or {}, str(answer.get("message", ""))))
+
+
+_EXPLAINED = {401: _unauthorized, 403: _forbidden, 404: _not_found, 409: _conflict, 422: _invalid}
+
+
+def _name_in(answer: Mapping[str, Any]) -> str:
+    name = (answer.get("details") or {}).get("name")
+    return f'"{name}"' if name else "It"
 
 
 def _problems(details: Mapping[str, Any], message: str) -> list[Problem]:

@@ -25,14 +25,16 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def write(server: str, namespace: str = "team") -> Path:
         path = tmp_path / "config"
         path.write_text(
-            yaml.safe_dump({
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "c", "cluster": {"server": server}}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
-                "contexts": [{"name": "work", "context": {"cluster": "c", "user": "u", "namespace": namespace}}],
-                "current-context": "work",
-            })
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": "c", "cluster": {"server": server}}],
+                    "users": [{"name": "u", "user": {"token": "t"}}],
+                    "contexts": [{"name": "work", "context": {"cluster": "c", "user": "u", "namespace": namespace}}],
+                    "current-context": "work",
+                }
+            )
         )
         monkeypatch.setenv("KUBECONFIG", str(path))
         return path

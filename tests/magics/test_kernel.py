@@ -5,10 +5,13 @@ from __future__ import annotations
 import queue
 import re
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from jupyter_client.manager import KernelManager, start_new_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOAD = "%load_ext kubeai_notebook\n%config KubeAI.context = 'local'"
 DEADLINE_SECONDS = 120
