@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kubeai_notebook.core.spec import SecretKey, SecretName, SecretValue, validated
+from kubeai_notebook.core.parts import SecretKey, SecretName, SecretValue, validated
 from kubeai_notebook.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.spec import LoadBalancing, ModelSpec, Scaling
+    from kubeai_notebook.core.parts import LoadBalancing, ModelSpec, Scaling
 
 API_VERSION = "kubeai.org/v1"
 

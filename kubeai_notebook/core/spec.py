@@ -1,137 +1,22 @@
-"""ModelSpec: what a user wants served, typed; and ``spec_of``, the one door to it."""
+"""``spec_of``, the one door to a ModelSpec: keyword arguments, options, form values, YAML, manifests."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-
+from kubeai_notebook.core import inference
+from kubeai_notebook.core.manifest import spec_of_manifest
+from kubeai_notebook.core.naming import check_name
+from kubeai_notebook.core.parts import ENGINES, FEATURES, ModelSpec, validated
+from kubeai_notebook.core.platform import fields_of
+from kubeai_notebook.core.profile import parse_profile
+from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.errors import Problem, SpecError
-
-from . import inference
-from .naming import check_name
-from .platform import fields_of
-from .profile import parse_profile
-from .source import parse_source
-from .wording import did_you_mean, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Engine = Literal["OLlama", "VLLM", "FasterWhisper", "Infinity"]
-Feature = Literal["TextGeneration", "TextEmbedding", "Reranking", "SpeechToText"]
-Strategy = Literal["LeastLoad", "PrefixHash"]
-ENGINES: tuple[str, ...] = get_args(Engine)
-FEATURES: tuple[str, ...] = get_args(Feature)
-
-
-def _spelled(choices: tuple[str, ...]) -> BeforeValidator:
-    """Accept any letter case of the given spellings."""
-    by_lower = {choice.lower(): choice for choice in choices}
-    return BeforeValidator(lambda value: by_lower.get(value.lower(), value) if isinstance(value, str) else value)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Adapter(_Part):
-    """A LoRA adapter: requests name it ``<model>_<adapter>``."""
-
-    name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=63)
-    url: str
-
-
-class File(_Part):
-    """A text file that is mounted into the Model's Pods; content up to 100,000 characters."""
-
-    path: str = Field(pattern=r"^/[^:]*$", max_length=1024)
-    content: str = Field(max_length=100_000)
-
-
-class LoadBalancing(_Part):
-    """How the gateway chooses among replicas. What is left out keeps KubeAI's default."""
-
-    strategy: Strategy | None = None
-    mean_load_factor: int | None = Field(default=None, ge=100)
-    replication: int | None = None
-    prefix_char_length: int | None = None
-
-
-class Scaling(_Part):
-    """Replica bounds and autoscaling. What is left out keeps KubeAI's default."""
-
-    min_replicas: int | None = Field(default=1, ge=0)
-    """KubeAI's own default is 0, which starts nothing until the first request. ``None``: as read from a Model."""
-    max_replicas: int | None = Field(default=None, ge=1)
-    replicas: int | None = Field(default=None, ge=0)
-    """Only read by KubeAI with ``autoscaling_disabled``."""
-    autoscaling_disabled: bool = False
-    target_requests: int | None = Field(default=None, ge=1)
-    scale_down_delay_seconds: int | None = Field(default=None, ge=0)
-    load_balancing: LoadBalancing = LoadBalancing()
-
-
-class SecretName(_Part):
-    """A Secret of the namespace whose keys all become environment variables."""
-
-    name: str
-
-
-class SecretKey(_Part):
-    """One key of a Secret of the namespace, as an environment variable of another name or the same."""
-
-    env: str
-    secret: str
-    key: str
-
-
-class SecretValue(_Part):
-    """A value that goes into the Model's own Secret."""
-
-    env: str
-    value: SecretStr
-
-
-class Inferred(_Part):
-    """A field that the user left out, what was put there, and why."""
-
-    field: str
-    value: str
-    why: str
-
-
-def _sequence(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-_Tuple = BeforeValidator(_sequence)
-
-
-class ModelSpec(_Part):
-    """One Model as its user wants it. Make one with `spec_of`, which explains what is wrong."""
-
-    name: str
-    url: str
-    engine: Annotated[Engine, _spelled(ENGINES)]
-    features: Annotated[tuple[Annotated[Feature, _spelled(FEATURES)], ...], _Tuple]
-    resource_profile: str = "cpu:1"
-    """``<name>:<multiple>``, a profile of the operator's configuration."""
-    adapters: Annotated[tuple[Adapter, ...], _Tuple] = ()
-    args: Annotated[tuple[str, ...], _Tuple] = ()
-    env: dict[str, str] = Field(default_factory=dict)
-    secrets: Annotated[tuple[SecretName | SecretKey | SecretValue, ...], _Tuple] = ()
-    """A Model knows only whole Secrets (``envFrom``); single keys and values are put into one of its own."""
-    files: Annotated[tuple[File, ...], _Tuple] = ()
-    scaling: Scaling = Scaling()
-    cache_profile: str | None = None
-    image: str | None = None
-    priority_class_name: str | None = None
-    namespace: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict)
-    inferred: tuple[Inferred, ...] = ()
-    rest: dict[str, Any] = Field(default_factory=dict)
-    """What a Model that was read holds besides: fields unknown here, and known ones that are present but empty."""
+__all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of"]
 
 
 def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu") -> ModelSpec:
@@ -147,8 +32,6 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu") -> Mode
         SpecError: one or more fields are wrong; ``problems`` names every one with its fix.
     """
     if "kind" in mapping or "apiVersion" in mapping:
-        from .manifest import spec_of_manifest
-
         return spec_of_manifest(mapping)
     given = fields_of(mapping)
     if not isinstance(given.get("url"), str):
@@ -161,15 +44,6 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu") -> Mode
     if problems:
         raise SpecError(problems)
     return spec.model_copy(update={"resource_profile": str(parse_profile(spec.resource_profile))})
-
-
-def validated(fields: Mapping[str, Any]) -> ModelSpec:
-    """A ModelSpec of exactly these fields; SpecError when one has the wrong type or bounds."""
-    try:
-        return ModelSpec.model_validate(fields)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise SpecError(list(dict.fromkeys(_said(detail, fields) for detail in details))) from None
 
 
 # Which schemes an engine can load; admission lets all of them through.
@@ -188,15 +62,3 @@ def _scheme_problems(spec: ModelSpec, scheme: str) -> list[Problem]:
     able = [engine for engine, schemes in _LOADABLE.items() if scheme in schemes]
     fix = f"Use engine {' or '.join(able)} for it, or a url that starts with {loadable[0]}://."
     return [Problem("engine", "InvalidModelUrl", f"{spec.engine} cannot load {scheme}:// urls. {fix}")]
-
-
-def _said(detail: Mapping[str, Any], given: Mapping[str, Any]) -> Problem:
-    """What is wrong with one field; an engine's name is no secret, so that one is quoted."""
-    if detail["loc"] == ("engine",) and isinstance(given.get("engine"), str):
-        engine = given["engine"][:80]
-        message = f'There is no engine "{engine}".{did_you_mean(engine, ENGINES)} KubeAI has {", ".join(ENGINES)}.'
-        return Problem("engine", "UnsupportedValue", message)
-    if detail["loc"][0] == "secrets":
-        message = "Each of secrets must be the name of a Secret, ENV=<secret>:<key>, or a pydantic SecretStr."
-        return Problem("secrets", "InvalidValue", message)
-    return problem_of(detail, ModelSpec.model_fields.keys() - {"inferred", "rest"})
