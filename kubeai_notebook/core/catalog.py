@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
+from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import Problem, SpecError
 
 from .rules.chart import CHART
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 __all__ = ["STARTERS", "Catalog", "Profile", "Starter", "catalog_of"]
-
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 40
-MAX_ALIASES = 200
-MAX_NODES = 50_000
-"""Nodes after every alias is written out."""
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -83,43 +76,16 @@ def catalog_of(system_yaml: str | None) -> Catalog:
     return _catalog(_loaded(system_yaml), source="kubeai-config")
 
 
-def _refused(why: str, step: str = "Ask who runs KubeAI to correct it.") -> SpecError:
-    return SpecError([Problem("system.yaml", "InvalidCatalog", f"KubeAI's configuration {why}. {step}")])
+def _refused(why: str) -> SpecError:
+    message = f"KubeAI's configuration {why}. Ask who runs KubeAI to correct it."
+    return SpecError([Problem("system.yaml", "InvalidCatalog", message)])
 
 
 def _loaded(text: str) -> Mapping[str, Any]:
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise _refused("is larger than 1 MiB, more than a ConfigMap can hold")
     try:
-        depth = deepest = aliases = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            aliases += isinstance(event, yaml.AliasEvent)
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH or aliases > MAX_ALIASES:
-                raise _refused(f"nests deeper than {MAX_DEPTH} levels or has more than {MAX_ALIASES} aliases")
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        if root is not None and _size(root, {}) > MAX_NODES:
-            raise _refused(f"has more than {MAX_NODES:,} entries once its aliases are written out")
-        value = loader.construct_document(root) if root is not None else {}
-    except (yaml.YAMLError, ValueError, RecursionError):
-        # The parser quotes the text, which is not ours to show.
-        raise _refused("cannot be read as plain YAML") from None
-    if not isinstance(value, Mapping):
-        raise _refused("is no mapping of names to values")
-    return value
-
-
-def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes the document has, every alias counted as what it stands for."""
-    if id(node) in known:
-        return known[id(node)]
-    known[id(node)] = MAX_NODES + 1  # Until it is counted: an alias to what contains it has no end.
-    children = node.value if isinstance(node, yaml.CollectionNode) else ()
-    flat = [part for child in children for part in (child if isinstance(child, tuple) else (child,))]
-    known[id(node)] = 1 + sum(_size(child, known) for child in flat)
-    return known[id(node)]
+        return read_mapping(text)
+    except UnreadableYamlError as error:
+        raise _refused(str(error)) from None
 
 
 def _catalog(config: Mapping[str, Any], *, source: Literal["kubeai-config", "chart defaults"]) -> Catalog:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference
+from kubeai_notebook.core.catalog import Catalog, catalog_of
 from kubeai_notebook.core.manifest import spec_of_manifest
 from kubeai_notebook.core.naming import check_name
 from kubeai_notebook.core.parts import ENGINES, FEATURES, ModelSpec, validated
 from kubeai_notebook.core.platform import fields_of
 from kubeai_notebook.core.profile import parse_profile
+from kubeai_notebook.core.rules.against import profile_for
+from kubeai_notebook.core.rules.traps import problems_of
 from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from kubeai_notebook.core.rules.advice import Advice
 
-__all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of"]
+__all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of", "spec_of_yaml"]
 
 
-def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu") -> ModelSpec:
+def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog: Catalog | None = None) -> ModelSpec:
     """Make a ModelSpec of keyword arguments, magic options, form values or our short YAML.
 
     All spellings of `core.platform` are accepted. What is left out is inferred from the url and
-    recorded in ``inferred``.
+    recorded in ``inferred``. ``resources={"gpu": 1, "memory": "24Gi"}``, which no Model has, becomes
+    the smallest profile of the ``catalog`` (without one: of KubeAI's chart) that covers it.
 
     >>> spec_of({"url": "ollama://smollm2:135m"}).engine
     'OLlama'
@@ -38,27 +44,52 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu") -> Mode
         message = "A Model needs a url. Give one such as ollama://smollm2:135m or hf://org/model."
         raise SpecError([Problem("url", "Required", message)])
     source = parse_source(given["url"])
+    resources = given.pop("resources", None)
+    if resources is not None:
+        given["resource_profile"] = _covering(resources, given, catalog)
     completed, inferred = inference.complete(given, source, default_profile=default_profile)
     spec = validated({**completed, "inferred": inferred})
-    problems = [*check_name(spec.name), *_scheme_problems(spec, source.scheme)]
+    problems = [*check_name(spec.name), *_profile_problems(spec), *map(_problem, _errors(spec))]
     if problems:
         raise SpecError(problems)
     return spec.model_copy(update={"resource_profile": str(parse_profile(spec.resource_profile))})
 
 
-# Which schemes an engine can load; admission lets all of them through.
-_LOADABLE = {
-    "OLlama": ("ollama", "pvc"),
-    "VLLM": ("hf", "s3", "pvc", "gs", "oss"),
-    "Infinity": ("hf", "s3", "gs", "oss"),
-    "FasterWhisper": ("hf", "s3", "gs", "oss"),
-}
+def _covering(resources: Any, given: Mapping[str, Any], catalog: Catalog | None) -> str:
+    """The profile for a resource specification."""
+    if not isinstance(resources, Mapping):
+        message = 'The field "resources" must be a mapping such as {"gpu": 1, "memory": "24Gi"}.'
+        raise SpecError([Problem("resources", "WrongType", message)])
+    if given.get("resource_profile"):
+        message = "Give resources or a resource profile, not both: the profile is what holds the resources."
+        raise SpecError([Problem("resources", "InvalidValue", message)])
+    return str(profile_for(resources, catalog or catalog_of(None)))
 
 
-def _scheme_problems(spec: ModelSpec, scheme: str) -> list[Problem]:
-    loadable = _LOADABLE[spec.engine]
-    if scheme in loadable:
-        return []
-    able = [engine for engine, schemes in _LOADABLE.items() if scheme in schemes]
-    fix = f"Use engine {' or '.join(able)} for it, or a url that starts with {loadable[0]}://."
-    return [Problem("engine", "InvalidModelUrl", f"{spec.engine} cannot load {scheme}:// urls. {fix}")]
+def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
+    """As `spec_of`, for YAML: a Model as ``kubectl apply`` takes it, or our short form.
+
+    Raises:
+        SpecError: the text cannot be read, or a field is wrong.
+    """
+    try:
+        return spec_of(read_mapping(text), default_profile=default_profile)
+    except UnreadableYamlError as error:
+        raise SpecError([Problem("", "InvalidYaml", f"The YAML {error}.")]) from None
+
+
+def _profile_problems(spec: ModelSpec) -> list[Problem]:
+    try:
+        parse_profile(spec.resource_profile)
+    except SpecError as error:
+        return list(error.problems)
+    return []
+
+
+def _errors(spec: ModelSpec) -> list[Advice]:
+    """What would fail in silence; the profile's form is the parser's own matter."""
+    return [one for one in problems_of(spec) if one.severity == "error" and one.field != "resource_profile"]
+
+
+def _problem(advice: Advice) -> Problem:
+    return Problem(advice.field, advice.code, f"{advice.message} {advice.fix}")

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from kubeai_notebook.core.spec import ModelSpec, spec_of
+from kubeai_notebook.core.manifest import to_manifest, to_yaml
+from kubeai_notebook.core.spec import ModelSpec, spec_of, spec_of_yaml
 from kubeai_notebook.errors import SpecError
 
 
@@ -66,8 +67,63 @@ def test_needs_a_url() -> None:
 
 def test_refuses_an_engine_that_cannot_load_the_url() -> None:
     [(field, message)] = problems(url="ollama://a", engine="VLLM")
-    assert field == "engine"
-    assert message == ("VLLM cannot load ollama:// urls. Use engine OLlama for it, or a url that starts with hf://.")
+    assert field == "url"
+    assert message == "VLLM cannot load ollama:// urls; its Pods would never become ready. Use engine OLlama."
+
+
+def test_refuses_a_feature_that_the_engine_does_not_have() -> None:
+    [(field, message)] = problems(url="hf://a/b", engine="Infinity", features=["TextGeneration"])
+    assert field == "features[0]"
+    assert "Use engine OLlama or VLLM for TextGeneration." in message
+
+
+@pytest.mark.parametrize(
+    ("resources", "profile"),
+    [
+        ({"cpu": 2}, "cpu:2"),
+        ({"cpu": 1, "memory": "6Gi"}, "cpu:3"),
+        ({"gpu": 1, "cpu": 6, "memory": "24Gi"}, "nvidia-gpu-l4:1"),
+        ({"gpu": 2, "memory": "48Gi"}, "nvidia-gpu-l4:2"),
+    ],
+)
+def test_answers_a_resource_specification_with_the_smallest_profile(resources: Any, profile: str) -> None:
+    assert spec_of({"url": "hf://a/b", "resources": resources}).resource_profile == profile
+
+
+def test_names_the_nearest_profile_where_none_covers_the_resources() -> None:
+    [(field, message)] = problems(url="hf://a/b", resources={"gpu": 1, "nvme": "1Ti"})
+    assert field == "resource_profile"
+    assert "The nearest is" in message
+
+
+@pytest.mark.parametrize("given", [{"resources": 3}, {"resources": {"cpu": 1}, "profile": "cpu"}])
+def test_refuses_resources_that_say_nothing_or_twice(given: dict[str, Any]) -> None:
+    assert [field for field, _ in problems(url="hf://a/b", **given)] == ["resources"]
+
+
+def test_reads_yaml_in_our_short_form_and_as_a_model() -> None:
+    short = spec_of_yaml("url: hf://a/b\nname: m\nminReplicas: 0\nenv: {A: 1}\n")
+    assert (short.name, short.scaling.min_replicas, short.env) == ("m", 0, {"A": "1"})
+    assert spec_of_yaml(to_yaml(to_manifest(short))).url == "hf://a/b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "url: [",
+        "!!python/object/apply:os.system ['true']",
+        "- a\n- b",
+        "a: &a [x, x]\n" + "".join(f"k{n}: &k{n} [*a, *a, *a, *a]\n" for n in range(300)),
+        "[" * 5000,
+        "x" * 2_000_000,
+        "a: \x00",
+    ],
+)
+def test_refuses_yaml_that_is_broken_or_meant_to_break(text: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        spec_of_yaml(text)
+    assert str(raised.value).startswith("The YAML ")
+    assert len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize(

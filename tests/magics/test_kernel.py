@@ -109,7 +109,7 @@ def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(ke
     [
         ("a --engine Olama --url ollama://smollm2", ['SpecError: There is no engine "Olama". Did you mean "OLlama"?']),
         ("a --url http://x", ['SpecError: The url "http://x" has no scheme that KubeAI knows. Start it with hf://']),
-        ("a --engine VLLM --url ollama://x", ["SpecError: VLLM cannot load ollama:// urls. Use engine OLlama for it"]),
+        ("a --engine VLLM --url ollama://x", ["SpecError: VLLM cannot load ollama:// urls; its Pods"]),
         ("a", ["SpecError: A Model needs a url. Give one such as ollama://smollm2:135m"]),
         ("a --urll x", ["UsageError: %kubeai_serve does not know --urll.", "Did you mean --url?"]),
     ],

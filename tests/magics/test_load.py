@@ -52,7 +52,7 @@ def test_shows_every_problem_of_a_spec_before_anything_is_sent(shell, capsys) ->
     shown = capsys.readouterr().out
     assert not result.success
     assert "SpecError: The name" in shown
-    assert "SpecError: VLLM cannot load ollama:// urls." in shown
+    assert "SpecError: VLLM cannot load ollama:// urls; its Pods" in shown
 
 
 def test_prints_its_help_without_an_error(shell, capsys) -> None:

@@ -1,0 +1,131 @@
+"""Traps about the engine's arguments, environment, image and hardware."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .advice import Advice, Subject, error, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# KubeAI routes to port 8000 and to the Model's name; a changed one makes the Pod unreachable or the answers 404.
+_RESERVED_FLAGS = frozenset({"host", "model", "model-id", "port", "served-model-name", "url-prefix"})
+_RESERVED_ENV = frozenset(
+    {"INFINITY_PORT", "INFINITY_SERVED_MODEL_NAME", "INFINITY_URL_PREFIX", "OLLAMA_HOST", "UVICORN_PORT"}
+)
+# Gone from newer vLLM, which ends at an option that it does not know.
+_RETIRED_FLAGS = frozenset({"disable-log-requests", "num-scheduler-steps", "swap-space", "task"})
+_SECRET = re.compile(r"(^|[_-])(token|secret|password|passwd|api[_-]?key|(secret[_-])?access[_-]key)$", re.I)
+_PRINTABLE = re.compile(r"[ -<>-~]+")
+_AWS_IGNORED = {"AWS_REGION": "AWS_DEFAULT_REGION"}
+# Templates that vLLM's image brings along.
+_IMAGE_FOLDER = "/vllm-workspace/"
+
+
+def engine_traps(subject: Subject) -> Iterator[Advice]:
+    """Everything about args, env, image and resource profile."""
+    yield from _arguments(subject)
+    yield from _chat_template(subject)
+    yield from _environment(subject)
+    yield from _profile(subject)
+    yield from _image(subject.spec.image or "")
+
+
+def _image(image: str) -> Iterator[Advice]:
+    # A registry's host and a tag may have capitals.
+    name = re.sub(r"^[^/]*[.:][^/]*/|[:@][^/]*$", "", image)
+    if re.search(r"\s|[A-Z]", name):
+        message = "An image's name has no capital letters and no blanks; no node can pull this one."
+        yield error("image", "ImageNotFound", message, fix="Write it like registry/name:tag.")
+
+
+def _arguments(subject: Subject) -> Iterator[Advice]:
+    args = subject.spec.args
+    for flag in subject.flags:
+        field = f"args[{flag.index}]"
+        # "--name value" as one word also names the option.
+        name, blank, _ = flag.name.partition(" ")
+        if name in _RESERVED_FLAGS:
+            message = f"KubeAI sets --{name} itself; another value makes the engine unreachable."
+            yield error(
+                field, "ReservedArgument", message, fix=f"Remove --{name}.", patch=_without(subject, flag.index)
+            )
+        elif blank:
+            message = f"--{name} and its value stand in one argument, which the engine does not split."
+            split = args[flag.index].replace(" ", "=", 1)
+            patch = {"args": [*args[: flag.index], split, *args[flag.index + 1 :]]}
+            yield error(field, "UnknownArgument", message, fix=f"Write --{name}=<value>.", patch=patch)
+        elif name in _RETIRED_FLAGS and subject.spec.engine == "VLLM":
+            message = f"Newer vLLM has no --{name} and ends at once."
+            patch = _without(subject, flag.index)
+            yield warning(field, "UnknownArgument", message, fix=f"Remove --{name}.", patch=patch)
+        elif _SECRET.search(name) and flag.value:
+            message = f"The value of --{name} is stored in plain text, for everyone who may read Models."
+            yield warning(field, "SecretInPlainText", message, fix="Put it into a Secret.")
+
+
+def _without(subject: Subject, index: int) -> dict[str, list[str]]:
+    """The arguments without one option, and without its value when that stands apart."""
+    args = subject.spec.args
+    apart = "=" not in args[index] and " " not in args[index] and index + 1 < len(args) and args[index + 1][:1] != "-"
+    return {"args": [*args[:index], *args[index + 1 + apart :]]}
+
+
+def _chat_template(subject: Subject) -> Iterator[Advice]:
+    if subject.spec.image is not None:
+        return  # It may bring any file.
+    paths = {file.path for file in subject.spec.files}
+    for flag in subject.flags:
+        path = flag.value or ""
+        if flag.name != "chat-template" or path in paths or path.startswith(_IMAGE_FOLDER) or path[:1] != "/":
+            continue
+        message = f'"{path}" is none of the Model\'s files, so the engine will not find it.'
+        yield warning(f"args[{flag.index}]", "ChatTemplateFileMissing", message, fix="Add it to files.")
+
+
+def _environment(subject: Subject) -> Iterator[Advice]:
+    for name in subject.spec.env:
+        field = f"env.{name}"
+        if not _PRINTABLE.fullmatch(name):
+            message = "A Pod takes no variable of this name, so Kubernetes refuses every Pod of the Model."
+            yield error(field, "CreationRefused", message, fix="Use letters, digits and _ in it.")
+        elif name in _RESERVED_ENV:
+            message = f"KubeAI sets {name} itself; another value makes the engine unreachable."
+            fix, patch = f"Remove env.{name}.", {"env": {name: None}}
+            yield error(field, "ReservedArgument", message, fix=fix, patch=patch)
+        elif _SECRET.search(name):
+            message = f"The value of {name} is stored in plain text, for everyone who may read Models."
+            yield warning(field, "SecretInPlainText", message, fix="Put it into a Secret and take it out of env.")
+        elif name in _AWS_IGNORED and subject.source and subject.source.scheme == "s3":
+            message = f"What loads the weights does not read {name}."
+            yield warning(field, "IgnoredVariable", message, fix=f"Name it {_AWS_IGNORED[name]}.")
+
+
+def _profile(subject: Subject) -> Iterator[Advice]:
+    field, code = "resource_profile", "InvalidResourceProfile"
+    name, multiple = subject.unit
+    if not name:
+        message = "KubeAI starts nothing without a resource profile of the form <name>:<multiple>, and does not say so."
+        yield error(field, code, message, fix="Write it like cpu:1.")
+    elif multiple < 1:
+        message = "Zero times a profile asks for no GPU; on some nodes the engine then sees, and takes, all of them."
+        fix, patch = f"Write {name}:1.", {"resourceProfile": f"{name}:1"}
+        yield error(field, code, message, fix=fix, patch=patch)
+    elif subject.spec.engine == "VLLM" and "cpu" not in name.split("-"):
+        yield from _parallel(subject, multiple)
+
+
+def _parallel(subject: Subject, units: int) -> Iterator[Advice]:
+    """Judged as if one unit were one GPU; a catalog knows better, see ``against``."""
+    asked = subject.parallel
+    if asked is not None and asked > units:
+        message = f"The arguments want {asked} GPUs, and {units} units of most profiles have fewer."
+        fix = f"Set --tensor-parallel-size={units}, or a multiple of {asked} in resource_profile."
+        yield warning("args", "TensorParallelMoreThanGpus", message, fix=fix)
+    elif units > 1 and (asked or 1) < units:
+        message = f"vLLM is not told about the multiple: it uses {asked or 1} of {units} GPUs."
+        flag = f"--tensor-parallel-size={units}"
+        patch = {"args": [*subject.spec.args, flag]} if asked is None else None
+        yield warning("args", "GpusUnused", message, fix=f"Add {flag} to args.", patch=patch)

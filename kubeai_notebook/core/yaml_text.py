@@ -1,0 +1,63 @@
+"""Reading YAML that somebody else wrote: plain data only, and bounded in size, depth and repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 40
+MAX_ALIASES = 200
+MAX_NODES = 50_000
+"""Nodes after every alias is written out."""
+
+
+class UnreadableYamlError(ValueError):
+    """Why a text is not taken, as the rest of a sentence about it; it never quotes the text."""
+
+
+def read_mapping(text: str) -> Mapping[str, Any]:
+    """The mapping that a YAML text holds; an empty text is an empty mapping.
+
+    Raises:
+        UnreadableYamlError: it is over the limits, has tags, or is no mapping.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise UnreadableYamlError("is larger than 1 MiB, more than a ConfigMap can hold")
+    try:
+        _check_events(text)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is not None and _size(root, {}) > MAX_NODES:
+            raise UnreadableYamlError(f"has more than {MAX_NODES:,} entries once its aliases are written out")
+        value = loader.construct_document(root) if root is not None else {}
+    except UnreadableYamlError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # The parser quotes the text, which is not ours to show.
+        raise UnreadableYamlError("cannot be read as plain YAML") from None
+    if not isinstance(value, Mapping):
+        raise UnreadableYamlError("is no mapping of names to values")
+    return value
+
+
+def _check_events(text: str) -> None:
+    depth = aliases = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        if depth > MAX_DEPTH or aliases > MAX_ALIASES:
+            raise UnreadableYamlError(f"nests deeper than {MAX_DEPTH} levels or has more than {MAX_ALIASES} aliases")
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes the document has, every alias counted as what it stands for."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = MAX_NODES + 1  # Until it is counted: an alias to what contains it has no end.
+    children = node.value if isinstance(node, yaml.CollectionNode) else ()
+    flat = [part for child in children for part in (child if isinstance(child, tuple) else (child,))]
+    known[id(node)] = 1 + sum(_size(child, known) for child in flat)
+    return known[id(node)]
