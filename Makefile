@@ -77,6 +77,7 @@ wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
 
 bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/load_ext.py
+	$(BIN)/python benchmarks/core.py
 
 clean:  ## remove what was built
 	rm -rf dist build kubeai_notebook/labextension kubeai_notebook/views/static labextension/lib

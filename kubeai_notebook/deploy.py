@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .core.manifest import changed_fields, to_manifest
-from .errors import ConflictError, NotFoundError
+from .core.manifest import changed_fields, own_secret_entries, to_manifest
+from .errors import ConflictError, NotFoundError, Problem, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,9 @@ def apply(cluster: Cluster, spec: ModelSpec) -> Plan:
         SpecError: the API server refused the Model; nothing was created.
         ClusterError: it could not be asked.
     """
+    if own_secret_entries(spec):
+        message = 'Secret values and renamed keys cannot be sent yet. Name a Secret of the namespace: secrets=["name"].'
+        raise SpecError([Problem("secrets", "NotSupported", message)])
     planned = plan(cluster, spec)
     if planned.action == "attach":
         return planned

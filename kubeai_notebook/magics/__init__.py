@@ -25,8 +25,8 @@ def install(shell: InteractiveShell) -> None:
 def uninstall(shell: InteractiveShell) -> None:
     """Close the default Session and forget the settings; the magics' names stay until the kernel ends."""
     from kubeai_notebook import settings
-    from kubeai_notebook.session.session import close_default
+    from kubeai_notebook.session.session import close_defaults
 
-    close_default()
+    close_defaults()
     shell.configurables[:] = [one for one in shell.configurables if not isinstance(one, settings.KubeAI)]
     settings.install(settings.KubeAI())

@@ -61,7 +61,7 @@ class ServeMagics(Magics):
             return options
         from kubeai_notebook.session.session import default
 
-        model = default().serve(**_fields(vars(options)))
+        model = default(options.namespace or "").serve(**_fields(vars(options)))
         return model.wait() if options.wait else model
 
     @line_magic
@@ -77,7 +77,7 @@ class ServeMagics(Magics):
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of a ModelSpec that a line's options say."""
-    plain = ("url", "engine", "features", "resource_profile", "args", "namespace")
+    plain = ("url", "engine", "features", "resource_profile", "args")
     fields = {field: options[field] for field in plain}
     if "://" in (options["name"] or "") and not fields["url"]:
         fields["url"] = options["name"]

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
+from kubeai_notebook.core.rules.traps import problems_of
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.core.status import parse_time
+from kubeai_notebook.errors import Problem, SpecError
 
 from .model import Model
 from .observer import Observer
@@ -55,9 +57,13 @@ class Session:
             ClusterError: the Kubernetes API refused it or does not answer.
         """
         spec = spec or spec_of(fields, default_profile=settings.current().default_profile)
+        here = self.cluster.namespace
+        if spec.namespace not in (None, here):
+            message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
+            raise SpecError([Problem("namespace", "WrongNamespace", message)])
         done = deploy.apply(self.cluster, spec)
         self.observer.wait_for(spec.name, done.generation)
-        return Model(self, spec.name, note=_note(spec, done))
+        return Model(self, spec.name, note=" ".join([*self.cluster.notes, _note(spec, done)]))
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -106,25 +112,28 @@ def _note(spec: ModelSpec, done: deploy.Plan) -> str:
         return f"{spec.name} is served already; nothing was changed."
     if done.action == "update":
         return f"{spec.name} is being updated: {', '.join(done.changes)}."
-    guesses = "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred)
-    return f"{spec.name} is being served." + (f" Inferred: {guesses}." if guesses else "")
+    said = [f"{spec.name} is being served."]
+    if spec.inferred:
+        said.append("Inferred: " + "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred) + ".")
+    said += [f"Take care: {advice.message} {advice.fix}" for advice in problems_of(spec)]
+    return " ".join(said)
 
 
-_default: list[Session] = []
+_defaults: dict[str, Session] = {}
 _default_lock = threading.Lock()
 
 
-def default() -> Session:
-    """The Session of this process, connected as the settings say."""
+def default(namespace: str = "") -> Session:
+    """The Session of this process for a namespace (by default the settings'), connected as the settings say."""
     with _default_lock:
-        if not _default:
-            _default.append(Session())
-            atexit.register(close_default)
-        return _default[0]
+        if not _defaults:
+            atexit.register(close_defaults)
+        return _defaults.setdefault(namespace, Session(namespace=namespace))
 
 
-def close_default() -> None:
-    """Close the Session of this process; the next call makes a new one."""
+def close_defaults() -> None:
+    """Close the Sessions of this process; the next call makes a new one."""
     with _default_lock:
-        while _default:
-            _default.pop().close()
+        while _defaults:
+            _defaults.popitem()[1].close()
+        atexit.unregister(close_defaults)
