@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.wording import sentence_of
 from kubeai_notebook.errors import (
     ClusterError,
     ConflictError,
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CANNOT = re.compile(r'User "(?P<user>.*?)" cannot (?P<verb>\w+) resource "(?P<resource>.*?)"')
-# The API server quotes the value before the rule's sentence; 1.35 and later leave "object" out.
-_VALUE = re.compile(r'^Invalid value: (("(\\.|[^"])*"|[\w.+-]+): )?')
 _UNKNOWN = re.compile(r'unknown field "(.*?)"')
 _WHERE_TO_LOOK = {
     "model": "%kubeai_models lists what is there.",
@@ -112,7 +111,7 @@ def _problems(details: Mapping[str, Any], message: str) -> list[Problem]:
         Problem(
             str(cause.get("field", "")).removeprefix("spec.").replace("<nil>", "name"),
             str(cause.get("reason", "Invalid")),
-            f"{cause.get('field', '')}: {_VALUE.sub('', str(cause.get('message', '')))}".removeprefix("<nil>: "),
+            f"{cause.get('field', '')}: {sentence_of(str(cause.get('message', '')))}".removeprefix("<nil>: "),
         )
         for cause in causes
     ] or [Problem("", "Invalid", message)]

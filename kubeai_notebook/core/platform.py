@@ -50,6 +50,11 @@ def fields_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def to_snake(name: str) -> str:
+    """KubeAI's spelling of a field as ours: ``minReplicas`` is ``min_replicas``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 def _renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     spelled: dict[str, str] = {}
@@ -58,7 +63,7 @@ def _renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
             raise _wrong("", f"A field's name must be text, not {type(key).__name__}.")
         if value is None:
             continue
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+        name = to_snake(key)
         name = _ALIASES.get(name, name)
         if name in fields:
             raise _wrong(name, f'"{spelled[name]}" and "{key}" are the same field. Give one of them.')

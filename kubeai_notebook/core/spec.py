@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.catalog import Catalog, catalog_of
-from kubeai_notebook.core.manifest import spec_of_manifest
+from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest
 from kubeai_notebook.core.naming import check_name
 from kubeai_notebook.core.parts import ENGINES, FEATURES, ModelSpec, validated
-from kubeai_notebook.core.platform import fields_of
+from kubeai_notebook.core.platform import fields_of, to_snake
 from kubeai_notebook.core.profile import parse_profile
+from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.against import profile_for
+from kubeai_notebook.core.rules.cause import NO_FIELD, NOT_CHECKED, Cause
 from kubeai_notebook.core.rules.traps import problems_of
 from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.wording import sentence_of
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import Problem, SpecError
-
-if TYPE_CHECKING:
-    from kubeai_notebook.core.rules.advice import Advice
 
 __all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of", "spec_of_yaml"]
 
@@ -49,8 +49,7 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog
         given["resource_profile"] = _covering(resources, given, catalog)
     completed, inferred = inference.complete(given, source, default_profile=default_profile)
     spec = validated({**completed, "inferred": inferred})
-    problems = [*check_name(spec.name), *_profile_problems(spec), *map(_problem, _errors(spec))]
-    if problems:
+    if problems := _problems(spec):
         raise SpecError(problems)
     return spec.model_copy(update={"resource_profile": str(parse_profile(spec.resource_profile))})
 
@@ -78,6 +77,14 @@ def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
         raise SpecError([Problem("", "InvalidYaml", f"The YAML {error}.")]) from None
 
 
+def _problems(spec: ModelSpec) -> list[Problem]:
+    """All that is wrong: what would fail in silence, then what the API server would refuse besides."""
+    own = [*check_name(spec.name), *_profile_problems(spec), *_trapped(spec)]
+    fields = {problem.field.partition("[")[0] for problem in own}
+    refused = [problem for problem in _refused(spec) if problem.field.partition("[")[0] not in fields]
+    return list(dict.fromkeys([*own, *refused]))
+
+
 def _profile_problems(spec: ModelSpec) -> list[Problem]:
     try:
         parse_profile(spec.resource_profile)
@@ -86,10 +93,27 @@ def _profile_problems(spec: ModelSpec) -> list[Problem]:
     return []
 
 
-def _errors(spec: ModelSpec) -> list[Advice]:
-    """What would fail in silence; the profile's form is the parser's own matter."""
-    return [one for one in problems_of(spec) if one.severity == "error" and one.field != "resource_profile"]
+def _trapped(spec: ModelSpec) -> list[Problem]:
+    """Errors only, and not the profile's form: that is the parser's own matter."""
+    found = [one for one in problems_of(spec) if one.severity == "error" and one.field != "resource_profile"]
+    return [_problem(one.field, one.code, f"{one.message} {one.fix}") for one in found]
 
 
-def _problem(advice: Advice) -> Problem:
-    return Problem(advice.field, advice.code, f"{advice.message} {advice.fix}")
+def _refused(spec: ModelSpec) -> list[Problem]:
+    """What KubeAI's own rules say, by the fields of a spec."""
+    return [
+        _problem(_field_of(cause), cause.reason, sentence_of(cause.message))
+        for cause in admit(to_manifest(spec)).causes
+        if cause != NOT_CHECKED
+    ]
+
+
+def _field_of(cause: Cause) -> str:
+    """A cause's field as ModelSpec calls it; the one rule on the whole object is about its name."""
+    path = cause.field.replace(NO_FIELD, "name").removeprefix("metadata.").removeprefix("spec.")
+    return to_snake(path)
+
+
+def _problem(field: str, code: str, message: str) -> Problem:
+    """A sentence that names its field."""
+    return Problem(field, code, message if field in message or field == "spec" else f"{field}: {message}")

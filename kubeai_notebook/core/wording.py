@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import Problem
@@ -40,6 +41,15 @@ def problem_of(detail: Mapping[str, Any], known: Iterable[str]) -> Problem:
         return Problem(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
     bounds = " and ".join(_BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS)
     return Problem(field, "InvalidValue", f'The field "{field}" must {bounds or "have another value"}.')
+
+
+# The API server quotes the value before the rule's sentence; 1.35 and later leave "object" out.
+_QUOTED_VALUE = re.compile(r'^Invalid value: (("(\\.|[^"])*"|[\w.+-]+): )?')
+
+
+def sentence_of(message: str) -> str:
+    """An API server's cause without the value that it quotes: the value may be long, or a secret."""
+    return _QUOTED_VALUE.sub("", message)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

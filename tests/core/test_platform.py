@@ -37,7 +37,7 @@ def spec(**fields: Any) -> ModelSpec:
             {"loadBalancing": {"strategy": "PrefixHash", "prefixHash": {"meanLoadFactor": 150}}},
             {"scaling": {"load_balancing": {"strategy": "PrefixHash", "mean_load_factor": 150}}},
         ),
-        ({"secrets": "HF_TOKEN"}, {"secrets": ["HF_TOKEN"]}),
+        ({"secrets": "hub"}, {"secrets": ["hub"]}),
         ({"secrets": {"b", "a"}}, {"secrets": ["a", "b"]}),
     ],
 )

@@ -12,6 +12,7 @@ from .advice import Advice, Subject
 from .traps_engine import engine_traps
 from .traps_parts import part_traps
 from .traps_source import source_traps
+from .traps_text import text_traps
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.parts import ModelSpec
@@ -20,5 +21,10 @@ if TYPE_CHECKING:
 def problems_of(spec: ModelSpec, *, platform: bool = False) -> list[Advice]:
     """Every trap that the spec stands in, errors first; ``platform``: it goes through DigitalHub."""
     subject = Subject(spec)
-    found = [*source_traps(subject), *engine_traps(subject), *part_traps(subject, platform=platform)]
+    found = [
+        *source_traps(subject),
+        *engine_traps(subject),
+        *part_traps(subject, platform=platform),
+        *text_traps(subject),
+    ]
     return sorted(found, key=lambda advice: advice.severity)
