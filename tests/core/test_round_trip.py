@@ -3,10 +3,12 @@
 from collections import Counter
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubeai_notebook.core.catalog import STARTERS, Starter
 from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest, to_yaml
 from kubeai_notebook.core.spec import ENGINES, FEATURES, ModelSpec, spec_of
 
@@ -141,3 +143,12 @@ def test_keeps_an_environment_source_that_it_has_no_word_for() -> None:
     model = to_manifest(spec_of({"url": "hf://a/b"}))
     model["spec"]["envFrom"] = sources
     assert to_manifest(spec_of_manifest(model))["spec"]["envFrom"] == sources
+
+
+@pytest.mark.parametrize("starter", STARTERS, ids=lambda starter: starter.name)
+def test_gives_a_known_model_back_from_yaml(starter: Starter) -> None:
+    spec = spec_of(starter.fields)
+    manifest = to_manifest(spec)
+    again = spec_of_manifest(yaml.safe_load(to_yaml(manifest)))
+    assert to_manifest(again) == manifest
+    assert again == spec.model_copy(update={"inferred": ()})
