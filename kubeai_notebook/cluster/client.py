@@ -11,7 +11,7 @@ import urllib3
 from kubernetes.client.rest import RESTClientObject
 
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.errors import ClusterError, NotFoundError, UnreachableError
+from kubeai_notebook.errors import ClusterError, ConflictError, NotFoundError, UnreachableError
 
 from .errors import error_of
 
@@ -149,6 +149,28 @@ class Cluster:
     def delete_model(self, name: str) -> None:
         """Delete a Model; its Pods go with it."""
         self._object("DELETE", self.path(MODELS, "models", name), query={"propagationPolicy": "Background"})
+
+    def secret(self, name: str) -> dict[str, Any]:
+        """Read a Secret; its ``data`` is never to be shown."""
+        return self._object("GET", self.path(CORE, "secrets", name))
+
+    def write_secret(self, manifest: Mapping[str, Any]) -> None:
+        """Create a Secret, or replace the data of the one that is there."""
+        query = {"fieldManager": FIELD_MANAGER}
+        try:
+            self._object("POST", self.path(CORE, "secrets"), query=query, body=manifest)
+        except ConflictError:
+            name = manifest["metadata"]["name"]
+            self._object("PATCH", self.path(CORE, "secrets", name), query=query, body={"data": manifest["data"]})
+
+    def own_secret(self, name: str, owner: Mapping[str, Any]) -> None:
+        """Tie a Secret to a Model, so that it goes with it."""
+        body = {"metadata": {"ownerReferences": [owner]}}
+        self._object("PATCH", self.path(CORE, "secrets", name), body=body)
+
+    def delete_secret(self, name: str) -> None:
+        """Delete a Secret."""
+        self._object("DELETE", self.path(CORE, "secrets", name))
 
     def pod_log(self, pod: str, *, tail_lines: int = 400, previous: bool = False) -> str:
         """The end of the engine's log, ``""`` when there is none yet."""

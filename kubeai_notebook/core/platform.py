@@ -117,8 +117,14 @@ def _secrets(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         value = sorted(value, key=str)
     if isinstance(value, list | tuple):
-        return [{"name": item} if isinstance(item, str) else item for item in value]
+        return [_secret_item(item) if isinstance(item, str) else item for item in value]
     return value
+
+
+def _secret_item(text: str) -> dict[str, Any]:
+    """``NAME`` of a Secret, or ``ENV=secret:key``."""
+    env, equals, source = text.partition("=")
+    return _secret_of(env, source) if equals else {"name": text}
 
 
 def _secret_of(env: Any, source: Any) -> dict[str, Any]:

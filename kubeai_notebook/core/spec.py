@@ -38,6 +38,8 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog
         SpecError: one or more fields are wrong; ``problems`` names every one with its fix.
     """
     if "kind" in mapping or "apiVersion" in mapping:
+        if refused := _refused(mapping):
+            raise SpecError(refused)
         return spec_of_manifest(mapping)
     given = fields_of(mapping)
     if not isinstance(given.get("url"), str):
@@ -77,11 +79,14 @@ def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
         raise SpecError([Problem("", "InvalidYaml", f"The YAML {error}.")]) from None
 
 
+_PROFILE_CODE = "InvalidResourceProfile"
+
+
 def _problems(spec: ModelSpec) -> list[Problem]:
     """All that is wrong: what would fail in silence, then what the API server would refuse besides."""
     own = [*check_name(spec.name), *_profile_problems(spec), *_trapped(spec)]
     fields = {problem.field.partition("[")[0] for problem in own}
-    refused = [problem for problem in _refused(spec) if problem.field.partition("[")[0] not in fields]
+    refused = [problem for problem in _refused(to_manifest(spec)) if problem.field.partition("[")[0] not in fields]
     return list(dict.fromkeys([*own, *refused]))
 
 
@@ -95,15 +100,18 @@ def _profile_problems(spec: ModelSpec) -> list[Problem]:
 
 def _trapped(spec: ModelSpec) -> list[Problem]:
     """Errors only, and not the profile's form: that is the parser's own matter."""
-    found = [one for one in problems_of(spec) if one.severity == "error" and one.field != "resource_profile"]
+    found = [one for one in problems_of(spec) if one.severity == "error" and one.code != _PROFILE_CODE]
     return [_problem(one.field, one.code, f"{one.message} {one.fix}") for one in found]
 
 
-def _refused(spec: ModelSpec) -> list[Problem]:
-    """What KubeAI's own rules say, by the fields of a spec."""
+def _refused(manifest: Mapping[str, Any]) -> list[Problem]:
+    """What KubeAI's own rules say, by the fields of a spec; a field that only a newer KubeAI knows is let pass."""
+    verdict = admit(manifest, strict=False)
+    if verdict.bad_request:
+        return [Problem("", "BadRequest", f"This is no Model of KubeAI: {verdict.bad_request}.")]
     return [
         _problem(_field_of(cause), cause.reason, sentence_of(cause.message))
-        for cause in admit(to_manifest(spec)).causes
+        for cause in verdict.causes
         if cause != NOT_CHECKED
     ]
 

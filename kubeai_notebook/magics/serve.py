@@ -35,6 +35,7 @@ def _serve_parser() -> MagicParser:
     add("--adapter", action="append", metavar="NAME=URL", help="a LoRA adapter; repeatable")
     add("--arg", action="append", dest="args", help="an argument for the engine, as in --arg=--max-model-len=8192")
     add("--env", action="append", metavar="NAME=VALUE", help="an environment variable; repeatable")
+    add("--secret", action="append", dest="secrets", metavar="NAME|ENV=NAME:KEY", help="a Secret, or one key of it")
     add("--min-replicas", type=int, help="0 sleeps when idle; default 1")
     add("--max-replicas", type=int)
     add("-n", "--namespace", help="namespace of the Model")
@@ -77,7 +78,7 @@ class ServeMagics(Magics):
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of a ModelSpec that a line's options say."""
-    plain = ("url", "engine", "features", "resource_profile", "args")
+    plain = ("url", "engine", "features", "resource_profile", "args", "secrets")
     fields = {field: options[field] for field in plain}
     if "://" in (options["name"] or "") and not fields["url"]:
         fields["url"] = options["name"]

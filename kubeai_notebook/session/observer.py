@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from kubeai_notebook.cluster.reflector import Link, Reflector
 from kubeai_notebook.core.diagnosis import Finding, diagnose
 from kubeai_notebook.core.observation import LogTail, Observation
 from kubeai_notebook.core.status import ModelStatus, broken_because, desired_replicas, status_of
-from kubeai_notebook.errors import ClusterError, NotFoundError
+from kubeai_notebook.errors import ClusterError, NotFoundError, UnreachableError
 
 PAUSE_SECONDS = 0.05  # at most 20 updates a second
 TICK_SECONDS = 1.0  # phases that depend on time are looked at this often, while somebody looks
@@ -74,14 +75,17 @@ class Observer:
         self._publisher.start()
 
     def ready(self, timeout_seconds: float = 30.0) -> None:
-        """Wait for the first list of Models.
+        """Wait for the first lists: without the Pods a Model that runs would look blocked.
 
         Raises:
-            ClusterError: it was refused, or did not come in time.
+            ClusterError: the list of Models was refused, or there was no answer in time.
         """
-        self._models.wait_listed(timeout_seconds)
-        if self._models.link.error and not self._models.objects():
-            raise self._models.link.error
+        deadline = time.monotonic() + timeout_seconds
+        for reflector in (self._models, self._pods, self._events):
+            reflector.wait_listed(max(0.0, deadline - time.monotonic()))
+        link = self._models.link
+        if link.state != "live" and not self._models.objects():
+            raise link.error or UnreachableError("The Kubernetes API does not answer.", "Check the network.")
 
     def names(self) -> list[str]:
         """The names of all Models, sorted."""
@@ -195,6 +199,8 @@ class Observer:
         present = frozenset([f"wanted {desired_replicas(model)}", *(pod["metadata"]["uid"] for pod in pods)])
         before = self._seen.get(uid)
         if before is None:
+            alive = {one["metadata"]["uid"] for one in self._models.objects()}
+            self._seen = {one: seen for one, seen in self._seen.items() if one in alive}
             # Seen for the first time: how long it has been so is not known.
             self._seen[uid] = (present, datetime.min.replace(tzinfo=UTC))
         elif before[0] != present:
@@ -213,5 +219,7 @@ class Observer:
                 text = self._cluster.pod_log(name, previous=waiting)
             except ClusterError:
                 return LogTail(pod=name, text="", previous=waiting)
+            alive = {one["metadata"]["uid"] for one in self._pods.objects()}
+            self._logs = {run: tail for run, tail in self._logs.items() if run[0] in alive}
             self._logs[key] = LogTail(pod=name, text=text, previous=waiting)
         return self._logs[key]
