@@ -39,6 +39,7 @@ def _serve_parser() -> MagicParser:
     add("--min-replicas", type=int, help="0 sleeps when idle; default 1")
     add("--max-replicas", type=int)
     add("-n", "--namespace", help="namespace of the Model")
+    add("--unique", action="store_true", help="append six random characters to the name: another Model each time")
     add("-w", "--wait", action="store_true", help="wait until it is ready")
     return parser
 
@@ -62,7 +63,7 @@ class ServeMagics(Magics):
             return options
         from kubeai_notebook.session.session import default
 
-        model = default(options.namespace or "").serve(**_fields(vars(options)))
+        model = default(options.namespace or "").serve(unique=options.unique, **_fields(vars(options)))
         return model.wait() if options.wait else model
 
     @line_magic

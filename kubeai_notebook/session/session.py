@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import secrets
 import threading
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
+from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
 from kubeai_notebook.core.rules.traps import problems_of
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.core.status import parse_time
@@ -46,17 +48,21 @@ class Session:
         observer.ready()
         return observer
 
-    def serve(self, spec: ModelSpec | None = None, /, **fields: Any) -> Model:
+    def serve(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Model:
         """Create or update a Model, and return it at once; `Model.wait` waits for Ready.
 
         Fields are those of ModelSpec; what is left out is inferred from ``url``. Serving an
-        equal spec again attaches to the Model that is there.
+        equal spec again attaches to the Model that is there. ``unique`` appends six random
+        characters to the name, as the platform does, so that each call makes another Model.
 
         Raises:
             SpecError: a field is wrong; nothing was sent.
             ClusterError: the Kubernetes API refused it or does not answer.
         """
         spec = spec or spec_of(fields, default_profile=settings.current().default_profile)
+        if unique:
+            suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
+            spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
         here = self.cluster.namespace
         if spec.namespace not in (None, here):
             message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'

@@ -149,3 +149,10 @@ def test_tells_its_listeners_that_it_is_closed(daemon) -> None:
     again = Session(context="local")
     again.attach("closing").delete()
     again.close()
+
+
+def test_makes_another_model_each_time_when_asked_for_a_unique_name(session) -> None:
+    fields = {"name": "many", "scaling": {"min_replicas": 0}, **SMOL}
+    names = {session.serve(unique=True, **fields).name for _ in range(2)}
+    assert len(names) == 2
+    assert all(name.startswith("many-") and len(name) == len("many-") + 6 for name in names)
