@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import random
 import threading
 import time
@@ -24,6 +25,9 @@ WATCH_SECONDS = 240
 DEAD_LINK_SECONDS = WATCH_SECONDS + 15.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 PAGE = 500
+
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +88,21 @@ class Reflector:
         pause = FIRST_PAUSE_SECONDS
         version = ""
         while not self._closed.is_set():
+            began = time.monotonic()
             try:
                 version = self._watch(version) if version else self._list()
                 pause = FIRST_PAUSE_SECONDS
+                if time.monotonic() - began < pause and self._listed.is_set():
+                    self._closed.wait(pause)  # a server that ends each watch at once is not asked in a loop
+                self._listed.set()
                 continue
             except ClusterError as error:
                 refused = isinstance(error, ForbiddenError | UnauthorizedError | NotInstalledError)
                 self._set_link(Link("forbidden" if refused else "reconnecting", error))
-                version = ""
+            except Exception as error:  # the thread's outermost frame: shown as the state of the link
+                _logger.exception("The watch of %s failed and begins anew.", self._path)
+                self._set_link(Link("reconnecting", ClusterError(f"What the API sent could not be read ({error!r}).")))
+            version = ""
             self._listed.set()
             # Jitter, so that many notebooks do not return to a recovering server at once.
             jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret is made of it
@@ -112,7 +123,6 @@ class Reflector:
         with self._lock:
             self._items = items
         self._set_link(Link("live"))
-        self._listed.set()
         return str(page["metadata"]["resourceVersion"])
 
     def _watch(self, version: str) -> str:

@@ -136,8 +136,8 @@ class Observer:
         if threading.current_thread() is not self._publisher:
             self._publisher.join(timeout=3)
         for subscription in tuple(self._subscriptions):
-            for last in subscription.told:
-                self._tell(subscription, last and replace(last, link=Link("closed")))
+            if subscription.told:
+                self._tell(subscription, Link("closed"))
 
     def _publish(self) -> None:
         while not self._closed.is_set():
@@ -145,18 +145,22 @@ class Observer:
             self._changed.clear()
             with self._lock:
                 subscriptions = tuple(self._subscriptions)
-            views = {name: self._view_of(name) for name in {one.name for one in subscriptions}}
             for subscription in subscriptions:
-                self._tell(subscription, views[subscription.name])
+                self._tell(subscription)
             self._closed.wait(PAUSE_SECONDS)
 
-    def _tell(self, subscription: _Subscription, view: View | None) -> None:
-        if subscription.told == [view]:
-            return
-        subscription.told[:] = [view]
+    def _tell(self, subscription: _Subscription, link: Link | None = None) -> None:
+        """Tell a listener what is new; ``link`` replaces that of what it was told last."""
         try:
-            subscription.listener(view)
-        except Exception:
+            if link is None:
+                view = self._view_of(subscription.name)
+            else:
+                last = subscription.told[0]
+                view = last and replace(last, link=link)
+            if subscription.told != [view]:
+                subscription.told[:] = [view]
+                subscription.listener(view)
+        except Exception:  # the thread's outermost frame: one listener's bug must not end the others' updates
             _logger.exception("A listener on %s failed and was dropped.", subscription.name)
             self._drop(subscription)
 

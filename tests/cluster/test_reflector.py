@@ -105,3 +105,18 @@ def test_catches_up_after_the_api_was_gone(tmp_path, monkeypatch) -> None:
         reflector.close()
         cluster.close()
         kubeai_local("stop")
+
+
+def test_begins_anew_when_it_cannot_read_what_was_sent(cluster, caplog) -> None:
+    broken = [True]
+
+    def keep(item):
+        if broken.pop() if broken else False:
+            raise KeyError("a field that every object has")
+        return item
+
+    seen = Seen()
+    reflector = Reflector(cluster.api, cluster.path(CORE, "configmaps"), keep=keep, on_change=seen)
+    seen.until(lambda: reflector.link.state == "live" and bool(reflector.objects()))
+    assert "failed and begins anew" in caplog.text
+    reflector.close()
