@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FRONT := pyproject.toml $(shell find labextension -path '*/node_modules' -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name '*.json' -o -name '*.py' -o -name yarn.lock \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-browser test-oldest check check-front format wheel bench types clean node-modules
+.PHONY: help setup demo lab test test-browser test-oldest test-engines check check-front format wheel bench types clean node-modules
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-oldest:  ## the tests with the oldest versions of everything that pyproject
 	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/support/oldest.txt '.[demo]' hypothesis pytest pytest-timeout
 	build/oldest/bin/python -m pytest --ignore tests/browser
 
+test-engines: $(VENV)/.dev  ## real Infinity and vLLM, by hand: name their programs as tests/engines says
+	$(BIN)/python -m pytest -m engines tests/engines
+
 format: $(VENV)/.dev  ## put the code into shape
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
@@ -78,6 +81,7 @@ wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
 bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/load_ext.py
 	$(BIN)/python benchmarks/core.py
+	$(BIN)/python benchmarks/local.py
 
 clean:  ## remove what was built
 	rm -rf dist build kubeai_notebook/labextension kubeai_notebook/views/static labextension/lib

@@ -15,7 +15,7 @@ from . import daemon
 from .home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _start(home: Home, options: argparse.Namespace) -> str:
-    weights = [part for mapped in options.weights for part in ("--weights", mapped)]
-    arguments = ["--home", str(home.folder), "--cache", str(options.cache.expanduser().absolute()), *weights]
+    arguments = ["--home", str(home.folder), "--cache", str(options.cache.expanduser().absolute())]
+    arguments += [part for mapped in options.weights for part in ("--weights", mapped)]
+    _config(options.config)
+    for name in ("config", "test_engine"):
+        if path := getattr(options, name):
+            arguments += [f"--{name.replace('_', '-')}", str(path.expanduser().absolute())]
     fresh = daemon.start(home, arguments, dict(os.environ))
-    sys.stderr.write("kubeai-local is running.\n" if fresh else "kubeai-local was running already.\n")
+    sys.stderr.write(f"kubeai-local {'is running' if fresh else 'was running already'}.\n")
     return f"{home.kubeconfig}\n"
 
 
@@ -44,8 +48,11 @@ def _run(home: Home, options: argparse.Namespace) -> str:
     from .app import Options, run
 
     mapped = dict(_mapping(text) for text in options.weights)
-    cache = options.cache.expanduser().absolute()
-    run(Options(home=home, cache=cache, mapped=mapped, environment=dict(os.environ), ready_fd=options.ready_fd))
+    if options.test_engine and os.environ.get("KUBEAI_LOCAL_TESTING") != "1":
+        raise LocalError("--test-engine is for this project's own tests.", "Leave it out.")
+    place = {"home": home, "cache": options.cache.expanduser().absolute(), "mapped": mapped}
+    extra = {"test_engine": options.test_engine, "ready_fd": options.ready_fd}
+    run(Options(**place, environment=dict(os.environ), config=_config(options.config), **extra))
     return ""
 
 
@@ -64,11 +71,13 @@ def _status(home: Home, options: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _logs(home: Home, options: argparse.Namespace) -> str:
-    return daemon.logs(home, options.name)
-
-
-_COMMANDS = {"run": _run, "start": _start, "stop": _stop, "status": _status, "logs": _logs}
+_COMMANDS: Mapping[str, Callable[[Home, argparse.Namespace], str]] = {
+    "run": _run,
+    "start": _start,
+    "stop": _stop,
+    "status": _status,
+    "logs": lambda home, options: daemon.logs(home, options.name),
+}
 
 
 def _mapping(text: str) -> tuple[str, Path]:
@@ -83,14 +92,30 @@ def _mapping(text: str) -> tuple[str, Path]:
     return url, found
 
 
+def _config(path: Path | None) -> str:
+    """The text of the operator's configuration, once it is known to be one."""
+    if path is None:
+        return ""
+    from .operator.system import system_text
+
+    try:
+        text = path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalError(f"--config {path} cannot be read: {error}.", "Check the path.") from error
+    system_text(text)
+    return text
+
+
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--home", type=Path, default=_default_home(environment), help="the daemon's folder")
+    common.add_argument("--home", type=Path, default=_folder(environment, "local"), help="the daemon's folder")
     weights = argparse.ArgumentParser(add_help=False)
-    weights.add_argument("--cache", type=Path, default=_default_cache(environment), help="where weights are kept")
+    weights.add_argument("--cache", type=Path, default=_folder(environment, "weights"), help="where weights are kept")
     weights.add_argument(
         "--weights", metavar="URL=PATH", action="append", default=[], help="use this file or folder for a model url"
     )
+    weights.add_argument("--config", metavar="FILE", type=Path, help="a system.yaml to merge over KubeAI's default one")
+    weights.add_argument("--test-engine", type=Path, help=argparse.SUPPRESS)
     parser = argparse.ArgumentParser(prog="kubeai-local", description="A single-machine KubeAI.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", parents=[common, weights], help="run in the foreground")
@@ -106,22 +131,16 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _default_home(environment: Mapping[str, str]) -> Path:
-    if named := environment.get("KUBEAI_LOCAL_HOME"):
+def _folder(environment: Mapping[str, str], kind: str) -> Path:
+    """Where state (``local``) or ``weights`` are kept if no option says so."""
+    own, shared, mac, other = {
+        "local": ("KUBEAI_LOCAL_HOME", "XDG_DATA_HOME", "Library/Application Support", ".local/share"),
+        "weights": ("KUBEAI_CACHE", "XDG_CACHE_HOME", "Library/Caches", ".cache"),
+    }[kind]
+    if named := environment.get(own):
         return Path(named)
-    data = environment.get("XDG_DATA_HOME") or _user_folder("Library/Application Support", ".local/share")
-    return Path(data) / "kubeai-notebook" / "local"
-
-
-def _default_cache(environment: Mapping[str, str]) -> Path:
-    if named := environment.get("KUBEAI_CACHE"):
-        return Path(named)
-    cache = environment.get("XDG_CACHE_HOME") or _user_folder("Library/Caches", ".cache")
-    return Path(cache) / "kubeai-notebook" / "weights"
-
-
-def _user_folder(mac: str, other: str) -> Path:
-    return Path.home() / (mac if sys.platform == "darwin" else other)
+    default = Path.home() / (mac if sys.platform == "darwin" else other)
+    return Path(environment.get(shared) or default) / "kubeai-notebook" / kind
 
 
 if __name__ == "__main__":

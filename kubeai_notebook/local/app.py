@@ -18,11 +18,13 @@ from aiohttp import web
 from kubeai_notebook.errors import LocalError
 
 from .api.http import api_app
+from .api.journal import Journal
 from .api.store import Store
 from .gateway import Gateway
+from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
-from .operator.preload import preload
 from .operator.reconcile import Operator
+from .operator.system import preload
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ class Options:
     cache: Path
     mapped: Mapping[str, Path]
     environment: Mapping[str, str]
+    config: str = ""
+    """YAML that is merged over KubeAI's default ``system.yaml``."""
+    test_engine: Path | None = None
     ready_fd: int | None = None
 
 
@@ -62,16 +67,17 @@ async def _serve(options: Options) -> None:
     api_socket = _bound(old.api_port if old else 0)
     gateway_socket = _bound(old.gateway_port if old else 0)
     access = home.renewed(old, api_port=api_socket.getsockname()[1], gateway_port=gateway_socket.getsockname()[1])
-    store = Store()
-    preload(store)
-    weights = Weights(options.cache, mapped=options.mapped, environment=options.environment)
-    kubelet = Kubelet(store, weights=weights, folder=home.pods, environment=options.environment)
+    store = Store(journal=Journal(home.folder / "state.db"))
+    preload(store, options.config)
+    kubelet = _kubelet(store, options)
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(Gateway(store, kubelet.endpoints))
-        api = api_app(store, token=access.token, logs=home.pods)
+        origin = f"http://127.0.0.1:{access.gateway_port}"
+        api = api_app(store, token=access.token, logs=home.folder / "pods", gateway=origin)
         await _listen(stack, api, web_socket=api_socket, tls=_tls(access))
         await _listen(stack, gateway.app(), web_socket=gateway_socket, tls=None)
-        tasks = [asyncio.create_task(part) for part in (kubelet.run(), Operator(store).run())]
+        parts = (kubelet.run(), Operator(store).run(), Autoscaler(store, gateway.active_requests).run())
+        tasks = [asyncio.create_task(part) for part in parts]
         ended = asyncio.create_task(ending.wait())
         log.info("ready: %s %s", access.api, access.gateway)
         if options.ready_fd is not None:
@@ -84,6 +90,12 @@ async def _serve(options: Options) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     log.info("stopped")
+
+
+def _kubelet(store: Store, options: Options) -> Kubelet:
+    environment, pods = options.environment, options.home.folder / "pods"
+    weights = Weights(options.cache, mapped=options.mapped, environment=environment)
+    return Kubelet(store, weights=weights, folder=pods, environment=environment, test_engine=options.test_engine)
 
 
 async def _listen(

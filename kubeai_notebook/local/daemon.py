@@ -42,8 +42,9 @@ def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool
             return False
         readable, writable = os.pipe()
         with home.log.open("ab") as log:
+            command = [sys.executable, "-m", __package__, "run", *arguments, "--ready-fd", str(writable)]
             process = subprocess.Popen(
-                [sys.executable, "-m", __package__, "run", *arguments, "--ready-fd", str(writable)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -87,14 +88,8 @@ def status(home: Home) -> dict[str, Any]:
     if pid is None or access is None:
         return {"running": False, "pid": None, "kubeconfig": None, "api": None, "gateway": None, "models": []}
     models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
-    return {
-        "running": True,
-        "pid": pid,
-        "kubeconfig": str(home.kubeconfig),
-        "api": access.api,
-        "gateway": access.gateway,
-        "models": [_summary(model) for model in models],
-    }
+    where = {"kubeconfig": str(home.kubeconfig), "api": access.api, "gateway": access.gateway}
+    return {"running": True, "pid": pid, **where, "models": [_summary(model) for model in models]}
 
 
 def logs(home: Home, model: str | None) -> str:
@@ -149,5 +144,5 @@ def _import_path(environment: dict[str, str]) -> dict[str, str]:
 
 def _summary(model: dict[str, Any]) -> dict[str, Any]:
     replicas = model.get("status", {}).get("replicas", {})
-    name, desired = model["metadata"]["name"], model["spec"].get("replicas", 0)
+    name, desired = model["metadata"]["name"], model.get("spec", {}).get("replicas", 0)
     return {"name": name, "replicas": desired, "ready": replicas.get("ready", 0)}

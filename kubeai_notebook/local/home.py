@@ -58,11 +58,6 @@ class Home:
         """The daemon's own log."""
         return self.folder / "daemon.log"
 
-    @property
-    def pods(self) -> Path:
-        """One folder for each Pod, by uid, with one log for each run."""
-        return self.folder / "pods"
-
     def prepare(self) -> None:
         """Make the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -148,11 +143,7 @@ def _kubeconfig(access: Access) -> dict[str, object]:
     authority = base64.b64encode(access.ca_certificate.encode()).decode()
     extension = {"name": "kubeai-notebook/gateway", "extension": {"url": access.gateway}}
     cluster = {"server": access.api, "certificate-authority-data": authority, "extensions": [extension]}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": name, "user": {"token": access.token}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}}],
-        "current-context": name,
-    }
+    context = {"cluster": name, "user": name, "namespace": "default"}
+    entries = {"cluster": cluster, "user": {"token": access.token}, "context": context}
+    lists = {f"{kind}s": [{"name": name, kind: entry}] for kind, entry in entries.items()}
+    return {"apiVersion": "v1", "kind": "Config", **lists, "current-context": name}

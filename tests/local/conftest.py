@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MODELS = "/apis/kubeai.org/v1/namespaces/default/models"
 PODS = "/api/v1/namespaces/default/pods"
 EVENTS = "/api/v1/namespaces/default/events"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+SCRIPTED = "ollama://scripted"
+"""The url that the scripted engine answers for."""
 READY_SECONDS = 120
 """The first Model of a machine also fetches its weights."""
 
@@ -205,6 +208,30 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     for running in made:
         with suppress(AssertionError):
             running.stop()
+
+
+def scripted_options(folder: Path, **autoscaling: str) -> list[str]:
+    """Options of a daemon with the scripted engine, a profile of its own and, if asked for, a quick autoscaler."""
+    (folder / "empty.gguf").touch()
+    system = {
+        "resourceProfiles": {"1xa100": {"imageName": "cpu", "requests": {"cpu": "500m"}}},
+        "modelAutoscaling": autoscaling,
+    }
+    (folder / "system.yaml").write_text(yaml.safe_dump(system))
+    engine = Path(__file__).parents[1] / "support" / "scripted_engine.py"
+    options = ["--test-engine", str(engine), "--weights", f"{SCRIPTED}={folder / 'empty.gguf'}"]
+    return [*options, "--config", str(folder / "system.yaml")]
+
+
+@pytest.fixture(scope="session")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon whose engine is scripted and whose autoscaler is quick."""
+    folder = tmp_path_factory.mktemp("scripted")
+    options = scripted_options(folder, interval="0.2s", timeWindow="1s")
+    running = Daemon(folder / "home", *options, KUBEAI_LOCAL_TESTING="1")
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

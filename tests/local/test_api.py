@@ -64,7 +64,7 @@ def test_refuses_a_request_without_the_token(daemon):
 
 def test_refuses_verbs_that_no_client_of_ours_sends(daemon):
     assert daemon.api("DELETE", MODELS)[0] == 405
-    assert daemon.api("PUT", f"{MODELS}/a", {})[0] == 405
+    assert daemon.api("POST", f"{MODELS}/a", {})[0] == 405
 
 
 def test_refuses_a_patch_that_is_no_merge_patch(daemon, asleep):
@@ -75,7 +75,7 @@ def test_refuses_a_patch_that_is_no_merge_patch(daemon, asleep):
 
 def test_names_every_wrong_field(daemon):
     spec = {"engine": "Foo", "features": ["Chat"]}
-    status, body = daemon.api("POST", MODELS, {"metadata": {"name": "wrong"}, "spec": spec})
+    status, body = daemon.api("POST", MODELS, model("wrong") | {"spec": spec})
     assert (status, body["reason"]) == (422, "Invalid")
     causes = {cause["field"]: cause["message"] for cause in body["details"]["causes"]}
     assert causes["spec.url"] == "Required value"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .conftest import MODELS, processes_of, until
+from .conftest import MODELS, SCRIPTED, processes_of, scripted_options, until
 
 
 def test_gives_one_daemon_for_two_starts_at_once(make_daemon):
@@ -51,6 +51,56 @@ def test_engines_die_with_a_daemon_that_is_killed(make_daemon):
     assert running.status()["running"] is False
 
 
+def test_serves_the_same_models_after_it_was_killed(make_daemon, tmp_path):
+    running = make_daemon(*scripted_options(tmp_path), KUBEAI_LOCAL_TESTING="1")
+    running.create("kept", url=SCRIPTED)
+    secret = {"metadata": {"name": "token"}, "stringData": {"a": "b"}}
+    running.api("POST", "/api/v1/namespaces/default/secrets", secret)
+    running.api("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
+    old = running.ready_pod("kept")["metadata"]["name"]
+    before = running.api("GET", MODELS)[1]
+    running.create("last", url=SCRIPTED)
+    os.kill(running.status()["pid"], signal.SIGKILL)
+    running.start()
+    after = {model["metadata"]["name"]: model for model in running.api("GET", MODELS)[1]["items"]}
+    assert after.keys() == {"kept", "last"}
+    assert after["kept"]["metadata"]["uid"] == before["items"][0]["metadata"]["uid"]
+    assert running.ready_pod("kept")["metadata"]["name"] != old
+    running.ready_pod("last")
+    assert running.api("GET", "/api/v1/namespaces/default/secrets/token")[1]["data"] == {"a": "Yg=="}
+    assert running.api("GET", "/api/v1/namespaces/other")[0] == 200
+    # Versions go on rising, and a watch from the old life is told to list again.
+    version = before["metadata"]["resourceVersion"]
+    assert int(running.api("GET", MODELS)[1]["metadata"]["resourceVersion"]) > int(version)
+    with running.request("GET", f"{MODELS}?watch=1&resourceVersion={version}") as response:
+        assert json.loads(response.readline())["object"]["code"] == 410
+
+
+def test_explains_a_state_that_cannot_be_read(make_daemon):
+    running = make_daemon()
+    running.stop()
+    (running.home / "state.db").write_text("no database " * 100)
+    done = running.command("start")
+    assert done.returncode == 1
+    assert "The state in" in done.stderr.splitlines()[-1]
+
+
+def test_refuses_the_test_engine_without_its_flag(make_daemon, tmp_path):
+    running = make_daemon()
+    running.stop()
+    done = running.command("start", *scripted_options(tmp_path))
+    assert done.returncode == 1
+    assert "--test-engine is for this project's own tests." in done.stderr
+
+
+@pytest.mark.parametrize("text", ["- a list", "resourceProfiles: 5", "a: [", "a: !!python/name:os.system"])
+def test_explains_a_wrong_configuration(daemon, tmp_path, text):
+    (tmp_path / "system.yaml").write_text(text)
+    done = daemon.command("start", "--config", str(tmp_path / "system.yaml"), "--home", str(tmp_path / "other"))
+    assert done.returncode == 1
+    assert "KubeAI's configuration" in done.stderr.splitlines()[-1]
+
+
 def test_keeps_the_kubeconfig_valid_over_a_restart(make_daemon):
     running = make_daemon()
     before = running.kubeconfig
@@ -80,7 +130,7 @@ def test_says_where_it_is(daemon):
 
 
 def test_hides_its_secrets_from_other_users(daemon):
-    for name in ("kubeconfig", "access.json"):
+    for name in ("kubeconfig", "access.json", "state.db", "state.db-wal"):
         assert stat.S_IMODE((daemon.home / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(daemon.home.stat().st_mode) == 0o700
 

@@ -109,6 +109,34 @@ def test_lists_text_models_unless_asked_for_others(daemon, smol):
     daemon.delete("vectors")
 
 
+def test_lets_a_label_selector_replace_the_filter_by_feature(daemon, smol):
+    header = {"X-Label-Selector": "features.kubeai.org/TextGeneration=true"}
+    assert [item["id"] for item in json.loads(daemon.ask("/models?feature=Reranking", None, **header)[1])["data"]] == [
+        smol
+    ]
+    status, text = daemon.ask("/models", None, **{"X-Label-Selector": "a=b=c"})
+    assert status == 400
+    assert json.loads(text)["error"].startswith("failed to parse label selector: ")
+
+
+@pytest.mark.parametrize(("selector", "status"), [("features.kubeai.org/TextGeneration", 200), ("team=x", 404)])
+def test_asks_only_models_that_a_selector_matches(daemon, smol, selector, status):
+    body = {"model": smol, "prompt": "Hi", "max_tokens": 1}
+    assert daemon.ask("/completions", body, **{"X-Label-Selector": selector})[0] == status
+    assert daemon.ask("/completions", body, **{"X-Label-Selector": "a=b=c"})[0] == 500
+
+
+def test_needs_a_body_whatever_the_method(daemon):
+    status, text = daemon.ask("/completions")
+    assert (status, json.loads(text)["error"][:43]) == (400, "bad request: reading model from body: decod")
+
+
+def test_has_the_routes_of_this_version(daemon):
+    assert daemon.ask("/rerank", {"model": "no", "query": "q", "documents": []})[0] == 404
+    assert json.loads(daemon.ask("/rerank", {"model": "no"})[1])["error"] == 'model not found: "no"'
+    assert daemon.ask("/responses", {"model": "no"}) == (404, "404 page not found\n")
+
+
 def listed(daemon, path):
     return json.loads(daemon.ask(path)[1])["data"]
 

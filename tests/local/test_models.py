@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
+from pathlib import Path
 
 from .conftest import MODELS, PODS, is_ready, processes_of, until, waiting_reason
 
@@ -88,13 +90,21 @@ def test_serves_weights_that_it_was_given(make_daemon, daemon, smol, tmp_path):
 
 
 def test_explains_an_engine_it_has_not(daemon):
-    daemon.create("embedder", engine="Infinity", features=["TextEmbedding"], url="hf://BAAI/bge-small-en-v1.5")
-    pod = daemon.crashed_pod("embedder")
+    spec = {"engine": "FasterWhisper", "features": ["SpeechToText"], "url": "hf://Systran/faster-whisper-medium.en"}
+    daemon.create("listener", **spec)
+    pod = daemon.crashed_pod("listener")
     assert daemon.log(pod) == (
-        "Error: This machine has no engine for Infinity yet. Use engine OLlama or VLLM here, or a cluster.\n"
+        "Error: This machine has no engine for FasterWhisper yet. "
+        "Use engine OLlama, VLLM or Infinity here, or a cluster.\n"
     )
     assert "kubeai-notebook/stand-in-for" not in pod["metadata"]["annotations"]
-    daemon.delete("embedder")
+    daemon.delete("listener")
+
+
+def test_explains_a_feature_it_has_not(daemon):
+    daemon.create("ranker", engine="Infinity", features=["Reranking"], url="hf://BAAI/bge-reranker-base")
+    assert "Error: This machine cannot serve Reranking yet." in daemon.log(daemon.crashed_pod("ranker"))
+    daemon.delete("ranker")
 
 
 def test_fails_as_the_engine_would_on_a_bad_argument(daemon):
@@ -167,18 +177,87 @@ def test_takes_pods_events_and_engines_with_a_deleted_model(daemon):
     until(lambda: processes_of(daemon.home) == before, 5)
 
 
-def test_restarts_an_engine_that_was_killed_and_waits_longer_each_time(daemon):
+def test_restarts_a_killed_engine_at_once_and_then_waits_longer_each_time(daemon):
     before = set(processes_of(daemon.home))
     daemon.create("victim")
-    for restarts, back_off in enumerate(("10s", "20s")):
-        assert server(daemon.ready_pod("victim"))["restartCount"] == restarts
+    for restarts in range(3):
+        pod = until(lambda: ready_after(daemon.pods("victim"), restarts), 30)  # noqa: B023  (used within the turn)
+        assert server(pod).get("lastState", {}).get("terminated", {}).get("exitCode") == (137 if restarts else None)
         engine = (set(processes_of(daemon.home)) - before).pop()
         os.kill(engine, signal.SIGKILL)
-        until(lambda: [waiting_reason(pod) for pod in daemon.pods("victim")] == ["CrashLoopBackOff"], 10)
-        status = server(daemon.pods("victim")[0])
-        assert status["lastState"]["terminated"]["exitCode"] == 137
-        assert status["state"]["waiting"]["message"].startswith(f"back-off {back_off} restarting failed")
+    until(lambda: [waiting_reason(pod) for pod in daemon.pods("victim")] == ["CrashLoopBackOff"], 10)
+    status = server(daemon.pods("victim")[0])
+    assert status["state"]["waiting"]["message"].startswith("back-off 20s restarting failed")
     daemon.delete("victim")
+
+
+def ready_after(pods, restarts):
+    return next((pod for pod in pods if is_ready(pod) and server(pod)["restartCount"] == restarts), None)
+
+
+def test_waits_for_a_secret_that_is_missing(daemon):
+    daemon.create("secretive", envFrom=[{"secretRef": {"name": "mine"}}], env={"GREETING": "$(WORD) you"})
+    pod = until(lambda: waiting_for(daemon.pods("secretive"), "CreateContainerConfigError"), 10)
+    assert server(pod)["state"]["waiting"]["message"] == 'secret "mine" not found'
+    assert daemon.events(pod)["Failed"] == 'Error: secret "mine" not found'
+    before = set(processes_of(daemon.home))
+    secret = {"metadata": {"name": "mine"}, "stringData": {"WORD": "thank"}}
+    assert daemon.api("POST", "/api/v1/namespaces/default/secrets", secret)[0] == 201
+    ready = daemon.ready_pod("secretive")
+    assert "thank" not in daemon.log(ready)
+    if sys.platform == "linux":
+        engine = (set(processes_of(daemon.home)) - before).pop()
+        variables = Path(f"/proc/{engine}/environ").read_text().split("\0")
+        assert {"WORD=thank", "GREETING=thank you"} <= set(variables)
+    daemon.delete("secretive")
+
+
+def waiting_for(pods, reason):
+    return next((pod for pod in pods if waiting_reason(pod) == reason), None)
+
+
+def test_gives_files_to_the_engine_and_says_where_they_lie(daemon):
+    template = "{% for message in messages %}SAY {{ message.content }}{% endfor %}"
+    files = [{"path": "/config/chat.jinja", "content": template}, {"path": "/../../up.txt", "content": "x"}]
+    daemon.create("filed", files=files, args=["--chat-template=/config/chat.jinja"], image="my/own:1")
+    log = daemon.log(daemon.ready_pod("filed"))
+    place = Path(re.search(r"The file /config/chat\.jinja lies at (\S+):", log)[1])
+    assert place.is_relative_to(daemon.home)
+    assert place.read_text() == template
+    assert Path(re.search(r"The file /\.\./\.\./up\.txt lies at (\S+):", log)[1]) == place.parents[1] / "up.txt"
+    assert "no such argument" not in log
+    assert 'The image "my/own:1" is not used' in log
+    daemon.delete("filed")
+    assert not place.exists()
+
+
+def test_executes_nothing_that_a_model_says(daemon, tmp_path):
+    mark = tmp_path / "executed"
+    attack = f"$(touch {mark}); `touch {mark}` && touch {mark} | touch {mark}"
+    daemon.create("evil", args=[attack, f"--x={attack}"], env={"A": attack})
+    daemon.create("evil2", url=f"ollama://x;touch {mark}")
+    assert f"no such argument here: {attack}" in daemon.log(daemon.ready_pod("evil"))
+    assert "pull model manifest: file does not exist" in daemon.log(daemon.crashed_pod("evil2"))
+    assert not mark.exists()
+    for name in ("evil", "evil2"):
+        daemon.delete(name)
+
+
+def test_ends_an_engine_that_takes_more_memory_than_its_profile_allows(make_daemon, tmp_path):
+    system = tmp_path / "system.yaml"
+    system.write_text("resourceProfiles: {small: {imageName: cpu, limits: {memory: 20Mi}}}")
+    small = make_daemon("--config", str(system))
+    small.create("hungry", resourceProfile="small:2")
+    ended = server(small.crashed_pod("hungry"))["lastState"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+
+
+def test_finds_no_place_for_a_claim_that_is_not_there(daemon):
+    daemon.create("claiming", url="pvc://nowhere/models?model=x")
+    pod = until(lambda: next((pod for pod in daemon.pods("claiming") if pod["status"].get("conditions")), None), 5)
+    message = pod["status"]["conditions"][0]["message"]
+    assert message.startswith('0/1 nodes are available: persistentvolumeclaim "nowhere" not found.')
+    daemon.delete("claiming")
 
 
 def test_follows_a_log(daemon, smol):

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.rules.admission import summary_message
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kubeai_notebook.core.rules.cause import Cause
+
     from .resources import Object, Ref, Resource
+
+_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
 class StatusError(Exception):
@@ -15,42 +21,40 @@ class StatusError(Exception):
 
     def __init__(self, code: int, reason: str, message: str, *, details: Object | None = None) -> None:
         super().__init__(message)
+        told: Object = {"reason": reason} if reason else {}
+        told |= {} if details is None else {"details": details}
         self.code = code
-        self.body: Object = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": message,
-            "reason": reason,
-            **({"details": details} if details else {}),
-            "code": code,
-        }
+        self.body: Object = {**status_of("Failure"), "message": message, **told, "code": code}
+
+
+def status_of(outcome: str) -> Object:
+    """A ``Status`` without its details."""
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": outcome}
+
+
+def details_of(ref: Ref) -> Object:
+    """What names an object in a ``Status``."""
+    group = {"group": ref.resource.group} if ref.resource.group else {}
+    return {"name": ref.name, **group, "kind": ref.resource.plural}
 
 
 def not_found(ref: Ref) -> StatusError:
     """404: no such object."""
-    return StatusError(404, "NotFound", f'{ref.resource.qualified} "{ref.name}" not found', details=_details(ref))
+    return StatusError(404, "NotFound", f'{ref.resource.qualified} "{ref.name}" not found', details=details_of(ref))
 
 
-def already_exists(ref: Ref) -> StatusError:
+def already_exists(ref: Ref, *, deleting: bool) -> StatusError:
     """409: the name is taken."""
-    message = f'{ref.resource.qualified} "{ref.name}" already exists'
-    return StatusError(409, "AlreadyExists", message, details=_details(ref))
+    message = f'{"object is being deleted: " * deleting}{ref.resource.qualified} "{ref.name}" already exists'
+    return StatusError(409, "AlreadyExists", message, details=details_of(ref))
 
 
-def conflict(ref: Ref) -> StatusError:
-    """409: the resourceVersion that was sent is not the present one."""
-    message = (
-        f'Operation cannot be fulfilled on {ref.resource.qualified} "{ref.name}": the object has been modified; '
-        "please apply your changes to the latest version and try again"
-    )
-    return StatusError(409, "Conflict", message, details=_details(ref))
-
-
-def expired(version: int, oldest: int) -> StatusError:
-    """410: the history no longer reaches back to this version."""
-    return StatusError(410, "Expired", f"too old resource version: {version} ({oldest})")
+def conflict(ref: Ref, why: str = _MODIFIED, *, kind: str = "") -> StatusError:
+    """409: the object is not the one, or not in the version, that was meant."""
+    name = f"{kind}.{ref.resource.group}".rstrip(".") if kind else ref.resource.qualified
+    details = details_of(ref) | ({"kind": kind} if kind else {})
+    message = f'Operation cannot be fulfilled on {name} "{ref.name}": {why}'
+    return StatusError(409, "Conflict", message, details=details)
 
 
 def bad_request(message: str) -> StatusError:
@@ -63,29 +67,16 @@ def method_not_allowed() -> StatusError:
     return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
-def unsupported_media() -> StatusError:
-    """415: a patch of another type."""
-    message = (
-        "the body of the request was in an unknown format - accepted media types include: "
-        "application/json, application/merge-patch+json"
-    )
-    return StatusError(415, "UnsupportedMediaType", message)
+def unsupported_media(*accepted: str) -> StatusError:
+    """415: a body of another type."""
+    message = "the body of the request was in an unknown format - accepted media types include: "
+    return StatusError(415, "UnsupportedMediaType", message + ", ".join(accepted))
 
 
-def unauthorized() -> StatusError:
-    """401."""
-    return StatusError(401, "Unauthorized", "Unauthorized")
-
-
-def invalid(resource: Resource, name: str, causes: Sequence[Object]) -> StatusError:
-    """422 with one cause for each wrong field, each ``{reason, message, field}``."""
-    parts = [f"{cause['field']}: {cause['message']}" for cause in causes]
-    text = parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
-    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    details: Object = {"name": name, "group": resource.group, "kind": resource.kind, "causes": list(causes)}
-    return StatusError(422, "Invalid", f'{kind} "{name}" is invalid: {text}', details=details)
-
-
-def _details(ref: Ref) -> Object:
-    group = {"group": ref.resource.group} if ref.resource.group else {}
-    return {"name": ref.name, **group, "kind": ref.resource.plural}
+def invalid(resource: Resource, name: str, causes: Sequence[Cause], *, kind: str = "") -> StatusError:
+    """422 with one cause for each wrong field."""
+    kind, group = kind or resource.kind, {"group": resource.group} if resource.group else {}
+    listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
+    message = summary_message(f"{kind}.{resource.group}".rstrip("."), name, causes)
+    named = {"name": name} if name else {}
+    return StatusError(422, "Invalid", message, details={**named, **group, "kind": kind, "causes": listed})

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import json
-from dataclasses import dataclass
+import logging
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from . import discovery
-from .errors import StatusError, bad_request, invalid, method_not_allowed, not_found, unauthorized, unsupported_media
+from kubeai_notebook.core.rules.cause import INVALID, NOT_SUPPORTED, Cause, cause
+
+from .admission import admitted
+from .discovery import documents
+from .errors import (
+    StatusError,
+    bad_request,
+    conflict,
+    details_of,
+    invalid,
+    method_not_allowed,
+    status_of,
+    unsupported_media,
+)
 from .logs import pod_log
-from .patch import merge
-from .resources import MODELS, RESOURCES, Object, Ref, Resource
-from .schema import admitted
+from .page import page_of
+from .patch import parsed, patched
+from .proxy import SERVICE, ServiceProxy
+from .resources import MODELS, NAMESPACES, Object, Ref, Resource, address_of
+from .scale import rescaled, scale_of
 from .selectors import selector_of
+from .store import named
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -24,28 +39,24 @@ if TYPE_CHECKING:
 
     from .store import Store
 
-_TEXTS = ("name", "generateName", "namespace", "resourceVersion")
+log = logging.getLogger("kubeai-local")
+
 MAX_BODY_BYTES = 3 * 1024 * 1024
 """etcd's and so the API server's limit is about this."""
+BODY_SECONDS = 10.0
+"""For a body to arrive; clients are on this machine."""
+_PRECONDITIONS = (
+    ("uid", "UID", "deleted and then recreated"),
+    ("resourceVersion", "ResourceVersion", "modified"),
+)
+_OPTIONS = Resource("deleteoptions", "DeleteOptions", "meta.k8s.io")
+_POLICIES = ("Foreground", "Background", "Orphan")
+_POLICY_TEXT = '"Foreground", "Background", "Orphan", "nil"'
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a path means: a collection (no name) or one object, and perhaps a subresource."""
-
-    resource: Resource
-    namespace: str
-    name: str
-    subresource: str
-
-    @property
-    def ref(self) -> Ref:
-        """The object's address."""
-        return Ref(self.resource, self.namespace, self.name)
-
-
-def api_app(store: Store, *, token: str, logs: Path) -> web.Application:
-    """Build the API; every request must carry the bearer token."""
+def api_app(store: Store, *, token: str, logs: Path, gateway: str) -> web.Application:
+    """Build the API; every request must carry the bearer token. ``gateway`` is the gateway's origin."""
     expected = f"Bearer {token}".encode()
 
     @web.middleware
@@ -53,156 +64,206 @@ def api_app(store: Store, *, token: str, logs: Path) -> web.Application:
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         try:
-            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
-                raise unauthorized()
+            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(given, expected):
+                raise StatusError(401, "Unauthorized", "Unauthorized")
             return await handler(request)
-        except StatusError as error:
-            return web.json_response(error.body, status=error.code)
+        except web.HTTPRequestEntityTooLarge:
+            error = StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY_BYTES}")
+        except StatusError as failure:
+            error = failure
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception as failure:  # (outermost frame of a request: its client is told)
+            log.exception("a request failed: %s %s", request.method, request.path)
+            error = StatusError(500, "InternalError", f"Internal error occurred: {failure}")
+        return web.json_response(error.body, status=error.code)
 
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
-    app.router.add_route("*", "/{path:.*}", _Api(store, logs).answer)
+    proxy = ServiceProxy(store, gateway)
+    app.cleanup_ctx.append(proxy.connected)
+    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, proxy=proxy).answer)
     return app
 
 
-def target_of(path: str) -> Target | None:
-    """Read ``/api/v1/…`` or ``/apis/GROUP/VERSION/…``; None when it is no kind of ours.
-
-    >>> target_of("/api/v1/namespaces/default/pods/a/log").subresource
-    'log'
-    """
-    parts = path.strip("/").split("/")
-    if parts[0] == "api":
-        group, version, rest = "", parts[1] if len(parts) > 1 else "", parts[2:]
-    elif parts[0] == "apis" and len(parts) > 2:
-        group, version, rest = parts[1], parts[2], parts[3:]
-    else:
-        return None
-    namespace = ""
-    if rest[:1] == ["namespaces"] and len(rest) > 2:
-        namespace, rest = rest[1], rest[2:]
-    resource = RESOURCES.get((group, version, rest[0])) if rest else None
-    if resource is None or len(rest) > 3 or bool(namespace) > resource.namespaced:
-        return None
-    name, subresource = [*rest[1:], "", ""][:2]
-    if name and resource.namespaced and not namespace:
-        return None
-    if subresource and subresource not in resource.subresources:
-        return None
-    return Target(resource, namespace, name, subresource)
-
-
 class _Api:
-    def __init__(self, store: Store, logs: Path) -> None:
+    def __init__(self, store: Store, *, logs: Path, proxy: ServiceProxy) -> None:
         self._store = store
         self._logs = logs
+        self._proxy = proxy
+        self._documents = documents()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        if request.content_type == "application/vnd.kubernetes.protobuf":
-            raise unsupported_media()
-        target = target_of(request.path)
+        if service := SERVICE.fullmatch(request.rel_url.raw_path):
+            return await self._proxy.answer(request, service)
+        target = address_of(request.path)
         if target is None:
-            return await discovery.answer(request)
+            return await self._discovered(request)
         verbs = {
             ("GET", True): self._get,
-            ("PATCH", True): self._patch,
+            ("PUT", True): self._update,
+            ("PATCH", True): self._update,
             ("DELETE", True): self._delete,
             ("GET", False): self._list,
             ("POST", False): self._create,
         }
         verb = verbs.get((request.method, bool(target.name)))
-        if verb is None:
+        if verb is None or (target.subresource and request.method == "DELETE"):
             raise method_not_allowed()
         return await verb(request, target)
 
-    async def _get(self, request: web.Request, target: Target) -> web.StreamResponse:
+    async def _discovered(self, request: web.Request) -> web.Response:
+        """Everything that is no object; plain ``404 page not found`` for what does not exist."""
+        path = request.path.rstrip("/")
+        if path == _REVIEWS and request.method == "POST":
+            # The one user of this machine's API may do everything that it can do.
+            review = await _sent(request)
+            kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+            return web.json_response({**review, **kind, "status": {"allowed": True}}, status=201)
+        if path == "/openapi/v2":  # Empty, it is a valid protobuf; kubectl 1.27 wants no more.
+            return web.Response(content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+        if path not in self._documents and path.startswith("/api/"):
+            raise StatusError(404, "NotFound", "the server could not find the requested resource", details={})
+        if path not in self._documents:
+            return web.Response(status=404, text="404 page not found\n")
+        if request.method != "GET":
+            raise method_not_allowed()
+        return web.json_response(self._documents[path])
+
+    async def _get(self, request: web.Request, target: Ref) -> web.StreamResponse:
         if target.subresource == "log":
-            return await pod_log(request, self._store, ref=target.ref, folder=self._logs)
-        return _shown(self._store.get(target.ref), target)
+            return await pod_log(request, self._store, ref=target, folder=self._logs)
+        item = self._store.get(target)
+        return web.json_response(scale_of(item) if target.subresource == "scale" else item)
 
-    async def _list(self, request: web.Request, target: Target) -> web.StreamResponse:
+    async def _list(self, request: web.Request, target: Ref) -> web.StreamResponse:
         query = request.query
-        selected = selector_of(query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        resource, namespace = target.resource, target.namespace
+        selected = selector_of(target.resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         if query.get("watch") in ("1", "true"):
-            return await watch(request, self._store, resource=resource, namespace=namespace, selected=selected)
-        items = [item for item in self._store.items(resource, namespace) if selected(item)]
-        metadata = {"resourceVersion": str(self._store.version)}
-        body = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
-        return web.json_response({**body, "items": items})
+            return await watch(request, self._store, target=target, selected=selected)
+        return web.json_response(page_of(self._store, target, query=query, selected=selected))
 
-    async def _create(self, request: web.Request, target: Target) -> web.StreamResponse:
-        item = await _body(request)
-        metadata = item.get("metadata") or {}
-        if target.resource.namespaced:
-            if not target.namespace:
-                raise method_not_allowed()
-            if metadata.get("namespace", target.namespace) != target.namespace:
+    async def _create(self, request: web.Request, target: Ref) -> web.StreamResponse:
+        item = await _sent(request)
+        if bool(target.namespace) != target.resource.namespaced:
+            raise method_not_allowed()
+        if isinstance(metadata := item.get("metadata") or {}, dict):
+            if target.namespace and metadata.get("namespace", target.namespace) != target.namespace:
                 message = "the namespace of the provided object does not match the namespace sent on the request"
                 raise bad_request(message)
-            metadata = {**metadata, "namespace": target.namespace}
-        item = {key: value for key, value in item.items() if key != "status" or target.resource is not MODELS}
-        item = admitted(target.resource, {**item, "metadata": metadata}, strict=_strict(request))
+            item = named({**item, "metadata": {**metadata, "namespace": target.namespace}})
+        item, unknown = admitted(target.resource, item, strict=_strict(request))
         created = self._store.create(target.resource, item, dry_run=_dry(request))
-        return web.json_response(created, status=201)
+        return web.json_response(created, status=201, headers=_warnings(request, unknown))
 
-    async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
-        if request.content_type not in ("application/merge-patch+json", "application/json"):
-            raise unsupported_media()
-        patch = await _body(request)
-        current = self._store.get(target.ref)
-        if target.subresource == "scale":
-            replicas = patch.get("spec", {}).get("replicas")
-            if type(replicas) is not int or replicas < 0:
-                text = f"Invalid value: {json.dumps(replicas)}: should be a non-negative integer"
-                cause = {"reason": "FieldValueInvalid", "message": text, "field": "spec.replicas"}
-                raise invalid(target.resource, target.name, [cause])
-            patch = {"spec": {"replicas": replicas}, "metadata": patch.get("metadata", {})}
+    async def _update(self, request: web.Request, target: Ref) -> web.StreamResponse:
+        """PUT and PATCH; the body is read first, so that nothing is written between reading and writing the object."""
+        text = await _body(request)
+        current, resource, scale = self._store.get(target), target.resource, target.subresource == "scale"
+        replacing = request.method == "PUT"
+        shown = scale_of(current, absent=0) if scale else current
+        changed = parsed(text) if replacing else patched(shown, text, request.content_type, custom=resource is MODELS)
+        if not isinstance(changed, dict) or not isinstance(changed.get("metadata", {}), dict):
+            raise bad_request("the object provided is unrecognized (must be of type object)")
+        metadata = {"name": target.name, "namespace": target.namespace, **changed.get("metadata", {})}
+        _check_place(metadata, target)
+        version = metadata.get("resourceVersion")
+        if replacing and not scale:
+            _check_replacement(target, metadata, current)
+        if scale:
+            changed = rescaled(current, changed, status=400 if replacing else 422)
         elif target.subresource == "status":
-            patch = {"status": patch.get("status", {})}
-        elif target.resource is MODELS:
-            patch = {key: value for key, value in patch.items() if key != "status"}
-        changed = merge(current, patch)
-        if not target.subresource:
-            changed = admitted(target.resource, changed, strict=_strict(request))
-        return _shown(self._store.replace(target.ref, changed, dry_run=_dry(request)), target)
+            changed = {**current, "status": changed.get("status", {})}
+        else:
+            changed = {**changed, "metadata": metadata}
+        if version:
+            changed = {**changed, "metadata": {**changed["metadata"], "resourceVersion": version}}
+        status = target.subresource == "status"
+        changed, unknown = admitted(resource, changed, old=current, strict=_strict(request), status=status)
+        stored = self._store.replace(target, changed, dry_run=_dry(request))
+        return web.json_response(scale_of(stored) if scale else stored, headers=_warnings(request, unknown))
 
-    async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
-        item = self._store.get(target.ref)
-        options = await _body(request) if request.can_read_body else {}
-        if "All" not in options.get("dryRun", ()) and not _dry(request):
-            item = self._store.delete(target.ref)
-        if self._store.find(target.ref) is not None:
+    async def _delete(self, request: web.Request, target: Ref) -> web.StreamResponse:
+        options = await _sent(request) if request.can_read_body else {}
+        item, wanted = self._store.get(target), options.get("preconditions") or {}
+        for key, word, what in _PRECONDITIONS:
+            present = item["metadata"][key]
+            if wanted.get(key, present) != present:
+                why = f"the {word} in the precondition ({wanted[key]}) does not match the {word} in record ({present})"
+                raise conflict(target, f"{why}. The object might have been {what}", kind=target.resource.kind)
+        if target == Ref(NAMESPACES, "", "default"):
+            message = 'namespaces "default" is forbidden: this namespace may not be deleted'
+            raise StatusError(403, "Forbidden", message, details=details_of(target))
+        policy = options.get("propagationPolicy") or request.query.get("propagationPolicy") or "Background"
+        if policy not in _POLICIES:
+            refused = cause(NOT_SUPPORTED, "propagationPolicy", policy, detail=f"supported values: {_POLICY_TEXT}")
+            raise invalid(_OPTIONS, "", [refused])
+        dry_run = _dry(request, options)
+        if policy == "Orphan" and not dry_run:
+            self._store.orphan(item["metadata"]["uid"])
+        item = self._store.delete(target, foreground=policy == "Foreground", dry_run=dry_run)
+        if "deletionTimestamp" in item["metadata"]:
             return web.json_response(item)
-        details = not_found(target.ref).body["details"] | {"uid": item["metadata"]["uid"]}
-        return web.json_response(
-            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
-        )
+        details = details_of(target) | {"uid": item["metadata"]["uid"]}
+        return web.json_response({**status_of("Success"), "details": details})
 
 
-def _shown(item: Object, target: Target) -> web.Response:
-    if target.subresource != "scale":
-        return web.json_response(item)
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    metadata = {key: item["metadata"][key] for key in kept}
-    ready = item.get("status", {}).get("replicas", {}).get("all", 0)
-    body = {"spec": {"replicas": item["spec"].get("replicas", 0)}, "status": {"replicas": ready}}
-    return web.json_response({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, **body})
+def _check_place(metadata: Object, target: Ref) -> None:
+    """An object may not be written to the address of another. StatusError 400."""
+    for key, there, where in (("name", target.name, "URL"), ("namespace", target.namespace, "request")):
+        if metadata[key] != there:
+            message = f"the {key} of the object ({metadata[key]}) does not match the {key} on the {where} ({there})"
+            raise bad_request(message)
+
+
+def _check_replacement(ref: Ref, metadata: Object, current: Object) -> None:
+    """What PUT asks for beyond PATCH. StatusError 409 or 422."""
+    if ref.resource is MODELS and not metadata.get("resourceVersion"):
+        missing = cause(INVALID, "metadata.resourceVersion", 0, detail="must be specified for an update")
+        raise invalid(ref.resource, ref.name, [missing], kind=ref.resource.plural)
+    uid = current["metadata"]["uid"]
+    if metadata.get("uid", uid) != uid:
+        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {uid}"
+        raise conflict(ref, why)
 
 
 def _strict(request: web.Request) -> bool:
     return request.query.get("fieldValidation") == "Strict"
 
 
-def _dry(request: web.Request) -> bool:
-    return request.query.get("dryRun") == "All"
+def _dry(request: web.Request, options: Object | None = None) -> bool:
+    """Whether nothing is to be stored; StatusError 422 for a word that is not known, so that nothing is by mistake."""
+    kind, given = "DeleteOptions" if options else "CreateOptions", (options or {}).get("dryRun") or []
+    if text := request.query.get("dryRun"):
+        given = [text]
+    if given not in ([], ["All"]):
+        texts = " ".join(f'"{text}"' for text in given)
+        text = f'Unsupported value: []string{{{texts}}}: supported values: "All"'
+        raise invalid(_OPTIONS, "", [Cause("dryRun", "FieldValueNotSupported", text)], kind=kind)
+    return bool(given)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+def _warnings(request: web.Request, unknown: tuple[str, ...]) -> list[tuple[str, str]]:
+    if request.query.get("fieldValidation") == "Ignore":
+        return []
+    texts = (f'unknown field "{path}"'.replace('"', '\\"') for path in unknown if path.isprintable())
+    return [("Warning", f'299 - "{text}"') for text in texts]
+
+
+async def _body(request: web.Request) -> bytes:
     try:
-        body: dict[str, Any] = json.loads(await request.read())
-    except ValueError as error:
-        raise bad_request(f"the object provided is unrecognized: {error}") from error
-    metadata = body.get("metadata", {}) if isinstance(body, dict) else None
-    if not isinstance(metadata, dict) or not all(isinstance(metadata.get(key, ""), str) for key in _TEXTS):
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        message = "Timeout: request did not complete within requested timeout"
+        raise StatusError(504, "Timeout", message) from None
+
+
+async def _sent(request: web.Request) -> dict[str, Any]:
+    """The object in the body. StatusError 400, 415 or 504."""
+    if request.content_type not in ("application/json", "application/octet-stream"):
+        raise unsupported_media("application/json")
+    body = parsed(await _body(request))
+    if not isinstance(body, dict):
         raise bad_request("the object provided is unrecognized (must be of type object)")
     return body

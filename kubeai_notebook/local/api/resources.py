@@ -1,7 +1,8 @@
-"""The kinds that this API serves."""
+"""The kinds that this API serves, and the addresses of their objects."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,16 +50,37 @@ RESOURCES: Mapping[tuple[str, str, str], Resource] = {
     for resource in (MODELS, PODS, EVENTS, CONFIG_MAPS, SECRETS, SERVICES, NAMESPACES, CLAIMS, JOBS)
 }
 
+_PATH = re.compile(
+    r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """The address of one object."""
+    """The address of one object, or of a collection (no name); perhaps of a subresource."""
 
     resource: Resource
     namespace: str
     name: str
+    subresource: str = ""
 
 
 def ref_of(resource: Resource, item: Object) -> Ref:
     """The address of an object that is at hand."""
     return Ref(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"])
+
+
+def address_of(path: str) -> Ref | None:
+    """Read ``/api/v1/…`` or ``/apis/GROUP/VERSION/…``; None when it is no kind of ours.
+
+    >>> address_of("/api/v1/namespaces/default/pods/a/log").subresource
+    'log'
+    """
+    match = _PATH.fullmatch(path.rstrip("/"))
+    resource = match and RESOURCES.get((match["group"] or "", match["version"], match["plural"]))
+    if not match or not resource:
+        return None
+    ref = Ref(resource, match["namespace"] or "", match["name"] or "", match["subresource"] or "")
+    placed = resource.namespaced if ref.namespace else not (ref.name and resource.namespaced)
+    return ref if placed and ref.subresource in ("", *resource.subresources) else None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .errors import StatusError
+from .errors import StatusError, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .resources import Object, Resource
+    from .resources import Object, Ref, Resource
     from .selectors import Selector
     from .store import Change, Store
 
@@ -23,19 +23,19 @@ BOOKMARK_SECONDS = 60.0
 DEFAULT_SECONDS = 1800
 
 
-async def watch(
-    request: web.Request, store: Store, *, resource: Resource, namespace: str, selected: Selector
-) -> web.StreamResponse:
+async def watch(request: web.Request, store: Store, *, target: Ref, selected: Selector) -> web.StreamResponse:
     """Answer a watch request until its ``timeoutSeconds`` are over or its client has gone."""
-    query = request.query
+    query, resource, namespace = request.query, target.resource, target.namespace
     loop = asyncio.get_running_loop()
     seconds = query.get("timeoutSeconds", "")
     end = loop.time() + (int(seconds) if seconds.isdecimal() else DEFAULT_SECONDS)
+    asked = query.get("resourceVersion") or "0"
+    if not asked.isdecimal():
+        raise bad_request(f'resourceVersion: Invalid value: "{asked}": invalid syntax')
+    version = int(asked)
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.enable_chunked_encoding()
     await response.prepare(request)
-    asked = query.get("resourceVersion") or "0"
-    version = int(asked) if asked.isdecimal() else -1
     streamed = query.get("sendInitialEvents") == "true"
     if version == 0 or streamed:
         version = store.version

@@ -8,14 +8,16 @@ import os
 import secrets
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
+from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import tie_to
 
 CONTEXT_TOKENS = 4096
 """For one request; Ollama's default too."""
+EMBEDDING_CONTEXT_TOKENS = 512
 PARALLEL = 2
-MAX_THREADS = 8
 
 
 def main() -> NoReturn:
@@ -26,16 +28,16 @@ def main() -> NoReturn:
     os.dup2(2, 1)
     # Deleting the server would wait up to 30 s for streams that run.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    options = _understood(given)
+    options = _understood(given, ours)
     try:
-        import xllamacpp
-
-        server = xllamacpp.Server(_parameters(xllamacpp, ours, options))
+        server = _loaded(ours, options)
+    except (LocalError, OSError) as error:
+        _say(f"Error: {error}")
+        os._exit(1)
     except RuntimeError as error:
         _say(f"Error: llama.cpp could not load {ours.weights}: {error}")
         os._exit(1)
-    told = {"address": server.listening_address, "key": ours.key}
-    os.write(report, json.dumps(told).encode() + b"\n")
+    os.write(report, json.dumps({"address": server.listening_address, "key": ours.key}).encode() + b"\n")
     os.close(report)
     while True:
         signal.pause()
@@ -46,28 +48,54 @@ def _split(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     middle = arguments.index("--")
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--weights", required=True)
+    parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--alias", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--embedding", action="store_true")
+    parser.add_argument("--adapter", action="append", default=[])
     ours = parser.parse_args(arguments[:middle])
     ours.key = secrets.token_urlsafe(24)
     return ours, arguments[middle + 1 :]
 
 
-def _understood(arguments: list[str]) -> argparse.Namespace:
+def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Namespace:
     """Read those of the Model's args that mean something here; name the others in the log."""
+    context = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
     parser = argparse.ArgumentParser(prog="llama.cpp", allow_abbrev=False, add_help=False)
-    parser.add_argument("--max-model-len", "--ctx-size", "-c", dest="context", type=int, default=CONTEXT_TOKENS)
+    parser.add_argument("--max-model-len", "--ctx-size", "-c", dest="context", type=int, default=context)
     parser.add_argument("--max-num-seqs", "--parallel", "-np", dest="parallel", type=int, default=PARALLEL)
-    parser.add_argument("--threads", "-t", type=int, default=min(os.cpu_count() or 1, MAX_THREADS))
+    parser.add_argument("--threads", "-t", type=int, default=ours.threads)
+    parser.add_argument("--chat-template", dest="template", type=Path)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         _say(f"Ignored, because llama.cpp has no such argument here: {' '.join(unknown)}")
     return options
 
 
+def _loaded(ours: argparse.Namespace, options: argparse.Namespace) -> Any:
+    import xllamacpp
+
+    if ours.weights.is_dir():
+        if not ours.embedding:
+            raise LocalError(f'"{ours.alias}" does not support generate: its weights are those of an embedding model.')
+        from .bert_gguf import converted
+
+        ours.weights = converted(ours.weights, ours.cache)
+    parameters = _parameters(xllamacpp, ours, options)
+    for adapter in ours.adapter:
+        from .lora_gguf import adapter_file
+
+        name, _, path = adapter.partition("=")
+        file = adapter_file(Path(path), base=ours.weights, target=Path.cwd() / f"{name}.gguf")
+        # Scale 0: the base stays the base; a request for the adapter asks for scale 1.
+        parameters.lora_adapters = [*parameters.lora_adapters, xllamacpp.CommonAdapterLoraInfo(str(file), 0.0)]
+    return xllamacpp.Server(parameters)
+
+
 def _parameters(library: Any, ours: argparse.Namespace, options: argparse.Namespace) -> Any:
     parameters = library.CommonParams()
-    parameters.model.path = ours.weights
+    parameters.model.path = str(ours.weights)
     parameters.model_alias = {ours.alias}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
@@ -80,6 +108,12 @@ def _parameters(library: Any, ours: argparse.Namespace, options: argparse.Namesp
     parameters.ui = False
     parameters.endpoint_metrics = True
     parameters.fit_params = False
+    if options.template:
+        parameters.chat_template = options.template.read_text()
+    if ours.embedding:
+        parameters.embedding = True
+        # A text must fit into one batch; one longer than a slot's share would be read beyond the model's positions.
+        parameters.n_batch = parameters.n_ubatch = options.context
     return parameters
 
 

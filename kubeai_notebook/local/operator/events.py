@@ -29,7 +29,7 @@ class Recorder:
                 counted = {"message": message, "count": event.get("count", 1) + 1, "lastTimestamp": moment}
                 self._store.patch(ref_of(EVENTS, event), counted)
                 return
-        event = _event(pod, reason, message) | _kind_of(reason, warning=warning)
+        event = _event(pod, reason, message, warning=warning)
         self._store.create(EVENTS, event | {"count": 1, "firstTimestamp": moment, "lastTimestamp": moment})
 
     def _forget_old(self) -> None:
@@ -40,28 +40,16 @@ class Recorder:
                 self._store.remove(Ref(EVENTS, event["metadata"]["namespace"], event["metadata"]["name"]))
 
 
-def _event(pod: Object, reason: str, message: str) -> Object:
-    metadata = pod["metadata"]
-    involved = {
-        "kind": "Pod",
-        "apiVersion": "v1",
-        "namespace": metadata["namespace"],
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "resourceVersion": metadata["resourceVersion"],
-        "fieldPath": "" if reason in _SCHEDULERS else "spec.containers{server}",
-    }
+def _event(pod: Object, reason: str, message: str, *, warning: bool) -> Object:
+    metadata, scheduling = pod["metadata"], reason in _SCHEDULERS
+    component = "default-scheduler" if scheduling else "kubelet"
+    involved = {key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")}
+    part = {} if scheduling else {"fieldPath": "spec.containers{server}"}
     return {
         "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
-        "involvedObject": {key: value for key, value in involved.items() if value},
+        "involvedObject": {"kind": "Pod", "apiVersion": "v1", **involved, **part},
         "reason": reason,
         "message": message,
-    }
-
-
-def _kind_of(reason: str, *, warning: bool) -> Object:
-    component = "default-scheduler" if reason in _SCHEDULERS else "kubelet"
-    return {
         "type": "Warning" if warning else "Normal",
         "source": {"component": component},
         "reportingComponent": component,

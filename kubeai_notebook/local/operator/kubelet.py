@@ -7,20 +7,22 @@ import itertools
 import logging
 import shutil
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.api.resources import PODS, Object, Ref, ref_of
 from kubeai_notebook.local.api.store import Store, timestamp
-from kubeai_notebook.local.engines import llamacpp
-from kubeai_notebook.local.engines.base import Engine, Launch, check_loadable, check_servable
+from kubeai_notebook.local.engines.base import Engine, EngineEndedError
 
 from . import statuses
+from .container import ConfigError, environment_of, files_of, kill_over, memory_limit_of
 from .events import Recorder
-from .pods import ADDRESS_ANNOTATION, PORT_ANNOTATION, engine_of, features_of, lacking, url_of, user_arguments_of
-from .pulling import Pulling
+from .pods import ADDRESS_ANNOTATION, PORT_ANNOTATION, adapters_of, lacking, safe_hash, url_of
+from .runlog import RunLog
+from .runtime import Endpoint, Runtime
 from .statuses import Run
 
 if TYPE_CHECKING:
@@ -33,27 +35,38 @@ FIRST_BACK_OFF_SECONDS = 10
 MAX_BACK_OFF_SECONDS = 300
 HEALTHY_SECONDS = 600.0
 """A run as long as this forgets earlier crashes."""
+KEPT_RUNS = 2
+"""The present log and the previous one, as ``kubectl logs --previous`` wants them."""
+MEMORY_SECONDS = 1.0
 
 log = logging.getLogger("kubeai-local")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a ready Pod's engine answers, and what it wants as bearer token."""
-
-    address: str
-    key: str
+@dataclass(slots=True)
+class _Ending:
+    code: int = 1
+    out_of_memory: bool = False
 
 
 class Kubelet:
     """Runs one task for each Pod; ``endpoints`` holds those that answer, by Pod uid."""
 
-    def __init__(self, store: Store, *, weights: Weights, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        weights: Weights,
+        folder: Path,
+        environment: Mapping[str, str],
+        test_engine: Path | None = None,
+    ) -> None:
         self._store = store
         self._weights = weights
         self._folder = folder
-        self._environment = environment
         self._recorder = Recorder(store)
+        self._runtime = Runtime(
+            store, self._recorder, weights=weights, folder=folder, environment=environment, test_engine=test_engine
+        )
         self._lives: dict[str, asyncio.Task[None]] = {}
         self.endpoints: dict[str, Endpoint] = {}
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,11 +118,8 @@ class Kubelet:
     async def _lived(self, pod: Object) -> None:
         """From its node to its last back-off."""
         ref, uid = ref_of(PODS, pod), pod["metadata"]["uid"]
-        if missing := lacking(pod):
-            message = (
-                f"0/1 nodes are available: 1 Insufficient {missing}. "
-                "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
-            )
+        if why := self._unschedulable(pod):
+            message = f"0/1 nodes are available: {why}"
             self._store.patch(ref, statuses.unscheduled(message, self._moment()))
             self._recorder.note(pod, "FailedScheduling", message, warning=True)
             await asyncio.Event().wait()
@@ -117,76 +127,94 @@ class Kubelet:
         place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
         self._recorder.note(pod, "Scheduled", place)
         (self._folder / uid).mkdir(parents=True)
-        back_off, last = FIRST_BACK_OFF_SECONDS, None
+        crashes, last, logs = 0, None, deque[RunLog]()
         for number in itertools.count():
             run, began, started = Run(ref, uid, number, last), time.monotonic(), self._moment()
-            code = await self._contain(run, started)
-            if time.monotonic() - began > HEALTHY_SECONDS:
-                back_off = FIRST_BACK_OFF_SECONDS
-            last = statuses.termination(run, code, started=started, moment=self._moment())
-            await self._back_off(run, last, back_off)
-            back_off = min(2 * back_off, MAX_BACK_OFF_SECONDS)
+            logs.append(RunLog(self._folder / uid / str(number)))
+            if len(logs) > KEPT_RUNS:
+                logs.popleft().forget()
+            ending = await self._contain(run, started, log=logs[-1])
+            crashes = 0 if time.monotonic() - began > HEALTHY_SECONDS else crashes
+            last = statuses.termination(run, ending.code, started=started, moment=self._moment())
+            last |= {"reason": "OOMKilled"} if ending.out_of_memory else {}
+            self._store.patch(ref, statuses.ended(self._store.get(ref), run, last, moment=self._moment()))
+            # As the kubelet does: at once the first time, then later and later.
+            if crashes:
+                await self._back_off(run, last, min(FIRST_BACK_OFF_SECONDS << (crashes - 1), MAX_BACK_OFF_SECONDS))
+            crashes += 1
 
-    async def _contain(self, run: Run, started: str) -> int:
-        """One run of the container; its exit code."""
+    def _unschedulable(self, pod: Object) -> str | None:
+        """Why the scheduler finds no place for the Pod, in its own words."""
+        if missing := lacking(pod):
+            preempted = "1 No preemption victims found for incoming pod."
+            return f"1 Insufficient {missing}. preemption: 0/1 nodes are available: {preempted}"
+        if claim := self._weights.missing_claim(url_of(pod)):
+            preempted = "1 Preemption is not helpful for scheduling."
+            found = f'persistentvolumeclaim "{claim}" not found'
+            return f"{found}. preemption: 0/1 nodes are available: {preempted}"
+        return None
+
+    async def _contain(self, run: Run, started: str, *, log: RunLog) -> _Ending:
+        """One run of the container, and how it ended."""
         pod = self._store.get(run.ref)
-        path = self._folder / run.uid / str(run.number)
-        path.touch()
+        environment, files = await self._configured(pod, run)
         self._store.patch(run.ref, statuses.running(pod, run, started=started, moment=started, ready=False))
         self._recorder.note(pod, "Created", "Created container: server")
         self._recorder.note(pod, "Started", "Started container server")
+        ending, watch = _Ending(), None
+        limit = memory_limit_of(pod)
+
+        def spawned(pid: int) -> None:
+            nonlocal watch
+            if limit is not None:
+                watch = asyncio.create_task(_killed_over(limit, pid, ending))
+
         try:
-            engine = await self._engine(pod, path)
-        except llamacpp.EngineEndedError as error:
-            return error.code
+            launch = await self._runtime.launch(pod, environment, files=files, log=log)
+            engine = await self._runtime.start(pod, replace(launch, spawned=spawned))
+            try:
+                self._answers(run, engine, started)
+                ending.code = await engine.wait()
+            finally:
+                self.endpoints.pop(run.uid, None)
+                await engine.stop()
+        except EngineEndedError as error:
+            ending.code = error.code
         except LocalError as error:
-            _say(path, f"Error: {error}")
-            return 1
-        try:
-            self._answers(run, engine, started)
-            return await engine.wait()
+            log.say(f"Error: {error}")
+            ending.code = 1
         finally:
-            self.endpoints.pop(run.uid, None)
-            await engine.stop()
+            if watch:
+                watch.cancel()
+        return ending
 
-    async def _engine(self, pod: Object, path: Path) -> Engine:
-        """Fetch the weights and start the engine on them. LocalError when one of the two cannot be had."""
-        say, container = partial(_say, path), pod["spec"]["containers"][0]
-        asked, url = engine_of(pod), url_of(pod)
-        check_servable(asked, features_of(pod))
-        say(f"{container['image']} answers here, standing in for {asked}.")
-        check_loadable(asked, url, self._weights.known())
-        if "envFrom" in container:
-            say("Ignored, because this machine does not read it yet: envFrom")
-        environment = {**self._environment, **{item["name"]: item["value"] for item in container["env"]}}
-        weights = await self._pulled(pod, url, path)
-        launch = Launch(weights, tuple(user_arguments_of(pod)), environment, path)
-        return await llamacpp.start(launch, name=pod["metadata"]["labels"]["model"])
-
-    async def _pulled(self, pod: Object, url: str, path: Path) -> Path:
-        say, note = partial(_say, path), partial(self._recorder.note, pod)
-        found = self._weights.present(url)
-        if found is not None:
-            message = f'Weights "{url}" were already on this machine'
-        else:
-            pulling = Pulling(url, note=partial(note, "Pulling", update=True), say=say)
-            pulling.begin()
-            found = await self._weights.fetch(url, pulling)
-            message = pulling.end()
-        say(message)
-        note("Pulled", message)
-        return found
+    async def _configured(self, pod: Object, run: Run) -> tuple[dict[str, str], dict[str, Path]]:
+        """Environment and files, once all that they come from exists; until then the Pod says what is missing."""
+        while True:
+            version = self._store.version
+            try:
+                folder = self._folder / run.uid / "files"
+                return environment_of(pod, self._store), files_of(pod, self._store, folder)
+            except ConfigError as error:
+                status = statuses.scheduled(pod, self._moment())["status"]
+                waiting = {"reason": "CreateContainerConfigError", "message": error.message}
+                status["containerStatuses"][0] |= {"state": {"waiting": waiting}, "restartCount": run.number}
+                self._store.patch(run.ref, {"status": status})
+                self._recorder.note(pod, "Failed", f"Error: {error.message}", warning=True)
+            await self._store.changed(max(version, self._store.version))
 
     def _answers(self, run: Run, engine: Engine, started: str) -> None:
-        self.endpoints[run.uid] = Endpoint(engine.address, engine.key)
+        """Ready: the gateway may send requests, and the adapters' labels say that they are loaded."""
         pod, port = self._store.get(run.ref), engine.address.rpartition(":")[2]
+        self.endpoints[run.uid] = self._runtime.endpoint(pod, engine)
         patch = statuses.running(pod, run, started=started, moment=self._moment(), ready=True)
         where = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: port}
         self._store.patch(run.ref, patch | {"metadata": {"annotations": where}})
+        # They are loaded with the engine here; in a cluster their labels come a little later.
+        loaded = {f"adapter.kubeai.org/{name}": safe_hash(url) for name, url in adapters_of(pod).items()}
+        self._store.patch(run.ref, {"metadata": {"labels": loaded}})
 
     async def _back_off(self, run: Run, how: Object, seconds: int) -> None:
-        pod = self._store.get(run.ref)
-        self._store.patch(run.ref, statuses.ended(pod, run, how, moment=self._moment()))
         pod = self._store.get(run.ref)
         self._store.patch(run.ref, statuses.backing_off(pod, run, how, seconds=seconds))
         where = f"{run.ref.name}_{run.ref.namespace}({run.uid})"
@@ -198,6 +226,8 @@ class Kubelet:
         return timestamp(self._store.now())
 
 
-def _say(path: Path, text: str) -> None:
-    with path.open("a") as file:
-        file.write(text + "\n")
+async def _killed_over(limit: int, pid: int, ending: _Ending) -> None:
+    """Watch a process' memory until it is killed for it."""
+    while not ending.out_of_memory:
+        await asyncio.sleep(MEMORY_SECONDS)
+        ending.out_of_memory = await asyncio.to_thread(kill_over, limit, pid)

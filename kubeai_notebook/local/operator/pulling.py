@@ -33,6 +33,8 @@ class Pulling:
         self._total: int | None = None
         self._noted = float("-inf")
         self._said_share = 0.0
+        self.moved = False
+        """Whether anything had to be fetched at all."""
 
     def begin(self) -> None:
         """Say that it starts; the size is not known yet."""
@@ -41,6 +43,7 @@ class Pulling:
 
     def __call__(self, done: int, total: int | None) -> None:
         """Say how far it is: the Event at most twice a second, the log at each tenth."""
+        self.moved = True
         message = f'Pulling weights "{self._url}"'
         if total:
             message += f": {megabytes(done)} of {megabytes(total)} MB"

@@ -68,13 +68,8 @@ def backing_off(pod: Object, run: Run, how: Object, *, seconds: int) -> Object:
 
 def termination(run: Run, code: int, *, started: str, moment: str) -> Object:
     """How a run ended. A negative code is a signal's number, which container runtimes show as 128 + number."""
-    return {
-        "exitCode": 128 - code if code < 0 else code,
-        "reason": "Completed" if code == 0 else "Error",
-        "startedAt": started,
-        "finishedAt": moment,
-        "containerID": run.container_id,
-    }
+    how = {"exitCode": 128 - code if code < 0 else code, "reason": "Completed" if code == 0 else "Error"}
+    return {**how, "startedAt": started, "finishedAt": moment, "containerID": run.container_id}
 
 
 def _container(pod: Object, state: Object, *, ready: bool) -> Object:

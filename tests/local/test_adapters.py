@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from kubeai_notebook.local.weights import PACKAGES
+
+from .conftest import MODELS, Daemon, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASE = "hf://HuggingFaceTB/SmolLM2-135M-Instruct"
+PROMPT = {"prompt": "The capital of France is", "max_tokens": 12, "temperature": 0}
+HIDDEN, KEYS, LAYERS, RANK = 576, 192, 30, 4
+
+
+def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
+    """A LoRA for SmolLM2 as PEFT writes one: random, but the same for a seed."""
+    numbers = np.random.default_rng(seed)
+    tensors = {}
+    for layer in range(LAYERS):
+        for part, rows in (("self_attn.q_proj", hidden), ("self_attn.v_proj", KEYS), ("self_attn.k_proj", KEYS)):
+            name = f"base_model.model.model.layers.{layer}.{part}"
+            tensors[f"{name}.lora_A.weight"] = numbers.normal(0, 0.3, (RANK, hidden)).astype("float32")
+            tensors[f"{name}.lora_B.weight"] = numbers.normal(0, 0.3, (rows, RANK)).astype("float32")
+    folder.mkdir()
+    save_file(tensors, folder / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": RANK, "lora_alpha": 8, "base_model_name_or_path": BASE[5:]}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A daemon that knows three adapters by ``--weights``, and a Model with two of them."""
+    folder = tmp_path_factory.mktemp("loras")
+    mapped = {
+        "hf://me/loud": write_lora(folder / "loud", seed=1),
+        "hf://me/quiet": write_lora(folder / "quiet", seed=2),
+        "hf://me/foreign": write_lora(folder / "foreign", seed=3, hidden=64),
+    }
+    options = [part for url, path in mapped.items() for part in ("--weights", f"{url}={path}")]
+    daemon = Daemon(tmp_path_factory.mktemp("home"), *options)
+    daemon.start()
+    adapters = [{"name": name, "url": f"hf://me/{name}"} for name in ("loud", "quiet")]
+    daemon.create("tuned", engine="VLLM", url=BASE, adapters=adapters)
+    daemon.create("plain", engine="VLLM", url=BASE)
+    yield daemon
+    daemon.stop()
+
+
+def said(daemon, model):
+    status, text = daemon.ask("/completions", {"model": model, **PROMPT})
+    assert status == 200, text
+    return json.loads(text)
+
+
+def test_changes_what_the_model_says_and_not_what_its_base_says(tuned):
+    base = said(tuned, "plain")["choices"][0]["text"]
+    assert "Paris" in base
+    loud, quiet = said(tuned, "tuned_loud"), said(tuned, "tuned_quiet")
+    assert len({base, loud["choices"][0]["text"], quiet["choices"][0]["text"]}) == 3
+    assert loud["model"] == "loud"
+    assert said(tuned, "tuned")["choices"][0]["text"] == base
+    assert said(tuned, "tuned_loud")["choices"][0]["text"] == loud["choices"][0]["text"]
+
+
+def test_labels_the_pod_with_the_adapters_it_has_loaded(tuned):
+    pod = tuned.ready_pod("tuned")
+    labels = until(lambda: adapter_labels(tuned.ready_pod("tuned")), 5)
+    assert set(labels) == {"loud", "quiet"}
+    assert all(labels.values())
+    assert tuned.events(pod)["Pulled"].startswith('Weights "hf://')
+
+
+def adapter_labels(pod):
+    mark = "adapter.kubeai.org/"
+    return {key.removeprefix(mark): value for key, value in pod["metadata"]["labels"].items() if key.startswith(mark)}
+
+
+def test_lists_adapters_behind_their_model(tuned):
+    tuned.ready_pod("tuned")
+    names = [item["id"] for item in json.loads(tuned.ask("/models")[1])["data"]]
+    assert names[names.index("tuned") :][:3] == ["tuned", "tuned_loud", "tuned_quiet"]
+
+
+def test_knows_no_adapter_that_the_model_has_not(tuned):
+    assert tuned.ask("/completions", {"model": "tuned_foreign", **PROMPT})[0] == 404
+
+
+def test_fails_in_the_engines_words_on_an_adapter_of_another_base(tuned):
+    tuned.create("wrong", engine="VLLM", url=BASE, adapters=[{"name": "foreign", "url": "hf://me/foreign"}])
+    log = tuned.log(tuned.crashed_pod("wrong"))
+    assert "has incorrect shape (hint: maybe wrong base model?)" in log
+    tuned.delete("wrong")
+
+
+def test_loads_a_changed_list_of_adapters(tuned):
+    patch = {"spec": {"adapters": [{"name": "quiet", "url": "hf://me/quiet"}]}}
+    assert tuned.api("PATCH", f"{MODELS}/tuned", patch)[0] == 200
+    until(lambda: [set(adapter_labels(pod)) for pod in tuned.pods("tuned")] == [{"quiet"}], 60)
+    assert tuned.ask("/completions", {"model": "tuned_loud", **PROMPT})[0] == 404
+
+
+def test_has_the_base_by_its_real_name():
+    assert BASE in PACKAGES

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS
+from kubeai_notebook.local.api.store import Store
+from kubeai_notebook.local.operator.container import (
+    ConfigError,
+    environment_of,
+    files_of,
+    inherited,
+    kill_over,
+    memory_limit_of,
+    threads_of,
+)
+from kubeai_notebook.local.operator.runlog import RunLog
+
+
+@pytest.fixture
+def store():
+    made = Store()
+    made.create(NAMESPACES, {"metadata": {"name": "default"}})
+    metadata = {"name": "mine", "namespace": "default"}
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in {"A": "secret", "B": "other"}.items()}
+    made.create(SECRETS, {"metadata": metadata, "data": encoded})
+    made.create(CONFIG_MAPS, {"metadata": metadata, "data": {"A": "map", "C": "plain", "key": "content"}})
+    return made
+
+
+def pod(**container):
+    server = {"name": "server", **container}
+    volumes = [{"name": "model-files", "configMap": {"name": "mine"}}, {"name": "dshm", "emptyDir": {}}]
+    return {"metadata": {"namespace": "default"}, "spec": {"containers": [server], "volumes": volumes}}
+
+
+def key_of(name, key, **more):
+    return {"valueFrom": {"secretKeyRef": {"name": name, "key": key, **more}}}
+
+
+def test_lets_env_win_over_env_from_and_the_last_of_equal_names(store):
+    sources = [{"secretRef": {"name": "mine"}}, {"configMapRef": {"name": "mine"}, "prefix": "P_"}]
+    env = [{"name": "B", "value": "first"}, {"name": "B", "value": "last"}]
+    found = environment_of(pod(envFrom=sources, env=env), store)
+    assert found == {"A": "secret", "B": "last", "P_A": "map", "P_C": "plain", "P_key": "content"}
+
+
+def test_lets_a_system_token_win_and_skips_one_that_is_missing(store):
+    user = {"name": "HF_TOKEN", "value": "user"}
+    missing = {"name": "HF_TOKEN", **key_of("none", "token", optional=True)}
+    system = {"name": "HF_TOKEN", **key_of("mine", "A", optional=True)}
+    assert environment_of(pod(env=[user, missing]), store) == {"HF_TOKEN": "user"}
+    assert environment_of(pod(env=[user, system]), store) == {"HF_TOKEN": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("container", "message"),
+    [
+        ({"envFrom": [{"secretRef": {"name": "x"}}]}, 'secret "x" not found'),
+        ({"envFrom": [{"configMapRef": {"name": "x"}}]}, 'configmap "x" not found'),
+        ({"env": [{"name": "T", **key_of("mine", "t")}]}, "couldn't find key t in Secret default/mine"),
+    ],
+)
+def test_words_a_missing_reference_as_the_kubelet_does(store, container, message):
+    with pytest.raises(ConfigError) as refused:
+        environment_of(pod(**container), store)
+    assert refused.value.message == message
+
+
+def test_passes_over_optional_sources(store):
+    assert environment_of(pod(envFrom=[{"secretRef": {"name": "x", "optional": True}}]), store) == {}
+
+
+def test_leaves_out_variables_that_no_process_can_have(store):
+    env = [{"name": "A=B", "value": "x"}, {"name": "N", "value": "a\0b"}, {"name": "E", "value": "a=b"}]
+    assert environment_of(pod(env=env), store) == {"E": "a=b"}
+
+
+def test_inherits_paths_but_no_credentials():
+    given = {"PATH": "/bin", "HF_TOKEN": "x", "AWS_SECRET_ACCESS_KEY": "x", "HF_HOME": "/hf"}
+    assert inherited(given) == {"PATH": "/bin", "HF_HOME": "/hf", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.mark.parametrize("path", ["/config/key", "/../../config/key", "/config/../config/./key"])
+def test_keeps_files_below_the_pods_folder(store, tmp_path, path):
+    mounts = [{"name": "dshm", "mountPath": "/dev/shm"}, {"name": "model-files", "mountPath": path, "subPath": "key"}]
+    placed = files_of(pod(volumeMounts=mounts), store, tmp_path)
+    assert placed == {path: tmp_path / "config/key"}
+    assert (tmp_path / "config/key").read_text() == "content"
+
+
+@pytest.mark.parametrize("path", ["/", "/" + "x" * 300, "/a\0b"])
+def test_explains_a_path_that_cannot_be_a_file(store, tmp_path, path):
+    mounts = [{"name": "model-files", "mountPath": path, "subPath": "key"}]
+    with pytest.raises(LocalError, match="cannot be made"):
+        files_of(pod(volumeMounts=mounts), store, tmp_path)
+
+
+@pytest.mark.parametrize(("cpu", "threads"), [("500m", 1), ("0", 1), ("1", 1), ("1000", os.cpu_count())])
+def test_uses_as_many_threads_as_the_profile_requests(cpu, threads):
+    assert threads_of(pod(resources={"requests": {"cpu": cpu}})) == threads
+
+
+def test_reads_the_memory_limit():
+    assert memory_limit_of(pod(resources={"limits": {"memory": "2Gi"}})) == 2 * 1024**3
+    assert memory_limit_of(pod(resources={"requests": {"memory": "2Gi"}})) is None
+
+
+def test_kills_a_process_and_its_children_over_the_limit():
+    program = (
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'input()']); print(1, flush=True); input()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.read(1)
+    assert not kill_over(10**12, process.pid)
+    assert kill_over(1_000_000, process.pid)
+    assert process.wait(10) == -9
+    # Both ends of the pipe are closed: the child is gone as well.
+    assert process.stdout.read() == b"\n"
+    process.stdin.close()
+
+
+def test_limits_a_log_and_keeps_the_part_before(tmp_path):
+    log = RunLog(tmp_path / "0", max_bytes=100)
+    for number in range(50):
+        log.say(f"line {number}")
+    assert (tmp_path / "0").read_text().endswith("line 49\n")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 200
+    log.forget()
+    assert list(tmp_path.iterdir()) == []

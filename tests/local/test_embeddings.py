@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.engines.base import wrong_routes
+from kubeai_notebook.local.engines.bert_gguf import FILES, converted
+
+SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}
+TEXTS = ["a cat", "a kitten", "a car", "Zażółć gęślą jaźń", "日本語のテキスト", "😀"]
+
+
+@pytest.fixture(scope="module")
+def mini(daemon):
+    """MiniLM as the seed serves it: asked of Infinity, answered by llama.cpp."""
+    daemon.create("mini", engine="Infinity", url="hf://sentence-transformers/all-MiniLM-L6-v2", **SPEC)
+    yield daemon.ready_pod("mini")
+    daemon.delete("mini")
+
+
+def vectors(daemon, texts, model="mini"):
+    status, text = daemon.ask("/embeddings", {"model": model, "input": texts})
+    assert status == 200, text
+    data = json.loads(text)["data"]
+    assert [item["index"] for item in data] == list(range(len(data)))
+    return [item["embedding"] for item in data]
+
+
+def likeness(one, other):
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def test_gives_normalised_vectors_of_384_numbers(daemon, mini):
+    for vector in vectors(daemon, TEXTS):
+        assert len(vector) == 384
+        assert math.isclose(likeness(vector, vector), 1, abs_tol=1e-5)
+
+
+def test_knows_a_kitten_from_a_car(daemon, mini):
+    cat, kitten, car = vectors(daemon, TEXTS[:3])
+    assert likeness(cat, kitten) > 0.7
+    assert likeness(cat, car) < 0.5
+
+
+def test_keeps_the_order_of_several_inputs(daemon, mini):
+    together = vectors(daemon, TEXTS)
+    for text, vector in zip(TEXTS, together, strict=True):
+        assert likeness(vector, vectors(daemon, text)[0]) > 0.9999
+
+
+def test_says_that_llamacpp_stands_in(daemon, mini):
+    assert mini["spec"]["containers"][0]["image"].startswith("llama.cpp ")
+    assert mini["metadata"]["annotations"]["kubeai-notebook/stand-in-for"] == "Infinity"
+    assert "standing in for Infinity" in daemon.log(mini)
+
+
+@pytest.mark.parametrize("route", ["/chat/completions", "/completions"])
+def test_answers_a_wrong_route_as_infinity_would(daemon, mini, route):
+    status, text = daemon.ask(route, {"model": "mini", "prompt": "Hi", "messages": []})
+    assert (status, json.loads(text)) == (404, {"detail": "Not Found"})
+
+
+def test_answers_a_wrong_route_as_each_engine_would():
+    ollama = wrong_routes("OLlama", ["TextEmbedding"], "mini")["/v1/chat/completions"]
+    assert (ollama[0], json.loads(ollama[1])["error"]["message"]) == (400, '"mini" does not support chat')
+    vllm = wrong_routes("VLLM", ["TextEmbedding"], "mini")["/v1/completions"]
+    assert json.loads(vllm[1])["error"]["message"] == "The model does not support Completions API"
+    assert wrong_routes("OLlama", ["TextEmbedding", "TextGeneration"], "mini") == {}
+
+
+@pytest.mark.parametrize(
+    ("engine", "url"), [("OLlama", "ollama://all-minilm"), ("VLLM", "hf://sentence-transformers/all-MiniLM-L6-v2")]
+)
+def test_is_served_by_the_other_engines_too(daemon, mini, engine, url):
+    daemon.create("other", engine=engine, url=url, **SPEC)
+    daemon.ready_pod("other")
+    assert likeness(vectors(daemon, "a cat", "other")[0], vectors(daemon, "a cat")[0]) > 0.9999
+    daemon.delete("other")
+
+
+def test_refuses_to_generate_with_an_embedding_model(daemon):
+    daemon.create("mute", url="ollama://all-minilm")
+    assert '"mute" does not support generate' in daemon.log(daemon.crashed_pod("mute"))
+    daemon.delete("mute")
+
+
+def test_converts_anew_what_is_damaged(daemon, mini, tmp_path):
+    path = daemon.log(mini).partition("loading model '")[2].partition("'")[0]
+    folder = next(Path(path).parent.glob("*-all-MiniLM-L6-v2"))
+    made = converted(folder, tmp_path)
+    whole = made.read_bytes()
+    made.write_bytes(whole[:1000])
+    assert converted(folder, tmp_path).read_bytes() == whole
+    assert sorted(item.suffix for item in tmp_path.iterdir()) == [".gguf", ".sha256"]
+
+
+def test_converts_no_other_architecture(tmp_path):
+    for name in FILES:
+        (tmp_path / name).write_text('{"model_type": "llama"}')
+    with pytest.raises(LocalError, match="holds a llama model; only BERT ones can be converted"):
+        converted(tmp_path, tmp_path)

@@ -1,0 +1,135 @@
+"""What the gateway reads and refuses, and which Pod it picks, without a network."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kubeai_notebook.local.balancing import chosen
+from kubeai_notebook.local.inference import UnreadableError, read
+
+CHAT, TEXT, RERANK, AUDIO = "/v1/chat/completions", "/v1/completions", "/v1/rerank", "/v1/audio/transcriptions"
+
+
+def sent(route, **fields):
+    return json.loads(read(route, json.dumps({"model": "m", **fields}).encode(), content_type="").body())
+
+
+@pytest.mark.parametrize(
+    ("route", "fields", "reason"),
+    [
+        (TEXT, {"stop": "x"}, 'json: cannot unmarshal JSON string into Go []string within "/stop"'),
+        (TEXT, {"max_tokens": 1.5}, 'json: cannot unmarshal JSON number into Go int within "/max_tokens"'),
+        (TEXT, {"logit_bias": {"1": 0.5}}, 'within "/logit_bias/1"'),
+        (CHAT, {"metadata": {"a": 1}}, 'within "/metadata/a"'),
+        (CHAT, {"modalities": "text"}, 'within "/modalities"'),
+        (CHAT, {"messages": [{"role": 1}]}, 'within "/messages/0/role"'),
+        (RERANK, {"documents": [{"text": "x"}]}, 'within "/documents/0"'),
+        (TEXT, {"stream": 1}, 'within "/stream"'),
+    ],
+)
+def test_refuses_types_that_kubeais_structs_have_not(route, fields, reason):
+    with pytest.raises(UnreadableError) as refused:
+        sent(route, **fields)
+    assert str(refused.value).startswith("reading model from body: decoding: ")
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "reading model from body: decoding: "),
+        (b"null", "reading model from body: decoding: "),
+        (b'{"model": "a", "model": "b"}', 'duplicate object member name "model"'),
+        (b'{"model": "\xff"}', "invalid UTF-8"),
+        (b'{"model": ""}', "reading model from body: missing 'model' field"),
+        (b'{"Model": "a"}', "reading model from body: missing 'model' field"),
+    ],
+)
+def test_refuses_what_it_cannot_decode(body, reason):
+    with pytest.raises(UnreadableError) as refused:
+        read(CHAT, body, content_type="application/json")
+    assert reason in str(refused.value)
+
+
+def test_keeps_unknown_fields_at_the_top_only():
+    message = {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}], "reasoning_content": "x"}
+    got = sent(CHAT, messages=[message], top_k=3, stream_options={"include_usage": True, "other": 1})
+    assert got["messages"] == [{"role": "user", "content": [{"type": "input_audio"}]}]
+    assert (got["top_k"], got["stream_options"]) == (3, {"include_usage": True})
+
+
+def test_leaves_out_zeros_but_not_those_that_mean_something():
+    assert sent(TEXT, max_tokens=0, stream=False, temperature=0, n=0) == {"model": "m", "temperature": 0, "n": 0}
+
+
+def test_names_only_the_adapter_to_the_engine():
+    asked = read(TEXT, b'{"model": "m_a_b"}', content_type="")
+    assert (asked.model, asked.adapter) == ("m", "a_b")
+    assert json.loads(asked.body()) == {"model": "a_b"}
+    told = json.loads(asked.body(("x", "a_b")))
+    assert told == {"model": "a_b", "lora": [{"id": 1, "scale": 1.0}], "cache_prompt": False}
+    assert read(TEXT, b'{"model": "m_"}', content_type="").adapter == ""
+
+
+def test_takes_the_model_out_of_a_form():
+    head = b'--b\r\nContent-Disposition: form-data; name="'
+    form = head + b'model"\r\n\r\nwhisper_x\r\n' + head + b'file"; filename="a.wav"\r\n\r\nRIFF\r\n--b--\r\n'
+    asked = read(AUDIO, form, content_type="multipart/form-data; boundary=b")
+    assert (asked.requested, asked.model) == ("whisper_x", "whisper")
+    assert asked.body() == head + b'file"; filename="a.wav"\r\n\r\nRIFF\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("multipart/form-data", "reading multipart form data: no boundary specified in multipart form data"),
+        ("multipart/form-data; boundary=b", "reading multipart form data: "),
+        ("application/", "parse media type: mime: "),
+    ],
+)
+def test_refuses_other_bodies_in_kubeais_words(kind, reason):
+    with pytest.raises(UnreadableError) as refused:
+        read(AUDIO, b"x", content_type=kind)
+    assert str(refused.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("fields", "prefix"),
+    [
+        ({"prompt": "Hello"}, "Hel"),
+        ({"prompt": ["One", "Two"]}, "One"),
+        ({"prompt": [1, 2]}, ""),
+        ({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "日本語だ"}]}, "日本語"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": t} for t in "ab"]}]}, "ab"),
+        ({"messages": [{"role": "user", "content": None}]}, ""),
+    ],
+)
+def test_finds_the_prefix_that_balancing_goes_by(fields, prefix):
+    route = CHAT if "messages" in fields else TEXT
+    assert read(route, json.dumps({"model": "m", **fields}).encode(), content_type="").prefix(3) == prefix
+
+
+PODS = ["a", "b", "c"]
+HASHED = {"strategy": "PrefixHash", "prefixHash": {"meanLoadFactor": 125, "replication": 256, "prefixCharLength": 100}}
+
+
+def test_picks_the_pod_with_fewest_requests():
+    assert chosen(PODS, {"a": 2, "b": 1, "c": 3}, strategy={"strategy": "LeastLoad"}, key="x") == "b"
+
+
+def test_sends_one_prefix_to_one_pod_and_all_prefixes_to_all():
+    picks = {key: chosen(PODS, {}, strategy=HASHED, key=key) for key in map(str, range(300))}
+    assert all(chosen(PODS[::-1], {}, strategy=HASHED, key=key) == uid for key, uid in picks.items())
+    counts = [list(picks.values()).count(uid) for uid in PODS]
+    assert min(counts) > 50
+    smaller = {key: chosen(PODS[:2], {}, strategy=HASHED, key=key) for key in picks}
+    assert all(smaller[key] == uid for key, uid in picks.items() if uid != "c")
+
+
+def test_passes_over_a_pod_that_has_more_than_its_share():
+    usual = chosen(PODS, {}, strategy=HASHED, key="x")
+    busy = {uid: 10 if uid == usual else 0 for uid in PODS}
+    assert chosen(PODS, busy, strategy=HASHED, key="x") != usual
+    assert chosen(PODS, dict.fromkeys(PODS, 10), strategy=HASHED, key="x") == usual
