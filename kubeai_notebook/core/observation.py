@@ -55,6 +55,8 @@ class Observation:
     changed_at: datetime | None = None
     """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look."""
     pods: tuple[KubernetesObject, ...] = ()
+    pods_readable: bool = True
+    """``False``: the right to list Pods is missing, so that their absence says nothing."""
     events: tuple[KubernetesObject, ...] = ()
     """core/v1 Events that involve the Model, its Pods, its Jobs or its claims."""
     jobs: tuple[KubernetesObject, ...] = ()

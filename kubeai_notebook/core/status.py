@@ -63,7 +63,7 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     """Conclude phase, counts and a sentence; the first row of the phase table that fits wins.
 
     A replica counts as ready when its Pod says so and is not being deleted. ``status.replicas``
-    of the Model is not used: KubeAI writes it one step late and never while deleting.
+    of the Model speaks only where no Pod may be read: KubeAI writes it one step late and never while deleting.
     """
     model = observation.model
     desired = desired_replicas(model)
@@ -74,8 +74,15 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
         pods, waiting, desired=desired, events=observation.events
     )
     phase, detail, progress = found
+    if not observation.pods_readable:
+        ready = _counted(model, "ready")
     since = _since(phase, observation, pods)
     return ModelStatus(phase=phase, ready=ready, desired=desired, detail=detail, progress=progress, since=since)
+
+
+def _counted(model: KubernetesObject, which: str) -> int:
+    """KubeAI's own count of the Model's Pods."""
+    return int(((model.get("status") or {}).get("replicas") or {}).get(which) or 0)
 
 
 _Found = tuple[Phase, str, float | None]
@@ -99,6 +106,10 @@ def _before_pods(
     cache = (model.get("status") or {}).get("cache") or {}
     if model["spec"].get("cacheProfile") and not cache.get("loaded") and not pods:
         return "Caching", "The weights are being copied into the cache.", None
+    if not observation.pods_readable:
+        ready = _counted(model, "ready")
+        detail = f"{ready} of {desired} replicas ready, says KubeAI; the Pods themselves cannot be seen."
+        return ("Ready" if ready >= desired else "Loading"), detail, None
     if not pods:
         if quiet_seconds < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to create the Pod.", None

@@ -185,6 +185,7 @@ class Observer:
             model=model,
             changed_at=self._changed_at(model, pods, now),
             pods=pods,
+            pods_readable=self._pods.link.state != "forbidden",
             events=events,
             logs=tuple(self._log(pod) for pod in pods if broken_because(pod)),
         )

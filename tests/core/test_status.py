@@ -125,3 +125,12 @@ def test_counts_the_tries_of_a_crashing_engine() -> None:
     crashed = pod(state=CRASHED)
     crashed["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 2}}
     assert seen(model(), crashed).detail == "The engine ended with exit code 2 (2 tries)."
+
+
+@pytest.mark.parametrize(("ready", "phase"), [(1, "Ready"), (0, "Loading")])
+def test_believes_kubeai_where_the_pods_may_not_be_read(ready: int, phase: str) -> None:
+    counted = model(age=9000)
+    counted["status"] = {"replicas": {"all": 1, "ready": ready}}
+    status = seen(counted, pods_readable=False)
+    assert (status.phase, status.ready) == (phase, ready)
+    assert seen(counted).phase == "Blocked"
