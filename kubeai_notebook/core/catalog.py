@@ -65,15 +65,16 @@ class Catalog:
         return images.get(wanted) or images.get("default")
 
 
-def catalog_of(system_yaml: str | None) -> Catalog:
-    """Read the text under ``system.yaml``; the chart's defaults for ``None``.
+def catalog_of(system_yaml: str | Mapping[str, Any] | None) -> Catalog:
+    """Read what stands under ``system.yaml``, as text or parsed; the chart's defaults for ``None``.
 
     Raises:
         SpecError: the text is too large or too deep, has tags or too many aliases, or is no configuration.
     """
     if system_yaml is None:
         return _catalog(CHART, source="chart defaults")
-    return _catalog(_loaded(system_yaml), source="kubeai-config")
+    config = _loaded(system_yaml) if isinstance(system_yaml, str) else system_yaml
+    return _catalog(config, source="kubeai-config")
 
 
 def _refused(why: str) -> SpecError:

@@ -178,36 +178,20 @@ def _merged(told: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What ``wanted`` asks for and ``current`` has not: ``{field: (now, wanted)}``.
-
-    Compares only what the wanted spec says, so that the API's defaults and what the operator
-    writes are no difference; a field that a user could have set and now leaves out is one.
-    """
-    now, then = current.get("spec", {}), wanted["spec"]
-    changes = {key: (now.get(key), value) for key, value in then.items() if not _covers(now.get(key), value)}
-    for key in ("adapters", "image", "args", "env", "files", "cacheProfile", "priorityClassName", "maxReplicas"):
-        if now.get(key) and key not in then:
-            changes[key] = (now[key], None)
-    return changes
-
-
-def _covers(now: Any, wanted: Any) -> bool:
-    """Whether ``now`` says at least what ``wanted`` says; maps are compared by key, env is exact at its caller."""
-    if isinstance(wanted, Mapping) and isinstance(now, Mapping):
-        return all(_covers(now.get(key), value) for key, value in wanted.items())
-    return bool(now == wanted)
-
-
-def to_yaml(manifest: Mapping[str, Any]) -> str:
-    """The Manifest as ``kubectl apply -f`` takes it, without what the API server and the operator added."""
+def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A Model without what the API server and the operator added: what a user could have written."""
     metadata = manifest.get("metadata", {})
     labels = {key: value for key, value in metadata.get("labels", {}).items() if not key.startswith(_FEATURE_LABEL)}
     kept = {"name": metadata.get("name"), "namespace": metadata.get("namespace"), "labels": labels}
     spec = dict(manifest.get("spec", {}))
     if not spec.get("autoscalingDisabled"):
         spec.pop("replicas", None)
-    clean = {"apiVersion": API_VERSION, "kind": "Model", "metadata": _present(kept), "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": "Model", "metadata": _present(kept), "spec": spec}
+
+
+def to_yaml(manifest: Mapping[str, Any]) -> str:
+    """The Manifest as ``kubectl apply -f`` takes it, `cleaned`."""
+    clean = cleaned(manifest)
     readable = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True)
     # PyYAML does not read back every character that it writes plainly (U+0085 becomes a space).
     return readable if yaml.safe_load(readable) == clean else yaml.safe_dump(clean, sort_keys=False)

@@ -31,6 +31,8 @@ _WHO_ACTS: Mapping[Phase, str] = {
     "Asleep": "a request",
 }  # fmt: skip
 
+_ASLEEP = "The next request wakes it."
+_PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
 _PULLED = re.compile(r"(?P<done>\d+) of (?P<total>\d+) MB")
 
 
@@ -102,7 +104,8 @@ def _before_pods(
             return "Submitted", "Waiting for KubeAI to see the Model.", None
         return "Unmanaged", f"Nobody has looked at this Model for {quiet_seconds:.0f} s.", None
     if desired == 0:
-        return "Asleep", "The next request wakes it.", None
+        wakes = not model["spec"].get("autoscalingDisabled")
+        return "Asleep", _ASLEEP if wakes else _PAUSED, None
     cache = (model.get("status") or {}).get("cache") or {}
     if model["spec"].get("cacheProfile") and not cache.get("loaded") and not pods:
         return "Caching", "The weights are being copied into the cache.", None

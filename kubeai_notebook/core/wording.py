@@ -57,3 +57,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     nearest = difflib.get_close_matches(word[:80].lower(), by_lower, n=1, cutoff=0.6)
     return f' Did you mean "{by_lower[nearest[0]]}"?' if nearest else ""
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it.
+
+    >>> duration(200)
+    '3 min'
+    """
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook import settings
+from kubeai_notebook import deploy, settings
 from kubeai_notebook.calls import chat as calls_chat
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
-from kubeai_notebook.core.manifest import to_yaml
+from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.turns import Delta, Reply, reply_of
-from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
+from kubeai_notebook.deploy import scaling
+from kubeai_notebook.errors import CallError, NotFoundError, UsageError
 
 from . import display
+from .logs import Log, events_of, follow, log_of
+from .report import report_of
+from .waiting import delete, restart_pods, wait_ready
 
 if TYPE_CHECKING:
     import openai
+    import pandas as pd
 
     from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.parts import ModelSpec
     from kubeai_notebook.core.status import ModelStatus
 
     from .observer import View
     from .session import Session
+    from .why import Why
 
 Prompt = str | Sequence[calls_chat.Turn]
 
@@ -32,13 +39,16 @@ class Model:
     """A Model of the cluster, by its name: nothing of it lives in this process.
 
     Made by ``serve`` or ``attach``; methods that change something return the Model itself.
+    As a context manager it deletes at the end what it created, and only that.
     """
 
-    def __init__(self, session: Session, name: str, *, note: str = "") -> None:
+    def __init__(self, session: Session, name: str, *, note: str = "", created: bool = False) -> None:
         self.session = session
         self.name = name
         self.note = note
         """What the last verb did, in a sentence."""
+        self.created = created
+        """Whether the call that made this handle created the Model."""
 
     @property
     def view(self) -> View:
@@ -60,6 +70,11 @@ class Model:
         """The Manifest as ``kubectl apply -f`` takes it."""
         return to_yaml(self.view.model)
 
+    @property
+    def spec(self) -> ModelSpec:
+        """What is asked of KubeAI, as a ModelSpec."""
+        return spec_of_manifest(cleaned(self.view.model))
+
     def listen(self, listener: Callable[[View | None], None]) -> Callable[[], None]:
         """Call ``listener`` with every new View, in another thread; returns a function that ends this."""
         return self.session.observer.listen(self.name, listener)
@@ -72,46 +87,82 @@ class Model:
             WaitTimeoutError: it is still starting after ``timeout_seconds``.
             WaitInterruptedError: interrupted; the Model keeps starting.
         """
-        limit = settings.current().wait_timeout_seconds if timeout_seconds is None else timeout_seconds
-        arrived = threading.Event()
-        last: list[View | None] = []
+        wait_ready(self, self._limit(timeout_seconds))
+        return self
 
-        def listener(view: View | None) -> None:
-            last[:] = [view]
-            if view is None or view.status.settled:
-                arrived.set()
+    def why(self) -> Why:
+        """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
+        from .why import Why
 
-        stop = self.listen(listener)
-        try:
-            settled = arrived.wait(limit)
-        except KeyboardInterrupt:
-            message = f"Stopped waiting; {self.name} keeps starting."
-            raise WaitInterruptedError(message, f"%kubeai_delete {self.name} ends it.") from None
-        finally:
-            stop()
-        return self._arrived(last[0] if last else self.view, settled=settled, limit=limit)
+        view = self.view
+        return Why(self.name, view.status, view.findings)
 
-    def _arrived(self, view: View | None, *, settled: bool, limit: float) -> Model:
-        if view is None:
-            raise NotFoundError(f'"{self.name}" was deleted meanwhile.', "Serve it again.")
-        if view.status.phase in ("Ready", "Asleep"):
-            return self
-        if settled:
-            raise self._failed(view)
-        raise WaitTimeoutError(
-            f"{self.name} is still {view.status.phase} after {limit:.0f} s: {view.status.detail}",
-            "It keeps starting; wait() waits on.",
+    def fix(self, number: int = 1) -> Model:
+        """Apply one of the fixes that `why` numbers; ``note`` then says what was changed.
+
+        Raises:
+            UsageError: there is no fix of this number, or it is nothing that the Model itself can change.
+        """
+        fixes = [fix for finding in self.findings for fix in finding.fixes]
+        if not 1 <= number <= len(fixes):
+            there = f"It has {len(fixes)}" if fixes else "Nothing is wrong with it"
+            raise UsageError(f"{self.name} has no fix {number}.", f"{there}; %kubeai_why {self.name} shows them.")
+        fix = fixes[number - 1]
+        if fix.patch is None:
+            hint = f"Run in a terminal: {fix.command}" if fix.command else fix.title
+            raise UsageError(f"Fix {number} is not a change of the Model, so it cannot be applied from here.", hint)
+        return self._change(fix.patch, fix.title)
+
+    def scale(self, replicas: int) -> Model:
+        """Ask for a number of replicas, and keep it: with autoscaling on, the lower bound moves with it.
+
+        0 lets the Model sleep until a request comes.
+        """
+        said = (
+            f"{self.name} is scaled to {replicas}." if replicas else f"{self.name} goes to sleep; a request wakes it."
         )
+        return self._change(scaling.scaled(self.view.model, replicas), said, remember=False)
 
-    def _failed(self, view: View) -> DeployError:
-        finding = next(iter(view.findings), None)
-        if finding is None:
-            return DeployError(f"{self.name} is {view.status.phase}: {view.status.detail}")
-        seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-        steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.fixes, 1)]
-        return DeployError(
-            f"{self.name} is {view.status.phase}: {finding.title}", "\n".join([*seen, *steps]), findings=view.findings
+    def pause(self) -> Model:
+        """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile."""
+        return self._change(scaling.paused(self.view.model), f"{self.name} is paused.", remember=False)
+
+    def resume(self) -> Model:
+        """Take `pause` back."""
+        return self._change(scaling.resumed(self.view.model), f"{self.name} is resumed.", remember=False)
+
+    def restart(self, timeout_seconds: float | None = None) -> Model:
+        """Replace the Model's Pods, one by one.
+
+        Raises:
+            ForbiddenError: the right to delete Pods is missing.
+            WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
+        """
+        count = restart_pods(self, self._limit(timeout_seconds))
+        self.note = (
+            f"{count} {'Pod is' if count == 1 else 'Pods are'} replaced." if count else "It has no Pod to restart."
         )
+        return self
+
+    def rollback(self) -> Model:
+        """Go back to the spec that was applied before the present one; ``note`` says what changed.
+
+        Raises:
+            NotFoundError: nothing was changed so far.
+        """
+        done = deploy.rollback(self.session.cluster, self.name)
+        return self._changed(done.generation, f"{self.name} goes back: {done.diff}")
+
+    def _change(self, patch: Mapping[str, Any], said: str, *, remember: bool = True) -> Model:
+        return self._changed(deploy.change(self.session.cluster, self.name, patch, remember=remember), said)
+
+    def _changed(self, generation: int, said: str) -> Model:
+        self.session.observer.wait_for(self.name, generation)
+        self.note = said
+        return self
+
+    def _limit(self, timeout_seconds: float | None) -> float:
+        return settings.current().wait_timeout_seconds if timeout_seconds is None else timeout_seconds
 
     @cached_property
     def endpoint(self) -> Endpoint:
@@ -124,6 +175,14 @@ class Model:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
         return self.endpoint.client
 
+    def _awake(self) -> Endpoint:
+        """The endpoint of a Model that answers, or that the request wakes."""
+        spec = self.wait().view.model["spec"]
+        if spec.get("autoscalingDisabled") and not spec.get("replicas"):
+            message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
+            raise CallError(message, "resume() or scale(1) brings it back.")
+        return self.endpoint
+
     def complete(self, prompt: str, **options: Any) -> Reply:
         """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
 
@@ -133,21 +192,16 @@ class Model:
             DeployError: the Model cannot become ready as it is.
             CallError: the gateway or the engine refused the request.
         """
-        return calls_chat.complete(self.wait().endpoint, prompt, options)
+        return calls_chat.complete(self._awake(), prompt, options)
 
     def stream(self, prompt: Prompt, **options: Any) -> Iterator[Delta]:
         """The Model's next turn, piece by piece; options and errors as `complete`."""
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        return calls_chat.stream(self.wait().endpoint, turns, options)
+        return calls_chat.stream(self._awake(), turns, options)
 
     def chat(self, prompt: Prompt, **options: Any) -> Reply:
         """The Model's next turn, to a text or to a list of turns; options and errors as `complete`."""
         return reply_of(self.stream(prompt, **options))
-
-    def scale(self, replicas: int) -> Model:
-        """Ask for a number of replicas; with autoscaling on, KubeAI may change it again."""
-        self.session.cluster.scale_model(self.name, replicas)
-        return self
 
     def delete(self, timeout_seconds: float = 60.0) -> Model:
         """Delete the Model and its Pods, and wait until it is gone.
@@ -156,18 +210,39 @@ class Model:
             NotFoundError: there is no such Model.
             WaitTimeoutError: something still holds it after ``timeout_seconds``.
         """
-        gone = threading.Event()
-        stop = self.listen(lambda view: gone.set() if view is None else None)
-        try:
-            self.session.cluster.delete_model(self.name)
-            if not gone.wait(timeout_seconds):
-                raise WaitTimeoutError(f"{self.name} is being deleted, but is not gone after {timeout_seconds:.0f} s.")
-        except KeyboardInterrupt:
-            raise WaitInterruptedError(f"Stopped waiting; {self.name} is being deleted all the same.") from None
-        finally:
-            stop()
+        delete(self, timeout_seconds)
         self.note = f"{self.name} is deleted."
         return self
+
+    def logs(self, *, tail_lines: int = 200, previous: bool = False, pod: str = "", container: str = "server") -> Log:
+        """The end of the engine's log; ``previous``: of the run before the present one.
+
+        Without ``pod``: of a Pod that is broken, else of the newest.
+
+        Raises:
+            NotFoundError: the Model has no Pod.
+        """
+        return log_of(self, tail_lines=tail_lines, previous=previous, pod=pod, container=container)
+
+    def follow_logs(self, *, tail_lines: int = 20, pod: str = "", container: str = "server") -> Iterator[str]:
+        """The engine's log line by line, as it is written; ends with the container."""
+        return follow(self, tail_lines=tail_lines, pod=pod, container=container)
+
+    def events(self) -> pd.DataFrame:
+        """What happened to the Model's Pods, the newest last; Kubernetes forgets it after an hour."""
+        return events_of(self)
+
+    def report(self) -> str:
+        """Status, Findings, spec, Pods, Events and logs as Markdown, secrets masked: for somebody who is to help."""
+        return report_of(self)
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.created:
+            with contextlib.suppress(NotFoundError):
+                self.delete()
 
     def __repr__(self) -> str:
         try:

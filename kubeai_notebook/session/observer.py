@@ -31,6 +31,8 @@ class View:
     link: Link
     stand_in: str = ""
     """The engine that really runs, when it is not the one asked for."""
+    observation: Observation = field(compare=False, repr=False)
+    """What all of this was concluded from."""
 
 
 Listener = Callable[[View | None], None]
@@ -196,6 +198,7 @@ class Observer:
             findings=diagnose(observation, now=now),
             link=self._models.link,
             stand_in=pods[0]["spec"]["containers"][0]["image"] if any(stand_ins) else "",
+            observation=observation,
         )
 
     def _changed_at(self, model: dict[str, Any], pods: tuple[dict[str, Any], ...], now: datetime) -> datetime | None:

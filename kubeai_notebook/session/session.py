@@ -5,24 +5,23 @@ from __future__ import annotations
 import atexit
 import secrets
 import threading
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
-from kubeai_notebook.core.rules.traps import problems_of
 from kubeai_notebook.core.spec import ModelSpec, spec_of
-from kubeai_notebook.core.status import parse_time
 from kubeai_notebook.errors import Problem, SpecError
 
 from .model import Model
 from .observer import Observer
+from .receipt import Receipt
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.catalog import Catalog
 
 
 class Session:
@@ -33,6 +32,8 @@ class Session:
 
     def __init__(self, *, context: str = "", namespace: str = "") -> None:
         self._context, self._namespace = context, namespace
+        self._facts: deploy.Facts | None = None
+        self._asking = threading.Lock()
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -48,18 +49,57 @@ class Session:
         observer.ready()
         return observer
 
-    def serve(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Model:
+    @property
+    def facts(self) -> deploy.Facts:
+        """What the cluster offers and allows; asked again when older than a minute."""
+        with self._asking:
+            if self._facts is None or not self._facts.fresh:
+                self._facts = deploy.facts_of(self.cluster)
+            return self._facts
+
+    @property
+    def catalog(self) -> Catalog:
+        """Profiles, images and cache profiles of the operator, or of KubeAI's chart where these may not be read."""
+        return self.facts.catalog
+
+    def serve(
+        self, spec: ModelSpec | None = None, /, *, unique: bool = False, force: bool = False, **fields: Any
+    ) -> Model:
         """Create or update a Model, and return it at once; `Model.wait` waits for Ready.
 
         Fields are those of ModelSpec; what is left out is inferred from ``url``. Serving an
         equal spec again attaches to the Model that is there. ``unique`` appends six random
         characters to the name, as the platform does, so that each call makes another Model.
+        ``force`` sends it also where the preflight says that it cannot serve here.
 
         Raises:
-            SpecError: a field is wrong; nothing was sent.
+            SpecError: a field is wrong, or cannot work on this cluster; nothing was sent.
             ClusterError: the Kubernetes API refused it or does not answer.
         """
-        spec = spec or spec_of(fields, default_profile=settings.current().default_profile)
+        receipt = self._receipt(self._spec(spec, fields, unique=unique))
+        if receipt.refusal and not force:
+            raise receipt.refusal
+        done = deploy.apply(self.cluster, receipt.spec, receipt.plan)
+        name = receipt.spec.name
+        self.observer.wait_for(name, done.generation)
+        note = " ".join([*self.cluster.notes, _note(receipt)])
+        return Model(self, name, note=note, created=done.action == "create")
+
+    def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Receipt:
+        """What `serve` would do, and what speaks against it; nothing is changed.
+
+        Raises:
+            SpecError: a field is wrong, or the API server's dry run refused it.
+        """
+        receipt = self._receipt(self._spec(spec, fields, unique=unique))
+        if receipt.plan.action == "create":
+            self.cluster.create_model(receipt.plan.manifest, dry_run=True)
+        return receipt
+
+    def _spec(self, spec: ModelSpec | None, fields: dict[str, Any], *, unique: bool) -> ModelSpec:
+        # Only a wish for resources needs the cluster's profiles.
+        catalog = self.catalog if fields.get("resources") is not None else None
+        spec = spec or spec_of(fields, default_profile=settings.current().default_profile, catalog=catalog)
         if unique:
             suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
             spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
@@ -67,9 +107,11 @@ class Session:
         if spec.namespace not in (None, here):
             message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
             raise SpecError([Problem("namespace", "WrongNamespace", message)])
-        done = deploy.apply(self.cluster, spec)
-        self.observer.wait_for(spec.name, done.generation)
-        return Model(self, spec.name, note=" ".join([*self.cluster.notes, _note(spec, done)]))
+        return spec
+
+    def _receipt(self, spec: ModelSpec) -> Receipt:
+        planned = deploy.plan(self.cluster, spec)
+        return Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -81,28 +123,22 @@ class Session:
         return Model(self, name)
 
     def models(self) -> pd.DataFrame:
-        """All Models: name, phase, ready, engine, features, profile, age, what is wrong."""
-        import pandas as pd
+        """All Models: name, phase, ready, engine, features, profile, age, what is wrong, GPUs held, idle for."""
+        from .table import table_of
 
-        now = datetime.now(UTC)
-        columns = ["name", "phase", "ready", "engine", "features", "profile", "age", "what is wrong"]
-        return pd.DataFrame([self._row(name, now) for name in self.observer.names()], columns=columns)
+        return table_of(self)
 
-    def _row(self, name: str, now: datetime) -> tuple[Any, ...]:
-        view = self.observer.view(name)
-        spec, status = view.model["spec"], view.status
-        created = parse_time(view.model["metadata"]["creationTimestamp"]) or now
-        wrong = view.findings[0].title if view.findings else ""
-        return (
-            name,
-            status.phase,
-            f"{status.ready}/{status.desired}",
-            spec["engine"],
-            ", ".join(spec.get("features") or []),
-            spec.get("resourceProfile", ""),
-            now.replace(microsecond=0) - created,
-            wrong,
-        )
+    def names(self) -> list[str]:
+        """The Models' names, as far as they are known without asking: for completion."""
+        return self.observer.names() if "observer" in self.__dict__ else []
+
+    def profiles(self) -> list[str]:
+        """The resource profiles' names, as far as they are known without asking."""
+        return sorted(self._facts.catalog.profiles) if self._facts else []
+
+    def secret_names(self) -> list[str]:
+        """The Secrets' names, as far as they are known without asking."""
+        return sorted(self._facts.secret_names or ()) if self._facts else []
 
     def close(self) -> None:
         """End all watches; Models go on."""
@@ -112,16 +148,20 @@ class Session:
             self.__dict__.pop("cluster").close()
 
 
-def _note(spec: ModelSpec, done: deploy.Plan) -> str:
+def _note(receipt: Receipt) -> str:
     """What serving did, in a sentence."""
-    if done.action == "attach":
+    spec, plan = receipt.spec, receipt.plan
+    if plan.action == "attach":
         return f"{spec.name} is served already; nothing was changed."
-    if done.action == "update":
-        return f"{spec.name} is being updated: {', '.join(done.changes)}."
+    if plan.action == "update":
+        pods = "its Pods are replaced" if plan.restarts else "its Pods go on"
+        return f"{spec.name} is being updated, {pods}: {'; '.join(plan.diff.splitlines())}."
     said = [f"{spec.name} is being served."]
     if spec.inferred:
         said.append("Inferred: " + "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred) + ".")
-    said += [f"Take care: {advice.message} {advice.fix}" for advice in problems_of(spec)]
+    # Missing rights are the same for every Model: %kubeai_doctor tells them.
+    warnings = [check for check in receipt.checks if check.state == "warn" and check.name != "rights"]
+    said += [f"Take care: {check.message} {check.hint}" for check in warnings]
     return " ".join(said)
 
 

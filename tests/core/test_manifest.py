@@ -1,6 +1,7 @@
 import yaml
 
-from kubeai_notebook.core.manifest import changed_fields, to_manifest, to_yaml
+from kubeai_notebook.core.changes import changed_fields
+from kubeai_notebook.core.manifest import to_manifest, to_yaml
 from kubeai_notebook.core.spec import spec_of
 
 SEED = {

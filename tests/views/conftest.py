@@ -9,6 +9,7 @@ import pytest
 
 from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
+from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.core.status import ModelStatus
 from kubeai_notebook.session.observer import View
 from kubeai_notebook.views.static_files import STATIC
@@ -31,7 +32,8 @@ def view_in(phase: Any, **changes: Any) -> View:
     of_view = {name: changes.pop(name) for name in ("findings", "link", "stand_in") if name in changes}
     status = ModelStatus(phase=phase, **{"desired": 1, "detail": "A sentence.", "since": SINCE, **changes})
     model = {"metadata": {"name": "smol"}, "spec": spec}
-    return View(model=model, status=status, **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view})
+    observation = Observation(model=model)
+    return View(model=model, status=status, observation=observation, **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view})
 
 
 @pytest.fixture

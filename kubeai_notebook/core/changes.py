@@ -1,0 +1,121 @@
+"""From the Model that is there to the one that is wanted: what differs, the patch for it, and whether Pods restart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .diagnosis.cleaning import is_secret_name, masked
+
+Changes = Mapping[str, tuple[Any, Any]]
+"""``{field of spec: (now, wanted)}``; ``None`` where it is not set."""
+
+# What the API server fills in where a user says nothing.
+_DEFAULTS = {"targetRequests": 100, "scaleDownDelaySeconds": 30, "autoscalingDisabled": False}
+_OPTIONAL = (
+    "adapters", "args", "cacheProfile", "env", "envFrom", "files", "image", "maxReplicas", "priorityClassName",
+    *_DEFAULTS,
+)  # fmt: skip
+_IN_THE_POD = frozenset({
+    "args", "cacheProfile", "engine", "env", "envFrom", "image", "priorityClassName", "resourceProfile", "url",
+})  # fmt: skip
+LONGEST_LINE = 160
+
+
+def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What ``wanted`` asks for and ``current`` has not.
+
+    Compares only what the wanted Model says, so that the API's defaults and what the operator
+    writes are no difference; a field that a user could have set and now leaves out is one.
+    """
+    now, then = current.get("spec", {}), wanted["spec"]
+    changes = {key: (now.get(key), value) for key, value in then.items() if not _agrees(key, now.get(key), value)}
+    for key in _OPTIONAL:
+        if key not in then and now.get(key) and now[key] != _DEFAULTS.get(key):
+            changes[key] = (now[key], None)
+    if "loadBalancing" not in then and now.get("loadBalancing", {}).get("strategy") == "PrefixHash":
+        changes["loadBalancing"] = (now["loadBalancing"], {"strategy": "LeastLoad"})
+    return changes
+
+
+def _agrees(key: str, now: Any, wanted: Any) -> bool:
+    """Only the balancing has defaults inside it, so only there may the Model say more than was asked for."""
+    return _covers(now, wanted) if key == "loadBalancing" else bool(now == wanted)
+
+
+def _covers(now: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping) and isinstance(now, Mapping):
+        return all(_covers(now.get(key), value) for key, value in wanted.items())
+    return bool(now == wanted)
+
+
+def patch_of(changes: Changes) -> dict[str, Any]:
+    """The JSON merge patch on a Model that makes the changes."""
+    return {"spec": {key: _patch(now, wanted) for key, (now, wanted) in changes.items()}}
+
+
+def _patch(now: Any, wanted: Any) -> Any:
+    if not isinstance(wanted, Mapping) or not isinstance(now, Mapping):
+        return wanted
+    gone = dict.fromkeys(now.keys() - wanted.keys())
+    return {**gone, **{key: _patch(now.get(key), value) for key, value in wanted.items() if now.get(key) != value}}
+
+
+def restarts_pods(current: Mapping[str, Any], changes: Changes) -> bool:
+    """Whether KubeAI replaces the Pods: it does when what it writes into them differs.
+
+    Source: KubeAI 0.22.1, the hash over the PodSpec in the model controller's Pod plan.
+    """
+    spec = current.get("spec", {})
+    if _IN_THE_POD & changes.keys():
+        return True
+    if "adapters" in changes and bool(changes["adapters"][0]) != bool(changes["adapters"][1]):
+        return True
+    if "files" in changes and _paths(changes["files"][0]) != _paths(changes["files"][1]):
+        return True
+    # Ollama's startup probe talks to a model that is to generate text.
+    return spec.get("engine") == "OLlama" and _speaks(changes.get("features", ((), ())))
+
+
+def _paths(files: Any) -> set[str]:
+    return {file["path"] for file in files or ()}
+
+
+def _speaks(features: tuple[Any, Any]) -> bool:
+    before, after = ("TextGeneration" in (side or ()) for side in features)
+    return before != after
+
+
+def readable(changes: Changes) -> list[str]:
+    """One line a field, ``maxReplicas: not set → 2`` or ``args: without --a=1, with --a=2``; secrets are masked."""
+    return [_line(key, now, wanted) for key, (now, wanted) in changes.items()]
+
+
+def _line(field: str, now: Any, wanted: Any) -> str:
+    if isinstance(now or wanted, list | tuple | Mapping):
+        before, after = _items(field, now), _items(field, wanted)
+        gone = [f"without {item}" for item in before if item not in after]
+        said = ", ".join([*gone, *(f"with {item}" for item in after if item not in before)]) or "in another order"
+    else:
+        said = " → ".join("not set" if one is None else str(one) for one in (now, wanted))
+    text = masked(said)
+    return f"{field}: {text}" if len(text) <= LONGEST_LINE else f"{field}: {text[:LONGEST_LINE]}…"
+
+
+def _items(field: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if field == "files":
+        return [f"{file['path']} ({len(file['content'])} characters)" for file in value]
+    if isinstance(value, Mapping):
+        return [f"{key}={'…' if is_secret_name(key) else inner}" for key, inner in sorted(value.items())]
+    return [_item(item) for item in value]
+
+
+def _item(item: Any) -> str:
+    """An adapter as ``name=url``, a source of the environment as its Secret's name, anything else as it is."""
+    if isinstance(item, Mapping) and "url" in item:
+        return f"{item['name']}={item['url']}"
+    if isinstance(item, Mapping) and "secretRef" in item:
+        return str(item["secretRef"].get("name", ""))
+    return str(item)

@@ -1,0 +1,87 @@
+"""What is asked of a cluster before something is sent there; each answer may be missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kubeai_notebook.core.catalog import Catalog, catalog_of
+from kubeai_notebook.core.observation import Operator
+from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
+
+if TYPE_CHECKING:
+    from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.cluster.rights import Right
+
+FRESH_SECONDS = 60.0
+"""How long the facts are believed; KubeAI itself restarts when its configuration changes."""
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One cluster at one moment. ``None``: it may not be read."""
+
+    host: str
+    namespace: str
+    operator: Operator = field(default_factory=Operator)
+    catalog: Catalog
+    missing_rights: tuple[Right, ...] = ()
+    secret_names: tuple[str, ...] | None = None
+    priority_classes: tuple[str, ...] | None = None
+    quotas: tuple[dict[str, Any], ...] = ()
+    models: tuple[dict[str, Any], ...] = ()
+    asked_at_seconds: float = 0.0
+    """Of the monotonic clock."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether they may still be believed."""
+        return time.monotonic() - self.asked_at_seconds < FRESH_SECONDS
+
+
+def facts_of(cluster: Cluster) -> Facts:
+    """Ask for everything, side by side.
+
+    Raises:
+        ClusterError: there was no answer at all; a missing right is none.
+    """
+    with ThreadPoolExecutor(max_workers=6, thread_name_prefix="kubeai-facts") as pool:
+        operator = pool.submit(_or_none, lambda: cluster.operator())
+        rights = pool.submit(_or_none, lambda: cluster.rights())
+        secrets = pool.submit(_or_none, lambda: cluster.secret_names())
+        classes = pool.submit(_or_none, lambda: cluster.priority_classes())
+        quotas = pool.submit(_or_none, lambda: cluster.resource_quotas())
+        models = pool.submit(_or_none, lambda: cluster.models())
+        known = operator.result() or Operator()
+        return Facts(
+            host=cluster.api.host,
+            namespace=cluster.namespace,
+            operator=known,
+            catalog=_catalog(known),
+            missing_rights=getattr(rights.result(), "missing", ()),
+            secret_names=secrets.result(),
+            priority_classes=classes.result(),
+            quotas=tuple(quotas.result() or ()),
+            models=tuple(models.result() or ()),
+            asked_at_seconds=time.monotonic(),
+        )
+
+
+def _or_none(ask: Callable[[], _Answer]) -> _Answer | None:
+    try:
+        return ask()
+    except (ForbiddenError, NotFoundError, NotInstalledError, AttributeError):
+        return None
+
+
+def _catalog(operator: Operator) -> Catalog:
+    """The cluster's own, or the chart's defaults where it may not be read or makes no sense."""
+    try:
+        return catalog_of(operator.config)
+    except SpecError:
+        return catalog_of(None)

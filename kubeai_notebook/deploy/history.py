@@ -1,0 +1,52 @@
+"""The last applied specs of a Model, kept in an annotation of the Model itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ANNOTATION = "kubeai-notebook/applied"
+KEPT = 5
+# All annotations of an object together may hold 256 KiB; a Model's files are up to 100 kB each.
+LARGEST_BYTES = 128 * 1024
+
+
+def remembered(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Annotations that add the Model's present spec to those it can go back to; the oldest make room."""
+    specs = [*_specs(model), _kept(model["spec"])][-KEPT:]
+    while specs and len(text := json.dumps(specs, separators=(",", ":"))) > LARGEST_BYTES:
+        specs.pop(0)
+    return {ANNOTATION: text if specs else None}
+
+
+def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The spec that was applied before the present one, and the annotations without it.
+
+    Raises:
+        NotFoundError: nothing was changed from here, so there is nothing to go back to.
+    """
+    *older, last = _specs(model) or [None]
+    if last is None:
+        name = model["metadata"]["name"]
+        raise NotFoundError(f"{name} has no earlier spec to go back to.", f"%kubeai_yaml {name} shows the present one.")
+    return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
+
+
+def _specs(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the annotation says; nothing where somebody else wrote something else there."""
+    try:
+        specs = json.loads((model["metadata"].get("annotations") or {}).get(ANNOTATION, "[]"))
+    except ValueError:
+        return []
+    return [spec for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
+
+
+def _kept(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec without what the operator owns."""
+    own = {} if spec.get("autoscalingDisabled") else {"replicas"}
+    return {key: value for key, value in spec.items() if key not in own}

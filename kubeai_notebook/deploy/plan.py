@@ -1,0 +1,58 @@
+"""What serving a spec would do to the Model that is there, or is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from kubeai_notebook.core.changes import changed_fields, readable, restarts_pods
+from kubeai_notebook.core.manifest import to_manifest
+from kubeai_notebook.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.changes import Changes
+    from kubeai_notebook.core.parts import ModelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done, and what that means for the Pods."""
+
+    action: Literal["create", "attach", "update"]
+    manifest: dict[str, Any]
+    current: dict[str, Any] = field(default_factory=dict)
+    """The Model as it is in the cluster; empty where there is none."""
+    changes: Changes = field(default_factory=dict)
+    generation: int = 0
+    """The Model's generation after this; 0 as long as it was not applied."""
+
+    @property
+    def restarts(self) -> bool:
+        """Whether KubeAI replaces the Model's Pods."""
+        return restarts_pods(self.current, self.changes)
+
+    @property
+    def diff(self) -> str:
+        """The changes, one line a field."""
+        return "\n".join(readable(self.changes))
+
+    def __repr__(self) -> str:
+        return f"Plan({self.action}: {', '.join(self.changes) or 'nothing to change'})"
+
+
+def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
+    """Compare the spec with what the cluster has: create, attach (equal), or update.
+
+    Raises:
+        ConflictError: a Model of this name is still being deleted.
+    """
+    manifest = to_manifest(spec)
+    try:
+        current = cluster.model(spec.name)
+    except NotFoundError:
+        return Plan(action="create", manifest=manifest)
+    if current["metadata"].get("deletionTimestamp"):
+        raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
+    changes = changed_fields(current, manifest)
+    return Plan(action="update" if changes else "attach", manifest=manifest, current=current, changes=changes)

@@ -1,0 +1,61 @@
+"""Whether a Model fits into what the namespace's ResourceQuotas leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+
+from .check import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from fractions import Fraction
+
+    from kubeai_notebook.core.parts import ModelSpec
+
+    from .facts import Facts
+    from .plan import Plan
+
+
+def quota_checks(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Check]:
+    """A line for each limit that the new Model would go over; none where nothing is limited."""
+    if planned.action != "create":
+        return
+    asked = _asked(facts, spec)
+    for quota in facts.quotas:
+        for resource, free in _left(quota).items():
+            wanted = asked.get(resource)
+            if wanted is not None and wanted > free:
+                name = quota["metadata"]["name"]
+                message = (
+                    f'The quota "{name}" leaves {to_quantity(max(free, free * 0))} of {resource}, '
+                    f"and this Model needs {to_quantity(wanted)}."
+                )
+                hint = "Delete a Model, choose a smaller profile, or ask for a higher quota."
+                yield Check(name="quota", state="fail", message=message, hint=hint, code="QuotaExceeded")
+
+
+def _left(quota: Mapping[str, Any]) -> dict[str, Fraction]:
+    status = quota.get("status") or {}
+    used = status.get("used") or {}
+    return {
+        resource: quantity_of(limit) - quantity_of(used.get(resource, "0"))
+        for resource, limit in (status.get("hard") or {}).items()
+    }
+
+
+def _asked(facts: Facts, spec: ModelSpec) -> dict[str, Fraction]:
+    """What one replica and the Model itself count as, in the quotas' own words."""
+    name, _, multiple = spec.resource_profile.partition(":")
+    asked = {"count/models.kubeai.org": quantity_of("1")}
+    profile = facts.catalog.profiles.get(name)
+    if profile is None or spec.scaling.min_replicas == 0:
+        return asked
+    times = int(multiple or 1) * max(spec.scaling.min_replicas or 1, 1)
+    for kind, amounts in (("requests", profile.requests), ("limits", profile.limits)):
+        for resource, amount in amounts.items():
+            asked[f"{kind}.{resource}"] = quantity_of(amount) * times
+            if kind == "requests" and "/" not in resource:
+                asked[resource] = quantity_of(amount) * times
+    return {**asked, "pods": quantity_of("1"), "count/pods": quantity_of("1")}

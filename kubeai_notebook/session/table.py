@@ -1,0 +1,93 @@
+"""The table of a Session's Models."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kubeai_notebook.core.rules.quantity import quantity_of
+from kubeai_notebook.core.status import parse_time
+from kubeai_notebook.core.wording import duration
+from kubeai_notebook.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .observer import View
+    from .session import Session
+
+AUTOSCALER_STATE = "kubeai-autoscaler-state"
+UNKNOWN = "—"
+COLUMNS = (
+    "name", "phase", "ready", "engine", "features", "profile", "age", "what is wrong", "GPUs held", "idle for",
+)  # fmt: skip
+
+
+class ModelsTable(pd.DataFrame):
+    """A DataFrame that shows itself without its index, which says nothing here."""
+
+    @property
+    def _constructor(self) -> type[ModelsTable]:
+        return ModelsTable
+
+    def __repr__(self) -> str:
+        return self.to_string(index=False) if len(self) else "There are no Models here."
+
+    def _repr_html_(self) -> str:
+        return self.to_html(index=False, notebook=True) if len(self) else "<p>There are no Models here.</p>"
+
+
+def table_of(session: Session) -> ModelsTable:
+    """All Models of the Session's namespace, one row each."""
+    now, averages = datetime.now(UTC), _averages(session)
+    window = duration(session.catalog.autoscaling_window_seconds)
+    rows = [
+        (*_row(view, now), _idle(averages.get(name), window))
+        for name in session.observer.names()
+        for view in [session.observer.view(name)]
+    ]
+    return ModelsTable(rows, columns=list(COLUMNS))
+
+
+def _row(view: View, now: datetime) -> tuple[Any, ...]:
+    model, status = view.model, view.status
+    created = parse_time(model["metadata"].get("creationTimestamp")) or now
+    return (
+        model["metadata"]["name"],
+        status.phase,
+        f"{status.ready}/{status.desired}",
+        model["spec"]["engine"],
+        ", ".join(model["spec"].get("features") or []),
+        model["spec"].get("resourceProfile", ""),
+        duration((now - created).total_seconds()),
+        view.findings[0].title if view.findings else "",
+        _gpus(view.observation.pods),
+    )
+
+
+def _gpus(pods: Iterable[Mapping[str, Any]]) -> int:
+    """Accelerators (resources that a vendor names) of the Pods that have a node."""
+    placed = [pod for pod in pods if pod["spec"].get("nodeName")]
+    containers = [container for pod in placed for container in pod["spec"].get("containers") or []]
+    limits = [((container.get("resources") or {}).get("limits") or {}).items() for container in containers]
+    return int(sum(quantity_of(amount) for items in limits for name, amount in items if "/" in name))
+
+
+def _averages(session: Session) -> dict[str, float]:
+    """Requests at work on each Model, averaged by KubeAI's autoscaler; nothing where that may not be read."""
+    try:
+        state = session.cluster.config_map(AUTOSCALER_STATE)
+        models = json.loads(state["data"]["models"])["models"]
+        return {name: float(one["averageActiveRequests"]) for name, one in models.items()}
+    except (ClusterError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _idle(average: float | None, window: str) -> str:
+    """KubeAI keeps an average over a window of time: 0 means that there was no request in it."""
+    if average is None:
+        return UNKNOWN
+    return "in use" if average else f"{window} or more"

@@ -1,0 +1,105 @@
+"""Waiting for a Model: to be ready, or to be gone."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    from .model import Model
+    from .observer import View
+
+
+def wait_ready(model: Model, limit_seconds: float) -> None:
+    """Return when the Model is Ready or Asleep; errors as `Model.wait`."""
+    arrived = threading.Event()
+    last: list[View | None] = []
+
+    def listener(view: View | None) -> None:
+        last[:] = [view]
+        if view is None or view.status.settled:
+            arrived.set()
+
+    stop = model.listen(listener)
+    try:
+        settled = arrived.wait(limit_seconds)
+    except KeyboardInterrupt:
+        message = f"Stopped waiting; {model.name} keeps starting."
+        raise WaitInterruptedError(message, f"%kubeai_delete {model.name} ends it.") from None
+    finally:
+        stop()
+    view = last[0] if last else model.view
+    if view is None:
+        raise NotFoundError(f'"{model.name}" was deleted meanwhile.', "Serve it again.")
+    if view.status.phase in ("Ready", "Asleep"):
+        return
+    if settled:
+        raise _failed(model.name, view)
+    raise WaitTimeoutError(
+        f"{model.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
+        "It keeps starting; wait() waits on.",
+    )
+
+
+def _failed(name: str, view: View) -> DeployError:
+    finding = next(iter(view.findings), None)
+    if finding is None:
+        return DeployError(f"{name} is {view.status.phase}: {view.status.detail}")
+    seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
+    steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.fixes, 1)]
+    hint = "\n".join([*seen, *steps])
+    return DeployError(f"{name} is {view.status.phase}: {finding.title}", hint, findings=view.findings)
+
+
+def delete(model: Model, limit_seconds: float) -> None:
+    """Delete the Model and return when it is gone; errors as `Model.delete`."""
+    gone = threading.Event()
+    stop = model.listen(lambda view: gone.set() if view is None else None)
+    try:
+        model.session.cluster.delete_model(model.name)
+        if not gone.wait(limit_seconds):
+            message = f"{model.name} is being deleted, but is not gone after {limit_seconds:.0f} s."
+            raise WaitTimeoutError(message, f"%kubeai_why {model.name} says what holds it.")
+    except KeyboardInterrupt:
+        raise WaitInterruptedError(f"Stopped waiting; {model.name} is being deleted all the same.") from None
+    finally:
+        stop()
+
+
+def restart_pods(model: Model, limit_seconds: float) -> int:
+    """Delete the Model's Pods one by one, so that KubeAI makes new ones; returns how many.
+
+    A Pod that is ready goes only when as many others are ready as the Model wants, but one.
+
+    Raises:
+        ForbiddenError: the right to delete Pods is missing.
+        WaitTimeoutError: a new Pod is not ready in time; the rest was left alone.
+    """
+    cluster = model.session.cluster
+    old = sorted(model.view.observation.pods, key=is_ready)
+    for number, pod in enumerate(old):
+        if number and is_ready(pod):
+            wait_ready(model, limit_seconds)
+        cluster.delete_pod(pod["metadata"]["name"])
+        _wait_gone(model, pod["metadata"]["name"], limit_seconds)
+    return len(old)
+
+
+def _wait_gone(model: Model, pod_name: str, limit_seconds: float) -> None:
+    gone = threading.Event()
+
+    def listener(view: View | None) -> None:
+        if view is None or pod_name not in [pod["metadata"]["name"] for pod in view.observation.pods]:
+            gone.set()
+
+    stop = model.listen(listener)
+    try:
+        if not gone.wait(limit_seconds):
+            raise WaitTimeoutError(f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s.")
+    except KeyboardInterrupt:
+        raise WaitInterruptedError(f"Stopped waiting; {pod_name} is being deleted all the same.") from None
+    finally:
+        stop()

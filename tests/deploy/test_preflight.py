@@ -1,0 +1,104 @@
+"""The list that is gone through before a Model is sent."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from kubeai_notebook.core.catalog import catalog_of
+from kubeai_notebook.core.observation import Operator
+from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.deploy import Facts, Plan, preflight, refused
+
+CONFIG = {
+    "resourceProfiles": {
+        "cpu": {"requests": {"cpu": 1, "memory": "2Gi"}},
+        "l4": {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
+    },
+    "modelServers": {name: {"images": {"default": "x/y:1"}} for name in ("OLlama", "VLLM", "Infinity")},
+    "secretNames": {"huggingface": "kubeai-huggingface"},
+}
+CREATE = Plan(action="create", manifest={})
+
+
+def facts(**changes):
+    fields = {"host": "https://api", "namespace": "ml", "catalog": catalog_of(CONFIG), "secret_names": ()}
+    return Facts(**{**fields, "operator": Operator(namespace="ml", version="0.22.1"), **changes})
+
+
+def lines(spec=None, *, planned=CREATE, known=None, **fields):
+    spec = spec_of({"name": "smol", "url": "ollama://smollm2:135m", **fields})
+    return preflight(known or facts(), spec, planned)
+
+
+def bad(*args, **fields):
+    return [(check.name, check.state, check.code) for check in lines(*args, **fields) if check.state != "ok"]
+
+
+def test_has_nothing_to_say_against_a_plain_model():
+    assert bad() == []
+    assert refused(lines()) is None
+
+
+def test_names_the_profile_that_is_meant():
+    (line,) = [check for check in lines(resource_profile="l5:1") if check.state == "fail"]
+    assert line.code == "UnknownResourceProfile"
+    assert line.hint == "Write l4:1."
+
+
+def test_makes_one_error_of_all_that_fails():
+    known = facts(operator=Operator(namespace="kubeai"))
+    error = refused(lines(resource_profile="l5:1", known=known))
+    assert [problem.field for problem in error.problems] == ["namespace", "resource_profile"]
+    assert 'KubeAI looks after namespace "kubeai" only' in str(error)
+
+
+@pytest.mark.parametrize("version", ["0.23.2", "v0.23.3", "0.23.4"])
+def test_warns_of_the_releases_that_pull_nothing(version):
+    known = facts(operator=Operator(namespace="ml", version=version))
+    assert bad(known=known) == [("KubeAI", "warn", "OllamaNotPulled")]
+    assert bad(known=known, url="hf://a/b") == []
+
+
+def test_finds_a_secret_that_is_missing_or_cannot_be_seen():
+    known = facts(secret_names=("hub-token",))
+    (line,) = [check for check in lines(known=known, secrets=["hub-tokn"]) if check.state == "fail"]
+    assert (line.code, line.hint) == ("SecretNotFound", 'Did you mean "hub-token"?')
+    assert bad(known=facts(secret_names=None), secrets=["x"]) == [("Secrets", "warn", "SecretUnknown")]
+
+
+def test_says_that_the_systems_token_wins():
+    known = facts(secret_names=("kubeai-huggingface",))
+    codes = [code for _, _, code in bad(known=known, url="hf://a/b", env={"HF_TOKEN": "x"})]
+    assert "SystemTokenWins" in codes
+
+
+def test_names_a_missing_right_and_the_rule_that_grants_it():
+    right = SimpleNamespace(verb="create", resource="models", purpose="to serve", role_line="- verbs: [create]")
+    (line,) = [check for check in lines(known=facts(missing_rights=(right,))) if check.state == "fail"]
+    assert "may not create models" in line.message
+    assert "- verbs: [create]" in line.hint
+
+
+def quota(**hard):
+    used = {"requests.nvidia.com/gpu": "3", "count/models.kubeai.org": "1"}
+    names = {"gpu": "requests.nvidia.com/gpu", "models": "count/models.kubeai.org"}
+    status = {"hard": {names[key]: value for key, value in hard.items()}, "used": used}
+    return {"metadata": {"name": "team"}, "status": status}
+
+
+def test_counts_what_a_quota_leaves():
+    known = facts(quotas=(quota(gpu="4"),))
+    assert bad(known=known, url="hf://a/b", resource_profile="l4:1") == []
+    (line,) = [check for check in lines(known=known, url="hf://a/b", resource_profile="l4:2") if check.state == "fail"]
+    assert line.message == 'The quota "team" leaves 1 of requests.nvidia.com/gpu, and this Model needs 2.'
+
+
+def test_counts_the_models_themselves():
+    assert bad(known=facts(quotas=(quota(models="1"),))) == [("quota", "fail", "QuotaExceeded")]
+    attach = Plan(action="attach", manifest={})
+    assert bad(known=facts(quotas=(quota(models="1"),)), planned=attach) == []
+
+
+def test_does_not_count_pods_for_a_model_that_sleeps():
+    known = facts(quotas=(quota(gpu="3"),))
+    assert bad(known=known, url="hf://a/b", resource_profile="l4:1", min_replicas=0) == []

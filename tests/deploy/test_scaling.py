@@ -1,0 +1,57 @@
+"""Patches that change how many replicas a Model has."""
+
+import pytest
+
+from kubeai_notebook.deploy import scaling
+from kubeai_notebook.errors import ConflictError, SpecError
+
+
+def model(annotations=None, **spec):
+    return {"metadata": {"name": "smol", "annotations": annotations or {}}, "spec": {"minReplicas": 1, **spec}}
+
+
+def merged(document, patch):
+    """RFC 7386, for two levels more than these patches have."""
+    result = dict(document)
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key) or {}, value) if isinstance(value, dict) else value
+    return result
+
+
+def test_moves_the_lower_bound_so_that_the_number_stays():
+    assert scaling.scaled(model(), 2) == {"spec": {"minReplicas": 2, "replicas": 2}}
+
+
+def test_moves_the_upper_bound_only_when_it_is_in_the_way():
+    assert scaling.scaled(model(maxReplicas=1), 2)["spec"]["maxReplicas"] == 2
+    assert "maxReplicas" not in scaling.scaled(model(maxReplicas=3), 2)["spec"]
+
+
+def test_sets_the_number_alone_without_autoscaling():
+    assert scaling.scaled(model(autoscalingDisabled=True), 3) == {"spec": {"replicas": 3}}
+
+
+def test_refuses_fewer_than_none():
+    with pytest.raises(SpecError, match="-1 replicas cannot be"):
+        scaling.scaled(model(), -1)
+
+
+@pytest.mark.parametrize("spec", [{"replicas": 2}, {"autoscalingDisabled": True, "replicas": 3}, {"maxReplicas": 4}])
+def test_comes_back_from_a_pause_as_it_was(spec):
+    before = model(**spec)
+    asleep = merged(before, scaling.paused(before))
+    assert (asleep["spec"]["autoscalingDisabled"], asleep["spec"]["replicas"]) == (True, 0)
+    after = merged(asleep, scaling.resumed(asleep))
+    assert after["metadata"] == before["metadata"]
+    assert {"replicas": 1, **before["spec"]} == after["spec"]
+
+
+def test_cannot_pause_twice_or_resume_what_runs():
+    before = model()
+    with pytest.raises(ConflictError, match="paused already"):
+        scaling.paused(merged(before, scaling.paused(before)))
+    with pytest.raises(ConflictError, match="not paused"):
+        scaling.resumed(before)
