@@ -1,0 +1,127 @@
+"""A Model's verbs, on the single-machine KubeAI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubeai_notebook.errors import CallError, ConflictError, NotFoundError, SpecError, UsageError
+from tests.conftest import SMOL
+
+if TYPE_CHECKING:
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.session import Session
+
+BROKEN = {**SMOL, "args": ["--max-model-len=999999"]}
+
+
+@pytest.fixture
+def smol(session: Session) -> Model:
+    return session.serve(name="smol", **SMOL).wait(90)
+
+
+def pods_of(model: Model) -> set[str]:
+    return {pod["metadata"]["name"] for pod in model.view.observation.pods}
+
+
+def test_says_what_serving_would_do_and_changes_nothing(session: Session) -> None:
+    receipt = session.plan(name="later", **SMOL)
+    assert receipt.title == "later would be created."
+    assert receipt.refusal is None
+    assert "url: ollama://smollm2:135m" in receipt.yaml
+    assert session.observer.names() == []
+
+
+def test_refuses_before_sending_what_cannot_serve_here(session: Session) -> None:
+    with pytest.raises(SpecError, match="Write cpu:1"):
+        session.serve(name="typo", resource_profile="cpus:1", **SMOL)
+    assert session.observer.names() == []
+    assert session.serve(name="typo", resource_profile="cpus:1", force=True, **SMOL).created
+
+
+def test_tells_the_change_and_whether_pods_restart(smol: Model) -> None:
+    receipt = smol.session.plan(name="smol", args=["--max-model-len=512"], **SMOL)
+    assert receipt.title == "smol would be changed; its Pods restart."
+    assert receipt.plan.diff == "args: with --max-model-len=512"
+
+
+def test_goes_back_to_the_spec_before(smol: Model) -> None:
+    smol.session.serve(name="smol", args=["--max-model-len=512"], **SMOL)
+    smol.rollback()
+    assert smol.spec.args == ()
+    assert smol.note == "smol goes back: args: without --max-model-len=512"
+    with pytest.raises(NotFoundError, match="no earlier spec"):
+        smol.rollback()
+
+
+def test_scales_up_and_stays_there(smol: Model) -> None:
+    assert smol.scale(2) is smol
+    smol.wait(60)
+    assert (smol.status.ready, smol.spec.scaling.min_replicas) == (2, 2)
+
+
+def test_pauses_and_resumes(smol: Model) -> None:
+    smol.pause().wait(30)
+    assert smol.status.phase == "Asleep"
+    assert "no request wakes it" in smol.status.detail
+    with pytest.raises(CallError, match="a request would wait for ever"):
+        smol.complete("Hi")
+    with pytest.raises(ConflictError, match="paused already"):
+        smol.pause()
+    assert smol.resume().wait(60).status.phase == "Ready"
+    assert smol.spec.scaling.autoscaling_disabled is False
+
+
+def test_restarts_with_another_pod(smol: Model) -> None:
+    before = pods_of(smol)
+    assert smol.restart(60).wait(60).note == "1 Pod is replaced."
+    assert not before & pods_of(smol)
+
+
+def test_reads_the_engines_log_and_the_events(smol: Model) -> None:
+    log = smol.logs(tail_lines=500)
+    assert log
+    assert log.pod in pods_of(smol)
+    assert {"Scheduled", "Started"} <= set(smol.events()["reason"])
+
+
+def test_has_no_log_without_a_pod(session: Session) -> None:
+    asleep = session.serve(name="asleep", min_replicas=0, **SMOL)
+    with pytest.raises(NotFoundError, match="asleep has no Pod"):
+        asleep.logs()
+
+
+def test_deletes_what_it_created_and_nothing_else(session: Session) -> None:
+    with session.serve(name="short", min_replicas=0, **SMOL) as made:
+        assert made.created
+        with session.serve(name="short", min_replicas=0, **SMOL) as found:
+            assert not found.created
+        assert session.names() == ["short"]
+    assert session.names() == []
+
+
+def test_reports_without_secrets(session: Session) -> None:
+    env = {"MY_PASSWORD": "hush-hush", "PLAIN": "visible"}
+    files = [{"path": "/etc/private", "content": "top-hush"}]
+    text = session.serve(name="told", min_replicas=0, env=env, files=files, **SMOL).report()
+    assert text.startswith("# told: ")
+    assert "visible" in text
+    assert "hush" not in text
+
+
+def test_has_no_fix_for_what_is_well(smol: Model) -> None:
+    with pytest.raises(UsageError, match="Nothing is wrong with it"):
+        smol.fix()
+
+
+def test_lists_all_models_in_a_table_that_reads_well(smol: Model) -> None:
+    table = smol.session.models()
+    assert list(table["name"]) == ["smol"]
+    assert table["GPUs held"].tolist() == [0]
+    assert "Ready" in repr(table)
+    assert "<th></th>" not in table._repr_html_()
+
+
+def test_says_when_there_is_nothing_to_list(session: Session) -> None:
+    assert repr(session.models()) == "There are no Models here."
