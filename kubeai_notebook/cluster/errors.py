@@ -18,6 +18,7 @@ from kubeai_notebook.errors import (
     QuotaError,
     SpecError,
     UnauthorizedError,
+    UnreachableError,
 )
 
 if TYPE_CHECKING:
@@ -30,14 +31,37 @@ _WHERE_TO_LOOK = {
     "namespace": "Name another one with -n, or ask an administrator to create it.",
 }
 _NOT_CHECKED = "some validation rules were not checked"
+_DEFAULT_PAUSE_SECONDS = 1.0
 
 
-def error_of(status: int, body: bytes) -> KubeAIError:
+class BusyError(ClusterError):
+    """The API server has too much to do; it did nothing and says when to come back."""
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_seconds: float) -> None:
+        super().__init__(message, hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ExpiredError(ClusterError):
+    """The history from the version that was asked for is gone: list again."""
+
+
+class LostAnswerError(UnreachableError):
+    """The request was sent and no answer came: whether it was carried out is not known."""
+
+    def __init__(self, message: str, hint: str = "", *, timed_out: bool = False) -> None:
+        super().__init__(message, hint)
+        self.timed_out = timed_out
+
+
+def error_of(status: int, body: bytes, *, retry_after: str | None = None) -> KubeAIError:
     """The error that an HTTP answer of 400 and above means.
 
     Reads ``reason`` and ``details`` of the Status body, never the HTTP reason phrase; a 404
     without a Status is a group that the server does not know: KubeAI is not installed.
     """
+    if status == 429:
+        return _busy(retry_after)
     answer = _status_body(body)
     if answer is None:
         if status == 404:
@@ -53,6 +77,22 @@ def error_of(status: int, body: bytes) -> KubeAIError:
         fields = _UNKNOWN.findall(message)
         return SpecError([Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
     return ClusterError(f"The Kubernetes API answered {status}: {message}")
+
+
+def _busy(retry_after: str | None) -> BusyError:
+    try:
+        pause = float(retry_after or _DEFAULT_PAUSE_SECONDS)
+    except ValueError:
+        pause = _DEFAULT_PAUSE_SECONDS  # HTTP allows a date; no API server sends one
+    return BusyError(
+        "The Kubernetes API has too many requests at the moment.",
+        f"Run this again in {pause:.0f} s.",
+        retry_after_seconds=pause,
+    )
+
+
+def _expired(_answer: Mapping[str, Any]) -> KubeAIError:
+    return ExpiredError("The Kubernetes API no longer knows what happened since the last look.", "Run this again.")
 
 
 def _status_body(body: bytes) -> Mapping[str, Any] | None:
@@ -97,7 +137,14 @@ def _invalid(answer: Mapping[str, Any]) -> KubeAIError:
     return SpecError(_problems(answer.get("details") or {}, str(answer.get("message", ""))))
 
 
-_EXPLAINED = {401: _unauthorized, 403: _forbidden, 404: _not_found, 409: _conflict, 422: _invalid}
+_EXPLAINED = {
+    401: _unauthorized,
+    403: _forbidden,
+    404: _not_found,
+    409: _conflict,
+    410: _expired,
+    422: _invalid,
+}
 
 
 def _name_in(answer: Mapping[str, Any]) -> str:

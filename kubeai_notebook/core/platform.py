@@ -1,4 +1,4 @@
-"""Every spelling of a field that people use (the platform's, KubeAI's, ours), and the one of ModelSpec behind it."""
+"""The platform's words: every spelling of a field that people use, and what its functions and runs may say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kubeai_notebook.core.naming import sanitized
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
+from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import Problem, SpecError
 
 # The platform's documentation, its SDK and its server disagree; all of their words are accepted.
@@ -25,6 +27,86 @@ _SCALING = frozenset({
     "target_requests", "scale_down_delay_seconds", "load_balancing",
 })  # fmt: skip
 
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "kubeai-text": {},
+    "kubeai-speech": {"engine": "FasterWhisper", "features": "SpeechToText"},
+}
+"""Kinds of functions, and the fields that a kind decides."""
+ACTION = "serve"
+"""The one action that these kinds have."""
+_OF_A_FUNCTION = {"url": "url", "name": "model_name", "engine": "engine", "features": "features",
+                  "adapters": "adapters", "image": "image"}  # fmt: skip
+"""Fields of a function, and what the platform calls them; all others are a run's."""
+MAX_LABEL_LENGTH = 63
+
+
+def check_label(name: str, *, of: str) -> None:
+    """Refuse a name that cannot be a label's value; ``of`` says whose it is, such as ``project``.
+
+    Raises:
+        SpecError: with a name that would do.
+    """
+    if len(name) <= MAX_LABEL_LENGTH and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name):
+        return
+    better = sanitized(name).replace(".", "-")
+    fix = f' Call it "{better}".' if better else ""
+    said = f'The {of}\'s name "{name[:80]}" may hold only small letters, digits and "-", {MAX_LABEL_LENGTH} at most.'
+    raise SpecError([Problem("name", "InvalidName", said + fix)])
+
+
+def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a function, by their names in ModelSpec, with those that its kind decides.
+
+    Raises:
+        SpecError: there is no such kind, or a field is not a function's.
+    """
+    if kind not in KINDS:
+        known = " and ".join(KINDS)
+        message = f'There is no kind "{kind[:80]}" here.{did_you_mean(kind, KINDS)} Functions may be {known}.'
+        raise _wrong("kind", message)
+    fields = renamed(given)
+    problems = [_misplaced(field) for field in fields if field not in _OF_A_FUNCTION]
+    for field, decided in KINDS[kind].items():
+        if fields.setdefault(field, decided) not in (decided, [decided], (decided,)):
+            message = f"A function of kind {kind} always has {decided}. Leave {field} out."
+            problems.append(Problem(field, "InvalidValue", message))
+    if not isinstance(fields.get("url"), str):
+        message = 'A function needs a url, such as url="hf://org/model" or url="ollama://smollm2:135m".'
+        problems.append(Problem("url", "Required", message))
+    if problems:
+        raise SpecError(problems)
+    return fields
+
+
+def run_fields(function: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's fields together with those of its function.
+
+    Raises:
+        SpecError: a field is the function's own, or the url is not one of the function's.
+    """
+    fields = renamed(given)
+    problems = [
+        Problem(field, "MisplacedField", f"{name} is a field of the function. Give it to new_function({name}=…).")
+        for field, name in _OF_A_FUNCTION.items()
+        if field in fields and field != "url"
+    ]
+    url = fields.setdefault("url", function["url"])
+    if not str(url).lower().startswith(function["url"].lower()):
+        message = f'A run\'s url must start with that of its function, "{function["url"]}". Only a tag may be added.'
+        problems.append(Problem("url", "InvalidValue", message))
+    if fields.pop("local_execution", False):
+        message = "These functions are served by KubeAI. Leave local_execution out."
+        problems.append(Problem("local_execution", "InvalidValue", message))
+    if problems:
+        raise SpecError(problems)
+    return {**function, **fields}
+
+
+def _misplaced(field: str) -> Problem:
+    near = did_you_mean(field, _OF_A_FUNCTION.values())
+    fix = near or f' If it is a run\'s, give it to run(action="{ACTION}", {field}=…).'
+    return Problem(field, "MisplacedField", f'A function has no field "{field[:80]}".{fix}')
+
 
 def fields_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Give every field its name in ModelSpec and every value its shape there.
@@ -36,7 +118,7 @@ def fields_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SpecError: two spellings of one field, or a shape that no field has.
     """
-    fields = _renamed(mapping)
+    fields = renamed(mapping)
     scaling = {name: fields.pop(name) for name in _SCALING & fields.keys()}
     stated = fields.pop("scaling", None)
     if scaling or stated is not None:
@@ -55,7 +137,12 @@ def to_snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The same fields by their names in ModelSpec, without those that are None.
+
+    Raises:
+        SpecError: two spellings of one field.
+    """
     fields: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for key, value in mapping.items():
@@ -74,13 +161,13 @@ def _renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
 def _scaling(stated: Any, beside: Mapping[str, Any]) -> Any:
     if stated is not None and not isinstance(stated, Mapping):
         return stated  # the type's own check words it
-    scaling = {**_renamed(stated or {}), **beside}
+    scaling = {**renamed(stated or {}), **beside}
     balancing = scaling.get("load_balancing")
     if isinstance(balancing, Mapping):
-        flat = _renamed(balancing)
+        flat = renamed(balancing)
         prefix_hash = flat.pop("prefix_hash", None)
         if isinstance(prefix_hash, Mapping):
-            flat |= _renamed(prefix_hash)
+            flat |= renamed(prefix_hash)
         elif prefix_hash is not None:
             flat["prefix_hash"] = prefix_hash
         scaling["load_balancing"] = flat

@@ -50,7 +50,7 @@ def executed(daemon: str, tmp_path: Path) -> nbformat.NotebookNode:
 
 def test_shows_no_value_anywhere(executed: nbformat.NotebookNode, tmp_path: Path, daemon: str) -> None:
     shown = [str(cell.outputs) for cell in executed.cells]
-    assert "Ready" in shown[3], shown[3]
+    assert "Ready 1/1" in shown[4], shown[4]
     assert "SpecError" in shown[6] + shown[7] + shown[8] + shown[9], shown
     guilty = [CELLS[number] for number, text in enumerate(shown) if VALUE in text]
     assert guilty == []
