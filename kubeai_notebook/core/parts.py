@@ -8,10 +8,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from kubeai_notebook.errors import Problem, SpecError
 
+from .diagnosis.cleaning import is_secret_name, masked
 from .wording import did_you_mean, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Engine = Literal["OLlama", "VLLM", "FasterWhisper", "Infinity"]
 Feature = Literal["TextGeneration", "TextEmbedding", "Reranking", "SpeechToText"]
@@ -127,6 +128,15 @@ class ModelSpec(_Part):
     inferred: tuple[Inferred, ...] = ()
     rest: dict[str, Any] = Field(default_factory=dict)
     """What a Model that was read holds besides: fields unknown here, and known ones that are present but empty."""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
+        for name, value in super().__repr_args__():
+            if name == "args":
+                value = tuple(masked(item) for item in self.args)
+            elif name == "env":
+                value = {key: "***" if is_secret_name(key) else item for key, item in self.env.items()}
+            yield name, value
 
 
 def validated(fields: Mapping[str, Any]) -> ModelSpec:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.changes import changed_fields, patch_of
 from kubeai_notebook.core.manifest import API_VERSION
-from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.errors import ClusterError, KubeAIError
 
-from . import history
+from . import history, secrets
 from .plan import Plan, plan
-from .secrets import own_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +28,21 @@ def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Pla
         ClusterError: it could not be asked.
     """
     planned = planned or plan(cluster, spec)
-    secret = own_secret(cluster, spec)
+    secret = secrets.own_secret(cluster, spec)
     if secret:
+        secrets.sweep(cluster)
+        if planned.action == "create":
+            cluster.create_model(planned.manifest, dry_run=True)
         cluster.write_secret(secret)
     if planned.action == "attach":
         return planned
     try:
         stored = _write(cluster, spec.name, planned)
     except KubeAIError:
-        # Nothing half-made is left behind.
+        # Nothing half-made is left behind; where the link is down, the next deploy's sweep finds it.
         if secret and planned.action == "create":
-            cluster.delete_secret(secret["metadata"]["name"])
+            with suppress(ClusterError):
+                cluster.delete_secret(secret["metadata"]["name"])
         raise
     if secret:
         owner = {"apiVersion": API_VERSION, "kind": "Model", "name": spec.name, "uid": stored["metadata"]["uid"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,8 @@ from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.rights import Right
 
@@ -51,19 +52,19 @@ def facts_of(cluster: Cluster) -> Facts:
         ClusterError: there was no answer at all; a missing right is none.
     """
     with ThreadPoolExecutor(max_workers=6, thread_name_prefix="kubeai-facts") as pool:
-        operator = pool.submit(_or_none, lambda: cluster.operator())
-        rights = pool.submit(_or_none, lambda: cluster.rights())
-        secrets = pool.submit(_or_none, lambda: cluster.secret_names())
-        classes = pool.submit(_or_none, lambda: cluster.priority_classes())
-        quotas = pool.submit(_or_none, lambda: cluster.resource_quotas())
-        models = pool.submit(_or_none, lambda: cluster.models())
+        operator = pool.submit(_or_none, cluster.operator)
+        rights = pool.submit(cluster.rights)
+        secrets = pool.submit(_or_none, cluster.secret_names)
+        classes = pool.submit(_or_none, cluster.priority_classes)
+        quotas = pool.submit(_or_none, cluster.resource_quotas)
+        models = pool.submit(_or_none, cluster.models)
         known = operator.result() or Operator()
         return Facts(
             host=cluster.api.host,
             namespace=cluster.namespace,
             operator=known,
             catalog=_catalog(known),
-            missing_rights=getattr(rights.result(), "missing", ()),
+            missing_rights=rights.result().missing,
             secret_names=secrets.result(),
             priority_classes=classes.result(),
             quotas=tuple(quotas.result() or ()),
@@ -75,7 +76,7 @@ def facts_of(cluster: Cluster) -> Facts:
 def _or_none(ask: Callable[[], _Answer]) -> _Answer | None:
     try:
         return ask()
-    except (ForbiddenError, NotFoundError, NotInstalledError, AttributeError):
+    except (ForbiddenError, NotFoundError, NotInstalledError):
         return None
 
 

@@ -30,10 +30,11 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         NotFoundError: nothing was changed from here, so there is nothing to go back to.
     """
-    *older, last = _specs(model) or [None]
-    if last is None:
+    older = _specs(model)
+    if not older:
         name = model["metadata"]["name"]
         raise NotFoundError(f"{name} has no earlier spec to go back to.", f"%kubeai_yaml {name} shows the present one.")
+    last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.calls import chat as calls_chat
+from kubeai_notebook.calls import embed as calls_embed
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.turns import Delta, Reply, reply_of
@@ -175,6 +176,11 @@ class Model:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
         return self.endpoint.client
 
+    @property
+    def async_client(self) -> openai.AsyncOpenAI:
+        """The same for ``await``."""
+        return self.endpoint.async_client
+
     def _awake(self) -> Endpoint:
         """The endpoint of a Model that answers, or that the request wakes."""
         spec = self.wait().view.model["spec"]
@@ -193,6 +199,10 @@ class Model:
             CallError: the gateway or the engine refused the request.
         """
         return calls_chat.complete(self._awake(), prompt, options)
+
+    def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
+        """One vector for each text, in the texts' order; options and errors as `complete`."""
+        return calls_embed.embed(self._awake(), texts, options)
 
     def stream(self, prompt: Prompt, **options: Any) -> Iterator[Delta]:
         """The Model's next turn, piece by piece; options and errors as `complete`."""

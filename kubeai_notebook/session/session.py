@@ -82,6 +82,7 @@ class Session:
         done = deploy.apply(self.cluster, receipt.spec, receipt.plan)
         name = receipt.spec.name
         self.observer.wait_for(name, done.generation)
+        self.observer.answer(name)
         note = " ".join([*self.cluster.notes, _note(receipt)])
         return Model(self, name, note=note, created=done.action == "create")
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from kubeai_notebook import deploy
 from kubeai_notebook.cluster.client import CORE
 from kubeai_notebook.core.spec import ModelSpec, spec_of
+from kubeai_notebook.deploy.secrets import LABEL, sweep
 from kubeai_notebook.errors import NotFoundError, SpecError
 from tests.conftest import SMOL
 
@@ -84,3 +85,17 @@ def test_leaves_nothing_behind_when_a_secret_is_missing_or_the_model_is_refused(
         deploy.apply(cluster, refused)
     secrets = cluster.api.request("GET", cluster.path(CORE, "secrets"))["items"]
     assert "asleep-secrets" not in [secret["metadata"]["name"] for secret in secrets]
+
+
+def test_finds_a_secret_later_whose_model_never_came(session: Session) -> None:
+    cluster = session.cluster
+    deploy.apply(cluster, sleeping(secrets={"API_KEY": SecretStr("x")}))
+    for name in ("lost", "foreign"):
+        labels = {LABEL: name} if name == "lost" else {}
+        cluster.write_secret({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": labels}})
+    sweep(cluster)
+    assert "lost" in cluster.secret_names()
+    sweep(cluster, young_seconds=-1)
+    assert {"asleep-secrets", "foreign"} <= set(cluster.secret_names())
+    assert "lost" not in cluster.secret_names()
+    cluster.delete_secret("foreign")

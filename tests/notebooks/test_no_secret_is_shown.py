@@ -31,7 +31,7 @@ CELLS = (
     "kubeai.serve(name='hush', url=url, secrets={'MY_TOKEN': token}, max_replicas=os.environ['HUSH'])",
     "kubeai.serve(name='hush', url=url, api_key=os.environ['HUSH'])",
     "kubeai.serve(name='hush', url=url, args=['--api-key=' + os.environ['HUSH'], '--no-such-argument=1']).wait(30)",
-    "model.why(), model.findings, model.view, model.status",
+    "model.why(), model.findings, model.view, model.status, model.spec, model.report()",
     "%kubeai_models",
     "model.delete()",
 )
