@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from .core.spec import ModelSpec
     from .session.model import Model
+    from .session.platform import Project
+    from .session.session import Session
 
 __version__ = "0.1.0"
 
@@ -23,11 +25,15 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Model": "session.model",
     "ModelSpec": "core.spec",
+    "Project": "session.platform",
     "Reply": "core.turns",
     "Session": "session.session",
     "errors": "errors",
 }
-__all__ = ["Model", "ModelSpec", "Reply", "Session", "attach", "errors", "models", "serve"]
+__all__ = [
+    "Model", "ModelSpec", "Project", "Reply", "Session",
+    "attach", "errors", "get_or_create_project", "models", "serve",
+]  # fmt: skip
 
 
 def serve(spec: ModelSpec | None = None, /, **fields: Any) -> Model:
@@ -51,6 +57,14 @@ def models() -> pd.DataFrame:
     from .session.session import default
 
     return default().models()
+
+
+def get_or_create_project(name: str, *, session: Session | None = None) -> Project:
+    """The platform's project of this name, in this Session or the default one; see `Project`."""
+    from .session.platform import get_or_create_project as get
+
+    _install_views()
+    return get(name, session=session)
 
 
 def __getattr__(name: str) -> Any:

@@ -26,7 +26,7 @@ def main(path: Path) -> int:
         return 1
     daemon = Path(sys.executable).with_name("kubeai-local")
     sys.stdout.write(
-        f"\nTo run it yourself:  make lab    (opens {path} in JupyterLab)\n"
+        f"\nTo run it yourself:  make lab    (JupyterLab, where {path} is)\n"
         f"KubeAI on this machine waits for more work; to end it:  {daemon} stop\n"
     )
     return 0

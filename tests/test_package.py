@@ -8,7 +8,9 @@ import kubeai_notebook
 
 
 def test_exports_exactly_these_names() -> None:
-    assert kubeai_notebook.__all__ == ["Model", "ModelSpec", "Reply", "Session", "attach", "errors", "models", "serve"]
+    classes = ["Model", "ModelSpec", "Project", "Reply", "Session"]
+    names = ["attach", "errors", "get_or_create_project", "models", "serve"]
+    assert kubeai_notebook.__all__ == [*classes, *names]
     for name in kubeai_notebook.__all__:
         assert getattr(kubeai_notebook, name) is not None
         assert name in dir(kubeai_notebook)

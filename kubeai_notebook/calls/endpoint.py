@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kubeai_notebook import settings
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError
+
+from .http import async_http_client, http_client
 
 if TYPE_CHECKING:
     import openai
@@ -27,38 +29,52 @@ class Endpoint:
 
     @cached_property
     def client(self) -> openai.OpenAI:
-        """An OpenAI client for this endpoint; it repeats nothing, since the gateway does."""
+        """An OpenAI client for this endpoint, made once; it repeats nothing, since the gateway does."""
         import openai
 
-        # A proxy of the environment is never on the way to this machine itself.
-        direct = urlsplit(self.access.base_url).hostname in ("127.0.0.1", "localhost", "::1")
-        return openai.OpenAI(
-            base_url=self.access.base_url,
-            api_key="unused",
-            max_retries=0,
-            timeout=openai.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            http_client=openai.DefaultHttpxClient(trust_env=not direct),
-        )
+        return openai.OpenAI(http_client=http_client(self.access), **self._settings())
+
+    @cached_property
+    def async_client(self) -> openai.AsyncOpenAI:
+        """The same for ``await``."""
+        import openai
+
+        return openai.AsyncOpenAI(http_client=async_http_client(self.access), **self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        import openai
+
+        return {
+            "base_url": self.access.base_url,
+            "api_key": "unused",
+            "max_retries": 0,
+            "timeout": openai.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        }
 
 
-def access_of(stated: Access | None, namespace: str) -> Access:
-    """The gateway's address: the user's, the cluster's own statement, or its Service from within the cluster.
+def access_of(of_cluster: Access | None, namespace: str) -> Access:
+    """How the gateway is reached.
+
+    The user's address → the one in the cluster's own configuration (this machine) →
+    ``$KUBEAI_ENDPOINT`` → the Service from within the cluster → through the Kubernetes API.
 
     Raises:
         CallError: none of these is known.
     """
     explicit = settings.current().endpoint
-    if stated and not explicit:
-        return stated
+    if of_cluster and not of_cluster.proxied_by_api and not explicit:
+        return of_cluster
     address = settings.stated_endpoint(settings.current())
     if not address and settings.in_cluster():
         address = f"kubeai.{namespace}"
-    if not address:
-        raise CallError(
-            "The address of KubeAI's gateway is not known here.",
-            'Forward it (kubectl port-forward svc/kubeai 8000:80) and run: %config KubeAI.endpoint = "localhost:8000"',
-        )
-    return Access(base_url=base_url_of(address))
+    if address:
+        return Access(base_url=base_url_of(address))
+    if of_cluster:
+        return of_cluster
+    raise CallError(
+        "The address of KubeAI's gateway is not known here.",
+        'Forward it (kubectl port-forward svc/kubeai 8000:80) and run: %config KubeAI.endpoint = "localhost:8000"',
+    )
 
 
 def base_url_of(address: str) -> str:

@@ -10,6 +10,11 @@ from kubeai_notebook.errors import CallError, WaitInterruptedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PROXY_RIGHT = (
+    "The gateway is reached through the Kubernetes API here. A Role with this rule allows it: "
+    '- {apiGroups: [""], resources: ["services/proxy"], verbs: ["get", "create"]}'
+)
+
 
 @contextmanager
 def explained(model: str) -> Iterator[None]:
@@ -34,8 +39,10 @@ def explained(model: str) -> Iterator[None]:
         if error.status_code == 404:
             hint = "%kubeai_models lists the names; an adapter is asked for as <model>_<adapter>."
             raise CallError(f"{model} cannot be called: {said}.", hint, status=404) from None
+        # The Kubernetes API's own refusal, where it stands between us and the gateway.
+        hint = _PROXY_RIGHT if error.status_code == 403 and "services/proxy" in said else ""
         raise CallError(
-            f"{model} refused the request ({error.status_code}): {said}.", status=error.status_code
+            f"{model} refused the request ({error.status_code}): {said}.", hint, status=error.status_code
         ) from None
 
 

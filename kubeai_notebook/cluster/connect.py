@@ -13,10 +13,13 @@ from kubernetes.client import Configuration
 from kubeai_notebook import settings
 from kubeai_notebook.errors import LocalError, NotInstalledError, UnreachableError, WaitInterruptedError
 
-from .client import MODELS, Api, Cluster
+from .api import MODELS, Api
+from .client import Cluster
+from .operator import service_of
 
 PROBE_SECONDS = 5.0
 GATEWAY_EXTENSION = "kubeai-notebook/gateway"
+DEFAULT_NAMESPACE = "default"
 
 
 def connect(context: str = "", namespace: str = "") -> Cluster:
@@ -27,6 +30,9 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
     and with a note where the configured cluster is not there or has no KubeAI. A cluster that
     times out or refuses the login is an error: the user's Models may well be in it.
 
+    Namespace: ``namespace`` → the settings → the context's → the one that holds Service
+    ``kubeai``, with a note where that is not the default.
+
     Raises:
         ClusterError: the chosen cluster cannot be used.
         LocalError: this machine was chosen and cannot serve.
@@ -36,21 +42,19 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
     if context == settings.LOCAL:
         return _local(namespace)
     if not context and settings.in_cluster():
-        configuration = Configuration()
-        config.load_incluster_config(client_configuration=configuration)
         own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text(encoding="utf-8").strip()
-        return Cluster(Api(configuration), namespace or own)
+        cluster = Cluster(Api(_of_account(), load=_of_account), namespace)
+        return cluster if namespace else _placed(cluster, own)
     path = settings.kubeconfig_path(now)
     if path is None:
         if context:
             raise NotInstalledError(f'There is no kubeconfig to find the context "{context}" in.', "Set KUBECONFIG.")
         return _local(namespace)
     cluster = _of_kubeconfig(path, context, namespace)
-    if context:
-        return cluster
-    passed_over = _passed_over(cluster.api)
+    passed_over = None if context else _passed_over(cluster.api)
     if passed_over is None:
-        return cluster
+        return cluster if cluster.namespace else _placed(cluster, DEFAULT_NAMESPACE)
+    cluster.close()
     return _local(namespace, notes=(f"{passed_over} Serving on this machine instead.",))
 
 
@@ -67,21 +71,47 @@ def _passed_over(api: Api) -> str | None:
     return None
 
 
-def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str, ...] = ()) -> Cluster:
+def _of_account() -> Configuration:
+    """The Pod's own service account, whose token the kubelet renews."""
     configuration = Configuration()
+    config.load_incluster_config(client_configuration=configuration)
+    return configuration
+
+
+def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str, ...] = ()) -> Cluster:
     try:
         contexts, active = config.list_kube_config_contexts(path)
-        config.load_kube_config(path, context=context or None, client_configuration=configuration)
+        chosen = next((one for one in contexts if one["name"] == context), active)["context"]
+        gateway = _gateway_of(path, chosen.get("cluster"))
+
+        def load() -> Configuration:
+            configuration = Configuration()
+            config.load_kube_config(path, context=context or None, client_configuration=configuration)
+            if gateway:
+                # A proxy of the environment is never on the way to this machine itself.
+                configuration.proxy = None
+            return configuration
+
+        api = Api(load(), load=load)
     except config.ConfigException as error:
         raise NotInstalledError(
             f"The kubeconfig {path} cannot be used: {error}.", "Correct it, or name a context."
         ) from None
-    chosen = next((one for one in contexts if one["name"] == context), active)["context"]
-    gateway = _gateway_of(path, chosen.get("cluster"))
-    if gateway:
-        # A proxy of the environment is never on the way to this machine itself.
-        configuration.proxy = None
-    return Cluster(Api(configuration), namespace or chosen.get("namespace") or "default", gateway=gateway, notes=notes)
+    return Cluster(api, namespace or chosen.get("namespace") or "", gateway=gateway, notes=notes)
+
+
+def _placed(cluster: Cluster, usual: str) -> Cluster:
+    """Choose the one namespace that holds Service ``kubeai``: KubeAI ignores Models in any other for ever."""
+    cluster.namespace = usual
+    try:
+        service = service_of(cluster.api, usual)
+    except UnreachableError:
+        return cluster  # the first request that is needed says so
+    found = str(service["metadata"]["namespace"]) if service else usual
+    if found != usual:
+        cluster.namespace = found
+        cluster.notes += (f'KubeAI looks after namespace "{found}", so that one is used.',)
+    return cluster
 
 
 def _gateway_of(path: str, cluster_name: Any) -> str | None:

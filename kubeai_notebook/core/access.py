@@ -15,9 +15,14 @@ class Access:
 
     base_url: str
     """Ends in ``/openai/v1``."""
+    proxied_by_api: bool = False
+    """Whether this leads through the Kubernetes API: the long way, for want of an address."""
     ca_file: str | None = None
     client_certificate: tuple[str, str] | None = None
     """Certificate file, key file."""
     token: Callable[[], str | None] | None = None
-    """Called for each request, so that a renewed login is honoured."""
+    """Gives the whole header ``Authorization``; called for each request, so that a renewed login is honoured."""
     verify: bool = True
+    server_name: str | None = None
+    """The name that the server's certificate is checked against, where it is not the host's."""
+    proxy: str | None = None

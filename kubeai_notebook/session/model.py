@@ -182,8 +182,9 @@ class Model:
         return self.endpoint.async_client
 
     def _awake(self) -> Endpoint:
-        """The endpoint of a Model that answers, or that the request wakes."""
-        spec = self.wait().view.model["spec"]
+        """The endpoint of a Model that answers, or that the request wakes; one replica that is ready is enough."""
+        view = self.view if self.status.ready else self.wait().view
+        spec = view.model["spec"]
         if spec.get("autoscalingDisabled") and not spec.get("replicas"):
             message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
             raise CallError(message, "resume() or scale(1) brings it back.")

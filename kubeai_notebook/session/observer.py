@@ -1,44 +1,45 @@
-"""Live status: reflectors below, one publisher thread above."""
+"""Live status: watches below, one publisher thread above."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.cluster.client import CORE, MODELS, Cluster
-from kubeai_notebook.cluster.reflector import Link, Reflector
-from kubeai_notebook.core.diagnosis import Finding, diagnose
+from kubeai_notebook.cluster.logs import Logs
+from kubeai_notebook.cluster.reflector import Link
+from kubeai_notebook.cluster.rights import right_to
+from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.observation import LogTail, Observation
-from kubeai_notebook.core.status import ModelStatus, broken_because, desired_replicas, status_of
-from kubeai_notebook.errors import ClusterError, NotFoundError, UnreachableError
+from kubeai_notebook.core.status import status_of
+from kubeai_notebook.errors import NotFoundError
+
+from .answers import Answers
+from .moments import Moments
+from .operator_watch import OperatorWatch
+from .pulse import Pulse
+from .runs import runs_of, secrets_of
+from .view import Listener, PodState, View, pod_states, stand_in_of
+from .watches import Watches, claim_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubeai_notebook.cluster.client import Cluster
+
+__all__ = ["Listener", "Observer", "PodState", "View"]
 
 PAUSE_SECONDS = 0.05  # at most 20 updates a second
 TICK_SECONDS = 1.0  # phases that depend on time are looked at this often, while somebody looks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A Model as it is now: status, Findings, and how fresh that is."""
-
-    model: dict[str, Any]
-    status: ModelStatus
-    findings: tuple[Finding, ...]
-    link: Link
-    stand_in: str = ""
-    """The engine that really runs, when it is not the one asked for."""
-    observation: Observation = field(compare=False, repr=False)
-    """What all of this was concluded from."""
-
-
-Listener = Callable[[View | None], None]
-"""Gets each new View, and ``None`` when the Model is gone. Called in the publisher's thread."""
+FIRST_OPERATOR_SECONDS = 5.0
+_AT_REST = frozenset({"Ready", "Asleep"})
 
 _logger = logging.getLogger(__name__)
+
+Object = dict[str, Any]
 
 
 @dataclass(eq=False, slots=True)
@@ -47,51 +48,54 @@ class _Subscription:
 
     name: str
     listener: Listener
+    looks: bool
+    """Whether somebody looks, so that time and logs count as well."""
     told: list[View | None] = field(default_factory=list)
+    interests: frozenset[str] = frozenset()
+    """What a change must be about to matter: names and uids."""
+
+    @property
+    def restless(self) -> bool:
+        """Whether the passing of time alone may change what is to be told."""
+        view = self.told[0] if self.told else None
+        return self.looks and view is not None and view.status.phase not in _AT_REST
 
 
 class Observer:
     """Watches the Models of one namespace and tells listeners about those they asked for."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
         self._subscriptions: list[_Subscription] = []
-        self._seen: dict[str, tuple[frozenset[str], datetime]] = {}
-        self._logs: dict[tuple[str, int], LogTail] = {}
+        self._moments = Moments()
         self._changed = threading.Event()
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._viewing = threading.RLock()
-        notify = self._changed.set
-        self._models = Reflector(cluster.api, cluster.path(MODELS, "models"), on_change=notify)
-        self._pods = Reflector(
-            cluster.api, cluster.path(CORE, "pods"), query={"labelSelector": "model"}, on_change=notify
-        )
-        self._events = Reflector(
-            cluster.api,
-            cluster.path(CORE, "events"),
-            query={"fieldSelector": "involvedObject.kind=Pod"},
-            on_change=notify,
-        )
+        self._touched: set[str] = set()
+        self._logged: set[str] = set()
+        self._all_touched = True
+        self._serving: set[str] = set()
+        self._operator = OperatorWatch(cluster, lambda: self._touch(None))
+        self._logs = Logs(cluster, self._touch_log)
+        self._answers = Answers(cluster, self._touch)
+        self._watches = Watches(cluster, self._touch)
+        self._pulse = Pulse(cluster, self._watches)
+        self._operator.look()
         self._publisher = threading.Thread(target=self._publish, name="kubeai-publisher", daemon=True)
         self._publisher.start()
 
     def ready(self, timeout_seconds: float = 30.0) -> None:
-        """Wait for the first lists: without the Pods a Model that runs would look blocked.
+        """Wait for the first lists, and for the operator's configuration.
 
         Raises:
             ClusterError: the list of Models was refused, or there was no answer in time.
         """
-        deadline = time.monotonic() + timeout_seconds
-        for reflector in (self._models, self._pods, self._events):
-            reflector.wait_listed(max(0.0, deadline - time.monotonic()))
-        link = self._models.link
-        if link.state != "live" and not self._models.objects():
-            raise link.error or UnreachableError("The Kubernetes API does not answer.", "Check the network.")
+        self._watches.wait_listed(timeout_seconds)
+        self._operator.wait(FIRST_OPERATOR_SECONDS)
 
     def names(self) -> list[str]:
         """The names of all Models, sorted."""
-        return sorted(model["metadata"]["name"] for model in self._models.objects())
+        return sorted(self._watches.models.groups())
 
     def view(self, name: str) -> View:
         """The Model as it is now.
@@ -99,10 +103,20 @@ class Observer:
         Raises:
             NotFoundError: there is no Model of this name.
         """
+        self._operator.look()
+        self._pulse.look()
         view = self._view_of(name)
         if view is None:
             raise NotFoundError(f'There is no Model "{name}".', "%kubeai_models lists what is there.")
         return view
+
+    def answer(self, name: str) -> None:
+        """Send the Model one small request when it is Ready, and again after a rollout: this client serves it."""
+        with self._lock:
+            if name in self._serving:
+                return
+            self._serving.add(name)
+        self._subscribe(_Subscription(name, self._answers.look, looks=False))
 
     def wait_for(self, name: str, generation: int, timeout_seconds: float = 10.0) -> None:
         """Wait until a Model that was just written is seen here too, so that nobody is shown what was before."""
@@ -112,50 +126,92 @@ class Observer:
             if view and view.model["metadata"]["generation"] >= generation:
                 seen.set()
 
-        stop = self.listen(name, listener)
+        subscription = _Subscription(name, listener, looks=False)
+        self._subscribe(subscription)
         seen.wait(timeout_seconds)
-        stop()
+        self._drop(subscription)
 
     def listen(self, name: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with every new View of the Model; returns a function that ends this."""
-        subscription = _Subscription(name, listener)
+        self._operator.look()
+        subscription = _Subscription(name, listener, looks=True)
+        self._subscribe(subscription)
+        return lambda: self._drop(subscription)
+
+    def _subscribe(self, subscription: _Subscription) -> None:
         with self._lock:
             self._subscriptions.append(subscription)
         self._changed.set()
-        return lambda: self._drop(subscription)
 
     def _drop(self, subscription: _Subscription) -> None:
         with self._lock:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
+            looked_at = any(one.looks and one.name == subscription.name for one in self._subscriptions)
+        if not looked_at:
+            self._logs.unfollow(subscription.name)
 
     def close(self) -> None:
         """End all threads; every listener is told, by a last View whose link is closed."""
         self._closed.set()
         self._changed.set()
-        for reflector in (self._models, self._pods, self._events):
-            reflector.close()
+        for part in (self._watches, self._logs, self._answers, self._operator, self._pulse):
+            part.close()
         if threading.current_thread() is not self._publisher:
             self._publisher.join(timeout=3)
         for subscription in tuple(self._subscriptions):
-            if subscription.told:
+            if subscription.told and subscription.looks:
                 self._tell(subscription, Link("closed"))
 
+    def _touch(self, what: str | None) -> None:
+        """Something changed: a Model or claim by its name, an object of an Event by its uid, or all."""
+        with self._lock:
+            if what is None:
+                self._all_touched = True
+            else:
+                self._touched.add(what)
+        self._changed.set()
+
+    def _touch_log(self, name: str) -> None:
+        """A Model's log has new lines: of interest at the next tick, since engines may write thousands."""
+        with self._lock:
+            first, self._logged = not self._logged, self._logged | {name}
+        if first:
+            self._changed.set()
+
     def _publish(self) -> None:
+        ticked = time.monotonic()
         while not self._closed.is_set():
-            self._changed.wait(TICK_SECONDS if self._subscriptions else None)
+            restless = bool(self._logged) or any(one.restless for one in tuple(self._subscriptions))
+            self._changed.wait(max(0.0, ticked + TICK_SECONDS - time.monotonic()) if restless else None)
             self._changed.clear()
-            with self._lock:
-                subscriptions = tuple(self._subscriptions)
-            for subscription in subscriptions:
+            tick = restless and time.monotonic() - ticked >= TICK_SECONDS
+            if tick:
+                ticked = time.monotonic()
+                self._pulse.look()
+            for subscription in self._due(tick=tick):
                 self._tell(subscription)
             self._closed.wait(PAUSE_SECONDS)
+
+    def _due(self, *, tick: bool) -> list[_Subscription]:
+        """Who is to be told; what changed so far is then settled."""
+        with self._lock:
+            touched, self._touched = self._touched, set()
+            everything, self._all_touched = self._all_touched, False
+            if tick:
+                touched, self._logged = touched | self._logged, set()
+            return [
+                one
+                for one in self._subscriptions
+                if everything or not one.told or (tick and one.restless) or not touched.isdisjoint(one.interests)
+            ]
 
     def _tell(self, subscription: _Subscription, link: Link | None = None) -> None:
         """Tell a listener what is new; ``link`` replaces that of what it was told last."""
         try:
             if link is None:
-                view = self._view_of(subscription.name)
+                view = self._view_of(subscription.name, follow=subscription.looks)
+                subscription.interests = _interests(subscription.name, view)
             else:
                 last = subscription.told[0]
                 view = last and replace(last, link=link)
@@ -166,68 +222,61 @@ class Observer:
             _logger.exception("A listener on %s failed and was dropped.", subscription.name)
             self._drop(subscription)
 
-    def _view_of(self, name: str) -> View | None:
-        model = self._model(name)
-        return self._view(model) if model else None
-
-    def _model(self, name: str) -> dict[str, Any] | None:
-        return next((model for model in self._models.objects() if model["metadata"]["name"] == name), None)
-
-    def _view(self, model: dict[str, Any]) -> View:
+    def _view_of(self, name: str, *, follow: bool = False) -> View | None:
+        model = self._watches.model(name)
+        if model is None:
+            return None
         with self._viewing:
-            return self._look(model)
+            return self._look(model, follow=follow)
 
-    def _look(self, model: dict[str, Any]) -> View:
+    def _look(self, model: Object, *, follow: bool) -> View:
         now = datetime.now(UTC)
-        name = model["metadata"]["name"]
-        pods = tuple(pod for pod in self._pods.objects() if pod["metadata"].get("labels", {}).get("model") == name)
-        uids = {pod["metadata"]["uid"] for pod in pods}
-        events = tuple(event for event in self._events.objects() if event["involvedObject"].get("uid") in uids)
+        watches = self._watches
+        pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
+        own_claims = tuple(claim for claim in claims if claim["metadata"]["name"] == claim_of(model))
         observation = Observation(
             model=model,
-            changed_at=self._changed_at(model, pods, now),
+            changed_at=self._moments.changed_at(model, pods, now),
             pods=pods,
-            pods_readable=self._pods.link.state != "forbidden",
-            events=events,
-            logs=tuple(self._log(pod) for pod in pods if broken_because(pod)),
+            pods_readable=watches.pods.link.state != "forbidden",
+            events=watches.events_of(model, *pods, *jobs, *own_claims),
+            jobs=jobs,
+            claims=claims,
+            logs=tuple(self._tails(model, pods, follow=follow)),
+            operator=self._operator.known,
+            answer=self._answers.of(model, pods),
         )
-        stand_ins = [pod["metadata"].get("annotations", {}).get("kubeai-notebook/stand-in-for") for pod in pods]
         return View(
             model=model,
             status=status_of(observation, now),
             findings=diagnose(observation, now=now),
-            link=self._models.link,
-            stand_in=pods[0]["spec"]["containers"][0]["image"] if any(stand_ins) else "",
+            link=watches.link,
+            pods=pod_states(pods),
+            notes=tuple(self._notes()),
+            stand_in=stand_in_of(pods),
             observation=observation,
         )
 
-    def _changed_at(self, model: dict[str, Any], pods: tuple[dict[str, Any], ...], now: datetime) -> datetime | None:
-        """When the wanted replicas or the set of Pods was last seen to change."""
-        uid = model["metadata"]["uid"]
-        present = frozenset([f"wanted {desired_replicas(model)}", *(pod["metadata"]["uid"] for pod in pods)])
-        before = self._seen.get(uid)
-        if before is None:
-            alive = {one["metadata"]["uid"] for one in self._models.objects()}
-            self._seen = {one: seen for one, seen in self._seen.items() if one in alive}
-            # Seen for the first time: how long it has been so is not known.
-            self._seen[uid] = (present, datetime.min.replace(tzinfo=UTC))
-        elif before[0] != present:
-            self._seen[uid] = (present, now)
-        moment = self._seen[uid][1]
-        return moment if moment.year > 1 else None
+    def _tails(self, model: Object, pods: tuple[Object, ...], *, follow: bool) -> Iterator[LogTail]:
+        runs, secrets = runs_of(model, pods), secrets_of(model)
+        self._logs.forget(model["metadata"]["name"], but=runs)
+        for run in runs:
+            tail = self._logs.tail(run, secrets=secrets, follow=follow)
+            if tail is not None:
+                yield tail
 
-    def _log(self, pod: dict[str, Any]) -> LogTail:
-        """The log of a broken Pod's last run, read once for each run."""
-        statuses = pod.get("status", {}).get("containerStatuses") or [{}]
-        restarts = int(statuses[0].get("restartCount", 0))
-        name, key = pod["metadata"]["name"], (pod["metadata"]["uid"], restarts)
-        if key not in self._logs:
-            waiting = "waiting" in statuses[0].get("state", {})
-            try:
-                text = self._cluster.pod_log(name, previous=waiting)
-            except ClusterError:
-                return LogTail(pod=name, text="", previous=waiting)
-            alive = {one["metadata"]["uid"] for one in self._pods.objects()}
-            self._logs = {run: tail for run, tail in self._logs.items() if run[0] in alive}
-            self._logs[key] = LogTail(pod=name, text=text, previous=waiting)
-        return self._logs[key]
+    def _notes(self) -> Iterator[str]:
+        yield from self._watches.notes()
+        if self._logs.forbidden:
+            yield right_to("get", "pods/log").note
+        if self._operator.known.namespace and self._operator.known.config is None:
+            yield right_to("get", "configmaps").note
+
+
+def _interests(name: str, view: View | None) -> frozenset[str]:
+    """Everything a change of which may change this Model's View."""
+    if view is None:
+        return frozenset([name])
+    seen = view.observation
+    things = (seen.model, *seen.pods, *seen.jobs, *seen.claims)
+    return frozenset([name, claim_of(view.model), *(thing["metadata"]["uid"] for thing in things)])

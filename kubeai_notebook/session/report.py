@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook import __version__
 from kubeai_notebook.core.diagnosis import is_secret_name, masked
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.status import event_time
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 LAST_EVENTS, LAST_LINES = 20, 100
-_PACKAGES = ("kubernetes", "openai", "ipywidgets", "pandas")
+_PACKAGES = ("kubeai-notebook", "kubernetes", "openai", "ipywidgets", "pandas")
 
 
 def report_of(model: Model) -> str:
@@ -41,9 +40,16 @@ def report_of(model: Model) -> str:
 
 
 def _versions(observation: Observation) -> str:
-    known = [f"kubeai_notebook {__version__}", *(f"{name} {version(name)}" for name in _PACKAGES)]
+    known = [f"{name} {_version(name)}" for name in _PACKAGES]
     kubeai = [f"KubeAI {observation.operator.version}"] if observation.operator.version else []
     return f"{', '.join([*kubeai, *known])}, Python {platform.python_version()} on {platform.system()}."
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed: run from its source)"
 
 
 def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:

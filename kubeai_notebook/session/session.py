@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.catalog import Catalog
 
+    from .doctor import Doctor
+
 
 class Session:
     """The Models of one namespace of one cluster; connects when it is first needed.
@@ -128,6 +130,12 @@ class Session:
         from .table import table_of
 
         return table_of(self)
+
+    def doctor(self) -> Doctor:
+        """Every station on the way from here to KubeAI, with what is in the way."""
+        from .doctor import doctor_of
+
+        return doctor_of(self, context=self._context)
 
     def names(self) -> list[str]:
         """The Models' names, as far as they are known without asking: for completion."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.core.status import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from .model import Model
     from .observer import View
+
+LOOK_SECONDS, STUCK_SECONDS = 0.5, 3.0
 
 
 def wait_ready(model: Model, limit_seconds: float) -> None:
@@ -25,7 +29,7 @@ def wait_ready(model: Model, limit_seconds: float) -> None:
 
     stop = model.listen(listener)
     try:
-        settled = arrived.wait(limit_seconds)
+        settled = _wait(arrived, last, limit_seconds)
     except KeyboardInterrupt:
         message = f"Stopped waiting; {model.name} keeps starting."
         raise WaitInterruptedError(message, f"%kubeai_delete {model.name} ends it.") from None
@@ -42,6 +46,28 @@ def wait_ready(model: Model, limit_seconds: float) -> None:
         f"{model.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
         "It keeps starting; wait() waits on.",
     )
+
+
+def _wait(arrived: threading.Event, last: list[View | None], limit_seconds: float) -> bool:
+    """Wait for the end, or for an update that has been stuck for a while: one that was just mended is no such."""
+    deadline = time.monotonic() + limit_seconds
+    stuck_since = math.inf
+    while (now := time.monotonic()) < deadline:
+        if arrived.wait(min(LOOK_SECONDS, deadline - now)):
+            return True
+        view = last[0] if last else None
+        stuck_since = min(stuck_since, time.monotonic()) if view and _stuck(view) else math.inf
+        if time.monotonic() - stuck_since >= STUCK_SECONDS:
+            return True
+    return False
+
+
+def _stuck(view: View) -> bool:
+    """Whether old Pods serve and new ones cannot: nothing more will come of waiting."""
+    if view.status.phase not in ("Updating", "Degraded"):
+        return False
+    broken = any(broken_because(pod) for pod in view.observation.pods)
+    return broken and any(finding.who != "nobody" for finding in view.findings)
 
 
 def _failed(name: str, view: View) -> DeployError:

@@ -21,7 +21,8 @@ VALUE = "hf_Zq7TestValueThatNobodyMaySee"
 # Each cell shows something of a Model that was given the value, in a way that a user would.
 CELLS = (
     "%load_ext kubeai_notebook\n%config KubeAI.context = 'local'",
-    "import os\nfrom pydantic import SecretStr\nimport kubeai_notebook as kubeai\ntoken = SecretStr(os.environ['HUSH'])",
+    "import os\nfrom pydantic import SecretStr\nimport kubeai_notebook as kubeai\n"
+    "token = SecretStr(os.environ['HUSH'])",
     "url = 'ollama://smollm2:135m'\nmodel = kubeai.serve(name='hush', url=url, secrets={'MY_TOKEN': token})\nmodel",
     "model.wait(90)",
     "print(repr(model), model.spec, model.yaml, model.report(), model.logs(), model.events().to_string())",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubeai_notebook.errors import CallError, ConflictError, NotFoundError, SpecError, UsageError
+from kubeai_notebook.errors import CallError, ConflictError, DeployError, NotFoundError, SpecError, UsageError
 from tests.conftest import SMOL
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ def test_goes_back_to_the_spec_before(smol: Model) -> None:
     assert smol.note == "smol goes back: args: without --max-model-len=512"
     with pytest.raises(NotFoundError, match="no earlier spec"):
         smol.rollback()
+
+
+def test_stops_waiting_for_an_update_that_cannot_come_while_the_old_pod_serves(smol: Model) -> None:
+    smol.session.serve(name="smol", args=["--max-model-len=-5"], **SMOL)
+    with pytest.raises(DeployError, match="smol is Updating: "):
+        smol.wait(60)
+    assert smol.complete("The capital of France is", max_tokens=2)
+    assert smol.rollback().wait(60).status.phase == "Ready"
 
 
 def test_scales_up_and_stays_there(smol: Model) -> None:

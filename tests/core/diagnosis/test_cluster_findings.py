@@ -4,9 +4,10 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 
+from .quoted import quoted
 from .scenes import CONFIG, NOW, ago, container, crashed, event, log, model, pod, seen, unscheduled, waiting
 
-GPU = "0/3 nodes are available: 1 node(s) had untolerated taint {x: y}, 2 Insufficient nvidia.com/gpu. "
+GPU = quoted("InsufficientGpu")
 PREEMPTION = "preemption: 0/3 nodes are available: 3 Insufficient memory."
 LOADED = model(cacheProfile="standard", pods=0, status={"cache": {"loaded": False}})
 OLLAMA = {"engine": "OLlama", "url": "ollama://smollm2:135m"}
@@ -51,7 +52,6 @@ ROLLING = (
     pod("model-m-old-1", container(running=True), ready=True, hashed="old", age=9000),
     unscheduled(GPU, name="model-m-new-1", hashed="new", age=60),
 )
-QUOTA = 'pods "model-m-x" is forbidden: exceeded quota: gpus, requested: cpu=4, used: cpu=14, limited: cpu=16'
 SECURITY = 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
 ADAPTER = [{"name": "colorist", "url": "hf://o/lora"}]
 READY = {"running": True}
@@ -64,7 +64,10 @@ CASES = {
     "UnknownCacheProfile": seen(model(cacheProfile="fast", pods=0)),
     "NoServerImage": seen(model(pods=0), config=CONFIG | {"modelServers": {"OLlama": {"images": {"default": "x"}}}}),
     "CreationRefused": seen(model(pods=0)),
-    "CacheJobFailed": loading({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}),
+    "CacheJobFailed": loading(
+        {"type": "Failed", "status": "True"}
+        | dict(zip(("reason", "message"), quoted("CacheJobFailed").split(": "), strict=True))
+    ),
     "RolloutStuck": seen(model(ready=1, pods=2), *ROLLING),
     "DeletionStuck": seen(
         model(
@@ -74,92 +77,55 @@ CASES = {
         )
     ),
     "ReservedArgument": seen(model(args=["--port=9000"]), pod("model-m-abc-1", container(running=True))),
-    "QuotaExceeded": seen(model(pods=0), refusal=QUOTA),
-    "QuotaNeedsRequests": seen(
-        model(pods=0), refusal="forbidden: failed quota: q: must specify limits.memory for: server"
-    ),
-    "PolicyDenied": seen(model(pods=0), refusal=f'pods "x" is forbidden: {SECURITY}'),
-    "PriorityClassMissing": seen(
-        model(pods=0, priorityClassName="high"),
-        refusal='pods "x" is forbidden: no PriorityClass with name high was found',
-    ),
-    "PodInvalid": seen(
-        model(pods=0),
-        refusal='Pod "x" is invalid: spec.containers[0].resources.requests: Invalid value: "1": '
-        "must be equal to nvidia.com/gpu limit of 2",
-    ),
+    "QuotaExceeded": seen(model(pods=0), refusal=quoted("QuotaExceeded")),
+    "QuotaNeedsRequests": seen(model(pods=0), refusal=quoted("QuotaNeedsRequests")),
+    "PolicyDenied": seen(model(pods=0), refusal=quoted("PolicyDenied")),
+    "PriorityClassMissing": seen(model(pods=0, priorityClassName="high"), refusal=quoted("PriorityClassMissing")),
+    "PodInvalid": seen(model(pods=0), refusal=quoted("PodInvalid")),
     "WaitingForNode": pending(
-        event("TriggeredScaleUp", "pod triggered scale-up: [{pool 0->1 (max: 4)}]", age=5, level="Normal"),
+        event("TriggeredScaleUp", quoted("WaitingForNode"), age=5, level="Normal"),
         event("FailedScheduling", GPU, age=20),
     ),
-    "AutoscalerAtLimit": pending(
-        event("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached", level="Normal")
-    ),
-    "AutoscalerCannotHelp": pending(
-        event("NotTriggerScaleUp", "pod didn't trigger scale-up: 2 Insufficient nvidia.com/gpu", level="Normal")
-    ),
-    "InsufficientGpu": pending(message=GPU + PREEMPTION),
-    "InsufficientCpuOrMemory": pending(message="0/3 nodes are available: 3 Insufficient memory. " + PREEMPTION),
-    "NodeUnavailable": pending(
-        message="0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }."
-    ),
-    "UntoleratedTaint": pending(
-        message="0/2 nodes are available: 2 node(s) had untolerated taint {nvidia.com/gpu: present}."
-    ),
-    "NodeSelectorMismatch": pending(
-        message="0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
-    ),
-    "Preempted": failed("Preempted", "Preempted by pod 1234 on node node-1"),
-    "ClaimNotFound": pending(message='persistentvolumeclaim "weights" not found'),
-    "StorageClassNotFound": of_claim('storageclass.storage.k8s.io "fast" not found'),
-    "StorageNoReadWriteMany": of_claim(
-        'failed to provision volume with StorageClass "gp3": rpc error: Volume capability at index 0 is not supported'
-    ),
-    "PvcUnbound": pending(message="0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
-    "VolumeNodeAffinity": pending(message="0/1 nodes are available: 1 node(s) had volume node affinity conflict."),
-    "VolumeMountFailed": starting(event("FailedMount", 'MountVolume.SetUp failed for volume "model" : mount failed')),
-    "SecretNotFound": starting(text='secret "hub" not found', reason="CreateContainerConfigError"),
-    "SecretKeyNotFound": starting(text="couldn't find key token in Secret ai/hub", reason="CreateContainerConfigError"),
-    "RegistryCertificate": pulling('failed to authorize: Get "https://reg.example/v2/": x509: unknown authority'),
-    "ImagePullRateLimited": pulling(
-        "failed to pull: 429 Too Many Requests - toomanyrequests: You have reached your limit"
-    ),
-    "ImagePlatformMismatch": pulling("code = NotFound desc = no match for platform in manifest sha256:12: not found"),
-    "ImagePullUnauthorized": pulling("pull access denied, repository does not exist or may require authorization"),
-    "ImageNotFound": pulling('code = NotFound desc = failed to pull and unpack image "a.b/c:d": a.b/c:d: not found'),
-    "RegistryUnreachable": pulling('Get "https://reg.example/v2/": dial tcp 10.1.2.3:443: i/o timeout'),
+    "AutoscalerAtLimit": pending(event("NotTriggerScaleUp", quoted("AutoscalerAtLimit"), level="Normal")),
+    "AutoscalerCannotHelp": pending(event("NotTriggerScaleUp", quoted("AutoscalerCannotHelp"), level="Normal")),
+    "InsufficientGpu": pending(message=f"{GPU} {PREEMPTION}"),
+    "InsufficientCpuOrMemory": pending(message=f"{quoted('InsufficientCpuOrMemory')} {PREEMPTION}"),
+    "NodeUnavailable": pending(message=quoted("NodeUnavailable")),
+    "UntoleratedTaint": pending(message=quoted("UntoleratedTaint")),
+    "NodeSelectorMismatch": pending(message=quoted("NodeSelectorMismatch")),
+    "Preempted": failed("Preempting", quoted("Preempted")),
+    "ClaimNotFound": pending(message=quoted("ClaimNotFound")),
+    "StorageClassNotFound": of_claim(quoted("StorageClassNotFound")),
+    "StorageNoReadWriteMany": of_claim(quoted("StorageNoReadWriteMany")),
+    "PvcUnbound": pending(message=quoted("PvcUnbound")),
+    "VolumeNodeAffinity": pending(message=quoted("VolumeNodeAffinity")),
+    "VolumeMountFailed": starting(event("FailedAttachVolume", quoted("VolumeMountFailed"))),
+    "SecretNotFound": starting(text=quoted("SecretNotFound"), reason="CreateContainerConfigError"),
+    "SecretKeyNotFound": starting(text=quoted("SecretKeyNotFound"), reason="CreateContainerConfigError"),
+    "RegistryCertificate": pulling(quoted("RegistryCertificate")),
+    "ImagePullRateLimited": pulling(quoted("ImagePullRateLimited")),
+    "ImagePlatformMismatch": pulling(quoted("ImagePlatformMismatch")),
+    "ImagePullUnauthorized": pulling(quoted("ImagePullUnauthorized")),
+    "ImageNotFound": pulling(quoted("ImageNotFound")),
+    "RegistryUnreachable": pulling(quoted("RegistryUnreachable")),
     "BrokenEngineImage": seen(
-        None,
-        pod(
-            "model-m-abc-1",
-            container(
-                waiting="RunContainerError", message='exec: "python3": executable file not found in $PATH: unknown'
-            ),
-        ),
+        None, pod("model-m-abc-1", container(waiting="RunContainerError", message=quoted("BrokenEngineImage")))
     ),
-    "NvidiaRuntimeMissing": starting(
-        event("FailedCreatePodSandBox", 'Failed to create pod sandbox: no runtime for "nvidia" is configured')
-    ),
-    "PodSandboxFailed": starting(
-        event("FailedCreatePodSandBox", "Failed to create pod sandbox: plugin cni failed", count=3)
-    ),
-    "NodeRefusedPod": failed("OutOfcpu", "Pod was rejected: Node didn't have enough resource: cpu"),
-    "NodeLost": failed("Terminated", "Pod was terminated in response to imminent node shutdown."),
-    "Evicted": failed(
-        "Evicted", "The node was low on resource: memory. Container server was using 9Gi, request is 2Gi"
-    ),
+    "NvidiaRuntimeMissing": starting(event("FailedCreatePodSandBox", quoted("NvidiaRuntimeMissing"))),
+    "PodSandboxFailed": starting(event("FailedCreatePodSandBox", quoted("PodSandboxFailed"), count=3)),
+    "NodeRefusedPod": failed("OutOfcpu", quoted("NodeRefusedPod")),
+    "NodeLost": failed("Terminated", quoted("NodeLost")),
+    "Evicted": failed("Evicted", quoted("Evicted")),
     "OomKilled": seen(None, crashed(exit_code=137, reason="OOMKilled")),
     "Killed": seen(None, crashed(exit_code=137), logs=[log("INFO loading", previous=True)]),
     "ProbeKilledContainer": seen(
         None,
         pod("model-m-abc-1", container(running=True)),
-        events=[event("Killing", "Container server failed startup probe, will be restarted", level="Normal")],
+        events=[event("Killing", quoted("ProbeKilledContainer"), level="Normal")],
     ),
-    "DeadlineExceeded": failed("DeadlineExceeded", "Pod was active on the node longer than the specified deadline"),
+    "DeadlineExceeded": failed("DeadlineExceeded", quoted("DeadlineExceeded")),
     "CpuLacksInstructions": seen(None, crashed(exit_code=132)),
-    "OllamaTooOld": probed(
-        "Error: pull model manifest: 412: The model you are pulling requires a newer version of Ollama."
-    ),
+    "OllamaTooOld": probed(quoted("OllamaTooOld")),
     "AdapterNotLoaded": seen(
         model(adapters=ADAPTER, ready=1), pod("model-m-abc-1", container(running=True), ready=True)
     ),

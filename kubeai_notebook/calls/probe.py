@@ -1,0 +1,77 @@
+"""Whether a Model that has just become ready answers: one small request."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.observation import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .endpoint import Endpoint
+
+PROBE_SECONDS = 60.0
+LONGEST_BODY = 2_000
+
+
+class Probe:
+    """Asks for one token or one vector; may be cancelled from another thread."""
+
+    def __init__(self, endpoint: Endpoint, features: Sequence[str]) -> None:
+        self._endpoint, self._features = endpoint, features
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    def run(self) -> Answer | None:
+        """The answer; ``None`` when it was cancelled, or for a Model that does neither (speech, reranking)."""
+        if not {"TextGeneration", "TextEmbedding"} & set(self._features):
+            return None
+        try:
+            return asyncio.run(self._asked())
+        except asyncio.CancelledError:
+            return None
+
+    def cancel(self) -> None:
+        """End the request, and the engine's work on it."""
+        with self._lock:
+            self._cancelled = True
+            if self._loop is not None and self._task is not None:
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def _asked(self) -> Answer | None:
+        with self._lock:
+            if self._cancelled:
+                return None
+            self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        try:
+            return await _ask(self._endpoint, self._features)
+        finally:
+            with self._lock:
+                self._loop = self._task = None
+
+
+async def _ask(endpoint: Endpoint, features: Sequence[str]) -> Answer:
+    import openai
+
+    async with endpoint.async_client.with_options(timeout=PROBE_SECONDS) as client:
+        ask: Any
+        if "TextGeneration" in features:
+            # Not a chat: a base model has no template for one.
+            ask, asked = client.completions.with_raw_response.create, {"prompt": "Hi", "max_tokens": 1}
+        else:
+            ask, asked = client.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
+        began = time.monotonic()
+        try:
+            answer = await ask(model=endpoint.model, **asked)
+        except openai.APIStatusError as error:
+            body = error.response.text[:LONGEST_BODY]
+            return Answer(status=error.status_code, body=body, seconds=time.monotonic() - began)
+        except openai.APIConnectionError:  # a time-out is one as well
+            return Answer(status=None, seconds=time.monotonic() - began)
+        return Answer(status=int(answer.status_code), seconds=time.monotonic() - began)

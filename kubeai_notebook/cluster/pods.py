@@ -1,0 +1,91 @@
+"""Verbs on Pods and their logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from kubeai_notebook.errors import ClusterError, NotFoundError
+
+from .api import CORE, Api, Query
+from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TAIL_LINES = 400
+LONGEST_LINE_BYTES = 64 * 1024
+# An engine that serves nobody writes nothing for hours: that its node is gone is seen elsewhere.
+FOLLOW_SECONDS = 3600.0
+
+
+class LogStream:
+    """The lines of a container's log as they come; `close` ends it at once, from any thread.
+
+    Raises, while it is read, a ClusterError when the log may not be read; ends when the container does.
+    """
+
+    def __init__(self, api: Api, path: str, query: Query) -> None:
+        self._api, self._path, self._query = api.apart(), path, query
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            answer = self._api.open("GET", self._path, query=self._query, silence_seconds=FOLLOW_SECONDS)
+            rest = b""
+            while data := answer.read1():
+                *lines, rest = (rest + data).split(b"\n")
+                yield from (line.decode(errors="replace") for line in lines)
+                rest = rest[-LONGEST_LINE_BYTES:]
+            if rest:
+                yield rest.decode(errors="replace")
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+            return  # cut by us or by the other side: the lines so far are what there is
+        finally:
+            self._api.close()
+
+    def close(self) -> None:
+        """End the stream."""
+        self._api.close()
+
+
+class PodVerbs(Verbs):
+    """What a Session does with Pods."""
+
+    def pods(self, selector: str = "", namespace: str | None = None) -> list[dict[str, Any]]:
+        """Pods by a label selector, by default of the Session's namespace."""
+        path = f"{CORE}/namespaces/{namespace or self.namespace}/pods"
+        return self.listed(path, query={"labelSelector": selector} if selector else None)
+
+    def delete_pod(self, name: str) -> None:
+        """Delete a Pod; KubeAI makes a new one in its place."""
+        self.delete(self.path(CORE, "pods", name))
+
+    def pod_log(
+        self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES, previous: bool = False
+    ) -> str:
+        """The end of a container's log, ``""`` when there is none yet."""
+        query: Query = {"container": container, "tailLines": tail_lines, "previous": str(previous).lower()}
+        try:
+            answer = self.api.open("GET", self._log_of(pod), query=query)
+        except NotFoundError:
+            return ""
+        except ClusterError as error:
+            # The API's 400 for a container that has no log: not created yet, or no run before this one.
+            if "waiting to start" in error.message or "not found" in error.message:
+                return ""
+            raise
+        try:
+            return answer.read().decode(errors="replace")
+        except urllib3.exceptions.HTTPError as error:
+            raise self.api.failure(error) from error
+        finally:
+            answer.release_conn()
+
+    def follow_log(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
+        """The last lines of a container's log, and each new one until the container ends."""
+        query: Query = {"container": container, "tailLines": tail_lines, "follow": "true"}
+        return LogStream(self.api, self._log_of(pod), query)
+
+    def _log_of(self, pod: str) -> str:
+        return self.path(CORE, "pods", pod) + "/log"

@@ -1,0 +1,88 @@
+"""Whether a Model that this client serves really answers: one small request, once for each kind of Pod it runs."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.calls.endpoint import Endpoint, access_of
+from kubeai_notebook.calls.probe import Probe
+from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.errors import CallError, ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.observation import Answer
+
+    from .view import View
+
+_Key = tuple[str, str]
+"""A Model's uid, and the hash of its Pods."""
+
+
+class Answers:
+    """The answers so far; ``on_change`` gets the name of the Model that has a new one."""
+
+    def __init__(self, cluster: Cluster, on_change: Callable[[str], None]) -> None:
+        self._cluster, self._on_change = cluster, on_change
+        self._lock = threading.Lock()
+        self._answers: dict[_Key, Answer | None] = {}
+        self._asking: dict[_Key, tuple[Probe | None, threading.Thread]] = {}
+        self._closed = False
+
+    def of(self, model: Mapping[str, Any], pods: tuple[Mapping[str, Any], ...]) -> Answer | None:
+        """What the Model answered as it runs now, if it was asked."""
+        return self._answers.get(_key(model, pods))
+
+    def look(self, view: View | None) -> None:
+        """Ask a Model that has become ready; a sleeping one is left asleep."""
+        if view is None or view.status.phase != "Ready":
+            return
+        key = _key(view.model, view.observation.pods)
+        with self._lock:
+            if self._closed or not key[1] or key in self._answers or key in self._asking:
+                return
+            spec = view.model["spec"]
+            name = f"kubeai-probe {view.model['metadata']['name']}"
+            arguments = (key, view.model["metadata"]["name"], tuple(spec.get("features") or ()))
+            thread = threading.Thread(target=self._ask, args=arguments, name=name, daemon=True)
+            self._asking[key] = (None, thread)
+        thread.start()
+
+    def _ask(self, key: _Key, name: str, features: tuple[str, ...]) -> None:
+        answer: Answer | None = None
+        try:
+            endpoint = Endpoint(access_of(self._cluster.access(), self._cluster.namespace), name)
+            probe = Probe(endpoint, features)
+            with self._lock:
+                if self._closed:
+                    return
+                self._asking[key] = (probe, self._asking[key][1])
+            answer = probe.run()
+        except (CallError, ClusterError):
+            pass  # no way to the gateway is known here: that says nothing about the Model
+        finally:
+            with self._lock:
+                self._asking.pop(key, None)
+                self._answers[key] = answer
+        self._on_change(name)
+
+    def close(self) -> None:
+        """End what is being asked."""
+        with self._lock:
+            self._closed = True
+            asking = tuple(self._asking.values())
+        for probe, _ in asking:
+            if probe is not None:
+                probe.cancel()
+        for _, thread in asking:
+            if thread is not threading.current_thread():
+                thread.join(timeout=3)
+
+
+def _key(model: Mapping[str, Any], pods: tuple[Mapping[str, Any], ...]) -> _Key:
+    hashes = {str((pod["metadata"].get("labels") or {}).get("pod-hash", "")) for pod in pods if is_ready(pod)}
+    return str(model["metadata"]["uid"]), hashes.pop() if len(hashes) == 1 else ""

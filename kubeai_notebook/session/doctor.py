@@ -1,0 +1,201 @@
+"""Doctor: the way from this process to KubeAI, station by station."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from kubeai_notebook import settings
+from kubeai_notebook.calls.endpoint import Endpoint, access_of
+from kubeai_notebook.calls.errors import explained
+from kubeai_notebook.cluster.rights import Rights
+from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
+from kubeai_notebook.errors import ForbiddenError, KubeAIError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubeai_notebook.deploy.check import State
+
+    from .session import Session
+
+GATEWAY_SECONDS, LOCAL_SECONDS = 5.0, 20.0
+_MARKS: Final[Mapping[State, tuple[str, str]]] = {
+    "ok": ("✓", "#388e3c"),
+    "warn": ("⚠", "#f57c00"),
+    "fail": ("✗", "#d32f2f"),
+}
+# What a preflight says whichever Model it is about; an Ollama model is the one that known bugs concern.
+_ANY_MODEL = {"name": "any", "url": "ollama://smollm2:135m"}
+_OF_ANY_MODEL = ("KubeAI", "namespace", "rights")
+_PROFILES_SHOWN = 8
+
+
+@dataclass(frozen=True, repr=False)
+class Doctor:
+    """The checks, in the order of the way; shows itself as text and HTML."""
+
+    checks: tuple[Check, ...]
+    role: str = ""
+    """The smallest Role, as YAML, that grants the rights that are missing; ``""`` where none is."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is in the way."""
+        return all(check.state != "fail" for check in self.checks)
+
+    def __repr__(self) -> str:
+        lines = []
+        for check in self.checks:
+            lines.append(f"{_MARKS[check.state][0]} {check.name}: {check.message}")
+            lines += [f"    {line}" for line in check.hint.splitlines()]
+        return "\n".join([*lines, *(["", _ROLE_SAID, self.role] if self.role else [])])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(_row(check) for check in self.checks)
+        role = f'<div>{escape(_ROLE_SAID)}</div><pre style="margin:0">{escape(self.role)}</pre>' if self.role else ""
+        return f'<div style="max-width:720px">{rows}{role}</div>'
+
+
+_ROLE_SAID = "Somebody who runs the cluster can grant what is missing by this Role, bound to you:"
+
+
+def _row(check: Check) -> str:
+    sign, colour = _MARKS[check.state]
+    hint = f'<div style="margin-left:20px;white-space:pre-wrap">{escape(check.hint)}</div>' if check.hint else ""
+    head = f'<span style="color:{colour}">{sign}</span> <strong>{escape(check.name)}:</strong> {escape(check.message)}'
+    return f"<div>{head}{hint}</div>"
+
+
+def doctor_of(session: Session, *, context: str = "") -> Doctor:
+    """Look at every station; what cannot be reached is a line, not an error. ``context``: the Session's own."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="kubeai-doctor") as pool:
+        try:
+            cluster = session.cluster
+            facts = facts_of(cluster)
+            installed = _installed(session)
+        except KubeAIError as error:
+            return Doctor((_failed("API", error), _local()))
+        why = " ".join(cluster.notes) or f"Chosen by {_chosen(context)}."
+        checks = [Check(name="API", state="ok", message=f"The Kubernetes API at {facts.host} answers. {why}")]
+        local = pool.submit(_local)
+        if installed is not None:
+            return Doctor((*checks, installed, local.result()))
+        gateway = pool.submit(_gateway, session)
+        of_any = preflight(facts, spec_of(_ANY_MODEL), Plan(action="create", manifest={}))
+        checks += [_of_all(check) for check in of_any if check.name in _OF_ANY_MODEL and check.code != "RightMissing"]
+        checks += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
+        return Doctor(tuple(checks), _role(facts))
+
+
+def _of_all(check: Check) -> Check:
+    """The same line, said of every Model."""
+    return replace(check, message=check.message.replace("The Model goes into", "Models go into"))
+
+
+def _chosen(context: str) -> str:
+    """Why this cluster: the order is that of `cluster.connect`."""
+    now = settings.current()
+    if context:
+        return f'the context that this Session was given, "{context}"'
+    if now.context:
+        return f'the setting KubeAI.context, "{now.context}"'
+    if settings.in_cluster():
+        return "the Pod's own service account"
+    if settings.kubeconfig_path(now):
+        return "the kubeconfig's current context"
+    return "default: there is no kubeconfig, so it is this machine"
+
+
+def _installed(session: Session) -> Check | None:
+    """Why there is no KubeAI; ``None`` where there is, or where it may not be seen."""
+    try:
+        session.cluster.models()
+    except ForbiddenError:
+        return None
+    except KubeAIError as error:
+        return _failed("KubeAI", error)
+    return None
+
+
+def _failed(name: str, error: KubeAIError) -> Check:
+    return Check(name=name, state="fail", message=error.message, hint=error.hint)
+
+
+def _rights(facts: Facts) -> list[Check]:
+    """A line for each missing right; the Role below them says how all are granted."""
+    return [
+        Check(
+            name="rights",
+            state="fail" if (right.verb, right.resource) == ("create", "models") else "warn",
+            message=f"You may not {right.verb} {right.resource} here: {right.purpose}.",
+        )
+        for right in facts.missing_rights
+    ]
+
+
+def _role(facts: Facts) -> str:
+    rules = Rights(facts.missing_rights).role_rules
+    head = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: kubeai-notebook\n"
+    return f"{head}  namespace: {facts.namespace}\nrules:\n{rules}" if rules else ""
+
+
+def _profiles(facts: Facts) -> Check:
+    catalog = facts.catalog
+    names = sorted(catalog.profiles)
+    more = f" and {len(names) - _PROFILES_SHOWN} more" if len(names) > _PROFILES_SHOWN else ""
+    listed = ", ".join(names[:_PROFILES_SHOWN]) + more
+    if catalog.source != "kubeai-config":
+        message = f"This cluster's resource profiles may not be read. KubeAI's chart has {listed}."
+        return Check(name="profiles", state="warn", message=message, hint="Ask who runs KubeAI which ones there are.")
+    if not names:
+        hint = "Ask who runs KubeAI to add one; a Model without a profile is never started."
+        return Check(name="profiles", state="fail", message="KubeAI has no resource profile.", hint=hint)
+    return Check(name="profiles", state="ok", message=f"Models may run on {listed}.")
+
+
+def _gateway(session: Session) -> Check:
+    """One small request to the gateway."""
+    try:
+        access = access_of(session.cluster.access(), session.cluster.namespace)
+        client = Endpoint(access, "").client.with_options(timeout=GATEWAY_SECONDS)
+        begun = time.monotonic()
+        with explained("The gateway"):
+            count = len(client.models.list().data)
+    except KubeAIError as error:
+        hint = error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'
+        return Check(name="gateway", state="fail", message=error.message, hint=hint)
+    seconds = time.monotonic() - begun
+    way = " through the Kubernetes API" if access.proxied_by_api else ""
+    offers = f"offers {count} {'model' if count == 1 else 'models'}"
+    message = f"{access.base_url} answers{way} in {seconds:.2f} s and {offers}."
+    return Check(name="gateway", state="ok", message=message)
+
+
+def _local() -> Check:
+    """The daemon that plays KubeAI on this machine, as its own command tells it."""
+    command = [*settings.local_command()[:-1], "status", "--json"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LOCAL_SECONDS, check=True
+        )
+        status = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        hint = "Look at: kubeai-local status"
+        return Check(
+            name="this machine", state="warn", message="KubeAI on this machine does not tell its state.", hint=hint
+        )
+    if not status["running"]:
+        message = 'KubeAI on this machine is not running; KubeAI.context = "local" starts it.'
+        return Check(name="this machine", state="ok", message=message)
+    count = len(status["models"])
+    message = (
+        f"KubeAI runs on this machine, with {count} {'Model' if count == 1 else 'Models'}; kubeai-local stop ends it."
+    )
+    return Check(name="this machine", state="ok", message=message)

@@ -1,0 +1,12 @@
+"""The platform's objects: a project with its secrets, a function, and its runs, each of which is a Model.
+
+Nothing of them is kept here: a run is a Model whose labels name project and function, and a project's secrets
+are the keys of one Secret. Another kernel finds the same.
+"""
+
+from .function import Function
+from .project import Project, get_or_create_project
+from .run import Run
+from .vault import ProjectSecret
+
+__all__ = ["Function", "Project", "ProjectSecret", "Run", "get_or_create_project"]

@@ -1,0 +1,67 @@
+"""View: one Model as it is at a moment, and how it is made of what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.status import is_ready
+
+if TYPE_CHECKING:
+    from kubeai_notebook.cluster.reflector import Link
+    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.observation import KubernetesObject, Observation
+    from kubeai_notebook.core.status import ModelStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    """One Pod of a Model, as a face shows it."""
+
+    name: str
+    ready: bool
+    phase: str
+    restarts: int = 0
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A Model as it is now: status, Findings, and how fresh that is."""
+
+    # Its arguments are the user's own, and may hold a secret.
+    model: dict[str, Any] = field(repr=False)
+    status: ModelStatus
+    findings: tuple[Finding, ...]
+    link: Link
+    pods: tuple[PodState, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What cannot be seen for want of a right, and the rule of a Role that would grant it."""
+    stand_in: str = ""
+    """The engine that really runs, when it is not the one asked for."""
+    observation: Observation = field(compare=False, repr=False)
+    """What all of this was concluded from."""
+
+
+Listener = Callable[[View | None], None]
+"""Gets each new View, and ``None`` when the Model is gone. Called in the publisher's thread."""
+
+
+def pod_states(pods: tuple[KubernetesObject, ...]) -> tuple[PodState, ...]:
+    """The Pods as a face shows them, those being deleted included."""
+    return tuple(_pod_state(pod) for pod in pods)
+
+
+def _pod_state(pod: KubernetesObject) -> PodState:
+    status = pod.get("status") or {}
+    restarts = sum(int(one.get("restartCount") or 0) for one in status.get("containerStatuses") or [])
+    phase = "Terminating" if pod["metadata"].get("deletionTimestamp") else str(status.get("phase", ""))
+    node = str((pod.get("spec") or {}).get("nodeName") or "")
+    return PodState(name=pod["metadata"]["name"], ready=is_ready(pod), phase=phase, restarts=restarts, node=node)
+
+
+def stand_in_of(pods: tuple[KubernetesObject, ...]) -> str:
+    """The image of the engine that really runs, when it is not the one asked for."""
+    stand_ins = [pod for pod in pods if (pod["metadata"].get("annotations") or {}).get("kubeai-notebook/stand-in-for")]
+    return str(stand_ins[0]["spec"]["containers"][0]["image"]) if stand_ins else ""

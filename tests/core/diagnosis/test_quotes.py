@@ -1,0 +1,44 @@
+"""Every code stands on something that was really written: a recorded log, or a quote with its source."""
+
+import pytest
+
+from kubeai_notebook.core.diagnosis import diagnose
+
+from . import recorded
+from .quoted import quotes
+from .scenes import NOW, answered, crash, model
+from .test_cluster_findings import CASES
+from .test_engine_findings import OLLAMA
+from .test_tables import CODES
+
+RECORDED = {entry["code"] for entry in recorded.entries()}
+OF_OLLAMA = {"EngineStartTimeout", "RunnerDied", "ModelNotPulledThoughReady"}
+ANSWERED = {"ModelNotFoundAtGateway", "BadRequestAtGateway", "GatewayError", "ChatTemplateMissing", "ToolParserMissing"}
+
+
+def shown(code):
+    """The Observation in which the quote stands."""
+    quote = quotes()[code].get("quote", "")
+    made = model(ready=1, **OLLAMA) if code in OF_OLLAMA else model(ready=1)
+    if code in ANSWERED | {"ModelNotPulledThoughReady"}:
+        status, _, body = quote.partition(" ")
+        return answered(int(status), body, made)
+    if code == "ReadyButNotAnswering":
+        return answered(int(quotes()[code]["fact"]))
+    return CASES[code] if code in CASES else crash(f"INFO loading\n{quote}\nRuntimeError: worker died", made)
+
+
+def test_every_code_has_a_recorded_log_or_a_quote_with_its_source():
+    assert set(CODES) - RECORDED - quotes().keys() == set()
+    assert quotes().keys() - set(CODES) == set()
+    assert all(said["source"] and ("quote" in said) != ("fact" in said) for said in quotes().values())
+
+
+@pytest.mark.parametrize("code", quotes())
+def test_what_is_quoted_is_the_evidence_and_gives_the_code(code):
+    found = diagnose(shown(code), now=NOW)
+    said = quotes()[code]
+    text = " ".join(str(said.get("quote", said.get("fact"))).split())
+
+    assert found[0].code == code
+    assert any(text in " ".join(piece.text.split()) for piece in found[0].evidence), found[0].evidence

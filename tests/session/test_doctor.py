@@ -1,0 +1,81 @@
+"""The doctor, on the single-machine KubeAI, and where something is missing."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from kubeai_notebook import settings
+from kubeai_notebook.cluster.rights import RIGHTS, Rights
+from kubeai_notebook.session.doctor import Doctor, doctor_of
+from kubeai_notebook.session.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def line(doctor: Doctor, name: str) -> tuple[str, str, str]:
+    return next((one.state, one.message, one.hint) for one in doctor.checks if one.name == name)
+
+
+@pytest.fixture
+def own_settings() -> Iterator[settings.KubeAI]:
+    before = settings.current()
+    settings.install(settings.KubeAI())
+    yield settings.current()
+    settings.install(before)
+
+
+def test_goes_the_whole_way(session: Session) -> None:
+    doctor = doctor_of(session, context="local")
+    assert doctor.healthy
+    names = [check.name for check in doctor.checks]
+    assert names == ["API", "KubeAI", "namespace", "rights", "profiles", "gateway", "this machine"]
+    assert 'Chosen by the context that this Session was given, "local".' in line(doctor, "API")[1]
+    assert line(doctor, "namespace")[1] == 'Models go into namespace "default".'
+    assert "nvidia-gpu-l4" in line(doctor, "profiles")[1]
+    assert "answers in 0." in line(doctor, "gateway")[1]
+    assert "KubeAI runs on this machine, with" in line(doctor, "this machine")[1]
+    assert "✓ API: " in repr(doctor)
+    assert "<strong>API:</strong>" in doctor._repr_html_()
+
+
+def test_names_a_gateway_that_does_not_answer(session: Session, own_settings: settings.KubeAI) -> None:
+    own_settings.endpoint = "127.0.0.1:9"
+    state, message, hint = line(doctor_of(session), "gateway")
+    assert (state, message.startswith("The gateway did not answer")) == ("fail", True)
+    assert hint
+
+
+def test_shows_the_smallest_role_for_what_is_missing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tuple(right for right in RIGHTS if right.resource in ("pods", "secrets"))
+    monkeypatch.setattr(session.cluster, "rights", lambda: Rights(missing))
+    doctor = doctor_of(session)
+    assert doctor.healthy
+    assert line(doctor, "rights")[:2] == ("warn", f"You may not list pods here: {missing[0].purpose}.")
+    role = yaml.safe_load(doctor.role)
+    assert role["metadata"] == {"name": "kubeai-notebook", "namespace": "default"}
+    assert {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch", "delete"]} in role["rules"]
+    assert doctor.role in repr(doctor)
+
+
+def test_says_in_a_line_that_nothing_is_there(tmp_path: Path, own_settings: settings.KubeAI) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        cluster = {"server": f"http://127.0.0.1:{taken.getsockname()[1]}"}
+        own_settings.kubeconfig = str(tmp_path / "config")
+        document = {
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "work", "context": {"cluster": "c", "user": "u", "namespace": "ml"}}],
+            "current-context": "work",
+        }
+        (tmp_path / "config").write_text(yaml.safe_dump(document))
+        doctor = doctor_of(Session(context="work"))
+    assert not doctor.healthy
+    assert [check.name for check in doctor.checks] == ["API", "this machine"]
+    assert repr(doctor).startswith("✗ API: The Kubernetes API at http://127.0.0.1:")

@@ -1,0 +1,255 @@
+"""What is shown while the link to the API is bad, and that nothing is missed when it is good again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.errors import UnreachableError
+from kubeai_notebook.session.session import Session
+from tests.conftest import SMOL
+from tests.local.conftest import Daemon, scripted_options, until
+from tests.support.faults import answer_lost, broken, busy, cut_after, denied, history_forgotten, silent
+from tests.support.faulty_api import FaultyApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubeai_notebook.session.observer import View
+
+SLEEPING: dict[str, Any] = {"scaling": {"min_replicas": 0}, **SMOL}
+
+
+@pytest.fixture
+def api(daemon: str) -> Iterator[FaultyApi]:
+    with FaultyApi(Path(daemon)) as api:
+        yield api
+
+
+@pytest.fixture
+def session(api: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
+    threads = set(threading.enumerate())
+    session = Session()
+    yield session
+    api.faults.clear()
+    for name in session.observer.names():
+        session.cluster.delete_model(name)
+    began = time.perf_counter()
+    session.close()
+    assert time.perf_counter() - began < 0.5
+    until(lambda: not [one for one in set(threading.enumerate()) - threads if one.name.startswith("kubeai")], 1)
+
+
+class Told:
+    """What a listener was told."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.views: list[View | None] = []
+        self.stop = session.observer.listen(name, self.views.append)
+
+    def link(self) -> str:
+        view = self.views[-1] if self.views else None
+        return view.link.state if view else ""
+
+    def annotations(self) -> dict[str, str]:
+        view = self.views[-1] if self.views else None
+        return view.model["metadata"].get("annotations") or {} if view else {}
+
+
+def direct(daemon: str) -> Daemon:
+    """A client of the same daemon that no fault meets."""
+    return Daemon(Path(daemon).parent)
+
+
+def change(daemon: str, name: str, value: str) -> None:
+    patch = {"metadata": {"annotations": {"seen": value}}}
+    status, answer = direct(daemon).api("PATCH", f"/apis/kubeai.org/v1/namespaces/default/models/{name}", patch)
+    assert status == 200, answer
+
+
+def cut(api: FaultyApi) -> Callable[[], None]:
+    api.stop()
+    return api.start
+
+
+def fail(api: FaultyApi) -> Callable[[], None]:
+    api.faults.append(broken(500, verb="watch"))
+    api.faults.append(broken(500, verb="list"))
+    api.cut()
+    return api.faults.clear
+
+
+def overload(api: FaultyApi) -> Callable[[], None]:
+    api.faults.append(busy("1", verb="watch"))
+    api.cut()
+    return api.faults.clear
+
+
+def mute(api: FaultyApi) -> Callable[[], None]:
+    api.faults.append(silent())
+    api.cut()
+    return lambda: (api.faults.clear(), api.cut())
+
+
+@pytest.mark.parametrize("fault", [cut, fail, overload, mute])
+def test_says_that_it_reconnects_and_since_when_and_then_catches_up(fault, session, api, daemon, monkeypatch) -> None:
+    monkeypatch.setattr("kubeai_notebook.cluster.reflector.OPEN_SECONDS", 0.5)
+    session.serve(name="linked", **SLEEPING)
+    told = Told(session, "linked")
+    until(lambda: told.link() == "live", 5)
+    before = time.time()
+    mend = fault(api)
+    until(lambda: told.link() == "reconnecting", 5)
+    view = told.views[-1]
+    assert view is not None
+    assert before - 5 < view.link.since_seconds <= time.time()
+    change(daemon, "linked", fault.__name__)
+    mend()
+    until(lambda: told.link() == "live" and told.annotations().get("seen") == fault.__name__, 20)
+
+
+def test_catches_up_when_the_history_is_forgotten(session, api, daemon) -> None:
+    session.serve(name="kept", **SLEEPING)
+    session.serve(name="gone", **SLEEPING)
+    kept, gone = Told(session, "kept"), Told(session, "gone")
+    until(lambda: kept.link() == gone.link() == "live", 5)
+    api.faults.append(broken(500))
+    api.cut()
+    until(lambda: kept.link() == "reconnecting", 5)
+    change(daemon, "kept", "later")
+    direct(daemon).delete("gone")
+    api.faults[:] = [history_forgotten(resource="models", times=1)]
+    until(lambda: kept.annotations().get("seen") == "later" and gone.views[-1] is None, 20)
+    assert api.faults[0].times == 0
+
+
+def test_goes_on_after_a_watch_that_breaks_off_in_the_middle_of_an_event(session, api, daemon) -> None:
+    session.serve(name="torn", **SLEEPING)
+    told = Told(session, "torn")
+    until(lambda: told.link() == "live", 5)
+    api.faults.append(cut_after(50, verb="watch", resource="models", times=1))
+    api.cut()
+    until(lambda: api.faults[0].times == 0, 5)
+    change(daemon, "torn", "whole")
+    until(lambda: told.annotations().get("seen") == "whole", 20)
+
+
+def test_leaves_no_orphan_when_the_answer_to_a_creation_is_lost(session, api) -> None:
+    api.faults.append(answer_lost(verb="create", resource="models", times=1))
+    model = session.serve(name="found", env={"A": "1"}, **SLEEPING)
+    assert model.created
+    assert session.observer.names() == ["found"]
+    model.delete()
+    assert session.observer.names() == []
+
+
+def test_comes_back_when_an_expired_login_is_renewed(session, api, tmp_path) -> None:
+    api.accepted_token = api.token
+    session.serve(name="expired", **SLEEPING)
+    told = Told(session, "expired")
+    until(lambda: told.link() == "live", 5)
+    api.accepted_token = "renewed"
+    api.cut()
+    until(lambda: told.link() != "live", 10)
+    api.kubeconfig(tmp_path / "kubeconfig", token="renewed")
+    session.cluster.api.login._renewed_at = float("-inf")
+    until(lambda: told.link() == "live", 40)
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "note"),
+    [
+        ("list", "pods", "only KubeAI's own count tells whether a Model is ready"),
+        ("list", "events", "why a Pod waits may stay unknown"),
+        ("get", "configmaps", "the chart's defaults are shown"),
+    ],
+)
+def test_does_without_what_a_missing_right_takes_away(verb, resource, note, session, api) -> None:
+    api.faults += [denied(verb, resource), denied("list", resource)]
+    view = session.serve(name="poor", **SLEEPING).view
+    assert view.status.phase == "Asleep"
+    assert [one for one in view.notes if note in one]
+    assert f'resources: ["{resource}"]' in view.notes[0]
+
+
+def test_asks_nothing_while_nothing_happens(session, api, daemon) -> None:
+    session.serve(name="resting", **SLEEPING)
+    told = Told(session, "resting")
+    until(lambda: told.link() == "live", 5)
+    until(lambda: api.count("watch") >= 3, 5)
+    # Everything that serving set going is over when the last answer has come.
+    before = -1
+    while before != len(api.requests):
+        before = len(api.requests)
+        threading.Event().wait(1)
+    threading.Event().wait(float(os.environ.get("KUBEAI_TEST_REST_SECONDS", "8")))
+    assert [str(one) for one in api.requests[before:]] == []
+    assert sorted(str(one) for one in api.requests if one.verb == "watch") == [
+        "watch events",
+        "watch models",
+        "watch pods",
+    ]
+
+
+def test_sees_that_a_frozen_api_does_not_answer_and_catches_up_when_it_thaws(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("kubeai_notebook.session.pulse.SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("kubeai_notebook.session.pulse.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("kubeai_notebook.cluster.reflector.OPEN_SECONDS", 1.0)
+    monkeypatch.setattr("kubeai_notebook.cluster.api.CONNECT_SECONDS", 1.0)
+    daemon = Daemon(tmp_path / "home", *scripted_options(tmp_path), KUBEAI_LOCAL_TESTING="1")
+    monkeypatch.setenv("KUBECONFIG", str(daemon.start()))
+    pid = daemon.status()["pid"]
+    session = Session()
+    try:
+        session.serve(name="frozen", force=True, **{**SMOL, "resource_profile": "nvidia-gpu-l4:1"})
+        told = Told(session, "frozen")
+        until(lambda: told.views and told.views[-1].status.phase == "Scheduling", 10)
+        os.kill(pid, signal.SIGSTOP)
+        frozen_at = time.time()
+        until(lambda: told.link() == "reconnecting", 15)
+        assert told.views[-1].link.since_seconds <= frozen_at + 1
+        os.kill(pid, signal.SIGCONT)
+        until(lambda: told.link() == "live", 20)
+        session.attach("frozen").delete()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        session.close()
+        daemon.stop()
+
+
+def test_closes_at_once_while_the_api_is_frozen(tmp_path, monkeypatch) -> None:
+    daemon = Daemon(tmp_path / "home")
+    monkeypatch.setenv("KUBECONFIG", str(daemon.start()))
+    pid = daemon.status()["pid"]
+    session, other = Session(), Session()
+    before = set(threading.enumerate())
+    assert session.observer.names() == []
+    cluster = other.cluster
+
+    def ask() -> None:
+        with contextlib.suppress(UnreachableError):
+            cluster.models()
+
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        waiting.join(0.5)
+        began = time.perf_counter()
+        other.close()
+        session.close()
+        assert time.perf_counter() - began < 0.5
+        waiting.join(1)
+        assert not waiting.is_alive()
+        assert not [one for one in set(threading.enumerate()) - before if one.name.startswith("kubeai")]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        daemon.stop()
