@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
+
+_CONNECTS = frozenset({"context", "kubeconfig", "namespace"})
 
 
 def install(shell: InteractiveShell) -> None:
     """Register all magics and the settings; imports nothing that a first cell does not need."""
+    from IPython.core.completer import context_matcher
+
     from kubeai_notebook import settings
 
-    from .call import CallMagics
-    from .look import LookMagics
-    from .serve import ServeMagics
+    from .verbs import register, semicolons
 
     kubeai = settings.KubeAI(parent=shell)
     settings.install(kubeai)
+    kubeai.observe(_changed)
     shell.configurables.append(kubeai)  # type: ignore[arg-type]  # any Configurable
-    shell.register_magics(ServeMagics, LookMagics, CallMagics)
+    register(shell)
+    _remove(shell)  # loaded twice, it would complete twice
+    shell.input_transformers_post.append(semicolons)
+    shell.Completer.custom_matchers.append(context_matcher(identifier="kubeai")(_complete))
 
 
 def uninstall(shell: InteractiveShell) -> None:
@@ -28,5 +36,40 @@ def uninstall(shell: InteractiveShell) -> None:
     from kubeai_notebook.session.session import close_defaults
 
     close_defaults()
+    _remove(shell)
     shell.configurables[:] = [one for one in shell.configurables if not isinstance(one, settings.KubeAI)]
     settings.install(settings.KubeAI())
+    changed_here().clear()
+
+
+def _remove(shell: InteractiveShell) -> None:
+    from .verbs import semicolons
+
+    transformers, matchers = shell.input_transformers_post, shell.Completer.custom_matchers
+    transformers[:] = [one for one in transformers if one is not semicolons]
+    matchers[:] = [one for one in matchers if one is not _complete]
+
+
+def _complete(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete a line of ours; the rest is imported when there is one."""
+    if "%kubeai" not in context.text_until_cursor:
+        return {"completions": []}
+    from .completion import complete
+
+    return complete(context.text_until_cursor)
+
+
+@cache
+def changed_here() -> set[str]:
+    """Names of the settings that were changed since the extension was loaded."""
+    return set()
+
+
+def _changed(change: dict[str, Any]) -> None:
+    """Where another place is meant, the next call connects there. Before the first call nothing is connected."""
+    import sys
+
+    changed_here().add(change["name"])
+    sessions = sys.modules.get("kubeai_notebook.session.session")
+    if sessions and change["name"] in _CONNECTS:
+        sessions.close_defaults()

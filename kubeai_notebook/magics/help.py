@@ -3,41 +3,69 @@
 from __future__ import annotations
 
 import argparse
-import builtins
 import difflib
 import re
 import shlex
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from kubeai_notebook.errors import UsageError
 
+WIDTH = 110
+_NEAR = 0.7
+
 Parser = argparse.ArgumentParser
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
-    """A magic's help, asked for with ``--help``."""
+class Text(str):
+    """A text that shows itself as it is."""
 
-    text: str
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return self.text
+        return str(self)
+
+
+class Help(Text):
+    """A magic's help, asked for with ``--help``."""
+
+    __slots__ = ()
 
 
 class MagicParser(Parser):
-    """Reads a magic's line; a mistake is a UsageError that names the nearest option."""
+    """Reads a magic's line; a mistake is a UsageError that names the nearest option.
 
-    def __init__(self, magic: str, description: str, examples: tuple[str, ...]) -> None:
+    ``takes_rest``: what stands behind a bare ``--`` is kept, word for word, as ``rest``.
+    """
+
+    def __init__(
+        self, magic: str, description: str, examples: tuple[str, ...], *, synopsis: str = "", takes_rest: bool = False
+    ) -> None:
+        shown = "\n".join(f"  {example}" for example in examples)
         super().__init__(
             prog=magic,
-            description=description,
-            epilog="Examples:\n" + "\n".join(f"  {example}" for example in examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            usage=f"{magic} {synopsis}".replace("%", "%%") if synopsis else None,
+            description=f"{description}\n\nExamples:\n{shown}" if shown else description,
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=WIDTH),
             add_help=False,
             allow_abbrev=False,
         )
-        self.add_argument("--help", action="store_true", help="show this text")
+        # Python 3.14 would colour the text, which is also shown where no colours are.
+        self.color = False
+        self._takes_rest = takes_rest
+
+    def add_common(self) -> MagicParser:
+        """Add the options that every magic has."""
+        add = self.add_argument_group("every magic of ours takes").add_argument
+        add("-n", "--namespace", metavar="NAMESPACE", help="the namespace of the Models")
+        add("-o", "--out", metavar="VARIABLE", help="put the result into this variable")
+        add("-q", "--quiet", action="store_true", help="show nothing, as a ; at the end of the line does")
+        add("--help", action="store_true", help="show this text")
+        return self
+
+    @property
+    def options(self) -> dict[str, argparse.Action]:
+        """Every option by its spellings, for completion."""
+        return dict(self._option_string_actions)
 
     def read(self, line: str) -> argparse.Namespace | Help:
         """Split and parse a line.
@@ -46,40 +74,45 @@ class MagicParser(Parser):
             UsageError: quotes do not close, an option is unknown, or a value is missing.
         """
         try:
-            words = shlex.split(line)
+            words = shlex.split(line.rstrip().removesuffix(";"))
         except ValueError:
-            raise UsageError(f"A quotation mark in this line is not closed: {self.prog} {line}") from None
+            raise UsageError("A quotation mark in this line is not closed.") from None
+        rest: list[str] = []
+        if self._takes_rest and "--" in words:
+            place = words.index("--")
+            words, rest = words[:place], words[place + 1 :]
         if "--help" in words:
             return Help(self.format_help())
-        return self.parse_args(words)
+        return self.parse_args(words, argparse.Namespace(rest=rest))
 
     def error(self, message: str) -> NoReturn:
         """Say what argparse found in our own words."""
+        how = f"{self.prog} --help shows how it is written."
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown is None:
-            raise UsageError(f"{self.prog}: {message}.", f"{self.prog} --help shows how it is written.")
+            raise UsageError(f"{self.prog}: {_worded(message)}.", how)
         word = unknown[1].partition("=")[0]
+        if not word.startswith("-"):
+            raise UsageError(f'{self.prog} has no use for "{word}".', how)
         known = [option for option in self._option_string_actions if option.startswith("--")]
-        begun = sorted((option for option in known if option.startswith(word)), key=len, reverse=True)
-        nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+        begun = sorted((option for option in known if option.startswith(word)), key=len)
+        nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=_NEAR)
         meant = f"Did you mean {nearest[0]}?" if nearest else f"{self.prog} --help lists its options."
+        if self._takes_rest and not begun:
+            meant += f" An argument of the engine stands behind a bare --: … -- {unknown[1]}"
         raise UsageError(f"{self.prog} does not know {word}.", meant)
 
 
-_EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+def _worded(message: str) -> str:
+    """What argparse says of a value, as a sentence's end."""
+    message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1 ", message)
+    message = re.sub(r"expected (one|\d+|at least one) argument", r"needs a value", message)
+    message = re.sub(r"invalid (?:int|_count) value: '(.*)'", r'needs a whole number, not "\1"', message)
+    message = re.sub(r"invalid float value: '(.*)'", r'needs a number, not "\1"', message)
+    return re.sub(r"the following arguments are required: (.*)", r"\1 is missing", message)
 
 
-def expand(text: str, variables: dict[str, Any]) -> str:
-    """Replace ``{{expression}}`` by its value; what has no value here stays as it is.
-
-    Single braces are left alone: prompts are full of JSON. ``{{'{{'}}`` writes two braces.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        expression = match[1].strip()
-        root = re.match(r"[A-Za-z_]\w*", expression)
-        if root and root[0] not in variables and not hasattr(builtins, root[0]):
-            return match[0]
-        return str(eval(expression, variables))  # noqa: S307 - the user's own code, in the user's own kernel
-
-    return _EXPRESSION.sub(value, text)
+def parser_for(magic: str, description: str, *examples: str, **options: Any) -> MagicParser:
+    """A parser with the options that every magic has."""
+    options.setdefault("synopsis", "[options]")
+    return MagicParser(magic, description, examples, **options).add_common()

@@ -1,105 +1,149 @@
-"""Magics that change Models: serve, delete."""
+"""Magics that bring Models up: serve, apply."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-from IPython.core.magic import Magics, line_magic, magics_class
+from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
 
-from .help import Help, MagicParser
+from . import fields
+from .help import MagicParser, parser_for
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.spec import ModelSpec
     from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.receipt import Receipt
+    from kubeai_notebook.session.session import Session
+
+    from .call_of import Call
 
 
 @cache
-def _serve_parser() -> MagicParser:
-    parser = MagicParser(
+def serve_parser() -> MagicParser:
+    """The options of ``%kubeai_serve``."""
+    parser = parser_for(
         "%kubeai_serve",
-        "Serve a model: on the configured cluster, or on this machine where there is none.",
-        (
-            "%kubeai_serve ollama://smollm2:135m",
-            "%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m --wait",
-            "%kubeai_serve bge --url hf://BAAI/bge-small-en-v1.5 --engine Infinity --feature TextEmbedding",
-        ),
+        "Serve a model: on the configured cluster, or on this machine where there is none.\n"
+        "What is left out is inferred from the url. Serving the same again changes nothing; with other options the\n"
+        "Model is changed, and the card says what was different. As %%kubeai_serve the cell's text is YAML, laid over\n"
+        "the options.",
+        "%kubeai_serve ollama://smollm2:135m",
+        "%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m --wait",
+        "%kubeai_serve bge --url hf://BAAI/bge-small-en-v1.5 --engine Infinity --feature TextEmbedding --dry-run",
+        "m = %kubeai_serve tiny --url hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0 --dry-run -- --max-model-len=2048",
+        synopsis="[NAME | URL] [options] [-- ARGUMENTS OF THE ENGINE]",
+        takes_rest=True,
+    )
+    fields.add_to(parser)
+    add = parser.add_argument
+    add("--unique", action="store_true", help="append six random characters to the name: another Model each time")
+    add("--dry-run", action="store_true", help="say what would happen, and what speaks against it; change nothing")
+    add("--force", action="store_true", help="send it even where the checks say that it cannot serve here")
+    _add_waiting(parser)
+    return parser
+
+
+@cache
+def apply_parser() -> MagicParser:
+    """The options of ``%%kubeai_apply``."""
+    parser = parser_for(
+        "%%kubeai_apply",
+        "Create or update the Models that the cell's YAML describes, as kubectl apply takes them or in our short\n"
+        "form; several stand behind one another with --- between them.",
+        "%%kubeai_apply --dry-run\n  url: ollama://smollm2:135m",
+        "%%kubeai_apply --wait\n  name: smol\n  url: ollama://smollm2:135m\n  scaling: {min_replicas: 0}",
+        "%%kubeai_apply\n  apiVersion: kubeai.org/v1\n  kind: Model\n  metadata: {name: smol}\n"
+        "  spec: {url: 'ollama://smollm2:135m', engine: OLlama, features: [TextGeneration], resourceProfile: 'cpu:1'}",
+        synopsis="[options]",
     )
     add = parser.add_argument
-    add("name", nargs="?", help="name of the Model, or its url")
-    add("--url", help="where the weights are: hf://org/model, ollama://name:tag, s3://…")
-    add("--engine", help="OLlama, VLLM, Infinity or FasterWhisper; inferred from the url")
-    add("--feature", action="append", dest="features", help="TextGeneration, TextEmbedding …; repeatable")
-    add("--profile", dest="resource_profile", help="hardware, <name>:<multiple>; default cpu:1")
-    add("--adapter", action="append", metavar="NAME=URL", help="a LoRA adapter; repeatable")
-    add("--arg", action="append", dest="args", help="an argument for the engine, as in --arg=--max-model-len=8192")
-    add("--env", action="append", metavar="NAME=VALUE", help="an environment variable; repeatable")
-    add("--secret", action="append", dest="secrets", metavar="NAME|ENV=NAME:KEY", help="a Secret, or one key of it")
-    add("--min-replicas", type=int, help="0 sleeps when idle; default 1")
-    add("--max-replicas", type=int)
-    add("-n", "--namespace", help="namespace of the Model")
-    add("--unique", action="store_true", help="append six random characters to the name: another Model each time")
-    add("-w", "--wait", action="store_true", help="wait until it is ready")
+    add("--dry-run", action="store_true", help="say what would happen, and what speaks against it; change nothing")
+    add("--force", action="store_true", help="send it even where the checks say that it cannot serve here")
+    add("--raw", action="store_true", help="leave {{…}} in the cell as it is")
+    _add_waiting(parser)
     return parser
 
 
-@cache
-def _delete_parser() -> MagicParser:
-    parser = MagicParser("%kubeai_delete", "Delete a Model and its Pods.", ("%kubeai_delete smol",))
-    parser.add_argument("name", help="name of the Model")
-    return parser
+def _add_waiting(parser: MagicParser) -> None:
+    add = parser.add_argument
+    add("-w", "--wait", action="store_true", help="wait until it is ready; an interrupt leaves it starting")
+    add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long --wait waits; default 900")
+    add(
+        "-y", "--yes", action="store_true",
+        help="replace Pods that are ready even if this kernel has not served the Model before",
+    )  # fmt: skip
 
 
-@magics_class
-class ServeMagics(Magics):
-    """``%kubeai_serve`` and ``%kubeai_delete``."""
+def serve(call: Call) -> Model | Receipt:
+    """Serve what the line and the cell say."""
+    said = fields.fields_of_line(call.options)
+    if call.body is not None:
+        from .body import filled
 
-    @line_magic
-    def kubeai_serve(self, line: str) -> Model | Help:
-        """Serve a model; ``%kubeai_serve --help`` shows the options."""
-        options = _serve_parser().read(line)
-        if isinstance(options, Help):
-            return options
-        from kubeai_notebook.session.session import default
+        said = fields.laid_over(said, filled(call))
+    if call.options.project:
+        from kubeai_notebook.session.platform import vault
 
-        model = default(options.namespace or "").serve(unique=options.unique, **_fields(vars(options)))
-        return model.wait() if options.wait else model
-
-    @line_magic
-    def kubeai_delete(self, line: str) -> Model | Help:
-        """Delete a Model; ``%kubeai_delete --help`` shows the options."""
-        options = _delete_parser().read(line)
-        if isinstance(options, Help):
-            return options
-        from kubeai_notebook.session.session import default
-
-        return default().attach(options.name).delete()
+        said["secrets"] = vault.granted(call.session.cluster, call.options.project, fields.secret_names(said))
+    return _served(call, fields.spec_of_fields(call, said))
 
 
-def _fields(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a ModelSpec that a line's options say."""
-    plain = ("url", "engine", "features", "resource_profile", "args", "secrets")
-    fields = {field: options[field] for field in plain}
-    if "://" in (options["name"] or "") and not fields["url"]:
-        fields["url"] = options["name"]
-    else:
-        fields["name"] = options["name"]
-    bounds = {field: options[field] for field in ("min_replicas", "max_replicas") if options[field] is not None}
-    adapters = _pairs("--adapter", options["adapter"])
-    return {
-        **fields,
-        "scaling": bounds or None,
-        "env": _pairs("--env", options["env"]) or None,
-        "adapters": [{"name": name, "url": url} for name, url in adapters.items()] or None,
-    }
+def apply(call: Call) -> Model | Receipt | list[Model | Receipt]:
+    """Serve what the cell's YAML says; a list where it says several."""
+    from kubeai_notebook import settings
+    from kubeai_notebook.core.spec import spec_of_yaml
+
+    from .body import filled
+
+    documents = [text for text in re.split(r"^---\s*$", filled(call), flags=re.MULTILINE) if _says_something(text)]
+    if not documents:
+        raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line.")
+    profile = settings.current().default_profile
+    # All are read before the first is sent.
+    specs = [spec_of_yaml(text, default_profile=profile) for text in documents]
+    done = [_served(call, spec) for spec in specs]
+    return done if len(done) > 1 else done[0]
 
 
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} needs NAME=VALUE.", f"Write it like {option} NAME=VALUE.")
-        pairs[name] = value
-    return pairs
+def _says_something(text: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
+
+
+def _served(call: Call, spec: ModelSpec) -> Model | Receipt:
+    from .confirm import check_update, remember
+
+    options, session = call.options, _session_of(call, spec)
+    unique = bool(getattr(options, "unique", False))
+    if options.dry_run:
+        return session.plan(spec, unique=unique)
+    if not (options.yes or unique):
+        check_update(call, session, spec=spec, line=f"{call.verb.magic} … --yes")
+    model = session.serve(spec, unique=unique, force=options.force)
+    remember(model)
+    return waited(call, model)
+
+
+def _session_of(call: Call, spec: ModelSpec) -> Session:
+    """The line's, or that of the namespace which a Model of the cell names."""
+    named = spec.namespace
+    if not named or call.options.namespace or named == call.session.cluster.namespace:
+        return call.session
+    from kubeai_notebook.session.session import default
+
+    return default(named)
+
+
+def waited(call: Call, model: Model) -> Model:
+    """The Model, once it is ready where ``--wait`` says so; meanwhile its card shows what it is doing."""
+    if not call.options.wait:
+        return model
+    if not call.options.quiet:
+        from kubeai_notebook.session import display
+
+        # Where nobody could see it live, the result shows itself in the end.
+        with contextlib.suppress(NotImplementedError):
+            display.face().show(model)
+    return model.wait(call.options.timeout_seconds)

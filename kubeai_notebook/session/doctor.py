@@ -21,6 +21,7 @@ from kubeai_notebook.errors import ForbiddenError, KubeAIError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kubeai_notebook.cluster.rights import Right
     from kubeai_notebook.deploy.check import State
 
     from .session import Session
@@ -35,6 +36,7 @@ _MARKS: Final[Mapping[State, tuple[str, str]]] = {
 _ANY_MODEL = {"name": "any", "url": "ollama://smollm2:135m"}
 _OF_ANY_MODEL = ("KubeAI", "namespace", "rights")
 _PROFILES_SHOWN = 8
+_NO_GATEWAY = 'Is KubeAI in this namespace? Else name its address: %config KubeAI.endpoint = "host:port"'
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,15 +131,19 @@ def _failed(name: str, error: KubeAIError) -> Check:
 
 
 def _rights(facts: Facts) -> list[Check]:
-    """A line for each missing right; the Role below them says how all are granted."""
-    return [
-        Check(
-            name="rights",
-            state="fail" if (right.verb, right.resource) == ("create", "models") else "warn",
-            message=f"You may not {right.verb} {right.resource} here: {right.purpose}.",
-        )
-        for right in facts.missing_rights
-    ]
+    """A line for each resource on which rights are missing; the Role below them says how all are granted."""
+    by_resource: dict[str, list[Right]] = {}
+    for right in facts.missing_rights:
+        by_resource.setdefault(right.resource, []).append(right)
+    return [_missing(resource, rights) for resource, rights in by_resource.items()]
+
+
+def _missing(resource: str, rights: list[Right]) -> Check:
+    *first, last = (right.verb for right in rights)
+    verbs = f"{', '.join(first)} or {last}" if first else last
+    purposes = "; ".join(dict.fromkeys(right.purpose for right in rights))
+    state: State = "fail" if resource == "models" and "create" in verbs else "warn"
+    return Check(name="rights", state=state, message=f"You may not {verbs} {resource} here: {purposes}.")
 
 
 def _role(facts: Facts) -> str:
@@ -169,7 +175,8 @@ def _gateway(session: Session) -> Check:
         with explained("The gateway"):
             count = len(client.models.list().data)
     except KubeAIError as error:
-        hint = error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'
+        missing = getattr(error, "status", None) == 404
+        hint = _NO_GATEWAY if missing else error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'
         return Check(name="gateway", state="fail", message=error.message, hint=hint)
     seconds = time.monotonic() - begun
     way = " through the Kubernetes API" if access.proxied_by_api else ""

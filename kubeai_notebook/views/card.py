@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.session.why import how_to
 from kubeai_notebook.views.wire import Card, CardFact, CardFinding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.status import ModelStatus, Phase
     from kubeai_notebook.session.observer import View
     from kubeai_notebook.views.wire import Tone
 
+_UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."
 # A phase that is not listed is one of waiting.
 _TONES: Final[Mapping[Phase, Tone]] = {
     "Ready": "good",
@@ -28,6 +32,7 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     """What the card shows of one View."""
     name, status = view.model["metadata"]["name"], view.status
+    numbers = count(1)
     tone = _TONES.get(status.phase, "busy")
     return Card(
         name=name,
@@ -38,11 +43,11 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
         # Of a Model that is ready, the row of replicas says the same.
         detail="" if status.phase == "Ready" else status.detail,
         next_step=_next_step(view, tone),
-        note=note,
+        note=" ".join([*([note] if note else []), *([_UNSEEN] if view.notes else [])]),
         progress=status.progress,
         phase_since_seconds=status.since.timestamp() if status.since else 0.0,
         facts=_facts(view),
-        findings=tuple(_finding(finding) for finding in view.findings),
+        findings=tuple(_finding(name, finding, numbers) for finding in view.findings),
         link=view.link.state if view.link.state in ("live", "closed") else "reconnecting",
         link_since_seconds=view.link.since_seconds,
     )
@@ -78,7 +83,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
     spec = view.model["spec"]
     stand_in = f"answered by {view.stand_in}, standing in for {spec['engine']}"
     rows = {
-        "Replicas": _replicas(view.status),
+        "Replicas": _replicas(view.status, view.observation.answer),
         "Engine": stand_in if view.stand_in else spec["engine"],
         "Profile": spec.get("resourceProfile", ""),
         "Source": spec["url"],
@@ -86,14 +91,20 @@ def _facts(view: View) -> tuple[CardFact, ...]:
     return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
 
 
-def _replicas(status: ModelStatus) -> str:
+def _replicas(status: ModelStatus, answer: Answer | None) -> str:
     """Nothing for a Model that sleeps: its phase has said so."""
-    return f"{status.ready} of {status.desired} ready" if status.ready or status.desired else ""
+    if not (status.ready or status.desired):
+        return ""
+    tried = status.ready and answer is not None and answer.status == 200
+    answered = f", answered in {answer.seconds:.1f} s" if answer and tried else ""
+    return f"{status.ready} of {status.desired} ready{answered}"
 
 
-def _finding(finding: Finding) -> CardFinding:
+def _finding(name: str, finding: Finding, numbers: Iterator[int]) -> CardFinding:
+    """A problem; each fix with the line that applies it, whose number runs through all problems."""
+    lines = ((fix.title, how_to(name, number, fix)) for fix, number in zip(finding.fixes, numbers, strict=False))
     return CardFinding(
         title=finding.title,
         evidence="\n".join(evidence.text for evidence in finding.evidence),
-        fixes=tuple(fix.title for fix in finding.fixes),
+        fixes=tuple(f"{title} ({line})" if line else title for title, line in lines),
     )

@@ -29,12 +29,18 @@ def show(model: Model) -> None:
     Raises:
         NotImplementedError: nobody could see it live; its `bundle` says as much.
     """
-    if getattr(get_ipython(), "kernel", None) is None:
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
         raise NotImplementedError
     try:
         widget = follow(model)
     except NotFoundError:
         raise NotImplementedError from None
+    # A cell that waits shows the card first; as the cell's result it is the same one.
+    request = kernel.get_parent().get("header", {}).get("msg_id", "")
+    if request and request == widget.shown_for:
+        return
+    widget.shown_for = request
     widget._ipython_display_()
 
 

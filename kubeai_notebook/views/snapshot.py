@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kubeai_notebook.views.wire import Card, CardFinding, Tone
 
@@ -28,9 +29,10 @@ def text_of(card: Card, *, at: datetime | None = None) -> str:
     sign, _ = _LOOKS[card.tone]
     lines = [f"{sign} {card.name} ({card.namespace}) {_headline(card, moment)}", *_sentences(card, moment)]
     lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
+    numbers = count(1)
     for finding in card.findings:
         lines += [f"! {finding.title}", *(f"    {line}" for line in finding.evidence.splitlines())]
-        lines += [f"  {number}. {fix}" for number, fix in enumerate(finding.fixes, 1)]
+        lines += [f"  {number}. {fix}" for fix, number in zip(finding.fixes, numbers, strict=False)]
     return "\n".join([*lines, _stamp(moment)])
 
 
@@ -45,7 +47,8 @@ def snapshot_of(card: Card, *, at: datetime | None = None) -> str:
     parts = [head, *(escape(sentence) for sentence in _sentences(card, moment))]
     parts += [f'<span style="opacity:0.7">{escape(fact.label)}:</span> {escape(fact.value)}' for fact in card.facts]
     body = "".join(f"<div>{part}</div>" for part in parts)
-    body += "".join(_finding_html(finding) for finding in card.findings)
+    numbers = count(1)
+    body += "".join(_finding_html(finding, numbers) for finding in card.findings)
     # The class lets the live card hide its own snapshot.
     return (
         f'<div class="kubeai-snapshot" style="max-width:720px;padding:8px 14px;border-left:3px solid {colour}">'
@@ -67,11 +70,12 @@ def _sentences(card: Card, moment: datetime) -> list[str]:
     return [sentence for sentence in (card.detail, card.next_step, card.note, lost) if sentence]
 
 
-def _finding_html(finding: CardFinding) -> str:
+def _finding_html(finding: CardFinding, numbers: Iterator[int]) -> str:
     evidence = (
         f'<pre style="white-space:pre-wrap;margin:0">{escape(finding.evidence)}</pre>' if finding.evidence else ""
     )
-    fixes = "".join(f"<li>{escape(fix)}</li>" for fix in finding.fixes)
+    numbered = zip(finding.fixes, numbers, strict=False)
+    fixes = "".join(f'<li value="{number}">{escape(fix)}</li>' for fix, number in numbered)
     listed = f'<ol style="margin:0">{fixes}</ol>' if fixes else ""
     return f'<div style="margin-top:6px"><strong>{escape(finding.title)}</strong>{evidence}{listed}</div>'
 

@@ -40,6 +40,8 @@ class StatusCard(anywidget.AnyWidget):
         super().__init__(card=card.model_dump(mode="json"))
         self.shown = card
         """What is shown, as it was given to ``update``."""
+        self.shown_for = ""
+        """The request of the cell that showed it last."""
         self._snapshots: deque[DisplayHandle] = deque(maxlen=KEPT_SNAPSHOTS)
         # Cells show the card in the main thread while the publisher's thread updates it.
         self._lock = threading.RLock()

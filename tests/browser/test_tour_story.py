@@ -10,7 +10,7 @@ from .notebook import Notebook
 pytestmark = pytest.mark.browser
 
 FIRST_RUN_MS = 180_000  # it fetches 93 MB of weights, unless they are in the cache
-LOAD, SERVE, COMPLETE, CHAT, GREET, MODELS, DELETE = range(7)
+LOAD, SERVE, COMPLETE, CHAT, GREET, MODELS, STATUS, LOGS, SCALE, LOST, WHY, FIX, FORGET, DELETE = range(14)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -5,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from kubeai_notebook.cluster.api import Api
 from kubeai_notebook.cluster.client import CORE, MODELS, Cluster
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.cluster.reflector import Reflector
@@ -21,7 +23,7 @@ class Seen:
 
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def __call__(self) -> None:
+    def __call__(self, _group: object = None) -> None:
         with self.changed:
             self.changed.notify_all()
 
@@ -78,9 +80,10 @@ def test_closes_at_once_in_a_silent_watch(cluster) -> None:
 
 
 def test_shows_a_refusal_as_its_state(cluster) -> None:
-    cluster.api.configuration.api_key = {"authorization": "Bearer wrong", "BearerToken": "Bearer wrong"}
-    cluster.api.configuration.refresh_api_key_hook = None
-    reflector = Reflector(cluster.api, cluster.path(MODELS, "models"))
+    configuration = copy.copy(cluster.api.configuration)
+    configuration.api_key = {"authorization": "Bearer wrong", "BearerToken": "Bearer wrong"}
+    configuration.refresh_api_key_hook = None
+    reflector = Reflector(Api(configuration), cluster.path(MODELS, "models"))
     assert reflector.wait_listed(10)
     assert reflector.link.state == "forbidden"
     assert "refused your credentials" in str(reflector.link.error)

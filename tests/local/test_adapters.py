@@ -30,7 +30,13 @@ def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
             tensors[f"{name}.lora_B.weight"] = numbers.normal(0, 0.3, (rows, RANK)).astype("float32")
     folder.mkdir()
     save_file(tensors, folder / "adapter_model.safetensors")
-    config = {"peft_type": "LORA", "r": RANK, "lora_alpha": 8, "base_model_name_or_path": BASE[5:]}
+    config = {
+        "peft_type": "LORA",
+        "r": RANK,
+        "lora_alpha": 8,
+        "target_modules": ["q_proj", "k_proj", "v_proj"],
+        "base_model_name_or_path": BASE[5:],
+    }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder
 

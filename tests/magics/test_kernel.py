@@ -75,6 +75,55 @@ def test_serves_streams_and_deletes(kernel: Kernel) -> None:
     assert "story (default) Deleted" in kernel.run("%kubeai_delete story")
 
 
+def test_shows_one_card_in_a_cell_that_waits(kernel: Kernel) -> None:
+    shown = kernel.run("%kubeai_serve once --url ollama://smollm2:135m --wait")
+    assert shown.count("once (default)") == 1
+    assert "once (default) Ready" in shown
+    assert kernel.run("m = %kubeai_serve once --url ollama://smollm2:135m;") == ""
+    assert kernel.run("%kubeai_status once;") == ""
+    assert kernel.run("%kubeai_serve once --url ollama://smollm2:135m --wait -q") == ""
+    assert "once is served already; nothing was changed." in kernel.run("m")
+    kernel.run("%kubeai_delete once")
+
+
+def test_follows_in_one_display_until_it_is_settled(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve followed --url ollama://smollm2:135m;")
+    shown = kernel.run("%kubeai_status followed --follow")
+    assert shown.count("followed (default)") == 1
+    assert "followed (default) Ready" in shown
+    kernel.run("%kubeai_delete followed")
+
+
+def test_stops_looking_when_it_is_interrupted(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve waits --url ollama://smollm2:135m --profile nvidia-gpu-l4;")
+    request = kernel.client.execute("%kubeai_status waits --follow")
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=30)
+        if message["msg_type"] == "update_display_data":
+            break
+    kernel.manager.interrupt_kernel()
+    assert "WaitInterruptedError: Stopped looking; waits goes on." in kernel.wait(request)
+    kernel.run("%kubeai_delete waits")
+
+
+def test_follows_a_log_until_it_is_interrupted(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve told --url ollama://smollm2:135m --wait;")
+    request = kernel.client.execute("%kubeai_logs told --follow --tail 3")
+    while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
+        pass
+    kernel.manager.interrupt_kernel()
+    assert "WaitInterruptedError: Stopped looking at the log; told goes on." in kernel.wait(request)
+    kernel.run("%kubeai_delete told")
+
+
+def test_completes_what_the_kernel_knows(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve known --url ollama://smollm2:135m --min-replicas 0;")
+    for begun, whole in {"%kubeai_status kn": "known", "%kubeai_serve x --prio": "--priority-class"}.items():
+        reply = kernel.client.complete(begun, reply=True, timeout=30)
+        assert reply["content"]["matches"] == [whole]
+    kernel.run("%kubeai_delete known")
+
+
 def test_leaves_models_alive_when_the_kernel_is_killed(kernel: Kernel) -> None:
     kernel.run("%kubeai_serve lasting --engine OLlama --url ollama://smollm2:135m --wait")
     kernel.end(now=True)
@@ -83,7 +132,7 @@ def test_leaves_models_alive_when_the_kernel_is_killed(kernel: Kernel) -> None:
         "import kubeai_notebook\n"
         "kubeai_notebook.attach('lasting').complete('The capital of France is', max_tokens=3, temperature=0)"
     )
-    other.run("%kubeai_delete lasting")
+    other.run("%kubeai_delete lasting --yes")
     other.end(now=True)
     assert "Paris" in answer
 
@@ -100,7 +149,7 @@ def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(ke
     assert "WaitInterruptedError: Stopped waiting; never keeps starting." in shown
     assert "%kubeai_delete never ends it." in shown
     assert "Traceback" not in shown
-    assert "never (default) Deleted" in other.run("%kubeai_delete never")
+    assert "never (default) Deleted" in other.run("%kubeai_delete never --yes")
     other.end(now=True)
 
 

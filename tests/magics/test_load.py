@@ -2,10 +2,8 @@ import json
 import subprocess
 import sys
 
-import pytest
-from IPython.testing.globalipapp import start_ipython
-
 from kubeai_notebook import settings
+from kubeai_notebook.magics.verbs import VERBS, parser_of
 
 COUNT_MODULES = """
 import json, sys
@@ -21,15 +19,7 @@ def test_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", COUNT_MODULES], check=True, capture_output=True, text=True)
     new = json.loads(done.stdout)
     assert not {"kubernetes", "openai", "pandas", "pydantic", "ipywidgets", "anywidget"} & set(new)
-    assert len(new) <= 60
-
-
-@pytest.fixture
-def shell():
-    shell = start_ipython() or sys.modules["IPython"].get_ipython()
-    shell.extension_manager.load_extension("kubeai_notebook")
-    yield shell
-    shell.extension_manager.unload_extension("kubeai_notebook")
+    assert len(new) <= 12
 
 
 def test_lets_config_set_the_namespace(shell) -> None:
@@ -59,6 +49,19 @@ def test_prints_its_help_without_an_error(shell, capsys) -> None:
     result = shell.run_cell("%kubeai_delete --help")
     assert result.success
     assert "usage: %kubeai_delete" in capsys.readouterr().out
+
+
+def test_shows_the_same_text_for_a_question_mark(shell) -> None:
+    for verb in VERBS:
+        asked = shell.object_inspect(f"%kubeai_{verb.name}" if verb.kind != "cell" else f"%%kubeai_{verb.name}")
+        assert asked["found"]
+        assert asked["docstring"] == repr(parser_of(verb).read("--help")).strip()
+
+
+def test_registers_each_thing_once_however_often_it_is_loaded(shell) -> None:
+    before = len(shell.input_transformers_post), len(shell.Completer.custom_matchers)
+    shell.extension_manager.reload_extension("kubeai_notebook")
+    assert (len(shell.input_transformers_post), len(shell.Completer.custom_matchers)) == before
 
 
 def test_needs_a_prompt_to_chat(shell, capsys) -> None:

@@ -56,7 +56,10 @@ def test_shows_the_smallest_role_for_what_is_missing(session: Session, monkeypat
     monkeypatch.setattr(session.cluster, "rights", lambda: Rights(missing))
     doctor = doctor_of(session)
     assert doctor.healthy
-    assert line(doctor, "rights")[:2] == ("warn", f"You may not list pods here: {missing[0].purpose}.")
+    assert line(doctor, "rights")[:2] == (
+        "warn",
+        f"You may not list, watch or delete pods here: {missing[0].purpose}; Pods cannot be restarted.",
+    )
     role = yaml.safe_load(doctor.role)
     assert role["metadata"] == {"name": "kubeai-notebook", "namespace": "default"}
     assert {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch", "delete"]} in role["rules"]

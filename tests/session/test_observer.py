@@ -224,7 +224,7 @@ def test_looks_at_a_model_that_nobody_listens_to_without_a_stream(api, observer)
     api.change(MODELS, model("m"))
     api.change(PODS, pod("model-m-a-1", "m", ready=False))
     until(lambda: observer.names() and observer.view("m").observation.logs, 5)
-    assert observer.view("m").observation.logs[0].text == "loading\n"
+    assert observer.view("m").observation.logs[0].text == "loading"
     assert not api.following
 
 

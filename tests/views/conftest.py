@@ -33,7 +33,12 @@ def view_in(phase: Any, **changes: Any) -> View:
     status = ModelStatus(phase=phase, **{"desired": 1, "detail": "A sentence.", "since": SINCE, **changes})
     model = {"metadata": {"name": "smol"}, "spec": spec}
     observation = Observation(model=model)
-    return View(model=model, status=status, observation=observation, **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view})
+    return View(
+        model=model,
+        status=status,
+        observation=observation,
+        **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view},
+    )
 
 
 @pytest.fixture

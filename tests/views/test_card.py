@@ -1,8 +1,11 @@
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from kubeai_notebook.cluster.reflector import Link
+from kubeai_notebook.core.diagnosis import Fix
+from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.core.status import Phase
 from kubeai_notebook.errors import ForbiddenError
 from kubeai_notebook.views.card import card_of, deleted_card
@@ -59,6 +62,21 @@ def test_says_who_has_to_act_only_where_nothing_goes_on_by_itself() -> None:
     assert card("Failing").next_step == "Waiting for you."
     assert card("Unmanaged").next_step == "Waiting for you or an administrator."
     assert [card(phase).next_step for phase in ("Loading", "Degraded", "Ready", "Asleep")] == [""] * 4
+
+
+def test_says_how_quickly_it_answered() -> None:
+    view = view_in("Ready", ready=1)
+    answered = replace(view, observation=replace(view.observation, answer=Answer(status=200, seconds=0.42)))
+    assert rows(card_of(answered, namespace="default"))["Replicas"] == "1 of 1 ready, answered in 0.4 s"
+    refused = replace(view, observation=replace(view.observation, answer=Answer(status=404, seconds=0.42)))
+    assert rows(card_of(refused, namespace="default"))["Replicas"] == "1 of 1 ready"
+
+
+def test_numbers_the_lines_of_all_fixes_through() -> None:
+    patch, command = Fix(title="Set it.", patch={"spec": {}}), Fix(title="Look.", command="kubectl get nodes")
+    other = replace(FINDING, code="Other", fixes=(command, patch))
+    failing = card("Failing", findings=(FINDING, other))
+    assert failing.findings[1].fixes == ("Look. (!kubectl get nodes)", "Set it. (%kubeai_why smol --fix 4)")
 
 
 def test_shows_findings_and_announces_the_first_where_it_is_bad() -> None:

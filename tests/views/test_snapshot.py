@@ -39,6 +39,13 @@ def test_numbers_the_fixes_of_a_finding() -> None:
     assert lines[-5:-1] == ["! Out of <memory>", "    exit 137", "  1. One.", "  2. Two."]
 
 
+def test_numbers_the_fixes_of_several_findings_through() -> None:
+    second = CardFinding(title="Another.", evidence="", fixes=("Three.",))
+    both = FAILING.model_copy(update={"findings": (*FAILING.findings, second)})
+    assert "  3. Three." in text_of(both, at=AT).splitlines()
+    assert '<li value="3">Three.</li>' in snapshot_of(both, at=AT)
+
+
 def test_escapes_what_came_from_a_cluster() -> None:
     html = snapshot_of(FAILING.model_copy(update={"detail": "<script>x</script>"}), at=AT)
     assert "&lt;script&gt;x&lt;/script&gt;" in html

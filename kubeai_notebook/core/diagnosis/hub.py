@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .remedies import advise, download_once, drop_argument, drop_env, run
+from .remedies import APPLIED, advise, download_once, drop_argument, drop_env, run
 from .rule import Case, Rule
 
 # Repositories as hub errors name them, in urls of any mirror and in words.
@@ -27,8 +27,7 @@ _accept = advise(
 )
 _token_secret = run(
     "Put a token of an account that has access into the Secret that KubeAI reads.",
-    "kubectl {in_ns}create secret generic kubeai-huggingface --from-literal=token=<token> --dry-run=client -o yaml"
-    " | kubectl apply -f -",
+    "kubectl {in_ns}create secret generic kubeai-huggingface --from-literal=token=<token>" + APPLIED,
 )
 
 
@@ -71,7 +70,11 @@ DISK_FULL = Rule(
     ),
     who="admin",
     fixes=(
-        run("Enlarge the cache's volume.", "kubectl {in_ns}edit pvc shared-model-cache-{cache_profile}"),
+        run(
+            "Enlarge the cache's volume.",
+            "kubectl {in_ns}patch pvc shared-model-cache-{cache_profile} --type=merge"
+            ' -p \'{{"spec":{{"resources":{{"requests":{{"storage":"<size>"}}}}}}}}\'',
+        ),
         download_once,
         advise("Choose a smaller or a quantized model, or nodes with more disk."),
     ),

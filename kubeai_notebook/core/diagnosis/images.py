@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .remedies import advise, run, set_field
+from .remedies import APPLIED, advise, run, set_field
 from .rule import Case, Rule
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ IMAGES: tuple[Rule, ...] = (
         fixes=(
             run(
                 'Make the Secret "{object}".',
-                "kubectl {in_ns}create secret generic {object} --from-literal=<key>=<value>",
+                "kubectl {in_ns}create secret generic {object} --from-literal=<key>=<value>" + APPLIED,
             ),
             advise("Or correct envFrom."),
         ),
@@ -82,7 +82,7 @@ IMAGES: tuple[Rule, ...] = (
         fixes=(
             run(
                 'Make the ConfigMap "{object}".',
-                "kubectl {in_ns}create configmap {object} --from-literal=<key>=<value>",
+                "kubectl {in_ns}create configmap {object} --from-literal=<key>=<value>" + APPLIED,
             ),
             advise("Or correct envFrom."),
         ),

@@ -155,6 +155,8 @@ def _download_once(case: Case) -> Fix | None:
 download_once: Remedy = _download_once
 more_units = _resized(lambda count: count * 2, "Take more of the profile: resourceProfile {profile}.")
 fewer_units = _resized(lambda count: count // 2, "Take less of the profile: resourceProfile {profile}.")
+APPLIED = " --dry-run=client -o yaml | kubectl apply -f -"
+"""Behind ``kubectl create``: replaces what is there, and sends YAML, which every API server takes."""
 delete_pod = run("Delete the Pod; KubeAI makes a new one.", "kubectl {in_ns}delete pod {pod}")
 read_log = run("Read the whole log.", "kubectl {in_ns}logs {pod} --all-containers --tail=400")
 touch = run(

@@ -26,8 +26,9 @@ STUCK = Rule(
             "kubectl {in_ns}delete pod {old}",
         ),
         run(
-            "Or stop the Model and start it again.",
-            "kubectl {in_ns}scale model {name} --replicas=0 && kubectl {in_ns}scale model {name} --replicas={desired}",
+            # Scaling to 0 would not do: KubeAI keeps minReplicas at once.
+            "Or delete all its old Pods at once.",
+            "kubectl {in_ns}delete pod -l model={name},pod-hash={old_hash}",
         ),
     ),
 )
@@ -42,5 +43,5 @@ def rollout_stuck(scene: Scene, found: Finding | None) -> Finding | None:
         scheduled = pod.condition("PodScheduled")
         if scheduled.get("status") == "False" and not pod.node:
             evidence = Evidence("condition", f"{pod.name} PodScheduled", text_at(scheduled, "message"))
-            return stated(STUCK, scene, evidence, pod=pod, old=old.name, desired=str(scene.desired or 1))
+            return stated(STUCK, scene, evidence, pod=pod, old=old.name, old_hash=old.hash)
     return None

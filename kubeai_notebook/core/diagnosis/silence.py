@@ -203,7 +203,8 @@ def _profile(scene: Scene) -> Iterator[Finding]:
     names, nearest = ", ".join(map(str, known)), _nearest(written, known)
     evidence = _field(scene, "spec.resourceProfile", text or "empty")
     if not name or not colon or count < 1:
-        yield stated(BAD_PROFILE, scene, evidence, written=written, known=names, nearest=nearest)
+        usable = written if not known or written in known else ""
+        yield stated(BAD_PROFILE, scene, evidence, written=usable, known=names, nearest=nearest)
     elif known and name not in known:
         yield stated(NO_PROFILE, scene, evidence, count=str(count), written=written, known=names, nearest=nearest)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from .hub import misread_claim
-from .remedies import advise, run, set_env
+from .remedies import APPLIED, advise, run, set_env
 from .rule import Case, Rule
 
 _S3_SECRET = run(
     "Put the right keys into the Secret that KubeAI reads.",
     "kubectl {in_ns}create secret generic kubeai-aws --from-literal=accessKeyID=<id>"
-    " --from-literal=secretAccessKey=<secret> --dry-run=client -o yaml | kubectl apply -f -",
+    " --from-literal=secretAccessKey=<secret>" + APPLIED,
 )
 _GCP_SECRET = run(
     "Put the service account's key file into the Secret that KubeAI reads.",
-    "kubectl {in_ns}create secret generic kubeai-gcp --from-file=jsonKeyfile=<file>",
+    "kubectl {in_ns}create secret generic kubeai-gcp --from-file=jsonKeyfile=<file>" + APPLIED,
 )
 _COPY_ALL = advise(
     "Copy the whole repository to {path}, every file of it.", "Copy the whole repository, every file of it."
