@@ -131,12 +131,12 @@ class ModelSpec(_Part):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
+        hidden = {
+            "args": tuple(masked(item) for item in self.args),
+            "env": {key: "***" if is_secret_name(key) else item for key, item in self.env.items()},
+        }
         for name, value in super().__repr_args__():
-            if name == "args":
-                value = tuple(masked(item) for item in self.args)
-            elif name == "env":
-                value = {key: "***" if is_secret_name(key) else item for key, item in self.env.items()}
-            yield name, value
+            yield name, hidden.get(name or "", value)
 
 
 def validated(fields: Mapping[str, Any]) -> ModelSpec:

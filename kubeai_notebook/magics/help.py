@@ -83,6 +83,10 @@ class MagicParser(Parser):
             words, rest = words[:place], words[place + 1 :]
         if "--help" in words:
             return Help(self.format_help())
+        for word in words:
+            # argparse would read -name as -n ame.
+            if re.fullmatch(r"-[a-z][a-z-]+", word) and f"-{word}" in self._option_string_actions:
+                raise UsageError(f"{self.prog} does not know {word}.", f"Did you mean -{word}?")
         return self.parse_args(words, argparse.Namespace(rest=rest))
 
     def error(self, message: str) -> NoReturn:
@@ -90,7 +94,9 @@ class MagicParser(Parser):
         how = f"{self.prog} --help shows how it is written."
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown is None:
-            raise UsageError(f"{self.prog}: {_worded(message)}.", how)
+            valueless = message.endswith("expected one argument")
+            begins = f"A value that begins with - is written behind an equals sign. {how}"
+            raise UsageError(f"{self.prog}: {_worded(message)}.", begins if valueless else how)
         word = unknown[1].partition("=")[0]
         if not word.startswith("-"):
             raise UsageError(f'{self.prog} has no use for "{word}".', how)

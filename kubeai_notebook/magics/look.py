@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .call_of import Call
 
-TICK_SECONDS = 1.0
+TICK_SECONDS, FINDING_SECONDS = 1.0, 2.0
 THE_ONLY_ONE = "name of the Model; without it, the only one there is"
 
 
@@ -131,25 +131,36 @@ def status(call: Call) -> Model | Shown:
 
 def _follow(model: Model) -> None:
     """Keep one display up to date until nothing goes on by itself any more."""
-    from kubeai_notebook.session import display as faces
-
     from .display import Updated, can_update
 
     views: queue.SimpleQueue[View | None] = queue.SimpleQueue()
     stop = model.listen(views.put)
     try:
         view = views.get()
-        shown, said = Updated(faces.face().bundle(model)), _said(view)
+        shown, said = Updated(_face(model)), _said(view)
         while view is not None and not view.status.settled:
             # Where displays can be updated, the seconds go on; a terminal gets what is new.
             view = _next(views, view, TICK_SECONDS if can_update() else None)
             if can_update() or _said(view) != said:
-                shown.update(faces.face().bundle(model))
+                shown.update(_face(model))
             said = _said(view)
+        if view is not None and view.status.phase in ("Blocked", "Failing") and not view.findings:
+            # A log that explains it may still be on its way.
+            _next(views, view, FINDING_SECONDS)
+            shown.update(_face(model))
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped looking; {model.name} goes on.") from None
     finally:
         stop()
+
+
+def _face(model: Model) -> dict[str, str]:
+    """The Model's text and snapshot; as an output of its own, not the hidden companion of a card before it."""
+    from kubeai_notebook.session import display
+
+    return {
+        kind: text.replace("kubeai-snapshot", "kubeai-followed") for kind, text in display.face().bundle(model).items()
+    }
 
 
 def _said(view: View | None) -> Any:
@@ -172,11 +183,15 @@ def logs(call: Call) -> Any:
     model, options = call.model, call.options
     place = {"pod": options.pod, "container": options.container}
     if not options.follow:
-        return model.logs(tail_lines=options.tail or 200, previous=options.previous, **place)
-    lines = model.follow_logs(tail_lines=options.tail or 20, **place)
+        return model.logs(tail_lines=_or(options.tail, 200), previous=options.previous, **place)
+    lines = model.follow_logs(tail_lines=_or(options.tail, 20), **place)
     try:
         for line in lines:
             sys.stdout.write(line.rstrip("\n") + "\n")
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped looking at the log; {model.name} goes on.") from None
     return None
+
+
+def _or(stated: int | None, usual: int) -> int:
+    return usual if stated is None else stated

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from functools import cache
 from typing import TYPE_CHECKING
@@ -138,12 +137,19 @@ def _session_of(call: Call, spec: ModelSpec) -> Session:
 
 def waited(call: Call, model: Model) -> Model:
     """The Model, once it is ready where ``--wait`` says so; meanwhile its card shows what it is doing."""
-    if not call.options.wait:
+    options = call.options
+    if not options.wait:
         return model
-    if not call.options.quiet:
-        from kubeai_notebook.session import display
+    if options.quiet:
+        return model.wait(options.timeout_seconds)
+    from kubeai_notebook.session import display
 
-        # Where nobody could see it live, the result shows itself in the end.
-        with contextlib.suppress(NotImplementedError):
-            display.face().show(model)
-    return model.wait(call.options.timeout_seconds)
+    try:
+        display.face().show(model)
+    except NotImplementedError:
+        # A terminal shows no card that lives: a line for each phase, and in the end the result itself.
+        from .display import lines_of
+
+        with lines_of(model):
+            return model.wait(options.timeout_seconds)
+    return model.wait(options.timeout_seconds)

@@ -170,10 +170,9 @@ def _gateway(session: Session) -> Check:
     """One small request to the gateway."""
     try:
         access = access_of(session.cluster.access(), session.cluster.namespace)
-        client = Endpoint(access, "").client.with_options(timeout=GATEWAY_SECONDS)
-        begun = time.monotonic()
-        with explained("The gateway"):
-            count = len(client.models.list().data)
+        with explained("The gateway"), Endpoint(access, "").client as client:
+            begun = time.monotonic()
+            count = len(client.with_options(timeout=GATEWAY_SECONDS).models.list().data)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404
         hint = _NO_GATEWAY if missing else error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'

@@ -60,6 +60,11 @@ class _Subscription:
         view = self.told[0] if self.told else None
         return self.looks and view is not None and view.status.phase not in _AT_REST
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is about to happen, so that silence means something."""
+        return self.restless and not (self.told[0] and self.told[0].status.settled)
+
 
 class Observer:
     """Watches the Models of one namespace and tells listeners about those they asked for."""
@@ -188,7 +193,8 @@ class Observer:
             tick = restless and time.monotonic() - ticked >= TICK_SECONDS
             if tick:
                 ticked = time.monotonic()
-                self._pulse.look()
+                if any(one.waits for one in tuple(self._subscriptions)):
+                    self._pulse.look()
             for subscription in self._due(tick=tick):
                 self._tell(subscription)
             self._closed.wait(PAUSE_SECONDS)

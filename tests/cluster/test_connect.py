@@ -1,8 +1,10 @@
 import http.server
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -150,3 +152,61 @@ def test_prefers_an_argument_to_the_settings(daemon, kubeconfig) -> None:
         assert connect("work", "argued").namespace == "argued"
     finally:
         settings.install(settings.KubeAI())
+
+
+SERVICE = {"metadata": {"name": "kubeai", "namespace": "ai"}}
+
+
+@pytest.fixture
+def services(api) -> Iterator[type[http.server.BaseHTTPRequestHandler]]:
+    """An API whose list of Services is ``items``, and that has no other object."""
+
+    class Answers:
+        items: ClassVar[list[dict]] = [SERVICE]
+
+    def do_get(handler) -> None:
+        path = handler.path.partition("?")[0]
+        if path == "/apis/kubeai.org/v1":
+            answer(handler, 200, {})
+        elif path == "/api/v1/services":
+            answer(handler, 200, {"items": Answers.items})
+        else:
+            answer(handler, 404, {"kind": "Status", "code": 404, "reason": "NotFound", "details": {"kind": "services"}})
+
+    api.do_GET = do_get
+    api.answers = Answers
+    return api
+
+
+def answer(handler, status: int, body: dict) -> None:
+    data = json.dumps(body).encode()
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def test_takes_the_namespace_that_holds_kubeai_and_says_so(kubeconfig, services) -> None:
+    kubeconfig(services.address, namespace="")
+    cluster = connect()
+    assert cluster.namespace == "ai"
+    assert cluster.notes == ('KubeAI looks after namespace "ai", so that one is used.',)
+
+
+def test_keeps_the_contexts_namespace_though_kubeai_is_elsewhere(kubeconfig, services) -> None:
+    kubeconfig(services.address, namespace="team")
+    assert (connect().namespace, connect().notes) == ("team", ())
+
+
+def test_does_not_choose_among_several_namespaces(kubeconfig, services) -> None:
+    services.answers.items = [SERVICE, {"metadata": {"name": "kubeai", "namespace": "other"}}]
+    kubeconfig(services.address, namespace="")
+    assert connect().namespace == "default"
+
+
+def test_takes_the_gateways_service_where_kubeai_is(kubeconfig, services) -> None:
+    kubeconfig(services.address, namespace="")
+    access = connect().access()
+    assert access.base_url == (f"{services.address}/api/v1/namespaces/ai/services/http:kubeai:80/proxy/openai/v1")
+    assert access.token is not None
+    assert access.token() == "Bearer t"

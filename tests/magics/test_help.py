@@ -56,6 +56,8 @@ def test_reads_repeated_and_paired_options() -> None:
         ("a --engine", "%kubeai_serve: --engine needs a value."),
         ("a 'b", "A quotation mark in this line is not closed"),
         ("a --min-replicas x", '--min-replicas needs a whole number, not "x".'),
+        ("a -name b", "%kubeai_serve does not know -name. Did you mean --name?"),
+        ("a --arg --seed=1", "--arg needs a value. A value that begins with - is written behind an equals sign."),
         ("a b", '%kubeai_serve has no use for "b".'),
         ("a --file /x=y", "--file needs PATH=@LOCAL."),
         ("ollama://a --url ollama://b", "The line has two urls."),

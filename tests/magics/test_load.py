@@ -46,7 +46,7 @@ def test_shows_every_problem_of_a_spec_before_anything_is_sent(shell, capsys) ->
 
 
 def test_prints_its_help_without_an_error(shell, capsys) -> None:
-    result = shell.run_cell("%kubeai_delete --help")
+    result = shell.run_cell("%kubeai_delete --help", store_history=True)
     assert result.success
     assert "usage: %kubeai_delete" in capsys.readouterr().out
 

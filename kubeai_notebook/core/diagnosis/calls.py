@@ -90,6 +90,17 @@ ANSWERS: tuple[Rule, ...] = (
         fixes=(set_features("TextEmbedding"), advise("Serve a text model for chat.")),
     ),
     Rule(
+        code="FeatureMismatch",
+        seen=("loaded moded cannot fullyfill",),
+        take=(r"options are (?P<options>\{[^}]*\})",),
+        title=(
+            '"{name}" was asked for what the model is not made for; it can do {options}.',
+            '"{name}" was asked for what the model is not made for.',
+        ),
+        who="user",
+        fixes=(advise("Set features to what the model does, such as Reranking, or serve an embedding model."),),
+    ),
+    Rule(
         code="ModelNotPulledThoughReady",
         seen=("404 … model … not found",),
         only=_nothing_pulled,

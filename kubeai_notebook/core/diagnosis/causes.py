@@ -12,7 +12,7 @@ from .engine_args import ARGUMENTS, FEATURES, LENGTHS
 from .engine_files import ARCHITECTURES, WEIGHTS
 from .gpu import GPU
 from .hub import HUB
-from .images import IMAGES, OLLAMA_REGISTRY
+from .images import IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
 from .ollama import OLLAMA
 from .passage import Passage, condition_passage, container_passages, event_passage, log_passage
 from .reach import LAST_RESORT, REACH
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from .objects import Pod
 
 FILES: tuple[Rule, ...] = (*IN_LOG, *ARGUMENTS, *LENGTHS, *FEATURES, *ARCHITECTURES, *WEIGHTS)
-LOADING: tuple[Rule, ...] = (*THIS_MACHINE, *HUB, *REACH, *OLLAMA_REGISTRY, *STORES, *FILES, *GPU)
+LOADING: tuple[Rule, ...] = (*THIS_MACHINE, *HUB, *REACH, *OLLAMA_REGISTRY, *STORES, *IMAGES_IN_LOG, *FILES, *GPU)
 """Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
 LOG: tuple[Rule, ...] = (*LOADING, *OLLAMA, *ADAPTERS, *nodes.L_OF_NODES, *LAST_RESORT)
-_STARTING: tuple[Rule, ...] = (*STORAGE, *IMAGES, *nodes.RUNTIME)
+_STARTING: tuple[Rule, ...] = (*STORAGE, *IMAGES, *IMAGES_IN_LOG, *nodes.RUNTIME)
 
 
 def cause(scene: Scene, pod: Pod) -> Finding | None:

@@ -93,7 +93,7 @@ _PLAIN_SECRET = re.compile(
     re.IGNORECASE,
 )
 _BARE_SECRETS = re.compile(
-    r"\bhf_[A-Za-z0-9]{6,}|\bsk-[A-Za-z0-9_-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}"
+    r"\bhf_(?!transfer\b)[A-Za-z0-9]{6,}|\bsk-[A-Za-z0-9_-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}"
     r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}|(?<=Basic )[A-Za-z0-9+/=]{8,}|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
     r"|(?<=X-Amz-Signature=)[0-9a-fA-F]+|(?<=X-Amz-Security-Token=)[^&\s]+"
 )

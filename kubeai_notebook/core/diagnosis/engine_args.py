@@ -5,16 +5,17 @@ from __future__ import annotations
 from .remedies import advise, download_once, drop_argument, drop_env, set_argument, set_env, set_features, without
 from .rule import Rule
 
-_ARGUMENT = r"(?P<argument>--[\w-]+)"
+_ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
 
 ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         code="UnknownArgument",
-        seen=("unrecognized arguments:", "No such option", "Got unexpected extra argument"),
+        seen=("unrecognized arguments:", "No such option", "Got unexpected extra argument", "error: ambiguous option:"),
         take=(
             r"unrecognized arguments: (?P<argument>.+)",
             r"No such option:? '?(?P<argument>-[\w-]+)",
             r"extra arguments? \((?P<argument>[^)]+)\)",
+            r"ambiguous option: (?P<argument>-[\w-]+)",
             r"Did you mean '?(?P<meant>-(?!-help)[\w-]+)",
         ),
         title=(
@@ -54,8 +55,8 @@ ARGUMENTS: tuple[Rule, ...] = (
         seen=("error: argument --", "Invalid value for '--"),
         unless=("--url-prefix",),
         take=(
-            rf"(?:argument|value for '){_ARGUMENT}[^:]*'?: (?:invalid \w+ value: )?(?P<value>'[^']*')",
-            rf"(?:argument|value for '){_ARGUMENT}",
+            rf"{_ARGUMENT}[^:]*'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
+            _ARGUMENT,
             r"choose from (?P<choices>[^)]{1,200})",
             r"is not one of (?P<choices>.{1,200}?)\.?$",
             r"is not a valid (?P<expected>\w+)",
@@ -234,8 +235,8 @@ LENGTHS: tuple[Rule, ...] = (
     ),
     Rule(
         code="TrustRemoteCodeNeeded",
-        seen=("contains custom code which must be executed",),
-        take=(r"repository (?P<repo>\S+) contains",),
+        seen=("contains custom code which must be executed", "requires you to execute the"),
+        take=(r"repository (?P<repo>\S+) contains", r"Loading (?P<repo>\S+) requires you"),
         title=(
             "{repo} brings its own Python code, which runs only with your consent.",
             "The model brings its own Python code, which runs only with your consent.",

@@ -19,7 +19,12 @@ def _listed_as_supported(case: Case) -> bool:
 
 BROKEN_IMAGE = Rule(
     code="BrokenEngineImage",
-    seen=("failed to be inspected", "undefined symbol"),
+    seen=(
+        "failed to be inspected",
+        "undefined symbol",
+        "is not found or cannot be loaded",
+        "Unable to load any of {lib",
+    ),
     title=("The engine's image is broken: its own libraries do not fit each other.",),
     who="user",
     fixes=(advise("Set image to a released one, or remove image."),),
@@ -48,12 +53,14 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "unknown model architecture",
             "unknown pre-tokenizer type",
             "must be a dictionary with",
+            "does not exist or is not currently imported",
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
             r"architectures \['(?P<type>\w+)'",
             r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
             r"`?(?P<type>rope_scaling)`? must be",
+            r"Tokenizer class (?P<type>\w+)",
         ),
         title=(
             'This version of the engine does not know the architecture "{type}".',
@@ -93,8 +100,18 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="NoConfigJson",
-        seen=("Invalid repository ID or local directory", "No such file or directory: '…/config.json'"),
-        take=(r"specified: '(?P<path>[^']+)'", r"directory: '(?P<path>[^']+)/config\.json'"),
+        seen=(
+            "Invalid repository ID or local directory",
+            "No such file or directory: '…/config.json'",
+            "does not appear to have a file named config.json",
+            "Entry Not Found for url: … /config.json",
+            "Can't load the configuration of '",
+        ),
+        take=(
+            r"specified: '(?P<path>[^']+)'",
+            r"directory: '(?P<path>[^']+)/config\.json'",
+            r"(?P<path>[\w/.-]+) does not appear",
+        ),
         title=(
             "{path} holds no config.json: it is empty, a folder too high, GGUF only, or an adapter.",
             "There is no config.json: the folder is empty, a folder too high, GGUF only, or an adapter.",
@@ -133,13 +150,15 @@ _UNREADABLE = (
     "check_tensor_dims",
     "invalid payload size",
     "into an index-sized integer",
+    "invalid load key, ",
+    "PytorchStreamReader failed",
     "GGUF file … Permission denied",
 )
 
 WEIGHTS: tuple[Rule, ...] = (
     Rule(
         code="WeightsUnreadable",
-        seen=("header too large", "invalid magic characters: 'vers"),
+        seen=("header too large", "HeaderTooLarge", "invalid magic characters: 'vers", "invalid load key, 'v'"),
         title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
         who="user",
         fixes=(_COPY_AGAIN,),

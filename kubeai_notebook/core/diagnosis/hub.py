@@ -57,7 +57,7 @@ def _real_repository(case: Case) -> bool:
 DISK_FULL = Rule(
     code="DiskFull",
     seen=("no space left on device", "Not enough free disk space"),
-    unless=("dev/shm", "nccl", "shared memory"),
+    unless=("dev/shm", "nccl", "shared memory", "</torch_"),
     far=(
         r"expected file size is: (?P<needed>[\d.]+ \w+)",
         r"target location (?P<path>\S+) only has (?P<free>[\d.]+ \w+)",
@@ -174,6 +174,7 @@ _NAMES = (
             "Error: Model '…' not found",
             "Invalid model size",
             "pull model manifest: file does not exist",
+            "is not a valid quantization scheme",
             "unauthorized: access denied",
         ),
         only=_real_repository,
@@ -234,4 +235,35 @@ _NAMES = (
     ),
 )
 
-HUB: tuple[Rule, ...] = (DISK_FULL, *_GATED, *_NAMES)
+# The hub's first sentence alone, where the one that says why was cut off.
+_GATED_SOMEHOW = (
+    Rule(
+        code="GatedModelNotAuthorized",
+        seen=("Cannot access gated repo", "trying to access a gated repo"),
+        only=token_given,
+        take=REPO,
+        title=(
+            "The token's account has no access to the gated model {repo}.",
+            "The token's account has no access to this gated model.",
+        ),
+        who="user",
+        fixes=(_ask,),
+    ),
+    Rule(
+        code="GatedModelNoToken",
+        seen=("Cannot access gated repo", "trying to access a gated repo"),
+        take=REPO,
+        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        who="user",
+        fixes=(_accept, _token_secret),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("'hf_transfer' package is not available",),
+        title=("The image cannot download by hf_transfer, which HF_HUB_ENABLE_HF_TRANSFER asks for.",),
+        who="user",
+        fixes=(drop_env("HF_HUB_ENABLE_HF_TRANSFER"), advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set.")),
+    ),
+)
+
+HUB: tuple[Rule, ...] = (DISK_FULL, *_GATED, *_NAMES, *_GATED_SOMEHOW)

@@ -10,7 +10,14 @@ from .rule import Case, Rule
 if TYPE_CHECKING:
     from .finding import Fix
 
-WAITING_FOR_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", "ImageInspectError")
+WAITING_FOR_IMAGE = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RegistryUnavailable",
+    "ImageInspectError",
+    "ErrImageNeverPull",
+)
 _PULL = ("Failed", *WAITING_FOR_IMAGE)
 _CONFIG = ("Failed", "FailedMount", "CreateContainerConfigError", "CreateContainerError")
 _IMAGE = (
@@ -88,6 +95,25 @@ IMAGES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="PolicyDenied",
+        seen=("container has runAsNonRoot and image will run as root",),
+        reasons=_CONFIG,
+        title=("The cluster wants containers that do not run as root, and the image of the engine does.",),
+        who="admin",
+        fixes=(advise("Set runAsUser in modelServerPods' securityContext in kubeai-config, or change the policy."),),
+    ),
+    Rule(
+        code="DiskFull",
+        seen=("no space left on device",),
+        reasons=_PULL,
+        title=(
+            "The disk of node {node} is full: the image cannot be unpacked.",
+            "The node's disk is full: the image cannot be unpacked.",
+        ),
+        who="admin",
+        fixes=(advise("Make room on the node, or give it a larger disk: images of engines take 5 to 20 GB."),),
+    ),
+    Rule(
         code="RegistryCertificate",
         seen=("x509:",),
         reasons=_PULL,
@@ -125,7 +151,15 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ImagePullUnauthorized",
-        seen=("403 Forbidden", "401 Unauthorized", "pull access denied", "insufficient_scope", ": denied"),
+        seen=(
+            "403 Forbidden",
+            "401 Unauthorized",
+            "pull access denied",
+            "insufficient_scope",
+            ": denied",
+            "unauthorized:",
+            "no basic auth credentials",
+        ),
         reasons=_PULL,
         take=_IMAGE,
         title=(
@@ -142,11 +176,24 @@ IMAGES: tuple[Rule, ...] = (
             "registry is unavailable",
             "dial tcp … i/o timeout",
             "dial tcp … no such host",
+            "dial tcp … connection refused",
+            "dial tcp … network is unreachable",
+            "dial tcp … no route to host",
+            "TLS handshake timeout",
+            "Client.Timeout exceeded",
+            "connection reset by peer",
+            "failed to do request … EOF",
+            "failed to do request … context deadline exceeded",
+            "server gave HTTP response to HTTPS client",
+            "503 Service Unavailable",
             "server misbehaving",
         ),
         reasons=_PULL,
         take=_REGISTRY,
-        title=("The node cannot reach the registry at {host}.", "The node cannot reach the registry."),
+        title=(
+            "The node gets no usable answer of the registry at {host}.",
+            "The node gets no usable answer of the registry.",
+        ),
         who="admin",
         fixes=(
             advise(
@@ -157,7 +204,7 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ImageNotFound",
-        seen=("InvalidImageName", "name unknown", "code = NotFound", "manifest unknown"),
+        seen=("InvalidImageName", "ErrImageNeverPull", "name unknown", "code = NotFound", "manifest unknown"),
         reasons=_PULL,
         take=_IMAGE,
         title=("There is no image {image}.", "There is no such image."),
@@ -167,7 +214,7 @@ IMAGES: tuple[Rule, ...] = (
     Rule(
         code="BrokenEngineImage",
         seen=("executable file not found in $PATH",),
-        unless=("nvidia-smi",),
+        unless=("nvidia-smi", "nvidia-container"),
         take=(r"exec: \\?\"(?P<program>[^\"\\]+)",),
         title=(
             'The image has no program "{program}", which KubeAI starts.',
@@ -175,6 +222,16 @@ IMAGES: tuple[Rule, ...] = (
         ),
         who="user",
         fixes=_OTHER_IMAGE,
+    ),
+)
+
+IMAGES_IN_LOG: tuple[Rule, ...] = (
+    Rule(
+        code="ImagePlatformMismatch",
+        seen=("exec … exec format error",),
+        title=("The image is built for another processor than this node has.",),
+        who="user",
+        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
     ),
 )
 
@@ -187,6 +244,9 @@ OLLAMA_REGISTRY: tuple[Rule, ...] = (
             "dial tcp … no such host",
             "dial tcp … network is unreachable",
             "dial tcp … no route to host",
+            "pull model manifest … connection refused",
+            "pull model manifest … TLS handshake timeout",
+            "pull model manifest … context deadline exceeded",
             "server misbehaving",
         ),
         only=is_probe_of_ollama,

@@ -18,11 +18,27 @@ if TYPE_CHECKING:
 
 RUNTIME: tuple[Rule, ...] = (
     Rule(
-        code="NvidiaRuntimeMissing",
-        seen=('no runtime for "nvidia"', "nvidia-container-cli: initialization error"),
+        code="NvidiaDriverTooOld",
+        seen=("nvidia-container-cli: requirement error",),
+        take=(r"unsatisfied condition: (?P<needs>\w+ ?[<>=]+ ?[\w.]+)",),
         title=(
-            "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing.",
-            "The node cannot start GPU containers: its NVIDIA runtime or driver is missing.",
+            "The driver of the node is too old for this image, which needs {needs}.",
+            "The driver of the node is too old for this image.",
+        ),
+        who="admin",
+        fixes=(advise("Update the node's driver, or set image to an older release of the engine."),),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=(
+            'no runtime for "nvidia"',
+            "nvidia-container-cli:",
+            "nvidia-container-runtime … executable file not found",
+            "unresolvable CDI devices",
+        ),
+        title=(
+            "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
+            "The node cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
         ),
         who="admin",
         fixes=(advise("Install the NVIDIA container toolkit and driver on the node."), delete_pod),
@@ -42,7 +58,13 @@ _SANDBOX_TRIES = 2
 FAILED_PODS: tuple[Rule, ...] = (
     Rule(
         code="NodeLost",
-        seen=("imminent node shutdown", "could not be located"),
+        seen=(
+            "imminent node shutdown",
+            "could not be located",
+            "node is shutting down",
+            "node no longer exists",
+            "deleting due to NoExecute taint",
+        ),
         title=("Node {node} went away under the Pod.", "The Pod's node went away."),
         who="user",
         fixes=(delete_pod,),
@@ -71,13 +93,14 @@ FAILED_PODS: tuple[Rule, ...] = (
         seen=("The node was low on resource", "The node had condition", "Evicted:"),
         take=(
             r"low on resource: (?P<resource>[\w-]+)",
-            r"had condition: \[(?P<resource>\w+)\]",
+            r"had condition: \[(?P<pressure>\w+)\]",
             r"available: (?P<available>\w+)",
             r"using (?P<used>\w+), request is (?P<request>\w+)",
         ),
         title=(
             "The Pod was evicted because its node ran out of {resource} ({used} used, {request} requested).",
             "The Pod was evicted because its node ran out of {resource}.",
+            "The Pod was evicted because its node is under {pressure}.",
             "The Pod was evicted because its node ran out of memory or disk.",
         ),
         who="user",
@@ -107,6 +130,7 @@ _REFUSED = Rule(
     who="user",
     fixes=(delete_pod, advise("If it comes back, the admin looks at the node's device plugin.")),
 )
+_REFUSALS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError", "NodeAffinity")
 _PREEMPTED = Rule(
     code="Preempted",
     seen=(),
@@ -181,7 +205,7 @@ def failed_phase(scene: Scene, pod: Pod) -> Finding | None:
     if not reason or (pod.phase != "Failed" and reason != "Preempted"):
         return None
     evidence = Evidence("status", f"{pod.name} status.reason", f"{reason}: {message}")
-    if reason.startswith("OutOf") or reason == "UnexpectedAdmissionError":
+    if reason.startswith("OutOf") or reason in _REFUSALS:
         return stated(_REFUSED, scene, evidence, pod=pod, reason=reason)
     if reason.startswith("Preempt"):
         return stated(_PREEMPTED, scene, evidence, pod=pod, by=message.removeprefix("Preempted by "))

@@ -18,6 +18,10 @@ UNREACHABLE = (
     "Network is unreachable",
     "connect timeout=",
     "Could not connect to the endpoint URL",
+    "[Errno -2] Name or service not known",
+    "[Errno -5] No address associated with hostname",
+    "[Errno 110] Connection timed out",
+    "[Errno 113] No route to host",
 )
 # The library's wrapper around seven different failures: only when nothing else in the whole log speaks.
 WRAPPED = ("LocalEntryNotFoundError", "couldn't connect to '")
@@ -45,7 +49,7 @@ REACH: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3SettingsWrong",
-        seen=("(AuthorizationHeaderMalformed)",),
+        seen=("(AuthorizationHeaderMalformed)", "(PermanentRedirect)"),
         take=(r"expecting '(?P<region>[\w-]+)'", r"region '(?P<asked>[\w-]+)' is wrong"),
         title=(
             "The bucket lies in region {region}, not in {asked}.",
@@ -107,7 +111,7 @@ REACH: tuple[Rule, ...] = (
     ),
     Rule(
         code="DownloadInterrupted",
-        seen=("CAS service error",),
+        seen=("CAS service error", "CAS client error"),
         title=("The download broke off in the hub's Xet storage.",),
         who="user",
         fixes=(_without_xet,),
@@ -118,6 +122,7 @@ REACH: tuple[Rule, ...] = (
             "ReadTimeout: ",
             "ConnectionError: … Read timed out",
             "Error: max retries exceeded … EOF",
+            "Error: digest mismatch",
             "Error: max retries exceeded … reset",
             "Error: max retries exceeded … TLS handshake timeout",
         ),

@@ -66,10 +66,16 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="PolicyDenied",
-        seen=("violates PodSecurity", "admission webhook … denied"),
+        seen=(
+            "violates PodSecurity",
+            "admission webhook … denied",
+            "validate against any security context constraint",
+            "ValidatingAdmissionPolicy … denied request",
+        ),
         take=(
             r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
             r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
+            r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
         ),
         title=(
             'The policy "{policy}" forbids the Model\'s Pods: {why}',

@@ -61,7 +61,8 @@ def set_argument(name: str, value: str, title: str = "Set {argument}.") -> Remed
         item = f"{name}={wanted}" if wanted else name
         said = filled([title], {**case.values, "argument": item})
         args = with_argument(case.scene.args, name, item)
-        return Fix(title=said, patch=_spec_patch(args=args)) if said else None
+        # What is so already cures nothing.
+        return Fix(title=said, patch=_spec_patch(args=args)) if said and args != list(case.scene.args) else None
 
     return remedy
 
@@ -85,7 +86,7 @@ def set_env(name: str, value: str, title: str = "Set env.{variable}.") -> Remedy
 
     def remedy(case: Case) -> Fix | None:
         wanted = filled([value], case.values)
-        if wanted is None:
+        if wanted is None or case.scene.env.get(name) == wanted:
             return None
         said = filled([title], {**case.values, "variable": f"{name}={wanted}"})
         return Fix(title=said or f"Set env.{name}.", patch=_spec_patch(env={name: wanted}))

@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "SchedulerError")
-_NOT_SCALED = ("NotTriggerScaleUp",)
+_NOT_SCALED = ("NotTriggerScaleUp", "FailedScaleUp")
 _SHORT = (r"(?P<short>\d+) Insufficient (?P<resource>[\w./-]*\w)", r"0/(?P<nodes>\d+) nodes")
-_GPUS = ("nvidia.com/gpu", "amd.com/gpu", "google.com/tpu", "habana.ai/gaudi")
+_GPUS = (
+    "nvidia.com/",  # gpu, gpu.shared, mig-1g.10gb
+    "amd.com/",
+    "google.com/tpu",
+    "habana.ai/",
+    "gpu.intel.com/",
+    "aws.amazon.com/neuron",
+)
 
 
 def _from_karpenter(case: Case) -> bool:
@@ -36,7 +43,7 @@ SCALING: tuple[Rule, ...] = (
     ),
     Rule(
         code="AutoscalerAtLimit",
-        seen=("in backoff after failed scale-up",),
+        seen=("in backoff after failed scale-up", "associated with this pod failed"),
         reasons=_NOT_SCALED,
         title=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
         who="admin",
@@ -90,7 +97,7 @@ NODES: tuple[Rule, ...] = (
     Rule(
         code="InsufficientGpu",
         seen=tuple(f"Insufficient {resource}" for resource in _GPUS),
-        take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/\w+)", r"0/(?P<nodes>\d+) nodes"),
+        take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
         title=(
             "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
             "No node has enough free {resource}.",
@@ -117,6 +124,13 @@ NODES: tuple[Rule, ...] = (
         ),
         who="user",
         fixes=(fewer_units, stop_another, advise("Or the admin adds a node.")),
+    ),
+    Rule(
+        code="InsufficientCpuOrMemory",
+        seen=("Too many pods",),
+        title=("The nodes run as many Pods already as they may.",),
+        who="user",
+        fixes=(stop_another, advise("Or the admin adds a node.")),
     ),
     Rule(
         code="NodeUnavailable",

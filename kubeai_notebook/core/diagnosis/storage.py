@@ -64,7 +64,13 @@ CLAIMS: tuple[Rule, ...] = (
     ),
     Rule(
         code="StorageNoReadWriteMany",
-        seen=("capability at index 0 is not supported", "MULTI_NODE_MULTI_WRITER", "invalid AccessModes"),
+        seen=(
+            "capability at index 0 is not supported",
+            "MULTI_NODE_MULTI_WRITER",
+            "invalid AccessModes",
+            "only supports ReadWriteOnce",
+            "specified multi writer",
+        ),
         take=(r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)",),
         title=(
             'StorageClass "{storage_class}" cannot make a volume that several nodes write to (ReadWriteMany).',
@@ -131,8 +137,8 @@ VOLUMES: tuple[Rule, ...] = (
     ),
     Rule(
         code="VolumeMountFailed",
-        seen=("MountVolume.SetUp failed",),
-        unless=("secret … not found", "configmap … not found", "find key"),
+        seen=("MountVolume.SetUp failed", "MountVolume.MountDevice failed", "AttachVolume.Attach failed"),
+        unless=("secret … not found", "configmap … not found", "find key", "failed to sync"),
         reasons=_MOUNTS,
         take=(r"for volume \\?\"(?P<volume>[^\"\\]+)",),
         title=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),

@@ -81,7 +81,7 @@ CREDENTIALS = (
     ),
     Rule(
         code="S3AccessDenied",
-        seen=("(AccessDenied)",),
+        seen=("(AccessDenied)", "(403) when calling", "does not have storage.objects"),
         take=(r"calling the (?P<operation>\w+) operation", r"s3://(?P<bucket>[\w.-]+)", r":::(?P<bucket>[\w.-]+)"),
         title=(
             "The credentials may not call {operation} on bucket {bucket}.",
@@ -89,12 +89,19 @@ CREDENTIALS = (
             "The credentials may not read the bucket.",
         ),
         who="admin",
-        fixes=(advise("Allow s3:ListBucket and s3:GetObject on the bucket to this user."),),
+        fixes=(advise("Allow this user to list and read the bucket (s3:ListBucket and s3:GetObject)."),),
     ),
     Rule(
         code="S3NotFound",
         seen=("(NoSuchBucket)",),
         title=("There is no bucket as named in {url}.", "There is no bucket of that name."),
+        who="user",
+        fixes=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
+    ),
+    Rule(
+        code="S3NotFound",
+        seen=("(404) when calling", "(NoSuchKey)", "URLs matched no objects"),
+        title=("There is nothing under {url}.", "There is nothing under the url."),
         who="user",
         fixes=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
@@ -121,6 +128,8 @@ LOADER = (
             "download failed … [Errno 30]",
             "OSError: [Errno 30] Read-only",
             "PermissionError: [Errno 13]",
+            "Permission denied (os error 13)",
+            "Read-only file system (os error 30)",
         ),
         unless=("file exists", "'/psm_", "ignored error while"),
         take=(
@@ -167,15 +176,21 @@ FOLDERS = (
     ),
     Rule(
         code="ModelFolderIncomplete",
-        seen=("no file named pytorch_model.bin", "Cannot find any model weights"),
-        take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])",),
+        seen=(
+            "no file named pytorch_model.bin",
+            "Cannot find any model weights",
+            "does not appear to have a file named",
+            "does not appear to have files named",
+        ),
+        unless=("file named config.json",),
+        take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
         title=("There are no weights in {path}.", "There are no weights in the model's folder."),
         who="user",
         fixes=(_COPY_ALL,),
     ),
     Rule(
         code="ModelFolderIncomplete",
-        seen=("instantiate the backend tokenizer",),
+        seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
         title=('"{name}" has no tokenizer files beside its weights.',),
         who="user",
         fixes=(_COPY_ALL,),
@@ -190,7 +205,11 @@ FOLDERS = (
     ),
     Rule(
         code="ModelPathMissing",
-        seen=("repo id must … '/", "failed to open GGUF file … No such file"),
+        seen=(
+            "repo id must … '/",
+            "failed to open GGUF file … No such file",
+            "Incorrect path_or_model_id: '/",
+        ),
         take=(r"GGUF file '(?P<path>[^']+)'", r"'(?P<path>/[^']+)'"),
         title=("There is no {path} in the container.", "The model's path does not exist in the container."),
         who="user",
@@ -201,12 +220,13 @@ FOLDERS = (
         seen=(
             "Repo id must be in the form",
             "Repo id must use alphanumeric",
+            "Incorrect path_or_model_id: ",
             "Invalid bucket name",
             "Unknown options: /models",
             "Unsupported source url",
         ),
         take=(
-            r"(?:96|'namespace/repo_name'): '(?P<asked>[^']+)'",
+            r"(?:96|'namespace/repo_name'|path_or_model_id): '(?P<asked>[^']+)'",
             r"source url: (?P<asked>\S+)",
             r'bucket name "(?P<asked>[^"]+)"',
         ),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
+    r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|^panic: "
 )
 _WRAPPERS = (
     "engine core initialization failed",
@@ -30,6 +31,8 @@ _WRAPPERS = (
     "exiting due to model loading error",
     "failed to init server",
     "died unexpectedly",
+    "see stack trace",
+    "see root cause",
 )
 # Source lines in a traceback speak of errors too.
 _SOURCE = re.compile(r"^(?:raise\b|except\b|File \"|[~^]+$|import |from |#)")
@@ -73,6 +76,8 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     line = error_line(log)
     if log and line:
         evidence = Evidence("log", log.where, line)
+    elif told := text_at(pod.main.ended, "message"):
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {told}")
     elif waiting:
         message = text_at(waiting.raw, "state", "waiting", "message")
         evidence = Evidence("status", f"{pod.name}/{waiting.name}", f"{waiting.waiting}: {message}")

@@ -1,8 +1,10 @@
 """Each recorded log, in the state of the Pod that wrote it, gives its one Finding, or none."""
 
+from dataclasses import replace
+
 import pytest
 
-from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.diagnosis import diagnose, masked
 
 from . import recorded
 from .scenes import NOW
@@ -38,3 +40,12 @@ def test_never_shows_the_api_key_that_infinity_prints():
     entry = next(entry for entry in ENTRIES if entry["name"] == "inf-no-gpu-key")
 
     assert "not-a-real-key" not in str(diagnose(recorded.observation(entry), now=NOW))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
+def test_masking_a_log_hides_no_cause(entry):
+    """Logs are masked before anybody keeps them, so a diagnosis sees them masked."""
+    seen = recorded.observation(entry)
+    hidden = tuple(replace(tail, text=masked(tail.text)) for tail in seen.logs)
+    found = [finding.code for finding in diagnose(replace(seen, logs=hidden), now=NOW)]
+    assert found == [finding.code for finding in diagnose(seen, now=NOW)]

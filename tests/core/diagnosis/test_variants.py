@@ -250,3 +250,29 @@ VARIANTS = [
 def test_knows_the_message_in_other_versions(code, text, spec):
     log = f"INFO starting\n{text}\nRuntimeError: Engine core initialization failed."
     assert [finding.code for finding in diagnose(crash(log, model(**spec)), now=NOW)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        (
+            "api_server.py: error: argument --dtype: invalid choice: 'fp16' (choose from 'auto', 'half')",
+            "--dtype may not be 'fp16'; choose from 'auto', 'half'.",
+        ),
+        (
+            "api_server.py: error: argument --tensor-parallel-size/-tp: invalid int value: 'auto'",
+            "--tensor-parallel-size may not be 'auto'.",
+        ),
+        (
+            "api_server.py: error: argument --enable-prefix-caching: ignored explicit argument 'true'",
+            "--enable-prefix-caching may not be 'true'.",
+        ),
+        (
+            "api_server.py: error: argument --max-model-len: expected one argument",
+            "--max-model-len has a value that the engine does not take.",
+        ),
+    ],
+)
+def test_names_the_argument_that_argparse_refuses(line, title):
+    (found,) = diagnose(crash(line, model(args=[])), now=NOW)
+    assert (found.code, found.title) == ("BadArgumentValue", title)
