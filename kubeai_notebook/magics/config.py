@@ -1,0 +1,113 @@
+"""The magic that shows and changes the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traitlets import TraitError
+
+from kubeai_notebook import settings
+from kubeai_notebook.core.wording import did_you_mean
+from kubeai_notebook.errors import UsageError
+
+from . import changed_here
+from .help import MagicParser, parser_for
+
+if TYPE_CHECKING:
+    from .call_of import Call
+
+
+@cache
+def config_parser() -> MagicParser:
+    """The options of ``%kubeai_config``."""
+    parser = parser_for(
+        "%kubeai_config",
+        "Show the settings, and where each comes from; or change some for this kernel. An empty value goes back to\n"
+        "the default. What should always hold goes into ipython_kernel_config.py: c.KubeAI.namespace = 'team'.",
+        "%kubeai_config",
+        "%kubeai_config namespace=team default_profile=cpu",
+        "%kubeai_config context=local",
+        synopsis="[NAME=VALUE …]",
+    )
+    parser.add_argument("pairs", nargs="*", metavar="NAME=VALUE", help="a setting and its new value")
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its value, where that comes from, and what it is for."""
+
+    name: str
+    value: str
+    source: str
+    help: str
+
+
+class Settings(tuple[Setting, ...]):
+    """All settings; shows itself as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        names, values, sources = (
+            max(len(getattr(one, field)) for one in self) for field in ("name", "value", "source")
+        )
+        return "\n".join(
+            f"{one.name:{names}}  {one.value:{values}}  {one.source:{sources}}  {one.help}" for one in self
+        )
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f'<th style="text-align:left">{head}</th>' for head in ("setting", "value", "from", ""))
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f'<td style="text-align:left">{escape(text)}</td>'
+                for text in (one.name, one.value, one.source, one.help)
+            )
+            + "</tr>"
+            for one in self
+        )
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def config(call: Call) -> Settings:
+    """The settings, changed as the line says."""
+    now = settings.current()
+    for pair in call.options.pairs:
+        _set(now, pair)
+    return Settings(_setting(now, name) for name in _names(now))
+
+
+def _names(now: settings.KubeAI) -> list[str]:
+    return list(type(now).class_own_traits(config=True))
+
+
+def _set(now: settings.KubeAI, pair: str) -> None:
+    name, equals, value = pair.partition("=")
+    if name not in _names(now):
+        near = did_you_mean(name, _names(now)).strip() or f"There are: {', '.join(_names(now))}."
+        raise UsageError(f'There is no setting "{name}".', near)
+    if not equals:
+        raise UsageError(f"%kubeai_config needs a value for {name}.", f"Write it like %kubeai_config {name}=VALUE.")
+    default: Any = now.traits()[name].default()
+    try:
+        setattr(now, name, type(default)(value) if value else default)
+    except (TraitError, ValueError):
+        raise UsageError(f'{name} cannot be "{value}".', f"It is now {getattr(now, name)}.") from None
+
+
+def _setting(now: settings.KubeAI, name: str) -> Setting:
+    trait = now.traits()[name]
+    value, source = str(getattr(now, name)), "default"
+    if getattr(now, name) != trait.default():
+        source = "this kernel" if name in changed_here() else "IPython's configuration"
+    elif name == "endpoint" and settings.stated_endpoint(now):
+        value, source = settings.stated_endpoint(now), "$KUBEAI_ENDPOINT"
+    elif name == "kubeconfig" and (found := settings.kubeconfig_path(now)):
+        usual = Path.home() / ".kube" / "config"
+        value, source = (str(usual), "its usual place") if Path(found) == usual else (found, "$KUBECONFIG")
+    return Setting(name, value, source, str(trait.help))

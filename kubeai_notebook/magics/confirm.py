@@ -1,0 +1,105 @@
+"""What is done at once, and what needs ``--yes``.
+
+A notebook asks nothing while a cell runs. What takes away Pods that are ready is done at once to Models that this
+kernel created or served; to delete one, only to those that it created. Otherwise the line says what it would do,
+does nothing, and stops.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from kubeai_notebook.errors import ForbiddenError, UsageError
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.spec import ModelSpec
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.session import Session
+
+    from .call_of import Call
+
+
+def remember(model: Model) -> None:
+    """Note that this kernel served the Model."""
+    uid = model.view.model["metadata"]["uid"]
+    if model.created or uid not in _known():
+        _known()[uid] = "created" if model.created else "served"
+
+
+def check_update(call: Call, session: Session, *, spec: ModelSpec, line: str) -> None:
+    """Refuse to replace the ready Pods of a Model that this kernel has not served.
+
+    Raises:
+        UsageError: it would, and ``line`` is how to have it done.
+    """
+    try:
+        if spec.name not in session.observer.names():
+            return
+    except ForbiddenError:
+        return  # whoever may not look may still create
+    model = session.attach(spec.name)
+    if _known_here(call, model) or not model.status.ready:
+        return
+    plan = session.plan(spec).plan
+    if plan.action == "update" and plan.restarts:
+        changes = "\n".join(f"  {change}" for change in plan.diff.splitlines())
+        message = f"{spec.name} is there already, and this kernel has not served it. This would change:\n{changes}\n"
+        raise UsageError(f"{message}{_pods(model)} would be replaced, so nothing was changed.", f"To do it: {line}")
+
+
+def check_restart(call: Call, model: Model, line: str) -> None:
+    """Refuse to replace the ready Pods of a Model that this kernel has not served.
+
+    Raises:
+        UsageError: as `check_update`.
+    """
+    if model.status.ready and not _known_here(call, model):
+        message = f"This kernel has not served {model.name}, so nothing was done: {_pods(model)} would be replaced."
+        raise UsageError(message, f"To do it: {line}")
+
+
+def check_delete(call: Call, model: Model, line: str) -> None:
+    """Refuse to delete a Model that this kernel has not created.
+
+    Raises:
+        UsageError: it has not; the error names what would go.
+    """
+    if _known_here(call, model) != "created":
+        message = f"{model.name} was not created by this kernel, so nothing was deleted. {going(model)}"
+        raise UsageError(message, f"To delete it: {line}")
+
+
+def going(model: Model) -> str:
+    """What goes with a Model, in sentences."""
+    spec, pods = model.view.model["spec"], len(model.view.observation.pods)
+    said = [f"With it {'goes' if pods == 1 else 'go'} {_counted(pods, 'Pod')} on {spec.get('resourceProfile', 'cpu')}"]
+    if model.status.ready:
+        said.append(", and requests that are being answered break off")
+    if spec.get("cacheProfile"):
+        said.append(f"; its weights leave the cache {spec['cacheProfile']}")
+    return "".join(said) + "." if pods or spec.get("cacheProfile") else "It has no Pods now."
+
+
+def _pods(model: Model) -> str:
+    return f"{_counted(model.status.ready, 'Pod')} that {'is' if model.status.ready == 1 else 'are'} ready"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _known_here(call: Call, model: Model) -> str:
+    """Whether this kernel created or served the Model, by a magic or by a handle that the user still has."""
+    from kubeai_notebook.session.model import Model as Handle
+
+    handles = [one for one in call.variables.values() if isinstance(one, Handle) and one.name == model.name]
+    if any(handle.created and handle.session is model.session for handle in handles):
+        return "created"
+    return _known().get(model.view.model["metadata"]["uid"], "")
+
+
+@cache
+def _known() -> dict[str, Literal["created", "served"]]:
+    """Models by their uid: another one of the same name is another Model."""
+    return {}

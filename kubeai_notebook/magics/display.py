@@ -1,0 +1,62 @@
+"""One output that is updated while its cell runs; in a terminal, which cannot update, what is new is written below."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from IPython import get_ipython
+from IPython.display import display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.observer import View
+
+FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
+
+
+def can_update() -> bool:
+    """Whether what is shown can be replaced: in a kernel, unlike in a terminal."""
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+class Updated:
+    """One display; `update` is for the thread that runs the cell."""
+
+    def __init__(self, bundle: Mapping[str, str]) -> None:
+        self._handle = display(dict(bundle), raw=True, display_id=True)
+        self._shown_seconds = time.monotonic()
+
+    def update(self, bundle: Mapping[str, str]) -> None:
+        """Show ``bundle`` in place of what was shown."""
+        if self._handle is not None:
+            self._handle.update(dict(bundle), raw=True)
+        self._shown_seconds = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last update is long enough ago."""
+        return time.monotonic() - self._shown_seconds >= FRAME_SECONDS
+
+
+@contextmanager
+def lines_of(model: Model) -> Iterator[None]:
+    """Meanwhile write a line for each phase that the Model comes to."""
+    written: set[str] = set()
+
+    def listener(view: View | None) -> None:
+        if view is None or view.status.settled or view.status.phase in written:
+            return
+        written.add(view.status.phase)
+        sys.stdout.write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")
+        sys.stdout.flush()
+
+    stop = model.listen(listener)
+    try:
+        yield
+    finally:
+        stop()

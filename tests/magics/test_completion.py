@@ -1,0 +1,109 @@
+"""Completion on Tab, as IPython asks for it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.magics.verbs import VERBS
+from kubeai_notebook.session.session import default
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubeai_notebook.session.session import Session
+
+LIMIT_SECONDS = 0.05
+
+
+def completions(shell: Any, text: str) -> list[str]:
+    """As the kernel asks: the whole text with each completion in it."""
+    from IPython.core.completer import provisionalcompleter
+
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(text, len(text)))
+    return [text[: one.start] + one.text + text[one.end :] for one in found]
+
+
+@pytest.mark.parametrize(
+    ("begun", "whole"),
+    [
+        ("%kubeai_serve smol --eng", ["%kubeai_serve smol --engine"]),
+        ("%kubeai_serve --engine v", ["%kubeai_serve --engine VLLM"]),
+        ("%kubeai_serve --engine=o", ["%kubeai_serve --engine=OLlama"]),
+        (
+            "m = %kubeai_serve a --feature text",
+            [f"m = %kubeai_serve a --feature Text{end}" for end in ("Generation", "Embedding")],
+        ),
+        ("%kubeai_serve a --load-balancing P", ["%kubeai_serve a --load-balancing PrefixHash"]),
+        ("%%kubeai_chat smol --temp", ["%%kubeai_chat smol --temperature"]),
+        ("%kubeai_serve ollama://qwen2:0", ["%kubeai_serve ollama://qwen2:0.5b"]),
+        ("%kubeai_serve a --url ollama://qwen2:0", ["%kubeai_serve a --url ollama://qwen2:0.5b"]),
+        ("%kubeai sca", ["%kubeai scale"]),
+        ("%kubeai serve a --cach", ["%kubeai serve a --cache-profile", "%kubeai serve a --caching-profile"]),
+        ("%kubeai_config name", ["%kubeai_config namespace="]),
+    ],
+)
+def test_completes_options_and_their_values(shell: Any, begun: str, whole: list[str]) -> None:
+    assert completions(shell, begun) == whole
+
+
+def test_offers_all_magics(shell: Any) -> None:
+    found = completions(shell, "%kubeai_")
+    assert {f"%kubeai_{verb.name}" for verb in VERBS if verb.kind != "cell"} <= set(found)
+    assert completions(shell, "%kubeai ") == [f"%kubeai {verb.name}" for verb in VERBS]
+
+
+def test_leaves_other_lines_to_others(shell: Any) -> None:
+    assert "--engine" not in str(completions(shell, "%timeit --eng"))
+    assert "--engine" not in str(completions(shell, "%kubeai_serve a -- --eng"))
+    assert "--engine" not in str(completions(shell, "print(1) #%kubeai_serve"))
+    assert "print" in completions(shell, "prin")
+
+
+def test_knows_names_without_asking(here: Callable[[str], Any], shell: Any) -> None:
+    assert "%kubeai_delete smol" not in completions(shell, "%kubeai_delete s")
+    here("%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0")
+    here("%kubeai_serve other --url ollama://smollm2:135m --min-replicas 0")
+    sent = counted(default())
+    assert completions(shell, "%kubeai_delete ") == ["%kubeai_delete other", "%kubeai_delete smol"]
+    assert completions(shell, "%kubeai_why smol --f") == ["%kubeai_why smol --fix"]
+    assert completions(shell, "m = %kubeai_status -n default s") == ["m = %kubeai_status -n default smol"]
+    assert completions(shell, "%kubeai_serve a --profile cp") == ["%kubeai_serve a --profile cpu:1"]
+    assert "%kubeai_serve a --profile nvidia-gpu-l4:1" in completions(shell, "%kubeai_serve a --profile nvidia-gpu-l")
+    assert completions(shell, "%kubeai_logs smol ") != completions(shell, "%kubeai_logs ")
+    assert sent == []
+
+
+def counted(session: Session) -> list[str]:
+    """Every request that the Session sends from now on."""
+    sent: list[str] = []
+    inner = session.cluster.api.open
+
+    def spy(method: str, path: str, **more: Any) -> Any:
+        sent.append(path)
+        return inner(method, path, **more)
+
+    session.cluster.api.open = spy  # type: ignore[method-assign]  # it only listens
+    return sent
+
+
+def test_learns_profiles_in_the_background(here: Callable[[str], Any], shell: Any) -> None:
+    here("%kubeai_config context=local")
+    with pytest.raises(Exception, match="no Model"):
+        here("%kubeai_status nobody")
+    deadline = time.monotonic() + 10
+    while not completions(shell, "%kubeai_serve a --profile cp"):
+        assert time.monotonic() < deadline
+
+
+def test_answers_within_a_blink(here: Callable[[str], Any], shell: Any) -> None:
+    here("%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0")
+    spent = []
+    for text in ("%kubeai_serve --en", "%kubeai_delete s", "%kubeai_serve a --profile nv", "%kubeai_"):
+        begun = time.perf_counter()
+        completions(shell, text)
+        spent.append(time.perf_counter() - begun)
+    assert sorted(spent)[1] < LIMIT_SECONDS

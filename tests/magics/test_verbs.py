@@ -1,0 +1,172 @@
+"""The magics on the single-machine KubeAI, in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.errors import NotFoundError, SpecError, UsageError
+from kubeai_notebook.session.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+URL = "ollama://smollm2:135m"
+IDLE = f"--url {URL} --min-replicas 0"
+
+
+@pytest.fixture
+def elsewhere(daemon: str) -> Iterator[Session]:
+    """Somebody else's Session."""
+    session = Session(context="local")
+    yield session
+    session.close()
+
+
+def test_serves_waits_and_keeps_the_handle(here: Callable[[str], Any]) -> None:
+    model = here(f"%kubeai_serve {URL} --name smol --wait -o kept")
+    assert (model.name, model.status.phase, model.created) == ("smol", "Ready", True)
+    assert here("kept") is model
+    assert here("%kubeai_status") is not None
+    assert here("df = %kubeai_models\nlist(df.name)") == ["smol"]
+    assert "is Ready, and nothing is wrong with it" in repr(here("%kubeai_why"))
+    assert here("%kubeai_logs --tail 3").count("\n") == 3
+    assert "Model('smol', Ready 2/2" in repr(here("%kubeai_scale smol 2 --wait"))
+    assert here("%kubeai_restart smol").note == "2 Pods are replaced."
+    assert "With it go 2 Pods on cpu:1, and requests" in repr(here("%kubeai_delete smol --dry-run"))
+    assert repr(here("%kubeai_delete smol")) == "Model('smol', Deleted)"
+
+
+def test_says_what_it_would_do_and_does_nothing(here: Callable[[str], Any]) -> None:
+    receipt = here(f"%kubeai_serve later {IDLE} --dry-run")
+    assert receipt.title == "later would be created."
+    assert here("%kubeai_models").empty
+
+
+def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> None:
+    here(f"%kubeai_serve smol --url {URL};")
+    assert here("%kubeai_status smol --follow -o m") is None
+    assert "✓ smol (default) Ready" in capsys.readouterr().out
+    assert here("m").status.phase == "Ready"
+
+
+def test_explains_shows_and_applies_a_fix(here: Callable[[str], Any]) -> None:
+    here(f"%kubeai_serve bad --url {URL} -- --max-model-len=999999\n%kubeai_status bad --follow -q")
+    why = here("%kubeai_why bad")
+    assert why.fixes
+    assert "%kubeai_why bad --fix 1" in repr(why)
+    said = repr(here("%kubeai_why bad --fix 1 --dry-run"))
+    assert "Its Pods are replaced." in said
+    assert "To do it: %kubeai_why bad --fix 1" in said
+    model = here("%kubeai_why bad --fix 1")
+    assert model.note.startswith("Fix 1 is applied: ")
+    assert "rollback()" in model.note
+    with pytest.raises(UsageError, match="bad has no fix 9"):
+        here("%kubeai_why bad --fix 9")
+
+
+def test_applies_no_other_fix_than_its_reader_saw(here: Callable[[str], Any]) -> None:
+    line = f"%kubeai_serve odd --url {URL} --force --profile"
+    here(f"{line} cpus;\n%kubeai_why odd -q")
+    here(f"{line} cpuz:2;")
+    with pytest.raises(UsageError, match="has changed since it was shown. Fix 1 is now: .*cpu:2"):
+        here("%kubeai_why odd --fix 1")
+    assert here("%kubeai_why odd --fix 1").spec.resource_profile == "cpu:2"
+
+
+def test_lays_the_cells_yaml_over_the_line(here: Callable[[str], Any]) -> None:
+    here("n = 3")
+    model = here(f"%%kubeai_serve asleep {IDLE}\nenv: {{A: '{{{{n}}}}'}}\nmax_replicas: {{{{n}}}}")
+    assert (model.spec.env, model.spec.scaling.max_replicas) == ({"A": "3"}, 3)
+
+
+def test_expands_variables_in_a_line(here: Callable[[str], Any]) -> None:
+    here("name, url = 'asleep', 'ollama://smollm2:135m'")
+    line = "%kubeai_serve {name} --url $url --min-replicas 0 -- --limit-mm-per-prompt='{\"image\":2}'"
+    assert here(line).spec.args == ('--limit-mm-per-prompt={"image":2}',)
+    here("def scaled(count):\n    return get_ipython().run_line_magic('kubeai', 'scale {name} {count}')")
+    assert here("scaled(0)").name == "asleep"
+
+
+def test_applies_several_models(here: Callable[[str], Any]) -> None:
+    body = f"# two\nname: one\nurl: {URL}\nmin_replicas: 0\n---\n"
+    whole = here(f"%%kubeai_apply\n{body}name: two\nurl: {URL}\nmin_replicas: 0\n")
+    assert [model.name for model in whole] == ["one", "two"]
+    text = here("text = %kubeai_yaml one\ntext")
+    assert "kind: Model" in repr(text)
+    receipt = here("%%kubeai_apply --dry-run\n" + text)
+    assert receipt.title == "one is served already; nothing would change."
+
+
+def test_sends_nothing_where_one_of_several_is_wrong(here: Callable[[str], Any]) -> None:
+    with pytest.raises(SpecError, match="There is no engine"):
+        here(f"%%kubeai_apply\nname: one\nurl: {URL}\n---\nname: two\nurl: {URL}\nengine: nope\n")
+    assert here("%kubeai_models").empty
+
+
+def test_asks_before_it_deletes_what_others_created(here: Callable[[str], Any], elsewhere: Session) -> None:
+    elsewhere.serve(name="theirs", url=URL, min_replicas=0)
+    with pytest.raises(UsageError) as raised:
+        here("%kubeai_delete theirs")
+    said = "theirs was not created by this kernel, so nothing was deleted. It has no Pods now."
+    assert str(raised.value) == f"{said} To delete it: %kubeai_delete theirs --yes"
+    assert repr(here("%kubeai_delete theirs --yes")) == "Model('theirs', Deleted)"
+
+
+def test_asks_before_it_replaces_ready_pods_of_others(here: Callable[[str], Any], elsewhere: Session) -> None:
+    elsewhere.serve(name="theirs", url=URL).wait(60)
+    line = f"%kubeai_serve theirs --url {URL} --arg=--max-model-len=512"
+    with pytest.raises(UsageError) as raised:
+        here(line)
+    assert "  args: with --max-model-len=512\n1 Pod that is ready would be replaced" in str(raised.value)
+    with pytest.raises(UsageError, match="nothing was done: 1 Pod that is ready would be replaced"):
+        here("%kubeai_restart theirs")
+    assert here(f"{line} --dry-run").plan.restarts
+    assert "is being updated" in here(f"{line} --yes").note
+    # From now on this kernel has served it.
+    assert "is being updated" in here(f"%kubeai_serve theirs --url {URL} --wait").note
+
+
+def test_deletes_at_once_what_python_created_here(here: Callable[[str], Any]) -> None:
+    here(f"import kubeai_notebook\nm = kubeai_notebook.serve(name='mine', url='{URL}', min_replicas=0)")
+    assert repr(here("%kubeai_delete mine")) == "Model('mine', Deleted)"
+
+
+def test_takes_a_projects_secret_by_its_name(here: Callable[[str], Any]) -> None:
+    here("import kubeai_notebook\nproject = kubeai_notebook.get_or_create_project('demo')")
+    here("project.new_secret('HF_TOKEN', 'hf_" + "x" * 30 + "')")
+    model = here(f"%kubeai_serve asleep {IDLE} --secret HF_TOKEN --project demo")
+    assert "asleep-secrets" in model.yaml
+    assert "hf_xx" not in model.yaml
+    with pytest.raises(SpecError, match="HF_TOKEN"):
+        here(f"%kubeai_serve other {IDLE} --secret HF_TOKN --project demo")
+    here("project.delete_secret('HF_TOKEN')")
+
+
+def test_names_the_models_there_are(here: Callable[[str], Any]) -> None:
+    with pytest.raises(NotFoundError, match="There are no Models here"):
+        here("%kubeai_status")
+    here(f"%%kubeai_apply\nname: one\nurl: {URL}\nmin_replicas: 0\n---\nname: two\nurl: {URL}\nmin_replicas: 0")
+    with pytest.raises(UsageError, match="There are: one, two"):
+        here("%kubeai_status")
+    with pytest.raises(NotFoundError, match='Did you mean "two"'):
+        here("%kubeai_logs twoo")
+    assert repr(here("%kubeai_why")).count("nothing is wrong with it") == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("%kubeai_scale one", "a number of replicas, --pause or --resume"),
+        ("%kubeai_scale one 2 --pause", "a number of replicas, --pause or --resume"),
+        ("%kubeai_models -o not-a-name", '"not-a-name" cannot be the name of a variable'),
+        ("%%kubeai_apply\n# nothing", "%%kubeai_apply has nothing to apply"),
+        ("%%kubeai_serve a\nkind: Model", "%%kubeai_apply takes it as it is"),
+        ("%kubeai_serve a --file /x=@/nowhere/at/all", "cannot be read here: No such file or directory"),
+    ],
+)
+def test_answers_a_mistake_with_one_sentence(run: Callable[[str], Any], line: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        run(line)
+    assert sentence in str(raised.value)
