@@ -47,7 +47,8 @@ def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Pla
     if secret:
         owner = {"apiVersion": API_VERSION, "kind": "Model", "name": spec.name, "uid": stored["metadata"]["uid"]}
         cluster.own_secret(secret["metadata"]["name"], owner)
-    return replace(planned, generation=stored["metadata"]["generation"])
+    metadata = stored["metadata"]
+    return replace(planned, generation=metadata["generation"], uid=str(metadata["uid"]))
 
 
 def _write(cluster: Cluster, name: str, planned: Plan) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Plan:
     changes: Changes = field(default_factory=dict)
     generation: int = 0
     """The Model's generation after this; 0 as long as it was not applied."""
+    uid: str = ""
+    """The Model's own; ``""`` as long as there is none."""
 
     @property
     def restarts(self) -> bool:
@@ -55,4 +57,5 @@ def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
     if current["metadata"].get("deletionTimestamp"):
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
     changes = changed_fields(current, manifest)
-    return Plan(action="update" if changes else "attach", manifest=manifest, current=current, changes=changes)
+    action: Literal["attach", "update"] = "update" if changes else "attach"
+    return Plan(action=action, manifest=manifest, current=current, changes=changes, uid=str(current["metadata"]["uid"]))

@@ -101,7 +101,7 @@ def scale(call: Call) -> Model:
 def restart(call: Call) -> Model:
     """Replace the Pods."""
     if not call.options.yes:
-        check_restart(call, call.model, f"%kubeai_restart {call.model.name} --yes")
+        check_restart(call.model, f"%kubeai_restart {call.model.name} --yes")
     return waited(call, call.model.restart(call.options.timeout_seconds))
 
 
@@ -111,5 +111,5 @@ def delete(call: Call) -> Model | Text:
     if options.dry_run:
         return Text(f"{model.name} would be deleted. {going(model)}")
     if not options.yes:
-        check_delete(call, model, f"%kubeai_delete {model.name} --yes")
+        check_delete(model, f"%kubeai_delete {model.name} --yes")
     return model.delete(options.timeout_seconds)

@@ -7,8 +7,7 @@ does nothing, and stops.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import ForbiddenError, UsageError
 
@@ -17,17 +16,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
 
-    from .call_of import Call
 
-
-def remember(model: Model) -> None:
-    """Note that this kernel served the Model."""
-    uid = model.view.model["metadata"]["uid"]
-    if model.created or uid not in _known():
-        _known()[uid] = "created" if model.created else "served"
-
-
-def check_update(call: Call, session: Session, *, spec: ModelSpec, line: str) -> None:
+def check_update(session: Session, *, spec: ModelSpec, line: str) -> None:
     """Refuse to replace the ready Pods of a Model that this kernel has not served.
 
     Raises:
@@ -39,7 +29,7 @@ def check_update(call: Call, session: Session, *, spec: ModelSpec, line: str) ->
     except ForbiddenError:
         return  # whoever may not look may still create
     model = session.attach(spec.name)
-    if _known_here(call, model) or not model.status.ready:
+    if _own(model) or not model.status.ready:
         return
     plan = session.plan(spec).plan
     if plan.action == "update" and plan.restarts:
@@ -48,24 +38,24 @@ def check_update(call: Call, session: Session, *, spec: ModelSpec, line: str) ->
         raise UsageError(f"{message}{_pods(model)} would be replaced, so nothing was changed.", f"To do it: {line}")
 
 
-def check_restart(call: Call, model: Model, line: str) -> None:
+def check_restart(model: Model, line: str) -> None:
     """Refuse to replace the ready Pods of a Model that this kernel has not served.
 
     Raises:
         UsageError: as `check_update`.
     """
-    if model.status.ready and not _known_here(call, model):
+    if model.status.ready and not _own(model):
         message = f"This kernel has not served {model.name}, so nothing was done: {_pods(model)} would be replaced."
         raise UsageError(message, f"To do it: {line}")
 
 
-def check_delete(call: Call, model: Model, line: str) -> None:
+def check_delete(model: Model, line: str) -> None:
     """Refuse to delete a Model that this kernel has not created.
 
     Raises:
         UsageError: it has not; the error names what would go.
     """
-    if _known_here(call, model) != "created":
+    if _own(model) != "created":
         message = f"{model.name} was not created by this kernel, so nothing was deleted. {going(model)}"
         raise UsageError(message, f"To delete it: {line}")
 
@@ -89,17 +79,6 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _known_here(call: Call, model: Model) -> str:
-    """Whether this kernel created or served the Model, by a magic or by a handle that the user still has."""
-    from kubeai_notebook.session.model import Model as Handle
-
-    handles = [one for one in call.variables.values() if isinstance(one, Handle) and one.name == model.name]
-    if any(handle.created and handle.session is model.session for handle in handles):
-        return "created"
-    return _known().get(model.view.model["metadata"]["uid"], "")
-
-
-@cache
-def _known() -> dict[str, Literal["created", "served"]]:
-    """Models by their uid: another one of the same name is another Model."""
-    return {}
+def _own(model: Model) -> str:
+    """Whether this kernel created or served the Model, by a magic or from Python."""
+    return model.session.own.get(model.view.model["metadata"]["uid"], "")

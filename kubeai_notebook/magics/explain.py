@@ -85,7 +85,7 @@ def _fixed(call: Call, model: Model, number: int) -> Model | Text:
     if call.options.dry_run:
         return Text(_said(model, fix, changes, line=line))
     if not call.options.yes and _restarts(model, changes):
-        check_restart(call, model, f"{line} --yes")
+        check_restart(model, f"{line} --yes")
     note = _after(model, number, changes)
     model.fix(number).note = note
     return waited(call, model)

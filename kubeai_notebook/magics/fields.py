@@ -21,6 +21,7 @@ def add_to(parser: MagicParser) -> None:
     """Add the options that say what a Model is."""
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="name of the Model, or its url")
+    add("place", nargs="?", metavar="URL", help="its url, behind the name; --url says the same")
     add("--name", "--model-name", dest="stated_name", metavar="NAME", help="its name, where a url stands first")
     add("--url", help="where the weights are: hf://org/model, ollama://name:tag, s3://bucket/path, pvc://claim/path")
     add("--engine", metavar="ENGINE", help="OLlama, VLLM, Infinity or FasterWhisper, in any case")
@@ -153,15 +154,15 @@ def _stated(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _named(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The name, and the url where it stands in the name's place."""
-    first, stated = given["name"] or "", given["stated_name"]
-    if "://" in first:
-        if given["url"]:
-            raise UsageError("The line has two urls.", "Give one of them: in the first place, or after --url.")
-        return {"url": first, "name": stated}
-    if first and stated:
-        raise UsageError(f'The line has two names, "{first}" and "{stated}".', "Give one of them.")
-    return {"name": first or stated}
+    """The name, and the url where it stands in the name's place or behind it."""
+    words = [word for word in (given["name"], given["place"]) if word]
+    urls = [word for word in words if "://" in word]
+    names = [word for word in [*words, given["stated_name"] or ""] if word and word not in urls]
+    if len(urls) + bool(given["url"]) > 1:
+        raise UsageError("The line has two urls.", "Give one of them: behind the name, or after --url.")
+    if len(names) > 1:
+        raise UsageError(f'The line has two names, "{names[0]}" and "{names[1]}".', "Give one of them.")
+    return {"name": names[0] if names else None, **({"url": urls[0]} if urls else {})}
 
 
 def _pairs(option: str, texts: list[str] | None, *, like: str = "NAME=VALUE") -> dict[str, str]:

@@ -30,10 +30,10 @@ def serve_parser() -> MagicParser:
         "Model is changed, and the card says what was different. As %%kubeai_serve the cell's text is YAML, laid over\n"
         "the options.",
         "%kubeai_serve ollama://smollm2:135m",
-        "%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m --wait",
+        "%kubeai_serve smol ollama://smollm2:135m --engine OLlama --wait",
         "%kubeai_serve bge --url hf://BAAI/bge-small-en-v1.5 --engine Infinity --feature TextEmbedding --dry-run",
         "m = %kubeai_serve tiny --url hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0 --dry-run -- --max-model-len=2048",
-        synopsis="[NAME | URL] [options] [-- ARGUMENTS OF THE ENGINE]",
+        synopsis="[NAME] [URL] [options] [-- ARGUMENTS OF THE ENGINE]",
         takes_rest=True,
     )
     fields.add_to(parser)
@@ -112,17 +112,15 @@ def _says_something(text: str) -> bool:
 
 
 def _served(call: Call, spec: ModelSpec) -> Model | Receipt:
-    from .confirm import check_update, remember
+    from .confirm import check_update
 
     options, session = call.options, _session_of(call, spec)
     unique = bool(getattr(options, "unique", False))
     if options.dry_run:
         return session.plan(spec, unique=unique)
     if not (options.yes or unique):
-        check_update(call, session, spec=spec, line=f"{call.verb.magic} … --yes")
-    model = session.serve(spec, unique=unique, force=options.force)
-    remember(model)
-    return waited(call, model)
+        check_update(session, spec=spec, line=f"{call.verb.magic} … --yes")
+    return waited(call, session.serve(spec, unique=unique, force=options.force))
 
 
 def _session_of(call: Call, spec: ModelSpec) -> Session:

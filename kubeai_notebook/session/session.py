@@ -6,7 +6,7 @@ import atexit
 import secrets
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
@@ -36,6 +36,8 @@ class Session:
         self._context, self._namespace = context, namespace
         self._facts: deploy.Facts | None = None
         self._asking = threading.Lock()
+        self.own: dict[str, Literal["created", "served"]] = {}
+        """Models by their uid that this Session created or, if others had created them, served."""
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -82,11 +84,12 @@ class Session:
         if receipt.refusal and not force:
             raise receipt.refusal
         done = deploy.apply(self.cluster, receipt.spec, receipt.plan)
-        name = receipt.spec.name
+        name, created = receipt.spec.name, done.action == "create"
+        self.own.setdefault(done.uid, "created" if created else "served")
         self.observer.wait_for(name, done.generation)
         self.observer.answer(name)
         note = " ".join([*self.cluster.notes, _note(receipt)])
-        return Model(self, name, note=note, created=done.action == "create")
+        return Model(self, name, note=note, created=created)
 
     def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Receipt:
         """What `serve` would do, and what speaks against it; nothing is changed.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .model import Model
     from .observer import View
 
-LOOK_SECONDS, STUCK_SECONDS = 0.5, 3.0
+LOOK_SECONDS, STUCK_SECONDS, REPLACED_SECONDS = 0.5, 3.0, 10.0
 
 
 def wait_ready(model: Model, limit_seconds: float) -> None:
@@ -110,21 +110,26 @@ def restart_pods(model: Model, limit_seconds: float) -> int:
         if number and is_ready(pod):
             wait_ready(model, limit_seconds)
         cluster.delete_pod(pod["metadata"]["name"])
-        _wait_gone(model, pod["metadata"]["name"], limit_seconds)
+        _wait_replaced(model, pod["metadata"]["name"], limit_seconds, count=len(old))
     return len(old)
 
 
-def _wait_gone(model: Model, pod_name: str, limit_seconds: float) -> None:
-    gone = threading.Event()
+def _wait_replaced(model: Model, pod_name: str, limit_seconds: float, *, count: int) -> None:
+    """Wait until the Pod is gone and, unless KubeAI is slow or scales down, another is there in its place."""
+    gone, replaced = threading.Event(), threading.Event()
 
     def listener(view: View | None) -> None:
-        if view is None or pod_name not in [pod["metadata"]["name"] for pod in view.observation.pods]:
+        names = [pod["metadata"]["name"] for pod in view.observation.pods] if view else []
+        if pod_name not in names:
             gone.set()
+            if view is None or len(names) >= count:
+                replaced.set()
 
     stop = model.listen(listener)
     try:
         if not gone.wait(limit_seconds):
             raise WaitTimeoutError(f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s.")
+        replaced.wait(min(limit_seconds, REPLACED_SECONDS))
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped waiting; {pod_name} is being deleted all the same.") from None
     finally:
