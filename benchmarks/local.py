@@ -111,17 +111,15 @@ def gateway() -> None:
 @contextmanager
 def engine() -> Iterator[tuple[str, str]]:
     """llama.cpp's worker as the kubelet starts it, without a kubelet."""
-    from kubeai_notebook.local.weights import PACKAGES
+    from kubeai_notebook.local.weights import shipped_packages
 
     cache = Path(os.environ.get("KUBEAI_CACHE") or Path.home() / ".cache" / "kubeai-notebook" / "weights")
-    file = cache / PACKAGES[SPEC["url"]].kept_as
+    file = cache / shipped_packages()[SPEC["url"]].kept_as
     arguments = ["--parent", str(os.getpid()), "--weights", str(file), "--alias", "smol", "--threads", "2"]
     worker = [sys.executable, "-m", "kubeai_notebook.local.engines.llamacpp_worker"]
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
-    process = subprocess.Popen(
-        [*worker, *arguments, "--cache", str(cache), "--"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
-    )  # fmt: skip
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    process = subprocess.Popen([*worker, *arguments, "--"], stdout=subprocess.PIPE, **quiet)
     told = json.loads(process.stdout.readline())
     try:
         yield told["address"], told["key"]

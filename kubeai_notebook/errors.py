@@ -80,6 +80,9 @@ class UsageError(KubeAIError):
 class ClusterError(KubeAIError):
     """The Kubernetes API did not do what was asked."""
 
+    said: str = ""
+    """The API server's own words, if there were some."""
+
 
 class NotFoundError(ClusterError):
     """The object, or its namespace, does not exist."""

@@ -4,7 +4,7 @@ The blocks stand in ``golden/seed.md`` as they were written. The two that deploy
 name a model that the guide's author had, ``tinyllama-chat-123xyz`` and ``embedding-123qwe``: only these two literals
 are replaced, by the names that the runs really got, and KUBEAI_ENDPOINT is set before them. The urls stay the
 guide's; the daemon is started with ``--weights`` that map them to small weights, and with a profile ``1xa100``.
-The engine is the real one, llama.cpp, with vLLM's default length of an answer.
+The engine is the real one, llama.cpp, standing in for vLLM and Infinity.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```\n", (Path(__file__).parent / "golden/seed.md").read_text(), re.M | re.S)
 DEPLOY_TEXT, CALL_TEXT, DEPLOY_EMBEDDING, CALL_EMBEDDING = BLOCKS
-ENGINE = Path(__file__).parent / "support/short_engine.py"
 SYSTEM = {"resourceProfiles": {"1xa100": {"imageName": "cpu", "requests": {"cpu": "500m"}}}}
 
 
@@ -54,8 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     options = [part for url, path in weights.items() for part in ("--weights", f"{url}={path}")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEAI_LOCAL_HOME", str(folder / "home"))
-        patch.setenv("KUBEAI_LOCAL_TESTING", "1")
-        options += ["--config", str(folder / "system.yaml"), "--test-engine", str(ENGINE)]
+        options += ["--config", str(folder / "system.yaml")]
         started = kubeai_local("start", *options)
         assert started.returncode == 0, started.stderr
         session = kubeai_notebook.Session(context="local")

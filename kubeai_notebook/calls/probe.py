@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 60.0
 LONGEST_BODY = 2_000
+_NOT_REACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"})
+"""Errors of the HTTP library that tell of the way to the gateway, not of the Model."""
 
 
 class Probe:
@@ -29,7 +31,11 @@ class Probe:
         self._cancelled = False
 
     def run(self) -> Answer | None:
-        """The answer; ``None`` when it was cancelled, or for a Model that does neither (speech, reranking)."""
+        """The answer.
+
+        ``None`` when it was cancelled, when the gateway cannot be reached or refuses us, and for a Model
+        that does neither (speech, reranking).
+        """
         if not {"TextGeneration", "TextEmbedding"} & set(self._features):
             return None
         try:
@@ -56,7 +62,7 @@ class Probe:
                 self._loop = self._task = None
 
 
-async def _ask(endpoint: Endpoint, features: Sequence[str]) -> Answer:
+async def _ask(endpoint: Endpoint, features: Sequence[str]) -> Answer | None:
     import openai
 
     async with endpoint.async_client.with_options(timeout=PROBE_SECONDS) as client:
@@ -70,8 +76,12 @@ async def _ask(endpoint: Endpoint, features: Sequence[str]) -> Answer:
         try:
             answer = await ask(model=endpoint.model, **asked)
         except openai.APIStatusError as error:
+            if error.status_code in (401, 403):
+                return None  # we may not ask: that says nothing about the Model
             body = error.response.text[:LONGEST_BODY]
             return Answer(status=error.status_code, body=body, seconds=time.monotonic() - began)
-        except openai.APIConnectionError:  # a time-out is one as well
+        except openai.APIConnectionError as error:  # a time-out is one as well
+            if type(error.__cause__).__name__ in _NOT_REACHED:
+                return None
             return Answer(status=None, seconds=time.monotonic() - began)
         return Answer(status=int(answer.status_code), seconds=time.monotonic() - began)

@@ -44,6 +44,13 @@ _NEVER_SENT = (
 Query = Mapping[str, str | int | bool]
 
 
+def allow_silence(answer: urllib3.BaseHTTPResponse, seconds: float) -> None:
+    """How long this answer may pause from here on."""
+    line = getattr(answer, "connection", None)
+    if line is not None and line.sock is not None:
+        line.sock.settimeout(seconds)
+
+
 class Api:
     """HTTP to one API server, with the credentials of one configuration.
 
@@ -139,9 +146,7 @@ class Api:
         """
         answer = self._let_in(method, path, query=query, body=body, read_seconds=read_seconds, accept=accept)
         if silence_seconds is not None:
-            line = getattr(answer, "connection", None)
-            if line is not None and line.sock is not None:
-                line.sock.settimeout(silence_seconds)
+            allow_silence(answer, silence_seconds)
         return answer
 
     def _let_in(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:

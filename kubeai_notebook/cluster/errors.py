@@ -69,10 +69,13 @@ def error_of(status: int, body: bytes, *, retry_after: str | None = None) -> Kub
                 "This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai)."
             )
         return ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
+    message = str(answer.get("message", ""))
     explain = _EXPLAINED.get(status)
     if explain:
-        return explain(answer)
-    message = str(answer.get("message", ""))
+        error = explain(answer)
+        if isinstance(error, ClusterError):
+            error.said = message
+        return error
     if "strict decoding error" in message:
         fields = _UNKNOWN.findall(message)
         return SpecError([Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])

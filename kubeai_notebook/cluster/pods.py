@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from kubeai_notebook.errors import ClusterError, NotFoundError
+from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError, UnreachableError
 
 from .api import CORE, Api, Query
 from .verbs import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+_MAY_NOT_CREATE = re.compile(r'cannot create resource "pods"|not found|the server does not allow')
 TAIL_LINES = 400
 LONGEST_LINE_BYTES = 64 * 1024
 # An engine that serves nobody writes nothing for hours: that its node is gone is seen elsewhere.
@@ -56,6 +58,19 @@ class PodVerbs(Verbs):
         """Pods by a label selector, by default of the Session's namespace."""
         path = f"{CORE}/namespaces/{namespace or self.namespace}/pods"
         return self.listed(path, query={"labelSelector": selector} if selector else None)
+
+    def try_pod(self, manifest: Mapping[str, Any]) -> str | None:
+        """What the API server says against a Pod: a dry run creates none. ``None``: nothing, or it may not be asked."""
+        query: Query = {"dryRun": "All"}
+        try:
+            self.api.request("POST", self.path(CORE, "pods"), query=query, body=manifest)
+        except UnreachableError:
+            raise
+        except ClusterError as error:
+            return None if _MAY_NOT_CREATE.search(error.said) else error.said or None
+        except SpecError as error:
+            return error.message
+        return None
 
     def delete_pod(self, name: str) -> None:
         """Delete a Pod; KubeAI makes a new one in its place."""

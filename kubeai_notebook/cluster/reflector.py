@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import urllib3
 
-from kubeai_notebook.errors import ClusterError, ForbiddenError, NotInstalledError, UnauthorizedError
+from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, NotInstalledError, UnauthorizedError
 
+from .api import allow_silence
 from .errors import BusyError, ExpiredError
 
 if TYPE_CHECKING:
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
     from .api import Api, Query
 
 WATCH_SECONDS = 240
-# API servers send a bookmark once a minute: much longer silence than that is a dead link.
-SILENCE_SECONDS = 75.0
+# API servers send a bookmark once a minute: much longer silence than that is a dead link. One that
+# sends them more often is missed sooner.
+SILENCE_SECONDS, SHORTEST_SILENCE_SECONDS = 75.0, 15.0
 # The server answers a watch at once; only its events take time.
 OPEN_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+# A right is granted, or a kind installed, once in a blue moon; a login is renewed within minutes.
+LONGEST_PAUSE_REFUSED_SECONDS = 300.0
 PAGE = 500
+
+_REFUSED = (ForbiddenError, NotFoundError, NotInstalledError)
 
 _logger = logging.getLogger(__name__)
 
@@ -136,20 +142,21 @@ class Reflector:
             except ClusterError as error:
                 version = self._failed(error, version)
                 asked = error.retry_after_seconds if isinstance(error, BusyError) else 0.0
+                refused = isinstance(error, _REFUSED)
             except Exception as error:  # the thread's outermost frame: shown as the state of the link
                 _logger.exception("The watch of %s failed and begins anew.", self._path)
                 version = self._failed(ClusterError(f"What the API sent could not be read ({error!r})."), "")
-                asked = 0.0
+                asked, refused = 0.0, False
             self._listed.set()
             # Jitter, so that many notebooks do not return to a recovering server at once.
             self._closed.wait(max(asked, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret is made of it
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, LONGEST_PAUSE_REFUSED_SECONDS if refused else LONGEST_PAUSE_SECONDS)
 
     def _failed(self, error: ClusterError, version: str) -> str:
         """Show it; the version to go on from, where the server may still know it."""
         if self._closed.is_set():
             return ""
-        if isinstance(error, ForbiddenError | UnauthorizedError | NotInstalledError):
+        if isinstance(error, (*_REFUSED, UnauthorizedError)):
             self._set_link(Link("forbidden", error))
             return ""
         self._set_link(Link("reconnecting", error, self._heard_at))
@@ -193,7 +200,7 @@ class Reflector:
             if self._closed.is_set():
                 return version
             self._heard()
-            for event in _events(stream):
+            for event in _timed(stream, _events(stream)):
                 self._heard()
                 if event["type"] == "ERROR":
                     return ""  # 410: the history from here is gone, so list and compare
@@ -238,6 +245,18 @@ class Reflector:
         if link != self.link:
             self.link = link
             self._on_change(None)
+
+
+def _timed(stream: urllib3.BaseHTTPResponse, events: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Pass events on; how often the server sends bookmarks tells how long it may be silent."""
+    marked_at: float | None = None
+    for event in events:
+        if event["type"] == "BOOKMARK":
+            before, marked_at = marked_at, time.monotonic()
+            if before is not None:
+                usual = max(2 * (marked_at - before), SHORTEST_SILENCE_SECONDS)
+                allow_silence(stream, min(usual, SILENCE_SECONDS))
+        yield event
 
 
 def _events(stream: urllib3.BaseHTTPResponse) -> Iterator[Mapping[str, Any]]:

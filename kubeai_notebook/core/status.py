@@ -21,7 +21,7 @@ GRACE_SECONDS = 10.0
 """How long the operator may take for a step before its silence means something."""
 
 FATAL_WAITING = frozenset({
-    "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImagePull",
+    "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ErrImagePull",
     "ImagePullBackOff", "InvalidImageName", "RunContainerError", "StartError",
 })  # fmt: skip
 """Waiting reasons that do not pass by themselves (KubeAI writes none; these are the kubelet's)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
 
@@ -12,8 +12,6 @@ from .help import MagicParser, Text, parser_for
 from .serve import waited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kubeai_notebook.core.changes import Changes
     from kubeai_notebook.core.diagnosis import Fix
     from kubeai_notebook.session.doctor import Doctor
@@ -143,17 +141,8 @@ def _restarts(model: Model, changes: Changes) -> bool:
 
 def _changes(model: Model, fix: Fix) -> Changes:
     """What the fix would change in the spec."""
+    from kubeai_notebook.core.patches import merged
+
     now = model.view.model["spec"]
-    wanted = _merged(now, (fix.patch or {}).get("spec", {}))
+    wanted = merged(now, (fix.patch or {}).get("spec", {}))
     return {key: (now.get(key), wanted.get(key)) for key in {**now, **wanted} if now.get(key) != wanted.get(key)}
-
-
-def _merged(below: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """RFC 7386: ``None`` takes a field away, maps are joined, anything else is put in its place."""
-    result = dict(below) if isinstance(below, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _merged(result.get(key), value) if isinstance(value, dict) else value
-    return result

@@ -39,7 +39,10 @@ class Answers:
 
     def look(self, view: View | None) -> None:
         """Ask a Model that has become ready; a sleeping one is left asleep."""
-        if view is None or view.status.phase != "Ready":
+        if view is None:
+            return
+        if view.status.phase != "Ready":
+            self._forget_failed(str(view.model["metadata"]["uid"]))
             return
         key = _key(view.model, view.observation.pods)
         with self._lock:
@@ -51,6 +54,12 @@ class Answers:
             thread = threading.Thread(target=self._ask, args=arguments, name=name, daemon=True)
             self._asking[key] = (None, thread)
         thread.start()
+
+    def _forget_failed(self, uid: str) -> None:
+        """Pods that were replaced may do better, also where their hash is the same."""
+        with self._lock:
+            kept = {key: one for key, one in self._answers.items() if key[0] != uid or (one and one.status == 200)}
+            self._answers = kept
 
     def _ask(self, key: _Key, name: str, features: tuple[str, ...]) -> None:
         answer: Answer | None = None

@@ -21,6 +21,7 @@ from .answers import Answers
 from .moments import Moments
 from .operator_watch import OperatorWatch
 from .pulse import Pulse
+from .refusals import Refusals
 from .runs import runs_of, secrets_of
 from .view import Listener, PodState, View, pod_states, stand_in_of
 from .watches import Watches, claim_of
@@ -83,6 +84,7 @@ class Observer:
         self._operator = OperatorWatch(cluster, lambda: self._touch(None))
         self._logs = Logs(cluster, self._touch_log)
         self._answers = Answers(cluster, self._touch)
+        self._refusals = Refusals(cluster, self._touch)
         self._watches = Watches(cluster, self._touch)
         self._pulse = Pulse(cluster, self._watches)
         self._operator.look()
@@ -90,13 +92,19 @@ class Observer:
         self._publisher.start()
 
     def ready(self, timeout_seconds: float = 30.0) -> None:
-        """Wait for the first lists, and for the operator's configuration.
+        """Wait for the first lists, and for the operator's configuration; where that fails, nothing goes on.
 
         Raises:
             ClusterError: the list of Models was refused, or there was no answer in time.
         """
-        self._watches.wait_listed(timeout_seconds)
-        self._operator.wait(FIRST_OPERATOR_SECONDS)
+        seen = False
+        try:
+            self._watches.wait_listed(timeout_seconds)
+            self._operator.wait(FIRST_OPERATOR_SECONDS)
+            seen = True
+        finally:
+            if not seen:
+                self.close()
 
     def names(self) -> list[str]:
         """The names of all Models, sorted."""
@@ -160,7 +168,7 @@ class Observer:
         """End all threads; every listener is told, by a last View whose link is closed."""
         self._closed.set()
         self._changed.set()
-        for part in (self._watches, self._logs, self._answers, self._operator, self._pulse):
+        for part in (self._watches, self._logs, self._answers, self._refusals, self._operator, self._pulse):
             part.close()
         if threading.current_thread() is not self._publisher:
             self._publisher.join(timeout=3)
@@ -250,9 +258,10 @@ class Observer:
             claims=claims,
             logs=tuple(self._tails(model, pods, follow=follow)),
             operator=self._operator.known,
+            refusal=self._refusals.of(model),
             answer=self._answers.of(model, pods),
         )
-        return View(
+        view = View(
             model=model,
             status=status_of(observation, now),
             findings=diagnose(observation, now=now),
@@ -262,6 +271,8 @@ class Observer:
             stand_in=stand_in_of(pods),
             observation=observation,
         )
+        self._refusals.look(view)
+        return view
 
     def _tails(self, model: Object, pods: tuple[Object, ...], *, follow: bool) -> Iterator[LogTail]:
         runs, secrets = runs_of(model, pods), secrets_of(model)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
 from kubeai_notebook.cluster.reflector import Link, Reflector
-from kubeai_notebook.cluster.rights import right_to
+from kubeai_notebook.cluster.rights import Right, right_to
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 
 from .kept import kept_claim, kept_event, kept_job, kept_model, kept_pod, model_of_job, model_of_pod
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIRST_LOOK_SECONDS = 3.0
 """How long somebody who looks at a Model with a cache waits for the first list of its Jobs."""
+
+_RESOURCES = {"pods": "pods", "events": "events", "jobs": "jobs", "claims": "persistentvolumeclaims"}
 
 Object = dict[str, Any]
 Touch = Callable[[str | None], None]
@@ -101,14 +103,10 @@ class Watches:
     def notes(self) -> Iterator[str]:
         """What cannot be seen here for want of a right."""
         seen = {"pods": self.pods, "events": self._events, **self._more}
-        for kind, resource in (
-            ("pods", "pods"),
-            ("events", "events"),
-            ("jobs", "jobs"),
-            ("claims", "persistentvolumeclaims"),
-        ):
-            if kind in seen and isinstance(seen[kind].link.error, ForbiddenError):
-                yield right_to("list", resource).note
+        for kind, reflector in seen.items():
+            error = reflector.link.error
+            if isinstance(error, ForbiddenError) and kind in _RESOURCES:
+                yield _missing(error, _RESOURCES[kind]).note
 
     def _wanted(self, kind: str) -> Reflector:
         """A watch that not every namespace needs; begun when it is first asked for."""
@@ -138,6 +136,12 @@ class Watches:
             self._closed = True
         for reflector in self._all():
             reflector.close()
+
+
+def _missing(error: ForbiddenError, resource: str) -> Right:
+    """The right that a refusal tells of."""
+    watched = resource in ("pods", "events") and "may not watch" in error.message
+    return right_to("watch" if watched else "list", resource)
 
 
 def claim_of(model: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.api import Api
 from kubeai_notebook.cluster.client import CORE, MODELS, Cluster
@@ -13,6 +14,9 @@ from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.spec import spec_of
 from tests.conftest import SMOL, kubeai_local
+from tests.local.conftest import until
+from tests.support.fake_api import MODELS as MODELS_PATH
+from tests.support.fake_api import PODS, FakeApi, pod
 
 SLEEPING = {"min_replicas": 0}
 
@@ -123,3 +127,46 @@ def test_begins_anew_when_it_cannot_read_what_was_sent(cluster, caplog) -> None:
     seen.until(lambda: reflector.link.state == "live" and bool(reflector.objects()))
     assert "failed and begins anew" in caplog.text
     reflector.close()
+
+
+def test_misses_a_server_sooner_that_usually_speaks_often(monkeypatch) -> None:
+    """It is silent after two bookmarks: the watch is given up and begun anew, and nobody is alarmed."""
+    monkeypatch.setattr("kubeai_notebook.cluster.reflector.SHORTEST_SILENCE_SECONDS", 0.3)
+    mark = {"type": "BOOKMARK", "object": {"kind": "Model", "metadata": {"resourceVersion": "5"}}}
+    with FakeApi().in_thread() as api:
+        api.objects[MODELS_PATH] = {}
+        states: list[str] = []
+        reflector = Reflector(
+            Api(Configuration(host=api.url)), MODELS_PATH, on_change=lambda _: states.append(reflector.link.state)
+        )
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1, 5)
+        for _ in range(2):
+            api.send(MODELS_PATH, mark)
+            threading.Event().wait(0.05)
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2, 5)
+        assert "reconnecting" not in states
+        reflector.close()
+
+
+def test_sorts_objects_into_groups() -> None:
+    with FakeApi().in_thread() as api:
+        api.objects[PODS] = {}
+        changed: list[str | None] = []
+        reflector = Reflector(
+            Api(Configuration(host=api.url)),
+            PODS,
+            keep=lambda pod: pod if pod["metadata"]["name"] != "no" else None,
+            group=lambda pod: pod["metadata"]["labels"]["model"],
+            on_change=changed.append,
+        )
+        assert reflector.wait_listed(5)
+        for name, of in (("a-1", "a"), ("a-2", "a"), ("b-1", "b"), ("no", "b")):
+            api.change(PODS, pod(name, of))
+        until(lambda: reflector.groups() == ("a", "b"), 5)
+        assert [one["metadata"]["name"] for one in reflector.of("a")] == ["a-1", "a-2"]
+        api.change(PODS, pod("b-1", "b"), gone=True)
+        until(lambda: reflector.groups() == ("a",), 5)
+        assert reflector.of("b") == ()
+        assert [name for name in changed if name] == ["a", "a", "b", "b"]
+        assert len(reflector.objects()) == 2
+        reflector.close()

@@ -107,7 +107,9 @@ def server(request: pytest.FixtureRequest) -> Server:
         return Server(request.getfixturevalue("local_kubeconfig"), local=True)
     named = os.environ.get("KUBEAI_TEST_KUBECONFIG")
     if not named:
-        pytest.skip("KUBEAI_TEST_KUBECONFIG names no kubeconfig of an API server")
+        pytest.skip(
+            "KUBEAI_TEST_KUBECONFIG names no kubeconfig of a genuine API server; .ci/run starts one where it can"
+        )
     return Server(Path(named), local=False)
 
 

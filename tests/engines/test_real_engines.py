@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeai_notebook.local.weights import PACKAGES
+from kubeai_notebook.local.weights import shipped_packages
 from tests.local.conftest import Daemon, is_ready, until
 from tests.local.test_adapters import write_lora
 
@@ -68,7 +68,7 @@ def test_llamacpp_embeds_as_infinity_does(tmp_path, daemon_with):
     ours = daemon_with(tmp_path / "ours", None)
     served(ours, "mini", **EMBEDDING)
     standing_in = vectors(ours)
-    cache = Path(os.environ["KUBEAI_CACHE"]) / PACKAGES[MINILM].kept_as
+    cache = Path(os.environ["KUBEAI_CACHE"]) / shipped_packages()[MINILM].kept_as
     theirs = daemon_with(tmp_path / "theirs", programs, "--weights", f"{MINILM}={cache}")
     pod = served(theirs, "mini", **EMBEDDING)
     real = vectors(theirs)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from kubeai_notebook.local.weights import PACKAGES
+from kubeai_notebook.local.weights import shipped_packages
 
 from .conftest import MODELS, Daemon, until
 
@@ -78,10 +78,16 @@ def test_changes_what_the_model_says_and_not_what_its_base_says(tuned):
 
 def test_labels_the_pod_with_the_adapters_it_has_loaded(tuned):
     pod = tuned.ready_pod("tuned")
-    labels = until(lambda: adapter_labels(tuned.ready_pod("tuned")), 5)
+    until(lambda: len(adapter_labels(tuned.ready_pod("tuned"))) == 2, 30)
+    labels = adapter_labels(tuned.ready_pod("tuned"))
     assert set(labels) == {"loud", "quiet"}
     assert all(labels.values())
     assert tuned.events(pod)["Pulled"].startswith('Weights "hf://')
+
+
+def test_ends_a_completion_after_vllms_16_tokens(tuned):
+    status, text = tuned.ask("/completions", {"model": "plain", "prompt": "Once upon a time", "ignore_eos": True})
+    assert (status, json.loads(text)["usage"]["completion_tokens"]) == (200, 16)
 
 
 def adapter_labels(pod):
@@ -99,19 +105,37 @@ def test_knows_no_adapter_that_the_model_has_not(tuned):
     assert tuned.ask("/completions", {"model": "tuned_foreign", **PROMPT})[0] == 404
 
 
-def test_fails_in_the_engines_words_on_an_adapter_of_another_base(tuned):
-    tuned.create("wrong", engine="VLLM", url=BASE, adapters=[{"name": "foreign", "url": "hf://me/foreign"}])
-    log = tuned.log(tuned.crashed_pod("wrong"))
+def test_leaves_the_base_and_other_adapters_alone_when_one_fails(tuned):
+    adapters = [{"name": name, "url": f"hf://me/{name}"} for name in ("foreign", "loud")]
+    tuned.create("wrong", engine="VLLM", url=BASE, adapters=adapters)
+    until(lambda: adapter_labels(tuned.ready_pod("wrong")), 30)
+    pod = tuned.ready_pod("wrong")
+    assert set(adapter_labels(pod)) == {"loud"}
+    log = tuned.log(pod)
     assert "has incorrect shape (hint: maybe wrong base model?)" in log
+    assert 'Error: the adapter "foreign" was not loaded: ' in log
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert said(tuned, "wrong_loud")["model"] == "loud"
     tuned.delete("wrong")
 
 
-def test_loads_a_changed_list_of_adapters(tuned):
+def test_loads_a_changed_list_of_adapters_into_the_running_pod(tuned):
+    before = tuned.ready_pod("tuned")["metadata"]["name"]
     patch = {"spec": {"adapters": [{"name": "quiet", "url": "hf://me/quiet"}]}}
     assert tuned.api("PATCH", f"{MODELS}/tuned", patch)[0] == 200
     until(lambda: [set(adapter_labels(pod)) for pod in tuned.pods("tuned")] == [{"quiet"}], 60)
+    assert tuned.ready_pod("tuned")["metadata"]["name"] == before
     assert tuned.ask("/completions", {"model": "tuned_loud", **PROMPT})[0] == 404
+    assert said(tuned, "tuned_quiet")["model"] == "quiet"
+
+
+def test_replaces_the_pod_for_its_first_adapter(tuned):
+    before = tuned.ready_pod("plain")["metadata"]["name"]
+    patch = {"spec": {"adapters": [{"name": "quiet", "url": "hf://me/quiet"}]}}
+    tuned.api("PATCH", f"{MODELS}/plain", patch)
+    until(lambda: [set(adapter_labels(pod)) for pod in tuned.pods("plain")] == [{"quiet"}], 60)
+    assert tuned.ready_pod("plain")["metadata"]["name"] != before
 
 
 def test_has_the_base_by_its_real_name():
-    assert BASE in PACKAGES
+    assert BASE in shipped_packages()

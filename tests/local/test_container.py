@@ -4,22 +4,23 @@ import base64
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
-from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS
+from kubeai_notebook.core import environment
+from kubeai_notebook.core.environment import ConfigError
+from kubeai_notebook.core.kinds import CONFIG_MAPS, NAMESPACES, SECRETS
+from kubeai_notebook.core.kubelet import memory_limit_of, threads_of
 from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.operator.container import (
-    ConfigError,
-    environment_of,
+    MountError,
+    data_of,
     files_of,
     inherited,
     kill_over,
-    memory_limit_of,
-    threads_of,
 )
-from kubeai_notebook.local.operator.runlog import RunLog
+from kubeai_notebook.local.operator.telling import RunLog
 
 
 @pytest.fixture
@@ -37,6 +38,10 @@ def pod(**container):
     server = {"name": "server", **container}
     volumes = [{"name": "model-files", "configMap": {"name": "mine"}}, {"name": "dshm", "emptyDir": {}}]
     return {"metadata": {"namespace": "default"}, "spec": {"containers": [server], "volumes": volumes}}
+
+
+def environment_of(pod, store):
+    return environment.environment_of(pod, partial(data_of, store, namespace="default"))
 
 
 def key_of(name, key, **more):
@@ -97,13 +102,13 @@ def test_keeps_files_below_the_pods_folder(store, tmp_path, path):
 @pytest.mark.parametrize("path", ["/", "/" + "x" * 300, "/a\0b"])
 def test_explains_a_path_that_cannot_be_a_file(store, tmp_path, path):
     mounts = [{"name": "model-files", "mountPath": path, "subPath": "key"}]
-    with pytest.raises(LocalError, match="cannot be made"):
+    with pytest.raises(MountError, match="cannot be made"):
         files_of(pod(volumeMounts=mounts), store, tmp_path)
 
 
 @pytest.mark.parametrize(("cpu", "threads"), [("500m", 1), ("0", 1), ("1", 1), ("1000", os.cpu_count())])
 def test_uses_as_many_threads_as_the_profile_requests(cpu, threads):
-    assert threads_of(pod(resources={"requests": {"cpu": cpu}})) == threads
+    assert threads_of(pod(resources={"requests": {"cpu": cpu}}), os.cpu_count()) == threads
 
 
 def test_reads_the_memory_limit():
@@ -129,7 +134,7 @@ def test_limits_a_log_and_keeps_the_part_before(tmp_path):
     log = RunLog(tmp_path / "0", max_bytes=100)
     for number in range(50):
         log.say(f"line {number}")
-    assert (tmp_path / "0").read_text().endswith("line 49\n")
+    assert (tmp_path / "0").read_text().endswith("Z line 49\n")
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 200
     log.forget()
     assert list(tmp_path.iterdir()) == []

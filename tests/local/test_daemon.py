@@ -113,7 +113,8 @@ def test_keeps_the_kubeconfig_valid_over_a_restart(make_daemon):
 def test_takes_new_ports_when_the_old_ones_are_taken(make_daemon):
     first, second = make_daemon(), make_daemon()
     second.stop()
-    (second.home / "access.json").write_text((first.home / "access.json").read_text())
+    for name in ("kubeconfig", "server.pem"):
+        (second.home / name).write_text((first.home / name).read_text())
     second.start()
     assert second.status()["api"] != first.status()["api"]
     assert second.api("GET", MODELS)[0] == 200
@@ -130,7 +131,7 @@ def test_says_where_it_is(daemon):
 
 
 def test_hides_its_secrets_from_other_users(daemon):
-    for name in ("kubeconfig", "access.json", "state.db", "state.db-wal"):
+    for name in ("kubeconfig", "server.pem", "state.db", "state.db-wal"):
         assert stat.S_IMODE((daemon.home / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(daemon.home.stat().st_mode) == 0o700
 

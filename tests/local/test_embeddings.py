@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 
+from kubeai_notebook.core.stand_in import BERT_FILES, wrong_routes
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.engines.base import wrong_routes
-from kubeai_notebook.local.engines.bert_gguf import FILES, converted
+from kubeai_notebook.local.engines.gguf_files import converted
 
 SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}
 TEXTS = ["a cat", "a kitten", "a car", "Zażółć gęślą jaźń", "日本語のテキスト", "😀"]
@@ -88,18 +87,8 @@ def test_refuses_to_generate_with_an_embedding_model(daemon):
     daemon.delete("mute")
 
 
-def test_converts_anew_what_is_damaged(daemon, mini, tmp_path):
-    path = daemon.log(mini).partition("loading model '")[2].partition("'")[0]
-    folder = next(Path(path).parent.glob("*-all-MiniLM-L6-v2"))
-    made = converted(folder, tmp_path)
-    whole = made.read_bytes()
-    made.write_bytes(whole[:1000])
-    assert converted(folder, tmp_path).read_bytes() == whole
-    assert sorted(item.suffix for item in tmp_path.iterdir()) == [".gguf", ".sha256"]
-
-
 def test_converts_no_other_architecture(tmp_path):
-    for name in FILES:
+    for name in BERT_FILES:
         (tmp_path / name).write_text('{"model_type": "llama"}')
     with pytest.raises(LocalError, match="holds a llama model; only BERT ones can be converted"):
-        converted(tmp_path, tmp_path)
+        converted(tmp_path, tmp_path / "model.gguf")

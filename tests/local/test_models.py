@@ -115,6 +115,14 @@ def test_fails_as_the_engine_would_on_a_bad_argument(daemon):
     daemon.delete("badarg")
 
 
+def test_refuses_a_length_beyond_the_weights_positions_in_vllms_words(daemon):
+    spec = {"engine": "VLLM", "url": "hf://HuggingFaceTB/SmolLM2-135M-Instruct"}
+    daemon.create("long", args=["--max-model-len=9000"], **spec)
+    said = "User-specified max_model_len (9000) is greater than the derived max_model_len (max_position_embeddings=8192"
+    assert said in daemon.log(daemon.crashed_pod("long"))
+    daemon.delete("long")
+
+
 def test_names_arguments_it_ignores(daemon):
     daemon.create("ignoring", engine="VLLM", url="hf://HuggingFaceTB/SmolLM2-135M-Instruct", args=["--swap-space=4"])
     assert "no such argument here: --swap-space=4" in daemon.log(daemon.ready_pod("ignoring"))
@@ -258,6 +266,16 @@ def test_finds_no_place_for_a_claim_that_is_not_there(daemon):
     message = pod["status"]["conditions"][0]["message"]
     assert message.startswith('0/1 nodes are available: persistentvolumeclaim "nowhere" not found.')
     daemon.delete("claiming")
+
+
+def test_shows_what_was_said_since_a_moment(daemon, smol):
+    pod = daemon.ready_pod(smol)
+    timed = daemon.log(pod, "?timestamps=true").splitlines()
+    middle = timed[len(timed) // 2].partition(" ")[0]
+    later = daemon.log(pod, f"?timestamps=true&sinceTime={middle}").splitlines()
+    assert 0 < len(later) <= len(timed)
+    assert all(line[:19] >= middle[:19] for line in later)
+    assert daemon.log(pod, "?sinceSeconds=86400") == daemon.log(pod)
 
 
 def test_follows_a_log(daemon, smol):

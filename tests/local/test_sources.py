@@ -181,7 +181,7 @@ def test_names_the_extra_that_is_missing(tmp_path, monkeypatch, url, sentence):
 
 
 def test_asks_for_room_before_it_fetches(tmp_path):
-    watched = fetch_worker._watched(tmp_path / "x", name="big", total=10**18, store=tmp_path)
+    watched = fetch_worker._watched(tmp_path / "x", name="big", total=10**18)
     with (
         pytest.raises(LocalError, match=r"No space left on device: big needs 10{12} MB in .*, \d+ MB are free"),
         watched,

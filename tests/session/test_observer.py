@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import http.server
 import json
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psutil
+import pytest
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.client import Api, Cluster
@@ -19,6 +21,9 @@ from tests.conftest import SMOL
 from tests.local.conftest import until
 from tests.session.conftest import shown
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, model, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def event(name: str, kind: str, uid: str, message: str, reason: str = "Failed") -> dict[str, Any]:
@@ -169,3 +174,61 @@ def test_holds_a_thousand_models_with_five_pods_each() -> None:
         cluster.close()
         server.kill()
         server.wait()
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[http.server.BaseHTTPRequestHandler]]:
+    """A gateway that answers every request with ``status``."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        status = 500
+        asked: ClassVar[list[dict]] = []
+
+        def do_POST(self) -> None:
+            self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(self.status)
+            self.send_header("Content-Length", "21")
+            self.end_headers()
+            self.wfile.write(b'{"error": "no reason"}'[:21])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("KUBEAI_ENDPOINT", f"127.0.0.1:{server.server_port}")
+    yield Handler
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_explains_a_model_that_is_ready_and_does_not_answer(canned, observer, gateway) -> None:
+    canned.change(MODELS, model("mute", features=["TextEmbedding"]))
+    canned.change(PODS, pod("model-mute-a-1", "mute"))
+    observer.answer("mute")
+    view = shown(observer, "mute", lambda view: bool(view.findings))
+    assert view.status.phase == "Ready"
+    assert view.findings[0].code in ("GatewayError", "ReadyButNotAnswering")
+    assert gateway.asked == [{"model": "mute", "input": ["Hi"], "encoding_format": "float"}]
+    # Another Pod of the same hash is asked no more, one of another hash is.
+    canned.change(PODS, pod("model-mute-a-2", "mute"))
+    shown(observer, "mute", lambda view: len(view.pods) == 2)
+    canned.change(PODS, pod("model-mute-a-1", "mute"), gone=True)
+    new = pod("model-mute-a-2", "mute")
+    new["metadata"]["labels"]["pod-hash"] = "other"
+    canned.change(PODS, new)
+    until(lambda: len(gateway.asked) == 2, 5)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_blames_no_model_for_a_right_that_is_missing(status, canned, observer, gateway) -> None:
+    gateway.status = status
+    canned.change(MODELS, model("well"))
+    canned.change(PODS, pod("model-well-a-1", "well"))
+    observer.answer("well")
+    until(lambda: gateway.asked, 5)
+    until(lambda: not [one for one in threading.enumerate() if "kubeai-probe" in one.name], 5)
+    view = observer.view("well")
+    assert (view.observation.answer, view.findings) == (None, ())

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+SPREAD = "--tensor-parallel-size"
+"""Over how many GPUs vLLM spreads a model; KubeAI does not tell it how many there are."""
+
+
 def name_of(item: str) -> str:
     """The argument's name as engines compare it.
 
@@ -53,3 +57,8 @@ def with_argument(args: Iterable[str], name: str, item: str) -> list[str]:
     kept, _ = without_arguments(before, [name])
     at = next((index for index, old in enumerate(before) if name_of(old) == name), len(kept))
     return [*kept[:at], item, *kept[at:]]
+
+
+def spread_over(args: Iterable[str], gpus: int) -> list[str]:
+    """The args for vLLM on that many GPUs."""
+    return with_argument(args, SPREAD, f"{SPREAD}={gpus}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from . import nodes
 from .adapters import ADAPTERS, missing_adapters, unlabelled
 from .cleaning import clean
-from .engine_args import ARGUMENTS, FEATURES, LENGTHS
+from .engine_args import ARGUMENTS, LENGTHS
+from .engine_features import FEATURES
 from .engine_files import ARCHITECTURES, WEIGHTS
 from .gpu import GPU
 from .hub import HUB

@@ -1,8 +1,8 @@
-"""Arguments and features that the engine does not take."""
+"""Arguments that the engine does not take."""
 
 from __future__ import annotations
 
-from .remedies import advise, download_once, drop_argument, drop_env, set_argument, set_env, set_features, without
+from .remedies import advise, download_once, drop_argument, drop_env, set_argument, set_env, without
 from .rule import Rule
 
 _ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
@@ -271,27 +271,6 @@ LENGTHS: tuple[Rule, ...] = (
         fixes=(
             download_once,
             advise("Set a cacheProfile, or an image that has runai_model_streamer."),
-        ),
-    ),
-)
-
-
-FEATURES: tuple[Rule, ...] = (
-    Rule(
-        code="FeatureMismatch",
-        seen=("does not have a padding token",),
-        title=('"{name}" generates text; Infinity serves embedding and reranking models only.',),
-        who="user",
-        fixes=(advise("Make the Model anew with engine VLLM and feature TextGeneration."),),
-    ),
-    Rule(
-        code="FeatureMismatch",
-        seen=("Embedding models do not support", "does not support generate", "embedding models do not support chat"),
-        title=('"{name}" is an embedding model and cannot generate text.',),
-        who="user",
-        fixes=(
-            set_features("TextEmbedding"),
-            drop_argument("--runner", "--task"),
         ),
     ),
 )

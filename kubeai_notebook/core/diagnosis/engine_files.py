@@ -203,6 +203,17 @@ WEIGHTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="ConfigWeightsMismatch",
+        seen=("weights were not initialized from checkpoint", "There is no module or parameter named"),
+        take=(r"named '(?P<part>[^']+)' in (?P<architecture>\w+)",),
+        title=(
+            'The weights hold "{part}", which this version of the engine does not know in {architecture}.',
+            "The weights have other parts than the engine expects of this architecture.",
+        ),
+        who="user",
+        fixes=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
         seen=("must match the size of tensor",),
         only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
         title=("The weights do not have the shapes that config.json expects: they are of two models.",),

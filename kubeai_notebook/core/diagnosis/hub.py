@@ -56,7 +56,7 @@ def _real_repository(case: Case) -> bool:
 
 DISK_FULL = Rule(
     code="DiskFull",
-    seen=("no space left on device", "Not enough free disk space"),
+    seen=("no space left on device", "Not enough free disk space", "Disk quota exceeded"),
     unless=("dev/shm", "nccl", "shared memory", "</torch_"),
     far=(
         r"expected file size is: (?P<needed>[\d.]+ \w+)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .arguments import with_argument, without_arguments
+from .arguments import SPREAD, spread_over, value_of, with_argument, without_arguments
 from .finding import Fix
 from .reading import map_at, texts_at
 from .rule import Case, Remedy, filled
@@ -139,7 +139,12 @@ def _resized(change: Callable[[int], int], title: str) -> Remedy:
         if not name or not count or wanted in (0, count):
             return None
         profile = f"{name}:{wanted}"
-        return Fix(title=title.format(profile=profile), patch=_spec_patch(resourceProfile=profile))
+        said, spec = title.format(profile=profile), {"resourceProfile": profile}
+        if wanted < count and value_of(case.scene.args, SPREAD) == str(count):
+            # Otherwise the engine would ask for the GPUs that it no longer gets.
+            said += f" And set {SPREAD}={wanted}."
+            return Fix(title=said, patch=_spec_patch(**spec, args=spread_over(case.scene.args, wanted)))
+        return Fix(title=said, patch=_spec_patch(**spec))
 
     return remedy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
 from kubeai_notebook.errors import SpecError
 
 from .finding import Evidence, Finding
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
     from .evidence import Scene
 
-# What the operator can make an engine load; admission checks none of this.
-_LOADABLE = {
-    "OLlama": ("ollama", "pvc", "oci"),
-    "VLLM": ("hf", "s3", "pvc", "gs", "oss", "oci"),
-    "Infinity": ("hf", "s3", "gs", "oss", "oci"),
-    "FasterWhisper": ("hf", "s3", "gs", "oss", "oci"),
-}
-_CACHED_ONLY = {("Infinity", "s3"), ("FasterWhisper", "s3")}
-_CLAIM_VARIABLES = {"Infinity": "INFINITY_MODEL_ID", "FasterWhisper": "WHISPER__MODEL"}
 _STRICT_URLS = (0, 23, 2)
 """The KubeAI release from which on a url may hold few characters only."""
 
@@ -232,7 +223,7 @@ def _url(scene: Scene) -> Iterator[Finding]:
         return
     why = _why_not_loadable(scene) or _why_not_parsed(scene)
     if why:
-        able = [engine for engine, schemes in _LOADABLE.items() if scene.scheme in schemes]
+        able = [engine for engine, schemes in LOADABLE.items() if scene.scheme in schemes]
         better = able[0] if scene.scheme == "ollama" else ""
         cut = scene.url.partition("?")[0] if "?" in scene.url and scene.spec.get("cacheProfile") else ""
         yield stated(
@@ -241,14 +232,14 @@ def _url(scene: Scene) -> Iterator[Finding]:
 
 
 def _why_not_loadable(scene: Scene) -> str:
-    loadable = _LOADABLE.get(scene.engine, ())
+    loadable = LOADABLE.get(scene.engine, ())
     cached = bool(scene.spec.get("cacheProfile"))
-    if scene.scheme == "pvc" and scene.engine in _CLAIM_VARIABLES:
-        told = scene.env.get(_CLAIM_VARIABLES[scene.engine])
+    if scene.scheme == "pvc" and scene.engine in CLAIM_VARIABLES:
+        told = scene.env.get(CLAIM_VARIABLES[scene.engine])
         return "" if told else f"{scene.engine} takes the claim's name for that of a repository."
     if loadable and scene.scheme and scene.scheme not in loadable:
         return f"{scene.engine} cannot load {scene.scheme}:// urls."
-    if (scene.engine, scene.scheme) in _CACHED_ONLY and not cached:
+    if (scene.engine, scene.scheme) in CACHED_ONLY and not cached:
         return f"{scene.engine} can load {scene.scheme}:// urls only with a cacheProfile."
     if scene.engine == "OLlama" and scene.scheme == "pvc" and "model=" not in scene.url:
         return "OLlama needs the model's name behind the claim: pvc://claim?model=name."
@@ -260,7 +251,9 @@ def _why_not_loadable(scene: Scene) -> str:
 def _why_not_parsed(scene: Scene) -> str:
     """The operator's own grammar, where its version is known to be the strict one."""
     version = scene.observation.operator.version
-    numbers = tuple(int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdigit())
+    numbers = tuple(
+        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and part.isascii()
+    )
     if len(numbers) < 3 or numbers < _STRICT_URLS or scene.scheme == "oci":
         return ""
     try:

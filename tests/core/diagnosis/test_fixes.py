@@ -8,6 +8,7 @@ from .scenes import NOW, answered, container, crash, log, merged, model, pod, se
 from .test_cluster_findings import ADAPTER, CASES
 
 GPUS = {"resourceProfile": "nvidia-gpu-l4:4"}
+OF_OLLAMA = {"engine": "OLlama", "url": "ollama://llama3"}
 
 FROM_MODEL = {
     "InvalidResourceProfile": {"resourceProfile": "cpu:0"},
@@ -68,7 +69,13 @@ PROMISES = [
     ),
     ("World size (4) is larger than the number of available GPUs (2)", {}, {"args": ["--tensor-parallel-size=2"]}),
     ("Bfloat16 is only supported on GPUs", {}, {"args": ["--dtype=half"]}),
-    ("CUDA out of memory", GPUS, {"resourceProfile": "nvidia-gpu-l4:8"}),
+    ("CUDA out of memory", GPUS, {"args": ["--tensor-parallel-size=4"]}),
+    (
+        "CUDA out of memory",
+        {**GPUS, "args": ["--tensor-parallel-size=4"]},
+        {"args": ["--tensor-parallel-size=8"], "resourceProfile": "nvidia-gpu-l4:8"},
+    ),
+    ("CUDA out of memory", {**GPUS, **OF_OLLAMA}, {"resourceProfile": "nvidia-gpu-l4:8"}),
     ("Unknown quantization method: exl2.", {"args": ["--quantization=exl2"]}, {"args": None}),
     ("The repository a/b contains custom code which must be executed", {}, {"args": ["--trust-remote-code"]}),
     ("No onnx files found for a/b", {"engine": "Infinity"}, {"env": {"INFINITY_ENGINE": "torch"}}),

@@ -12,6 +12,8 @@ DISK = "OSError: [Errno 28] No space left on device"
 WRAPPERS = (
     "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
     "Exception: WorkerProc initialization failed due to an exception in a background process.",
+    "EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.",
+    "RuntimeError: Engine process failed to start. See stack trace for the root cause.",
     "ERROR:    Application startup failed. Exiting.",
     "0.00.1 E srv init: exiting due to model loading error",
     "requests.exceptions.HTTPError: 403 Client Error",
@@ -32,8 +34,9 @@ def test_finds_the_cause_far_above_the_end():
     assert codes(crash("\n".join([DISK, *["  File x"] * 300, WRAPPERS[0]]))) == ["DiskFull"]
 
 
-def test_shows_the_last_error_of_an_unknown_failure_and_no_wrapper():
-    (found,) = diagnose(crash(f"KeyError: 'first'\nPicoError: second\n{WRAPPERS[0]}"), now=NOW)
+@pytest.mark.parametrize("wrapper", WRAPPERS[:4])
+def test_shows_the_last_error_of_an_unknown_failure_and_no_wrapper(wrapper):
+    (found,) = diagnose(crash(f"KeyError: 'first'\nPicoError: second\n{wrapper}"), now=NOW)
     assert found.evidence[0].text == "PicoError: second"
 
 

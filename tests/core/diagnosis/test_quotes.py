@@ -57,4 +57,5 @@ def test_the_same_words_elsewhere_are_no_finding(code):
     ready = pod("model-m-abc-1", container(running=True), ready=True)
     others = [event(reason, said["quote"], name="model-other-abc-1") for reason in REASONS]
 
-    assert diagnose(seen(model(ready=1), ready, logs=[log(said["quote"])], events=others), now=NOW) == ()
+    made = model(ready=1, engine="Infinity", features=["TextEmbedding"])
+    assert diagnose(seen(made, ready, logs=[log(said["quote"])], events=others), now=NOW) == ()

@@ -1,0 +1,210 @@
+"""Requests whose answers get lost, delayed or refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.cluster.client import CORE
+from kubeai_notebook.cluster.connect import connect
+from kubeai_notebook.cluster.errors import BusyError, LostAnswerError
+from kubeai_notebook.cluster.verbs import REQUEST_ID
+from kubeai_notebook.core.manifest import to_manifest
+from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.errors import (
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    NotInstalledError,
+    UnauthorizedError,
+    UnreachableError,
+)
+from tests.conftest import SMOL
+from tests.local.conftest import until
+from tests.support.faults import answer_lost, broken, busy, cut_after, cut_before, denied, silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def sleeping(name: str, **fields: Any) -> dict[str, Any]:
+    return to_manifest(spec_of({"name": name, "scaling": {"min_replicas": 0}, **SMOL, **fields}))
+
+
+def secret(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+
+
+def test_finds_a_model_again_whose_creation_was_never_confirmed(cluster, api) -> None:
+    api.faults.append(answer_lost(verb="create", resource="models", times=1))
+    made = cluster.create_model(sleeping("lost"))
+    assert made["metadata"]["annotations"][REQUEST_ID]
+    assert (api.count("create", "models"), api.count("get", "models")) == (1, 1)
+    assert [model["metadata"]["name"] for model in cluster.models()] == ["lost"]
+
+
+def test_creates_it_once_where_the_first_request_never_arrived(cluster, api) -> None:
+    api.faults.append(cut_before(verb="create", resource="models"))
+    assert cluster.create_model(sleeping("again"))["metadata"]["name"] == "again"
+    assert api.count("create", "models") == 2
+
+
+def test_takes_no_object_of_somebody_else_for_its_own(cluster, api) -> None:
+    cluster.create_model(sleeping("taken"))
+    api.faults.append(answer_lost(verb="create", resource="models", times=1))
+    with pytest.raises(ConflictError, match='"taken" exists already'):
+        cluster.create_model(sleeping("taken"))
+
+
+def test_makes_a_secret_once_though_its_answer_was_lost(cluster, api) -> None:
+    api.faults.append(answer_lost(verb="create", resource="secrets", times=1))
+    cluster.write_secret(secret("once", key="value"))
+    assert cluster.secret_names() == ("once",)
+    cluster.write_secret(secret("once", key="other"))
+    assert cluster.secret("once")["data"] == {"key": "b3RoZXI="}
+    cluster.delete_secret("once")
+
+
+def test_sees_in_the_object_that_a_lost_patch_came_through(cluster, api) -> None:
+    cluster.create_model(sleeping("patched"))
+    api.faults.append(answer_lost(verb="patch", resource="models", times=1))
+    patched = cluster.patch_model("patched", {"spec": {"targetRequests": 7, "env": None}})
+    assert patched["spec"]["targetRequests"] == 7
+    assert api.count("patch", "models") == 1
+
+
+def test_says_that_a_patch_did_not_come_through(cluster, api) -> None:
+    cluster.create_model(sleeping("unpatched"))
+    api.faults.append(cut_before(verb="patch", resource="models"))
+    with pytest.raises(LostAnswerError):
+        cluster.patch_model("unpatched", {"spec": {"targetRequests": 7}})
+
+
+def test_counts_a_lost_deletion_as_done_when_the_object_is_gone(cluster, api) -> None:
+    cluster.create_model(sleeping("going"))
+    api.faults.append(answer_lost(verb="delete", resource="models", times=1))
+    cluster.delete_model("going")
+    with pytest.raises(NotFoundError):
+        cluster.model("going")
+
+
+@pytest.mark.parametrize("verb", ["get", "create"])
+def test_comes_back_when_a_busy_server_asks_for_it(cluster, api, verb) -> None:
+    cluster.create_model(sleeping("busy"))
+    api.faults.append(busy("0.2", verb=verb, resource="models", times=2))
+    began = time.monotonic()
+    if verb == "get":
+        cluster.model("busy")
+    else:
+        cluster.create_model(sleeping("busier"))
+    assert time.monotonic() - began >= 0.4
+    assert api.faults[0].times == 0
+
+
+def test_does_not_wait_for_minutes(cluster, api) -> None:
+    api.faults.append(busy("120"))
+    with pytest.raises(BusyError, match="Run this again in 120 s"):
+        cluster.models()
+    assert api.count("list", "models") == 1
+
+
+def test_reads_again_when_the_connection_broke(cluster, api) -> None:
+    api.faults.append(cut_after(10, verb="list", resource="models", times=2))
+    assert cluster.models() == []
+    assert api.count("list", "models") == 3
+
+
+@pytest.mark.parametrize("code", [500, 502, 503])
+def test_says_what_a_broken_server_answered(cluster, api, code) -> None:
+    api.faults.append(broken(code))
+    with pytest.raises(ClusterError, match=f"answered {code}: the server is not well"):
+        cluster.models()
+
+
+def test_does_not_wait_for_a_server_that_is_silent(cluster, api) -> None:
+    api.faults.append(silent())
+    with pytest.raises(LostAnswerError, match="does not answer"):
+        cluster.api.request("GET", "version", read_seconds=0.2)
+    assert len(api.requests) == 1
+
+
+def test_ends_what_waits_when_it_is_closed(cluster, api) -> None:
+    api.faults.append(silent(resource="pods"))
+    apart, ended = cluster.api.apart(), threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(UnreachableError):
+            apart.request("GET", cluster.path(CORE, "pods"))
+        ended.set()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(lambda: api.count("list", "pods"), 5)
+    apart.close()
+    assert ended.wait(0.5)
+    thread.join()
+
+
+def test_reads_a_kubeconfig_anew_whose_token_has_expired(cluster, api, tmp_path: Path) -> None:
+    api.accepted_token = "renewed"
+    with pytest.raises(UnauthorizedError):
+        cluster.models()
+    api.kubeconfig(tmp_path / "kubeconfig", token="renewed")
+    cluster.api.login._renewed_at = float("-inf")
+    assert cluster.models() == []
+
+
+def test_asks_an_exec_plugin_again_when_its_token_is_refused(api, tmp_path: Path, monkeypatch) -> None:
+    api.accepted_token = "first"
+    said = tmp_path / "credential.json"
+    said.write_text(_credential("first"))
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "cat", "args": [str(said)]}
+    path = api.kubeconfig(tmp_path / "kubeconfig", exec={**plugin, "interactiveMode": "Never"})
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    cluster = connect()
+    assert cluster.models() == []
+    said.write_text(_credential("second"))
+    api.accepted_token = "second"
+    assert cluster.models() == []
+    # Only the refused request was sent twice.
+    assert api.count("list", "models") == 3
+    cluster.close()
+
+
+def _credential(token: str) -> str:
+    kind = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+    return json.dumps({**kind, "status": {"token": token}})
+
+
+def test_sends_nothing_twice_that_was_forbidden(cluster, api) -> None:
+    api.faults.append(denied("list", "models"))
+    with pytest.raises(ForbiddenError, match="may not list models"):
+        cluster.models()
+    assert api.count("list", "models") == 1
+
+
+def test_lists_names_of_secrets_page_by_page(cluster, monkeypatch) -> None:
+    monkeypatch.setattr("kubeai_notebook.cluster.verbs.PAGE", 2)
+    names = tuple(f"s{number}" for number in range(5))
+    for name in names:
+        cluster.write_secret(secret(name, key="value"))
+    assert cluster.secret_names() == names
+    for name in names:
+        cluster.delete_secret(name)
+
+
+def test_dry_run_creates_nothing(cluster) -> None:
+    cluster.create_model(sleeping("dry"), dry_run=True)
+    assert cluster.models() == []
+
+
+def test_has_an_empty_answer_for_kinds_that_are_not_there(cluster) -> None:
+    for ask in (cluster.priority_classes, cluster.resource_quotas):
+        with contextlib.suppress(NotFoundError, NotInstalledError):
+            assert list(ask()) == []

@@ -1,0 +1,253 @@
+"""A stage for faults: one daemon with the scripted engine, one scripted node, one Session that watches them all."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from kubeai_notebook.errors import UsageError
+from tests.local.conftest import MODELS, PODS, Daemon
+from tests.support.repository import ROOT
+
+from .node import Node
+from .remedies import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from kubeai_notebook.core.diagnosis import Fix
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.session import Session
+    from kubeai_notebook.session.view import View
+
+    from .table import Fault
+
+NAMED_SECONDS, FIX_SECONDS, CURED_SECONDS = 30.0, 15.0, 45.0
+PROFILES = {
+    "gpu": {"requests": {"cpu": "100m", "gpu": 1}},
+    "small": {"requests": {"cpu": "100m"}, "limits": {"memory": "120Mi"}},
+    "node": {"imageName": "nvidia-gpu", "limits": {"played.test/gpu": 1}},
+    "taken": {"imageName": "nvidia-gpu", "limits": {"nvidia.com/gpu": 1}},
+}
+"""What this machine can have (``gpu`` is a word only), what the scripted node has, and what nobody has."""
+_PLACEHOLDERS = {
+    "<token>": "hf_of_an_account_with_access",
+    "<key>=<value>": "HF_TOKEN=hf_x",
+    "<id>": "AKIA",
+    "<secret>": "s",
+    "<value>": "v",
+    "<size>": "20Gi",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a fault went; the seconds are those from its evidence to the listener's View that names it."""
+
+    seconds: float
+    """From the newest run's log: the kubelet's restart hides that of the run before."""
+    all_seconds: float
+    """From the first run's log, so with the time in which the engine failed a second time."""
+    codes: tuple[str, ...]
+    label: str
+    after: tuple[str, ...] = ()
+    phase: str = ""
+    failure: str = ""
+
+
+class Watcher:
+    """The Views that a listener is told, each with its moment."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.views: list[tuple[float, View | None]] = []
+        self._told = threading.Condition()
+        self._stop = session.observer.listen(name, self._listen)
+
+    def _listen(self, view: View | None) -> None:
+        with self._told:
+            self.views.append((time.time(), view))
+            self._told.notify_all()
+
+    def until(self, holds: Callable[[View | None], bool], seconds: float, *, since: int = 0) -> tuple[float, Any]:
+        """The first View from number ``since`` on for which this holds, and its moment."""
+        deadline = time.monotonic() + seconds
+        with self._told:
+            while True:
+                for moment, view in self.views[since:]:
+                    if holds(view):
+                        return moment, view
+                since = len(self.views)
+                if not self._told.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                    raise AssertionError(f"not within {seconds:.0f} s; last: {self._last()}")
+
+    def _last(self) -> str:
+        view = self.views[-1][1] if self.views else None
+        said = [(finding.code, finding.evidence[0].text) for finding in view.findings] if view else "nothing"
+        return f"{view.status.phase if view else 'gone'}, {said}"
+
+    def close(self) -> None:
+        self._stop()
+
+
+class Stage:
+    """Plays faults, each from its Model's creation to its cure."""
+
+    def __init__(self, folder: Path, urls: Iterable[str]) -> None:
+        self.scripts = folder / "faults"
+        self.scripts.mkdir()
+        self.daemon = Daemon(
+            folder / "home", *_options(folder, urls), KUBEAI_LOCAL_TESTING="1", FAULTS=str(self.scripts)
+        )
+        self.daemon.start()
+        self.kubeconfig = self.daemon.home / "kubeconfig"
+        (self.scripts / "api").write_text(json.dumps(_access(self.daemon)))
+        self.node = Node(self.daemon)
+        self._shared: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def close(self) -> None:
+        self.node.close()
+        self.daemon.stop()
+
+    def play(self, fault: Fault, session: Session) -> Outcome:
+        """The whole way of one fault; of those that share a Secret only one at a time."""
+        secret = fault.script.get("secret")
+        if secret is None:
+            return self._play(fault, session)
+        with self._shared[secret]:
+            self.daemon.api("DELETE", f"/api/v1/namespaces/default/secrets/{secret}")
+            return self._play(fault, session)
+
+    def _play(self, fault: Fault, session: Session) -> Outcome:
+        watcher, label, codes = Watcher(session, fault.name), "", ()
+        seconds = all_seconds = -1.0
+        try:
+            began = self._begin(fault, session, watcher)
+            moment, view = watcher.until(lambda view: fault.code in codes_of(view), NAMED_SECONDS)
+            codes = codes_of(view)
+            evidence = [when for when in self._evidence(fault, view, began) if when <= moment]
+            seconds, all_seconds = moment - evidence[-1], moment - evidence[0]
+            label = self._fix(fault, session)
+            gone, ready = fault.script.get("gone"), fault.script.get("ready") is not False
+            if fault.script.get("cures") is False:
+                return Outcome(seconds, all_seconds, codes, label, phase="unchanged")
+
+            def cured(view: View | None) -> bool:
+                if view is None or gone:
+                    return view is None
+                return fault.code not in codes_of(view) and (view.status.phase == "Ready" or not ready)
+
+            _, view = watcher.until(cured, CURED_SECONDS, since=len(watcher.views) - 1)
+            phase = view.status.phase if view else "gone"
+            return Outcome(seconds, all_seconds, codes, label, after=codes_of(view), phase=phase)
+        except Exception as error:  # noqa: BLE001  (outermost frame of a worker: the fault's test shows it)
+            return Outcome(seconds, all_seconds, codes, label, failure=f"{type(error).__name__}: {error}")
+        finally:
+            watcher.close()
+            with suppress(AssertionError):
+                self.remove(fault.name)
+
+    def remove(self, name: str) -> None:
+        """Delete a Model, whatever holds it."""
+        self.daemon.api("PATCH", f"{MODELS}/{name}", {"metadata": {"finalizers": None}})
+        self.daemon.api("DELETE", f"{MODELS}/{name}")
+
+    def _begin(self, fault: Fault, session: Session, watcher: Watcher) -> float:
+        """Make the Model, and do to it what the fault says; the moment before the last of this."""
+        if fault.player == "engines":
+            (self.scripts / f"{fault.name}.json").write_text(json.dumps(fault.played))
+        if fault.player == "nodes":
+            self.node.play(fault)
+        for item in fault.script.get("objects", ()):
+            plural = {"PersistentVolumeClaim": "persistentvolumeclaims", "Secret": "secrets"}[item["kind"]]
+            self.daemon.api("POST", f"/api/v1/namespaces/default/{plural}", item)
+        began = time.time()
+        status, answer = self.daemon.api("POST", MODELS, fault.manifest)
+        assert status == 201, answer
+        if "answer" in fault.script:
+            session.observer.answer(fault.name)
+        if "then" in fault.script:
+            watcher.until(lambda view: view is not None and view.status.phase == "Ready", NAMED_SECONDS)
+            began = time.time()
+            self.daemon.api("PATCH", f"{MODELS}/{fault.name}", {"spec": fault.script["then"]})
+        if fault.script.get("delete"):
+            began = time.time()
+            self.daemon.api("DELETE", f"{MODELS}/{fault.name}")
+        return began
+
+    def _evidence(self, fault: Fault, view: View, began: float) -> list[float]:
+        """When the fault could be known: the status, or in each run the last line of the log, was written."""
+        if "memory_mib" in fault.script:
+            (status,) = view.observation.pods[0]["status"]["containerStatuses"]
+            ended = (status["state"].get("terminated") or status["lastState"]["terminated"])["finishedAt"]
+            return [datetime.fromisoformat(ended).timestamp()]
+        if fault.player == "nodes":
+            return [self.node.evidence.get(fault.name, began)]  # the Model may tell it before its Pod
+        seen = self.scripts / f"{fault.name}.seen"
+        return [float(line.split()[0]) for line in seen.read_text().splitlines()] if seen.exists() else [began]
+
+    def _fix(self, fault: Fault, session: Session) -> str:
+        """Apply the Fix of the fault's remedy as the user would; the remedy's label."""
+        model, deadline = session.attach(fault.name), time.monotonic() + FIX_SECONDS
+        while True:
+            found, labels = explained(model.view.observation, datetime.now(UTC))
+            fixes = [fix for finding in found for fix in finding.fixes]
+            chosen = [(number, fix) for number, fix in enumerate(fixes, 1) if labels[fix] == fault.fix]
+            # Between two runs of the engine the Finding may be away.
+            with suppress(UsageError):
+                for number, fix in chosen[:1]:
+                    self._apply(model, number, fix)
+                    return labels[fix]
+            assert time.monotonic() < deadline, f"no Fix by {fault.fix}, only {sorted(labels.values())}"
+            time.sleep(0.05)
+
+    def _apply(self, model: Model, number: int, fix: Fix) -> None:
+        if fix.patch is not None:
+            model.fix(number)
+            return
+        done = self.shell(fix.command or "")
+        assert done.returncode == 0, f"{fix.command}: {done.stderr}"
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a Fix's command in a terminal, with what only the user knows put in."""
+        for word, value in _PLACEHOLDERS.items():
+            command = command.replace(word, value)
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.scripts)}
+        shell = ["/bin/sh", "-c", command]
+        return subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def codes_of(view: View | None) -> tuple[str, ...]:
+    return tuple(finding.code for finding in view.findings) if view else ()
+
+
+def _options(folder: Path, urls: Iterable[str]) -> list[str]:
+    (folder / "empty.gguf").touch()
+    (folder / "system.yaml").write_text(yaml.safe_dump({"resourceProfiles": PROFILES}))
+    (folder / "claim").mkdir()
+    (folder / "claim" / "empty.gguf").touch()
+    options = ["--test-engine", str(ROOT / "tests" / "support" / "scripted_engine.py")]
+    options += ["--config", str(folder / "system.yaml"), "--weights", f"pvc://weights={folder / 'claim'}"]
+    mapped = {url for url in urls if not re.match("pvc://", url)}
+    return [*options, *(part for url in sorted(mapped) for part in ("--weights", f"{url}={folder / 'empty.gguf'}"))]
+
+
+def _access(daemon: Daemon) -> tuple[str, str, str, str]:
+    """Address, token, certificate authority and path with which an engine finds its own Pod."""
+    config = daemon.kubeconfig
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    return urlsplit(cluster["server"]).netloc, user["token"], authority, PODS
