@@ -11,6 +11,20 @@ from kubeai_notebook.errors import Problem, SpecError
 SCHEMES = ("hf", "pvc", "ollama", "s3", "gs", "oss")
 """Schemes that KubeAI admits, in the order of its own message."""
 
+CACHED_SCHEMES = ("hf", "s3", "gs", "oss")
+"""Those whose weights a cache profile can hold."""
+LOADABLE = {
+    "OLlama": ("ollama", "pvc", "oci"),
+    "VLLM": ("pvc", *CACHED_SCHEMES, "oci"),
+    "Infinity": ("pvc", *CACHED_SCHEMES, "oci"),
+    "FasterWhisper": ("pvc", *CACHED_SCHEMES, "oci"),
+}
+"""What the operator can make each engine load; admission checks none of this."""
+CACHED_ONLY = {("Infinity", "s3"), ("FasterWhisper", "s3")}
+"""Where the operator, without a cache, hands the url to the engine as the name of a model."""
+CLAIM_VARIABLES = {"Infinity": "INFINITY_MODEL_ID", "FasterWhisper": "WHISPER__MODEL"}
+"""Where the operator hands the claim's name to the engine instead of the folder it mounted; this sets it right."""
+
 # KubeAI 0.23.2 narrowed what may stand between scheme and query to these characters.
 _URL = re.compile(r"^(?P<scheme>[a-z0-9]+)://(?P<reference>[a-zA-Z0-9._:/-]+)(\?(?P<query>.*))?$", re.DOTALL)
 

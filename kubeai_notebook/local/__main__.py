@@ -15,15 +15,15 @@ from . import daemon
 from .home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    options = _parser(os.environ).parse_args(arguments)
-    home = Home(options.home.expanduser().absolute())
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        text = _COMMANDS[options.command](home, options)
+        options = _parser(os.environ).parse_args(given)
+        text = _done(options.command, Home(options.home), options, given=given)
     except KubeAIError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -31,36 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _start(home: Home, options: argparse.Namespace) -> str:
-    arguments = ["--home", str(home.folder), "--cache", str(options.cache.expanduser().absolute())]
-    arguments += [part for mapped in options.weights for part in ("--weights", mapped)]
-    _config(options.config)
-    for name in ("config", "test_engine"):
-        if path := getattr(options, name):
-            arguments += [f"--{name.replace('_', '-')}", str(path.expanduser().absolute())]
-    fresh = daemon.start(home, arguments, dict(os.environ))
-    sys.stderr.write(f"kubeai-local {'is running' if fresh else 'was running already'}.\n")
-    return f"{home.kubeconfig}\n"
-
-
-def _run(home: Home, options: argparse.Namespace) -> str:
-    daemon.check_installed()
-    from .app import Options, run
-
-    mapped = dict(_mapping(text) for text in options.weights)
-    if options.test_engine and os.environ.get("KUBEAI_LOCAL_TESTING") != "1":
-        raise LocalError("--test-engine is for this project's own tests.", "Leave it out.")
-    place = {"home": home, "cache": options.cache.expanduser().absolute(), "mapped": mapped}
-    extra = {"test_engine": options.test_engine, "ready_fd": options.ready_fd}
-    run(Options(**place, environment=dict(os.environ), config=_config(options.config), **extra))
-    return ""
-
-
-def _stop(home: Home, _options: argparse.Namespace) -> str:
-    return "kubeai-local has stopped.\n" if daemon.stop(home) else "kubeai-local was not running.\n"
-
-
-def _status(home: Home, options: argparse.Namespace) -> str:
+def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[str]) -> str:
+    """Do it; what it has to say."""
+    if command == "start":
+        # The daemon reads the same words, from the same folder.
+        given.remove("start")
+        fresh = daemon.start(home, ["run", *given, "--home", str(home.folder)], dict(os.environ))
+        sys.stderr.write(f"kubeai-local {'is running' if fresh else 'was running already'}.\n")
+        return f"{home.kubeconfig}\n"
+    if command == "run":
+        return _run(home, options)
+    if command == "stop":
+        return f"kubeai-local {'has stopped' if daemon.stop(home) else 'was not running'}.\n"
+    if command == "logs":
+        return daemon.logs(home, options.name)
     status = daemon.status(home)
     if options.json:
         return json.dumps(status) + "\n"
@@ -71,13 +55,14 @@ def _status(home: Home, options: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
-_COMMANDS: Mapping[str, Callable[[Home, argparse.Namespace], str]] = {
-    "run": _run,
-    "start": _start,
-    "stop": _stop,
-    "status": _status,
-    "logs": lambda home, options: daemon.logs(home, options.name),
-}
+def _run(home: Home, options: argparse.Namespace) -> str:
+    daemon.check_installed()
+    from .app import run
+
+    if options.test_engine and os.environ.get("KUBEAI_LOCAL_TESTING") != "1":
+        raise LocalError("--test-engine is for this project's own tests.", "Leave it out.")
+    run(home, options, dict(os.environ))
+    return ""
 
 
 def _mapping(text: str) -> tuple[str, Path]:
@@ -86,43 +71,42 @@ def _mapping(text: str) -> tuple[str, Path]:
         raise LocalError(
             f'--weights "{text}" is not URL=PATH.', "Write it like ollama://tiny:latest=/models/tiny.gguf."
         )
-    found = Path(path).expanduser().absolute()
-    if not found.exists():
+    if not (found := _path(path)).exists():
         raise LocalError(f'The weights for "{url}" are not there: {found} does not exist.', "Check the path.")
     return url, found
 
 
-def _config(path: Path | None) -> str:
+def _config(path: str) -> str:
     """The text of the operator's configuration, once it is known to be one."""
-    if path is None:
-        return ""
     from .operator.system import system_text
 
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
+        text = _path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LocalError(f"--config {path} cannot be read: {error}.", "Check the path.") from error
     system_text(text)
     return text
 
 
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--home", type=Path, default=_folder(environment, "local"), help="the daemon's folder")
-    weights = argparse.ArgumentParser(add_help=False)
-    weights.add_argument("--cache", type=Path, default=_folder(environment, "weights"), help="where weights are kept")
-    weights.add_argument(
-        "--weights", metavar="URL=PATH", action="append", default=[], help="use this file or folder for a model url"
-    )
-    weights.add_argument("--config", metavar="FILE", type=Path, help="a system.yaml to merge over KubeAI's default one")
-    weights.add_argument("--test-engine", type=Path, help=argparse.SUPPRESS)
+    common.add_argument("--home", type=_path, default=_folder(environment, "local"), help="the daemon's folder")
+    run = argparse.ArgumentParser(add_help=False, parents=[common])
+    run.add_argument("--cache", type=_path, default=_folder(environment, "weights"), help="where weights are kept")
+    weights = "use this file or folder for a model url"
+    run.add_argument("--weights", metavar="URL=PATH", type=_mapping, action="append", default=[], help=weights)
+    system = "a system.yaml to merge over KubeAI's default one"
+    run.add_argument("--config", metavar="FILE", type=_config, help=system)
+    run.add_argument("--test-engine", type=_path, help=argparse.SUPPRESS)
+    run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     parser = argparse.ArgumentParser(prog="kubeai-local", description="A single-machine KubeAI.")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", parents=[common, weights], help="run in the foreground")
-    run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
-    commands.add_parser(
-        "start", parents=[common, weights], help="run in the background; prints the kubeconfig's path last"
-    )
+    commands.add_parser("run", parents=[run], help="run in the foreground")
+    commands.add_parser("start", parents=[run], help="run in the background; prints the kubeconfig's path last")
     commands.add_parser("stop", parents=[common], help="end the daemon and every engine")
     status = commands.add_parser("status", parents=[common], help="what runs, and where")
     status.add_argument("--json", action="store_true")
@@ -138,7 +122,7 @@ def _folder(environment: Mapping[str, str], kind: str) -> Path:
         "weights": ("KUBEAI_CACHE", "XDG_CACHE_HOME", "Library/Caches", ".cache"),
     }[kind]
     if named := environment.get(own):
-        return Path(named)
+        return _path(named)
     default = Path.home() / (mac if sys.platform == "darwin" else other)
     return Path(environment.get(shared) or default) / "kubeai-notebook" / kind
 

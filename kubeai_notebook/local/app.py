@@ -9,73 +9,64 @@ import signal
 import socket
 import ssl
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import trustme
 from aiohttp import web
 
 from kubeai_notebook.errors import LocalError
 
 from .api.http import api_app
 from .api.journal import Journal
+from .api.proxy import ServiceProxy
 from .api.store import Store
-from .gateway import Gateway
+from .gateway import Gateway, connections
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
 from .operator.reconcile import Operator
+from .operator.runtime import Runtime
 from .operator.system import preload
+from .operator.telling import Recorder
 from .weights import Weights
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
     from pathlib import Path
 
-    from .home import Access, Home
+    from .home import Home
 
 log = logging.getLogger("kubeai-local")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How the daemon was asked to run."""
-
-    home: Home
-    cache: Path
-    mapped: Mapping[str, Path]
-    environment: Mapping[str, str]
-    config: str = ""
-    """YAML that is merged over KubeAI's default ``system.yaml``."""
-    test_engine: Path | None = None
-    ready_fd: int | None = None
-
-
-def run(options: Options) -> None:
-    """Run until SIGTERM or SIGINT. LocalError when a daemon runs in this home already."""
+def run(home: Home, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Run as the command line says until SIGTERM or SIGINT. LocalError when a daemon runs in this home already."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    options.home.prepare()
-    if not options.home.claim():
-        raise LocalError(f"A daemon runs in {options.home.folder} already.", "See: kubeai-local status")
-    asyncio.run(_serve(options))
+    home.prepare()
+    if not home.claim():
+        raise LocalError(f"A daemon runs in {home.folder} already.", "See: kubeai-local status")
+    os.chdir(home.folder)
+    asyncio.run(_serve(home, options, environment))
 
 
-async def _serve(options: Options) -> None:
-    home, ending = options.home, asyncio.Event()
+async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    old = home.access()
-    api_socket = _bound(old.api_port if old else 0)
-    gateway_socket = _bound(old.gateway_port if old else 0)
-    access = home.renewed(old, api_port=api_socket.getsockname()[1], gateway_port=gateway_socket.getsockname()[1])
-    store = Store(journal=Journal(home.folder / "state.db"))
-    preload(store, options.config)
-    kubelet = _kubelet(store, options)
+    api_socket, gateway_socket = map(_bound, home.ports())
+    gateway_port = gateway_socket.getsockname()[1]
+    access = home.renewed(api_socket.getsockname()[1], gateway_port)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(home.certificate)
+    store, pods = Store(journal=Journal(home.folder / "state.db")), home.folder / "pods"
+    preload(store, options.config or "")
+    kubelet = _kubelet(store, options, pods, environment=environment)
     async with AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(Gateway(store, kubelet.endpoints))
-        origin = f"http://127.0.0.1:{access.gateway_port}"
-        api = api_app(store, token=access.token, logs=home.folder / "pods", gateway=origin)
-        await _listen(stack, api, web_socket=api_socket, tls=_tls(access))
-        await _listen(stack, gateway.app(), web_socket=gateway_socket, tls=None)
+        client = await stack.enter_async_context(connections())
+        gateway = Gateway(store, kubelet.endpoints, client)
+        proxy = ServiceProxy(store, client, f"http://127.0.0.1:{gateway_port}")
+        api = api_app(store, token=access.token, logs=pods, proxy=proxy)
+        await _listen(stack, api, web_socket=api_socket, tls=tls)
+        await _listen(stack, gateway.app, web_socket=gateway_socket, tls=None)
         parts = (kubelet.run(), Operator(store).run(), Autoscaler(store, gateway.active_requests).run())
         tasks = [asyncio.create_task(part) for part in parts]
         ended = asyncio.create_task(ending.wait())
@@ -92,10 +83,10 @@ async def _serve(options: Options) -> None:
     log.info("stopped")
 
 
-def _kubelet(store: Store, options: Options) -> Kubelet:
-    environment, pods = options.environment, options.home.folder / "pods"
-    weights = Weights(options.cache, mapped=options.mapped, environment=environment)
-    return Kubelet(store, weights=weights, folder=pods, environment=environment, test_engine=options.test_engine)
+def _kubelet(store: Store, options: argparse.Namespace, folder: Path, *, environment: Mapping[str, str]) -> Kubelet:
+    weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
+    kept: dict[str, Any] = {"store": store, "recorder": Recorder(store), "weights": weights, "folder": folder}
+    return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
 
 
 async def _listen(
@@ -122,10 +113,3 @@ def _bound(port: int) -> socket.socket:
         else:
             return bound
     raise AssertionError
-
-
-def _tls(access: Access) -> ssl.SSLContext:
-    ca = trustme.CA.from_pem(access.ca_certificate.encode(), access.ca_key.encode())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    return context

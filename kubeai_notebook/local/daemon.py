@@ -35,20 +35,22 @@ def check_installed() -> None:
 
 
 def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool:
-    """Make sure that one daemon runs and answers; False when it ran already. LocalError when it cannot start."""
+    """Make sure that one daemon runs and answers; False when it ran already. LocalError when it cannot start.
+
+    ``arguments`` are those of ``run``.
+    """
     check_installed()
     with home.starting():
         if home.pid() is not None:
             return False
         readable, writable = os.pipe()
         with home.log.open("ab") as log:
-            command = [sys.executable, "-m", __package__, "run", *arguments, "--ready-fd", str(writable)]
+            command = [sys.executable, "-m", __package__, *arguments, "--ready-fd", str(writable)]
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=home.folder,
                 env=_import_path(environment),
                 pass_fds=(writable,),
                 start_new_session=True,
@@ -112,7 +114,7 @@ def ask(home: Home, path: str) -> bytes:
     access = home.access()
     if access is None or home.pid() is None:
         raise LocalError("kubeai-local does not run.", "Start it with: kubeai-local start")
-    trusted = ssl.create_default_context(cadata=access.ca_certificate)
+    trusted = ssl.create_default_context(cadata=access.authority)
     request = urllib.request.Request(  # noqa: S310  (the scheme is ours: https)
         access.api + path, headers={"Authorization": f"Bearer {access.token}"}
     )

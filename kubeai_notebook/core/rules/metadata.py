@@ -132,6 +132,19 @@ def check_metadata(metadata: Mapping[str, Any]) -> list[Cause]:
     return causes
 
 
+def check_kept(metadata: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
+    """What an update must leave alone: the uid, and the finalizers of what is being deleted."""
+    causes = []
+    if metadata.get("uid", old.get("uid")) != old.get("uid") and old:
+        causes.append(cause(INVALID, "metadata.uid", metadata["uid"], detail="field is immutable"))
+    added = sorted(set(metadata.get("finalizers", ())) - set(old.get("finalizers", ())))
+    if added and "deletionTimestamp" in old:
+        listed = ", ".join(f'"{name}"' for name in added)
+        text = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
+        causes.append(Cause("metadata.finalizers", "FieldValueForbidden", f"{text}[]string{{{listed}}}"))
+    return causes
+
+
 def _check_labels(labels: Mapping[str, str]) -> Iterator[Cause]:
     for key, value in labels.items():
         for text in _label_key(key):

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.inference import feature_of
+from kubeai_notebook.core.source import CLAIM_VARIABLES, LOADABLE
 
 from .advice import Advice, Subject, error, warning
 
@@ -14,21 +15,12 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.source import Source
 
-CACHED_SCHEMES = ("hf", "s3", "gs", "oss")
-LOADABLE = {
-    "OLlama": ("ollama", "pvc"),
-    "VLLM": ("hf", "pvc", *CACHED_SCHEMES),
-    "Infinity": ("hf", "pvc", *CACHED_SCHEMES),
-    "FasterWhisper": ("hf", "pvc", *CACHED_SCHEMES),
-}
 _OFFERED = {
     "OLlama": ("TextGeneration", "TextEmbedding"),
     "VLLM": ("TextGeneration", "TextEmbedding", "Reranking"),
     "Infinity": ("TextEmbedding", "Reranking"),
     "FasterWhisper": ("SpeechToText",),
 }
-# Where the operator hands the claim's name to the engine instead of the folder it mounted.
-_CLAIM_ENV = {"Infinity": "INFINITY_MODEL_ID", "FasterWhisper": "WHISPER__MODEL"}
 _SWITCHES = ("insecure", "pull")
 _LORA = re.compile(r"(^|[-_/])(q?lora|adapter)s?([-_]|$)", re.I)
 _GGUF = re.compile(r"gguf", re.I)
@@ -59,11 +51,11 @@ def _loading(subject: Subject, source: Source) -> Iterator[Advice]:
         if engine == "OLlama" and scheme == "hf":
             fix = f"Write ollama://hf.co/{source.reference}:<quantization> if it has GGUF files, or use engine VLLM."
         yield error("url", _BAD_URL, message, fix=fix)
-    elif engine in _CLAIM_ENV and scheme == "s3" and not cached:
+    elif engine in CLAIM_VARIABLES and scheme == "s3" and not cached:
         message = f"{engine} reads s3:// only from a cache; without one it takes the url for the name of a model."
         yield error("url", _BAD_URL, message, fix="Set cache_profile, or use engine VLLM.")
-    elif engine in _CLAIM_ENV and scheme == "pvc" and not subject.spec.env.get(_CLAIM_ENV[engine]):
-        variable = _CLAIM_ENV[engine]
+    elif engine in CLAIM_VARIABLES and scheme == "pvc" and not subject.spec.env.get(CLAIM_VARIABLES[engine]):
+        variable = CLAIM_VARIABLES[engine]
         message = f"KubeAI mounts the claim at /model but tells {engine} the claim's name."
         fix = f"Set env.{variable} to /model."
         yield error("url", _BAD_URL, message, fix=fix, patch={"env": {variable: "/model"}})

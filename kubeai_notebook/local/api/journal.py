@@ -6,9 +6,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kinds import EVENTS, PODS, RESOURCES, Object, Ref
 from kubeai_notebook.errors import LocalError
-
-from .resources import EVENTS, PODS, RESOURCES, Object, Ref
 
 if TYPE_CHECKING:
     from pathlib import Path

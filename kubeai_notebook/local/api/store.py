@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from kubeai_notebook.core.apiserver.listing import Change, rewound
+from kubeai_notebook.core.apiserver.refusals import StatusError, already_exists, conflict, not_found
+from kubeai_notebook.core.kinds import EVENTS, MODELS, NAMESPACES, PODS, RESOURCES, Object, Ref, Resource, ref_of
+from kubeai_notebook.core.patches import merged
 from kubeai_notebook.core.rules.metadata import MAX_GENERATED_BASE
-
-from .errors import StatusError, already_exists, conflict, not_found
-from .patch import merge
-from .resources import EVENTS, MODELS, NAMESPACES, PODS, RESOURCES, Object, Ref, Resource, ref_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,16 +30,6 @@ _FOREGROUND = "foregroundDeletion"
 GRACE_SECONDS = 30
 _SKIPPED_VERSIONS = 1_000_000
 """More than one life of the daemon gives out without writing one of them down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One write: ``before`` is None for a new object, ``after`` is None for a removed one."""
-
-    version: int
-    resource: Resource
-    before: Object | None
-    after: Object | None
 
 
 def utc_now() -> datetime:
@@ -92,14 +81,7 @@ class Store:
         """All objects of a kind, in one namespace or (``""``) in all, by name; at a past version StatusError 410."""
         found = self._items[resource]
         if version is not None:
-            found = dict(found)
-            for change in reversed(self.changes_since(version)):
-                item = change.before or change.after or {}
-                key = item["metadata"].get("namespace", ""), item["metadata"]["name"]
-                if change.resource is resource and change.before is not None:
-                    found[key] = change.before
-                elif change.resource is resource:
-                    del found[key]
+            found = rewound(found, resource, self.changes_since(version))
         return [found[key] for key in sorted(found) if namespace in ("", key[0])]
 
     def create(self, resource: Resource, item: Object, *, dry_run: bool = False) -> Object:
@@ -122,7 +104,7 @@ class Store:
 
     def patch(self, ref: Ref, patch: Object) -> Object:
         """Apply a merge patch without admission."""
-        return self.replace(ref, merge(self.get(ref), patch))
+        return self.replace(ref, merged(self.get(ref), patch))
 
     def replace(self, ref: Ref, item: Object, *, dry_run: bool = False) -> Object:
         """Store a new state of an object; a write that changes nothing makes no version. StatusError 404 or 409."""
@@ -258,9 +240,9 @@ class Store:
 
 def named(item: Object) -> Object:
     """The object with a name of its own made from ``generateName``, where it has none."""
-    metadata = item["metadata"]
-    base = metadata.get("generateName")
-    if metadata.get("name") or not base or not isinstance(base, str):
+    metadata = item.get("metadata")
+    base = metadata.get("generateName") if isinstance(metadata, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("name") or not base or not isinstance(base, str):
         return item
     name = base[:MAX_GENERATED_BASE] + "".join(secrets.choice(_SAFE) for _ in range(5))
     return {**item, "metadata": metadata | {"name": name}}

@@ -1,4 +1,8 @@
-"""The process that is llama.cpp: loads one GGUF file, serves OpenAI's API on a loopback port that it reports."""
+"""The process that is llama.cpp: loads one GGUF file, serves OpenAI's API on a loopback port that it reports.
+
+Adapters come later: ``{"name", "path"}`` on stdin, a line each (``path`` null takes one away). llama.cpp knows adapters
+only when it starts, so a second server over the same mapped weights takes the first one's place.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,13 @@ import secrets
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import tie_to
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONTEXT_TOKENS = 4096
 """For one request; Ollama's default too."""
@@ -21,7 +28,7 @@ PARALLEL = 2
 
 
 def main() -> NoReturn:
-    """Report ``{"address", "key"}`` on stdout once it answers; everything else goes to the log, stderr."""
+    """Report ``{"address", "key"}`` on stdout whenever it answers anew; everything else goes to the log, stderr."""
     ours, given = _split(sys.argv[1:])
     tie_to(ours.parent)
     report = os.dup(1)
@@ -29,16 +36,31 @@ def main() -> NoReturn:
     # Deleting the server would wait up to 30 s for streams that run.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     options = _understood(given, ours)
+
+    def tell(**words: str) -> None:
+        os.write(report, json.dumps(words).encode() + b"\n")
+
     try:
-        server = _loaded(ours, options)
+        _prepare(ours, options)
+        server = _loaded(ours, options, {})
     except (LocalError, OSError) as error:
         _say(f"Error: {error}")
         os._exit(1)
     except RuntimeError as error:
         _say(f"Error: llama.cpp could not load {ours.weights}: {error}")
         os._exit(1)
-    os.write(report, json.dumps({"address": server.listening_address, "key": ours.key}).encode() + b"\n")
-    os.close(report)
+    tell(address=server.listening_address, key=ours.key, listens="stdin")
+    adapters: dict[str, Path] = {}
+    for line in sys.stdin:
+        try:
+            wanted = _adapted(ours, adapters, **json.loads(line))
+            fresh = _loaded(ours, options, wanted)
+        except (LocalError, OSError, ValueError, RuntimeError) as error:
+            tell(error=str(error))
+        else:
+            tell(address=fresh.listening_address, key=ours.key)
+            # The one before is let go only now, and waits for the streams that it has.
+            server, adapters = fresh, wanted
     while True:
         signal.pause()
 
@@ -51,9 +73,7 @@ def _split(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--alias", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--embedding", action="store_true")
-    parser.add_argument("--adapter", action="append", default=[])
     ours = parser.parse_args(arguments[:middle])
     ours.key = secrets.token_urlsafe(24)
     return ours, arguments[middle + 1 :]
@@ -61,40 +81,54 @@ def _split(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Namespace:
     """Read those of the Model's args that mean something here; name the others in the log."""
-    context = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
     parser = argparse.ArgumentParser(prog="llama.cpp", allow_abbrev=False, add_help=False)
-    parser.add_argument("--max-model-len", "--ctx-size", "-c", dest="context", type=int, default=context)
+    parser.add_argument("--max-model-len", dest="longest", type=int)
+    parser.add_argument("--ctx-size", "-c", dest="context", type=int)
     parser.add_argument("--max-num-seqs", "--parallel", "-np", dest="parallel", type=int, default=PARALLEL)
     parser.add_argument("--threads", "-t", type=int, default=ours.threads)
     parser.add_argument("--chat-template", dest="template", type=Path)
     options, unknown = parser.parse_known_args(arguments)
+    usual = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
+    options.context = options.context or options.longest or usual
     if unknown:
         _say(f"Ignored, because llama.cpp has no such argument here: {' '.join(unknown)}")
     return options
 
 
-def _loaded(ours: argparse.Namespace, options: argparse.Namespace) -> Any:
-    import xllamacpp
-
+def _prepare(ours: argparse.Namespace, options: argparse.Namespace) -> None:
+    """Convert the weights where they need it; LocalError where the engine asked for would refuse."""
     if ours.weights.is_dir():
         if not ours.embedding:
             raise LocalError(f'"{ours.alias}" does not support generate: its weights are those of an embedding model.')
-        from .bert_gguf import converted
+        from .gguf_files import converted
 
-        ours.weights = converted(ours.weights, ours.cache)
-    parameters = _parameters(xllamacpp, ours, options)
-    for adapter in ours.adapter:
-        from .lora_gguf import adapter_file
+        ours.weights = converted(ours.weights, Path.cwd() / "model.gguf")
+    if options.longest:
+        from .gguf_files import context_of
 
-        name, _, path = adapter.partition("=")
-        file = adapter_file(Path(path), base=ours.weights, target=Path.cwd() / f"{name}.gguf")
-        # Scale 0: the base stays the base; a request for the adapter asks for scale 1.
-        parameters.lora_adapters = [*parameters.lora_adapters, xllamacpp.CommonAdapterLoraInfo(str(file), 0.0)]
-    return xllamacpp.Server(parameters)
+        most = context_of(ours.weights)
+        if most and options.longest > most:
+            # vLLM's words, so that one diagnosis fits here and in a cluster.
+            raise LocalError(
+                f"User-specified max_model_len ({options.longest}) is greater than the derived max_model_len "
+                f"(max_position_embeddings={most} or model_max_length=None in model's config.json)."
+            )
 
 
-def _parameters(library: Any, ours: argparse.Namespace, options: argparse.Namespace) -> Any:
-    parameters = library.CommonParams()
+def _adapted(ours: argparse.Namespace, adapters: Mapping[str, Path], *, name: str, path: str | None) -> dict[str, Path]:
+    """The adapters with one more, as llama.cpp loads it, or one less."""
+    others = {other: file for other, file in adapters.items() if other != name}
+    if path is None:
+        return others
+    from .gguf_files import adapter_file
+
+    return {**others, name: adapter_file(Path(path), base=ours.weights, target=Path.cwd() / f"{name}.gguf")}
+
+
+def _loaded(ours: argparse.Namespace, options: argparse.Namespace, adapters: Mapping[str, Path]) -> Any:
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
     parameters.model.path = str(ours.weights)
     parameters.model_alias = {ours.alias}
     parameters.hostnames = ["127.0.0.1"]
@@ -108,13 +142,15 @@ def _parameters(library: Any, ours: argparse.Namespace, options: argparse.Namesp
     parameters.ui = False
     parameters.endpoint_metrics = True
     parameters.fit_params = False
+    # Scale 0: the base stays the base; a request for the adapter asks for scale 1.
+    parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(file), 0.0) for file in adapters.values()]
     if options.template:
         parameters.chat_template = options.template.read_text()
     if ours.embedding:
         parameters.embedding = True
         # A text must fit into one batch; one longer than a slot's share would be read beyond the model's positions.
         parameters.n_batch = parameters.n_ubatch = options.context
-    return parameters
+    return xllamacpp.Server(parameters)
 
 
 def _say(text: str) -> None:

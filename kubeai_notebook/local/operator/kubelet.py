@@ -12,24 +12,32 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.environment import ConfigError, environment_of
+from kubeai_notebook.core.kinds import PODS, Object, Ref, ref_of
+from kubeai_notebook.core.kubelet import (
+    Run,
+    backing_off,
+    in_state,
+    memory_limit_of,
+    scheduled,
+    termination,
+    unschedulable,
+    unscheduled,
+)
+from kubeai_notebook.core.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.api.resources import PODS, Object, Ref, ref_of
 from kubeai_notebook.local.api.store import Store, timestamp
-from kubeai_notebook.local.engines.base import Engine, EngineEndedError
+from kubeai_notebook.local.engines.process import Engine, EngineEndedError
 
-from . import statuses
-from .container import ConfigError, environment_of, files_of, kill_over, memory_limit_of
-from .events import Recorder
-from .pods import ADDRESS_ANNOTATION, PORT_ANNOTATION, adapters_of, lacking, safe_hash, url_of
-from .runlog import RunLog
-from .runtime import Endpoint, Runtime
-from .statuses import Run
+from .adapters import keep_adapters
+from .container import MountError, data_of, files_of, kill_over
+from .pods import asked_of
+from .telling import RunLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from kubeai_notebook.local.weights import Weights
+    from .runtime import Endpoint, Runtime
 
 FIRST_BACK_OFF_SECONDS = 10
 MAX_BACK_OFF_SECONDS = 300
@@ -51,25 +59,14 @@ class _Ending:
 class Kubelet:
     """Runs one task for each Pod; ``endpoints`` holds those that answer, by Pod uid."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        weights: Weights,
-        folder: Path,
-        environment: Mapping[str, str],
-        test_engine: Path | None = None,
-    ) -> None:
+    def __init__(self, store: Store, runtime: Runtime) -> None:
         self._store = store
-        self._weights = weights
-        self._folder = folder
-        self._recorder = Recorder(store)
-        self._runtime = Runtime(
-            store, self._recorder, weights=weights, folder=folder, environment=environment, test_engine=test_engine
-        )
+        self._runtime = runtime
+        self._folder = runtime.folder
+        self._recorder = runtime.recorder
         self._lives: dict[str, asyncio.Task[None]] = {}
         self.endpoints: dict[str, Endpoint] = {}
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def run(self) -> None:
         """Work until cancelled; every engine is gone when this returns."""
@@ -118,12 +115,11 @@ class Kubelet:
     async def _lived(self, pod: Object) -> None:
         """From its node to its last back-off."""
         ref, uid = ref_of(PODS, pod), pod["metadata"]["uid"]
-        if why := self._unschedulable(pod):
-            message = f"0/1 nodes are available: {why}"
-            self._store.patch(ref, statuses.unscheduled(message, self._moment()))
+        if message := unschedulable(pod, self._runtime.weights.missing_claim(asked_of(pod).url)):
+            self._store.patch(ref, unscheduled(message, self._moment()))
             self._recorder.note(pod, "FailedScheduling", message, warning=True)
             await asyncio.Event().wait()
-        self._store.patch(ref, statuses.scheduled(pod, self._moment()))
+        self._store.patch(ref, scheduled(pod, self._moment()))
         place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
         self._recorder.note(pod, "Scheduled", place)
         (self._folder / uid).mkdir(parents=True)
@@ -135,45 +131,36 @@ class Kubelet:
                 logs.popleft().forget()
             ending = await self._contain(run, started, log=logs[-1])
             crashes = 0 if time.monotonic() - began > HEALTHY_SECONDS else crashes
-            last = statuses.termination(run, ending.code, started=started, moment=self._moment())
+            last = termination(run, ending.code, started=started, moment=self._moment())
             last |= {"reason": "OOMKilled"} if ending.out_of_memory else {}
-            self._store.patch(ref, statuses.ended(self._store.get(ref), run, last, moment=self._moment()))
+            self._show(run, {"terminated": last})
             # As the kubelet does: at once the first time, then later and later.
             if crashes:
-                await self._back_off(run, last, min(FIRST_BACK_OFF_SECONDS << (crashes - 1), MAX_BACK_OFF_SECONDS))
+                seconds = min(FIRST_BACK_OFF_SECONDS << (crashes - 1), MAX_BACK_OFF_SECONDS)
+                await self._back_off(replace(run, last=last), seconds)
             crashes += 1
-
-    def _unschedulable(self, pod: Object) -> str | None:
-        """Why the scheduler finds no place for the Pod, in its own words."""
-        if missing := lacking(pod):
-            preempted = "1 No preemption victims found for incoming pod."
-            return f"1 Insufficient {missing}. preemption: 0/1 nodes are available: {preempted}"
-        if claim := self._weights.missing_claim(url_of(pod)):
-            preempted = "1 Preemption is not helpful for scheduling."
-            found = f'persistentvolumeclaim "{claim}" not found'
-            return f"{found}. preemption: 0/1 nodes are available: {preempted}"
-        return None
 
     async def _contain(self, run: Run, started: str, *, log: RunLog) -> _Ending:
         """One run of the container, and how it ended."""
         pod = self._store.get(run.ref)
         environment, files = await self._configured(pod, run)
-        self._store.patch(run.ref, statuses.running(pod, run, started=started, moment=started, ready=False))
+        self._show(run, {"running": {"startedAt": started}})
         self._recorder.note(pod, "Created", "Created container: server")
         self._recorder.note(pod, "Started", "Started container server")
-        ending, watch = _Ending(), None
-        limit = memory_limit_of(pod)
+        ending, limit = _Ending(), memory_limit_of(pod)
+        tasks: list[asyncio.Task[None]] = []
 
         def spawned(pid: int) -> None:
-            nonlocal watch
             if limit is not None:
-                watch = asyncio.create_task(_killed_over(limit, pid, ending))
+                tasks.append(asyncio.create_task(_killed_over(limit, pid, ending)))
 
         try:
             launch = await self._runtime.launch(pod, environment, files=files, log=log)
             engine = await self._runtime.start(pod, replace(launch, spawned=spawned))
             try:
                 self._answers(run, engine, started)
+                if launch.asked.adapted:
+                    tasks.append(asyncio.create_task(self._adapters(run, engine, environment, log=log)))
                 ending.code = await engine.wait()
             finally:
                 self.endpoints.pop(run.uid, None)
@@ -182,10 +169,10 @@ class Kubelet:
             ending.code = error.code
         except LocalError as error:
             log.say(f"Error: {error}")
-            ending.code = 1
         finally:
-            if watch:
-                watch.cancel()
+            for task in tasks:
+                task.cancel()
+            log.flush()
         return ending
 
     async def _configured(self, pod: Object, run: Run) -> tuple[dict[str, str], dict[str, Path]]:
@@ -193,34 +180,45 @@ class Kubelet:
         while True:
             version = self._store.version
             try:
-                folder = self._folder / run.uid / "files"
-                return environment_of(pod, self._store), files_of(pod, self._store, folder)
+                environment = environment_of(pod, partial(data_of, self._store, namespace=run.ref.namespace))
+                return environment, files_of(pod, self._store, self._folder / run.uid / "files")
+            except MountError as error:
+                self._recorder.note(pod, "FailedMount", error.message, warning=True)
             except ConfigError as error:
-                status = statuses.scheduled(pod, self._moment())["status"]
-                waiting = {"reason": "CreateContainerConfigError", "message": error.message}
-                status["containerStatuses"][0] |= {"state": {"waiting": waiting}, "restartCount": run.number}
-                self._store.patch(run.ref, {"status": status})
+                self._show(run, {"waiting": {"reason": "CreateContainerConfigError", "message": error.message}})
                 self._recorder.note(pod, "Failed", f"Error: {error.message}", warning=True)
             await self._store.changed(max(version, self._store.version))
 
     def _answers(self, run: Run, engine: Engine, started: str) -> None:
-        """Ready: the gateway may send requests, and the adapters' labels say that they are loaded."""
-        pod, port = self._store.get(run.ref), engine.address.rpartition(":")[2]
-        self.endpoints[run.uid] = self._runtime.endpoint(pod, engine)
-        patch = statuses.running(pod, run, started=started, moment=self._moment(), ready=True)
-        where = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: port}
-        self._store.patch(run.ref, patch | {"metadata": {"annotations": where}})
-        # They are loaded with the engine here; in a cluster their labels come a little later.
-        loaded = {f"adapter.kubeai.org/{name}": safe_hash(url) for name, url in adapters_of(pod).items()}
-        self._store.patch(run.ref, {"metadata": {"labels": loaded}})
+        """Ready: the gateway may send requests."""
+        self.endpoints[run.uid] = self._runtime.endpoint(self._store.get(run.ref), engine)
+        where = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: engine.address.rpartition(":")[2]}
+        self._show(run, {"running": {"startedAt": started}}, ready=True, metadata={"annotations": where})
 
-    async def _back_off(self, run: Run, how: Object, seconds: int) -> None:
+    async def _adapters(self, run: Run, engine: Engine, environment: dict[str, str], *, log: RunLog) -> None:
         pod = self._store.get(run.ref)
-        self._store.patch(run.ref, statuses.backing_off(pod, run, how, seconds=seconds))
+
+        def changed() -> None:
+            self.endpoints[run.uid] = self._runtime.endpoint(pod, engine)
+            where = {PORT_ANNOTATION: engine.address.rpartition(":")[2]}
+            self._store.patch(run.ref, {"metadata": {"annotations": where}})
+
+        pull = partial(self._runtime.pull, pod, log=log, environment=environment, kind="adapter")
+        try:
+            await keep_adapters(self._store, run, engine, pull=pull, changed=changed, say=log.say)
+        except Exception as error:  # noqa: BLE001  (outermost frame of this task: the Pod's log shows it)
+            log.say(f"Error: adapters are no longer looked after: {error!r}")
+
+    async def _back_off(self, run: Run, seconds: int) -> None:
+        self._show(run, backing_off(run, seconds))
         where = f"{run.ref.name}_{run.ref.namespace}({run.uid})"
         message = f"Back-off restarting failed container server in pod {where}"
-        self._recorder.note(pod, "BackOff", message, warning=True)
+        self._recorder.note(self._store.get(run.ref), "BackOff", message, warning=True)
         await asyncio.sleep(seconds)
+
+    def _show(self, run: Run, state: Object, *, ready: bool = False, metadata: Object | None = None) -> None:
+        patch = in_state(self._store.get(run.ref), run, state, moment=self._moment(), ready=ready)
+        self._store.patch(run.ref, {**patch, "metadata": metadata or {}})
 
     def _moment(self) -> str:
         return timestamp(self._store.now())

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.apiserver.admission import admitted
+from kubeai_notebook.core.apiserver.refusals import StatusError
+from kubeai_notebook.core.kinds import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.core.pods import HASH_LABEL, UnusableSpecError, files_of
+from kubeai_notebook.core.rollout import labels_and_bounds, pod_plan
+from kubeai_notebook.core.status import is_ready
 from kubeai_notebook.errors import SpecError
-from kubeai_notebook.local.api.admission import admitted
-from kubeai_notebook.local.api.errors import StatusError
-from kubeai_notebook.local.api.resources import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
 
-from .pods import HASH_LABEL, UnusableSpecError, files_of, is_ready, pod_of
-from .system import NAMESPACE, System, system_of
+from .pods import local_pod
+from .system import CONFIG, NAMESPACE, System, system_of
 
 if TYPE_CHECKING:
     from kubeai_notebook.local.api.store import Store
 
 log = logging.getLogger("kubeai-local")
 
-_FEATURE = "features.kubeai.org/"
 _NOBODY: Object = {"replicas": {"all": 0, "ready": 0}}
 
 
@@ -54,51 +55,23 @@ class Operator:
             if "spec" not in model:  # The API takes it, as KubeAI's definition does not ask for one.
                 raise UnusableSpecError("it has no spec")
             self._write_files(model)
-            model = self._store.patch(ref, _labels_and_bounds(model))
+            model = self._store.patch(ref, labels_and_bounds(model))
             self._system = system_of(self._store, self._system)
-            wanted = pod_of(model, self._system)
+            wanted = local_pod(model, self._system)
         except (UnusableSpecError, StatusError, SpecError) as error:
             log.warning("Reconciler error: %s: %s", name, error)
             if not deleting:
                 self._store.patch(ref, {"status": _NOBODY | model.get("status", {})})
             return
-        pods = [
-            pod for pod in self._store.items(PODS, NAMESPACE) if pod["metadata"].get("labels", {}).get("model") == name
-        ]
-        if deleting:
-            for pod in pods:
-                self._store.delete(ref_of(PODS, pod))
-            return
-        self._store.patch(ref, {"status": {"replicas": {"all": len(pods), "ready": sum(map(is_ready, pods))}}})
-        self._roll(model["spec"].get("replicas", 0), pods, wanted)
-
-    def _roll(self, replicas: int, pods: list[Object], wanted: Object) -> None:
-        """Create and delete towards the wanted number; outdated Pods go one by one while all others are ready.
-
-        Pods that are ending count as replicas until they are gone, but are not deleted again.
-        """
-        pod_hash = wanted["metadata"]["labels"][HASH_LABEL]
-        living = sorted(
-            (pod for pod in pods if "deletionTimestamp" not in pod["metadata"]),
-            key=lambda pod: _keep_rank(pod, pod_hash),
-        )
-        outdated = [pod for pod in living if pod["metadata"]["labels"].get(HASH_LABEL) != pod_hash]
-        surge = self._system.catalog.surge if self._system else 0
-        desired = replicas + (surge if outdated else 0)
-        doomed = {pod["metadata"]["name"] for pod in living[: max(0, len(living) - desired)]}
-        created, replaced = max(0, desired - len(pods)), 0
-        ready = sum(map(is_ready, living))
-        for pod in outdated:
-            if is_ready(pod) and ready != desired:
-                continue
-            doomed.add(pod["metadata"]["name"])
-            if replaced < len(outdated) - surge:  # The surge Pod is there already.
-                replaced += 1
-            if is_ready(pod):
-                break
-        for name in doomed:
-            self._store.delete(Ref(PODS, NAMESPACE, name))
-        for _ in range(created + replaced):
+        pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name]
+        if not deleting:
+            self._store.patch(ref, {"status": {"replicas": {"all": len(pods), "ready": sum(map(is_ready, pods))}}})
+        pod_hash, surge = wanted["metadata"]["labels"][HASH_LABEL], self._system.catalog.surge
+        replicas = model["spec"].get("replicas", 0)
+        doomed, created = pod_plan(pods, pod_hash, replicas=replicas, surge=surge)
+        for doomed_name in {pod["metadata"]["name"] for pod in pods} if deleting else doomed:
+            self._store.delete(Ref(PODS, NAMESPACE, doomed_name))
+        for _ in range(0 if deleting else created):
             self._store.create(PODS, wanted)
 
     def _write_files(self, model: Object) -> None:
@@ -107,8 +80,7 @@ class Operator:
             return
         ref, item = ref_of(CONFIG_MAPS, wanted), admitted(CONFIG_MAPS, wanted)[0]
         if present := self._store.find(ref):
-            if present.get("data") != item["data"]:
-                self._store.replace(ref, {**present, "data": item["data"]})
+            self._store.replace(ref, {**present, "data": item["data"]})
         else:
             self._store.create(CONFIG_MAPS, item)
 
@@ -123,38 +95,13 @@ class Operator:
             return self._all()
         names: set[str] = set()
         for change in changes:
-            metadata = (change.after or change.before or {})["metadata"]
-            if metadata.get("namespace") != NAMESPACE:
-                continue
-            if change.resource is MODELS:
-                names.add(metadata["name"])
-            elif change.resource is PODS:
-                names.add(metadata.get("labels", {}).get("model", ""))
-            elif change.resource is CONFIG_MAPS and metadata["name"] == "kubeai-config":
-                names |= self._all()
+            item = change.after or change.before or {}
+            if change.resource is CONFIG_MAPS and ref_of(CONFIG_MAPS, item) == CONFIG:
+                return self._all()
+            if change.resource in (MODELS, PODS) and item["metadata"].get("namespace") == NAMESPACE:
+                names.add(item["metadata"]["name"] if change.resource is MODELS else _model_of(item))
         return names
 
 
-def bounded(spec: Object, replicas: int) -> int:
-    """Replicas within the Model's bounds."""
-    wanted = int(max(replicas, spec.get("minReplicas", 0)))
-    return min(wanted, int(spec.get("maxReplicas", wanted)))
-
-
-def _labels_and_bounds(model: Object) -> Object:
-    """The merge patch with feature labels (stale ones removed) and replicas within their bounds."""
-    spec = model["spec"]
-    stale = {key: None for key in model["metadata"].get("labels") or {} if key.startswith(_FEATURE)}
-    labels = stale | {f"{_FEATURE}{feature}": "true" for feature in spec["features"]}
-    patch: Object = {"metadata": {"labels": labels}}
-    if not spec.get("autoscalingDisabled"):
-        least = spec.get("minReplicas", 0)
-        patch["spec"] = {"minReplicas": least, "replicas": bounded(spec, spec.get("replicas", least))}
-    return patch
-
-
-def _keep_rank(pod: Object, pod_hash: str) -> tuple[bool, bool, bool, float]:
-    """Lowest goes first: not ready, not scheduled, of another hash, youngest."""
-    metadata = pod["metadata"]
-    age = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
-    return is_ready(pod), "nodeName" in pod["spec"], metadata["labels"].get(HASH_LABEL) == pod_hash, -age
+def _model_of(pod: Object) -> str:
+    return str(pod["metadata"].get("labels", {}).get("model", ""))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from kubeai_notebook.core.catalog import Catalog, catalog_of
-from kubeai_notebook.local.api.patch import merge
-from kubeai_notebook.local.api.resources import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
+from kubeai_notebook.core.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
+from kubeai_notebook.core.patches import merged
 
 if TYPE_CHECKING:
     from kubeai_notebook.local.api.store import Store
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAMESPACE = "default"
 """The operator's own; like KubeAI it ignores Models of any other."""
 KUBEAI_VERSION = "0.22.1"
-_CONFIG = Ref(CONFIG_MAPS, NAMESPACE, "kubeai-config")
+CONFIG = Ref(CONFIG_MAPS, NAMESPACE, "kubeai-config")
 _LABELS = {"app.kubernetes.io/name": "kubeai", "app.kubernetes.io/version": KUBEAI_VERSION}
 
 
@@ -33,7 +33,7 @@ class System:
 
 def system_of(store: Store, last: System | None = None) -> System:
     """Read the configuration again if it is not that of ``last``. SpecError when it cannot be read."""
-    config = store.find(_CONFIG) or {}
+    config = store.find(CONFIG) or {}
     text = (config.get("data") or {}).get("system.yaml", "")
     if last and text == last.text:
         return last
@@ -46,8 +46,7 @@ def system_text(given: str) -> str:
     text = files(__package__).joinpath("system.yaml").read_text()
     if given:
         catalog_of(given)
-        merged: Any = merge(yaml.safe_load(text), yaml.safe_load(given))
-        text = yaml.safe_dump(merged, sort_keys=False)
+        text = yaml.safe_dump(merged(yaml.safe_load(text), yaml.safe_load(given)), sort_keys=False)
         catalog_of(text)
     return text
 
@@ -61,7 +60,7 @@ def preload(store: Store, config: str = "") -> None:
     wanted = (
         (NAMESPACES, {"metadata": {"name": NAMESPACE, "labels": name_label}, "status": {"phase": "Active"}}),
         (SERVICES, {"metadata": common | {"name": "kubeai"}, "spec": service}),
-        (CONFIG_MAPS, {"metadata": common | {"name": _CONFIG.name}, "data": {"system.yaml": system_text(config)}}),
+        (CONFIG_MAPS, {"metadata": common | {"name": CONFIG.name}, "data": {"system.yaml": system_text(config)}}),
     )
     for resource, item in wanted:
         if store.find(ref_of(resource, item)) is None:

@@ -1,4 +1,4 @@
-"""JSON merge patch and JSON patch."""
+"""What a request's body asks for: JSON, and the two kinds of patches."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from .errors import StatusError, bad_request, unsupported_media
+from kubeai_notebook.core.apiserver.refusals import StatusError, bad_request, unsupported_media
+from kubeai_notebook.core.patches import merged
 
 _JSON_PATCH, _MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
 # Without "copy", with which a few hundred bytes could ask for more memory than there is; no client sends it.
 _OPERATIONS = ("add", "remove", "replace", "move", "test")
 MAX_OPERATIONS = 10_000
+
+
+def parsed(text: bytes) -> Any:
+    """JSON as Go reads it: no NaN, no endless depth. StatusError 400."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"the object provided is unrecognized: {error}") from error
 
 
 def patched(target: Any, text: bytes, content_type: str, *, custom: bool) -> Any:
@@ -27,32 +36,7 @@ def patched(target: Any, text: bytes, content_type: str, *, custom: bool) -> Any
     if not isinstance(patch, dict):
         raise bad_request("Invalid JSON Patch")
     # The kinds that are not custom hold no lists here that a strategic merge would treat in another way.
-    return merge(target, patch)
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """Return ``target`` with an RFC 7386 merge patch applied; neither is changed.
-
-    >>> merge({"a": 1, "b": {"c": 2, "d": 3}}, {"a": None, "b": {"c": 4}})
-    {'b': {'c': 4, 'd': 3}}
-    """
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
-
-
-def parsed(text: bytes) -> Any:
-    """JSON as Go reads it: no NaN, no endless depth. StatusError 400."""
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"the object provided is unrecognized: {error}") from error
+    return merged(target, patch)
 
 
 def _refuse(constant: str) -> None:

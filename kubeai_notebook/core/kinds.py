@@ -1,4 +1,4 @@
-"""The kinds that this API serves, and the addresses of their objects."""
+"""The kinds of Kubernetes objects that KubeAI has to do with, and the addresses of their objects."""
 
 from __future__ import annotations
 

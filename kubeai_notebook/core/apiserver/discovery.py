@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kinds import RESOURCES, Object, Resource
 from kubeai_notebook.core.rules.schema import MODEL
-
-from .resources import RESOURCES, Object, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

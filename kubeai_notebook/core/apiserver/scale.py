@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import StatusError
+from .refusals import StatusError
 
 if TYPE_CHECKING:
-    from .resources import Object
+    from kubeai_notebook.core.kinds import Object
 
-_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+_SHOWN = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
 def scale_of(model: Object, *, absent: int | None = None) -> Object:
-    """Return the Scale; ``absent`` stands for replicas that nobody has set, else StatusError 500."""
+    """The Model as a Scale; ``absent`` stands for replicas that nobody has set, else StatusError 500."""
     replicas = model.get("spec", {}).get("replicas", absent)
     if replicas is None:
         why = 'the spec replicas field ".spec.replicas" does not exist'
-        raise StatusError(
-            500, "InternalError", f"Internal error occurred: {why}", details={"causes": [{"message": why}]}
-        )
-    metadata = {key: model["metadata"][key] for key in _KEPT if key in model["metadata"]}
+        message, details = f"Internal error occurred: {why}", {"causes": [{"message": why}]}
+        raise StatusError(500, "InternalError", message, details=details)
+    metadata = {key: model["metadata"][key] for key in _SHOWN if key in model["metadata"]}
     present = model.get("status", {}).get("replicas", {}).get("all", 0)
     body = {"metadata": metadata, "spec": {"replicas": replicas}, "status": {"replicas": present}}
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", **body}

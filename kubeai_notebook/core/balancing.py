@@ -1,19 +1,17 @@
-"""Which of a Model's ready Pods gets the next request. Pure."""
+"""Which of a Model's ready Pods gets the next request: KubeAI's two strategies."""
 
 from __future__ import annotations
 
 import bisect
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .api.resources import Object
 
-
-def chosen(found: Sequence[str], active: Mapping[str, int], *, strategy: Object, key: str) -> str:
+def chosen(found: Sequence[str], active: Mapping[str, int], *, strategy: Mapping[str, Any], key: str) -> str:
     """One of ``found``, by ``spec.loadBalancing`` and the requests that each has in flight.
 
     Source: KubeAI 0.22.1, consistent hashing with bounded loads. Its hash is xxhash; nobody outside sees which.

@@ -1,4 +1,4 @@
-"""What KubeAI's gateway reads of a request, what it refuses, and what it leaves of it. Pure.
+"""What KubeAI's gateway reads of a request, what it refuses and leaves of it, and which models it lists.
 
 Source: KubeAI 0.22.1, its request structs, which every body passes through on its way to the engine.
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .selectors import selector_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _MEDIA = re.compile(r"[^\s/;]+(/[^\s/;]+)?\s*(;.*)?", re.DOTALL)
 _GO = {str: "string", int: "int", float: "float32", bool: "bool", list: "[]string", dict: "map[string]string"}
@@ -70,24 +73,11 @@ class Asked:
             text = "".join(parts) if messages else next(iter(parts), "")
         return text[:length] if isinstance(text, str) else ""
 
-    def body(self, adapters: tuple[str, ...] = ()) -> bytes:
-        """What the engine is sent. Of ``adapters`` llama.cpp wants the number, other engines go by the name."""
+    def body(self) -> bytes:
+        """What the engine is sent; of an adapter's request the name is the adapter's alone."""
         if self.fields is None:
             return self.form
-        fields = {**self.fields, **({"model": self.adapter} if self.adapter else {})}
-        if adapters:
-            # llama.cpp would go on from what it read of the same text with another adapter.
-            fields["cache_prompt"] = False
-        if self.adapter in adapters:
-            fields["lora"] = [{"id": adapters.index(self.adapter), "scale": 1.0}]
-        return json.dumps(fields).encode()
-
-    def renamed(self, adapters: tuple[str, ...]) -> tuple[bytes, bytes] | None:
-        """What llama.cpp calls itself in an answer and what vLLM would: the adapter's bare name."""
-        if self.adapter not in adapters:
-            return None
-        old, new = (f'"model":{json.dumps(name)}'.encode() for name in (self.model, self.adapter))
-        return old, new
+        return json.dumps({**self.fields, **({"model": self.adapter} if self.adapter else {})}).encode()
 
 
 def read(route: str, body: bytes, *, content_type: str) -> Asked:
@@ -109,6 +99,38 @@ def read(route: str, body: bytes, *, content_type: str) -> Asked:
     if not kept.get("model"):
         raise UnreadableError("reading model from body: missing 'model' field")
     return Asked(kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO})
+
+
+def listed(
+    models: Iterable[Mapping[str, Any]], features: Sequence[str] | None, selector: str | None
+) -> list[dict[str, Any]]:
+    """The items of ``/models``: a Model, then its adapters. A label selector replaces the filter by feature.
+
+    Raises:
+        ValueError: that is no selector.
+    """
+    wanted = [f"features.kubeai.org/{name}" for name in features or ("TextGeneration",)]
+    selected = selector_of(selector) if selector is not None else None
+    found = []
+    for model in models:
+        labels = model["metadata"].get("labels") or {}
+        if selected(model) if selected else any(labels.get(label) == "true" for label in wanted):
+            found += _entries(model)
+    return found
+
+
+def adapters_in(model: Mapping[str, Any]) -> list[str]:
+    """The names of a Model's adapters."""
+    return [item["name"] for item in (model.get("spec") or {}).get("adapters") or ()]
+
+
+def _entries(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    metadata, spec = model["metadata"], model.get("spec") or {}
+    names = [metadata["name"], *(f"{metadata['name']}_{adapter}" for adapter in adapters_in(model))]
+    created = int(datetime.fromisoformat(metadata["creationTimestamp"]).timestamp())
+    common = {"created": created, "object": "model", "owned_by": spec.get("owner", "")}
+    common |= {"features": spec["features"]} if spec.get("features") else {}
+    return [{"id": name, **common} for name in names]
 
 
 def _read_form(body: bytes, content_type: str) -> Asked:

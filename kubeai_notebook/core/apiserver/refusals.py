@@ -1,4 +1,4 @@
-"""Kubernetes ``Status`` bodies, worded as kube-apiserver 1.36 words them."""
+"""How an API server refuses: ``Status`` bodies, worded as kube-apiserver 1.36 words them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from kubeai_notebook.core.rules.admission import summary_message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kubeai_notebook.core.kinds import Object, Ref, Resource
     from kubeai_notebook.core.rules.cause import Cause
-
-    from .resources import Object, Ref, Resource
 
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 

@@ -1,0 +1,150 @@
+"""A Model's Pod, as KubeAI makes it: names, labels, hash, resources, environment and files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .rules.quantity import quantity_of, to_quantity
+
+if TYPE_CHECKING:
+    from .catalog import Catalog
+
+HASH_LABEL = "pod-hash"
+PORT_ANNOTATION = "model-pod-port"
+ADDRESS_ANNOTATION = "model-pod-ip"
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_PROFILE = re.compile(r"([^:]*):\+?(\d{1,9})")
+_FROM_PROFILE = ("nodeSelector", "affinity", "tolerations", "schedulerName", "runtimeClassName")
+# Environment variable and key of the Secret that the operator's configuration names for a url's scheme.
+_CREDENTIALS = {
+    "hf": ("huggingface", {"HF_TOKEN": "token"}),
+    "s3": ("aws", {"AWS_ACCESS_KEY_ID": "accessKeyID", "AWS_SECRET_ACCESS_KEY": "secretAccessKey"}),
+    "oss": ("alibaba", {"OSS_ACCESS_KEY_ID": "accessKeyID", "OSS_ACCESS_KEY_SECRET": "accessKeySecret"}),
+}
+
+Object = Mapping[str, Any]
+
+
+class UnusableSpecError(Exception):
+    """The operator cannot act on a Model; in KubeAI only its log says so."""
+
+
+def pod_of(model: Object, catalog: Catalog, *, profiles: Object, container: Object) -> dict[str, Any]:
+    """Build the Pod that a Model's spec asks for.
+
+    ``profiles`` are those of ``system.yaml`` as they stand there; ``container`` is what starts the engine
+    (``image``, ``command``, ``args``).
+
+    Raises:
+        UnusableSpecError: its profile, cache profile or priority class is not there.
+
+    Source: KubeAI 0.22.1, the model controller's Pod plan and engine files.
+    """
+    metadata, kind = model["metadata"], model["spec"]["engine"].lower()
+    name = metadata["name"]
+    spec = _pod_spec(model, catalog, profiles=profiles, container=container)
+    pod_hash = safe_hash(json.dumps([spec, model["spec"]["engine"], model["spec"].get("image")], sort_keys=True))
+    common = {"name": kind, "instance": f"{kind}-{name}", "managed-by": "kubeai"}
+    labels = {"app": "model", "model": name, HASH_LABEL: pod_hash}
+    made = {
+        "generateName": f"model-{name}-{pod_hash}-",
+        "namespace": metadata["namespace"],
+        "labels": labels | {f"app.kubernetes.io/{key}": value for key, value in common.items()},
+        "annotations": {PORT_ANNOTATION: "8000"},
+        "ownerReferences": [owner_of(model)],
+    }
+    return {"metadata": made, "spec": spec, "status": {"phase": "Pending"}}
+
+
+def files_of(model: Object) -> dict[str, Any] | None:
+    """Build the ConfigMap with a Model's files, if it has some; of two paths with one key the last wins."""
+    name, files = model["metadata"]["name"], model["spec"].get("files")
+    metadata = {"name": f"model-{name}-files", "namespace": model["metadata"]["namespace"]}
+    data = {_key(file["path"]): file["content"] for file in files or ()}
+    return {"metadata": metadata | {"ownerReferences": [owner_of(model)]}, "data": data} if files else None
+
+
+def owner_of(model: Object) -> dict[str, Any]:
+    """The reference by which what is made for a Model goes with it."""
+    who = {"apiVersion": "kubeai.org/v1", "kind": "Model", "name": model["metadata"]["name"]}
+    return who | {"uid": model["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True}
+
+
+def safe_hash(text: str) -> str:
+    """FNV-1a of 32 bits, its decimal digits in Kubernetes' alphabet without vowels.
+
+    >>> safe_hash("hf://jashing/tinyllama-colorist-lora")
+    '985b56ffb'
+    """
+    value = 2166136261
+    for byte in text.encode():
+        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(value))
+
+
+def _pod_spec(model: Object, catalog: Catalog, *, profiles: Object, container: Object) -> dict[str, Any]:
+    spec, name = model["spec"], model["metadata"]["name"]
+    profile, multiple = _profile(spec, catalog)
+    files = spec.get("files", ())
+    mounts = [
+        {"name": "model-files", "mountPath": file["path"], "subPath": _key(file["path"]), "readOnly": True}
+        for file in files
+    ]
+    environment = [{"name": key, "value": value} for key, value in sorted(spec.get("env", {}).items())]
+    server = {
+        "name": "server",
+        **container,
+        "env": environment + list(_credentials(spec["url"], catalog)),
+        "ports": [{"containerPort": 8000, "name": "http", "protocol": "TCP"}],
+        "resources": _resources(catalog, profile, multiple),
+        "volumeMounts": [{"name": "dshm", "mountPath": "/dev/shm"}, *mounts],  # noqa: S108  (a Pod's, not ours)
+    }
+    server |= {"envFrom": spec["envFrom"]} if spec.get("envFrom") else {}
+    volumes: list[Object] = [{"name": "dshm", "emptyDir": {"medium": "Memory"}}]
+    if files:
+        volumes.append({"name": "model-files", "configMap": {"name": f"model-{name}-files"}})
+    chosen = {key: value for key, value in (profiles.get(profile) or {}).items() if key in _FROM_PROFILE and value}
+    chosen |= {"priorityClassName": spec["priorityClassName"]} if spec.get("priorityClassName") else {}
+    common = {"restartPolicy": "Always", "serviceAccountName": "kubeai-models", "volumes": volumes}
+    return {"containers": [server], **common, **chosen}
+
+
+def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
+    """The profile's name and its multiple."""
+    text = spec.get("resourceProfile", "")
+    match = _PROFILE.fullmatch(text)
+    if match is None:
+        raise UnusableSpecError(
+            f'invalid resource profile: "{text}", should match <name>:<multiple>, example: nvidia-gpu-l4:2'
+        )
+    name, multiple = match[1], int(match[2])
+    if name not in catalog.profiles:
+        raise UnusableSpecError(f'resource profile not found: "{name}"')
+    if spec.get("cacheProfile") and spec["cacheProfile"] not in catalog.cache_profiles:
+        raise UnusableSpecError(f'cache profile not found: "{spec["cacheProfile"]}"')
+    if not spec.get("image") and catalog.image_of(spec["engine"], name) is None:
+        raise UnusableSpecError("looking up server image: missing default server image")
+    return name, multiple
+
+
+def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[str, str]]:
+    one = catalog.profiles[profile]
+    return {
+        kind: {name: to_quantity(quantity_of(text) * multiple) for name, text in quantities.items()}
+        for kind, quantities in (("requests", one.requests), ("limits", one.limits))
+        if quantities
+    }
+
+
+def _credentials(url: str, catalog: Catalog) -> Iterator[Object]:
+    store, keys = _CREDENTIALS.get(url.partition("://")[0], ("", {}))
+    for variable, key in keys.items():
+        reference = {"name": catalog.secret_names.get(store, ""), "key": key, "optional": True}
+        yield {"name": variable, "valueFrom": {"secretKeyRef": reference}}
+
+
+def _key(path: str) -> str:
+    return path.replace("/", "_")

@@ -1,0 +1,101 @@
+"""What llama.cpp may answer for on one machine in another engine's place, and in whose words it refuses the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.errors import LocalError
+
+from .source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+LORA_FILES = ("adapter_config.json", "adapter_model.safetensors")
+BERT_FILES = ("config.json", "vocab.txt", "model.safetensors")
+POOLING = "1_Pooling/config.json"
+ANNOTATION = "kubeai-notebook/stand-in-for"
+_ENGINES = ("OLlama", "VLLM", "Infinity")
+_TEXT_ROUTES = {"/v1/chat/completions": "chat", "/v1/completions": "generate"}
+
+
+def stands_in(engine: str) -> bool:
+    """Whether llama.cpp can answer for this engine."""
+    return engine in _ENGINES
+
+
+def embeds(engine: str, features: Sequence[str]) -> bool:
+    """Whether the engine is started for embeddings; llama.cpp does one thing in a process."""
+    return engine == "Infinity" or ("TextEmbedding" in features and "TextGeneration" not in features)
+
+
+def check_servable(engine: str, features: Sequence[str]) -> None:
+    """LocalError when no engine of this machine can stand in for the one asked for."""
+    if not stands_in(engine):
+        raise LocalError(
+            f"This machine has no engine for {engine} yet.", "Use engine OLlama, VLLM or Infinity here, or a cluster."
+        )
+    if features and not {"TextGeneration", "TextEmbedding"} & set(features):
+        raise LocalError(
+            f"This machine cannot serve {', '.join(features)} yet.",
+            "Use a Model with feature TextGeneration or TextEmbedding here, or a cluster.",
+        )
+
+
+def check_loadable(engine: str, url: str, *, known: Sequence[str], lacking: str | None) -> None:
+    """LocalError when the weights behind the url are not to be had here, in the words of the engine asked for.
+
+    ``lacking`` is None where the url can be fetched, else what would help. A stand-in is no more able than the engine.
+    """
+
+    def loads(name: str) -> bool:
+        scheme = name.partition("://")[0]
+        broken = (engine, scheme) in CACHED_ONLY or (scheme == "pvc" and engine in CLAIM_VARIABLES)
+        return scheme in LOADABLE[engine] and not broken
+
+    if loads(url) and (lacking is None or url in known):
+        return
+    # The very words of Ollama's pull and of the hub's command, so that one diagnosis fits here and in a cluster.
+    reason = "pull model manifest: file does not exist." if engine == "OLlama" else f"Model '{url}' not found."
+    listed = ", ".join(filter(loads, known)) or "no urls of this kind"
+    hint = f"{lacking} " if lacking else ""
+    raise LocalError(reason, f"{hint}For engine {engine} this machine has weights for: {listed}.")
+
+
+def usable_files(names: Collection[str], kind: str, *, where: str) -> list[str]:
+    """Which files of a repository or folder llama.cpp can use: one GGUF file, or all of a convertible model's.
+
+    Raises:
+        LocalError: none, or several to choose from.
+    """
+    files = sorted(name for name in names if name.endswith(".gguf"))
+    if len(files) == 1:
+        return files
+    whole = LORA_FILES if kind == "adapter" else BERT_FILES
+    if all(name in names for name in whole):
+        return [*whole, *([POOLING] if kind == "model" and POOLING in names else [])]
+    if files:
+        raise LocalError(f"{where} holds {len(files)} .gguf files.", f"Name one: {where}/{files[0]}.")
+    needs = "the files of a LoRA adapter" if kind == "adapter" else ".gguf file"
+    raise LocalError(f"{where} holds no {needs}, and llama.cpp, which stands in here, loads nothing else.")
+
+
+def wrong_routes(engine: str, features: Sequence[str], name: str) -> dict[str, tuple[int, str]]:
+    """Status and body by route where the real engine would refuse and llama.cpp would answer otherwise."""
+    if not embeds(engine, features):
+        return {}
+    if engine == "Infinity":
+        return dict.fromkeys(_TEXT_ROUTES, (404, json.dumps({"detail": "Not Found"})))
+    if engine == "OLlama":
+        kind: dict[str, object] = {"type": "invalid_request_error", "param": None, "code": None}
+        said = {route: f'"{name}" does not support {verb}' for route, verb in _TEXT_ROUTES.items()}
+    else:
+        kind, apis = {"type": "BadRequestError", "param": None, "code": 400}, ("Chat Completions", "Completions")
+        said = {route: f"The model does not support {api} API" for route, api in zip(_TEXT_ROUTES, apis, strict=True)}
+    return {route: (400, json.dumps({"error": {"message": text} | kind})) for route, text in said.items()}
+
+
+def defaults_of(engine: str) -> dict[str, dict[str, object]]:
+    """Fields by route that the real engine takes for granted where llama.cpp would go on to the context's end."""
+    return {"/v1/completions": {"max_tokens": 16}} if engine == "VLLM" else {}

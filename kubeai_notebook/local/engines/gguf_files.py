@@ -1,0 +1,137 @@
+"""What llama.cpp loads, made of what the hub holds: a BERT embedding model, a LoRA adapter, as GGUF files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import gguf
+from safetensors import safe_open
+
+from kubeai_notebook.core.stand_in import LORA_FILES, POOLING
+from kubeai_notebook.errors import LocalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SPACE = "\u2581"
+_SPECIAL = {"[PAD]": "pad", "[UNK]": "unk", "[CLS]": "bos", "[SEP]": "sep", "[MASK]": "mask"}
+_LARGE = ("word_embeddings", "attention.self", "attention.output.dense", "intermediate", "output.dense")
+
+
+def converted(folder: Path, target: Path) -> Path:
+    """Write a BERT model of safetensors as ``target``. LocalError when the folder holds another architecture."""
+    config = json.loads((folder / "config.json").read_text())
+    if config.get("model_type") != "bert":
+        raise LocalError(f"{folder} holds a {config.get('model_type')} model; only BERT ones can be converted.")
+    writer = gguf.GGUFWriter(target, "bert")
+    writer.add_name(folder.name)
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_layer_norm_eps(config["layer_norm_eps"])
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.CLS if _pools_first(folder) else gguf.PoolingType.MEAN)
+    _add_vocabulary(writer, (folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, config["num_hidden_layers"])
+    with safe_open(folder / "model.safetensors", "np") as tensors:
+        for name in tensors.keys():  # noqa: SIM118  (it is no dict)
+            plain = name.removeprefix("bert.")
+            if (known := names.get_name(plain, (".weight", ".bias"))) is not None:
+                writer.add_tensor(known, _as_stored(plain, tensors.get_tensor(name)))
+    _written(writer)
+    return target
+
+
+def _add_vocabulary(writer: Any, words: list[str]) -> None:
+    """WordPiece as llama.cpp wants it: pieces that go on are bare, words begin with U+2581."""
+    control = {word for word in words if word.startswith("[") and word.endswith("]") and len(word) > 2}
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_type_count(2)
+    writer.add_token_list([word if word in control else _piece(word) for word in words])
+    kinds = gguf.TokenType
+    writer.add_token_types([kinds.CONTROL if word in control else kinds.NORMAL for word in words])
+    for word, role in _SPECIAL.items():
+        if word in control:
+            getattr(writer, f"add_{role}_token_id")(words.index(word))
+
+
+def _piece(word: str) -> str:
+    return word[2:] if word.startswith("##") else _SPACE + word
+
+
+def _as_stored(name: str, tensor: Any) -> Any:
+    """Large matrices in half precision, everything else whole."""
+    large = name.endswith(".weight") and tensor.ndim == 2 and any(part in name for part in _LARGE)
+    return tensor.astype("float16" if large else "float32")
+
+
+def _pools_first(folder: Path) -> bool:
+    """Whether the sentence's vector is that of its first token instead of the mean of all."""
+    path = folder / POOLING
+    return path.exists() and bool(json.loads(path.read_text()).get("pooling_mode_cls_token"))
+
+
+def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
+    """Return a GGUF adapter: the file itself, the one in the folder, or ``target`` converted from PEFT's two files.
+
+    Whether it fits the base is llama.cpp's to say.
+
+    Raises:
+        LocalError: it is no adapter, or one with parts that have no place in its base.
+    """
+    found = [path] if path.is_file() else sorted(path.glob("*.gguf"))
+    if len(found) == 1:
+        return found[0]
+    missing = [name for name in LORA_FILES if not (path / name).is_file()]
+    if missing:
+        raise LocalError(f"{path} holds no LoRA adapter: {' and '.join(missing)} is missing.")
+    config, fields = json.loads((path / LORA_FILES[0]).read_text()), gguf.GGUFReader(base).fields
+    architecture = fields["general.architecture"].contents()
+    writer = gguf.GGUFWriter(target, architecture)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    alpha = float(config["lora_alpha"])
+    # llama.cpp scales by alpha / rank; rank-stabilised adapters were trained with alpha / sqrt(rank).
+    writer.add_float32("adapter.lora.alpha", alpha * config["r"] ** 0.5 if config.get("use_rslora") else alpha)
+    kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
+    names = gguf.get_tensor_name_map(kinds[architecture], fields[f"{architecture}.block_count"].contents())
+    heads = fields[f"{architecture}.attention.head_count"].contents()
+    key_heads = fields.get(f"{architecture}.attention.head_count_kv")
+    permuted = {"attn_q": heads, "attn_k": key_heads.contents() if key_heads else heads}
+    with safe_open(path / LORA_FILES[1], "np") as tensors:
+        for name in tensors.keys():  # noqa: SIM118  (it is no dict)
+            part, _, side = name.removeprefix("base_model.model.").partition(".lora_")
+            if (known := names.get_name(part)) is None or side[:1] not in ("A", "B"):
+                raise LocalError(f"The adapter changes {name}, which has no place in a {architecture} on llama.cpp.")
+            tensor, kind = tensors.get_tensor(name).astype("float32"), known.rpartition(".")[2]
+            if side[0] == "B" and kind in permuted and architecture == "llama":
+                tensor = _permuted(tensor, permuted[kind])
+            writer.add_tensor(f"{known}.weight.lora_{side[0].lower()}", tensor)
+    _written(writer)
+    return target
+
+
+def _permuted(tensor: Any, heads: int) -> Any:
+    """Rows in the order that llama.cpp's rotary embedding wants; as they are where they cannot be of this base."""
+    rows, columns = tensor.shape
+    if rows % (2 * heads):
+        return tensor
+    return tensor.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+
+
+def context_of(path: Path) -> int | None:
+    """How many positions the model in a GGUF file has."""
+    fields = gguf.GGUFReader(path).fields
+    length = fields.get(f"{fields['general.architecture'].contents()}.context_length")
+    return int(length.contents()) if length else None
+
+
+def _written(writer: gguf.GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

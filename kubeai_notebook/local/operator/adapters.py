@@ -1,0 +1,68 @@
+"""A Pod's adapters: each is loaded after the start, and its label says so; one that fails leaves its base alone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.kinds import MODELS, Ref
+from kubeai_notebook.core.pods import safe_hash
+from kubeai_notebook.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from kubeai_notebook.core.kubelet import Run
+    from kubeai_notebook.local.api.store import Store
+    from kubeai_notebook.local.engines.process import Engine
+
+
+LABEL = "adapter.kubeai.org/"
+FIRST_RETRY_SECONDS = 1.0
+MAX_RETRY_SECONDS = 1000.0
+"""As long as KubeAI's operator waits at most."""
+
+
+async def keep_adapters(
+    store: Store,
+    run: Run,
+    engine: Engine,
+    *,
+    pull: Callable[[str], Awaitable[Path]],
+    changed: Callable[[], None],
+    say: Callable[[str], None],
+) -> None:
+    """Load and unload what the Model lists, until cancelled; ``changed`` is called when the engine has others.
+
+    Source: KubeAI 0.22.1, the model controller's adapters.
+    """
+    patience = FIRST_RETRY_SECONDS
+    while True:
+        wanted, failed = _wanted(store, run.ref), False
+        labels = store.get(run.ref)["metadata"]["labels"]
+        stale = [name for name in engine.adapters if name not in wanted]
+        for name in (*stale, *(name for name, url in wanted.items() if labels.get(LABEL + name) != safe_hash(url))):
+            try:
+                path = await pull(wanted[name]) if name in wanted else None
+                await engine.load(name, path)
+            except LocalError as error:
+                failed = True
+                say(f'Error: the adapter "{name}" was not loaded: {error}')
+                continue
+            changed()
+            label = safe_hash(wanted[name]) if name in wanted else None
+            store.patch(run.ref, {"metadata": {"labels": {LABEL + name: label}}})
+        patience = min(2 * patience, MAX_RETRY_SECONDS) if failed else FIRST_RETRY_SECONDS
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience if failed else None):
+                while _wanted(store, run.ref) == wanted:
+                    await store.changed(store.version)
+
+
+def _wanted(store: Store, pod: Ref) -> dict[str, str]:
+    """Url by name of the adapters that the Pod's Model lists."""
+    name = store.get(pod)["metadata"]["labels"]["model"]
+    model = store.find(Ref(MODELS, pod.namespace, name)) or {}
+    return {adapter["name"]: adapter["url"] for adapter in model.get("spec", {}).get("adapters") or ()}
