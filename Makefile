@@ -82,6 +82,7 @@ bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/load_ext.py
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/local.py
+	$(BIN)/python benchmarks/serve.py
 
 clean:  ## remove what was built
 	rm -rf dist build kubeai_notebook/labextension kubeai_notebook/views/static labextension/lib

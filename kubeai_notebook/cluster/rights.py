@@ -54,6 +54,8 @@ RIGHTS: tuple[Right, ...] = (
     Right("get", "configmaps", "", "the cluster's resource profiles are not known, the chart's defaults are shown"),
     Right("list", "secrets", "", "whether a Secret exists cannot be checked before serving"),
     Right("create", "secrets", "", "values and single keys cannot be given as secrets"),
+    Right("patch", "secrets", "", "a value that is a Secret already cannot be changed"),
+    Right("get", "secrets", "", "single keys of a Secret, and a project's secrets, cannot be used"),
     Right("list", "jobs", "batch", "why weights do not get into the cache may stay unknown"),
     Right("list", "persistentvolumeclaims", "", "why a volume is missing may stay unknown"),
     Right("create", "services/proxy", "", "the gateway cannot be reached through the Kubernetes API"),
