@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kubeai.stand_in import usable_files
 from kubeai_notebook.core.source import parse_source
-from kubeai_notebook.core.stand_in import usable_files
 from kubeai_notebook.errors import KubeAIError, LocalError
 
 if TYPE_CHECKING:

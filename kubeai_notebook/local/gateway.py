@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from kubeai_notebook.core import balancing
-from kubeai_notebook.core.gateway import ROUTES, Asked, UnreadableError, adapters_in, listed, read
-from kubeai_notebook.core.kinds import MODELS, PODS, Object, Ref, ref_of
-from kubeai_notebook.core.selectors import selector_of
+from kubeai_notebook.core.kubeai import balancing
+from kubeai_notebook.core.kubeai.gateway import ROUTES, Asked, UnreadableError, adapters_in, listed, read
+from kubeai_notebook.core.kubernetes.kinds import MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.selectors import selector_of
 from kubeai_notebook.core.status import is_ready
 
 from .operator.adapters import LABEL

@@ -141,7 +141,7 @@ def _restarts(model: Model, changes: Changes) -> bool:
 
 def _changes(model: Model, fix: Fix) -> Changes:
     """What the fix would change in the spec."""
-    from kubeai_notebook.core.patches import merged
+    from kubeai_notebook.core.kubernetes.patches import merged
 
     now = model.view.model["spec"]
     wanted = merged(now, (fix.patch or {}).get("spec", {}))

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.catalog import catalog_of
-from kubeai_notebook.core.pods import UnusableSpecError, pod_of
+from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
 from kubeai_notebook.errors import KubeAIError
 
 if TYPE_CHECKING:

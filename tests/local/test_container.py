@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from kubeai_notebook.core import environment
-from kubeai_notebook.core.environment import ConfigError
-from kubeai_notebook.core.kinds import CONFIG_MAPS, NAMESPACES, SECRETS
-from kubeai_notebook.core.kubelet import memory_limit_of, threads_of
+from kubeai_notebook.core.kubernetes import environment
+from kubeai_notebook.core.kubernetes.environment import ConfigError
+from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, SECRETS
+from kubeai_notebook.core.kubernetes.kubelet import memory_limit_of, threads_of
 from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.operator.container import (
     MountError,

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from kubeai_notebook.core.stand_in import BERT_FILES, wrong_routes
+from kubeai_notebook.core.kubeai.stand_in import BERT_FILES, wrong_routes
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.engines.gguf_files import converted
 

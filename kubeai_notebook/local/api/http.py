@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from kubeai_notebook.core.apiserver.admission import admitted
-from kubeai_notebook.core.apiserver.discovery import documents
-from kubeai_notebook.core.apiserver.refusals import (
+from kubeai_notebook.core.kubernetes.admission import admitted
+from kubeai_notebook.core.kubernetes.discovery import documents
+from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref, address_of
+from kubeai_notebook.core.kubernetes.refusals import (
     StatusError,
     bad_request,
     details_of,
@@ -19,9 +20,8 @@ from kubeai_notebook.core.apiserver.refusals import (
     status_of,
     unsupported_media,
 )
-from kubeai_notebook.core.apiserver.requests import deletion_policy, is_dry, placed, updated, warnings_of
-from kubeai_notebook.core.apiserver.scale import scale_of
-from kubeai_notebook.core.kinds import MODELS, Ref, address_of
+from kubeai_notebook.core.kubernetes.requests import deletion_policy, is_dry, placed, updated, warnings_of
+from kubeai_notebook.core.kubernetes.scale import scale_of
 
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy

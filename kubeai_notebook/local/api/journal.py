@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kinds import EVENTS, PODS, RESOURCES, Object, Ref
+from kubeai_notebook.core.kubernetes.kinds import EVENTS, PODS, RESOURCES, Object, Ref
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:

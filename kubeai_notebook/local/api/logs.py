@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.core.apiserver.logs import log_of, shown, since_of
+from kubeai_notebook.core.kubernetes.logs import log_of, shown, since_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubeai_notebook.core.kinds import Object, Ref
+    from kubeai_notebook.core.kubernetes.kinds import Object, Ref
 
     from .store import Store
 

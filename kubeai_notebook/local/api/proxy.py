@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.apiserver.refusals import StatusError
-from kubeai_notebook.core.kinds import SERVICES, Ref
+from kubeai_notebook.core.kubernetes.kinds import SERVICES, Ref
+from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.local.gateway import onward, passed
 
 if TYPE_CHECKING:

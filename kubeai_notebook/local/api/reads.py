@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.core.apiserver.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
-from kubeai_notebook.core.apiserver.refusals import StatusError, bad_request
-from kubeai_notebook.core.selectors import selector_of
+from kubeai_notebook.core.kubernetes.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
+from kubeai_notebook.core.kubernetes.refusals import StatusError, bad_request
+from kubeai_notebook.core.kubernetes.selectors import selector_of
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.kinds import Object, Ref
-    from kubeai_notebook.core.selectors import Selector
+    from kubeai_notebook.core.kubernetes.kinds import Object, Ref
+    from kubeai_notebook.core.kubernetes.selectors import Selector
 
     from .store import Store
 

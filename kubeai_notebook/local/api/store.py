@@ -9,10 +9,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from kubeai_notebook.core.apiserver.listing import Change, rewound
-from kubeai_notebook.core.apiserver.refusals import StatusError, already_exists, conflict, not_found
-from kubeai_notebook.core.kinds import EVENTS, MODELS, NAMESPACES, PODS, RESOURCES, Object, Ref, Resource, ref_of
-from kubeai_notebook.core.patches import merged
+from kubeai_notebook.core.kubernetes.kinds import (
+    EVENTS,
+    MODELS,
+    NAMESPACES,
+    PODS,
+    RESOURCES,
+    Object,
+    Ref,
+    Resource,
+    ref_of,
+)
+from kubeai_notebook.core.kubernetes.listing import Change, rewound
+from kubeai_notebook.core.kubernetes.patches import merged
+from kubeai_notebook.core.kubernetes.refusals import StatusError, already_exists, conflict, not_found
 from kubeai_notebook.core.rules.metadata import MAX_GENERATED_BASE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gguf
 from safetensors import safe_open
 
-from kubeai_notebook.core.stand_in import LORA_FILES, POOLING
+from kubeai_notebook.core.kubeai.stand_in import LORA_FILES, POOLING
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:

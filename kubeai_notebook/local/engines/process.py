@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from kubeai_notebook.core.engines import Asked, Recipe
+    from kubeai_notebook.core.kubeai.engines import Asked, Recipe
 
 HEALTH_SECONDS = 0.5
 STOP_SECONDS = 3.0

@@ -9,8 +9,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.engines import Recipe, recipe_of
-from kubeai_notebook.core.stand_in import embeds, stands_in
+from kubeai_notebook.core.kubeai.engines import Recipe, recipe_of
+from kubeai_notebook.core.kubeai.stand_in import embeds, stands_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,15 +6,15 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kinds import MODELS, Ref
-from kubeai_notebook.core.pods import safe_hash
+from kubeai_notebook.core.kubeai.pods import safe_hash
+from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from kubeai_notebook.core.kubelet import Run
+    from kubeai_notebook.core.kubernetes.kubelet import Run
     from kubeai_notebook.local.api.store import Store
     from kubeai_notebook.local.engines.process import Engine
 

@@ -7,8 +7,8 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.autoscaling import Scaling
-from kubeai_notebook.core.kinds import CONFIG_MAPS, MODELS, Ref
+from kubeai_notebook.core.kubeai.autoscaling import Scaling
+from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, MODELS, Ref
 from kubeai_notebook.local.api.store import Store, timestamp
 
 from .system import NAMESPACE, system_of

@@ -11,8 +11,8 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.environment import ConfigError
-from kubeai_notebook.core.kinds import CONFIG_MAPS, SECRETS, Object, Ref
+from kubeai_notebook.core.kubernetes.environment import ConfigError
+from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, SECRETS, Object, Ref
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.environment import ConfigError, environment_of
-from kubeai_notebook.core.kinds import PODS, Object, Ref, ref_of
-from kubeai_notebook.core.kubelet import (
+from kubeai_notebook.core.kubeai.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
+from kubeai_notebook.core.kubernetes.environment import ConfigError, environment_of
+from kubeai_notebook.core.kubernetes.kinds import PODS, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.kubelet import (
     Run,
     backing_off,
     in_state,
@@ -24,7 +25,6 @@ from kubeai_notebook.core.kubelet import (
     unschedulable,
     unscheduled,
 )
-from kubeai_notebook.core.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.api.store import Store, timestamp
 from kubeai_notebook.local.engines.process import Engine, EngineEndedError

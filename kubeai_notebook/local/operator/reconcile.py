@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.apiserver.admission import admitted
-from kubeai_notebook.core.apiserver.refusals import StatusError
-from kubeai_notebook.core.kinds import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
-from kubeai_notebook.core.pods import HASH_LABEL, UnusableSpecError, files_of
-from kubeai_notebook.core.rollout import labels_and_bounds, pod_plan
+from kubeai_notebook.core.kubeai.pods import HASH_LABEL, UnusableSpecError, files_of
+from kubeai_notebook.core.kubeai.rollout import labels_and_bounds, pod_plan
+from kubeai_notebook.core.kubernetes.admission import admitted
+from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.core.status import is_ready
 from kubeai_notebook.errors import SpecError
 

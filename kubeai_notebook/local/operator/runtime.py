@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.environment import expanded
-from kubeai_notebook.core.kinds import PODS, Object, ref_of
-from kubeai_notebook.core.kubelet import threads_of
-from kubeai_notebook.core.stand_in import ANNOTATION, check_loadable, check_servable, defaults_of, wrong_routes
+from kubeai_notebook.core.kubeai.stand_in import ANNOTATION, check_loadable, check_servable, defaults_of, wrong_routes
+from kubeai_notebook.core.kubernetes.environment import expanded
+from kubeai_notebook.core.kubernetes.kinds import PODS, Object, ref_of
+from kubeai_notebook.core.kubernetes.kubelet import threads_of
 from kubeai_notebook.local.engines import recipes
 from kubeai_notebook.local.engines.process import Engine, Launch, start
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kubeai_notebook.core.catalog import Catalog, catalog_of
-from kubeai_notebook.core.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
-from kubeai_notebook.core.patches import merged
+from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.patches import merged
 
 if TYPE_CHECKING:
     from kubeai_notebook.local.api.store import Store

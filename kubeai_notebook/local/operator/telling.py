@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from kubeai_notebook.core.kinds import EVENTS, Object, Ref, ref_of
-from kubeai_notebook.core.kubelet import event_of
+from kubeai_notebook.core.kubernetes.kinds import EVENTS, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.kubelet import event_of
 from kubeai_notebook.local.api.store import Store, timestamp
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from .refusals import bad_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeai_notebook.core.kinds import Object
+    from kubeai_notebook.core.kubernetes.kinds import Object
 
 _RUN = re.compile(r"local://([-0-9a-f]+/[0-9]+)")
 

@@ -6,8 +6,8 @@ import pytest
 
 from kubeai_notebook.core.catalog import catalog_of
 from kubeai_notebook.core.changes import changed_fields, restarts_pods
-from kubeai_notebook.core.patches import merged
-from kubeai_notebook.core.pods import HASH_LABEL, UnusableSpecError, files_of, pod_of
+from kubeai_notebook.core.kubeai.pods import HASH_LABEL, UnusableSpecError, files_of, pod_of
+from kubeai_notebook.core.kubernetes.patches import merged
 
 CATALOG = catalog_of(None)
 METADATA = {"name": "m", "namespace": "default", "uid": "u"}

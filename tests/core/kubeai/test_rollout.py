@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from kubeai_notebook.core.autoscaling import Scaling
 from kubeai_notebook.core.catalog import catalog_of
-from kubeai_notebook.core.pods import HASH_LABEL
-from kubeai_notebook.core.rollout import bounded, pod_plan
+from kubeai_notebook.core.kubeai.autoscaling import Scaling
+from kubeai_notebook.core.kubeai.pods import HASH_LABEL
+from kubeai_notebook.core.kubeai.rollout import bounded, pod_plan
 
 
 def pod(name, *, pod_hash="new", ready=True, scheduled=True, minute=0, **metadata):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kinds import RESOURCES, Object, Resource
+from kubeai_notebook.core.kubernetes.kinds import RESOURCES, Object, Resource
 from kubeai_notebook.core.rules.schema import MODEL
 
 if TYPE_CHECKING:

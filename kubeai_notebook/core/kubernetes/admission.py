@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubeai_notebook.core.kinds import MODELS, Object, Resource
+from kubeai_notebook.core.kubernetes.kinds import MODELS, Object, Resource
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.metadata import check_kept
 

@@ -9,7 +9,7 @@ from kubeai_notebook.core.rules.admission import summary_message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubeai_notebook.core.kinds import Object, Ref, Resource
+    from kubeai_notebook.core.kubernetes.kinds import Object, Ref, Resource
     from kubeai_notebook.core.rules.cause import Cause
 
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 
 if TYPE_CHECKING:
-    from .catalog import Catalog
+    from kubeai_notebook.core.catalog import Catalog
 
 HASH_LABEL = "pod-hash"
 PORT_ANNOTATION = "model-pod-port"

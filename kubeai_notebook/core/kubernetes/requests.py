@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.kinds import MODELS, NAMESPACES, Ref, Resource
+from kubeai_notebook.core.kubernetes.kinds import MODELS, NAMESPACES, Ref, Resource
 from kubeai_notebook.core.rules.cause import INVALID, NOT_SUPPORTED, Cause, cause
 
 from .refusals import StatusError, bad_request, conflict, details_of, invalid
@@ -13,7 +13,7 @@ from .scale import rescaled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeai_notebook.core.kinds import Object
+    from kubeai_notebook.core.kubernetes.kinds import Object
 
 _PRECONDITIONS = (
     ("uid", "UID", "deleted and then recreated"),

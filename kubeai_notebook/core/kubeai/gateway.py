@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .selectors import selector_of
+from kubeai_notebook.core.kubernetes.selectors import selector_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ from .rollout import bounded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .catalog import Catalog
+    from kubeai_notebook.core.catalog import Catalog
 
 MIN_INTERVAL_SECONDS = 0.05
 

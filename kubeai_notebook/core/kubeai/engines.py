@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .source import parse_source
+from kubeai_notebook.core.source import parse_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

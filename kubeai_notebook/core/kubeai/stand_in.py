@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE
 from kubeai_notebook.errors import LocalError
-
-from .source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .rules.quantity import quantity_of
+from kubeai_notebook.core.rules.quantity import quantity_of
 
 if TYPE_CHECKING:
     from .kinds import Object, Ref

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from kubeai_notebook.core.balancing import chosen
-from kubeai_notebook.core.gateway import UnreadableError, read
+from kubeai_notebook.core.kubeai.balancing import chosen
+from kubeai_notebook.core.kubeai.gateway import UnreadableError, read
 
 CHAT, TEXT, RERANK, AUDIO = "/v1/chat/completions", "/v1/completions", "/v1/rerank", "/v1/audio/transcriptions"
 

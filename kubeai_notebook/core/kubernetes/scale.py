@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .refusals import StatusError
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.kinds import Object
+    from kubeai_notebook.core.kubernetes.kinds import Object
 
 _SHOWN = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from kubeai_notebook.core.status import is_ready
+
 from .pods import HASH_LABEL
-from .status import is_ready
 
 Object = Mapping[str, Any]
 FEATURE_LABEL = "features.kubeai.org/"

@@ -11,8 +11,8 @@ from .refusals import bad_request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kubeai_notebook.core.kinds import Object, Resource
-    from kubeai_notebook.core.selectors import Selector
+    from kubeai_notebook.core.kubernetes.kinds import Object, Resource
+    from kubeai_notebook.core.kubernetes.selectors import Selector
 
 TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. "

@@ -1,0 +1,1 @@
+"""How KubeAI itself behaves: pure, as its source and a cluster show it."""
