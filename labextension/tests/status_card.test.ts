@@ -105,6 +105,12 @@ describe("the status card", () => {
     expect([...el.querySelectorAll("ol > li")].map((fix) => fix.textContent)).toEqual(["One.", "Two."]);
   });
 
+  it("numbers the fixes of several findings through", () => {
+    const finding = { title: "One", evidence: "", fixes: ["A.", "B."] };
+    const { el } = shown({ findings: [finding, { ...finding, title: "Two" }] });
+    expect([...el.querySelectorAll("ol")].map((list) => list.start)).toEqual([1, 3]);
+  });
+
   it("says a phase politely, and trouble at once", () => {
     const { model, el } = shown();
     const polite = el.querySelector("[role=status]");

@@ -108,7 +108,9 @@ class StatusCardView {
     put(this.note, card.note);
     this.showProgress(card);
     this.draw(this.facts, card.facts, factNode);
-    this.draw(this.findings, card.findings, findingNode);
+    // Fixes are numbered through all findings: the kernel knows them by that number.
+    const before = (index: number) => card.findings.slice(0, index).flatMap((finding) => finding.fixes).length;
+    this.draw(this.findings, card.findings, (finding, index) => findingNode(finding, before(index) + 1));
     const urgent = card.tone === "bad";
     putText(this.urgent, urgent ? card.announcement : "");
     putText(this.polite, urgent ? "" : card.announcement);
@@ -128,7 +130,7 @@ class StatusCardView {
   }
 
   /** Make the nodes of a list anew where it has changed, so that a selection in them stays. */
-  private draw<Item>(node: HTMLElement, items: readonly Item[], nodeOf: (item: Item) => Element): void {
+  private draw<Item>(node: HTMLElement, items: readonly Item[], nodeOf: (item: Item, index: number) => Element): void {
     const wanted = JSON.stringify(items);
     if (this.drawn.get(node) === wanted) return;
     this.drawn.set(node, wanted);
@@ -152,7 +154,7 @@ function factNode(fact: CardFact): HTMLElement {
   return node;
 }
 
-function findingNode(finding: CardFinding): HTMLElement {
+function findingNode(finding: CardFinding, first: number): HTMLElement {
   const node = element("article", "kubeai-card-finding");
   node.append(element("h4", "", finding.title));
   if (finding.evidence !== "") {
@@ -164,6 +166,7 @@ function findingNode(finding: CardFinding): HTMLElement {
   }
   if (finding.fixes.length > 0) {
     const fixes = element("ol", "");
+    fixes.start = first;
     fixes.append(...finding.fixes.map((fix) => element("li", "", fix)));
     node.append(fixes);
   }
