@@ -30,13 +30,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="package")
 def watching(stage: Stage) -> Iterator[Session]:
     """A Session on the stage's daemon."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("KUBECONFIG", str(stage.kubeconfig))
     session = Session()
-    session.observer.ready()
+    # Only to connect: what other tests start is not to find this daemon.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(stage.kubeconfig))
+        session.observer.ready()
     yield session
     session.close()
-    patch.undo()
 
 
 @pytest.fixture(scope="package")
