@@ -28,8 +28,18 @@ GATEWAY_PORT = 80
 class Cluster(ObjectVerbs, PodVerbs):
     """One namespace of one Kubernetes cluster."""
 
-    def __init__(self, api: Api, namespace: str, *, gateway: str | None = None, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        api: Api,
+        namespace: str,
+        *,
+        gateway: str | None = None,
+        notes: tuple[str, ...] = (),
+        kubectl: str = "kubectl",
+    ) -> None:
         super().__init__(api, namespace)
+        self.kubectl = kubectl
+        """How kubectl is called in a terminal so that it reaches this cluster."""
         self.notes = notes
         """What a user should know about how this cluster was chosen."""
         self._gateway = gateway

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,15 @@ def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str,
         raise NotInstalledError(
             f"The kubeconfig {path} cannot be used: {error}.", "Correct it, or name a context."
         ) from None
-    return Cluster(api, namespace or chosen.get("namespace") or "", gateway=gateway, notes=notes)
+    where = namespace or chosen.get("namespace") or ""
+    return Cluster(api, where, gateway=gateway, notes=notes, kubectl=_kubectl(path, context, ours=bool(gateway)))
+
+
+def _kubectl(path: str, context: str, *, ours: bool) -> str:
+    """How kubectl is called so that it reaches the same cluster."""
+    if ours and settings.kubeconfig_path(settings.current()) != path:
+        return f"kubectl --kubeconfig {shlex.quote(path)}"
+    return f"kubectl --context {shlex.quote(context)}" if context and not ours else "kubectl"
 
 
 def _placed(cluster: Cluster, usual: str) -> Cluster:

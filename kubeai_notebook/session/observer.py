@@ -23,7 +23,7 @@ from .operator_watch import OperatorWatch
 from .pulse import Pulse
 from .refusals import Refusals
 from .runs import runs_of, secrets_of
-from .view import Listener, PodState, View, pod_states, stand_in_of
+from .view import Listener, PodState, View, addressed, pod_states, stand_in_of
 from .watches import Watches, claim_of
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Observer:
         self._serving: set[str] = set()
         self._operator = OperatorWatch(cluster, lambda: self._touch(None))
         self._logs = Logs(cluster, self._touch_log)
+        self._kubectl = cluster.kubectl
         self._answers = Answers(cluster, self._touch)
         self._refusals = Refusals(cluster, self._touch)
         self._watches = Watches(cluster, self._touch)
@@ -264,7 +265,7 @@ class Observer:
         view = View(
             model=model,
             status=status_of(observation, now),
-            findings=diagnose(observation, now=now),
+            findings=addressed(diagnose(observation, now=now), self._kubectl),
             link=watches.link,
             pods=pod_states(pods),
             notes=tuple(self._notes()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,3 +135,13 @@ def test_lists_all_models_in_a_table_that_reads_well(smol: Model) -> None:
 
 def test_says_when_there_is_nothing_to_list(session: Session) -> None:
     assert repr(session.models()) == "There are no Models here."
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on PATH")
+def test_gives_commands_that_reach_this_cluster_from_any_terminal(session: Session) -> None:
+    model = session.serve(name="broken", args=["--max-model-len=-5"], **SMOL)
+    with pytest.raises(DeployError):
+        model.wait(60)
+    [command] = [fix.command for fix in model.why().fixes if fix.command and " logs " in fix.command]
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "could not load" in done.stdout, done.stderr
