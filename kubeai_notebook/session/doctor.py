@@ -163,7 +163,7 @@ def _profiles(facts: Facts) -> Check:
     if not names:
         hint = "Ask who runs KubeAI to add one; a Model without a profile is never started."
         return Check(name="profiles", state="fail", message="KubeAI has no resource profile.", hint=hint)
-    return Check(name="profiles", state="ok", message=f"Models may run on {listed}.")
+    return Check(name="profiles", state="ok", message=f"KubeAI has the resource profiles {listed}.")
 
 
 def _gateway(session: Session) -> Check:

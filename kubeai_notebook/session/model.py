@@ -106,8 +106,12 @@ class Model:
         """
         fixes = [fix for finding in self.findings for fix in finding.fixes]
         if not 1 <= number <= len(fixes):
-            there = f"It has {len(fixes)}" if fixes else "Nothing is wrong with it"
-            raise UsageError(f"{self.name} has no fix {number}.", f"{there}; %kubeai_why {self.name} shows them.")
+            there = (
+                f"%kubeai_why {self.name} shows the {len(fixes)} that there are."
+                if fixes
+                else "Nothing is wrong with it."
+            )
+            raise UsageError(f"{self.name} has no fix {number}.", there)
         fix = fixes[number - 1]
         if fix.patch is None:
             hint = f"Run in a terminal: {fix.command}" if fix.command else fix.title
