@@ -201,6 +201,7 @@ def pod(
         "restartCount": 0,
         "started": True,
         "image": "vllm/vllm-openai:v0.10.2",
+        "imageID": "docker.io/vllm/vllm-openai@sha256:" + "c" * 64,
         "containerID": "containerd://" + "b" * 64,
         "state": {"running": {"startedAt": at}},
         "lastState": {},
