@@ -1,0 +1,53 @@
+"""The API restarted under a live watch: kill -9 on the daemon, and start; the handle goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubeai_notebook.session.session import Session
+from tests.conftest import SMOL, kubeai_local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kubeai_notebook.session.view import View
+
+
+@pytest.fixture
+def own_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path / "home"))
+    session = Session(context="local")
+    yield session
+    session.close()
+    kubeai_local("stop")
+
+
+def test_sees_the_model_serve_again_after_the_api_was_killed_and_started(own_daemon: Session) -> None:
+    model = own_daemon.serve(name="smol", **SMOL).wait(90)
+    before = {pod["metadata"]["uid"] for pod in model.view.observation.pods}
+    seen: list[str] = []
+    lost, back = threading.Event(), threading.Event()
+
+    def listener(view: View | None) -> None:
+        assert view is not None
+        seen.append(view.link.state)
+        if view.link.state == "reconnecting":
+            lost.set()
+        pods = {pod["metadata"]["uid"] for pod in view.observation.pods}
+        if lost.is_set() and view.link.state == "live" and view.status.phase == "Ready" and not pods & before:
+            back.set()
+
+    stop = model.listen(listener)
+    os.kill(json.loads(kubeai_local("status", "--json").stdout)["pid"], signal.SIGKILL)
+    assert lost.wait(30), seen
+    assert kubeai_local("start").returncode == 0
+    assert back.wait(60), (seen, model.view)
+    stop()
+    assert model.complete("The capital of France is", max_tokens=2)
