@@ -196,10 +196,7 @@ def pod(
         "volumeMounts": [{"name": "dshm", "mountPath": "/dev/shm"}],
     }  # fmt: skip
     running = {
-        "name": "server",
-        "ready": ready,
-        "restartCount": 0,
-        "started": True,
+        **{"name": "server", "ready": ready, "started": True, "restartCount": 0},
         "image": "vllm/vllm-openai:v0.10.2",
         "imageID": "docker.io/vllm/vllm-openai@sha256:" + "c" * 64,
         "containerID": "containerd://" + "b" * 64,
