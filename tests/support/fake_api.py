@@ -195,8 +195,8 @@ def pod(
         "startupProbe": {"httpGet": {"path": "/health", "port": "http"}, "failureThreshold": 5400},
         "volumeMounts": [{"name": "dshm", "mountPath": "/dev/shm"}],
     }  # fmt: skip
-    running = {
-        **{"name": "server", "ready": ready, "started": True, "restartCount": 0},
+    running: dict[str, Any] = {"name": "server", "ready": ready, "started": True, "restartCount": 0}
+    running |= {
         "image": "vllm/vllm-openai:v0.10.2",
         "imageID": "docker.io/vllm/vllm-openai@sha256:" + "c" * 64,
         "containerID": "containerd://" + "b" * 64,
