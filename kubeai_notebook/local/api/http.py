@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from kubeai_notebook.core.kubernetes import refusals
 from kubeai_notebook.core.kubernetes.admission import admitted
 from kubeai_notebook.core.kubernetes.discovery import documents
 from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref, address_of
-from kubeai_notebook.core.kubernetes.refusals import (
-    StatusError,
-    bad_request,
-    details_of,
-    method_not_allowed,
-    status_of,
-    unsupported_media,
-)
 from kubeai_notebook.core.kubernetes.requests import deletion_policy, is_dry, placed, updated, warnings_of
 from kubeai_notebook.core.kubernetes.scale import scale_of
 
@@ -55,17 +48,19 @@ def api_app(store: Store, *, token: str, logs: Path, proxy: ServiceProxy) -> web
         try:
             given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, expected):
-                raise StatusError(401, "Unauthorized", "Unauthorized")
+                raise refusals.StatusError(401, "Unauthorized", "Unauthorized")
             return await handler(request)
         except web.HTTPRequestEntityTooLarge:
-            error = StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY_BYTES}")
-        except StatusError as failure:
+            error = refusals.StatusError(
+                413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY_BYTES}"
+            )
+        except refusals.StatusError as failure:
             error = failure
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as failure:  # (outermost frame of a request: its client is told)
             log.exception("a request failed: %s %s", request.method, request.path)
-            error = StatusError(500, "InternalError", f"Internal error occurred: {failure}")
+            error = refusals.StatusError(500, "InternalError", f"Internal error occurred: {failure}")
         return web.json_response(error.body, status=error.code)
 
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
@@ -96,7 +91,7 @@ class _Api:
         }
         verb = verbs.get((request.method, bool(target.name)))
         if verb is None or (target.subresource and request.method == "DELETE"):
-            raise method_not_allowed()
+            raise refusals.method_not_allowed()
         return await verb(request, target)
 
     async def _discovered(self, request: web.Request) -> web.Response:
@@ -110,11 +105,11 @@ class _Api:
         if path == "/openapi/v2":  # Empty, it is a valid protobuf; kubectl 1.27 wants no more.
             return web.Response(content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         if path not in self._documents and path.startswith("/api/"):
-            raise StatusError(404, "NotFound", "the server could not find the requested resource", details={})
+            raise refusals.StatusError(404, "NotFound", "the server could not find the requested resource", details={})
         if path not in self._documents:
             return web.Response(status=404, text="404 page not found\n")
         if request.method != "GET":
-            raise method_not_allowed()
+            raise refusals.method_not_allowed()
         return web.json_response(self._documents[path])
 
     async def _get(self, request: web.Request, target: Ref) -> web.StreamResponse:
@@ -126,7 +121,7 @@ class _Api:
     async def _create(self, request: web.Request, target: Ref) -> web.StreamResponse:
         item = await _sent(request)
         if bool(target.namespace) != target.resource.namespaced:
-            raise method_not_allowed()
+            raise refusals.method_not_allowed()
         item = named(placed(item, target))
         item, unknown = admitted(target.resource, item, strict=_strict(request))
         created = self._store.create(target.resource, item, dry_run=is_dry(request.query))
@@ -152,8 +147,8 @@ class _Api:
         item = self._store.delete(target, foreground=policy == "Foreground", dry_run=dry_run)
         if "deletionTimestamp" in item["metadata"]:
             return web.json_response(item)
-        details = details_of(target) | {"uid": item["metadata"]["uid"]}
-        return web.json_response({**status_of("Success"), "details": details})
+        details = refusals.details_of(target) | {"uid": item["metadata"]["uid"]}
+        return web.json_response({**refusals.status_of("Success"), "details": details})
 
 
 def _strict(request: web.Request) -> bool:
@@ -166,14 +161,14 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         message = "Timeout: request did not complete within requested timeout"
-        raise StatusError(504, "Timeout", message) from None
+        raise refusals.StatusError(504, "Timeout", message) from None
 
 
 async def _sent(request: web.Request) -> dict[str, Any]:
     """The object in the body. StatusError 400, 415 or 504."""
     if request.content_type not in ("application/json", "application/octet-stream"):
-        raise unsupported_media("application/json")
+        raise refusals.unsupported_media("application/json")
     body = parsed(await _body(request))
     if not isinstance(body, dict):
-        raise bad_request("the object provided is unrecognized (must be of type object)")
+        raise refusals.bad_request("the object provided is unrecognized (must be of type object)")
     return body

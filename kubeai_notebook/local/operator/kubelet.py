@@ -13,18 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
+from kubeai_notebook.core.kubernetes import kubelet as states
 from kubeai_notebook.core.kubernetes.environment import ConfigError, environment_of
 from kubeai_notebook.core.kubernetes.kinds import PODS, Object, Ref, ref_of
-from kubeai_notebook.core.kubernetes.kubelet import (
-    Run,
-    backing_off,
-    in_state,
-    memory_limit_of,
-    scheduled,
-    termination,
-    unschedulable,
-    unscheduled,
-)
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.api.store import Store, timestamp
 from kubeai_notebook.local.engines.process import Engine, EngineEndedError
@@ -115,23 +106,23 @@ class Kubelet:
     async def _lived(self, pod: Object) -> None:
         """From its node to its last back-off."""
         ref, uid = ref_of(PODS, pod), pod["metadata"]["uid"]
-        if message := unschedulable(pod, self._runtime.weights.missing_claim(asked_of(pod).url)):
-            self._store.patch(ref, unscheduled(message, self._moment()))
+        if message := states.unschedulable(pod, self._runtime.weights.missing_claim(asked_of(pod).url)):
+            self._store.patch(ref, states.unscheduled(message, self._moment()))
             self._recorder.note(pod, "FailedScheduling", message, warning=True)
             await asyncio.Event().wait()
-        self._store.patch(ref, scheduled(pod, self._moment()))
+        self._store.patch(ref, states.scheduled(pod, self._moment()))
         place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
         self._recorder.note(pod, "Scheduled", place)
         (self._folder / uid).mkdir(parents=True)
         crashes, last, logs = 0, None, deque[RunLog]()
         for number in itertools.count():
-            run, began, started = Run(ref, uid, number, last), time.monotonic(), self._moment()
+            run, began, started = states.Run(ref, uid, number, last), time.monotonic(), self._moment()
             logs.append(RunLog(self._folder / uid / str(number)))
             if len(logs) > KEPT_RUNS:
                 logs.popleft().forget()
             ending = await self._contain(run, started, log=logs[-1])
             crashes = 0 if time.monotonic() - began > HEALTHY_SECONDS else crashes
-            last = termination(run, ending.code, started=started, moment=self._moment())
+            last = states.termination(run, ending.code, started=started, moment=self._moment())
             last |= {"reason": "OOMKilled"} if ending.out_of_memory else {}
             self._show(run, {"terminated": last})
             # As the kubelet does: at once the first time, then later and later.
@@ -140,14 +131,14 @@ class Kubelet:
                 await self._back_off(replace(run, last=last), seconds)
             crashes += 1
 
-    async def _contain(self, run: Run, started: str, *, log: RunLog) -> _Ending:
+    async def _contain(self, run: states.Run, started: str, *, log: RunLog) -> _Ending:
         """One run of the container, and how it ended."""
         pod = self._store.get(run.ref)
         environment, files = await self._configured(pod, run)
         self._show(run, {"running": {"startedAt": started}})
         self._recorder.note(pod, "Created", "Created container: server")
         self._recorder.note(pod, "Started", "Started container server")
-        ending, limit = _Ending(), memory_limit_of(pod)
+        ending, limit = _Ending(), states.memory_limit_of(pod)
         tasks: list[asyncio.Task[None]] = []
 
         def spawned(pid: int) -> None:
@@ -175,7 +166,7 @@ class Kubelet:
             log.flush()
         return ending
 
-    async def _configured(self, pod: Object, run: Run) -> tuple[dict[str, str], dict[str, Path]]:
+    async def _configured(self, pod: Object, run: states.Run) -> tuple[dict[str, str], dict[str, Path]]:
         """Environment and files, once all that they come from exists; until then the Pod says what is missing."""
         while True:
             version = self._store.version
@@ -189,13 +180,13 @@ class Kubelet:
                 self._recorder.note(pod, "Failed", f"Error: {error.message}", warning=True)
             await self._store.changed(max(version, self._store.version))
 
-    def _answers(self, run: Run, engine: Engine, started: str) -> None:
+    def _answers(self, run: states.Run, engine: Engine, started: str) -> None:
         """Ready: the gateway may send requests."""
         self.endpoints[run.uid] = self._runtime.endpoint(self._store.get(run.ref), engine)
         where = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: engine.address.rpartition(":")[2]}
         self._show(run, {"running": {"startedAt": started}}, ready=True, metadata={"annotations": where})
 
-    async def _adapters(self, run: Run, engine: Engine, environment: dict[str, str], *, log: RunLog) -> None:
+    async def _adapters(self, run: states.Run, engine: Engine, environment: dict[str, str], *, log: RunLog) -> None:
         pod = self._store.get(run.ref)
 
         def changed() -> None:
@@ -209,15 +200,15 @@ class Kubelet:
         except Exception as error:  # noqa: BLE001  (outermost frame of this task: the Pod's log shows it)
             log.say(f"Error: adapters are no longer looked after: {error!r}")
 
-    async def _back_off(self, run: Run, seconds: int) -> None:
-        self._show(run, backing_off(run, seconds))
+    async def _back_off(self, run: states.Run, seconds: int) -> None:
+        self._show(run, states.backing_off(run, seconds))
         where = f"{run.ref.name}_{run.ref.namespace}({run.uid})"
         message = f"Back-off restarting failed container server in pod {where}"
         self._recorder.note(self._store.get(run.ref), "BackOff", message, warning=True)
         await asyncio.sleep(seconds)
 
-    def _show(self, run: Run, state: Object, *, ready: bool = False, metadata: Object | None = None) -> None:
-        patch = in_state(self._store.get(run.ref), run, state, moment=self._moment(), ready=ready)
+    def _show(self, run: states.Run, state: Object, *, ready: bool = False, metadata: Object | None = None) -> None:
+        patch = states.in_state(self._store.get(run.ref), run, state, moment=self._moment(), ready=ready)
         self._store.patch(run.ref, {**patch, "metadata": metadata or {}})
 
     def _moment(self) -> str:
