@@ -57,7 +57,9 @@ def _kubeai(facts: Facts, spec: ModelSpec) -> Iterator[Check]:
     if spec.engine == "OLlama" and bare in _PULLS_NOTHING:
         message = f"KubeAI {bare} does not pull Ollama models: Pods become ready, and every request is answered 404."
         hint = "Ask who runs KubeAI for another release than 0.23.2 to 0.23.4, or use another engine."
-        yield Check(name="KubeAI", state="warn", message=message, hint=hint, field="engine", code="OllamaNotPulled")
+        yield Check(
+            name="KubeAI", state="warn", message=message, hint=hint, field="engine", code="ModelNotPulledThoughReady"
+        )
         return
     yield Check(name="KubeAI", state="ok", message=f"KubeAI {bare} is installed.")
 

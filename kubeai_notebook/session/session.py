@@ -116,8 +116,13 @@ class Session:
         return spec
 
     def _receipt(self, spec: ModelSpec) -> Receipt:
-        planned = deploy.plan(self.cluster, spec)
-        return Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
+        planned, known = deploy.plan(self.cluster, spec), self._facts
+        receipt = Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
+        if receipt.refusal and self._facts is known:
+            # What was missing may have been made since: only fresh facts refuse.
+            self._facts = None
+            return Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
+        return receipt
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.

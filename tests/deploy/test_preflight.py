@@ -55,7 +55,7 @@ def test_makes_one_error_of_all_that_fails():
 @pytest.mark.parametrize("version", ["0.23.2", "v0.23.3", "0.23.4"])
 def test_warns_of_the_releases_that_pull_nothing(version):
     known = facts(operator=Operator(namespace="ml", version=version))
-    assert bad(known=known) == [("KubeAI", "warn", "OllamaNotPulled")]
+    assert bad(known=known) == [("KubeAI", "warn", "ModelNotPulledThoughReady")]
     assert bad(known=known, url="hf://a/b") == []
 
 

@@ -42,6 +42,15 @@ def test_refuses_before_sending_what_cannot_serve_here(session: Session) -> None
     assert session.serve(name="typo", resource_profile="cpus:1", force=True, **SMOL).created
 
 
+def test_does_not_refuse_for_what_was_missing_a_moment_ago(session: Session) -> None:
+    asleep = {"name": "asleep", "min_replicas": 0, "secrets": ["made-later"], **SMOL}
+    with pytest.raises(SpecError, match='no Secret "made-later"'):
+        session.serve(**asleep)
+    session.cluster.write_secret({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "made-later"}})
+    assert session.serve(**asleep).created
+    session.cluster.delete_secret("made-later")
+
+
 def test_tells_the_change_and_whether_pods_restart(smol: Model) -> None:
     receipt = smol.session.plan(name="smol", args=["--max-model-len=512"], **SMOL)
     assert receipt.title == "smol would be changed; its Pods restart."
