@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.calls import BROKEN_PULLS
 from kubeai_notebook.core.parts import SecretKey, SecretName
 from kubeai_notebook.core.rules.against import against_catalog
 from kubeai_notebook.core.rules.traps import problems_of
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from .facts import Facts
     from .plan import Plan
-
-# In these releases Ollama's startup probe succeeds without having pulled anything.
-_PULLS_NOTHING = ("0.23.2", "0.23.3", "0.23.4")
 
 
 def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Check, ...]:
@@ -54,7 +52,7 @@ def _kubeai(facts: Facts, spec: ModelSpec) -> Iterator[Check]:
         yield Check(name="KubeAI", state="ok", message="KubeAI is installed; its version cannot be read here.")
         return
     bare = version.removeprefix("v")
-    if spec.engine == "OLlama" and bare in _PULLS_NOTHING:
+    if spec.engine == "OLlama" and bare in BROKEN_PULLS:
         message = f"KubeAI {bare} does not pull Ollama models: Pods become ready, and every request is answered 404."
         hint = "Ask who runs KubeAI for another release than 0.23.2 to 0.23.4, or use another engine."
         yield Check(

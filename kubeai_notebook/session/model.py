@@ -104,7 +104,7 @@ class Model:
         Raises:
             UsageError: there is no fix of this number, or it is nothing that the Model itself can change.
         """
-        fixes = [fix for finding in self.findings for fix in finding.fixes]
+        fixes = self.why().fixes
         if not 1 <= number <= len(fixes):
             there = (
                 f"%kubeai_why {self.name} shows the {len(fixes)} that there are."

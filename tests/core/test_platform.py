@@ -69,7 +69,7 @@ def test_refuses_what_has_two_meanings_or_none(given: dict[str, Any], sentence: 
 
 def test_refuses_a_field_whose_name_is_no_text() -> None:
     with pytest.raises(SpecError, match="must be text, not int"):
-        spec_of({**URL, 1: 2})  # type: ignore[dict-item]
+        spec_of({**URL, 1: 2})  # type: ignore[dict-item]  # the very mistake
 
 
 def test_refers_to_a_secret_by_its_name() -> None:

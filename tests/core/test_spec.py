@@ -155,5 +155,5 @@ def test_never_shows_a_value_that_may_be_a_secret() -> None:
 def test_is_frozen() -> None:
     spec = spec_of({"url": "hf://a/b"})
     with pytest.raises(ValueError, match="frozen"):
-        spec.name = "other"  # type: ignore[misc]
+        spec.name = "other"  # type: ignore[misc]  # the very mistake
     assert isinstance(spec, ModelSpec)

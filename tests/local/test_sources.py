@@ -90,7 +90,7 @@ def fetched(cache, url, environment, *, kind="model", count=1):
 
     async def all_of_them():
         weights = Weights(cache, mapped={}, environment=dict(os.environ))
-        report = lambda done, total: told.append((done, total))  # noqa: E731
+        report = lambda done, total: told.append((done, total))  # noqa: E731 - one line, used below only
         return await asyncio.gather(
             *(weights.fetch(url, report, kind=kind, environment=environment) for _ in range(count))
         )

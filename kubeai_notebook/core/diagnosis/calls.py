@@ -14,13 +14,13 @@ from .rule import Case, Rule, first, stated
 if TYPE_CHECKING:
     from .evidence import Scene
 
-_BROKEN_PULLS = ("0.23.2", "0.23.3", "0.23.4")
+BROKEN_PULLS = ("0.23.2", "0.23.3", "0.23.4")
 """KubeAI releases whose startup probe of OLlama pulls nothing (their issue 721)."""
 
 
 def _nothing_pulled(case: Case) -> bool:
     version = case.scene.observation.operator.version
-    known = not isinstance(version, str) or version.lstrip("v").startswith(_BROKEN_PULLS)
+    known = not isinstance(version, str) or version.lstrip("v").startswith(BROKEN_PULLS)
     # The gateway's own 404 is {"error": "model not found: …"}; the engine's is an object.
     return case.scene.engine == "OLlama" and known and "model not found:" not in case.passage.haystack
 
