@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FRONT := pyproject.toml $(shell find labextension -path '*/node_modules' -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name '*.json' -o -name '*.py' -o -name yarn.lock \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-browser test-oldest test-engines check check-front format wheel bench types clean node-modules
+.PHONY: help setup demo lab test test-attack test-browser test-oldest test-engines check check-front format wheel bench types clean node-modules
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: $(VENV)/.dev  ## formatting, lint, types, layers, files
 
 test: $(VENV)/.dev  ## all tests; those of the browser where there is one
 	$(BIN)/python -m pytest
+
+test-attack: $(VENV)/.dev  ## every attack at full length, in under ten minutes
+	KUBEAI_TEST_ATTACK=full $(BIN)/python -m pytest tests/attack
 
 test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
 	KUBEAI_TEST_BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser

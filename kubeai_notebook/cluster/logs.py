@@ -10,7 +10,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis import masked
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.observation import LogTail
 from kubeai_notebook.errors import ClusterError, ForbiddenError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .diagnosis.cleaning import is_secret_name, masked
+from .masking import is_secret_name, masked
 
 Changes = Mapping[str, tuple[Any, Any]]
 """``{field of spec: (now, wanted)}``; ``None`` where it is not set."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from kubeai_notebook.errors import Problem, SpecError
 
-from .diagnosis.cleaning import is_secret_name, masked
+from .masking import is_secret_name, masked
 from .wording import did_you_mean, problem_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis import masked
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.status import broken_because, event_time
 from kubeai_notebook.errors import NotFoundError
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.diagnosis import is_secret_name, masked
 from kubeai_notebook.core.manifest import cleaned, to_yaml
+from kubeai_notebook.core.masking import is_secret_name, masked
 from kubeai_notebook.core.status import event_time
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubeai_notebook.cluster.logs import Run
-from kubeai_notebook.core.diagnosis import is_secret_name
+from kubeai_notebook.core.masking import is_secret_name
 from kubeai_notebook.core.status import is_ready
 
 from .kept import model_of_job

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kubeai_notebook.core.diagnosis import diagnose, masked
+from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.session.kept import kept_event, kept_job, kept_model, kept_pod, model_of_job
 from kubeai_notebook.session.runs import runs_of, secrets_of

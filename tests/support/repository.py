@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MAX_FILE_LINES, MAX_FUNCTION_LINES, DAEMON_LINES = 300, 40, 3_500
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 60
 # A lock file with hosts would tie every build to the registry it was made with.
 _HOST = re.compile(r'"?(resolved|resolution|url)"?:? *"?https?://')
 _MACHINE_PATH = re.compile(r"(^|[^A-Za-z0-9_.])/(work|farm)/")
@@ -22,10 +22,6 @@ def main() -> int:
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
     )
     broken = [said for name in listed.stdout.split() for said in _problems(ROOT / name)]
-    daemon = sum(len(path.read_text().splitlines()) for path in (ROOT / "kubeai_notebook/local").rglob("*.py"))
-    broken += (
-        [f"kubeai_notebook/local: {daemon} lines; it stays under {DAEMON_LINES}"] if daemon >= DAEMON_LINES else []
-    )
     sys.stdout.write("".join(f"{said}\n" for said in broken))
     return 1 if broken else 0
 

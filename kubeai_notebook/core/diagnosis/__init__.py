@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import cache, calls, refusal, silence
 from .causes import cause, ready_cause
-from .cleaning import clean, is_secret_name, masked
+from .cleaning import clean
 from .evidence import Scene
 from .finding import Evidence, Finding, Fix, Who
 from .reading import text_at
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.observation import Observation
 
-__all__ = ["Evidence", "Finding", "Fix", "Who", "clean", "diagnose", "is_secret_name", "masked"]
+__all__ = ["Evidence", "Finding", "Fix", "Who", "clean", "diagnose"]
 
 _YIELD_TO_RESERVED = frozenset({"BadArgumentValue", "ProbeKilledContainer", "ReadyButNotAnswering", "Unknown"})
 """What an overridden setting explains better."""

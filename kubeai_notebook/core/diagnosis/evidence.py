@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import is_secret_name
 from kubeai_notebook.core.status import GRACE_SECONDS
 
-from .cleaning import is_secret_name
 from .objects import Event, Pod
 from .reading import in_utc, map_at, number_at, text_at, texts_at, time_at
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .cleaning import excerpt, masked
+from kubeai_notebook.core.masking import masked
+
+from .cleaning import excerpt
 from .finding import Evidence, Finding
 from .passage import Passage
 from .reading import map_at, number_at, text_at

@@ -9,7 +9,9 @@ from functools import cached_property, lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from .cleaning import excerpt, masked
+from kubeai_notebook.core.masking import masked
+
+from .cleaning import excerpt
 from .finding import Evidence, Finding, Fix, Who
 from .passage import Passage
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kubeai_notebook.core.diagnosis import clean, diagnose, masked
+from kubeai_notebook.core.diagnosis import clean, diagnose
+from kubeai_notebook.core.masking import masked
 
 from .scenes import NOW, crash, model
 

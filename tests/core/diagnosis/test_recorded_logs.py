@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from kubeai_notebook.core.diagnosis import diagnose, masked
+from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.masking import masked
 
 from . import recorded
 from .scenes import NOW

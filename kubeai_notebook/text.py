@@ -1,0 +1,49 @@
+"""The border where words from outside become words that are shown.
+
+A Model's answer, an engine's log, an error body, an object's name: each is written by somebody
+else and shown by us. In a terminal a control character acts (it can set the clipboard, rewrite
+a line above, turn the reading direction), and JupyterLab runs the HTML inside Markdown that the
+kernel sends. So everything foreign passes through here, at the last step before a face, and no
+face has rules of its own. Standard library only: `errors` stands on this module.
+"""
+
+from __future__ import annotations
+
+import re
+
+REPLACEMENT = "\ufffd"
+"""Stands for a character that may not be shown."""
+
+# Whole escape sequences go (an engine's colours are no loss): CSI; OSC, DCS, SOS, PM and APC with their text; ESC x.
+_ESCAPE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
+# What is left of them, and all else that acts instead of being seen: C0 and C1 but for tab and line feed, marks that
+# turn the reading direction, annotations, and halves of surrogate pairs, which cannot be encoded.
+_ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff]"
+)
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085]")
+
+
+def plain(text: str, limit: int | None = None) -> str:
+    r"""Text that does nothing but show itself: printable characters, tabs and line feeds.
+
+    ``limit`` is the greatest number of characters; what is longer is cut and ends in ``…``.
+
+    >>> plain("\x1b[31mred\x1b[0m \x07bell\rnext")
+    'red �bell\nnext'
+    """
+    if limit is not None and len(text) > limit:
+        # Cut first, so that a huge text costs no more than its beginning.
+        text = text[: max(limit - 1, 0)] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    return _ACTS.sub(REPLACEMENT, _ESCAPE.sub("", _LINE_ENDS.sub("\n", text)))
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """The same in one line: every run of white space is one space."""
+    return plain(" ".join(plain(text, limit).split()), limit)
