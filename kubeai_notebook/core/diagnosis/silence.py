@@ -270,7 +270,7 @@ def _why_not_parsed(scene: Scene) -> str:
     """The operator's own grammar, where its version is known to be the strict one."""
     version = scene.observation.operator.version
     numbers = tuple(
-        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and part.isascii()
+        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and len(part) < 10
     )
     if len(numbers) < 3 or numbers < _STRICT_URLS or scene.scheme == "oci":
         return ""
