@@ -67,10 +67,11 @@ def _problems(value: Any, *, path: tuple[str, ...], depth: int) -> Iterator[Prob
 
 
 def _odd_key(field: str, key: Any) -> Problem:
-    where = f'The field "{field}"' if field else "A Model"
+    if not field:
+        return Problem("", "WrongType", f"A field's name must be text, not {_type(key)}.")
     shown = isinstance(key, bool | float | None) or (isinstance(key, int) and key.bit_length() <= _MOST_BITS)
     what = f"the key {key}" if shown else f"a key of type {_type(key)}"
-    return Problem(field, "WrongType", f"{where} has {what}, and keys must be text. Put it in quotes.")
+    return Problem(field, "WrongType", f'The field "{field}" has {what}, and keys must be text. Put it in quotes.')
 
 
 def _why_not_json(value: Any) -> str:
