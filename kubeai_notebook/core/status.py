@@ -123,6 +123,8 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
         if quiet_seconds < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to see the Model.", None
         return "Unmanaged", f"Nobody has looked at this Model for {quiet_seconds:.0f} s.", None
+    if not map_at(model, "spec"):
+        return "Blocked", "It has no spec, so KubeAI starts nothing.", None
     if desired == 0:
         return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
     if text_at(model, "spec", "cacheProfile") and at(model, "status", "cache", "loaded") is not True and not pods:
