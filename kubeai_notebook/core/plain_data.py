@@ -47,23 +47,26 @@ def check_fields(fields: Any) -> None:
 
 def _problems(value: Any, *, path: tuple[str, ...], depth: int) -> Iterator[Problem | None]:
     """For each value inside, what is wrong with it, or None."""
-    field = ".".join(path)[:120]
     if depth > MAX_DEPTH:
-        yield Problem(field, "TooDeep", f'The field "{path[0]}" nests deeper than {MAX_DEPTH} levels.')
+        yield Problem(path[0], "TooDeep", f'The field "{path[0]}" nests deeper than {MAX_DEPTH} levels.')
     elif isinstance(value, Mapping):
         yield None
         for key, inner in value.items():
             if isinstance(key, str):
                 yield from _problems(inner, path=(*path, key), depth=depth + 1)
             else:
-                yield _odd_key(field, key)
+                yield _odd_key(_named(path), key)
     elif isinstance(value, list | tuple) or (path == _MAY_BE_A_SET and isinstance(value, set | frozenset)):
         yield None
         for number, inner in enumerate(value):
             yield from _problems(inner, path=(*path, str(number)), depth=depth + 1)
     else:
         why = _why_not_json(value)
-        yield Problem(field, "WrongType", f'The field "{field}" is {why}') if why else None
+        yield Problem(_named(path), "WrongType", f'The field "{_named(path)}" is {why}') if why else None
+
+
+def _named(path: tuple[str, ...]) -> str:
+    return ".".join(path)[:120]
 
 
 def _odd_key(field: str, key: Any) -> Problem:

@@ -123,10 +123,8 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
         if quiet_seconds < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to see the Model.", None
         return "Unmanaged", f"Nobody has looked at this Model for {quiet_seconds:.0f} s.", None
-    if not map_at(model, "spec"):
-        return "Blocked", "It has no spec, so KubeAI starts nothing.", None
     if desired == 0:
-        return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
+        return _without_replicas(model)
     if text_at(model, "spec", "cacheProfile") and at(model, "status", "cache", "loaded") is not True and not pods:
         return "Caching", "The weights are being copied into the cache.", None
     if not observation.pods_readable:
@@ -138,6 +136,12 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
             return "Submitted", "Waiting for KubeAI to create the Pod.", None
         return "Blocked", "KubeAI creates no Pod for this Model as it is.", None
     return None
+
+
+def _without_replicas(model: KubernetesObject) -> _Found:
+    if not map_at(model, "spec"):
+        return "Blocked", "It has no spec, so KubeAI starts nothing.", None
+    return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
 
 
 def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Found:
