@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.diagnosis import recorded
+from tests.core.diagnosis import recorded, scenes
+from tests.core.diagnosis.quoted import quotes
 from tests.core.diagnosis.test_cluster_findings import CASES
 from tests.support import readers
 from tests.support.attack import FULL, rounds
@@ -81,5 +82,55 @@ def test_answers_with_one_field_of_another_type(base: Observation) -> None:
         for number, value in enumerate(readers.single_mutations(readers.plain(base))):
             if FULL or number % 11 == 0:
                 yield failures(readers.observed(value, base), slowly=number % 275 == 0)
+
+    assert counted(tries()) == {}
+
+
+BREAKS = ("\n", "\r\n", "\n\n", "\r", "\u2028", "\x0b", "\x85")
+FAILED = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}
+
+
+def told(message: str) -> list[Observation]:
+    """The same message wherever an Observation may carry one."""
+    model, job = scenes.model(cacheProfile="standard", pods=0), {"metadata": {"name": "load-cache-m"}}
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    disrupted = {"type": "DisruptionTarget", "status": "True", "reason": message, "message": message}
+    ended = {"terminated": {"exitCode": 1, "reason": message, "message": message}}
+    dead = {"name": "server", "state": ended, "lastState": ended, "restartCount": 1}
+    failed_pod = scenes.pod(phase="Failed", status={"reason": "DeadlineExceeded", "message": message})
+    failed_job = {**job, "status": {"failed": 1, "conditions": [{**FAILED, "message": message}]}}
+    return [
+        scenes.seen(None, failed_pod),
+        scenes.seen(None, scenes.pod(phase="Failed", conditions=[disrupted])),
+        scenes.seen(None, scenes.pod(phase="Failed", status={"reason": message, "message": message})),
+        scenes.seen(None, scenes.pod("model-m-abc-1", dead)),
+        scenes.seen(None, scenes.waiting(message, message)),
+        scenes.seen(None, scenes.pod(phase="Pending", conditions=[condition], spec={"nodeName": ""})),
+        scenes.seen(model, jobs=(failed_job,)),
+        scenes.seen(None, scenes.waiting("ContainerCreating"), events=[scenes.event("FailedMount", message)]),
+        scenes.seen(model, events=[scenes.event("FailedCreate", message, kind="Job", name="load-cache-m")]),
+        scenes.seen(None, scenes.pod("model-m-abc-1"), events=[scenes.event("Unhealthy", message)]),
+        scenes.seen(scenes.model(pods=0), refusal=message),
+        scenes.answered(500, message),
+        scenes.crash(message),
+        scenes.seen(scenes.model(url=f"hf://a/{message}", args=[f"--port={message}"], env={"INFINITY_PORT": message})),
+    ]
+
+
+@pytest.mark.finding("M13")
+@pytest.mark.parametrize("brk", BREAKS, ids=repr)
+def test_takes_a_line_break_in_any_message(brk: str) -> None:
+    texts = [quote["quote"] for quote in quotes().values() if "quote" in quote][:: rounds(full=1, short=7)]
+    texts += [
+        "Pod was active on the node longer than the specified deadline",
+        "Job was active longer than specified deadline",
+    ]
+
+    def tries() -> Iterator[str]:
+        for text in texts:
+            middle = text.find(" ", len(text) // 2)
+            for message in (f"first{brk}{text}{brk}last", f"{brk}{text}", f"{text[:middle]}{brk}{text[middle:]}"):
+                for seen in told(message):
+                    yield failures(seen, slowly=False)
 
     assert counted(tries()) == {}
