@@ -84,7 +84,7 @@ def _refused(why: str) -> SpecError:
 
 def _loaded(text: str) -> Mapping[str, Any]:
     try:
-        return read_mapping(text)
+        return read_mapping(text, any_keys=True)
     except UnreadableYamlError as error:
         raise _refused(str(error)) from None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .masking import is_secret_name, masked
+from .objects import map_at, maps_at, text_at, texts_at
 
 Changes = Mapping[str, tuple[Any, Any]]
 """``{field of spec: (now, wanted)}``; ``None`` where it is not set."""
@@ -28,12 +29,12 @@ def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dic
     Compares only what the wanted Model says, so that the API's defaults and what the operator
     writes are no difference; a field that a user could have set and now leaves out is one.
     """
-    now, then = current.get("spec", {}), wanted["spec"]
+    now, then = map_at(current, "spec"), wanted["spec"]
     changes = {key: (now.get(key), value) for key, value in then.items() if not _agrees(key, now.get(key), value)}
     for key in _OPTIONAL:
         if key not in then and now.get(key) and now[key] != _DEFAULTS.get(key):
             changes[key] = (now[key], None)
-    if "loadBalancing" not in then and now.get("loadBalancing", {}).get("strategy") == "PrefixHash":
+    if "loadBalancing" not in then and text_at(now, "loadBalancing", "strategy") == "PrefixHash":
         changes["loadBalancing"] = (now["loadBalancing"], {"strategy": "LeastLoad"})
     return changes
 
@@ -66,7 +67,7 @@ def restarts_pods(current: Mapping[str, Any], changes: Changes) -> bool:
 
     Source: KubeAI 0.22.1, the hash over the PodSpec in the model controller's Pod plan.
     """
-    spec = current.get("spec", {})
+    spec = map_at(current, "spec")
     if _IN_THE_POD & changes.keys():
         return True
     if "adapters" in changes and bool(changes["adapters"][0]) != bool(changes["adapters"][1]):
@@ -78,11 +79,11 @@ def restarts_pods(current: Mapping[str, Any], changes: Changes) -> bool:
 
 
 def _paths(files: Any) -> set[str]:
-    return {file["path"] for file in files or ()}
+    return {text_at(file, "path") for file in maps_at(files)}
 
 
 def _speaks(features: tuple[Any, Any]) -> bool:
-    before, after = ("TextGeneration" in (side or ()) for side in features)
+    before, after = ("TextGeneration" in texts_at(side) for side in features)
     return before != after
 
 
@@ -106,16 +107,19 @@ def _items(field: str, value: Any) -> list[str]:
     if value is None:
         return []
     if field == "files":
-        return [f"{file['path']} ({len(file['content'])} characters)" for file in value]
+        return [f"{text_at(file, 'path')} ({len(text_at(file, 'content'))} characters)" for file in maps_at(value)]
     if isinstance(value, Mapping):
-        return [f"{key}={'…' if is_secret_name(key) else inner}" for key, inner in sorted(value.items())]
+        return [
+            f"{key}={'…' if is_secret_name(key) else inner}"
+            for key, inner in sorted(value.items(), key=lambda pair: str(pair[0]))
+        ]
     return [_item(item) for item in value]
 
 
 def _item(item: Any) -> str:
     """An adapter as ``name=url``, a source of the environment as its Secret's name, anything else as it is."""
     if isinstance(item, Mapping) and "url" in item:
-        return f"{item['name']}={item['url']}"
+        return f"{text_at(item, 'name')}={text_at(item, 'url')}"
     if isinstance(item, Mapping) and "secretRef" in item:
-        return str(item["secretRef"].get("name", ""))
+        return text_at(item, "secretRef", "name")
     return str(item)

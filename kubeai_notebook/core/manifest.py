@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kubeai_notebook.core.objects import map_at, text_at, texts_in
 from kubeai_notebook.core.parts import SecretKey, SecretName, SecretValue, validated
 from kubeai_notebook.errors import Problem, SpecError
 
@@ -115,7 +117,8 @@ def spec_of_manifest(manifest: Mapping[str, Any]) -> ModelSpec:
 def _typed(metadata: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a manifest that ModelSpec has, renamed; empty ones are left to ``rest``."""
     sources = body.get("envFrom") or []
-    simple = all(source.keys() == {"secretRef"} and source["secretRef"].keys() == {"name"} for source in sources)
+    # Any other source is kept in ``rest`` as it is.
+    simple = isinstance(sources, list) and all(_is_simple(source) for source in sources)
     fields = {
         "url": body.get("url"),
         "engine": body.get("engine"),
@@ -138,9 +141,15 @@ def _typed(metadata: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, An
     }
 
 
+def _is_simple(source: Any) -> bool:
+    """Whether a source of variables is a whole Secret, and nothing more is said of it."""
+    reference = map_at(source, "secretRef")
+    return map_at(source).keys() == {"secretRef"} and reference.keys() == {"name"}
+
+
 def _typed_scaling(body: Mapping[str, Any]) -> dict[str, Any]:
-    balancing = body.get("loadBalancing") or {}
-    prefix_hash = balancing.get("prefixHash") or {}
+    balancing = map_at(body, "loadBalancing")
+    prefix_hash = map_at(balancing, "prefixHash")
     return {
         "min_replicas": body.get("minReplicas"),
         "max_replicas": body.get("maxReplicas"),
@@ -180,11 +189,14 @@ def _merged(told: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
 
 def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A Model without what the API server and the operator added: what a user could have written."""
-    metadata = manifest.get("metadata", {})
-    labels = {key: value for key, value in metadata.get("labels", {}).items() if not key.startswith(_FEATURE_LABEL)}
-    kept = {"name": metadata.get("name"), "namespace": metadata.get("namespace"), "labels": labels}
-    spec = dict(manifest.get("spec", {}))
-    if not spec.get("autoscalingDisabled"):
+    labels = texts_in(manifest, "metadata", "labels")
+    kept = {
+        "name": text_at(manifest, "metadata", "name"),
+        "namespace": text_at(manifest, "metadata", "namespace"),
+        "labels": {key: value for key, value in labels.items() if not key.startswith(_FEATURE_LABEL)},
+    }
+    spec = dict(map_at(manifest, "spec"))
+    if spec.get("autoscalingDisabled") is not True:
         spec.pop("replicas", None)
     return {"apiVersion": API_VERSION, "kind": "Model", "metadata": _present(kept), "spec": spec}
 
@@ -192,6 +204,10 @@ def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def to_yaml(manifest: Mapping[str, Any]) -> str:
     """The Manifest as ``kubectl apply -f`` takes it, `cleaned`."""
     clean = cleaned(manifest)
-    readable = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True)
-    # PyYAML does not read back every character that it writes plainly (U+0085 becomes a space).
-    return readable if yaml.safe_load(readable) == clean else yaml.safe_dump(clean, sort_keys=False)
+    try:
+        readable = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True)
+        # PyYAML does not read back every character that it writes plainly (U+0085 becomes a space).
+        return readable if yaml.safe_load(readable) == clean else yaml.safe_dump(clean, sort_keys=False)
+    except (RecursionError, yaml.YAMLError, ValueError):
+        # Some hundred levels, or a text that YAML has no way to write: JSON is YAML too.
+        return json.dumps(clean) + "\n"

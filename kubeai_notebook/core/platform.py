@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubeai_notebook.core.naming import sanitized
+from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
 from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import Problem, SpecError
@@ -64,6 +65,7 @@ def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         known = " and ".join(KINDS)
         message = f'There is no kind "{kind[:80]}" here.{did_you_mean(kind, KINDS)} Functions may be {known}.'
         raise _wrong("kind", message)
+    check_fields(given)
     fields = renamed(given)
     problems = [_misplaced(field) for field in fields if field not in _OF_A_FUNCTION]
     for field, decided in KINDS[kind].items():
@@ -84,6 +86,7 @@ def run_fields(function: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
     Raises:
         SpecError: a field is the function's own, or the url is not one of the function's.
     """
+    check_fields(given)
     fields = renamed(given)
     problems = [
         Problem(field, "MisplacedField", f"{name} is a field of the function. Give it to new_function({name}=…).")

@@ -26,7 +26,7 @@ CLAIM_VARIABLES = {"Infinity": "INFINITY_MODEL_ID", "FasterWhisper": "WHISPER__M
 """Where the operator hands the claim's name to the engine instead of the folder it mounted; this sets it right."""
 
 # KubeAI 0.23.2 narrowed what may stand between scheme and query to these characters.
-_URL = re.compile(r"^(?P<scheme>[a-z0-9]+)://(?P<reference>[a-zA-Z0-9._:/-]+)(\?(?P<query>.*))?$", re.DOTALL)
+_URL = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<reference>[a-zA-Z0-9._:/-]+)(\?(?P<query>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def parse_source(url: str) -> Source:
         )
     if not rest.split("?", 1)[0]:
         raise _problem(f'The url "{shown}" names no model.', f"Write what follows {scheme}://.")
-    match = _URL.match(url)
+    # Python's "$" would also stand before a last line feed.
+    match = _URL.fullmatch(url)
     if match is None:
         raise _problem(
             f'The url "{shown}" has characters that KubeAI does not accept in a model url.',

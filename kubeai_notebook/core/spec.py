@@ -10,6 +10,7 @@ from kubeai_notebook.core.catalog import Catalog, catalog_of
 from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest
 from kubeai_notebook.core.naming import check_name
 from kubeai_notebook.core.parts import ENGINES, FEATURES, ModelSpec, validated
+from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.core.platform import fields_of, to_snake
 from kubeai_notebook.core.profile import parse_profile
 from kubeai_notebook.core.rules.admission import admit
@@ -37,6 +38,7 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog
     Raises:
         SpecError: one or more fields are wrong; ``problems`` names every one with its fix.
     """
+    check_fields(mapping)
     if "kind" in mapping or "apiVersion" in mapping:
         if refused := _refused(mapping):
             raise SpecError(refused)

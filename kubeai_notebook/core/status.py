@@ -1,14 +1,37 @@
-"""What a Model is doing: one ModelStatus from one Observation."""
+"""What a Model is doing: one ModelStatus from one Observation.
+
+Everything is read through `core.objects`: what an object does not say, or says in another type, is
+not known, and nothing is concluded from it.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from .objects import (
+    Container,
+    Event,
+    Pod,
+    at,
+    count_at,
+    created_at,
+    desired_replicas,
+    in_utc,
+    is_going,
+    map_at,
+    maps_at,
+    number_at,
+    text_at,
+    time_at,
+    uid_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from .observation import KubernetesObject, Observation
 
@@ -33,7 +56,7 @@ _WHO_ACTS: Mapping[Phase, str] = {
 
 _ASLEEP = "The next request wakes it."
 _PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
-_PULLED = re.compile(r"(?P<done>\d+) of (?P<total>\d+) MB")
+_PULLED = re.compile(r"\b(?P<done>[0-9]{1,15}) of (?P<total>[0-9]{1,15}) MB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,50 +90,45 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     A replica counts as ready when its Pod says so and is not being deleted. ``status.replicas``
     of the Model speaks only where no Pod may be read: KubeAI writes it one step late and never while deleting.
     """
-    model = observation.model
-    desired = desired_replicas(model)
-    pods = [pod for pod in observation.pods if not pod["metadata"].get("deletionTimestamp")]
-    waiting = [pod for pod in pods if not is_ready(pod)]
+    desired = desired_replicas(observation.model)
+    pods = [Pod(raw) for raw in observation.pods if isinstance(raw, Mapping) and not is_going(raw)]
+    waiting = [pod for pod in pods if not pod.ready]
     ready = len(pods) - len(waiting)
     found = _before_pods(observation, pods, desired=desired, now=now) or _by_pods(
         pods, waiting, desired=desired, events=observation.events
     )
     phase, detail, progress = found
     if not observation.pods_readable:
-        ready = _counted(model, "ready")
+        ready = _counted_ready(observation.model)
     since = _since(phase, observation, pods)
     return ModelStatus(phase=phase, ready=ready, desired=desired, detail=detail, progress=progress, since=since)
 
 
-def _counted(model: KubernetesObject, which: str) -> int:
-    """KubeAI's own count of the Model's Pods."""
-    return int(((model.get("status") or {}).get("replicas") or {}).get(which) or 0)
+def _counted_ready(model: KubernetesObject) -> int:
+    """KubeAI's own count of the Model's Pods that are ready."""
+    return count_at(model, "status", "replicas", "ready")
 
 
 _Found = tuple[Phase, str, float | None]
 
 
-def _before_pods(
-    observation: Observation, pods: list[KubernetesObject], *, desired: int, now: datetime
-) -> _Found | None:
+def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now: datetime) -> _Found | None:
     """The phases that are decided without looking into a Pod."""
-    model, metadata = observation.model, observation.model["metadata"]
-    if metadata.get("deletionTimestamp"):
+    model = observation.model
+    if is_going(model):
         return "Deleting", "The Model is being deleted.", None
-    touched = any(label.startswith("features.kubeai.org/") for label in metadata.get("labels") or {})
+    touched = any(str(label).startswith("features.kubeai.org/") for label in map_at(model, "metadata", "labels"))
     quiet_seconds = _quiet_seconds(observation, now)
-    if not touched and not model.get("status"):
+    if not touched and not map_at(model, "status"):
         if quiet_seconds < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to see the Model.", None
         return "Unmanaged", f"Nobody has looked at this Model for {quiet_seconds:.0f} s.", None
     if desired == 0:
-        wakes = not model["spec"].get("autoscalingDisabled")
-        return "Asleep", _ASLEEP if wakes else _PAUSED, None
-    cache = (model.get("status") or {}).get("cache") or {}
-    if model["spec"].get("cacheProfile") and not cache.get("loaded") and not pods:
+        return _without_replicas(model)
+    if text_at(model, "spec", "cacheProfile") and at(model, "status", "cache", "loaded") is not True and not pods:
         return "Caching", "The weights are being copied into the cache.", None
     if not observation.pods_readable:
-        ready = _counted(model, "ready")
+        ready = _counted_ready(model)
         detail = f"{ready} of {desired} replicas ready, says KubeAI; the Pods themselves cannot be seen."
         return ("Ready" if ready >= desired else "Loading"), detail, None
     if not pods:
@@ -120,15 +138,19 @@ def _before_pods(
     return None
 
 
-def _by_pods(
-    pods: list[KubernetesObject], waiting: list[KubernetesObject], *, desired: int, events: Iterable[KubernetesObject]
-) -> _Found:
+def _without_replicas(model: KubernetesObject) -> _Found:
+    if not map_at(model, "spec"):
+        return "Blocked", "It has no spec, so KubeAI starts nothing.", None
+    return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
+
+
+def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Found:
     """The phases that the Pods decide."""
     ready = len(pods) - len(waiting)
-    broken = [reason for pod in waiting if (reason := broken_because(pod))]
+    broken = [reason for pod in waiting if (reason := _broken(pod))]
     if broken and not ready:
         return "Failing", broken[0], None
-    if len({pod["metadata"].get("labels", {}).get("pod-hash") for pod in pods}) > 1:
+    if len({pod.hash for pod in pods}) > 1:
         return "Updating", "New Pods replace the old ones.", None
     if ready >= desired:
         return "Ready", f"{ready} of {desired} replicas ready.", None
@@ -142,105 +164,78 @@ def _by_pods(
 _ADVANCE: Mapping[str, int] = {"Scheduling": 0, "Pulling": 1, "Loading": 2}
 
 
-def _starting(pod: KubernetesObject, events: Iterable[KubernetesObject]) -> _Found:
+def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Found:
     """How far a Pod has come that is neither ready nor broken."""
-    conditions = {condition["type"]: condition for condition in (pod.get("status") or {}).get("conditions") or []}
-    scheduled = conditions.get("PodScheduled")
-    if not scheduled or scheduled["status"] != "True":
-        return "Scheduling", (scheduled or {}).get("message") or "Looking for a node.", None
+    scheduled = pod.condition("PodScheduled")
+    if scheduled.get("status") != "True":
+        return "Scheduling", text_at(scheduled, "message") or "Looking for a node.", None
     pulling = _pulling_event(pod, events)
     if pulling:
         measured = _PULLED.search(pulling)
         share = int(measured["done"]) / max(int(measured["total"]), 1) if measured else None
-        return "Pulling", pulling, share
-    if not _server_state(pod).get("running"):
+        return "Pulling", pulling, share if share is None else min(share, 1.0)
+    if not _server(pod).running:
         return "Pulling", "The node is getting the engine's image.", None
     return "Loading", "The engine is loading the model.", None
 
 
-def _pulling_event(pod: KubernetesObject, events: Iterable[KubernetesObject]) -> str | None:
+def _pulling_event(pod: Pod, events: Iterable[KubernetesObject]) -> str:
     """The message of the Pod's newest Event, when that says that something is being pulled."""
-    uid = pod["metadata"].get("uid")
-    own = [event for event in events if (event.get("involvedObject") or {}).get("uid") == uid]
-    pulls = [event for event in own if event.get("reason") in ("Pulling", "Pulled", "Started", "Killing")]
-    newest = max(pulls, key=event_time, default=None)
-    return str(newest.get("message", "")) if newest and newest["reason"] == "Pulling" else None
-
-
-def event_time(event: KubernetesObject) -> tuple[str, int]:
-    """When an Event was last seen, and its version to order those of one second."""
-    metadata = event.get("metadata") or {}
-    seen = event.get("lastTimestamp") or event.get("eventTime") or metadata.get("creationTimestamp") or ""
-    version = str(metadata.get("resourceVersion", ""))
-    return str(seen), int(version) if version.isdigit() else 0
-
-
-def desired_replicas(model: KubernetesObject) -> int:
-    """How many replicas KubeAI wants now: ``spec.replicas``, before it is set the lower bound."""
-    spec = model["spec"]
-    replicas = spec.get("replicas")
-    if replicas is None:
-        replicas = 0 if spec.get("autoscalingDisabled") else spec.get("minReplicas")
-    return int(replicas or 0)
+    uid = uid_of(pod.raw)
+    own = [event for event in map(Event, events) if event.uid == uid]
+    pulls = [event for event in own if event.reason in ("Pulling", "Pulled", "Started", "Killing")]
+    newest = max(pulls, key=lambda event: event.order, default=None)
+    return newest.message if newest and newest.reason == "Pulling" else ""
 
 
 def is_ready(pod: KubernetesObject) -> bool:
     """Whether the Pod's condition Ready is true."""
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+    return Pod(pod).ready
 
 
 def broken_because(pod: KubernetesObject) -> str | None:
     """Why this Pod will not become ready by itself, or ``None``."""
-    status = pod.get("status") or {}
-    if status.get("phase") == "Failed":
-        return str(status.get("message") or status.get("reason") or "The Pod has failed.")
-    for container in status.get("containerStatuses") or []:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") not in FATAL_WAITING:
+    return _broken(Pod(pod))
+
+
+def _broken(pod: Pod) -> str | None:
+    if pod.phase == "Failed":
+        return text_at(pod.raw, "status", "message") or text_at(pod.raw, "status", "reason") or "The Pod has failed."
+    for container in map(Container, maps_at(pod.raw, "status", "containerStatuses")):
+        if container.waiting not in FATAL_WAITING:
             continue
-        ended = (container.get("lastState") or {}).get("terminated") or {}
-        if waiting["reason"] == "CrashLoopBackOff" and ended:
-            times = container.get("restartCount", 0) + 1
-            return (
-                f"The engine ended with exit code {ended.get('exitCode')} ({times} {'try' if times == 1 else 'tries'})."
-            )
-        return str(waiting.get("message") or waiting["reason"])
+        code = number_at(container.raw, "lastState", "terminated", "exitCode")
+        if container.waiting == "CrashLoopBackOff" and code is not None:
+            times = container.restarts + 1
+            return f"The engine ended with exit code {code} ({times} {'try' if times == 1 else 'tries'})."
+        return text_at(container.raw, "state", "waiting", "message") or container.waiting
     return None
 
 
-def _since(phase: Phase, observation: Observation, pods: list[KubernetesObject]) -> datetime | None:
+def _since(phase: Phase, observation: Observation, pods: list[Pod]) -> datetime | None:
     """When a phase began, read from what the API server and the kubelet wrote down."""
-    metadata = observation.model["metadata"]
-    moments: Iterable[str | None] = ()
+    model = observation.model
+    moments: Iterable[datetime | None] = ()
     if phase in ("Submitted", "Unmanaged", "Blocked", "Caching"):
-        return observation.changed_at or parse_time(metadata.get("creationTimestamp"))
+        return observation.changed_at or created_at(model)
     if phase == "Deleting":
-        moments = [metadata.get("deletionTimestamp")]
+        moments = [time_at(model, "metadata", "deletionTimestamp")]
     elif phase in ("Scheduling", "Pulling"):
-        moments = [pod["metadata"].get("creationTimestamp") for pod in pods]
+        moments = [created_at(pod.raw) for pod in pods]
     elif phase == "Loading":
-        moments = [_server_state(pod).get("running", {}).get("startedAt") for pod in pods]
+        moments = [_server(pod).running_since for pod in pods]
     elif phase == "Ready":
-        conditions = [condition for pod in pods for condition in pod["status"].get("conditions") or []]
-        moments = [one.get("lastTransitionTime") for one in conditions if one["type"] == "Ready"]
-    return parse_time(max((moment for moment in moments if moment), default=None))
+        moments = [time_at(pod.condition("Ready"), "lastTransitionTime") for pod in pods]
+    return max((moment for moment in moments if moment), default=None)
 
 
-def _server_state(pod: KubernetesObject) -> Mapping[str, Any]:
-    for container in (pod.get("status") or {}).get("containerStatuses") or []:
-        if container.get("name") == "server":
-            return container.get("state") or {}
-    return {}
+def _server(pod: Pod) -> Container:
+    """The engine's container; one that says nothing where the kubelet has not written of it yet."""
+    found = map(Container, maps_at(pod.raw, "status", "containerStatuses"))
+    return next((container for container in found if container.name == "server"), Container({}))
 
 
 def _quiet_seconds(observation: Observation, now: datetime) -> float:
     """Seconds since the Model was created or, if we saw that, since its Pods last changed."""
-    created = parse_time(observation.model["metadata"].get("creationTimestamp"))
-    moments = [moment for moment in (created, observation.changed_at) if moment]
-    return (now - max(moments)).total_seconds() if moments else 0.0
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """Read a Kubernetes timestamp (RFC 3339, UTC)."""
-    return datetime.fromisoformat(text) if text else None
+    moments = [in_utc(moment) for moment in (created_at(observation.model), observation.changed_at) if moment]
+    return (in_utc(now) - max(moments)).total_seconds() if moments else 0.0

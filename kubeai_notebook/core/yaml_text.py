@@ -14,15 +14,30 @@ MAX_NODES = 50_000
 """Nodes after every alias is written out."""
 
 
+# The second merges another mapping into this one.
+_KEYS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
+_MEANINGS = {
+    "tag:yaml.org,2002:bool": "true or false",
+    "tag:yaml.org,2002:int": "a number",
+    "tag:yaml.org,2002:float": "a number",
+    "tag:yaml.org,2002:null": "nothing",
+    "tag:yaml.org,2002:timestamp": "a date",
+    "tag:yaml.org,2002:map": "a mapping",
+    "tag:yaml.org,2002:seq": "a list",
+}
+
+
 class UnreadableYamlError(ValueError):
     """Why a text is not taken, as the rest of a sentence about it; it never quotes the text."""
 
 
-def read_mapping(text: str) -> Mapping[str, Any]:
+def read_mapping(text: str, *, any_keys: bool = False) -> Mapping[str, Any]:
     """The mapping that a YAML text holds; an empty text is an empty mapping.
 
+    ``any_keys``: of a text that KubeAI itself reads, where ``on`` may be a key: Go makes text of it.
+
     Raises:
-        UnreadableYamlError: it is over the limits, has tags, or is no mapping.
+        UnreadableYamlError: it is over the limits, has tags or keys that YAML does not read as text, or is no mapping.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise UnreadableYamlError("is larger than 1 MiB, more than a ConfigMap can hold")
@@ -32,6 +47,8 @@ def read_mapping(text: str) -> Mapping[str, Any]:
         root = loader.get_single_node()
         if root is not None and _size(root, {}) > MAX_NODES:
             raise UnreadableYamlError(f"has more than {MAX_NODES:,} entries once its aliases are written out")
+        if root is not None and not any_keys:
+            _check_keys(root, set())
         value = loader.construct_document(root) if root is not None else {}
     except UnreadableYamlError:
         raise
@@ -50,6 +67,26 @@ def _check_events(text: str) -> None:
         aliases += isinstance(event, yaml.AliasEvent)
         if depth > MAX_DEPTH or aliases > MAX_ALIASES:
             raise UnreadableYamlError(f"nests deeper than {MAX_DEPTH} levels or has more than {MAX_ALIASES} aliases")
+        if getattr(event, "tag", None) is not None:
+            raise UnreadableYamlError(f"has a tag {_where(event)}: leave out what begins with ! and quote the value")
+
+
+def _check_keys(node: yaml.Node, seen: set[int]) -> None:
+    """Refuse keys that YAML reads as something else than text, such as ``NO``, ``1`` and ``~``."""
+    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return
+    seen.add(id(node))
+    for child in node.value:
+        key, value = child if isinstance(child, tuple) else (None, child)
+        if key is not None and key.tag not in _KEYS:
+            written = f'the key "{key.value[:40]}"' if isinstance(key, yaml.ScalarNode) else "a key"
+            meaning = _MEANINGS.get(key.tag, "something else")
+            raise UnreadableYamlError(f"has {written} {_where(key)}, which it reads as {meaning}. Put it in quotes")
+        _check_keys(value, seen)
+
+
+def _where(part: yaml.Node | yaml.Event) -> str:
+    return f"in line {part.start_mark.line + 1}" if part.start_mark else "somewhere"
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:

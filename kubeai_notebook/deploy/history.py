@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import map_at, name_of, text_at
 from kubeai_notebook.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ LARGEST_BYTES = 128 * 1024
 
 def remembered(model: Mapping[str, Any]) -> dict[str, Any]:
     """Annotations that add the Model's present spec to those it can go back to; the oldest make room."""
-    specs = [*_specs(model), _kept(model["spec"])][-KEPT:]
+    present = _kept(map_at(model, "spec"))
+    # To go back to no spec is no way: the API server refuses a Model without a url.
+    specs = [*_specs(model), *([present] if present else [])][-KEPT:]
     while specs and len(text := json.dumps(specs, separators=(",", ":"))) > LARGEST_BYTES:
         specs.pop(0)
     return {ANNOTATION: text if specs else None}
@@ -32,7 +35,7 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     older = _specs(model)
     if not older:
-        name = model["metadata"]["name"]
+        name = name_of(model)
         raise NotFoundError(f"{name} has no earlier spec to go back to.", f"%kubeai_yaml {name} shows the present one.")
     last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
@@ -41,8 +44,8 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _specs(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the annotation says; nothing where somebody else wrote something else there."""
     try:
-        specs = json.loads((model["metadata"].get("annotations") or {}).get(ANNOTATION, "[]"))
-    except ValueError:
+        specs = json.loads(text_at(model, "metadata", "annotations", ANNOTATION) or "[]")
+    except (ValueError, RecursionError):
         return []
     return [spec for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
 

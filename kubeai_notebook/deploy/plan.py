@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook.core.changes import changed_fields, readable, restarts_pods
 from kubeai_notebook.core.manifest import to_manifest
+from kubeai_notebook.core.objects import is_going, uid_of
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
         current = cluster.model(spec.name)
     except NotFoundError:
         return Plan(action="create", manifest=manifest)
-    if current["metadata"].get("deletionTimestamp"):
+    if is_going(current):
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
     changes = changed_fields(current, manifest)
     action: Literal["attach", "update"] = "update" if changes else "attach"
-    return Plan(action=action, manifest=manifest, current=current, changes=changes, uid=str(current["metadata"]["uid"]))
+    return Plan(action=action, manifest=manifest, current=current, changes=changes, uid=uid_of(current))

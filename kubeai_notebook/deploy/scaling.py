@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import count_at, map_at, name_of, number_at, text_at
 from kubeai_notebook.errors import ConflictError, Problem, SpecError
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
     """
     if replicas < 0:
         raise SpecError([Problem("replicas", "InvalidValue", f"{replicas} replicas cannot be: 0 lets a Model sleep.")])
-    spec = model["spec"]
-    if spec.get("autoscalingDisabled"):
+    spec = map_at(model, "spec")
+    if spec.get("autoscalingDisabled") is True:
         return {"spec": {"replicas": replicas}}
     bounds = {"minReplicas": replicas, "replicas": replicas}
-    most = spec.get("maxReplicas")
+    most = number_at(spec, "maxReplicas")
     return {"spec": {**bounds, **({"maxReplicas": replicas} if most is not None and most < replicas else {})}}
 
 
@@ -40,7 +41,7 @@ def paused(model: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConflictError: it is paused already.
     """
-    name, spec = model["metadata"]["name"], model["spec"]
+    name, spec = name_of(model), map_at(model, "spec")
     if is_paused(model):
         raise ConflictError(f"{name} is paused already.", "resume() brings it back.")
     before = {field: spec[field] for field in _FIELDS if spec.get(field) is not None}
@@ -55,14 +56,23 @@ def resumed(model: Mapping[str, Any]) -> dict[str, Any]:
         ConflictError: the Model is not paused.
     """
     if not is_paused(model):
-        raise ConflictError(f"{model['metadata']['name']} is not paused.", "scale(n) changes its replicas.")
-    before = json.loads(model["metadata"]["annotations"][ANNOTATION])
+        raise ConflictError(f"{name_of(model)} is not paused.", "scale(n) changes its replicas.")
+    before = _before(model)
     # Without autoscaling the number is the user's own; with it, the operator's, from the lower bound up.
-    replicas = before.get("replicas") or before.get("minReplicas") or 0
-    fields = {"autoscalingDisabled": before.get("autoscalingDisabled"), "replicas": replicas}
+    replicas = count_at(before, "replicas") or count_at(before, "minReplicas")
+    stated = before.get("autoscalingDisabled")
+    fields = {"autoscalingDisabled": stated if isinstance(stated, bool) else None, "replicas": replicas}
     return {"metadata": {"annotations": {ANNOTATION: None}}, "spec": fields}
+
+
+def _before(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The scaling before the pause; nothing where somebody else wrote something else into the annotation."""
+    try:
+        return map_at(json.loads(text_at(model, "metadata", "annotations", ANNOTATION)))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def is_paused(model: Mapping[str, Any]) -> bool:
     """Whether `paused` was sent and not taken back."""
-    return ANNOTATION in (model["metadata"].get("annotations") or {})
+    return ANNOTATION in map_at(model, "metadata", "annotations")

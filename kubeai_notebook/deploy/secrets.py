@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.api import CORE, NAMES_ONLY
 from kubeai_notebook.core.manifest import own_secret_entries, own_secret_name
+from kubeai_notebook.core.objects import time_at
 from kubeai_notebook.core.parts import SecretValue
-from kubeai_notebook.core.status import parse_time
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, Problem, SpecError
 
 if TYPE_CHECKING:
@@ -76,5 +76,5 @@ def _model_is_there(cluster: Cluster, name: str) -> bool:
 
 
 def _age_seconds(metadata: Mapping[str, Any]) -> float:
-    created = parse_time(metadata.get("creationTimestamp"))
+    created = time_at(metadata, "creationTimestamp")
     return (datetime.now(UTC) - created).total_seconds() if created else 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import map_at, uid_of
 from kubeai_notebook.errors import ForbiddenError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def check_delete(model: Model, line: str) -> None:
 
 def going(model: Model) -> str:
     """What goes with a Model, in sentences."""
-    spec, pods = model.view.model["spec"], len(model.view.observation.pods)
+    spec, pods = map_at(model.view.model, "spec"), len(model.view.observation.pods)
     said = [f"With it {'goes' if pods == 1 else 'go'} {_counted(pods, 'Pod')} on {spec.get('resourceProfile', 'cpu')}"]
     if model.status.ready:
         said.append(", and requests that are being answered break off")
@@ -81,4 +82,4 @@ def _counted(number: int, what: str) -> str:
 
 def _own(model: Model) -> str:
     """Whether this kernel created or served the Model, by a magic or from Python."""
-    return model.session.own.get(model.view.model["metadata"]["uid"], "")
+    return model.session.own.get(uid_of(model.view.model), "")

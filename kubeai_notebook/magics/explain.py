@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.core.objects import map_at, uid_of
+from kubeai_notebook.errors import NotFoundError, UsageError
 
 from .confirm import check_restart
 from .help import MagicParser, Text, parser_for
@@ -65,7 +67,10 @@ def why(call: Call) -> Why | Whys | Model | Text:
         return _noted(call.model)
     from kubeai_notebook.session.why import Whys
 
-    whys = [_noted(call.session.attach(name)) for name in names]
+    whys = []
+    for name in names:
+        with suppress(NotFoundError):  # it went meanwhile
+            whys.append(_noted(call.session.attach(name)))
     return Whys(sorted(whys, key=lambda why: not why.findings))
 
 
@@ -126,7 +131,7 @@ def _shown() -> dict[str, tuple[str, ...]]:
 
 
 def _uid(model: Model) -> str:
-    return str(model.view.model["metadata"]["uid"])
+    return uid_of(model.view.model)
 
 
 def _pods(model: Model, changes: Changes) -> str:
@@ -143,6 +148,6 @@ def _changes(model: Model, fix: Fix) -> Changes:
     """What the fix would change in the spec."""
     from kubeai_notebook.core.kubernetes.patches import merged
 
-    now = model.view.model["spec"]
+    now = map_at(model.view.model, "spec")
     wanted = merged(now, (fix.patch or {}).get("spec", {}))
     return {key: (now.get(key), wanted.get(key)) for key in {**now, **wanted} if now.get(key) != wanted.get(key)}

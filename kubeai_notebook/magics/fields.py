@@ -108,6 +108,7 @@ def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
     Raises:
         SpecError: the YAML cannot be read, or gives one field twice.
     """
+    from kubeai_notebook.core.plain_data import check_fields
     from kubeai_notebook.core.platform import fields_of
     from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 
@@ -115,6 +116,7 @@ def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
         body = read_mapping(text)
     except UnreadableYamlError as error:
         raise SpecError([Problem("", "InvalidYaml", f"The cell's YAML {error}.")]) from None
+    check_fields(body)
     if "kind" in body or "apiVersion" in body:
         raise UsageError("The cell holds a whole Model of Kubernetes.", "%%kubeai_apply takes it as it is.")
     # Processors count the profile, which the line may have named.

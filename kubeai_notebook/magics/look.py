@@ -101,7 +101,7 @@ def logs_parser() -> MagicParser:
     add("--tail", type=int, metavar="LINES", help="how many lines; default 200, with --follow 20")
     add("--previous", action="store_true", help="of the run before the present one")
     add("--pod", default="", metavar="POD", help="of this Pod")
-    add("--container", default="server", metavar="CONTAINER", help="of this container; default server")
+    add("--container", default="", metavar="CONTAINER", help="of this container; by default the one that loads")
     add("-f", "--follow", action="store_true", help="go on as it is written, until you interrupt")
     return parser
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.calls.probe import Probe
-from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.core.objects import Pod, name_of, texts_at, uid_of
 from kubeai_notebook.errors import CallError, ClusterError
 
 if TYPE_CHECKING:
@@ -42,16 +42,15 @@ class Answers:
         if view is None:
             return
         if view.status.phase != "Ready":
-            self._forget_failed(str(view.model["metadata"]["uid"]))
+            self._forget_failed(uid_of(view.model))
             return
         key = _key(view.model, view.observation.pods)
         with self._lock:
             if self._closed or not key[1] or key in self._answers or key in self._asking:
                 return
-            spec = view.model["spec"]
-            name = f"kubeai-probe {view.model['metadata']['name']}"
-            arguments = (key, view.model["metadata"]["name"], tuple(spec.get("features") or ()))
-            thread = threading.Thread(target=self._ask, args=arguments, name=name, daemon=True)
+            name = name_of(view.model)
+            arguments = (key, name, texts_at(view.model, "spec", "features"))
+            thread = threading.Thread(target=self._ask, args=arguments, name=f"kubeai-probe {name}", daemon=True)
             self._asking[key] = (None, thread)
         thread.start()
 
@@ -93,5 +92,5 @@ class Answers:
 
 
 def _key(model: Mapping[str, Any], pods: tuple[Mapping[str, Any], ...]) -> _Key:
-    hashes = {str((pod["metadata"].get("labels") or {}).get("pod-hash", "")) for pod in pods if is_ready(pod)}
-    return str(model["metadata"]["uid"]), hashes.pop() if len(hashes) == 1 else ""
+    hashes = {pod.hash for pod in map(Pod, pods) if pod.ready}
+    return uid_of(model), hashes.pop() if len(hashes) == 1 else ""

@@ -1,9 +1,16 @@
-"""What is kept of each kind of object: the fields that `core` and the faces read, and no more."""
+"""What is kept of each kind of object: the fields that `core` and the faces read, and no more.
+
+Here objects come in from the API server, so here their outer shape is made sure: metadata with a name
+and a uid, a spec that is a mapping. What cannot be sorted is not kept. The types of all inner fields
+are open; `core.objects` reads them.
+"""
 
 from __future__ import annotations
 
 from sys import intern
 from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_in, uid_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,35 +33,36 @@ _EVENT = (
 )  # fmt: skip
 
 
-def kept_model(model: Object) -> Object:
-    """A Model without what the API server and kubectl write for themselves."""
+def kept_model(model: Object) -> Object | None:
+    """A Model without what the API server and kubectl write for themselves; one without a spec has an empty one."""
+    if not _is_stored(model):
+        return None
     metadata = {key: value for key, value in model["metadata"].items() if key != "managedFields"}
-    annotations = metadata.get("annotations")
-    if annotations and _APPLIED in annotations:
+    annotations = map_at(metadata, "annotations")
+    if _APPLIED in annotations:
         metadata["annotations"] = {key: value for key, value in annotations.items() if key != _APPLIED}
-    return {**model, "metadata": metadata}
+    return {**model, "metadata": metadata, "spec": dict(map_at(model, "spec"))}
 
 
 def kept_pod(pod: Object) -> Object | None:
     """A Pod of a Model, or of the Job that fills its cache."""
-    metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
-    labels = metadata.get("labels") or {}
-    if not model_of_pod(pod):
+    if not _is_stored(pod) or not model_of_pod(pod):
         return None
-    annotations = metadata.get("annotations") or {}
+    metadata = map_at(pod, "metadata")
     kept = _only(metadata, _METADATA)
-    kept["labels"] = {intern(key): intern(value) for key, value in labels.items()}
+    kept["labels"] = {intern(key): intern(value) for key, value in texts_in(metadata, "labels").items()}
+    annotations = texts_in(metadata, "annotations")
     kept["annotations"] = {key: value for key, value in annotations.items() if key in _ANNOTATIONS}
-    kept["ownerReferences"] = [_only(owner, ("kind", "name")) for owner in metadata.get("ownerReferences") or []]
-    claims = [volume for volume in spec.get("volumes") or [] if "persistentVolumeClaim" in volume]
-    containers = [_only(container, _CONTAINER) for container in spec.get("containers") or []]
+    kept["ownerReferences"] = [_only(owner, ("kind", "name")) for owner in maps_at(metadata, "ownerReferences")]
+    claims = [volume for volume in maps_at(pod, "spec", "volumes") if "persistentVolumeClaim" in volume]
+    containers = [_only(container, _CONTAINER) for container in maps_at(pod, "spec", "containers")]
     return {
         "metadata": kept,
-        "spec": {"nodeName": spec.get("nodeName", ""), "containers": containers, "volumes": claims},
+        "spec": {"nodeName": text_at(pod, "spec", "nodeName"), "containers": containers, "volumes": claims},
         "status": {
-            **_only(status, ("phase", "reason", "message")),
-            "conditions": [_only(one, _CONDITION) for one in status.get("conditions") or []],
-            **{key: [_only(one, _CONTAINER_STATUS) for one in status.get(key) or []] for key in _STATUSES},
+            **_only(map_at(pod, "status"), ("phase", "reason", "message")),
+            "conditions": [_only(one, _CONDITION) for one in maps_at(pod, "status", "conditions")],
+            **{key: [_only(one, _CONTAINER_STATUS) for one in maps_at(pod, "status", key)] for key in _STATUSES},
         },
     }
 
@@ -64,8 +72,8 @@ _STATUSES = ("containerStatuses", "initContainerStatuses")
 
 def model_of_pod(pod: Mapping[str, Any]) -> str:
     """The name of the Model that this Pod is of; ``""`` for any other Pod."""
-    labels = pod["metadata"].get("labels") or {}
-    return str(labels.get("model") or model_of_job(str(labels.get("job-name", ""))))
+    labels = map_at(pod, "metadata", "labels")
+    return text_at(labels, "model") or model_of_job(text_at(labels, "job-name"))
 
 
 def model_of_job(name: str) -> str:
@@ -78,31 +86,39 @@ def model_of_job(name: str) -> str:
 
 def kept_event(event: Object) -> Object | None:
     """An Event that may be about a Model's things."""
-    about = event.get("involvedObject") or {}
-    kind, name = str(about.get("kind")), str(about.get("name", ""))
+    kind, name = text_at(event, "involvedObject", "kind"), text_at(event, "involvedObject", "name")
     if kind not in _EVENT_KINDS or (kind in ("Pod", "Job") and not name.startswith((_MODEL_PODS, *JOBS_OF_CACHES))):
         return None
+    if not uid_of(event):
+        return None
     kept = _only(event, _EVENT)
-    kept["metadata"] = _only(event["metadata"], ("name", "uid", "creationTimestamp", "resourceVersion"))
-    kept["involvedObject"] = _only(about, ("kind", "name", "uid"))
-    kept["source"] = _only(event.get("source") or {}, ("component",))
+    kept["metadata"] = _only(map_at(event, "metadata"), ("name", "uid", "creationTimestamp", "resourceVersion"))
+    kept["involvedObject"] = _only(map_at(event, "involvedObject"), ("kind", "name", "uid"))
+    kept["source"] = _only(map_at(event, "source"), ("component",))
     return kept
 
 
 def kept_job(job: Object) -> Object | None:
     """A Job of a Model's cache."""
-    if not model_of_job(job["metadata"]["name"]):
+    if not _is_stored(job) or not model_of_job(name_of(job)):
         return None
-    return {"metadata": _only(job["metadata"], _METADATA), "status": job.get("status") or {}}
+    return {"metadata": _only(map_at(job, "metadata"), _METADATA), "status": map_at(job, "status")}
 
 
-def kept_claim(claim: Object) -> Object:
+def kept_claim(claim: Object) -> Object | None:
     """A PersistentVolumeClaim."""
+    if not _is_stored(claim):
+        return None
     return {
-        "metadata": _only(claim["metadata"], _METADATA),
-        "spec": _only(claim.get("spec") or {}, ("accessModes", "resources", "storageClassName", "volumeName")),
-        "status": claim.get("status") or {},
+        "metadata": _only(map_at(claim, "metadata"), _METADATA),
+        "spec": _only(map_at(claim, "spec"), ("accessModes", "resources", "storageClassName", "volumeName")),
+        "status": map_at(claim, "status"),
     }
+
+
+def _is_stored(item: Any) -> bool:
+    """Whether an API server can have sent it: it has a name and a uid, which all that is kept is sorted by."""
+    return bool(name_of(item) and uid_of(item))
 
 
 def _only(fields: Mapping[str, Any], names: tuple[str, ...]) -> Object:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import masked
-from kubeai_notebook.core.status import broken_because, event_time
+from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, text_at
+from kubeai_notebook.core.status import broken_because
 from kubeai_notebook.errors import NotFoundError
+
+from .runs import main_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,24 +37,29 @@ class Log(str):
 
 def log_of(model: Model, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
     """Read a log; secrets in it are masked."""
-    pod = pod or _pod_name(model)
+    pod, container = _place(model, pod, container)
     text = model.session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
     return Log(masked(text), pod=pod)
 
 
 def follow(model: Model, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
     """Yield a log line by line as it is written; closing the iterator closes the stream."""
-    lines = model.session.cluster.follow_log(pod or _pod_name(model), container=container, tail_lines=tail_lines)
+    pod, container = _place(model, pod, container)
+    lines = model.session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
     return (masked(line) for line in lines)
 
 
-def _pod_name(model: Model) -> str:
-    """The Pod that a user means: one that is broken, else the newest."""
-    pods = sorted(model.view.observation.pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
-    if not pods:
-        raise NotFoundError(f"{model.name} has no Pod, so there is no log.", f"%kubeai_why {model.name} says why.")
-    broken = [pod for pod in pods if broken_because(pod)]
-    return str((broken or pods)[-1]["metadata"]["name"])
+def _place(model: Model, pod: str, container: str) -> tuple[str, str]:
+    """The Pod and container that a user means: by default a Pod that is broken, else the newest, and what it is for."""
+    pods = sorted(map(Pod, model.view.observation.pods), key=lambda found: found.created)
+    if not pod:
+        if not pods:
+            raise NotFoundError(f"{model.name} has no Pod, so there is no log.", f"%kubeai_why {model.name} says why.")
+        broken = [found for found in pods if broken_because(found.raw)]
+        pod = (broken or pods)[-1].name
+    if not container:
+        container = next((main_container(found.raw) for found in pods if found.name == pod), "server")
+    return pod, container
 
 
 def events_of(model: Model) -> pd.DataFrame:
@@ -60,13 +68,15 @@ def events_of(model: Model) -> pd.DataFrame:
 
     rows = [
         {
-            "last seen": pd.Timestamp(event_time(event)[0]) if event_time(event)[0] else pd.NaT,
-            "type": event.get("type", ""),
-            "reason": event.get("reason", ""),
-            "object": event["involvedObject"].get("name", ""),
-            "message": masked(str(event.get("message", ""))),
-            "count": event.get("count") or 1,
+            "last seen": pd.NaT if event.time == LONG_AGO else event.time,
+            "type": text_at(event.raw, "type"),
+            "reason": event.reason,
+            "object": event.name,
+            "message": masked(event.message),
+            "count": event.count,
         }
-        for event in sorted(model.view.observation.events, key=event_time)
+        for event in sorted(map(Event, model.view.observation.events), key=lambda event: event.order)
     ]
-    return pd.DataFrame(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
+    events = pd.DataFrame(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
+    events["last seen"] = pd.to_datetime(events["last seen"], utc=True, errors="coerce")
+    return events

@@ -12,6 +12,7 @@ from kubeai_notebook.calls import chat as calls_chat
 from kubeai_notebook.calls import embed as calls_embed
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
+from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.turns import Delta, Reply, reply_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import CallError, NotFoundError, UsageError
@@ -189,7 +190,7 @@ class Model:
         """The endpoint of a Model that answers, or that the request wakes; one replica that is ready is enough."""
         view = self.view if self.status.ready else self.wait().view
         spec = view.model["spec"]
-        if spec.get("autoscalingDisabled") and not spec.get("replicas"):
+        if spec.get("autoscalingDisabled") is True and not number_at(spec, "replicas"):
             message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
             raise CallError(message, "resume() or scale(1) brings it back.")
         return self.endpoint
@@ -229,17 +230,18 @@ class Model:
         self.note = f"{self.name} is deleted."
         return self
 
-    def logs(self, *, tail_lines: int = 200, previous: bool = False, pod: str = "", container: str = "server") -> Log:
+    def logs(self, *, tail_lines: int = 200, previous: bool = False, pod: str = "", container: str = "") -> Log:
         """The end of the engine's log; ``previous``: of the run before the present one.
 
-        Without ``pod``: of a Pod that is broken, else of the newest.
+        Without ``pod``: of a Pod that is broken, else of the newest. Without ``container``: the engine's, or the
+        loader's in a Pod that fills the cache.
 
         Raises:
             NotFoundError: the Model has no Pod.
         """
         return log_of(self, tail_lines=tail_lines, previous=previous, pod=pod, container=container)
 
-    def follow_logs(self, *, tail_lines: int = 20, pod: str = "", container: str = "server") -> Iterator[str]:
+    def follow_logs(self, *, tail_lines: int = 20, pod: str = "", container: str = "") -> Iterator[str]:
         """The engine's log line by line, as it is written; ends with the container."""
         return follow(self, tail_lines=tail_lines, pod=pod, container=container)
 
@@ -264,10 +266,11 @@ class Model:
             view = self.view
         except NotFoundError:
             return f"Model({self.name!r}, Deleted)"
-        status, spec = view.status, view.model["spec"]
+        status = view.status
         counts = f"{status.ready}/{status.desired}"
-        profile = spec.get("resourceProfile", "no profile")
-        return f"Model({self.name!r}, {status.phase} {counts}, {spec['engine']}, {profile})"
+        engine = text_at(view.model, "spec", "engine") or "no engine"
+        profile = text_at(view.model, "spec", "resourceProfile") or "no profile"
+        return f"Model({self.name!r}, {status.phase} {counts}, {engine}, {profile})"
 
     def _ipython_display_(self) -> None:
         display.face().show(self)

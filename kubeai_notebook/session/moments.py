@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.status import desired_replicas
+from kubeai_notebook.core.objects import desired_replicas, uid_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,8 @@ class Moments:
 
     def changed_at(self, model: KubernetesObject, pods: Iterable[KubernetesObject], now: datetime) -> datetime | None:
         """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look."""
-        uid = model["metadata"]["uid"]
-        present = frozenset([f"wanted {desired_replicas(model)}", *(pod["metadata"]["uid"] for pod in pods)])
+        uid = uid_of(model)
+        present = frozenset([f"wanted {desired_replicas(model)}", *map(uid_of, pods)])
         before = self._seen.get(uid)
         if before is None:
             # Seen for the first time: how long it has been so is not known.

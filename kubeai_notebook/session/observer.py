@@ -13,6 +13,7 @@ from kubeai_notebook.cluster.logs import Logs
 from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.objects import count_at, name_of, uid_of
 from kubeai_notebook.core.observation import LogTail, Observation
 from kubeai_notebook.core.status import status_of
 from kubeai_notebook.errors import NotFoundError
@@ -137,7 +138,7 @@ class Observer:
         seen = threading.Event()
 
         def listener(view: View | None) -> None:
-            if view and view.model["metadata"]["generation"] >= generation:
+            if view and count_at(view.model, "metadata", "generation") >= generation:
                 seen.set()
 
         subscription = _Subscription(name, listener, looks=False)
@@ -248,7 +249,7 @@ class Observer:
         now = datetime.now(UTC)
         watches = self._watches
         pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
-        own_claims = tuple(claim for claim in claims if claim["metadata"]["name"] == claim_of(model))
+        own_claims = tuple(claim for claim in claims if name_of(claim) == claim_of(model))
         observation = Observation(
             model=model,
             changed_at=self._moments.changed_at(model, pods, now),
@@ -277,7 +278,7 @@ class Observer:
 
     def _tails(self, model: Object, pods: tuple[Object, ...], *, follow: bool) -> Iterator[LogTail]:
         runs, secrets = runs_of(model, pods), secrets_of(model)
-        self._logs.forget(model["metadata"]["name"], but=runs)
+        self._logs.forget(name_of(model), but=runs)
         for run in runs:
             tail = self._logs.tail(run, secrets=secrets, follow=follow)
             if tail is not None:
@@ -297,4 +298,4 @@ def _interests(name: str, view: View | None) -> frozenset[str]:
         return frozenset([name])
     seen = view.observation
     things = (seen.model, *seen.pods, *seen.jobs, *seen.claims)
-    return frozenset([name, claim_of(view.model), *(thing["metadata"]["uid"] for thing in things)])
+    return frozenset([name, claim_of(view.model), *map(uid_of, things)])

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.catalog import catalog_of
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
+from kubeai_notebook.core.objects import count_at, name_of, text_at, uid_of
+from kubeai_notebook.core.rules.schema import MODEL
+from kubeai_notebook.core.rules.structure import check
 from kubeai_notebook.errors import KubeAIError
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ class Refusals:
             self._asking.discard(threading.current_thread())
         if said:
             self._said[_key(model)] = said
-            self._on_change(model["metadata"]["name"])
+            self._on_change(name_of(model))
 
     def close(self) -> None:
         """Wait for what is being asked; the cluster's end ends it."""
@@ -62,13 +65,16 @@ class Refusals:
 
 def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """A Pod as KubeAI would make it, as far as admission looks: the API server adds what is not said."""
-    catalog, spec = catalog_of(config), model["spec"]
-    profile = spec.get("resourceProfile", "").partition(":")[0]
-    image = spec.get("image") or catalog.image_of(spec["engine"], profile)
+    if check({"spec": model["spec"]}, MODEL, ""):
+        # An operator of another version let it in; what it would make of it is not known.
+        raise UnusableSpecError
+    catalog = catalog_of(config)
+    profile = text_at(model, "spec", "resourceProfile").partition(":")[0]
+    image = text_at(model, "spec", "image") or catalog.image_of(text_at(model, "spec", "engine"), profile)
     profiles = config.get("resourceProfiles") or {}
     pod = pod_of(model, catalog, profiles=profiles, container={"image": image})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["spec"]}
 
 
 def _key(model: Mapping[str, Any]) -> _Key:
-    return str(model["metadata"]["uid"]), int(model["metadata"].get("generation", 0))
+    return uid_of(model), count_at(model, "metadata", "generation")

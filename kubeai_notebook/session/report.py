@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import is_secret_name, masked
-from kubeai_notebook.core.status import event_time
+from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,26 +64,28 @@ def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
     """The Model without values that may be secret, and without what its files hold."""
     clean = cleaned(model)
     spec = clean["spec"]
-    if spec.get("env"):
-        spec["env"] = {key: "***" if is_secret_name(key) else value for key, value in spec["env"].items()}
+    if map_at(spec, "env"):
+        spec["env"] = {key: "***" if is_secret_name(str(key)) else value for key, value in spec["env"].items()}
     if spec.get("files"):
-        spec["files"] = [{**file, "content": f"({len(file['content'])} characters)"} for file in spec["files"]]
+        files = maps_at(spec, "files")
+        spec["files"] = [{**file, "content": f"({len(text_at(file, 'content'))} characters)"} for file in files]
     return clean
 
 
 def _pod(pod: Mapping[str, Any]) -> str:
-    status = pod.get("status") or {}
+    statuses = maps_at(pod, "status", "containerStatuses")
     states = [
-        f"{one['name']} restarts {one.get('restartCount', 0)} {one.get('state', {})}"
-        for one in status.get("containerStatuses") or []
+        f"{text_at(one, 'name')} restarts {count_at(one, 'restartCount')} {map_at(one, 'state')}" for one in statuses
     ]
-    return "\n  ".join([f"{pod['metadata']['name']} {status.get('phase', '')}", *states])
+    return "\n  ".join([f"{name_of(pod)} {text_at(pod, 'status', 'phase')}", *states])
 
 
 def _events(observation: Observation) -> Iterator[str]:
-    for event in sorted(observation.events, key=event_time)[-LAST_EVENTS:]:
-        times = f" {event['count']} times" if (event.get("count") or 1) > 1 else ""
-        yield f"{event_time(event)[0]} {event.get('reason', '')}{times}: {event.get('message', '')}"
+    events = sorted(map(Event, observation.events), key=lambda event: event.order)
+    for event in events[-LAST_EVENTS:]:
+        times = f" {event.count} times" if event.count > 1 else ""
+        seen = f"{event.time:%Y-%m-%dT%H:%M:%SZ}" if event.time != LONG_AGO else "at an unknown time"
+        yield f"{seen} {event.reason}{times}: {event.message}"
 
 
 def _logs(observation: Observation) -> Iterator[str]:

@@ -7,9 +7,7 @@ from typing import Any
 
 from kubeai_notebook.cluster.logs import Run
 from kubeai_notebook.core.masking import is_secret_name
-from kubeai_notebook.core.status import is_ready
-
-from .kept import model_of_job
+from kubeai_notebook.core.objects import Container, Pod, map_at, maps_at, name_of, text_at, texts_at, texts_in, uid_of
 
 SHORTEST_SECRET = 4
 
@@ -18,42 +16,47 @@ Object = Mapping[str, Any]
 
 def runs_of(model: Object, pods: tuple[Object, ...]) -> tuple[Run, ...]:
     """The runs of the Model's containers whose logs `core.diagnosis` reads."""
-    behind_ready = _fails_behind_ready(model.get("spec") or {})
-    name = model["metadata"]["name"]
-    return tuple(run for pod in pods if behind_ready or not is_ready(pod) for run in _runs(name, pod))
+    behind_ready = _fails_behind_ready(map_at(model, "spec"))
+    return tuple(run for pod in map(Pod, pods) if behind_ready or not pod.ready for run in _runs(name_of(model), pod))
 
 
 def secrets_of(model: Object) -> tuple[str, ...]:
     """Values in the Model's own env and args that no log may show."""
-    spec = model.get("spec") or {}
-    given = [*(spec.get("env") or {}).items(), *(str(item).partition("=")[::2] for item in spec.get("args") or [])]
-    values = {str(value) for key, value in given if is_secret_name(key) and len(str(value)) >= SHORTEST_SECRET}
+    given = [
+        *texts_in(model, "spec", "env").items(),
+        *(item.partition("=")[::2] for item in texts_at(model, "spec", "args")),
+    ]
+    values = {value for key, value in given if is_secret_name(key) and len(value) >= SHORTEST_SECRET}
     return tuple(sorted(values, key=len, reverse=True))
 
 
 def _fails_behind_ready(spec: Object) -> bool:
     """FasterWhisper loads at the first request, vLLM its adapters when it is ready."""
-    if spec.get("engine") == "FasterWhisper":
+    engine = text_at(spec, "engine")
+    if engine == "FasterWhisper":
         return True
-    adapters = bool(spec.get("adapters")) or any("enable-lora" in str(item) for item in spec.get("args") or [])
-    return spec.get("engine") == "VLLM" and adapters
+    adapters = bool(spec.get("adapters")) or any("enable-lora" in item for item in texts_at(spec, "args"))
+    return engine == "VLLM" and adapters
 
 
-def _runs(model: str, pod: Object) -> Iterator[Run]:
-    metadata = pod["metadata"]
-    main = "loader" if model_of_job(str((metadata.get("labels") or {}).get("job-name", ""))) else "server"
-    for status in (pod.get("status") or {}).get("containerStatuses") or []:
-        state = status.get("state") or {}
-        waiting, ended = state.get("waiting") or {}, (status.get("lastState") or {}).get("terminated")
+def main_container(pod: Object) -> str:
+    """The container whose log tells: the engine's, or the loader's where a Job of the cache owns the Pod."""
+    return "loader" if Pod(pod).is_of_job else "server"
+
+
+def _runs(model: str, pod: Pod) -> Iterator[Run]:
+    name, uid, main = name_of(pod.raw), uid_of(pod.raw), main_container(pod.raw)
+    for container in map(Container, maps_at(pod.raw, "status", "containerStatuses")):
         # A container that waits and never ran has no log.
-        if status.get("name") != main or not (state.get("running") or state.get("terminated") or ended):
+        if container.name != main or not container.started or not name:
             continue
+        waits = bool(map_at(container.raw, "state", "waiting"))
         yield Run(
             model=model,
-            pod=metadata["name"],
-            uid=metadata["uid"],
+            pod=name,
+            uid=uid,
             container=main,
-            restarts=int(status.get("restartCount") or 0),
-            over="running" not in state,
-            previous=bool(waiting),
+            restarts=container.restarts,
+            over=not container.running,
+            previous=waits,
         )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kubeai_notebook.core.objects import at, created_at, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.rules.quantity import quantity_of
-from kubeai_notebook.core.status import parse_time
 from kubeai_notebook.core.wording import duration
-from kubeai_notebook.errors import ClusterError
+from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .observer import View
     from .session import Session
@@ -44,25 +46,28 @@ def table_of(session: Session) -> ModelsTable:
     """All Models of the Session's namespace, one row each."""
     now, averages = datetime.now(UTC), _averages(session)
     window = duration(session.catalog.autoscaling_window_seconds)
-    rows = [
-        (*_row(view, now), _idle(averages.get(name), window))
-        for name in session.observer.names()
-        for view in [session.observer.view(name)]
-    ]
+    rows = [(*_row(view, now), _idle(averages.get(name), window)) for name, view in _views(session)]
     return ModelsTable(rows, columns=list(COLUMNS))
+
+
+def _views(session: Session) -> Iterator[tuple[str, View]]:
+    """Each Model that is there; one that goes meanwhile is no row."""
+    for name in session.observer.names():
+        with suppress(NotFoundError):
+            yield name, session.observer.view(name)
 
 
 def _row(view: View, now: datetime) -> tuple[Any, ...]:
     model, status = view.model, view.status
-    created = parse_time(model["metadata"].get("creationTimestamp")) or now
+    created = created_at(model)
     return (
-        model["metadata"]["name"],
+        name_of(model),
         status.phase,
         f"{status.ready}/{status.desired}",
-        model["spec"]["engine"],
-        ", ".join(model["spec"].get("features") or []),
-        model["spec"].get("resourceProfile", ""),
-        duration((now - created).total_seconds()),
+        text_at(model, "spec", "engine"),
+        ", ".join(texts_at(model, "spec", "features")),
+        text_at(model, "spec", "resourceProfile"),
+        duration((now - created).total_seconds()) if created else UNKNOWN,
         view.findings[0].title if view.findings else "",
         _gpus(view.observation.pods),
     )
@@ -70,20 +75,28 @@ def _row(view: View, now: datetime) -> tuple[Any, ...]:
 
 def _gpus(pods: Iterable[Mapping[str, Any]]) -> int:
     """Accelerators (resources that a vendor names) of the Pods that have a node."""
-    placed = [pod for pod in pods if pod["spec"].get("nodeName")]
-    containers = [container for pod in placed for container in pod["spec"].get("containers") or []]
-    limits = [((container.get("resources") or {}).get("limits") or {}).items() for container in containers]
-    return int(sum(quantity_of(amount) for items in limits for name, amount in items if "/" in name))
+    placed = [pod for pod in pods if text_at(pod, "spec", "nodeName")]
+    containers = [container for pod in placed for container in maps_at(pod, "spec", "containers")]
+    limits = [map_at(container, "resources", "limits").items() for container in containers]
+    return int(sum(_amount(amount) for items in limits for name, amount in items if "/" in str(name)))
+
+
+def _amount(quantity: Any) -> Fraction:
+    """The amount; nothing where it is no quantity."""
+    try:
+        return quantity_of(quantity)
+    except SpecError:
+        return Fraction()
 
 
 def _averages(session: Session) -> dict[str, float]:
     """Requests at work on each Model, averaged by KubeAI's autoscaler; nothing where that may not be read."""
     try:
-        state = session.cluster.config_map(AUTOSCALER_STATE)
-        models = json.loads(state["data"]["models"])["models"]
-        return {name: float(one["averageActiveRequests"]) for name, one in models.items()}
-    except (ClusterError, KeyError, TypeError, ValueError):
+        models = json.loads(text_at(session.cluster.config_map(AUTOSCALER_STATE), "data", "models"))
+    except (ClusterError, ValueError, RecursionError):
         return {}
+    averages = {name: at(one, "averageActiveRequests") for name, one in map_at(models, "models").items()}
+    return {name: average for name, average in averages.items() if isinstance(average, int | float)}
 
 
 def _idle(average: float | None, window: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.core.objects import Pod, count_at, is_going, maps_at, text_at
 
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.reflector import Link
@@ -71,14 +71,18 @@ def pod_states(pods: tuple[KubernetesObject, ...]) -> tuple[PodState, ...]:
 
 
 def _pod_state(pod: KubernetesObject) -> PodState:
-    status = pod.get("status") or {}
-    restarts = sum(int(one.get("restartCount") or 0) for one in status.get("containerStatuses") or [])
-    phase = "Terminating" if pod["metadata"].get("deletionTimestamp") else str(status.get("phase", ""))
-    node = str((pod.get("spec") or {}).get("nodeName") or "")
-    return PodState(name=pod["metadata"]["name"], ready=is_ready(pod), phase=phase, restarts=restarts, node=node)
+    read = Pod(pod)
+    return PodState(
+        name=read.name,
+        ready=read.ready,
+        phase="Terminating" if is_going(pod) else read.phase,
+        restarts=sum(count_at(one, "restartCount") for one in maps_at(pod, "status", "containerStatuses")),
+        node=read.node,
+    )
 
 
 def stand_in_of(pods: tuple[KubernetesObject, ...]) -> str:
     """The image of the engine that really runs, when it is not the one asked for."""
-    stand_ins = [pod for pod in pods if (pod["metadata"].get("annotations") or {}).get("kubeai-notebook/stand-in-for")]
-    return str(stand_ins[0]["spec"]["containers"][0]["image"]) if stand_ins else ""
+    stand_ins = (pod for pod in pods if text_at(pod, "metadata", "annotations", "kubeai-notebook/stand-in-for"))
+    images = (text_at(container, "image") for pod in stand_ins for container in maps_at(pod, "spec", "containers")[:1])
+    return next(images, "")

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import name_of
 from kubeai_notebook.core.status import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
@@ -109,8 +110,8 @@ def restart_pods(model: Model, limit_seconds: float) -> int:
     for number, pod in enumerate(old):
         if number and is_ready(pod):
             wait_ready(model, limit_seconds)
-        cluster.delete_pod(pod["metadata"]["name"])
-        _wait_replaced(model, pod["metadata"]["name"], limit_seconds, count=len(old))
+        cluster.delete_pod(name_of(pod))
+        _wait_replaced(model, name_of(pod), limit_seconds, count=len(old))
     return len(old)
 
 
@@ -119,7 +120,7 @@ def _wait_replaced(model: Model, pod_name: str, limit_seconds: float, *, count: 
     gone, replaced = threading.Event(), threading.Event()
 
     def listener(view: View | None) -> None:
-        names = [pod["metadata"]["name"] for pod in view.observation.pods] if view else []
+        names = [name_of(pod) for pod in view.observation.pods] if view else []
         if pod_name not in names:
             gone.set()
             if view is None or len(names) >= count:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
 from kubeai_notebook.cluster.reflector import Link, Reflector
 from kubeai_notebook.cluster.rights import Right, right_to
+from kubeai_notebook.core.objects import name_of, text_at, uid_of
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 
 from .kept import kept_claim, kept_event, kept_job, kept_model, kept_pod, model_of_job, model_of_pod
@@ -80,13 +81,13 @@ class Watches:
 
     def pods_of(self, model: Mapping[str, Any]) -> tuple[Object, ...]:
         """The Model's Pods, and those of the Jobs of its cache."""
-        name = model["metadata"]["name"]
+        name = name_of(model)
         loaders = self._wanted("loaders").of(name) if _is_cached(model) else ()
         return (*self.pods.of(name), *loaders)
 
     def jobs_of(self, model: Mapping[str, Any]) -> tuple[Object, ...]:
         """The Jobs of the Model's cache."""
-        return self._wanted("jobs").of(model["metadata"]["name"]) if _is_cached(model) else ()
+        return self._wanted("jobs").of(name_of(model)) if _is_cached(model) else ()
 
     def claims_of(self, model: Mapping[str, Any]) -> tuple[Object, ...]:
         """The claim of the Model's cache or url; all claims where it is not there: one may be meant."""
@@ -98,7 +99,7 @@ class Watches:
 
     def events_of(self, *objects: Mapping[str, Any]) -> tuple[Object, ...]:
         """The Events about these objects."""
-        return tuple(event for item in objects for event in self._events.of(item["metadata"]["uid"]))
+        return tuple(event for item in objects for event in self._events.of(uid_of(item)))
 
     def notes(self) -> Iterator[str]:
         """What cannot be seen here for want of a right."""
@@ -121,7 +122,7 @@ class Watches:
 
     def _begun(self, kind: str) -> Reflector:
         if kind == "jobs":
-            return self._watch(BATCH, "jobs", keep=kept_job, group=lambda job: model_of_job(job["metadata"]["name"]))
+            return self._watch(BATCH, "jobs", keep=kept_job, group=lambda job: model_of_job(name_of(job)))
         if kind == "loaders":
             # Pods of Jobs have no label of their Model.
             return self._watch(CORE, "pods", keep=kept_pod, group=model_of_pod, query={"labelSelector": "job-name"})
@@ -146,16 +147,16 @@ def _missing(error: ForbiddenError, resource: str) -> Right:
 
 def claim_of(model: Mapping[str, Any]) -> str:
     """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
-    spec = model.get("spec") or {}
-    if _is_cached(model):
-        return f"shared-model-cache-{spec['cacheProfile']}"
-    scheme, _, rest = str(spec.get("url", "")).partition("://")
+    cache = text_at(model, "spec", "cacheProfile")
+    if cache:
+        return f"shared-model-cache-{cache}"
+    scheme, _, rest = text_at(model, "spec", "url").partition("://")
     return rest.partition("?")[0].partition("/")[0] if scheme == "pvc" else ""
 
 
 def _is_cached(model: Mapping[str, Any]) -> bool:
-    return bool((model.get("spec") or {}).get("cacheProfile"))
+    return text_at(model, "spec", "cacheProfile") != ""
 
 
 def _about(event: Mapping[str, Any]) -> str:
-    return str(event["involvedObject"].get("uid", ""))
+    return text_at(event, "involvedObject", "uid")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.core.objects import map_at, name_of, text_at
 from kubeai_notebook.session.why import how_to
 from kubeai_notebook.views.wire import Card, CardFact, CardFinding
 
@@ -31,7 +32,7 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 
 def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     """What the card shows of one View."""
-    name, status = view.model["metadata"]["name"], view.status
+    name, status = name_of(view.model), view.status
     numbers = count(1)
     tone = _TONES.get(status.phase, "busy")
     return Card(
@@ -80,13 +81,14 @@ def _next_step(view: View, tone: Tone) -> str:
 
 
 def _facts(view: View) -> tuple[CardFact, ...]:
-    spec = view.model["spec"]
-    stand_in = f"answered by {view.stand_in}, standing in for {spec['engine']}"
+    spec = map_at(view.model, "spec")
+    engine = text_at(spec, "engine")
+    stand_in = f"answered by {view.stand_in}, standing in for {engine}"
     rows = {
         "Replicas": _replicas(view.status, view.observation.answer),
-        "Engine": stand_in if view.stand_in else spec["engine"],
-        "Profile": spec.get("resourceProfile", ""),
-        "Source": spec["url"],
+        "Engine": stand_in if view.stand_in else engine,
+        "Profile": text_at(spec, "resourceProfile"),
+        "Source": text_at(spec, "url"),
     }
     return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
 

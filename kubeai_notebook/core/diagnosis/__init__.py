@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import is_going
+
 from . import cache, calls, refusal, silence
 from .causes import cause, ready_cause
 from .cleaning import clean
 from .evidence import Scene
 from .finding import Evidence, Finding, Fix, Who
-from .reading import text_at
 from .reserved import reserved
 from .rollout import rollout_stuck
+from .rule import spared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from kubeai_notebook.core.observation import Observation
@@ -43,30 +45,34 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
 
 
 def _findings(scene: Scene) -> Iterator[Finding]:
-    if text_at(scene.model, "metadata", "deletionTimestamp"):
-        yield from _present(silence.deletion_stuck(scene))
+    if is_going(scene.model):
+        yield from _seen(silence.deletion_stuck, scene)
         return
-    nobody = silence.unmanaged(scene)
+    nobody = _seen(silence.no_spec, scene) or _seen(silence.unmanaged, scene)
     if nobody:
-        yield nobody
+        yield from nobody
         return
-    certain = silence.wrong_spec(scene)
+    certain = spared("wrong_spec", silence.wrong_spec, scene) or ()
     yield from certain
     if certain:
         # The operator stops there; what older Pods say is worth telling only where it is clear.
-        yield from (finding for finding in (*cache.findings(scene), *_of_pods(scene)) if finding.code not in _VAGUE)
+        yield from (finding for finding in (*_of_cache(scene), *_of_pods(scene)) if finding.code not in _VAGUE)
         return
-    seen = (*_present(refusal.refusal(scene) or refusal.no_pods(scene)), *cache.findings(scene), *_of_pods(scene))
-    found = seen or _present(calls.answer(scene))
-    yield from _with_reserved(scene, found)
+    refused = _seen(refusal.refusal, scene) or _seen(refusal.no_pods, scene)
+    found = (*refused, *_of_cache(scene), *_of_pods(scene)) or _seen(calls.answer, scene)
+    yield from spared("reserved", _with_reserved, scene, found) or found
     if not found:
-        yield from _present(silence.infinity_chat(scene))
+        yield from _seen(silence.infinity_chat, scene)
+
+
+def _of_cache(scene: Scene) -> tuple[Finding, ...]:
+    return spared("cache", lambda: tuple(cache.findings(scene))) or ()
 
 
 def _of_pods(scene: Scene) -> Iterator[Finding]:
     waiting = [pod for pod in scene.current if not pod.ready and pod.phase not in ("Succeeded", "Failed")]
     found = next((finding for finding in (cause(scene, pod) for pod in waiting) if finding), None)
-    yield from _present(rollout_stuck(scene, found))
+    yield from _present(spared("rollout_stuck", rollout_stuck, scene, found))
     yield from _present(found)
     for pod in scene.pods:
         if pod.phase == "Failed":
@@ -74,7 +80,7 @@ def _of_pods(scene: Scene) -> Iterator[Finding]:
     if not found:
         for pod in scene.current:
             if pod.ready:
-                yield from _present(ready_cause(scene, pod))
+                yield from _present(spared("ready_cause", ready_cause, scene, pod))
 
 
 def _with_reserved(scene: Scene, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -83,6 +89,10 @@ def _with_reserved(scene: Scene, found: tuple[Finding, ...]) -> tuple[Finding, .
     serving = any(pod.ready for pod in scene.current) if scene.pods else False
     own = reserved(scene) if explained and (found or not serving) else None
     return (own,) if own else found
+
+
+def _seen(rule: Callable[[Scene], Finding | None], scene: Scene) -> tuple[Finding, ...]:
+    return _present(spared(rule.__name__, rule, scene))
 
 
 def _present(finding: Finding | None) -> tuple[Finding, ...]:

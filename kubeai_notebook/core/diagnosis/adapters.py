@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import in_utc, maps_at, number_at, text_at, time_at
+
 from .finding import Evidence, Finding, Fix
-from .reading import in_utc, maps_at, number_at, text_at, time_at
 from .remedies import advise, run, set_argument
 from .rule import Case, Rule, stated
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
-    from .objects import Pod
 
 ADAPTER_LABEL = "adapter.kubeai.org/"
 LOADING_TIME = timedelta(seconds=60)

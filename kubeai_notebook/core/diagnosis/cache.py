@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import at, maps_at, number_at, text_at
+
 from .causes import cause
 from .finding import Evidence, Finding
 from .nodes import FAILED_PODS
 from .passage import Passage
-from .reading import at, maps_at, number_at, text_at
 from .remedies import advise, run
 from .rule import Rule, first, stated
 from .storage import waiting_claim

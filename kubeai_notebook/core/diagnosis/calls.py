@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import number_at
+
 from .arguments import value_of, with_argument
 from .finding import Evidence, Finding, Fix
 from .passage import Passage
-from .reading import number_at
 from .remedies import advise, delete_pod, read_log, run, set_features
 from .rule import Case, Rule, first, stated
 

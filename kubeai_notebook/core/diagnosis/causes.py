@@ -19,7 +19,7 @@ from .passage import Passage, condition_passage, container_passages, event_passa
 from .reach import LAST_RESORT, REACH
 from .remedies import delete_pod
 from .reserved import IN_LOG
-from .rule import Case, Rule, first
+from .rule import Case, Rule, first, spared
 from .scheduling import still_true, unscheduled, why_unscheduled
 from .storage import STORAGE, claim_passages
 from .stores import S3_NOTHING, STORES
@@ -29,9 +29,10 @@ from .unknown import QUIET_EXITS, unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
     from .finding import Finding
-    from .objects import Pod
 
 FILES: tuple[Rule, ...] = (*IN_LOG, *ARGUMENTS, *LENGTHS, *FEATURES, *ARCHITECTURES, *WEIGHTS)
 LOADING: tuple[Rule, ...] = (*THIS_MACHINE, *HUB, *REACH, *OLLAMA_REGISTRY, *STORES, *IMAGES_IN_LOG, *FILES, *GPU)
@@ -50,10 +51,14 @@ def cause(scene: Scene, pod: Pod) -> Finding | None:
         _from_log,
         _restarted,
         nodes.exit_code,
-        lambda scene, pod: unknown(scene, pod, log_passage(scene, pod)),
+        _unexplained,
     )
-    found = next((finding for finding in (step(scene, pod) for step in steps) if finding), None)
+    found = next((finding for step in steps if (finding := spared(step.__name__, step, scene, pod))), None)
     return _deletable(found, scene, pod) if found and pod.phase == "Failed" else found
+
+
+def _unexplained(scene: Scene, pod: Pod) -> Finding | None:
+    return unknown(scene, pod, log_passage(scene, pod))
 
 
 def ready_cause(scene: Scene, pod: Pod) -> Finding | None:

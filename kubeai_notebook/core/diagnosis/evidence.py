@@ -9,10 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.masking import is_secret_name
+from kubeai_notebook.core.objects import (
+    Event,
+    Pod,
+    desired_replicas,
+    in_utc,
+    is_going,
+    map_at,
+    text_at,
+    texts_at,
+    texts_in,
+    time_at,
+)
 from kubeai_notebook.core.status import GRACE_SECONDS
-
-from .objects import Event, Pod
-from .reading import in_utc, map_at, number_at, text_at, texts_at, time_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +87,7 @@ class Scene:
     @cached_property
     def env(self) -> Mapping[str, str]:
         """The Model's env."""
-        return {key: value for key, value in map_at(self.spec, "env").items() if isinstance(value, str)}
+        return texts_in(self.spec, "env")
 
     def variable(self, name: str) -> str:
         """The value of a variable in the newest Pod, as far as it is written there; else in the Model."""
@@ -101,10 +110,7 @@ class Scene:
     @property
     def desired(self) -> int:
         """Replicas that should run."""
-        replicas = number_at(self.spec, "replicas")
-        if replicas is not None or self.spec.get("autoscalingDisabled") is True:
-            return replicas or 0
-        return number_at(self.spec, "minReplicas") or 0
+        return desired_replicas(self.model)
 
     @property
     def managed(self) -> bool:
@@ -121,7 +127,7 @@ class Scene:
             pods = [
                 Pod({"metadata": {"name": name}}) for name in dict.fromkeys(tail.pod for tail in self.observation.logs)
             ]
-        living = [pod for pod in pods if not text_at(pod.raw, "metadata", "deletionTimestamp")]
+        living = [pod for pod in pods if not is_going(pod.raw)]
         return tuple(sorted(living, key=lambda pod: pod.created, reverse=True))
 
     @cached_property

@@ -49,10 +49,14 @@ _RESUMED = "trying to resume"
 
 
 def small(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines in small letters, and a question mark for every letter outside ASCII."""
+    """The lines in small letters, and a question mark for every letter outside ASCII: one for each that is given."""
     if not lines:
         return ()
-    return tuple("\n".join(lines).lower().encode("ascii", "replace").decode("ascii").split("\n"))
+    # All at once, which is several times faster than line by line.
+    whole = "\n".join(lines)
+    if whole.count("\n") >= len(lines):
+        whole = "\n".join(line.replace("\n", " ") for line in lines)
+    return tuple(whole.lower().encode("ascii", "replace").decode("ascii").split("\n"))
 
 
 def without_harmless(lines: tuple[str, ...]) -> tuple[str, ...]:

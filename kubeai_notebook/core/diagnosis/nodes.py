@@ -6,17 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.objects import map_at, number_at, text_at
 
 from .cleaning import excerpt
 from .finding import Evidence, Finding
 from .passage import Passage
-from .reading import map_at, number_at, text_at
 from .remedies import advise, delete_pod, download_once, drop_argument, more_units, read_log, run, set_env
 from .rule import Rule, first, stated
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
-    from .objects import Pod
 
 RUNTIME: tuple[Rule, ...] = (
     Rule(

@@ -6,19 +6,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import text_at
+
 from .cleaning import clean
 from .harmless import small, without_harmless
-from .reading import text_at
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Container, Event, Pod
+
     from .evidence import Scene
     from .finding import EvidenceKind
-    from .objects import Container, Event, Pod
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Cleaned text from one source."""
+    """Cleaned text from one source.
+
+    No line of it holds a line break, whoever wrote the text: rules find a line by its number among the lowered ones.
+    """
 
     kind: EvidenceKind
     where: str
@@ -27,6 +32,10 @@ class Passage:
     """The reason of an Event, a waiting container or a condition."""
     source: str = ""
     """The component that wrote an Event."""
+
+    def __post_init__(self) -> None:
+        if any("\n" in line for line in self.lines):
+            object.__setattr__(self, "lines", tuple(one_line(line) for line in self.lines))
 
     @cached_property
     def lowered(self) -> tuple[str, ...]:

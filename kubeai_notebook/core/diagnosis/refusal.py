@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import number_at
+
 from .finding import Evidence, Finding
 from .passage import Passage
-from .reading import number_at
 from .remedies import advise, fewer_units, run, set_field, stop_another, touch
 from .rule import Rule, first, stated
 

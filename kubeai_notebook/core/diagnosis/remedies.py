@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import map_at, texts_at
+
 from .arguments import SPREAD, spread_over, value_of, with_argument, without_arguments
 from .finding import Fix
-from .reading import map_at, texts_at
 from .rule import Case, Remedy, filled
 
 if TYPE_CHECKING:

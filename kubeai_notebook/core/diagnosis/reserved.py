@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import text_at
+
 from .arguments import value_of
 from .finding import Evidence, Finding
-from .reading import text_at
 from .remedies import advise, drop_argument, drop_env
 from .rule import Case, Rule, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
-    from .objects import Pod
 
 _PORT = "8000"
 _ALL_ADDRESSES = ("0.0.0.0", "::", "[::]", "")  # noqa: S104 - compared with, never bound

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import text_at
+
 from .finding import Evidence, Finding
-from .reading import text_at
 from .remedies import run
 from .rule import Rule, stated
 

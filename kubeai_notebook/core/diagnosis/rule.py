@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kubeai_notebook.core.masking import masked
 
@@ -16,8 +17,15 @@ from .finding import Evidence, Finding, Fix, Who
 from .passage import Passage
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
-    from .objects import Pod
+
+
+_logger = logging.getLogger(__name__)
+
+_Given = ParamSpec("_Given")
+_Seen = TypeVar("_Seen")
 
 
 @dataclass(frozen=True)
@@ -158,12 +166,31 @@ def first(
 ) -> Finding | None:
     """The Finding of the first rule, from above, that is seen in any passage."""
     for rule in rules:
-        for passage in passages:
-            for index in hits(rule, passage):
-                case = case_of(rule, passage, scene, index=index, pod=pod)
-                if rule.only is None or rule.only(case):
-                    return finding_of(rule, case)
+        finding = spared(rule.code, _seen, rule, passages, scene, pod=pod)
+        if finding:
+            return finding
     return None
+
+
+def _seen(rule: Rule, passages: tuple[Passage, ...], scene: Scene, *, pod: Pod | None) -> Finding | None:
+    for passage in passages:
+        for index in hits(rule, passage):
+            case = case_of(rule, passage, scene, index=index, pod=pod)
+            if rule.only is None or rule.only(case):
+                return finding_of(rule, case)
+    return None
+
+
+def spared(name: str, look: Callable[_Given, _Seen], *given: _Given.args, **named: _Given.kwargs) -> _Seen | None:
+    """What a rule sees; a rule that raises costs that rule, and the Model keeps its other Findings.
+
+    A rule that raises is a bug: it is logged, and every test of the diagnosis fails of such a line.
+    """
+    try:
+        return look(*given, **named)
+    except Exception:
+        _logger.exception("The rule %s of the diagnosis failed; the others go on.", name)
+        return None
 
 
 def finding_of(rule: Rule, case: Case) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .objects import LONG_AGO, Event, Pod
+from kubeai_notebook.core.objects import LONG_AGO, Event, Pod
+
 from .passage import Passage, condition_passage, event_passage
 from .remedies import advise, fewer_units, run, stop_another
 from .rule import Case, Rule, first

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
 from kubeai_notebook.errors import SpecError
 
 from .finding import Evidence, Finding
-from .reading import map_at, text_at, texts_at
 from .remedies import advise, run, set_env, set_features, set_field, touch
 from .rule import Rule, stated
 
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 _STRICT_URLS = (0, 23, 2)
 """The KubeAI release from which on a url may hold few characters only."""
 
+NO_SPEC = Rule(
+    code="NoSpec",
+    seen=(),
+    title=('"{name}" has no spec: it says neither what to serve nor how, so KubeAI starts nothing.',),
+    who="user",
+    fixes=(
+        advise("Serve it again under this name, with a url."),
+        run("Or delete it.", "kubectl {in_ns}delete model {name}"),
+    ),
+)
 DOWN = Rule(
     code="OperatorDown",
     seen=(),
@@ -123,6 +133,7 @@ STUCK = Rule(
     ),
 )
 ALL: tuple[Rule, ...] = (
+    NO_SPEC,
     DOWN,
     ELSEWHERE,
     BAD_PROFILE,
@@ -133,6 +144,13 @@ ALL: tuple[Rule, ...] = (
     NOT_MADE_FOR_CHAT,
     STUCK,
 )
+
+
+def no_spec(scene: Scene) -> Finding | None:
+    """A Model that was made without a spec, which KubeAI's definition lets in."""
+    if scene.spec or not scene.name:
+        return None
+    return stated(NO_SPEC, scene, _field(scene, "spec", "absent or empty"))
 
 
 def unmanaged(scene: Scene) -> Finding | None:
@@ -252,7 +270,7 @@ def _why_not_parsed(scene: Scene) -> str:
     """The operator's own grammar, where its version is known to be the strict one."""
     version = scene.observation.operator.version
     numbers = tuple(
-        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and part.isascii()
+        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and len(part) < 10
     )
     if len(numbers) < 3 or numbers < _STRICT_URLS or scene.scheme == "oci":
         return ""

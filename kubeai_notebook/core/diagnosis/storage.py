@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import maps_at, text_at
+
 from .finding import Fix
 from .passage import Passage, event_passage
-from .reading import maps_at, text_at
 from .remedies import advise, run, set_field
 from .rule import Case, Rule, first
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
     from .finding import Finding
-    from .objects import Pod
 
 _CLAIM = (r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)", r"storageclass[\w.]* \\?\"(?P<storage_class>[^\"\\]+)")
 _MOUNTS = ("FailedMount", "FailedAttachVolume")

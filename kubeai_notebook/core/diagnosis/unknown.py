@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.status import FATAL_WAITING
 
 from .cleaning import excerpt
 from .finding import Evidence, Finding
-from .reading import number_at, text_at
 from .remedies import read_log, run
 from .rule import Rule, stated
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
     from .evidence import Scene
-    from .objects import Pod
     from .passage import Passage
 
 _EXCEPTION = re.compile(

@@ -78,7 +78,9 @@ class Subject:
     def number(self, flag: str) -> int | None:
         """The whole number that an option is set to, the last one counting."""
         values = [found.value for found in self.flags if found.name == flag]
-        return int(values[-1]) if values and values[-1] and values[-1].isdecimal() else None
+        value = values[-1] if values else None
+        # No engine takes more digits, and Python reads no more than some thousand.
+        return int(value) if value and value.isdecimal() and len(value) < 10 else None
 
     @cached_property
     def parallel(self) -> int | None:
@@ -90,7 +92,7 @@ class Subject:
     def unit(self) -> tuple[str, int]:
         """Name and multiple of the profile; ``("", 0)`` when it is malformed."""
         name, colon, multiple = self.spec.resource_profile.partition(":")
-        good = bool(name and colon) and multiple.isascii() and multiple.isdecimal()
+        good = bool(name and colon) and multiple.isascii() and multiple.isdecimal() and len(multiple) < 10
         return (name, int(multiple)) if good else ("", 0)
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.errors import Problem, SpecError
 
@@ -44,7 +45,7 @@ def against_catalog(
     the namespace's Models: the profiles they run on exist, even where the configuration may not be read.
     """
     subject = Subject(spec)
-    used = [str(model.get("spec", {}).get("resourceProfile", "")).partition(":")[0] for model in models or ()]
+    used = [text_at(model, "spec", "resourceProfile").partition(":")[0] for model in models or ()]
     found = [
         *_profile(subject, catalog, frozenset(used)),
         *_cache_and_image(spec, catalog),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook import settings
 from kubeai_notebook.core import inference, platform
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
+from kubeai_notebook.core.objects import map_at, name_of, texts_in
 from kubeai_notebook.core.parts import validated
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.spec import spec_of
@@ -97,7 +98,9 @@ def new(project: Project, name: str, *, kind: str, given: Mapping[str, Any]) -> 
 
 def function_of(project: Project, model: Mapping[str, Any]) -> Function:
     """The function that a Model is a run of, as far as the Model tells: it tells all but the name's own spelling."""
-    labels, spec = model["metadata"]["labels"], model["spec"]
-    fields = {field: spec[field] for field in ("url", "engine", "features", "adapters", "image") if spec.get(field)}
-    fields["name"] = model["metadata"]["name"][: -SUFFIX_LENGTH - 1]
-    return Function(project, labels[FUNCTION_LABEL], labels.get(KIND_LABEL, ""), fields)
+    labels, spec = texts_in(model, "metadata", "labels"), map_at(model, "spec")
+    fields: dict[str, Any] = {
+        field: spec[field] for field in ("url", "engine", "features", "adapters", "image") if spec.get(field)
+    }
+    fields["name"] = name_of(model)[: -SUFFIX_LENGTH - 1]
+    return Function(project, labels.get(FUNCTION_LABEL, ""), labels.get(KIND_LABEL, ""), fields)

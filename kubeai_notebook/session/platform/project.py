@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.client import MODELS
 from kubeai_notebook.core import platform
+from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, name_of
 from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.session.model import Model
@@ -100,12 +101,12 @@ class Project:
         which = f"{FUNCTION_LABEL}={function_name}" if function_name else FUNCTION_LABEL
         query = {"labelSelector": f"{vault.PROJECT_LABEL}={self.name},{which}"}
         found = cluster.listed(cluster.path(MODELS, "models"), query=query)
-        found.sort(key=lambda model: model["metadata"]["creationTimestamp"], reverse=True)
+        found.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
         seen = set(self.session.observer.names())
         for model in found:
-            if model["metadata"]["name"] not in seen:
+            if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
-                self.session.observer.wait_for(model["metadata"]["name"], model["metadata"]["generation"])
+                self.session.observer.wait_for(name_of(model), count_at(model, "metadata", "generation"))
         return [self._run(model) for model in found]
 
     def get_run(self, name: str) -> Run:
@@ -121,7 +122,7 @@ class Project:
         return runs[name]
 
     def _run(self, manifest: Mapping[str, Any]) -> Run:
-        return Run(function.function_of(self, manifest), Model(self.session, manifest["metadata"]["name"]), manifest)
+        return Run(function.function_of(self, manifest), Model(self.session, name_of(manifest)), manifest)
 
     def __repr__(self) -> str:
         return f"Project({self.name!r})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_at
+
 from .fields import Fields
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _STATES = {
 
 def status_of_run(view: View, base_url: str) -> Fields:
     """The status of a run whose Model is there."""
-    name, phase = view.model["metadata"]["name"], view.status.phase
+    name, phase = name_of(view.model), view.status.phase
     said = view.findings[0].title if view.findings else view.status.detail
     message = f"Model {name} ready" if phase == "Ready" else f"Model {name} {phase.lower()}: {said}"
     return _status(view.model, base_url, state=_STATES.get(phase, "PENDING"), message=message)
@@ -36,22 +38,22 @@ def status_of_run(view: View, base_url: str) -> Fields:
 
 def ended_status(last: Mapping[str, Any], state: str, base_url: str) -> Fields:
     """The status of a run whose Model is gone; without a state of ours it was somebody else."""
-    name = last["metadata"]["name"]
+    name = name_of(last)
     message = f"Model {name} {'deleted' if state else 'was deleted by somebody else'}"
     return _status(last, base_url, state=state or "ERROR", message=message)
 
 
 def _status(model: Mapping[str, Any], base_url: str, *, state: str, message: str) -> Fields:
-    metadata, spec = model["metadata"], model["spec"]
-    features = spec.get("features") or []
+    metadata, spec = map_at(model, "metadata"), map_at(model, "spec")
+    features = list(texts_at(spec, "features"))
     paths = ["/models", *(path for feature in features for path in ROUTES.get(feature, ()))]
     openai = {
         "baseUrl": base_url,
-        "model": metadata["name"],
-        "modelUrl": spec["url"],
-        "engine": spec["engine"],
+        "model": name_of(model),
+        "modelUrl": text_at(spec, "url"),
+        "engine": text_at(spec, "engine"),
         "features": features,
-        "adapters": [{"name": adapter["name"]} for adapter in spec.get("adapters") or ()],
+        "adapters": [{"name": text_at(adapter, "name")} for adapter in maps_at(spec, "adapters")],
     }
     seen = {"metadata": {key: metadata.get(key) for key in ("name", "namespace", "uid")}}
     return Fields(
@@ -61,6 +63,6 @@ def _status(model: Mapping[str, Any], base_url: str, *, state: str, message: str
             "openai": openai,
             "service": {"url": base_url, "urls": [base_url + path for path in paths]},
             # Without its spec, whose variables may hold what nobody should read in an output.
-            "k8s": {"Model": {**seen, "status": model.get("status") or {}}},
+            "k8s": {"Model": {**seen, "status": map_at(model, "status")}},
         }
     )

@@ -57,6 +57,7 @@ ADAPTER = [{"name": "colorist", "url": "hf://o/lora"}]
 READY = {"running": True}
 
 CASES = {
+    "NoSpec": seen({"metadata": {"name": "bare", "namespace": "ai", "uid": "u1", "creationTimestamp": ago(600)}}),
     "OperatorDown": seen(model(managed=False)),
     "WrongNamespace": seen(model(managed=False), operator_namespace="kubeai"),
     "InvalidResourceProfile": seen(model(resourceProfile="cpu", pods=0)),
@@ -137,6 +138,7 @@ CASES = {
 }
 
 NEAR_MISSES = {
+    "NoSpec": seen(model(managed=False)),
     "OperatorDown": seen(model(managed=False, age=4)),
     "WrongNamespace": seen(model(managed=False)),
     "InvalidResourceProfile": seen(model(resourceProfile="cpu:4", replicas=0)),

@@ -8,6 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.diagnosis.evidence import Scene
+from kubeai_notebook.core.diagnosis.harmless import small
+from kubeai_notebook.core.diagnosis.passage import Passage
+from kubeai_notebook.core.diagnosis.rule import Rule, first
 from kubeai_notebook.core.observation import Answer, Observation, Operator
 
 from .scenes import CONFIG, NOW, crash
@@ -83,3 +87,23 @@ def test_takes_a_time_with_or_without_a_zone(now):
 def test_is_the_same_however_often_it_is_asked():
     for observation in CASES.values():
         assert diagnose(observation, now=NOW) == diagnose(observation, now=NOW)
+
+
+def test_loses_nothing_else_by_a_rule_that_raises(caplog):
+    def broken(_case):
+        raise KeyError("a bug")
+
+    scene = Scene(crash("No space left on device"), NOW)
+    raising = Rule(code="Raising", seen=("No space",), title=("x",), who="user", only=broken)
+    sound = Rule(code="Sound", seen=("No space",), title=("It is full.",), who="user")
+    found = first((raising, sound), (Passage("log", "p", ("No space left on device",)),), scene)
+    assert found is not None
+    assert found.code == "Sound"
+    assert "The rule Raising of the diagnosis failed" in caplog.text
+
+
+@pytest.mark.parametrize("lines", [("a\nb", "c"), ("\n",), ("a", "b\n\nc\n"), ("", "")])
+def test_has_one_lowered_line_for_each_line(lines):
+    assert len(small(lines)) == len(lines)
+    passage = Passage("log", "p", lines)
+    assert len(passage.lowered) == len(passage.lines) == len(lines)

@@ -6,15 +6,15 @@ from importlib import import_module
 
 import kubeai_notebook.core.diagnosis as package
 from kubeai_notebook.core.diagnosis.evidence import Scene
-from kubeai_notebook.core.diagnosis.objects import Pod
 from kubeai_notebook.core.diagnosis.passage import Passage
 from kubeai_notebook.core.diagnosis.rule import Case, Rule, filled
+from kubeai_notebook.core.objects import Pod
 from kubeai_notebook.core.observation import Observation
 
 from .scenes import NOW
 
 CODES = """
-OperatorDown WrongNamespace InvalidResourceProfile UnknownResourceProfile UnknownCacheProfile NoServerImage
+NoSpec OperatorDown WrongNamespace InvalidResourceProfile UnknownResourceProfile UnknownCacheProfile NoServerImage
 CreationRefused CacheJobFailed RolloutStuck DeletionStuck ReservedArgument ModelNotPulledThoughReady
 QuotaExceeded QuotaNeedsRequests PolicyDenied PriorityClassMissing PodInvalid
 WaitingForNode AutoscalerAtLimit AutoscalerCannotHelp InsufficientGpu InsufficientCpuOrMemory NodeUnavailable

@@ -1,4 +1,10 @@
-"""Pods, their containers and Events, as far as diagnosis reads them."""
+"""Tolerant readers of what an API server sends: Models, Pods, Events.
+
+A field that is missing, or of another type than Kubernetes gives it, is simply not known. It is
+never an error: an operator of another version, a controller that is not KubeAI's, or somebody with
+``kubectl`` wrote the object, and one odd object must not take the status of all others away. So
+nobody indexes raw objects; status, diagnosis and every face read them through here.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +14,120 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .reading import at, map_at, maps_at, number_at, text_at, time_at
-
 if TYPE_CHECKING:
-    from kubeai_notebook.core.observation import KubernetesObject
+    from .observation import KubernetesObject
 
+NOTHING: Mapping[str, Any] = {}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+# What Kubernetes calls an integer has 64 bits; Python writes no text of a much longer one.
+_INTEGERS = range(-(2**63), 2**63)
+
+
+def at(value: Any, *path: str) -> Any:
+    """The value behind the keys, or None.
+
+    >>> at({"status": {"phase": "Pending"}}, "status", "phase")
+    'Pending'
+    """
+    for key in path:
+        # The first test is for speed: isinstance against an abstract class costs ten times as much.
+        if type(value) is not dict and not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def map_at(value: Any, *path: str) -> Mapping[str, Any]:
+    """The mapping behind the keys; empty where there is none."""
+    found = at(value, *path)
+    return found if type(found) is dict or isinstance(found, Mapping) else NOTHING
+
+
+def text_at(value: Any, *path: str) -> str:
+    """The text behind the keys; empty where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number_at(value: Any, *path: str) -> int | None:
+    """The whole number behind the keys, of 64 bits at most as Kubernetes has them."""
+    found = at(value, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found in _INTEGERS else None
+
+
+def count_at(value: Any, *path: str) -> int:
+    """The number behind the keys of what can be counted; 0 where there is none."""
+    return max(number_at(value, *path) or 0, 0)
+
+
+def maps_at(value: Any, *path: str) -> tuple[Mapping[str, Any], ...]:
+    """The mappings of the list behind the keys."""
+    found = at(value, *path)
+    if not isinstance(found, list | tuple):
+        return ()
+    return tuple(item for item in found if type(item) is dict or isinstance(item, Mapping))
+
+
+def texts_at(value: Any, *path: str) -> tuple[str, ...]:
+    """The texts of the list behind the keys."""
+    found = at(value, *path)
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list | tuple) else ()
+
+
+def texts_in(value: Any, *path: str) -> dict[str, str]:
+    """The texts by their names in the mapping behind the keys, such as labels or env."""
+    found = map_at(value, *path)
+    return {key: item for key, item in found.items() if isinstance(key, str) and isinstance(item, str)}
+
+
+def time_at(value: Any, *path: str) -> datetime | None:
+    """The time (RFC 3339) behind the keys, in UTC; one without a zone is UTC."""
+    return parse_time(text_at(value, *path))
+
+
+def parse_time(text: str) -> datetime | None:
+    """Read a timestamp as Kubernetes writes it, with any fraction and any zone; None where it is no time.
+
+    >>> parse_time("2026-11-22T21:00:00.123456789+01:00").isoformat()
+    '2026-11-22T20:00:00.123456+00:00'
+    """
+    try:
+        return in_utc(datetime.fromisoformat(text.upper())).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def in_utc(time: datetime) -> datetime:
+    """The time with a zone, so that it can be compared."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def name_of(item: Any) -> str:
+    """The object's name, or ``""``."""
+    return text_at(item, "metadata", "name")
+
+
+def uid_of(item: Any) -> str:
+    """The object's uid, or ``""``."""
+    return text_at(item, "metadata", "uid")
+
+
+def created_at(item: Any) -> datetime | None:
+    """When the object was created, in UTC."""
+    return time_at(item, "metadata", "creationTimestamp")
+
+
+def is_going(item: Any) -> bool:
+    """Whether the object is being deleted."""
+    return text_at(item, "metadata", "deletionTimestamp") != ""
+
+
+def desired_replicas(model: Any) -> int:
+    """How many replicas KubeAI wants now: ``spec.replicas``, before it is set the lower bound."""
+    replicas = number_at(model, "spec", "replicas")
+    if replicas is None and at(model, "spec", "autoscalingDisabled") is not True:
+        replicas = number_at(model, "spec", "minReplicas")
+    return max(replicas or 0, 0)
 
 
 @dataclass(frozen=True)
@@ -31,6 +145,16 @@ class Container:
     def waiting(self) -> str:
         """The waiting reason, or ``""``."""
         return text_at(self.raw, "state", "waiting", "reason")
+
+    @property
+    def running_since(self) -> datetime | None:
+        """When its newest run began, while that lives."""
+        return time_at(self.raw, "state", "running", "startedAt")
+
+    @property
+    def restarts(self) -> int:
+        """How often the kubelet began it anew."""
+        return count_at(self.raw, "restartCount")
 
     @property
     def running(self) -> bool:
@@ -149,6 +273,12 @@ class Event:
         return next((time for time in times if time), time_at(self.raw, "metadata", "creationTimestamp") or LONG_AGO)
 
     @property
+    def order(self) -> tuple[datetime, int]:
+        """What Events are sorted by: the time, and the version for those of one second."""
+        version = text_at(self.raw, "metadata", "resourceVersion")
+        return self.time, int(version) if version.isascii() and version.isdigit() and len(version) < 20 else 0
+
+    @property
     def reason(self) -> str:
         """The reason."""
         return text_at(self.raw, "reason")
@@ -166,7 +296,7 @@ class Event:
     @property
     def count(self) -> int:
         """How often it was seen."""
-        return number_at(self.raw, "series", "count") or number_at(self.raw, "count") or 1
+        return max(number_at(self.raw, "series", "count") or number_at(self.raw, "count") or 1, 1)
 
     @property
     def kind(self) -> str:
@@ -177,3 +307,8 @@ class Event:
     def name(self) -> str:
         """The name of the object it is about."""
         return text_at(self.raw, "involvedObject", "name")
+
+    @property
+    def uid(self) -> str:
+        """The uid of the object it is about."""
+        return text_at(self.raw, "involvedObject", "uid")
