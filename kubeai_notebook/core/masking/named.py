@@ -18,31 +18,35 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 
-_HINTS = (
-    "token", "secret", "pass", "pwd", "pswd", "_pw", "pw=", "pw:", "key", "cred", "auth", "bearer", "jwt", "cookie",
-    "sas", "dsn", "hook", "sess", "csrf", "xsrf", "pat", "salt", "sig", "otp", "totp", "mfa", "policy", "conn",
-    "mnemonic", "netrc", "kubeconfig", "dockerc", "macaroon", "slack",
-)  # fmt: skip
-_WORDS = sorted({hint.strip("_=:") for hint in _HINTS}, key=len, reverse=True)
 _Q = r"(?:\\{0,3}[\"'`])"
 _PERCENT = r"%(?:25){0,3}"
-# The first hint of a run of name characters, then the rest of the run: each character is looked at once.
-_NAMED = re.compile(
-    rf"(?:(?<![A-Za-z0-9_.-])|{_PERCENT}[0-9A-Fa-f]{{2}})"
-    rf"(?P<name>(?>[A-Za-z0-9_.-]*?(?i:{'|'.join(_WORDS)}))[A-Za-z0-9_.-]*+)(?P<q>{_Q}?)\]?"
-    rf"(?:(?P<value>[ \t]*+,?\s{{0,40}}{_Q}?[Vv]alue{_Q}?[ \t]{{0,8}}[:=][ \t]{{0,8}})"
-    rf"|(?P<sep>[ \t]*+(?:=>|:=|==?|:|{_PERCENT}3[AaDd])(?:[ \t]|%20)*+)"
-    r"|(?P<gap>,?\s{1,40}))"
+# Every name that `names` knows holds one of these; as a tree, so that `re` looks at a character once, not once for each.
+_HINT = (
+    "auth|bearer|c(?:onn|ookie|red|srf)|d(?:ockerc|sn)|hook|jwt|k(?:ey|ubeconfig)|m(?:acaroon|fa|nemonic)|netrc|otp"
+    "|p(?:a(?:ss|t)|olicy|swd|wd?)|s(?:a(?:lt|s)|e(?:cret|ss)|ig|lack)|to(?:ken|tp)|xsrf"
 )
+_HINTED = re.compile(_HINT)
+# For text in small letters: the first hint of a run of name characters, then the rest of the run.
+_NAMED = re.compile(
+    rf"(?:(?<![a-z0-9_.-])|{_PERCENT}[0-9a-f]{{2}})"
+    rf"(?P<name>(?>[a-z0-9_.-]*?(?:{_HINT}))[a-z0-9_.-]*+)(?P<q>{_Q}?)\]?"
+    rf"(?:(?P<value>[ \t]*+,?\s{{0,40}}{_Q}?value{_Q}?[ \t]{{0,8}}[:=][ \t]{{0,8}})"
+    rf"|(?P<sep>[ \t]*+(?:=>|:=|==?|:|{_PERCENT}3[ad])(?:[ \t]|%20)*+)"
+    r"|(?P<gap>,\s{0,40}|\s{1,40}))"
+)
+MOST = 50_000
+"""A text that names more secrets than this is no log: its rest is hidden as a whole, in no time."""
 _WRAP = re.compile(rf"(?:[A-Za-z][A-Za-z0-9_.]{{0,30}}\()?[bBrRuUfF]{{0,2}}(?P<q>{_Q})|[\[(]\s{{0,40}}")
 _ITEM = re.compile(rf"[\s,]{{0,40}}[bBrRuUfF]{{0,2}}(?P<q>{_Q})")
-_BLOCK = re.compile(r"[|>][+-]?[0-9]?[ \t]*\r?\n(?P<body>(?:[ \t]+[^\n]*+(?:\n|\Z))+)")
+_BLOCK = re.compile(r"[|>][+-]?[0-9]?[ \t]*\r?\n[ \t]+(?P<body>[^\n]++(?:\n[ \t]+[^\n]*+)*+)")
 # A comma or a bracket belongs to a value unless something follows that begins anew.
 _BARE = re.compile(
     r"(?:[^\s'\"`,;&)\]}\\]|\\(?![nrt\"'])"
     r"|[,;&)\]}](?![\s'\"`,;&)\]}\\]|\Z|[A-Za-z0-9_.-]{1,64}[=:]))++"
 )
 _UNTIL_PERCENT = re.compile(r"(?:(?!%26|%2C|%0A)[^\s'\"`,;&)\]}])++", re.I)
+# Words after which a shell or a Dockerfile names a variable, its value behind a blank.
+_SETS = re.compile(r"(?:^|\s)(?:setx|setenv|ENV|set -[a-zA-Z]{1,3}) $")
 _SPACED = re.compile(rf"(?:-[ \t]{{1,8}})?(?P<q>{_Q}?)")
 _REST = re.compile(r"[^\r\n]*+")
 
@@ -75,15 +79,19 @@ _CODE = re.compile(
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.]*")
 _ENV_NAME = re.compile(r"-{0,2}[A-Z][A-Z0-9]*_[A-Z0-9_]*")
+_NUMBER = re.compile(r"[0-9]{1,10}|[0-9]{1,12}[.,][0-9]{1,20}")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def named_spans(text: str, low: str) -> Iterator[Span]:
     """Where the values are that have a secret's name before them; ``low`` is the text in small letters."""
-    if not any(hint in low for hint in _HINTS):
+    if _HINTED.search(low) is None:
         return
     done = 0
-    for match in _NAMED.finditer(text):
+    for number, match in enumerate(_NAMED.finditer(low)):
+        if number > MOST:
+            yield max(match.start(), done), len(text)
+            return
         if match.start() < done:
             continue
         for span in _spans(text, match):
@@ -92,11 +100,11 @@ def named_spans(text: str, low: str) -> Iterator[Span]:
 
 
 def _spans(text: str, match: re.Match[str]) -> Iterator[Span]:
-    name = match["name"].strip(".")
-    low_name = name.lower()
-    place, sep = match.end(), match["sep"] or match["value"]
+    place, sep, low_name = match.end(), match["sep"] or match["value"], match["name"].strip(".")
+    name = text[match.start("name") : match.end("name")].strip(".")
     if sep is None:
-        if name.startswith("-") and strength(name) != NONE:
+        said_to = text[max(0, match.start("name") - 9) : match.start("name")]
+        if (name.startswith("-") or _SETS.search(said_to)) and strength(name) != NONE:
             yield from _spaced(text, place, name)
         return
     if low_name.endswith(_HEADERS):
@@ -167,6 +175,8 @@ def _bare(text: str, place: int, asked: _Asked) -> Iterator[Span]:
     if value.startswith("<"):
         # A placeholder may have blanks: <your token>.
         value = text[place : text.find(">", place, place + 60) + 1] or value
+    if asked.in_query:
+        value = value.partition("#")[0]
     if value and _is_value(value, asked, quoted=False):
         yield place, place + len(value)
 
@@ -216,14 +226,14 @@ def _end_of_header(text: str, place: int) -> int:
     return rest.end() if rest else place
 
 
+_PAIR = re.compile(r"[^\s=;,'\"]{1,200}=")
 _TO_ANY_QUOTE = re.compile(r"[^\r\n'\"`\\]*+")
 
 
 def _cookie(text: str, place: int) -> Iterator[Span]:
     start, end = _opened(text, place)
-    end = _end_of_header(text, start) if end is None else end
-    if text[start:end].strip():
-        yield start, end
+    if _PAIR.match(text, start):
+        yield start, _end_of_header(text, start) if end is None else end
 
 
 def _authorized(text: str, place: int) -> Iterator[Span]:
@@ -251,7 +261,7 @@ def _is_value(value: str, asked: _Asked, *, quoted: bool) -> bool:
     if low in _NO_VALUE:
         return False
     lone = asked.name.lower().strip("-") in ("token", "secret", "credentials", "credential", "pass", "creds")
-    if (lone or asked.sure == WEAK) and value.isdigit() and len(value) <= 10:
+    if (lone or asked.sure == WEAK) and _NUMBER.fullmatch(value):
         return False
     if asked.in_query:
         return True

@@ -80,14 +80,14 @@ _PREFIXES: dict[str, str] = {
     "AGE-SECRET-KEY-1": r"[A-Z0-9]{16,}",
 }  # fmt: skip
 
-_PEM = r"-----BEGIN (?P<value>(?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:(?=-----END [A-Z0-9 ]{0,60}PRIVATE KEY)|\Z))"
+_PEM = r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?P<value>(?:[^-]++|-(?!----END [A-Z0-9 ]{0,60}PRIVATE KEY))*+)"
 _BODY_OF_PEM = r"(?P<value>(?:^[A-Za-z0-9+/=]{16,80}\r?\n)+)(?=-----END [A-Z0-9 ]{0,60}PRIVATE KEY)"
 
 _FREE: tuple[tuple[str, str], ...] = (
     ("private key", _PEM),
     ("private key", f"(?m){_BODY_OF_PEM}"),
     # "Bearer" before what is no word of a sentence.
-    ("bearer", r"(?i:\bbearer)(?:\s|%20|\+){1,3}(?P<value>(?=[a-z._~+/-]{0,200}[A-Z0-9])[A-Za-z0-9._~+/=-]{8,})"),
+    ("bearer", r"[Bb](?i:earer)(?:\s|%20|\+){1,3}+(?P<value>(?=[a-z._~+/-]{0,200}+[A-Z0-9])[A-Za-z0-9._~+/=-]{8,})"),
     # Telegram, Azure, Terraform, Discord: no literal at their start.
     (":aa", r"(?<![0-9A-Za-z])(?P<value>[0-9]{8,10}:AA[A-Za-z0-9_-]{30,})"),
     ("8q~", r"(?P<value>[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{24,})"),
@@ -95,7 +95,8 @@ _FREE: tuple[tuple[str, str], ...] = (
     # netrc, Docker's ENV, Windows' setx, a login for curl.
     ("machine", r"(?i:\bmachine\s{1,9}\S{1,255}\s{1,9}login\s{1,9}\S{1,255}\s{1,9}password\s{1,9})(?P<value>\S+)"),
     # A sentence about a key: "Incorrect API key provided: abc".
-    ("key", r"(?i:\b(?:api|access|secret|license) key(?: provided| is)?\s{0,3}[:=]\s{0,3}[\"']?)(?P<value>[^\s\"',;]{6,})"),
+    ("secretstr(", r"SecretStr\((?P<q>[\"'])(?P<value>(?!\*)[^\"']+)"),
+    ("key", r"(?i:\b(?:api|access|secret|license) key(?: provided| is)?\s{0,3}[:=]\s{0,3}[\"']?)(?P<value>[^\s\"',;]{5,}[^\s\"',;.])"),
     ("token", r"(?i:\b(?:access|auth|bearer|refresh|hub) token\s{0,3}[:=]\s{0,3}[\"']?)(?P<value>(?=[^\s\d]{0,200}\d)[^\s\"',;]{8,})"),
 )  # fmt: skip
 

@@ -42,15 +42,22 @@ def masked(text: str, secrets: Iterable[str] = (), *, limit: int | None = None) 
     known = tuple(secrets)
     if limit is None or len(text) <= limit:
         return _covered(text, spans_in(text, known))
-    margin = max(_MARGIN, *(2 * len(secret) for secret in known), 0)
+    margin = _margin(known)
     window = text[: limit + margin]
     shown = _covered(window, spans_in(window, known))
-    return (shown if len(window) == len(text) else shown[: max(len(shown) - margin, 0)])[:limit]
+    return shown[: max(len(shown) - margin, 0)][:limit]
+
+
+def _margin(secrets: tuple[str, ...]) -> int:
+    return max([_MARGIN, *(2 * len(secret) for secret in secrets)])
 
 
 def spans_in(text: str, secrets: Iterable[str] = ()) -> list[Span]:
     """Where secrets are in the text: joined, in order."""
     low = text.lower()
+    if len(low) != len(text):
+        # Few letters become two; places must stay the same.
+        low = "".join(char if len(char.lower()) != 1 else char.lower() for char in text)
     spans = [*_own_spans(text, secrets), *_shape_spans(text, low), *login_spans(text, low), *named_spans(text, low)]
     return _joined(spans)
 
@@ -78,9 +85,9 @@ def _covered(text: str, spans: Iterable[Span]) -> str:
 
 
 def _shape_spans(text: str, low: str) -> Iterator[Span]:
-    for shape in SHAPES:
-        if shape.hint in low:
-            for match in shape.pattern.finditer(text):
+    for pattern in [pattern for hint, pattern in SHAPES if hint in low]:
+        for match in pattern.finditer(text):
+            if match["value"]:
                 yield match.span("value")
 
 
@@ -128,6 +135,7 @@ class _Lines:
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._secrets = secrets
+        self._margin = _margin(secrets)
         self._in_pem = False
         self._rests: tuple[str, ...] = ()
         """What the next line begins with if the last one ended inside one of the secrets."""
@@ -137,15 +145,14 @@ class _Lines:
         """Whether the line before ended inside something that looked like a secret."""
 
     def masked(self, line: str, limit: int) -> str:
-        margin = max(_MARGIN, *(2 * len(secret) for secret in self._secrets), 0)
         cut = len(line) > limit
-        line = line[: limit + margin] if cut else line
+        line = line[: limit + self._margin] if cut else line
         if self._is_of_pem(line):
             return MASK
         spans = [*spans_in(line, self._secrets), *self._over(line)]
         self._look_ahead(line, spans)
         shown = _covered(line, _joined(spans))
-        return shown[: max(len(shown) - margin, 0)][:limit] if cut and len(line) > limit else shown
+        return shown[: max(len(shown) - self._margin, 0)][:limit] if cut else shown
 
     def _is_of_pem(self, line: str) -> bool:
         if self._in_pem:
@@ -194,12 +201,15 @@ class _Lines:
         self._rests = tuple(rest for rest in rests if len(rest) >= 2)
         end = max((span[1] for span in spans), default=-1)
         self._broken = end >= len(bare) > 0
-        self._before = bare[-_CONTEXT:] if self._broken or _LEFT_OPEN.search(bare[-_CONTEXT:]) else ""
+        is_open = bare[-80:].rstrip(" \t:=>,[(]\"'").lower().endswith(_LEFT_OPEN)
+        self._before = bare[-_CONTEXT:] if self._broken or is_open else ""
 
 
-_LEFT_OPEN = re.compile(
-    r"(?i:token|secret|pass\w*|pwd|key|credentials?|auth|authorization|jwt|pat|bearer|basic|cookie)[\"']?\]?\s{0,4}(?:[:=,]|=>)?\s{0,4}[\"'\[(]?$"
-)
+_LEFT_OPEN = (
+    "token", "secret", "password", "passwd", "passphrase", "pass", "pwd", "key", "credential", "credentials", "auth",
+    "authorization", "jwt", "pat", "bearer", "basic", "cookie",
+)  # fmt: skip
+"""Names whose value may stand on the next line."""
 
 
 def _overlap(text: str, secret: str) -> int:
