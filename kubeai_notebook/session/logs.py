@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, masked_lines
 from kubeai_notebook.core.status import broken_because, event_time
 from kubeai_notebook.errors import NotFoundError
+
+from .runs import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,16 +35,17 @@ class Log(str):
 
 
 def log_of(model: Model, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
-    """Read a log; secrets in it are masked."""
+    """Read a log; secrets in it are masked, the Model's own whatever they look like."""
     pod = pod or _pod_name(model)
     text = model.session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
-    return Log(masked(text), pod=pod)
+    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(model.view.model))), pod=pod)
 
 
 def follow(model: Model, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
-    """Yield a log line by line as it is written; closing the iterator closes the stream."""
+    """Yield a log line by line as it is written, secrets masked; closing the iterator closes the stream."""
+    secrets = secrets_of(model.view.model)
     lines = model.session.cluster.follow_log(pod or _pod_name(model), container=container, tail_lines=tail_lines)
-    return (masked(line) for line in lines)
+    return masked_lines(lines, secrets)
 
 
 def _pod_name(model: Model) -> str:
@@ -58,15 +61,17 @@ def events_of(model: Model) -> pd.DataFrame:
     """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
     import pandas as pd
 
+    view = model.view
+    secrets = secrets_of(view.model)
     rows = [
         {
             "last seen": pd.Timestamp(event_time(event)[0]) if event_time(event)[0] else pd.NaT,
             "type": event.get("type", ""),
             "reason": event.get("reason", ""),
             "object": event["involvedObject"].get("name", ""),
-            "message": masked(str(event.get("message", ""))),
+            "message": masked(str(event.get("message", "")), secrets),
             "count": event.get("count") or 1,
         }
-        for event in sorted(model.view.observation.events, key=event_time)
+        for event in sorted(view.observation.events, key=event_time)
     ]
     return pd.DataFrame(rows, columns=["last seen", "type", "reason", "object", "message", "count"])

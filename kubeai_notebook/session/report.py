@@ -8,8 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.manifest import cleaned, to_yaml
-from kubeai_notebook.core.masking import is_secret_name, masked
+from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.status import event_time
+
+from .runs import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +38,7 @@ def report_of(model: Model) -> str:
         "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
         *_logs(view.observation),
     ]
-    return masked("\n\n".join(section for section in sections if section)) + "\n"
+    return masked("\n\n".join(section for section in sections if section), secrets_of(view.model)) + "\n"
 
 
 def _versions(observation: Observation) -> str:
@@ -63,12 +65,7 @@ def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
 def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
     """The Model without values that may be secret, and without what its files hold."""
     clean = cleaned(model)
-    spec = clean["spec"]
-    if spec.get("env"):
-        spec["env"] = {key: "***" if is_secret_name(key) else value for key, value in spec["env"].items()}
-    if spec.get("files"):
-        spec["files"] = [{**file, "content": f"({len(file['content'])} characters)"} for file in spec["files"]]
-    return clean
+    return {**clean, "spec": masked_spec(clean.get("spec") or {})}
 
 
 def _pod(pod: Mapping[str, Any]) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubeai_notebook.cluster.logs import Run
-from kubeai_notebook.core.masking import is_secret_name
+from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.status import is_ready
 
 from .kept import model_of_job
-
-SHORTEST_SECRET = 4
 
 Object = Mapping[str, Any]
 
@@ -24,11 +22,8 @@ def runs_of(model: Object, pods: tuple[Object, ...]) -> tuple[Run, ...]:
 
 
 def secrets_of(model: Object) -> tuple[str, ...]:
-    """Values in the Model's own env and args that no log may show."""
-    spec = model.get("spec") or {}
-    given = [*(spec.get("env") or {}).items(), *(str(item).partition("=")[::2] for item in spec.get("args") or [])]
-    values = {str(value) for key, value in given if is_secret_name(key) and len(str(value)) >= SHORTEST_SECRET}
-    return tuple(sorted(values, key=len, reverse=True))
+    """Values in the Model's own env, args, urls and files that no log may show, the longest first."""
+    return secret_values(model.get("spec") or {})
 
 
 def _fails_behind_ready(spec: Object) -> bool:

@@ -14,6 +14,7 @@ urls without a login. A log with such words masked explains nothing any more.
 
 from .model import (
     hidden_in_args,
+    holds_secret,
     is_secret_file,
     masked_args,
     masked_content,
@@ -29,6 +30,7 @@ __all__ = [
     "MASK",
     "SHORTEST_SECRET",
     "hidden_in_args",
+    "holds_secret",
     "is_secret_file",
     "is_secret_name",
     "masked",

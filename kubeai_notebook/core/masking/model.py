@@ -86,6 +86,11 @@ def _masked_value(name: str, value: str) -> str:
     return masked(value)
 
 
+def holds_secret(name: str, value: str) -> bool:
+    """Whether a variable or argument shows a secret to all who may read the Model."""
+    return _masked_value(name, value) != value
+
+
 def masked_content(path: str, content: str) -> str:
     """What a file holds: all hidden if its path says that it is a secret's."""
     return MASK if is_secret_file(path) else masked(content)

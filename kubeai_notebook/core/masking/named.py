@@ -52,6 +52,8 @@ _REST = re.compile(r"[^\r\n]*+")
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{1,24})(?:\s|%20|\+){1,3}(?=\S)")
 _WHOLE_REST = frozenset({"digest", "aws4-hmac-sha256", "oauth", "hawk", "signature", "ntlm", "negotiate"})
+_SCHEMES = frozenset({"bearer", "basic", "token", "apikey", "api-key", "key", "jwt", "bot", "splunk", "sso-key"})
+_ENDS = re.compile(r"[ \t]*(?:[\r\n'\"`\\,;})\]]|\Z|-)")
 _HEADERS = ("authorization", "authorisation")
 _COOKIES = ("cookie", "cookies", "set-cookie", "set_cookie")
 # In the query of a url these hold a signature or a login; elsewhere they are words.
@@ -248,6 +250,8 @@ def _authorized(text: str, place: int) -> Iterator[Span]:
     word = _BARE.match(text, scheme.end() if scheme else start, limit)
     if word is None or kind in _NO_VALUE or word[0].rstrip(".,").lower() in _NO_VALUE:
         return
+    if kind not in _SCHEMES and word.end() < limit and not _ENDS.match(text, word.end()):
+        return  # a sentence goes on: "requires authorization: server message: denied"
     if not _is_no_value(word[0], "authorization"):
         yield word.span()
 

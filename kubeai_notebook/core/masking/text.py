@@ -45,7 +45,12 @@ def masked(text: str, secrets: Iterable[str] = (), *, limit: int | None = None) 
     margin = _margin(known)
     window = text[: limit + margin]
     shown = _covered(window, spans_in(window, known))
-    return shown[: max(len(shown) - margin, 0)][:limit]
+    return _cut(shown, limit, margin if len(text) > len(window) else 0)
+
+
+def _cut(shown: str, limit: int, unsure: int) -> str:
+    """The first ``limit`` characters, without the last ``unsure`` ones: a secret may begin there and not end."""
+    return shown[: max(len(shown) - unsure, 0)][:limit]
 
 
 def _margin(secrets: tuple[str, ...]) -> int:
@@ -145,14 +150,13 @@ class _Lines:
         """Whether the line before ended inside something that looked like a secret."""
 
     def masked(self, line: str, limit: int) -> str:
-        cut = len(line) > limit
-        line = line[: limit + self._margin] if cut else line
+        unsure = self._margin if len(line) > limit + self._margin else 0
+        line = line[: limit + self._margin]
         if self._is_of_pem(line):
             return MASK
         spans = [*spans_in(line, self._secrets), *self._over(line)]
         self._look_ahead(line, spans)
-        shown = _covered(line, _joined(spans))
-        return shown[: max(len(shown) - self._margin, 0)][:limit] if cut else shown
+        return _cut(_covered(line, _joined(spans)), limit, unsure)
 
     def _is_of_pem(self, line: str) -> bool:
         if self._in_pem:
