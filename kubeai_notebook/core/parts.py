@@ -161,7 +161,9 @@ def _said(detail: Mapping[str, Any], given: Mapping[str, Any]) -> Problem:
     """What is wrong with one field; an engine's name is no secret, so that one is quoted."""
     if detail["loc"] == ("engine",) and isinstance(given.get("engine"), str):
         engine = given["engine"]
-        message = f"There is no engine {quoted(engine)}.{did_you_mean(engine[:80], ENGINES)} KubeAI has {', '.join(ENGINES)}."
+        message = (
+            f"There is no engine {quoted(engine)}.{did_you_mean(engine[:80], ENGINES)} KubeAI has {', '.join(ENGINES)}."
+        )
         return Problem("engine", "UnsupportedValue", message)
     if detail["loc"][0] == "secrets":
         message = "Each of secrets must be the name of a Secret, ENV=<secret>:<key>, or a pydantic SecretStr."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.masking import masked, secret_values, values_of_variable
+from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.status import GRACE_SECONDS
 
 from .objects import Event, Pod

@@ -15,7 +15,7 @@ _LOGINS = frozenset({"-u", "--user", "--proxy-user", "--basic-auth", "--login"})
 _SEVERAL = frozenset({"api-key", "api-keys"})
 """Options that take several words, as vLLM's do."""
 _REFERENCE = re.compile(r"\$\([^)\s]*\)")
-_DUMMIES = frozenset("none null nil true false empty yes no on off token secret password default dummy".split())
+_DUMMIES = frozenset(["none", "null", "nil", "true", "false", "empty", "yes", "no", "on", "off", "token", "secret", "password", "default", "dummy"])
 """Values that open nothing; looked for everywhere they would only hide words."""
 _SECRET_FILE = re.compile(
     r"(?:^|/)(?:\.?netrc|\.git-credentials|\.pgpass|\.pypirc|\.npmrc|\.env(?:\.\w+)?|credentials|kubeconfig"
@@ -152,7 +152,7 @@ def _values(spec: Mapping[str, Any]) -> Iterator[str]:
     for item, places in zip(items, hidden_in_args(items), strict=True):
         yield from (item[start:end] for start, end in places)
     env = spec.get("env")
-    for name, given in (env.items() if isinstance(env, Mapping) else ()):
+    for name, given in env.items() if isinstance(env, Mapping) else ():
         yield from values_of_variable(str(name), str(given))
     yield from _found(str(spec.get("url") or ""))
     for adapter in _mappings(spec.get("adapters")):

@@ -60,21 +60,15 @@ _COOKIES = ("cookie", "cookies", "set-cookie", "set_cookie")
 _IN_QUERIES = frozenset({"sig", "signature", "key", "code", "policy", "auth", "pw", "se-signature", "hdnts", "hmac"})
 
 _NO_VALUE = frozenset(
-    """
-    none null nil true false yes no on off unset empty undefined unbound missing required optional default invalid
-    expired wrong incorrect unknown unauthorized forbidden denied failed error not is was are has have had been must
-    should shall can cannot could will would may might to for from in into of on or and but with without by as at an a
-    the this that these if when then than it its you your we our be being do does did only also any all each one
-    option options flag flags argument arguments parameter parameters value values field fields header headers
-    authentication authorization auth expected given provided used using set found needed needs requires ignored
-    disabled enabled skipped str string bool int float bytes list dict tuple object secretstr literal
-    """.split()
+    ["none", "null", "nil", "true", "false", "yes", "no", "on", "off", "unset", "empty", "undefined", "unbound", "missing", "required", "optional", "default", "invalid", "expired", "wrong", "incorrect", "unknown", "unauthorized", "forbidden", "denied", "failed", "error", "not", "is", "was", "are", "has", "have", "had", "been", "must", "should", "shall", "can", "cannot", "could", "will", "would", "may", "might", "to", "for", "from", "in", "into", "of", "on", "or", "and", "but", "with", "without", "by", "as", "at", "an", "a", "the", "this", "that", "these", "if", "when", "then", "than", "it", "its", "you", "your", "we", "our", "be", "being", "do", "does", "did", "only", "also", "any", "all", "each", "one", "option", "options", "flag", "flags", "argument", "arguments", "parameter", "parameters", "value", "values", "field", "fields", "header", "headers", "authentication", "authorization", "auth", "expected", "given", "provided", "used", "using", "set", "found", "needed", "needs", "requires", "ignored", "disabled", "enabled", "skipped", "str", "string", "bool", "int", "float", "bytes", "list", "dict", "tuple", "object", "secretstr", "literal"]
 )
 _TYPES = re.compile(
     r"(?:Optional|Union|Literal|Annotated|Any|str|bool|int|float|bytes|list|dict|tuple|type|SecretStr|Path)"
     r"(?:[\[|]|\s*(?:[|=,)\]]|$))"
 )
-_REFERENCE = re.compile(r"\$(?:[A-Z_][A-Z0-9_]*|\{[^}\s]{1,80}\}?|\([A-Za-z_][^)\s]{0,80}\)?)|\{+[A-Za-z_ .$]{0,80}\}*|%s|%\(.*")
+_REFERENCE = re.compile(
+    r"\$(?:[A-Z_][A-Z0-9_]*|\{[^}\s]{1,80}\}?|\([A-Za-z_][^)\s]{0,80}\)?)|\{+[A-Za-z_ .$]{0,80}\}*|%s|%\(.*"
+)
 _MASKED = re.compile(r"[*•xX.…#]+|\[?(?:REDACTED|MASKED|HIDDEN|FILTERED|redacted|masked|hidden|filtered)\]?|<[^<>]*>?")
 _CODE = re.compile(
     r"(?:self|os|args|config|cfg|settings|cls|kwargs|getpass|get_[a-z_]+|load_[a-z_]+|read_[a-z_]+|str|SecretStr)[.(\[]"
@@ -126,7 +120,7 @@ class _Asked:
 
     __slots__ = ("explicit", "in_query", "name", "sep", "sure")
 
-    def __init__(self, name: str, sep: str, sure: int, in_query: bool) -> None:  # noqa: FBT001
+    def __init__(self, name: str, sep: str, sure: int, in_query: bool) -> None:
         self.name, self.sep, self.in_query = name, sep, in_query
         self.explicit = _ENV_NAME.fullmatch(name) is not None
         self.sure = STRONG if self.explicit else sure

@@ -24,9 +24,7 @@ class Shape(NamedTuple):
 def _starts(literal: str, rest: str) -> Shape:
     """``literal`` at the start of a word (or behind ``\\n``, ``%20``, a colour), and ``rest`` behind it."""
     word = re.escape(literal)
-    start = (
-        rf"(?:(?<!{_WORD}{word})|(?<=\\[nrt]{word})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{word})|(?<=[0-9]m{word}))"
-    )
+    start = rf"(?:(?<!{_WORD}{word})|(?<=\\[nrt]{word})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{word})|(?<=[0-9]m{word}))"
     return Shape(literal.lower(), re.compile(rf"(?P<value>{word}{start}(?:{rest}))"))
 
 

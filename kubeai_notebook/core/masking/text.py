@@ -101,7 +101,9 @@ def _own_spans(text: str, secrets: Iterable[str]) -> Iterator[Span]:
         start = text.find(spelling)
         while start >= 0:
             end = start + len(spelling)
-            if len(spelling) >= _SURE_LENGTH or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+            if len(spelling) >= _SURE_LENGTH or not (
+                text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+            ):
                 yield start, end
             start = text.find(spelling, end)
 
