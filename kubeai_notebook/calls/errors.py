@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import CallError, WaitInterruptedError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def explained(model: str) -> Iterator[None]:
         cause = error.__cause__ or error
         raise CallError(f"The gateway did not answer ({type(cause).__name__}).", "Is KubeAI still running?") from None
     except openai.APIStatusError as error:
-        said = _said(error.body) or error.message
+        said = masked(_said(error.body) or error.message)
         if error.status_code == 404:
             hint = "%kubeai_models lists the names; an adapter is asked for as <model>_<adapter>."
             raise CallError(f"{model} cannot be called: {said}.", hint, status=404) from None

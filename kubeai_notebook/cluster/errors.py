@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.wording import sentence_of
 from kubeai_notebook.errors import (
     ClusterError,
@@ -69,7 +70,7 @@ def error_of(status: int, body: bytes, *, retry_after: str | None = None) -> Kub
                 "This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai)."
             )
         return ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
-    message = str(answer.get("message", ""))
+    message = masked(str(answer.get("message", "")))
     explain = _EXPLAINED.get(status)
     if explain:
         error = explain(answer)
@@ -111,7 +112,7 @@ def _unauthorized(_answer: Mapping[str, Any]) -> KubeAIError:
 
 
 def _forbidden(answer: Mapping[str, Any]) -> KubeAIError:
-    message = str(answer.get("message", ""))
+    message = masked(str(answer.get("message", "")))
     if "exceeded quota:" in message:
         quota = message.partition("exceeded quota: ")[2]
         return QuotaError(f"The namespace's quota is used up: {quota}.", "Delete a Model.")
@@ -137,7 +138,7 @@ def _conflict(answer: Mapping[str, Any]) -> KubeAIError:
 
 
 def _invalid(answer: Mapping[str, Any]) -> KubeAIError:
-    return SpecError(_problems(answer.get("details") or {}, str(answer.get("message", ""))))
+    return SpecError(_problems(answer.get("details") or {}, masked(str(answer.get("message", "")))))
 
 
 _EXPLAINED = {
@@ -161,7 +162,7 @@ def _problems(details: Mapping[str, Any], message: str) -> list[Problem]:
         Problem(
             str(cause.get("field", "")).removeprefix("spec.").replace("<nil>", "name"),
             str(cause.get("reason", "Invalid")),
-            f"{cause.get('field', '')}: {sentence_of(str(cause.get('message', '')))}".removeprefix("<nil>: "),
+            f"{cause.get('field', '')}: {masked(sentence_of(str(cause.get('message', ''))))}".removeprefix("<nil>: "),
         )
         for cause in causes
     ] or [Problem("", "Invalid", message)]

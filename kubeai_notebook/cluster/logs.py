@@ -10,7 +10,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked_lines
 from kubeai_notebook.core.observation import LogTail
 from kubeai_notebook.errors import ClusterError, ForbiddenError
 
@@ -139,7 +139,7 @@ class Logs:
         except ClusterError as error:
             self.forbidden = self.forbidden or isinstance(error, ForbiddenError)
             return
-        lines = [masked(line[:LONGEST_LINE], secrets) for line in text.rstrip("\n").split("\n")] if text else []
+        lines = list(masked_lines(text.rstrip("\n").split("\n"), secrets, limit=LONGEST_LINE)) if text else []
         with self._lock:
             kept.lines.clear()
             kept.lines.extend(lines)
@@ -158,8 +158,7 @@ class Logs:
 
     def _pump(self, run: Run, *, kept: _Kept, stream: LogStream, secrets: Collection[str]) -> None:
         try:
-            for line in stream:
-                clean = masked(line[:LONGEST_LINE], secrets)
+            for clean in masked_lines(stream, secrets, limit=LONGEST_LINE):
                 with self._lock:
                     if kept.stream is not stream:
                         return

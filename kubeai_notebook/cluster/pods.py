@@ -38,7 +38,8 @@ class LogStream:
             while data := answer.read1():
                 *lines, rest = (rest + data).split(b"\n")
                 yield from (line.decode(errors="replace") for line in lines)
-                rest = rest[-LONGEST_LINE_BYTES:]
+                # The beginning is kept: a value without its name could not be known for a secret.
+                rest = rest[:LONGEST_LINE_BYTES]
             if rest:
                 yield rest.decode(errors="replace")
         except (urllib3.exceptions.HTTPError, OSError, ValueError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .masking import is_secret_name, masked
+from .masking import MASK, hidden_in_args, masked, masked_args, masked_env
 from .objects import map_at, maps_at, text_at, texts_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Changes = Mapping[str, tuple[Any, Any]]
 """``{field of spec: (now, wanted)}``; ``None`` where it is not set."""
@@ -21,6 +24,8 @@ _IN_THE_POD = frozenset({
     "args", "cacheProfile", "engine", "env", "envFrom", "image", "priorityClassName", "resourceProfile", "url",
 })  # fmt: skip
 LONGEST_LINE = 160
+_ELLIPSIS = "…"
+"""Stands for a secret in a diff."""
 
 
 def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -88,32 +93,72 @@ def _speaks(features: tuple[Any, Any]) -> bool:
 
 
 def readable(changes: Changes) -> list[str]:
-    """One line a field, ``maxReplicas: not set → 2`` or ``args: without --a=1, with --a=2``; secrets are masked."""
+    """One line a field, ``maxReplicas: not set → 2`` or ``args: without --a=1, with --a=2``.
+
+    A secret is never shown: one that changes is told as ``HF_TOKEN=… (changed)``.
+    """
     return [_line(key, now, wanted) for key, (now, wanted) in changes.items()]
 
 
 def _line(field: str, now: Any, wanted: Any) -> str:
     if isinstance(now or wanted, list | tuple | Mapping):
-        before, after = _items(field, now), _items(field, wanted)
-        gone = [f"without {item}" for item in before if item not in after]
-        said = ", ".join([*gone, *(f"with {item}" for item in after if item not in before)]) or "in another order"
+        text = _of_items(_items(field, now), _items(field, wanted))
     else:
-        said = " → ".join("not set" if one is None else str(one) for one in (now, wanted))
-    text = masked(said)
+        before, after = ("not set" if one is None else _hidden(str(one)) for one in (now, wanted))
+        text = f"{before} → {after}" if before != after else f"{after} (changed)"
     return f"{field}: {text}" if len(text) <= LONGEST_LINE else f"{field}: {text[:LONGEST_LINE]}…"
 
 
-def _items(field: str, value: Any) -> list[str]:
+class _Item(NamedTuple):
+    """One item of a list: what is compared, and what is shown of it."""
+
+    whole: Any
+    shown: str
+
+
+def _of_items(before: list[_Item], after: list[_Item]) -> str:
+    """What goes and what comes; where both look the same, what is hidden in them differs."""
+    known = [item.whole for item in before], [item.whole for item in after]
+    gone = [item.shown for item in before if item.whole not in known[1]]
+    come = [item.shown for item in after if item.whole not in known[0]]
+    changed = [text for text in gone if text in come]
+    said = [f"without {text}" for text in gone if text not in changed]
+    said += [f"{text} (changed)" if text in changed else f"with {text}" for text in come]
+    return ", ".join(said) or "in another order"
+
+
+def _items(field: str, value: Any) -> list[_Item]:
     if value is None:
         return []
+    if field == "args":
+        return list(_arguments([str(item) for item in value]))
     if field == "files":
-        return [f"{text_at(file, 'path')} ({len(text_at(file, 'content'))} characters)" for file in maps_at(value)]
-    if isinstance(value, Mapping):
         return [
-            f"{key}={'…' if is_secret_name(key) else inner}"
-            for key, inner in sorted(value.items(), key=lambda pair: str(pair[0]))
+            _Item(file, f"{text_at(file, 'path')} ({len(text_at(file, 'content'))} characters)")
+            for file in maps_at(value)
         ]
-    return [_item(item) for item in value]
+    if field == "env":
+        shown = masked_env({str(key): str(inner) for key, inner in map_at(value).items()})
+        return [
+            _Item((key, inner), f"{key}={_ELLIPSIS if shown[str(key)] == MASK else _hidden(shown[str(key)])}")
+            for key, inner in sorted(map_at(value).items(), key=lambda pair: str(pair[0]))
+        ]
+    if isinstance(value, Mapping):
+        pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
+        return [_Item((key, inner), f"{key}={_hidden(str(inner))}") for key, inner in pairs]
+    return [_Item(item, _hidden(_item(item))) for item in value]
+
+
+def _arguments(args: list[str]) -> Iterator[_Item]:
+    """The args; a secret in an item of its own stands with the option before it."""
+    shown, places = masked_args(args, mask=_ELLIPSIS), hidden_in_args(args)
+    index = 0
+    while index < len(args):
+        end = index + 1
+        while end < len(args) and places[end] == ((0, len(args[end])),) and args[index].startswith("-"):
+            end += 1
+        yield _Item(tuple(args[index:end]), " ".join(shown[index:end]))
+        index = end
 
 
 def _item(item: Any) -> str:
@@ -123,3 +168,7 @@ def _item(item: Any) -> str:
     if isinstance(item, Mapping) and "secretRef" in item:
         return text_at(item, "secretRef", "name")
     return str(item)
+
+
+def _hidden(text: str) -> str:
+    return masked(text).replace(MASK, _ELLIPSIS)

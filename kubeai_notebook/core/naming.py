@@ -6,6 +6,8 @@ import re
 
 from kubeai_notebook.errors import Problem, SpecError
 
+from .masking import masked, quoted
+
 MAX_NAME_LENGTH = 40
 """KubeAI's rule on ``metadata.name``, in characters."""
 MAX_GENERATED_LENGTH = 39
@@ -19,12 +21,12 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 def check_name(name: str) -> list[Problem]:
     """Return what is wrong with a Model's name; an empty list when nothing is."""
     if len(name) > MAX_NAME_LENGTH:
-        message = f'The name "{name[:50]}" has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most.'
+        message = f"The name {quoted(name, 50)} has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most."
         return [Problem("name", "NameTooLong", message)]
     if not _NAME.fullmatch(name):
-        suggestion = sanitized(name)
+        suggestion = sanitized(name) if masked(name) == name else ""
         fix = f'Call it "{suggestion}".' if suggestion else "Start and end with a letter or a digit."
-        message = f'The name "{name}" may hold only small letters, digits, "-" and ".". {fix}'
+        message = f'The name {quoted(name)} may hold only small letters, digits, "-" and ".". {fix}'
         return [Problem("name", "InvalidName", message)]
     return []
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from kubeai_notebook.errors import Problem, SpecError
 
-from .masking import is_secret_name, masked
+from .masking import masked, masked_args, masked_content, masked_env, quoted
 from .wording import did_you_mean, problem_of
 
 if TYPE_CHECKING:
@@ -37,12 +37,20 @@ class Adapter(_Part):
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=63)
     url: str
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        yield "name", self.name
+        yield "url", masked(self.url)
+
 
 class File(_Part):
     """A text file that is mounted into the Model's Pods; content up to 100,000 characters."""
 
     path: str = Field(pattern=r"^/[^:]*$", max_length=1024)
     content: str = Field(max_length=100_000)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        yield "path", self.path
+        yield "content", masked_content(self.path, self.content)
 
 
 class LoadBalancing(_Part):
@@ -132,8 +140,9 @@ class ModelSpec(_Part):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
         hidden = {
-            "args": tuple(masked(item) for item in self.args),
-            "env": {key: "***" if is_secret_name(key) else item for key, item in self.env.items()},
+            "url": masked(self.url),
+            "args": masked_args(self.args),
+            "env": masked_env(self.env),
         }
         for name, value in super().__repr_args__():
             yield name, hidden.get(name or "", value)
@@ -151,8 +160,10 @@ def validated(fields: Mapping[str, Any]) -> ModelSpec:
 def _said(detail: Mapping[str, Any], given: Mapping[str, Any]) -> Problem:
     """What is wrong with one field; an engine's name is no secret, so that one is quoted."""
     if detail["loc"] == ("engine",) and isinstance(given.get("engine"), str):
-        engine = given["engine"][:80]
-        message = f'There is no engine "{engine}".{did_you_mean(engine, ENGINES)} KubeAI has {", ".join(ENGINES)}.'
+        engine = given["engine"]
+        message = (
+            f"There is no engine {quoted(engine)}.{did_you_mean(engine[:80], ENGINES)} KubeAI has {', '.join(ENGINES)}."
+        )
         return Problem("engine", "UnsupportedValue", message)
     if detail["loc"][0] == "secrets":
         message = "Each of secrets must be the name of a Secret, ENV=<secret>:<key>, or a pydantic SecretStr."

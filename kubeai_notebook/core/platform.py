@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.naming import sanitized
 from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
@@ -49,9 +50,9 @@ def check_label(name: str, *, of: str) -> None:
     """
     if len(name) <= MAX_LABEL_LENGTH and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name):
         return
-    better = sanitized(name).replace(".", "-")
+    better = sanitized(name).replace(".", "-") if masked(name) == name else ""
     fix = f' Call it "{better}".' if better else ""
-    said = f'The {of}\'s name "{name[:80]}" may hold only small letters, digits and "-", {MAX_LABEL_LENGTH} at most.'
+    said = f'The {of}\'s name {quoted(name)} may hold only small letters, digits and "-", {MAX_LABEL_LENGTH} at most.'
     raise SpecError([Problem("name", "InvalidName", said + fix)])
 
 
@@ -63,7 +64,7 @@ def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if kind not in KINDS:
         known = " and ".join(KINDS)
-        message = f'There is no kind "{kind[:80]}" here.{did_you_mean(kind, KINDS)} Functions may be {known}.'
+        message = f"There is no kind {quoted(kind)} here.{did_you_mean(kind, KINDS)} Functions may be {known}."
         raise _wrong("kind", message)
     check_fields(given)
     fields = renamed(given)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from kubeai_notebook.errors import Problem, SpecError
 
+from .masking import quoted
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceProfile:
@@ -36,7 +38,7 @@ def parse_profile(text: str) -> ResourceProfile:
     name, colon, multiple = text.partition(":")
     if not name or (colon and not re.fullmatch(r"[1-9][0-9]{0,8}", multiple)):
         message = (
-            f'The resource profile "{text[:80]}" is not <name>:<multiple>. Write it like cpu:1 or nvidia-gpu-l4:2.'
+            f"The resource profile {quoted(text)} is not <name>:<multiple>. Write it like cpu:1 or nvidia-gpu-l4:2."
         )
         raise SpecError([Problem("resource_profile", "InvalidResourceProfile", message)])
     return ResourceProfile(name, int(multiple or "1"))

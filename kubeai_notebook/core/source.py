@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from kubeai_notebook.errors import Problem, SpecError
 
+from .masking import quoted
+
 SCHEMES = ("hf", "pvc", "ollama", "s3", "gs", "oss")
 """Schemes that KubeAI admits, in the order of its own message."""
 
@@ -54,20 +56,20 @@ def parse_source(url: str) -> Source:
 
     Source: KubeAI 0.23.2, ``parseModelURL``; the schemes from the CRD's rule on ``spec.url``.
     """
-    shown = url if len(url) <= 80 else url[:77] + "..."
+    shown = quoted(url)
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise _problem(
-            f'The url "{shown}" has no scheme that KubeAI knows.',
+            f"The url {shown} has no scheme that KubeAI knows.",
             "Start it with hf://, ollama://, s3://, pvc://, gs:// or oss://, as in hf://org/model or ollama://name:tag.",
         )
     if not rest.split("?", 1)[0]:
-        raise _problem(f'The url "{shown}" names no model.', f"Write what follows {scheme}://.")
+        raise _problem(f"The url {shown} names no model.", f"Write what follows {scheme}://.")
     # Python's "$" would also stand before a last line feed.
     match = _URL.fullmatch(url)
     if match is None:
         raise _problem(
-            f'The url "{shown}" has characters that KubeAI does not accept in a model url.',
+            f"The url {shown} has characters that KubeAI does not accept in a model url.",
             "Use letters, digits and . _ : / - only.",
         )
     return Source(match["scheme"], match["reference"], dict(parse_qsl(match["query"] or "", keep_blank_values=True)))

@@ -8,6 +8,7 @@ from typing import Any
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.catalog import Catalog, catalog_of
 from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.naming import check_name
 from kubeai_notebook.core.parts import ENGINES, FEATURES, ModelSpec, validated
 from kubeai_notebook.core.plain_data import check_fields
@@ -109,10 +110,13 @@ def _trapped(spec: ModelSpec) -> list[Problem]:
 def _refused(manifest: Mapping[str, Any]) -> list[Problem]:
     """What KubeAI's own rules say, by the fields of a spec; a field that only a newer KubeAI knows is let pass."""
     verdict = admit(manifest, strict=False)
+    # These sentences quote the value that is wrong, as the API server does.
+    spec = manifest.get("spec")
+    secrets = secret_values(spec) if isinstance(spec, Mapping) else ()
     if verdict.bad_request:
-        return [Problem("", "BadRequest", f"This is no Model of KubeAI: {verdict.bad_request}.")]
+        return [Problem("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
     return [
-        _problem(_field_of(cause), cause.reason, sentence_of(cause.message))
+        _problem(_field_of(cause), cause.reason, masked(sentence_of(cause.message), secrets))
         for cause in verdict.causes
         if cause != NOT_CHECKED
     ]

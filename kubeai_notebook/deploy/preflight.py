@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.calls import BROKEN_PULLS
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.parts import SecretKey, SecretName
 from kubeai_notebook.core.rules.against import against_catalog
 from kubeai_notebook.core.rules.traps import problems_of
@@ -115,12 +116,13 @@ def _secrets(facts: Facts, spec: ModelSpec) -> Iterator[Check]:
     names = [one.name for one in spec.secrets if isinstance(one, SecretName)]
     names += [one.secret for one in spec.secrets if isinstance(one, SecretKey)]
     for name in dict.fromkeys(names):
+        shown = quoted(name, 253).strip('"')
         if facts.secret_names is None:
-            message = f'Whether the Secret "{name}" exists cannot be seen here.'
+            message = f"Whether the Secret {quoted(name, 253)} exists cannot be seen here."
             yield Check(name="Secrets", state="warn", message=message, field="secrets", code="SecretUnknown")
         elif name not in facts.secret_names:
-            message = f'There is no Secret "{name}" in namespace "{facts.namespace}".'
-            hint = did_you_mean(name, facts.secret_names).strip() or f"kubectl create secret generic {name} makes one."
+            message = f'There is no Secret {quoted(name, 253)} in namespace "{facts.namespace}".'
+            hint = did_you_mean(name, facts.secret_names).strip() or f"kubectl create secret generic {shown} makes one."
             yield Check(
                 name="Secrets", state="fail", message=message, hint=hint, field="secrets", code="SecretNotFound"
             )

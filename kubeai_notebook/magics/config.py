@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError
 
 from kubeai_notebook import settings
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import UsageError
 
@@ -90,19 +91,19 @@ def _set(now: settings.KubeAI, pair: str) -> None:
     name, equals, value = pair.partition("=")
     if name not in _names(now):
         near = did_you_mean(name, _names(now)).strip() or f"There are: {', '.join(_names(now))}."
-        raise UsageError(f'There is no setting "{name}".', near)
+        raise UsageError(f"There is no setting {quoted(name)}.", near)
     if not equals:
         raise UsageError(f"%kubeai_config needs a value for {name}.", f"Write it like %kubeai_config {name}=VALUE.")
     default: Any = now.traits()[name].default()
     try:
         setattr(now, name, type(default)(value) if value else default)
     except (TraitError, ValueError):
-        raise UsageError(f'{name} cannot be "{value}".', f"It is now {getattr(now, name)}.") from None
+        raise UsageError(f"{name} cannot be {quoted(value)}.", f"It is now {getattr(now, name)}.") from None
 
 
 def _setting(now: settings.KubeAI, name: str) -> Setting:
     trait = now.traits()[name]
-    value, source = str(getattr(now, name)), "default"
+    value, source = masked(str(getattr(now, name))), "default"
     if getattr(now, name) != trait.default():
         source = "this kernel" if name in changed_here() else "IPython's configuration"
     elif name == "endpoint" and settings.stated_endpoint(now):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.errors import Problem, SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _named(given: Mapping[str, Any]) -> dict[str, Any]:
     if len(urls) + bool(given["url"]) > 1:
         raise UsageError("The line has two urls.", "Give one of them: behind the name, or after --url.")
     if len(names) > 1:
-        raise UsageError(f'The line has two names, "{names[0]}" and "{names[1]}".', "Give one of them.")
+        raise UsageError(f"The line has two names, {quoted(names[0])} and {quoted(names[1])}.", "Give one of them.")
     return {"name": names[0] if names else None, **({"url": urls[0]} if urls else {})}
 
 

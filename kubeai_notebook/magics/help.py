@@ -8,6 +8,7 @@ import re
 import shlex
 from typing import Any, NoReturn
 
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.errors import UsageError
 
 WIDTH = 110
@@ -96,16 +97,16 @@ class MagicParser(Parser):
         if unknown is None:
             valueless = message.endswith("expected one argument")
             begins = f"A value that begins with - is written behind an equals sign. {how}"
-            raise UsageError(f"{self.prog}: {_worded(message)}.", begins if valueless else how)
+            raise UsageError(f"{self.prog}: {masked(_worded(message))}.", begins if valueless else how)
         word = unknown[1].partition("=")[0]
         if not word.startswith("-"):
-            raise UsageError(f'{self.prog} has no use for "{word}".', how)
+            raise UsageError(f"{self.prog} has no use for {quoted(word)}.", how)
         known = [option for option in self._option_string_actions if option.startswith("--")]
         begun = sorted((option for option in known if option.startswith(word)), key=len)
         nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=_NEAR)
         meant = f"Did you mean {nearest[0]}?" if nearest else f"{self.prog} --help lists its options."
         if self._takes_rest and not begun:
-            meant += f" An argument of the engine stands behind a bare --: … -- {unknown[1]}"
+            meant += f" An argument of the engine stands behind a bare --: … -- {masked(unknown[1])}"
         raise UsageError(f"{self.prog} does not know {word}.", meant)
 
 

@@ -14,6 +14,7 @@ from kubeai_notebook import settings
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.calls.errors import explained
 from kubeai_notebook.cluster.rights import Rights
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
@@ -180,7 +181,7 @@ def _gateway(session: Session) -> Check:
     seconds = time.monotonic() - begun
     way = " through the Kubernetes API" if access.proxied_by_api else ""
     offers = f"offers {count} {'model' if count == 1 else 'models'}"
-    message = f"{access.base_url} answers{way} in {seconds:.2f} s and {offers}."
+    message = f"{masked(access.base_url)} answers{way} in {seconds:.2f} s and {offers}."
     return Check(name="gateway", state="ok", message=message)
 
 

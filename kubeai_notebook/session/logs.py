@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, masked_lines
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, text_at
 from kubeai_notebook.core.status import broken_because
 from kubeai_notebook.errors import NotFoundError
 
-from .runs import main_container
+from .runs import main_container, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +36,18 @@ class Log(str):
 
 
 def log_of(model: Model, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
-    """Read a log; secrets in it are masked."""
+    """Read a log; secrets in it are masked, the Model's own whatever they look like."""
     pod, container = _place(model, pod, container)
     text = model.session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
-    return Log(masked(text), pod=pod)
+    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(model.view.model))), pod=pod)
 
 
 def follow(model: Model, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
-    """Yield a log line by line as it is written; closing the iterator closes the stream."""
+    """Yield a log line by line as it is written, secrets masked; closing the iterator closes the stream."""
     pod, container = _place(model, pod, container)
+    secrets = secrets_of(model.view.model)
     lines = model.session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
-    return (masked(line) for line in lines)
+    return masked_lines(lines, secrets)
 
 
 def _place(model: Model, pod: str, container: str) -> tuple[str, str]:
@@ -66,16 +67,18 @@ def events_of(model: Model) -> pd.DataFrame:
     """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
     import pandas as pd
 
+    view = model.view
+    secrets = secrets_of(view.model)
     rows = [
         {
             "last seen": pd.NaT if event.time == LONG_AGO else event.time,
             "type": text_at(event.raw, "type"),
             "reason": event.reason,
             "object": event.name,
-            "message": masked(event.message),
+            "message": masked(event.message, secrets),
             "count": event.count,
         }
-        for event in sorted(map(Event, model.view.observation.events), key=lambda event: event.order)
+        for event in sorted(map(Event, view.observation.events), key=lambda event: event.order)
     ]
     events = pd.DataFrame(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
     events["last seen"] = pd.to_datetime(events["last seen"], utc=True, errors="coerce")

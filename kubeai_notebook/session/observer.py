@@ -13,9 +13,10 @@ from kubeai_notebook.cluster.logs import Logs
 from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import count_at, name_of, uid_of
 from kubeai_notebook.core.observation import LogTail, Observation
-from kubeai_notebook.core.status import status_of
+from kubeai_notebook.core.status import ModelStatus, status_of
 from kubeai_notebook.errors import NotFoundError
 
 from .answers import Answers
@@ -265,7 +266,7 @@ class Observer:
         )
         view = View(
             model=model,
-            status=status_of(observation, now),
+            status=_shown(status_of(observation, now), secrets_of(model)),
             findings=addressed(diagnose(observation, now=now), self._kubectl),
             link=watches.link,
             pods=pod_states(pods),
@@ -290,6 +291,12 @@ class Observer:
             yield right_to("get", "pods/log").note
         if self._operator.known.namespace and self._operator.known.config is None:
             yield right_to("get", "configmaps").note
+
+
+def _shown(status: ModelStatus, secrets: tuple[str, ...]) -> ModelStatus:
+    """The status with its sentence as anybody may see it: it quotes the kubelet."""
+    detail = masked(status.detail, secrets)
+    return status if detail == status.detail else replace(status, detail=detail)
 
 
 def _interests(name: str, view: View | None) -> frozenset[str]:

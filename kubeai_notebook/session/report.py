@@ -8,8 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.manifest import cleaned, to_yaml
-from kubeai_notebook.core.masking import is_secret_name, masked
+from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
+
+from .runs import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +38,7 @@ def report_of(model: Model) -> str:
         "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
         *_logs(view.observation),
     ]
-    return masked("\n\n".join(section for section in sections if section)) + "\n"
+    return masked("\n\n".join(section for section in sections if section), secrets_of(view.model)) + "\n"
 
 
 def _versions(observation: Observation) -> str:
@@ -63,13 +65,7 @@ def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
 def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
     """The Model without values that may be secret, and without what its files hold."""
     clean = cleaned(model)
-    spec = clean["spec"]
-    if map_at(spec, "env"):
-        spec["env"] = {key: "***" if is_secret_name(str(key)) else value for key, value in spec["env"].items()}
-    if spec.get("files"):
-        files = maps_at(spec, "files")
-        spec["files"] = [{**file, "content": f"({len(text_at(file, 'content'))} characters)"} for file in files]
-    return clean
+    return {**clean, "spec": masked_spec(map_at(clean, "spec"))}
 
 
 def _pod(pod: Mapping[str, Any]) -> str:

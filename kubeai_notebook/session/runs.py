@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubeai_notebook.cluster.logs import Run
-from kubeai_notebook.core.masking import is_secret_name
-from kubeai_notebook.core.objects import Container, Pod, map_at, maps_at, name_of, text_at, texts_at, texts_in, uid_of
-
-SHORTEST_SECRET = 4
+from kubeai_notebook.core.masking import secret_values
+from kubeai_notebook.core.objects import Container, Pod, map_at, maps_at, name_of, text_at, texts_at, uid_of
 
 Object = Mapping[str, Any]
 
@@ -21,13 +19,8 @@ def runs_of(model: Object, pods: tuple[Object, ...]) -> tuple[Run, ...]:
 
 
 def secrets_of(model: Object) -> tuple[str, ...]:
-    """Values in the Model's own env and args that no log may show."""
-    given = [
-        *texts_in(model, "spec", "env").items(),
-        *(item.partition("=")[::2] for item in texts_at(model, "spec", "args")),
-    ]
-    values = {value for key, value in given if is_secret_name(key) and len(value) >= SHORTEST_SECRET}
-    return tuple(sorted(values, key=len, reverse=True))
+    """Values in the Model's own env, args, urls and files that no log may show, the longest first."""
+    return secret_values(map_at(model, "spec"))
 
 
 def _fails_behind_ready(spec: Object) -> bool:

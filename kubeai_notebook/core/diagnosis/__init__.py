@@ -7,8 +7,10 @@ pure: the time comes in as an argument.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import is_going
 
 from . import cache, calls, refusal, silence
@@ -41,7 +43,20 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
     unique: dict[str, Finding] = {}
     for finding in _findings(scene):
         unique.setdefault(finding.code, finding)
-    return tuple(unique.values())
+    return tuple(_hidden(finding, scene.secrets) for finding in unique.values())
+
+
+def _hidden(finding: Finding, secrets: tuple[str, ...]) -> Finding:
+    """The Finding as anybody may see it; only the patches, which are sent and not shown, keep what they hold."""
+    return replace(
+        finding,
+        title=masked(finding.title, secrets),
+        evidence=tuple(replace(one, text=masked(one.text, secrets)) for one in finding.evidence),
+        fixes=tuple(
+            replace(fix, title=masked(fix.title, secrets), command=fix.command and masked(fix.command, secrets))
+            for fix in finding.fixes
+        ),
+    )
 
 
 def _findings(scene: Scene) -> Iterator[Finding]:

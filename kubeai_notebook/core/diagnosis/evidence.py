@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.masking import is_secret_name
+from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.objects import (
     Event,
     Pod,
@@ -176,14 +176,9 @@ class Scene:
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """Values of the Model's own env and args that must not be shown, the longest first."""
-        given = [*self.env.items(), *(item.partition("=")[::2] for item in self.args)]
-        values = {value for key, value in given if is_secret_name(key) and len(value) >= 4}
-        for name, entry in (self.newest.env if self.newest else {}).items():
-            value = text_at(entry, "value")
-            if is_secret_name(name) and len(value) >= 4:
-                values.add(value)
-        return tuple(sorted(values, key=len, reverse=True))
+        """Values of the Model's and its newest Pod's own that must not be shown, the longest first."""
+        variables = {name: text_at(entry, "value") for name, entry in (self.newest.env if self.newest else {}).items()}
+        return tuple(dict.fromkeys([*secret_values(self.spec), *secret_values({"env": variables})]))
 
     @property
     def own_claim(self) -> str:

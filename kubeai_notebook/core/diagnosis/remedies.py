@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import masked_args
 from kubeai_notebook.core.objects import map_at, texts_at
 
 from .arguments import SPREAD, spread_over, value_of, with_argument, without_arguments
@@ -76,7 +77,8 @@ def drop_argument(*names: str, title: str = "Remove {argument}.") -> Remedy:
         args, gone = without_arguments(case.scene.args, [word for name in known for word in name.split()])
         if not gone:
             return None
-        said = filled([title], {**case.values, "argument": " ".join(gone)}) or f"Remove {' '.join(gone)}."
+        shown = " ".join(masked_args(gone))
+        said = filled([title], {**case.values, "argument": shown}) or f"Remove {shown}."
         return Fix(title=said, patch=_spec_patch(args=args or None))
 
     return remedy

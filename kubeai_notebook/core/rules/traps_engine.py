@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.masking import holds_secret
+
 from .advice import Advice, Subject, error, warning
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ _RESERVED_ENV = frozenset(
 )
 # Gone from newer vLLM, which ends at an option that it does not know.
 _RETIRED_FLAGS = frozenset({"disable-log-requests", "num-scheduler-steps", "swap-space", "task"})
-_SECRET = re.compile(r"(^|[_-])(token|secret|password|passwd|api[_-]?key|(secret[_-])?access[_-]key)$", re.I)
 _PRINTABLE = re.compile(r"[ -<>-~]+")
 _AWS_IGNORED = {"AWS_REGION": "AWS_DEFAULT_REGION"}
 # Templates that vLLM's image brings along.
@@ -61,7 +62,7 @@ def _arguments(subject: Subject) -> Iterator[Advice]:
             message = f"Newer vLLM has no --{name} and ends at once."
             patch = _without(subject, flag.index)
             yield warning(field, "UnknownArgument", message, fix=f"Remove --{name}.", patch=patch)
-        elif _SECRET.search(name) and flag.value:
+        elif flag.value and holds_secret(name, flag.value):
             message = f"The value of --{name} is stored in plain text, for everyone who may read Models."
             yield warning(field, "SecretInPlainText", message, fix="Put it into a Secret.")
 
@@ -95,7 +96,7 @@ def _environment(subject: Subject) -> Iterator[Advice]:
             message = f"KubeAI sets {name} itself; another value makes the engine unreachable."
             fix, patch = f"Remove env.{name}.", {"env": {name: None}}
             yield error(field, "ReservedArgument", message, fix=fix, patch=patch)
-        elif _SECRET.search(name):
+        elif holds_secret(name, subject.spec.env[name]):
             message = f"The value of {name} is stored in plain text, for everyone who may read Models."
             yield warning(field, "SecretInPlainText", message, fix="Put it into a Secret and take it out of env.")
         elif name in _AWS_IGNORED and subject.source and subject.source.scheme == "s3":

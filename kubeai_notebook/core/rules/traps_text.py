@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.masking import quoted
+
 from .advice import Advice, Subject, error
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def text_traps(subject: Subject) -> Iterator[Advice]:
     for number, entry in enumerate(subject.spec.secrets):
         name = getattr(entry, "name", None) or getattr(entry, "secret", None)
         if name is not None and not _OBJECT_NAME.fullmatch(name):
-            message = f'"{name[:80]}" cannot be the name of a Kubernetes Secret.'
+            message = f"{quoted(name)} cannot be the name of a Kubernetes Secret."
             fix = "Name a Secret of the namespace, or one key of it as VARIABLE=<secret>:<key>."
             yield error(f"secrets[{number}]", "InvalidName", message, fix=fix)
 

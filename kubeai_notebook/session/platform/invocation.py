@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from kubeai_notebook.calls.request import Request
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.naming import request_name
 from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import CallError
@@ -85,4 +86,4 @@ def _path(status: Fields, url: str) -> str:
             return url.removeprefix(start)
     if url.startswith("/"):
         return url.removeprefix(urlsplit(base).path)
-    raise CallError(f'The url "{url[:120]}" is not one of this run\'s.', "list_endpoints() names them.")
+    raise CallError(f"The url {quoted(url, 120)} is not one of this run's.", "list_endpoints() names them.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from kubeai_notebook.cluster.client import CORE
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import NotFoundError, Problem, SpecError
 
@@ -106,7 +107,7 @@ def _text(value: str | SecretStr) -> str:
 def _check(name: str, value: str | SecretStr) -> None:
     """Neither sentence shows the value."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,252}", name):
-        message = f'The secret\'s name "{name[:80]}" becomes a variable: write it with letters, digits and _ only.'
+        message = f"The secret's name {quoted(name)} becomes a variable: write it with letters, digits and _ only."
         raise SpecError([Problem("name", "InvalidName", message)])
     if not isinstance(value, str | SecretStr) or not _text(value):
         message = f"The secret {name} needs a value: secret_value must be text, and not empty."

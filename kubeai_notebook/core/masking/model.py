@@ -1,0 +1,192 @@
+"""Secrets in a Model: in args of both spellings, env, urls and files; to hide there, and to look for elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .names import is_secret_name
+from .text import MASK, SHORTEST_SECRET, masked, spans_in
+
+_OPTION = re.compile(r"--[A-Za-z][\w.-]*(?:=.*)?|-[A-Za-z][A-Za-z0-9]{0,2}(?:=.*)?", re.DOTALL)
+_LOGINS = frozenset({"-u", "--user", "--proxy-user", "--basic-auth", "--login"})
+"""Options whose value is ``user:password``."""
+_SEVERAL = frozenset({"api-key", "api-keys"})
+"""Options that take several words, as vLLM's do."""
+_REFERENCE = re.compile(r"\$\([^)\s]*\)")
+_DUMMIES = frozenset(["none", "null", "nil", "true", "false", "empty", "yes", "no", "on", "off", "token", "secret", "password", "default", "dummy"])
+"""Values that open nothing; looked for everywhere they would only hide words."""
+_SECRET_FILE = re.compile(
+    r"(?:^|/)(?:\.?netrc|\.git-credentials|\.pgpass|\.pypirc|\.npmrc|\.env(?:\.\w+)?|credentials|kubeconfig"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)|\.dockercfg|\.dockerconfigjson|htpasswd|[^/]*\.(?:key|pem|p12|jks|keytab))$"
+    r"|/\.docker/config\.json$|/\.kube/config$|/\.aws/credentials$",
+    re.I,
+)
+_LONGEST_VALUE = 20_000
+
+Place = tuple[int, int]
+
+
+def hidden_in_args(args: Sequence[str]) -> list[tuple[Place, ...]]:
+    """For each item the places in it that hold a secret; the word behind ``--api-key`` is one as a whole."""
+    places: list[tuple[Place, ...]] = []
+    behind = ""
+    for item in args:
+        if behind and not _OPTION.fullmatch(item):
+            places.append(_whole(item, behind))
+            behind = behind if behind.lstrip("-").replace("_", "-").lower() in _SEVERAL else ""
+            continue
+        places.append(_in_item(item))
+        is_bare = item.startswith("-") and not re.search(r"[=\s]", item)
+        behind = item if is_bare and (is_secret_name(item) or item in _LOGINS) else ""
+    return places
+
+
+def _whole(item: str, name: str) -> tuple[Place, ...]:
+    if not item or _REFERENCE.fullmatch(item) or (name in _LOGINS and not re.search(r":.*\D", item)):
+        return ()
+    return ((0, len(item)),)
+
+
+def _in_item(item: str) -> tuple[Place, ...]:
+    """``--name=value``, ``NAME=value``, ``--name value`` in one item; otherwise what any text shows."""
+    match = re.match(r"(?P<name>-{0,2}[A-Za-z][\w.-]*)(?:=|\s+(?=[^\s-]))", item)
+    if match and (match[0].endswith("=") or item.startswith("-")) and is_secret_name(match["name"]):
+        start, end = match.end(), len(item)
+        if end - start > 1 and item[start] in "'\"" and item[-1] == item[start]:
+            start, end = start + 1, end - 1
+        return ((start, end),) if start < end and not _REFERENCE.fullmatch(item[start:end]) else ()
+    return tuple(spans_in(item))
+
+
+def masked_args(args: Sequence[str], *, mask: str = MASK) -> tuple[str, ...]:
+    """The args with every secret in them hidden, and nothing beside it.
+
+    >>> masked_args(["--api-key", "swordfish", "--port", "1"])
+    ('--api-key', '***', '--port', '1')
+    """
+    return tuple(_shown(item, places, mask) for item, places in zip(args, hidden_in_args(args), strict=True))
+
+
+def _shown(item: str, places: Iterable[Place], mask: str) -> str:
+    for start, end in reversed(tuple(places)):
+        item = item[:start] + mask + item[end:]
+    return item
+
+
+def masked_env(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables, with the values of secret names, and of a secret's shape, hidden."""
+    return {name: _masked_value(name, value) for name, value in env.items()}
+
+
+def _masked_value(name: str, value: str) -> str:
+    if is_secret_name(name):
+        return MASK if value and not _REFERENCE.fullmatch(value) else value
+    return masked(value)
+
+
+def holds_secret(name: str, value: str) -> bool:
+    """Whether a variable or argument shows a secret to all who may read the Model."""
+    return _masked_value(name, value) != value
+
+
+def masked_content(path: str, content: str) -> str:
+    """What a file holds: all hidden if its path says that it is a secret's."""
+    return MASK if is_secret_file(path) else masked(content)
+
+
+def is_secret_file(path: str) -> bool:
+    """Whether a file of this path holds a secret: ``/root/.netrc``, ``/run/secrets/hf-token``."""
+    stem = re.sub(r"\.(?:txt|json|ya?ml|env)$", "", path.rpartition("/")[2])
+    return _SECRET_FILE.search(path) is not None or "/secrets/" in path or is_secret_name(stem)
+
+
+def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``spec`` of a Model's manifest to show to others: secrets hidden, files by their length only."""
+    shown = {key: masked(value) if isinstance(value, str) else value for key, value in spec.items()}
+    if isinstance(spec.get("env"), Mapping):
+        shown["env"] = masked_env({str(name): str(value) for name, value in spec["env"].items()})
+    if isinstance(spec.get("args"), list | tuple):
+        shown["args"] = list(masked_args([str(item) for item in spec["args"]]))
+    if isinstance(spec.get("files"), list | tuple):
+        shown["files"] = [_without_content(file) for file in spec["files"]]
+    if isinstance(spec.get("adapters"), list | tuple):
+        shown["adapters"] = [_masked_texts(adapter) for adapter in spec["adapters"]]
+    return shown
+
+
+def _without_content(file: Any) -> Any:
+    if not isinstance(file, Mapping):
+        return MASK
+    return {**file, "content": f"({len(str(file.get('content', '')))} characters)"}
+
+
+def _masked_texts(part: Any) -> Any:
+    if not isinstance(part, Mapping):
+        return masked(str(part))
+    return {key: masked(value) if isinstance(value, str) else value for key, value in part.items()}
+
+
+def secret_values(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Every secret that stands in the ``spec`` of a Model's manifest, the longest first.
+
+    Values of secret names in args and env, what has a secret's shape in any of them, logins in
+    urls, and what files hold that are a secret's; short ones and dummies such as ``none`` are left out.
+    """
+    found = {part for value in _values(spec) for part in _parts(value.strip())}
+    return tuple(sorted(found, key=lambda value: (-len(value), value)))
+
+
+def _parts(value: str) -> Iterator[str]:
+    """The value, and where it has several lines each of them: a log shows them one by one."""
+    if SHORTEST_SECRET <= len(value) <= _LONGEST_VALUE and value.lower() not in _DUMMIES:
+        yield value
+    if "\n" in value:
+        yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= 2 * SHORTEST_SECRET)
+
+
+def _values(spec: Mapping[str, Any]) -> Iterator[str]:
+    args = spec.get("args")
+    items = [str(item) for item in args] if isinstance(args, list | tuple) else []
+    for item, places in zip(items, hidden_in_args(items), strict=True):
+        yield from (item[start:end] for start, end in places)
+    env = spec.get("env")
+    for name, given in env.items() if isinstance(env, Mapping) else ():
+        yield from values_of_variable(str(name), str(given))
+    yield from _found(str(spec.get("url") or ""))
+    for adapter in _mappings(spec.get("adapters")):
+        yield from _found(str(adapter.get("url") or ""))
+    for file in _mappings(spec.get("files")):
+        yield from _in_file(str(file.get("path") or ""), str(file.get("content") or ""))
+
+
+def values_of_variable(name: str, value: str) -> Iterator[str]:
+    """The secrets in an environment variable: the whole value, or the parts of it that look like one."""
+    if is_secret_name(name):
+        if not _REFERENCE.fullmatch(value):
+            yield value
+    else:
+        yield from _found(value)
+
+
+def _found(text: str) -> Iterator[str]:
+    for start, end in spans_in(text):
+        yield text[start:end]
+        # "user:password" of a url: a log may show the password alone.
+        user, colon, password = text[start:end].partition(":")
+        if colon and user and text[max(0, start - 3) : start] == "://":
+            yield password
+
+
+def _in_file(path: str, content: str) -> Iterator[str]:
+    yield from _found(content)
+    if is_secret_file(path):
+        if len(content.split()) == 1:
+            yield content
+        for line in content.splitlines():
+            yield from re.findall(r"[^\s\"',;:=]{8,}$", line.strip())
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (one for one in value if isinstance(one, Mapping)) if isinstance(value, list | tuple) else ()

@@ -1,0 +1,243 @@
+"""Hiding secrets in text: the union of all that the detectors find, each on the text as it was.
+
+Every detector gives spans and none replaces anything, so their order does not matter, a value
+that two of them find is hidden once, and the same spans tell `model` which values to look for
+elsewhere. All of it is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from .named import named_spans
+from .shapes import SHAPES
+from .urls import login_spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Span = tuple[int, int]
+
+MASK = "***"
+SHORTEST_SECRET = 4
+"""Values shorter than this are hidden at their own place, but not looked for in text."""
+_SURE_LENGTH = 8
+"""A shorter value is looked for as a word of its own, so that "test" does not cut "latest"."""
+_MARGIN = 2_048
+"""How much is looked at behind a cut, so that no half of a secret is left before it."""
+LONGEST_LINE = 32_000
+"""What a line of a log is cut to, where nothing else is said."""
+
+
+def masked(text: str, secrets: Iterable[str] = (), *, limit: int | None = None) -> str:
+    """Replace the values of keys, tokens and passwords, and each of the given secrets, by ``***``.
+
+    ``limit`` cuts the text to so many characters, so that no half of a secret stays at its end.
+    """
+    known = tuple(secrets)
+    if limit is None or len(text) <= limit:
+        return _covered(text, spans_in(text, known))
+    margin = _margin(known)
+    window = text[: limit + margin]
+    shown = _covered(window, spans_in(window, known))
+    return _cut(shown, limit, margin if len(text) > len(window) else 0)
+
+
+def _cut(shown: str, limit: int, unsure: int) -> str:
+    """The first ``limit`` characters, without the last ``unsure`` ones: a secret may begin there and not end."""
+    return shown[: max(len(shown) - unsure, 0)][:limit]
+
+
+def _margin(secrets: tuple[str, ...]) -> int:
+    return max([_MARGIN, *(2 * len(secret) for secret in secrets)])
+
+
+def spans_in(text: str, secrets: Iterable[str] = ()) -> list[Span]:
+    """Where secrets are in the text: joined, in order."""
+    low = text.lower()
+    if len(low) != len(text):
+        # Few letters become two; places must stay the same.
+        low = "".join(char if len(char.lower()) != 1 else char.lower() for char in text)
+    spans = [*_own_spans(text, secrets), *_shape_spans(text, low), *login_spans(text, low), *named_spans(text, low)]
+    return _joined(spans)
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """The same in order, with those joined that touch."""
+    if len(spans) < 2:
+        return spans
+    spans.sort()
+    joined = [spans[0]]
+    for start, end in spans[1:]:
+        if start > joined[-1][1]:
+            joined.append((start, end))
+        elif end > joined[-1][1]:
+            joined[-1] = (joined[-1][0], end)
+    return joined
+
+
+def _covered(text: str, spans: Iterable[Span]) -> str:
+    pieces, done = [], 0
+    for start, end in spans:
+        pieces += [text[done:start], MASK]
+        done = end
+    return "".join([*pieces, text[done:]])
+
+
+def _shape_spans(text: str, low: str) -> Iterator[Span]:
+    for pattern in [pattern for hint, pattern in SHAPES if hint in low]:
+        for match in pattern.finditer(text):
+            if match["value"]:
+                yield match.span("value")
+
+
+def _own_spans(text: str, secrets: Iterable[str]) -> Iterator[Span]:
+    for spelling in (spelling for secret in secrets for spelling in _spellings(secret)):
+        start = text.find(spelling)
+        while start >= 0:
+            end = start + len(spelling)
+            if len(spelling) >= _SURE_LENGTH or not (
+                text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+            ):
+                yield start, end
+            start = text.find(spelling, end)
+
+
+@lru_cache(maxsize=512)
+def _spellings(secret: str) -> tuple[str, ...]:
+    """The value as it is, and as urls, JSON, Python and base64 write it."""
+    if len(secret) < SHORTEST_SECRET:
+        return ()
+    raw = secret.encode("utf-8", "surrogatepass")
+    spellings = [secret, quote(raw, safe=""), quote(raw), json.dumps(secret)[1:-1], repr(secret)[1:-1]]
+    if len(secret) >= _SURE_LENGTH:
+        spellings.append(base64.b64encode(raw).decode())
+    return tuple(dict.fromkeys(spellings))
+
+
+def masked_lines(lines: Iterable[str], secrets: Iterable[str] = (), *, limit: int = LONGEST_LINE) -> Iterator[str]:
+    """Mask a log line by line, as it comes: also what one line begins and the next ends.
+
+    A private key stands on many lines; a terminal's width breaks a value, or a name from its
+    value. ``limit``: characters that are kept of a line.
+    """
+    state = _Lines(tuple(secrets))
+    return (state.masked(line, limit) for line in lines)
+
+
+_PEM_BEGINS = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?!.*-----END )")
+_PEM_BODY = re.compile(r"[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}")
+_EDGE = re.compile(r"[\s│|>\\]*+")
+_WORD = re.compile(r"[A-Za-z0-9_+/=.-]*+")
+_CONTEXT = 160
+
+
+class _Lines:
+    """What the lines so far leave open."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._secrets = secrets
+        self._margin = _margin(secrets)
+        self._in_pem = False
+        self._rests: tuple[str, ...] = ()
+        """What the next line begins with if the last one ended inside one of the secrets."""
+        self._before = ""
+        """The end of the line before."""
+        self._broken = False
+        """Whether the line before ended inside something that looked like a secret."""
+
+    def masked(self, line: str, limit: int) -> str:
+        unsure = self._margin if len(line) > limit + self._margin else 0
+        line = line[: limit + self._margin]
+        if self._is_of_pem(line):
+            return MASK
+        spans = [*spans_in(line, self._secrets), *self._over(line)]
+        self._look_ahead(line, spans)
+        return _cut(_covered(line, _joined(spans)), limit, unsure)
+
+    def _is_of_pem(self, line: str) -> bool:
+        if self._in_pem:
+            self._in_pem = "-----END " not in line and line.strip() != ""
+            return "-----END " not in line
+        self._in_pem = "-----BEGIN " in line and _PEM_BEGINS.search(line) is not None
+        bare = line.strip()
+        if not self._in_pem and len(bare) in (64, 70, 76) and _PEM_BODY.fullmatch(bare):
+            # The middle of a key whose first line is further back than what was read.
+            return all(any(map(test, bare)) for test in (str.isupper, str.islower, str.isdigit))
+        return False
+
+    def _over(self, line: str) -> Iterator[Span]:
+        """What belongs to a secret that the line before began."""
+        edge = _EDGE.match(line)
+        start = edge.end() if edge else 0
+        stripped = line[start:].rstrip(" \t│|\\")
+        for rest in self._rests:
+            if line.startswith(rest, start):
+                yield start, start + len(rest)
+            elif stripped and rest.startswith(stripped):
+                yield start, start + len(stripped)
+        if not self._before:
+            return
+        if start and self._broken and (word := _WORD.match(line, start)):
+            value = word[0]
+            if any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and len(value) >= SHORTEST_SECRET:
+                yield word.span()
+        head = f"{self._before}\n"
+        seam = head + line[start : start + _CONTEXT]
+        for first, last in spans_in(seam):
+            if last > len(head) and first >= len(self._before) - 1:
+                yield max(first - len(head), 0) + start, last - len(head) + start
+
+    def _look_ahead(self, line: str, spans: list[Span]) -> None:
+        """Remember what this line leaves open."""
+        bare = line.rstrip(" \t│|\\\r")
+        rests = []
+        for secret in self._secrets:
+            if (size := _overlap(bare, secret)) and size < len(secret):
+                if size >= SHORTEST_SECRET:
+                    spans.append((len(bare) - size, len(bare)))
+                rests.append(secret[size:])
+        stripped = bare.lstrip(" \t│|>")
+        rests += [rest[len(stripped) :] for rest in self._rests if stripped and rest.startswith(stripped)]
+        self._rests = tuple(rest for rest in rests if len(rest) >= 2)
+        end = max((span[1] for span in spans), default=-1)
+        self._broken = end >= len(bare) > 0
+        is_open = bare[-80:].rstrip(" \t:=>,[(]\"'").lower().endswith(_LEFT_OPEN)
+        self._before = bare[-_CONTEXT:] if self._broken or is_open else ""
+
+
+_LEFT_OPEN = (
+    "token", "secret", "password", "passwd", "passphrase", "pass", "pwd", "key", "credential", "credentials", "auth",
+    "authorization", "jwt", "pat", "bearer", "basic", "cookie",
+)  # fmt: skip
+"""Names whose value may stand on the next line."""
+
+
+def _overlap(text: str, secret: str) -> int:
+    """How many characters at the end of the text are the beginning of the secret."""
+    if not text:
+        return 0
+    last, longest = text[-1], min(len(secret), len(text))
+    size = secret.rfind(last, 0, longest) + 1
+    while size > 0 and not text.endswith(secret[:size]):
+        size = secret.rfind(last, 0, size - 1) + 1
+    return size
+
+
+_ODD = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_+/=]{16,}")
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """A text of the user's for a sentence, in quotation marks: masked, cut, and not at all if it looks like a key.
+
+    Somebody may have put a secret where a name or a url belongs.
+    """
+    shown = masked(text, limit=limit)
+    if shown == text[:limit] and _ODD.fullmatch(text.strip()):
+        shown = MASK
+    return f'"{shown}"' if len(text) <= limit else f'"{shown}…"'
