@@ -17,7 +17,6 @@ from kubeai_notebook.errors import LocalError
 
 from .api.http import api_app
 from .api.journal import Journal
-from .api.proxy import ServiceProxy
 from .api.store import Store
 from .gateway import Gateway, connections
 from .operator.autoscaler import Autoscaler
@@ -53,8 +52,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     api_socket, gateway_socket = map(_bound, home.ports())
-    gateway_port = gateway_socket.getsockname()[1]
-    access = home.renewed(api_socket.getsockname()[1], gateway_port)
+    access = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(home.certificate)
     store, pods = Store(journal=Journal(home.folder / "state.db")), home.folder / "pods"
@@ -62,9 +60,8 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     kubelet = _kubelet(store, options, pods, environment=environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
-        gateway = Gateway(store, kubelet.endpoints, client)
-        proxy = ServiceProxy(store, client, f"http://127.0.0.1:{gateway_port}")
-        api = api_app(store, token=access.token, logs=pods, proxy=proxy)
+        gateway = Gateway(store, kubelet.endpoints, client, token=access.token)
+        api = api_app(store, token=access.token, logs=pods, gateway=gateway)
         await _listen(stack, api, web_socket=api_socket, tls=tls)
         await _listen(stack, gateway.app, web_socket=gateway_socket, tls=None)
         parts = (kubelet.run(), Operator(store).run(), Autoscaler(store, gateway.active_requests).run())

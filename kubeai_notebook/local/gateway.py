@@ -52,17 +52,26 @@ async def connections() -> AsyncIterator[aiohttp.ClientSession]:
 class Gateway:
     """Answers ``/openai/v1`` by its ``app``."""
 
-    def __init__(self, store: Store, endpoints: Mapping[str, Endpoint], client: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, store: Store, endpoints: Mapping[str, Endpoint], client: aiohttp.ClientSession, *, token: str
+    ) -> None:
         self._store = store
+        self._login = f"Bearer {token}"
         self._endpoints = endpoints
         self._client = client
         self._active: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self.app = web.Application(middlewares=[_loopback_only], client_max_size=1 << 30)
-        self.app.router.add_route("*", f"{PREFIX}/v1/models", self._models)
-        for route in ROUTES:
-            self.app.router.add_route("*", PREFIX + route, self._infer)
-        self.app.router.add_route("*", "/{path:.*}", _page_not_found)
+        self.app.router.add_route("*", "/{path:.*}", lambda request: self.answer(request, request.path))
+
+    async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
+        """Answer a request as KubeAI does; ``path`` is what is asked for, whatever way the request came."""
+        route = path.removeprefix(PREFIX)
+        if path == f"{PREFIX}/v1/models":
+            return await self._models(request)
+        if path.startswith(PREFIX) and route in ROUTES:
+            return await self._infer(request, route)
+        return web.Response(status=404, text="404 page not found\n")
 
     def active_requests(self) -> Mapping[str, int]:
         """Requests in flight, waiting ones included, by the name they asked for (``model`` or ``model_adapter``)."""
@@ -77,8 +86,7 @@ class Gateway:
             return web.json_response({"error": f"failed to parse label selector: {error}"}, status=400)
         return web.json_response({"object": "list", "data": data})
 
-    async def _infer(self, request: web.Request) -> web.StreamResponse:
-        route = request.path.removeprefix(PREFIX)
+    async def _infer(self, request: web.Request, route: str) -> web.StreamResponse:
         try:
             asked = read(route, await request.read(), content_type=request.headers.get("Content-Type", ""))
         except UnreadableError as error:
@@ -90,24 +98,28 @@ class Gateway:
         with _counted(self._asked, asked.requested):
             if not spec.get("autoscalingDisabled") and not spec.get("replicas"):
                 self._store.patch(ref_of(MODELS, model), {"spec": {"replicas": 1}})
-            return await self._proxied(request, asked, balanced=spec.get("loadBalancing") or {})
+            return await self._proxied(request, asked, route=route, balanced=spec.get("loadBalancing") or {})
 
-    async def _proxied(self, request: web.Request, asked: Asked, *, balanced: Object) -> web.StreamResponse:
+    async def _proxied(self, request: web.Request, asked: Asked, *, route: str, balanced: Object) -> web.StreamResponse:
         """Try up to four endpoints; what has been sent to the client is never tried again."""
         key = asked.adapter + asked.prefix(balanced.get("prefixHash", {}).get("prefixCharLength", 0))
         for attempt in range(1, ATTEMPTS + 1):
             uid = balancing.chosen(await self._ready(asked), self._active, strategy=balanced, key=key)
-            endpoint, route = self._endpoints[uid], request.path.removeprefix(PREFIX)
+            endpoint = self._endpoints[uid]
             if refused := endpoint.wrong.get(route):
                 return web.Response(status=refused[0], text=refused[1], content_type="application/json", headers=_MARK)
             headers = onward(request.headers)
             # An engine with a key of its own is asked by us alone; any other gets what the client sent.
             given = f"Bearer {endpoint.key}" if endpoint.key else request.headers.get("Authorization")
-            headers += [("Authorization", given)] if given else []
-            url, body = endpoint.address + request.path_qs.removeprefix(PREFIX), _body(asked, endpoint, route)
+            # The daemon's own token is never for an engine.
+            headers += [("Authorization", given)] if given and given != self._login else []
+            url, body = endpoint.address + route + _query(request), _body(asked, endpoint, route)
             with _counted(self._active, uid):
                 try:
-                    upstream = await self._client.request(request.method, url, data=body, headers=headers)
+                    # A redirect is passed on, as by KubeAI: where an engine points to is not ours to ask.
+                    upstream = await self._client.request(
+                        request.method, url, data=body, headers=headers, allow_redirects=False
+                    )
                 except aiohttp.ClientConnectionError:
                     continue
                 async with upstream:
@@ -129,6 +141,11 @@ class Gateway:
             if found:
                 return found
             await self._store.changed(version)
+
+
+def _query(request: web.Request) -> str:
+    query = request.rel_url.raw_query_string
+    return f"?{query}" if query else ""
 
 
 def _body(asked: Asked, endpoint: Endpoint, route: str) -> bytes:
@@ -206,7 +223,3 @@ async def passed(
 def _refusal(kind: type[web.HTTPException], message: str) -> web.HTTPException:
     """KubeAI's own errors are strings in JSON sent as text."""
     return kind(text=json.dumps({"error": message}, separators=(",", ":")) + "\n", headers=_MARK)
-
-
-async def _page_not_found(_request: web.Request) -> web.Response:
-    return web.Response(status=404, text="404 page not found\n")

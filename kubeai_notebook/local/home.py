@@ -27,10 +27,12 @@ class Access:
 
     api: str
     gateway: str
-    """The OpenAI base url."""
+    """The OpenAI base url of the plain port, for the user's other programs."""
     token: str
     authority: str
     """The certificate (PEM) of its own CA."""
+    moved_from: str = ""
+    """The plain port's former base url, where another program had taken that port at the last start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Home:
             config = yaml.safe_load(self.kubeconfig.read_text())
             cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
             authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-            gateway = cluster["extensions"][0]["extension"]["url"]
-            return Access(cluster["server"], gateway, user["token"], authority)
+            gateway = cluster["extensions"][0]["extension"]
+            return Access(cluster["server"], gateway["url"], user["token"], authority, gateway.get("moved_from", ""))
         except (FileNotFoundError, ValueError, TypeError, LookupError, yaml.YAMLError):
             return None
 
@@ -82,7 +84,8 @@ class Home:
             own, authority = ca.issue_cert("127.0.0.1", "localhost"), ca.cert_pem.bytes().decode()
             _write_secret(self.certificate, own.private_key_and_cert_chain_pem.bytes().decode())
         api, gateway = f"https://127.0.0.1:{api_port}", f"http://127.0.0.1:{gateway_port}/openai/v1"
-        access = Access(api, gateway, token, authority)
+        moved_from = old.gateway if old and old.gateway != gateway else ""
+        access = Access(api, gateway, token, authority, moved_from)
         _write_secret(self.kubeconfig, yaml.safe_dump(_kubeconfig(access), sort_keys=False))
         return access
 
@@ -143,7 +146,9 @@ def _write_secret(path: Path, text: str) -> None:
 def _kubeconfig(access: Access) -> dict[str, Any]:
     name = "kubeai-local"
     authority = base64.b64encode(access.authority.encode()).decode()
-    extension = {"name": "kubeai-notebook/gateway", "extension": {"url": access.gateway}}
+    gateway = {"url": access.gateway, "tls": f"{access.api}/openai/v1"}
+    gateway |= {"moved_from": access.moved_from} if access.moved_from else {}
+    extension = {"name": "kubeai-notebook/gateway", "extension": gateway}
     cluster = {"server": access.api, "certificate-authority-data": authority, "extensions": [extension]}
     context = {"cluster": name, "user": name, "namespace": "default"}
     entries = {"cluster": cluster, "user": {"token": access.token}, "context": context}

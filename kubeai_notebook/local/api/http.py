@@ -15,6 +15,7 @@ from kubeai_notebook.core.kubernetes.discovery import documents
 from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref, address_of
 from kubeai_notebook.core.kubernetes.requests import deletion_policy, is_dry, placed, updated, warnings_of
 from kubeai_notebook.core.kubernetes.scale import scale_of
+from kubeai_notebook.local.gateway import PREFIX
 
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy
@@ -25,6 +26,8 @@ from .writes import parsed, patched
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
+
+    from kubeai_notebook.local.gateway import Gateway
 
     from .store import Store
 
@@ -37,8 +40,8 @@ BODY_SECONDS = 10.0
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def api_app(store: Store, *, token: str, logs: Path, proxy: ServiceProxy) -> web.Application:
-    """Build the API; every request must carry the bearer token."""
+def api_app(store: Store, *, token: str, logs: Path, gateway: Gateway) -> web.Application:
+    """Build the API, and under ``/openai`` the gateway; every request must carry the bearer token."""
     expected = f"Bearer {token}".encode()
 
     @web.middleware
@@ -64,18 +67,21 @@ def api_app(store: Store, *, token: str, logs: Path, proxy: ServiceProxy) -> web
         return web.json_response(error.body, status=error.code)
 
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
-    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, proxy=proxy).answer)
+    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, gateway=gateway).answer)
     return app
 
 
 class _Api:
-    def __init__(self, store: Store, *, logs: Path, proxy: ServiceProxy) -> None:
+    def __init__(self, store: Store, *, logs: Path, gateway: Gateway) -> None:
         self._store = store
         self._logs = logs
-        self._proxy = proxy
+        self._gateway = gateway
+        self._proxy = ServiceProxy(store, gateway)
         self._documents = documents()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith(f"{PREFIX}/"):
+            return await self._gateway.answer(request, request.path)
         if service := SERVICE.fullmatch(request.rel_url.raw_path):
             return await self._proxy.answer(request, service)
         target = address_of(request.path)
