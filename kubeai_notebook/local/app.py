@@ -11,13 +11,12 @@ import ssl
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from kubeai_notebook.errors import LocalError
 
 from .api.http import api_app
 from .api.journal import Journal
 from .api.store import Store
+from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
@@ -25,6 +24,7 @@ from .operator.reconcile import Operator
 from .operator.runtime import Runtime
 from .operator.system import preload
 from .operator.telling import Recorder
+from .plain_port import plain_app
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -55,15 +55,17 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     access = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(home.certificate)
+    places = Places(raise_descriptors())
     store, pods = Store(journal=Journal(home.folder / "state.db")), home.folder / "pods"
     preload(store, options.config or "")
     kubelet = _kubelet(store, options, pods, environment=environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
-        gateway = Gateway(store, kubelet.endpoints, client, token=access.token)
+        gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)
         api = api_app(store, token=access.token, logs=pods, gateway=gateway)
-        await _listen(stack, api, web_socket=api_socket, tls=tls)
-        await _listen(stack, gateway.app, web_socket=gateway_socket, tls=None)
+        plain = plain_app(gateway, access.token)
+        await stack.enter_async_context(door(api, api_socket, places, port="API", tls=tls))
+        await stack.enter_async_context(door(plain, gateway_socket, places, port="gateway"))
         parts = (kubelet.run(), Operator(store).run(), Autoscaler(store, gateway.active_requests).run())
         tasks = [asyncio.create_task(part) for part in parts]
         ended = asyncio.create_task(ending.wait())
@@ -84,16 +86,6 @@ def _kubelet(store: Store, options: argparse.Namespace, folder: Path, *, environ
     weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
     kept: dict[str, Any] = {"store": store, "recorder": Recorder(store), "weights": weights, "folder": folder}
     return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
-
-
-async def _listen(
-    stack: AsyncExitStack, app: web.Application, *, web_socket: socket.socket, tls: ssl.SSLContext | None
-) -> None:
-    # With handler_cancellation a client that hangs up ends its request, and so the engine's work for it.
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.SockSite(runner, web_socket, ssl_context=tls).start()
 
 
 def _bound(port: int) -> socket.socket:
