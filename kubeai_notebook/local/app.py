@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from .api.journal import Journal
 from .api.store import Store
 from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
+from .home import server_tls
+from .log_file import keep_bounded
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
 from .operator.reconcile import Operator
@@ -52,12 +53,15 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     api_socket, gateway_socket = map(_bound, home.ports())
-    access = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(home.certificate)
-    places = Places(raise_descriptors())
-    store, pods = Store(journal=Journal(home.folder / "state.db")), home.folder / "pods"
+    journal = Journal(home.folder / "state.db")
+    notes = [f"{journal.path} was empty: there are no Models."] if journal.empty and home.kubeconfig.exists() else []
+    store, pods = Store(journal=journal), home.folder / "pods"
     preload(store, options.config or "")
+    access, told = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
+    for note in (notes := notes + told):
+        log.warning(note)
+    home.note(notes)
+    tls, places = server_tls(home.certificate), Places(raise_descriptors())
     kubelet = _kubelet(store, options, pods, environment=environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
@@ -66,7 +70,12 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         plain = plain_app(gateway, access.token)
         await stack.enter_async_context(door(api, api_socket, places, port="API", tls=tls))
         await stack.enter_async_context(door(plain, gateway_socket, places, port="gateway"))
-        parts = (kubelet.run(), Operator(store).run(), Autoscaler(store, gateway.active_requests).run())
+        parts = (
+            kubelet.run(),
+            Operator(store).run(),
+            Autoscaler(store, gateway.active_requests).run(),
+            keep_bounded(home.log),
+        )
         tasks = [asyncio.create_task(part) for part in parts]
         ended = asyncio.create_task(ending.wait())
         log.info("ready: %s %s", access.api, access.gateway)
@@ -95,6 +104,8 @@ def _bound(port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(("127.0.0.1", wanted))
+            # At once, since until then another program may still take the port.
+            bound.listen(128)
         except OSError:
             bound.close()
             if wanted == 0:

@@ -185,13 +185,12 @@ async def answering(
 async def door(
     app: web.Application, listening: socket.socket, places: Places, *, port: str, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[None]:
-    """Answer on a bound socket until left; ``port`` is what that is called."""
+    """Answer on a listening socket until left; ``port`` is what that is called."""
     # With handler_cancellation a client that hangs up ends its request, and so the engine's work for it.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
     assert runner.server is not None  # noqa: S101  (it is there from setup to cleanup)
     listening.setblocking(False)
-    listening.listen(128)
     opened = _Door(listening, runner.server, places, port=port, tls=tls)
     accepting = asyncio.create_task(opened.accept())
     try:
