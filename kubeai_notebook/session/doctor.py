@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html import escape
@@ -172,13 +171,12 @@ def _gateway(session: Session) -> Check:
     """One small request to the gateway."""
     try:
         access = access_to(session.cluster)
-        begun = time.monotonic()
-        count = len(offered(Endpoint(access, "The gateway"), GATEWAY_SECONDS))
+        models, seconds = offered(Endpoint(access, "The gateway"), GATEWAY_SECONDS)
+        count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404
         hint = _NO_GATEWAY if missing else error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'
         return Check(name="gateway", state="fail", message=error.message, hint=hint)
-    seconds = time.monotonic() - begun
     way = " through the Kubernetes API" if access.proxied_by_api else ""
     offers = f"offers {count} {'model' if count == 1 else 'models'}"
     message = f"{access.own_url or access.base_url} answers{way} in {seconds:.2f} s and {offers}."
