@@ -105,6 +105,7 @@ class _Cuttable(HTTPConnection):
 
     lines: ClassVar[Lines]
     _raw: socket.socket | None = None
+    _read_from: socket.socket | None = None
     patience = Patience(math.inf)
     """That of the answer which is being read."""
 
@@ -133,6 +134,8 @@ class _Cuttable(HTTPConnection):
         """The answer on this socket, read with patience; http.client asks for it by this name."""
         seconds = self.timeout if isinstance(self.timeout, int | float) else math.inf
         self.patience = Patience(seconds, time.monotonic() + WHOLE * seconds)
+        # Where the server ends the connection after this answer, the connection forgets its socket at once.
+        self._read_from = line
         answer = http.client.HTTPResponse(line, *options, **named)
         file: Any = answer.fp
         answer.fp = io.BufferedReader(_Timed(line, file.detach(), self.patience))
@@ -140,7 +143,7 @@ class _Cuttable(HTTPConnection):
 
     def cut(self) -> None:
         """End the connection in both directions, past TLS, which would wait for the other side."""
-        for end in (self._raw, self.sock):
+        for end in (self._raw, self.sock, self._read_from):
             if end is not None:
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(end, socket.SHUT_RDWR)

@@ -61,7 +61,7 @@ class PodVerbs(Verbs):
         """What the API server says against a Pod: a dry run creates none. ``None``: nothing, or it may not be asked."""
         query: Query = {"dryRun": "All"}
         try:
-            self.api.request("POST", self.path(CORE, "pods"), query=query, body=manifest)
+            self._object("POST", self.path(CORE, "pods"), query=query, body=manifest)
         except UnreachableError:
             raise
         except ClusterError as error:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
-from .answer import items_of, named, no_api
+from .answer import items_of, named
 from .api import JSON
 from .errors import LostAnswerError
 
@@ -91,8 +91,8 @@ class Verbs:
         try:
             answer = self.api.request("DELETE", path, query=query)
             # A success by name, or the object itself, which is going.
-            if answer.get("status") != "Success" and not isinstance(answer.get("metadata"), dict):
-                raise no_api(self.api.host, "it does not say what became of the deletion")
+            if (answer.get("kind"), answer.get("status")) != ("Status", "Success"):
+                named(answer, self.api.host)
         except LostAnswerError:
             try:
                 left = self.get(path)
