@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 KINDS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "golden" / "garbage.yaml").read_text())
 _MADE = {
     "BIG_NUMBER": b'{"metadata": {"name": ' + b"9" * 6000 + b"}}",
-    "DEEP": b'{"metadata":' * 60_000,
-    "LONG": b'{"kind": "Status", "message": "' + b"words " * 60_000 + b'"}',
+    "DEEP": b'{"metadata":' * 9_000,
+    "LONG": b'{"kind": "Status", "message": "' + b"words " * 12_000 + b'"}',
     "BINARY": bytes(range(256)) * 4,
     "UTF16": '{"items": []}'.encode("utf-16"),
-    "GZIP": gzip.compress(b" " * 3_000_000),
+    "GZIP": gzip.compress(b" " * 1_000_000),
     "ZEROS": b"\x00" * 1000,
 }
 
