@@ -44,17 +44,18 @@ def body_of(case: dict[str, Any]) -> bytes:
 
 
 class Engine(Handler):
-    """``/s/7/…`` plays the seventh odd stream, ``/a/7/…`` the seventh odd answer."""
+    """The header X-Case chooses: ``s/7`` the seventh odd stream, ``a/7`` the seventh odd answer, ``502`` a failure."""
 
     def handle(self) -> None:
-        _, kind, number, *_ = self.rfile.readline().decode().split(" ")[1].split("/")
-        length = 0
+        length, case = 0, ""
         while (line := self.rfile.readline().strip().lower()) and line:
             length = int(line.split(b":")[1]) if line.startswith(b"content-length:") else length
+            case = line.split(b":")[1].decode().strip() if line.startswith(b"x-case:") else case
         self.rfile.read(length)
+        kind, _, number = case.partition("/")
         if kind == "s":
-            case = STREAMS[int(number)]
-            self.tell(200, body_of(case), case.get("type", "text/event-stream"), cut=case.get("body") == "CUT")
+            odd = STREAMS[int(number)]
+            self.tell(200, body_of(odd), odd.get("type", "text/event-stream"), cut=odd.get("body") == "CUT")
         elif kind == "a":
             self.tell(200, bytes_of(ODD["answers"][int(number)]), "application/json")
         else:
@@ -68,54 +69,53 @@ class Engine(Handler):
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def engine() -> Iterator[Endpoint]:
     with serving(Engine) as url:
-        yield url
+        yield Endpoint(Access(base_url=f"{url}/openai/v1"), "m")
 
 
-def endpoint(address: str, way: str) -> Endpoint:
-    return Endpoint(Access(base_url=f"{address}/{way}/openai/v1"), "m")
+def case(name: str) -> dict[str, Any]:
+    return {"extra_headers": {"X-Case": name}}
 
 
 @pytest.mark.finding("M4")
 @pytest.mark.parametrize("number", range(len(STREAMS)))
-def test_reads_an_odd_stream_or_says_that_it_cannot(address: str, number: int) -> None:
-    case = STREAMS[number]
-    found = within(20, lambda: reply_of(stream(endpoint(address, f"s/{number}"), TURNS, {})))
-    if case.get("ok") is not None and not (case["ok"] == "" and isinstance(found, CallError)):
-        assert found == case["ok"]
+def test_reads_an_odd_stream_or_says_that_it_cannot(engine: Endpoint, number: int) -> None:
+    odd = STREAMS[number]
+    found = within(20, lambda: reply_of(stream(engine, TURNS, case(f"s/{number}"))))
+    if odd.get("ok") is not None and not (odd["ok"] == "" and isinstance(found, CallError)):
+        assert found == odd["ok"]
         found.encode()
     else:
         assert isinstance(found, CallError), found
-        assert case.get("says", "") in str(found)
+        assert odd.get("says", "") in str(found)
         assert len(str(found)) < 2_500
 
 
 @pytest.mark.finding("M4")
 @pytest.mark.parametrize("number", range(len(ODD["answers"])))
 @pytest.mark.parametrize("ask", ["complete", "embed"])
-def test_says_that_an_odd_answer_cannot_be_read(address: str, ask: str, number: int) -> None:
-    way = endpoint(address, f"a/{number}")
-    found = within(20, lambda: complete(way, "Hi", {}) if ask == "complete" else embed(way, "Hi", {}))
+def test_says_that_an_odd_answer_cannot_be_read(engine: Endpoint, ask: str, number: int) -> None:
+    options = case(f"a/{number}")
+    found = within(20, lambda: complete(engine, "Hi", options) if ask == "complete" else embed(engine, "Hi", options))
     assert isinstance(found, CallError), found
 
 
 @pytest.mark.finding("M4")
-def test_tells_what_an_engine_said_in_its_error() -> None:
-    with serving(Engine) as url:
-        number = ODD["answers"].index('{"error": {"message": "engine died"}}')
-        found = within(10, lambda: complete(endpoint(url, f"a/{number}"), "Hi", {}))
+def test_tells_what_an_engine_said_in_its_error(engine: Endpoint) -> None:
+    number = ODD["answers"].index('{"error": {"message": "engine died"}}')
+    found = within(10, lambda: complete(engine, "Hi", case(f"a/{number}")))
     assert "engine died" in str(found)
 
 
 @pytest.mark.finding("M4")
 @pytest.mark.parametrize("status", [300, 304, 400, 401, 403, 404, 418, 500, 502, 599])
-def test_cuts_the_page_that_answers_in_an_engines_place(address: str, status: int) -> None:
-    way = endpoint(address, str(status))
+def test_cuts_the_page_that_answers_in_an_engines_place(engine: Endpoint, status: int) -> None:
+    options = case(str(status))
     for ask in (
-        lambda: complete(way, "Hi", {}),
-        lambda: list(stream(way, TURNS, {})),
-        lambda: send(way, Request(method="GET", path="/models")),
+        lambda: complete(engine, "Hi", options),
+        lambda: list(stream(engine, TURNS, options)),
+        lambda: send(engine, Request(method="GET", path="/models", headers=options["extra_headers"])),
     ):
         found = within(10, ask)
         assert isinstance(found, CallError)
