@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from kubeai_notebook import settings
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.errors import CallError
 
 from .http import async_http_client, http_client
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import openai
 
 # The gateway holds a request silently while a Model wakes, so only connecting is bounded tightly.
@@ -26,6 +27,11 @@ class Endpoint:
 
     access: Access
     model: str
+
+    @property
+    def current(self) -> bool:
+        """Whether the gateway is still where this says."""
+        return self.access.renewed is None or self.access.renewed() == self.access
 
     @cached_property
     def client(self) -> openai.OpenAI:
@@ -52,29 +58,19 @@ class Endpoint:
         }
 
 
-def access_of(of_cluster: Access | None, namespace: str) -> Access:
-    """How the gateway is reached.
+def access_of(near: Access | None, far: Callable[[], Access], namespace: str) -> Access:
+    """How the gateway is reached; ``far``, which may send requests, is asked only where nothing else is known.
 
-    The user's address → the one in the cluster's own configuration (this machine) →
-    ``$KUBEAI_ENDPOINT`` → the Service from within the cluster → through the Kubernetes API.
-
-    Raises:
-        CallError: none of these is known.
+    The user's address → the one in the cluster's own configuration (``near``, this machine) →
+    ``$KUBEAI_ENDPOINT`` → the Service from within the cluster → through the Kubernetes API (``far``).
     """
-    explicit = settings.current().endpoint
-    if of_cluster and not of_cluster.proxied_by_api and not explicit:
-        return of_cluster
+    address = settings.current().endpoint
+    if near and not address:
+        return near
     address = settings.stated_endpoint(settings.current())
     if not address and settings.in_cluster():
         address = f"kubeai.{namespace}"
-    if address:
-        return Access(base_url=base_url_of(address))
-    if of_cluster:
-        return of_cluster
-    raise CallError(
-        "The address of KubeAI's gateway is not known here.",
-        'Forward it (kubectl port-forward svc/kubeai 8000:80) and run: %config KubeAI.endpoint = "localhost:8000"',
-    )
+    return Access(base_url=base_url_of(address)) if address else far()
 
 
 def base_url_of(address: str) -> str:

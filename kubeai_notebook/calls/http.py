@@ -1,14 +1,23 @@
-"""The HTTP client under an OpenAI client: the credentials, certificates and proxies of one Access."""
+"""The HTTP client under an OpenAI client: the credentials, certificates and proxies of one Access.
+
+No redirect is followed. An engine's answer may name any host, and whoever follows carries the prompt there;
+the HTTP library even has its hooks sign the second request like the first. So a login is put on by the
+transport, below the library's redirects and retries, and only on what goes to the Access's own address.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
+from kubeai_notebook.errors import CallError
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from kubeai_notebook.core.access import Access
 
@@ -19,54 +28,172 @@ def http_client(access: Access) -> Any:
     """An ``http_client`` for ``openai.OpenAI``, whichever HTTP library that is built on (httpx, or httpx2 from 3.0)."""
     import openai
 
-    return openai.DefaultHttpxClient(event_hooks={"request": [_signing(access)]}, **_options(access))
+    hooks = {"response": [_bounded]}
+    return openai.DefaultHttpxClient(event_hooks=hooks, **_options(access, Signed))
 
 
 def async_http_client(access: Access) -> Any:
     """An ``http_client`` for ``openai.AsyncOpenAI``."""
     import openai
 
-    return openai.DefaultAsyncHttpxClient(event_hooks={"request": [_signing_async(access)]}, **_options(access))
+    hooks = {"response": [_bounded_async]}
+    return openai.DefaultAsyncHttpxClient(event_hooks=hooks, **_options(access, AsyncSigned))
 
 
-def _signing(access: Access) -> Callable[[Any], None]:
-    """What is done to each request: a token is asked for anew, since it may have been renewed."""
+def library() -> Any:
+    """The HTTP library that this ``openai`` is built on: httpx, or httpx2 from 3.0."""
+    import openai
 
-    def sign(request: Any) -> None:
-        if access.proxied_by_api:
-            _sign(request, access.token() if access.token else None, access.server_name)
-
-    return sign
+    return import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
 
 
-def _signing_async(access: Access) -> Callable[[Any], Awaitable[None]]:
-    async def sign(request: Any) -> None:
-        if access.proxied_by_api:
-            # An exec plugin may take seconds.
-            token = await asyncio.to_thread(access.token) if access.token else None
-            _sign(request, token, access.server_name)
-
-    return sign
-
-
-def _sign(request: Any, login: str | None, server_name: str | None) -> None:
-    # The client's own header holds a key that is none; an API server would refuse it.
-    request.headers.pop("authorization", None)
-    if login:
-        request.headers["authorization"] = login
-    if server_name:
-        request.extensions = {**request.extensions, "sni_hostname": server_name}
-
-
-def _options(access: Access) -> dict[str, Any]:
+def _options(access: Access, signed: Callable[[Access], Any]) -> dict[str, Any]:
+    options: dict[str, Any] = {"follow_redirects": False}
+    if access.own_url:
+        return {**options, "transport": signed(access)}
     # A proxy of the environment is never on the way to this machine itself.
-    direct = access.proxied_by_api or urlsplit(access.base_url).hostname in _LOOPBACK
-    options: dict[str, Any] = {"trust_env": not direct}
-    if access.proxy:
-        options["proxy"] = access.proxy
-    if access.base_url.startswith("https:") and (access.ca_file or access.client_certificate or not access.verify):
-        options["verify"] = _tls(access)
-    return options
+    return {**options, "trust_env": urlsplit(access.base_url).hostname not in _LOOPBACK}
+
+
+class _Road:
+    """The way to an Access as it is at each request: where it has moved, the request goes to the new place."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        # Users hold clients for long, so requests come with the address that was in force when these were made.
+        self._known = [str(library().URL(url)).rstrip("/") for url in (access.base_url, access.own_url)]
+        self._open: dict[Any, Any] = {}
+
+    def now(self) -> Access:
+        """The Access in force."""
+        if self._access.renewed is not None:
+            self._access = self._access.renewed()
+        return self._access
+
+    def way(self, access: Access, make: Callable[..., Any]) -> Any:
+        """The connections to it, made once; those to an address of old end with the client."""
+        key = (access.own_url, access.ca_file, access.client_certificate, access.verify, access.proxy)
+        if key not in self._open:
+            tls = _tls(access) if access.own_url.startswith("https:") else True
+            limits = library().Limits(max_connections=1000, max_keepalive_connections=100)
+            self._open[key] = make(verify=tls, trust_env=False, proxy=access.proxy, limits=limits)
+        return self._open[key]
+
+    def ways(self) -> tuple[Any, ...]:
+        """All connections."""
+        return tuple(self._open.values())
+
+    def onward(self, request: Any, access: Access, token: str | None) -> Any:
+        """The request as it leaves: to the Access's own address, with its login.
+
+        Raises:
+            CallError: the request is for another address, which the login is not for.
+        """
+        url = str(request.url)
+        base = next((base for base in self._known if url.startswith(f"{base}/")), None)
+        if base is None:
+            where = f"{request.url.scheme}://{request.url.host}"
+            raise CallError(f"The login for {access.base_url} is not sent to {where}.", "Ask it with another client.")
+        onward = library().URL(access.own_url + url[len(base) :])
+        left_out = (b"authorization", b"host")
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() not in left_out]
+        headers.insert(0, (b"Host", onward.netloc))
+        if token:
+            headers.append((b"Authorization", token.encode("ascii")))
+        named = {"sni_hostname": access.server_name} if access.server_name else {}
+        options = {"headers": headers, "stream": request.stream, "extensions": {**request.extensions, **named}}
+        return library().Request(request.method, onward, **options)
+
+
+class Signed:
+    """A transport that puts the login on; it has the methods that httpx asks of one."""
+
+    def __init__(self, access: Access) -> None:
+        self._road = _Road(access)
+
+    def handle_request(self, request: Any) -> Any:
+        """Send it."""
+        access = self._road.now()
+        # A token is asked for anew, since it may have been renewed.
+        signed = self._road.onward(request, access, access.token() if access.token else None)
+        return self._road.way(access, library().HTTPTransport).handle_request(signed)
+
+    def close(self) -> None:
+        """End all connections."""
+        for way in self._road.ways():
+            way.close()
+
+    def __enter__(self) -> Signed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncSigned:
+    """The same for ``await``."""
+
+    def __init__(self, access: Access) -> None:
+        self._road = _Road(access)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send it."""
+        # An exec plugin may take seconds, a disk may be slow.
+        access, token = await asyncio.to_thread(self._login)
+        signed = self._road.onward(request, access, token)
+        return await self._road.way(access, library().AsyncHTTPTransport).handle_async_request(signed)
+
+    def _login(self) -> tuple[Access, str | None]:
+        access = self._road.now()
+        return access, access.token() if access.token else None
+
+    async def aclose(self) -> None:
+        """End all connections."""
+        for way in self._road.ways():
+            await way.aclose()
+
+    async def __aenter__(self) -> AsyncSigned:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _bounded(response: Any) -> None:
+    """An error is read as far as somebody may want to see it."""
+    if not response.is_success:
+
+        class Beginning(library().SyncByteStream):  # type: ignore[misc]
+            def __iter__(self) -> Iterator[bytes]:
+                size = 0
+                for piece in whole:
+                    yield piece
+                    size += len(piece)
+                    if size > MOST_ERROR_BYTES:
+                        return
+
+            def close(self) -> None:
+                whole.close()
+
+        whole, response.stream = response.stream, Beginning()
+
+
+async def _bounded_async(response: Any) -> None:
+    if not response.is_success:
+
+        class Beginning(library().AsyncByteStream):  # type: ignore[misc]
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                size = 0
+                async for piece in whole:
+                    yield piece
+                    size += len(piece)
+                    if size > MOST_ERROR_BYTES:
+                        return
+
+            async def aclose(self) -> None:
+                await whole.aclose()
+
+        whole, response.stream = response.stream, Beginning()
 
 
 def _tls(access: Access) -> ssl.SSLContext:

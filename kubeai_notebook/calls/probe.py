@@ -7,14 +7,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.observation import Answer
+from kubeai_notebook.errors import KubeAIError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .endpoint import Endpoint
 
-PROBE_SECONDS = 60.0
+PROBE_SECONDS, GRACE_SECONDS = 60.0, 5.0
 LONGEST_BODY = 2_000
 _NOT_REACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"})
 """Errors of the HTTP library that tell of the way to the gateway, not of the Model."""
@@ -74,14 +76,20 @@ async def _ask(endpoint: Endpoint, features: Sequence[str]) -> Answer | None:
             ask, asked = client.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
         began = time.monotonic()
         try:
-            answer = await ask(model=endpoint.model, **asked)
+            # The client's own time-out begins anew with each byte.
+            async with asyncio.timeout(PROBE_SECONDS + GRACE_SECONDS):
+                answer = await ask(model=endpoint.model, **asked)
+        except TimeoutError:
+            return Answer(status=None, seconds=time.monotonic() - began)
         except openai.APIStatusError as error:
             if error.status_code in (401, 403):
                 return None  # we may not ask: that says nothing about the Model
             body = error.response.text[:LONGEST_BODY]
+            if 300 <= error.status_code < 400:
+                body = f"It redirects to {origin_of(error.response.headers.get('location'))}."
             return Answer(status=error.status_code, body=body, seconds=time.monotonic() - began)
         except openai.APIConnectionError as error:  # a time-out is one as well
-            if type(error.__cause__).__name__ in _NOT_REACHED:
+            if type(error.__cause__).__name__ in _NOT_REACHED or isinstance(error.__cause__, KubeAIError):
                 return None
             return Answer(status=None, seconds=time.monotonic() - began)
         return Answer(status=int(answer.status_code), seconds=time.monotonic() - began)

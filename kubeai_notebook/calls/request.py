@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import CallError
 
 from .errors import explained
+from .http import library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,17 +37,10 @@ def send(endpoint: Endpoint, request: Request) -> Any:
     kind = {"Content-Type": "multipart/form-data"} if request.files else {}
     options: Any = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
     with explained(endpoint.model):
-        client, response = endpoint.client, _response()
+        client, response = endpoint.client, library().Response
         if request.body is None:
             return client.get(request.path, cast_to=response, options=options)
         if request.method.upper() != "POST":
             raise CallError(f"The gateway's routes take POST, not {request.method}.", "Leave the method out.")
         files = list(request.files.items()) if request.files else None
         return client.post(request.path, cast_to=response, body=dict(request.body), files=files, options=options)
-
-
-def _response() -> Any:
-    """The Response of the HTTP library that this ``openai`` is built on: httpx, or httpx2 from 3.0."""
-    import openai
-
-    return import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]).Response

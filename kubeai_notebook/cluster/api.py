@@ -1,24 +1,31 @@
-"""HTTP to one Kubernetes API: plain requests, plain dicts, a time-out on every call."""
+"""HTTP to one Kubernetes API: plain requests, plain dicts, a time-out and a bound on every answer."""
 
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
+from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from kubeai_notebook.errors import UnauthorizedError, UnreachableError
+from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
+from kubeai_notebook.errors import ClusterError, KubeAIError, UnauthorizedError, UnreachableError
 
+from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .errors import BusyError, LostAnswerError, error_of
-from .lines import Lines
-from .login import Load, Login
+from .lines import WHOLE, Lines
+from .login import Login
 
 if TYPE_CHECKING:
-    from kubernetes.client import Configuration
+    from collections.abc import Iterator
 
 MODELS = "apis/kubeai.org/v1"
 CORE = "api/v1"
@@ -26,8 +33,6 @@ BATCH = "apis/batch/v1"
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 TRIES = 3
-LONGEST_PATIENCE_SECONDS = 30.0
-"""A server that asks for more than this is not waited for; the user is told."""
 JSON = "application/json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks for the metadata of objects only; servers that cannot do that send the whole."""
@@ -39,15 +44,34 @@ _NEVER_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ProxyError,
     urllib3.exceptions.SSLError,
+    urllib3.exceptions.LocationValueError,
 )
+BROKEN = (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
+"""What may come of an answer that is cut or garbled, while it is read."""
 
 Query = Mapping[str, str | int | bool]
 
 
-def allow_silence(answer: urllib3.BaseHTTPResponse, seconds: float) -> None:
-    """How long this answer may pause from here on."""
-    line = getattr(answer, "connection", None)
-    if line is not None and line.sock is not None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long the other side is waited for, and how much is taken from it."""
+
+    read_seconds: float = READ_SECONDS
+    """The longest silence in an answer; it may take `WHOLE` times as long as a whole."""
+    busy_seconds: float = 30.0
+    """A server that asks for more than this before the next try is not waited for; the user is told."""
+    list_seconds: float = 300.0
+    """The longest for all pages of a list."""
+    pages: int = 10_000
+
+
+def allow_silence(answer: urllib3.BaseHTTPResponse, seconds: float, *, whole_seconds: float = math.inf) -> None:
+    """How long this answer may pause from here on, and how long it may go on."""
+    line: Any = getattr(answer, "connection", None)
+    if line is not None and hasattr(line, "patience"):
+        line.patience.silence_seconds = seconds
+        line.patience.until = time.monotonic() + whole_seconds
+    elif line is not None and line.sock is not None:
         line.sock.settimeout(seconds)
 
 
@@ -55,20 +79,23 @@ class Api:
     """HTTP to one API server, with the credentials of one configuration.
 
     The generated classes of ``kubernetes`` are left out on purpose: they drop the body of
-    answers they do not expect and have no default time-out. ``load`` reads the configuration
-    anew when the API refuses the login.
+    answers they do not expect and have no default time-out. ``login`` may be renewed; a bare
+    ``configuration`` is for ever.
     """
 
-    def __init__(self, configuration: Configuration, *, load: Load | None = None, login: Login | None = None) -> None:
-        self.login = login or Login(configuration, load)
+    def __init__(
+        self, configuration: Configuration | None = None, *, login: Login | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self.login = login or Login(configuration or Configuration())
+        self.bounds = bounds or Bounds()
         self._closed = threading.Event()
         self._lines = Lines()
         self._pool = self._connect()
 
     def _connect(self) -> urllib3.PoolManager:
+        self._place = self.login.place
         pool: urllib3.PoolManager = RESTClientObject(self.configuration).pool_manager
         self._lines.track(pool)
-        self._certificate = self.login.certificate()
         return pool
 
     @property
@@ -83,7 +110,7 @@ class Api:
 
     def apart(self) -> Api:
         """The same API by connections of their own, which may be closed alone."""
-        return Api(self.configuration, login=self.login)
+        return Api(login=self.login, bounds=self.bounds)
 
     def request(
         self,
@@ -92,42 +119,86 @@ class Api:
         *,
         query: Query | None = None,
         body: Any = None,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float | None = None,
         accept: str = JSON,
         patient: bool = True,
-    ) -> Any:
-        """Send one request and return the decoded JSON answer.
+    ) -> dict[str, Any]:
+        """Send one request and return the JSON object that it is answered with.
 
         What the server was too busy for (429) is sent again after the time it asked for, and a
         read also when its connection broke; a write whose answer was lost is never repeated here.
         ``patient=False`` repeats nothing.
 
         Raises:
-            ClusterError: of the kind that the answer means.
-            LostAnswerError: the request was sent, and no answer came.
+            ClusterError: of the kind that the answer means, or that no Kubernetes API gave it.
+            LostAnswerError: the request was sent, and no answer came, or none that ends in time.
             UnreachableError: it could not be sent.
         """
         options: dict[str, Any] = {"query": query, "body": body, "read_seconds": read_seconds, "accept": accept}
         for tries in range(1, TRIES + 1):
             try:
-                return self._decoded(self.open(method, path, **options))
+                return self._decoded(self.open(method, path, **options), read_seconds)
             except BusyError as error:
-                pause = error.retry_after_seconds
-                if not patient or tries == TRIES or pause > LONGEST_PATIENCE_SECONDS or self._closed.wait(pause):
+                pause, longest = error.retry_after_seconds, self.bounds.busy_seconds
+                if not patient or tries == TRIES or pause > longest or self._closed.wait(pause):
                     raise
             except LostAnswerError as error:
                 if not patient or tries == TRIES or method != "GET" or error.timed_out or self._closed.is_set():
                     raise
         raise AssertionError
 
-    def _decoded(self, answer: urllib3.BaseHTTPResponse) -> Any:
+    def pages(
+        self, path: str, *, query: Query, accept: str = JSON, patient: bool = True
+    ) -> Iterator[Mapping[str, Any]]:
+        """The pages of a list.
+
+        Raises:
+            ClusterError: as `request`, or the pages have no end.
+        """
+        until, token = time.monotonic() + self.bounds.list_seconds, ""
+        for _ in range(self.bounds.pages):
+            wanted = {**query, **({"continue": token} if token else {})}
+            page = self.request("GET", path, query=wanted, accept=accept, patient=patient)
+            metadata = page.get("metadata")
+            before, token = token, str((metadata.get("continue") if isinstance(metadata, dict) else "") or "")
+            yield page
+            if not token:
+                return
+            if token == before:
+                break
+            if time.monotonic() > until:
+                raise LostAnswerError(f"The list of the Kubernetes API at {self.host} does not end.", timed_out=True)
+        raise no_api(self.host, "its list has no end")
+
+    def _decoded(self, answer: urllib3.BaseHTTPResponse, read_seconds: float | None) -> dict[str, Any]:
+        data, more = self.read(answer, most=MOST_BYTES, read_seconds=read_seconds)
+        if more:
+            raise ClusterError(f"The Kubernetes API at {self.host} answers with more than {MOST_BYTES >> 20} MiB.")
+        found = object_of(data, self.host)
+        if found.get("kind") == "Status" and found.get("status") == "Failure":
+            code = found.get("code")
+            raise error_of(code if isinstance(code, int) else 500, data, host=self.host)
+        return found
+
+    def read(
+        self, answer: urllib3.BaseHTTPResponse, *, most: int, read_seconds: float | None = None
+    ) -> tuple[bytes, bool]:
+        """Read an answer to its end, or as far as ``most`` bytes: then the second part is True.
+
+        Raises:
+            LostAnswerError: it broke off, or does not end in time.
+        """
+        seconds = WHOLE * (read_seconds or self.bounds.read_seconds)
+        whole = False
         try:
-            data = answer.read()
-        except urllib3.exceptions.HTTPError as error:
+            data, more = read_whole(answer, most=most, seconds=seconds)
+            whole = not more
+        except BROKEN as error:
             raise self.failure(error) from error
         finally:
-            answer.release_conn()
-        return json.loads(data) if data else {}
+            # What was not read to its end is no connection for the next request.
+            answer.release_conn() if whole else answer.close()
+        return data, more
 
     def open(
         self,
@@ -136,13 +207,13 @@ class Api:
         *,
         query: Query | None = None,
         body: Any = None,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float | None = None,
         silence_seconds: float | None = None,
         accept: str = JSON,
     ) -> urllib3.BaseHTTPResponse:
         """Send one request and return the answer unread: the caller reads or closes it.
 
-        ``silence_seconds`` is how long the answer may pause once it began, by default ``read_seconds``.
+        ``silence_seconds`` makes it a stream, which may pause so long once it began, and has no end.
         """
         answer = self._let_in(method, path, query=query, body=body, read_seconds=read_seconds, accept=accept)
         if silence_seconds is not None:
@@ -150,6 +221,7 @@ class Api:
         return answer
 
     def _let_in(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:
+        self.login.look()
         login = self.login.headers()
         try:
             return self._open(method, path, login=login, **send)
@@ -157,8 +229,6 @@ class Api:
             # Nothing was done; an expired login is renewed once, as kubectl does.
             if not self.login.renewed(login):
                 raise
-        if self.login.certificate() != self._certificate:
-            self._pool = self._connect()
         return self._open(method, path, login=self.login.headers(), **send)
 
     def _open(
@@ -169,12 +239,15 @@ class Api:
         login: Mapping[str, str],
         query: Query | None,
         body: Any,
-        read_seconds: float,
+        read_seconds: float | None,
         accept: str,
     ) -> urllib3.BaseHTTPResponse:
+        if self.login.place != self._place:
+            self._pool = self._connect()
         headers = {**login, "Accept": accept}
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else JSON
+        read_seconds = read_seconds or self.bounds.read_seconds
         try:
             answer = self._pool.request(
                 method,
@@ -186,11 +259,18 @@ class Api:
                 retries=_NO_RETRY,
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
             )
-            if answer.status >= 400:
-                raise error_of(answer.status, answer.read(), retry_after=answer.headers.get("Retry-After"))
-        except urllib3.exceptions.HTTPError as error:
+        except BROKEN as error:
             raise self.failure(error) from error
+        page = answer.headers.get("Content-Type", "").startswith("text/html")
+        if not 200 <= answer.status < 300 or page:
+            raise self._refusal(answer, method, read_seconds)
         return answer
+
+    def _refusal(self, answer: urllib3.BaseHTTPResponse, method: str, read_seconds: float) -> KubeAIError:
+        data, _ = self.read(answer, most=MOST_ERROR_BYTES, read_seconds=read_seconds)
+        if 200 <= answer.status < 300:
+            return no_api(self.host, f"it sends {page_of(data)}")
+        return error_of(answer.status, data, host=self.host, headers=answer.headers, reads=method == "GET")
 
     def close(self) -> None:
         """End all connections at once, whoever waits in them."""
@@ -204,6 +284,9 @@ class Api:
         cause = cause if isinstance(cause, Exception) else error
         message = f"The Kubernetes API at {self.host} does not answer ({type(cause).__name__})."
         hint = "Check the network and the kubeconfig's context."
+        if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+            message = f"What answers at {self.host} has no certificate that the kubeconfig's CA vouches for."
+            hint = "Check the certificate-authority in the kubeconfig, and whether another server has this address now."
         if isinstance(cause, _NEVER_SENT):
             return UnreachableError(message, hint)
         return LostAnswerError(message, hint, timed_out=isinstance(cause, urllib3.exceptions.TimeoutError))

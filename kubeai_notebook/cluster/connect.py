@@ -5,21 +5,26 @@ from __future__ import annotations
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import yaml
 from kubernetes import config
 from kubernetes.client import Configuration
 
 from kubeai_notebook import settings
-from kubeai_notebook.errors import LocalError, NotInstalledError, UnreachableError, WaitInterruptedError
+from kubeai_notebook.errors import (
+    LocalError,
+    NotInstalledError,
+    UnauthorizedError,
+    UnreachableError,
+    WaitInterruptedError,
+)
 
 from .api import MODELS, Api
 from .client import Cluster
+from .kubeconfig import Kubeconfig
+from .login import Login
 from .operator import service_of
 
 PROBE_SECONDS = 5.0
-GATEWAY_EXTENSION = "kubeai-notebook/gateway"
 DEFAULT_NAMESPACE = "default"
 
 
@@ -44,7 +49,7 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
         return _local(namespace)
     if not context and settings.in_cluster():
         own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text(encoding="utf-8").strip()
-        cluster = Cluster(Api(_of_account(), load=_of_account), namespace)
+        cluster = Cluster(Api(login=Login(_of_account(), _of_account)), namespace)
         return cluster if namespace else _placed(cluster, own)
     path = settings.kubeconfig_path(now)
     if path is None:
@@ -75,31 +80,24 @@ def _passed_over(api: Api) -> str | None:
 def _of_account() -> Configuration:
     """The Pod's own service account, whose token the kubelet renews."""
     configuration = Configuration()
-    config.load_incluster_config(client_configuration=configuration)
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException as error:
+        raise UnauthorizedError(f"This Pod's service account cannot be used: {error}.", "Set KUBECONFIG.") from None
     return configuration
 
 
 def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str, ...] = ()) -> Cluster:
-    try:
-        contexts, active = config.list_kube_config_contexts(path)
-        chosen = next((one for one in contexts if one["name"] == context), active)["context"]
-        gateway = _gateway_of(path, chosen.get("cluster"))
-
-        def load() -> Configuration:
-            configuration = Configuration()
-            config.load_kube_config(path, context=context or None, client_configuration=configuration)
-            if gateway:
-                # A proxy of the environment is never on the way to this machine itself.
-                configuration.proxy = None
-            return configuration
-
-        api = Api(load(), load=load)
-    except config.ConfigException as error:
-        raise NotInstalledError(
-            f"The kubeconfig {path} cannot be used: {error}.", "Correct it, or name a context."
-        ) from None
-    where = namespace or chosen.get("namespace") or ""
-    return Cluster(api, where, gateway=gateway, notes=notes, kubectl=_kubectl(path, context, ours=bool(gateway)))
+    kubeconfig = Kubeconfig(path, context)
+    api = Api(login=Login(kubeconfig.load(), kubeconfig.load, moved=kubeconfig.moved))
+    ours = kubeconfig.gateway is not None
+    return Cluster(
+        api,
+        namespace or kubeconfig.namespace,
+        gateway=lambda: kubeconfig.gateway,
+        notes=notes,
+        kubectl=_kubectl(path, context, ours=ours),
+    )
 
 
 def _kubectl(path: str, context: str, *, ours: bool) -> str:
@@ -119,21 +117,8 @@ def _placed(cluster: Cluster, usual: str) -> Cluster:
     found = str(service["metadata"]["namespace"]) if service else usual
     if found != usual:
         cluster.namespace = found
-        cluster.notes += (f'KubeAI looks after namespace "{found}", so that one is used.',)
+        cluster.note(f'KubeAI looks after namespace "{found}", so that one is used.')
     return cluster
-
-
-def _gateway_of(path: str, cluster_name: Any) -> str | None:
-    """The gateway's url that our own daemon writes into its kubeconfig."""
-    try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except OSError:
-        return None  # several files joined: none of them is the daemon's
-    for entry in document.get("clusters") or []:
-        for extension in entry["cluster"].get("extensions") or []:
-            if entry["name"] == cluster_name and extension["name"] == GATEWAY_EXTENSION:
-                return str(extension["extension"]["url"])
-    return None
 
 
 def _local(namespace: str, notes: tuple[str, ...] = ()) -> Cluster:

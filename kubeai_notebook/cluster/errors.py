@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.foreign import is_page, origin_of, shown, words_of
+from kubeai_notebook.core.objects import maps_at, text_at
 from kubeai_notebook.core.wording import sentence_of
 from kubeai_notebook.errors import (
     ClusterError,
@@ -22,6 +24,8 @@ from kubeai_notebook.errors import (
     UnreachableError,
 )
 
+from .answer import no_api
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,7 +36,8 @@ _WHERE_TO_LOOK = {
     "namespace": "Name another one with -n, or ask an administrator to create it.",
 }
 _NOT_CHECKED = "some validation rules were not checked"
-_DEFAULT_PAUSE_SECONDS = 1.0
+_DEFAULT_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 300.0
+_MOST_PROBLEMS = 50
 
 
 class BusyError(ClusterError):
@@ -55,39 +60,44 @@ class LostAnswerError(UnreachableError):
         self.timed_out = timed_out
 
 
-def error_of(status: int, body: bytes, *, retry_after: str | None = None) -> KubeAIError:
-    """The error that an HTTP answer of 400 and above means.
+def error_of(
+    status: int, body: bytes, *, host: str = "", headers: Mapping[str, str] | None = None, reads: bool = False
+) -> KubeAIError:
+    """The error that an HTTP answer means which is no success; ``reads``: nothing was sent that could be wrong.
 
-    Reads ``reason`` and ``details`` of the Status body, never the HTTP reason phrase; a 404
-    without a Status is a group that the server does not know: KubeAI is not installed.
+    The status chooses the kind, since a proxy or a login page refuses without a Status body. From a Status
+    ``reason`` and ``details`` are read, never the HTTP reason phrase; a 404 without one is a group that the
+    server does not know: KubeAI is not installed.
     """
-    if status == 429:
-        return _busy(retry_after)
+    headers = headers or {}
     answer = _status_body(body)
-    if answer is None:
-        if status == 404:
-            return NotInstalledError(
-                "This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai)."
-            )
-        return ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
-    message = masked(str(answer.get("message", "")))
-    explain = _EXPLAINED.get(status)
-    if explain:
-        error = explain(answer)
-        if isinstance(error, ClusterError):
-            error.said = message
-        return error
-    if "strict decoding error" in message:
+    message = shown(text_at(answer, "message")) or words_of(body)
+    if 300 <= status < 400:
+        return no_api(host, f"it redirects to {origin_of(headers.get('Location'))}, which is not followed")
+    if status == 429:
+        error: KubeAIError = _busy(headers.get("Retry-After"))
+    elif status == 404 and not answer:
+        error = no_api(host, f"it sends {message}") if is_page(body) else NotInstalledError(*_NO_KUBEAI)
+    elif status == 422 and not reads:
+        error = SpecError(_problems(answer, message))
+    elif status in _EXPLAINED:
+        error = _EXPLAINED[status](answer, message)
+    elif not reads and "strict decoding error" in message and _UNKNOWN.search(message):
         fields = _UNKNOWN.findall(message)
-        return SpecError([Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
-    return ClusterError(f"The Kubernetes API answered {status}: {message}")
+        error = SpecError(
+            [Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields]
+        )
+    elif message:
+        error = ClusterError(f"The Kubernetes API answered {status}: {message}")
+    else:
+        error = ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
+    if isinstance(error, ClusterError) and answer:
+        error.said = message
+    return error
 
 
 def _busy(retry_after: str | None) -> BusyError:
-    try:
-        pause = float(retry_after or _DEFAULT_PAUSE_SECONDS)
-    except ValueError:
-        pause = _DEFAULT_PAUSE_SECONDS  # HTTP allows a date; no API server sends one
+    pause = pause_seconds(retry_after)
     return BusyError(
         "The Kubernetes API has too many requests at the moment.",
         f"Run this again in {pause:.0f} s.",
@@ -95,24 +105,40 @@ def _busy(retry_after: str | None) -> BusyError:
     )
 
 
-def _expired(_answer: Mapping[str, Any]) -> KubeAIError:
+def pause_seconds(retry_after: str | None) -> float:
+    """How long a server wants to be left alone, within reason.
+
+    >>> pause_seconds("2"), pause_seconds("86400"), pause_seconds("nan"), pause_seconds("Fri, 27 Nov 2026")
+    (2.0, 300.0, 1.0, 1.0)
+    """
+    try:
+        pause = float(retry_after or _DEFAULT_PAUSE_SECONDS)
+    except ValueError:
+        pause = _DEFAULT_PAUSE_SECONDS  # HTTP allows a date; no API server sends one
+    if math.isnan(pause) or pause < 0:
+        pause = _DEFAULT_PAUSE_SECONDS
+    return min(pause, LONGEST_PAUSE_SECONDS)
+
+
+def _expired(_answer: Mapping[str, Any], _message: str) -> KubeAIError:
     return ExpiredError("The Kubernetes API no longer knows what happened since the last look.", "Run this again.")
 
 
-def _status_body(body: bytes) -> Mapping[str, Any] | None:
+def _status_body(body: bytes) -> Mapping[str, Any]:
+    """The Status that the body holds; empty where it holds none."""
     try:
         answer = json.loads(body)
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else None
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
 
 
-def _unauthorized(_answer: Mapping[str, Any]) -> KubeAIError:
-    return UnauthorizedError("The Kubernetes API refused your credentials.", "Log in to the cluster again.")
+def _unauthorized(answer: Mapping[str, Any], message: str) -> KubeAIError:
+    seen = "" if answer or not message else f" ({message})"
+    return UnauthorizedError(f"The Kubernetes API refused your credentials{seen}.", "Log in to the cluster again.")
 
 
-def _forbidden(answer: Mapping[str, Any]) -> KubeAIError:
-    message = masked(str(answer.get("message", "")))
+def _forbidden(answer: Mapping[str, Any], message: str) -> KubeAIError:
     if "exceeded quota:" in message:
         quota = message.partition("exceeded quota: ")[2]
         return QuotaError(f"The namespace's quota is used up: {quota}.", "Delete a Model.")
@@ -120,49 +146,38 @@ def _forbidden(answer: Mapping[str, Any]) -> KubeAIError:
     if denied:
         said = f'You ("{denied["user"]}") may not {denied["verb"]} {denied["resource"]} here.'
         return ForbiddenError(said, "Ask an administrator for that right.")
-    return ForbiddenError(f"The Kubernetes API refused this: {message}")
+    who = "The Kubernetes API" if answer else "Something before the Kubernetes API"
+    return ForbiddenError(f"{who} refused this: {message or 'it gives no reason.'}")
 
 
-def _not_found(answer: Mapping[str, Any]) -> KubeAIError:
-    kind = str((answer.get("details") or {}).get("kind", "object")).removesuffix("s")
+def _not_found(answer: Mapping[str, Any], _message: str) -> KubeAIError:
+    kind = shown(text_at(answer, "details", "kind") or "object").removesuffix("s")
     hint = _WHERE_TO_LOOK.get(kind, "Is the right cluster chosen?")
-    name = (answer.get("details") or {}).get("name")
+    name = shown(text_at(answer, "details", "name"))
     return NotFoundError(f'There is no {kind} "{name}".' if name else f"There is no such {kind}.", hint)
 
 
-def _conflict(answer: Mapping[str, Any]) -> KubeAIError:
-    name = _name_in(answer)
+def _conflict(answer: Mapping[str, Any], _message: str) -> KubeAIError:
+    name = shown(text_at(answer, "details", "name"))
+    named = f'"{name}"' if name else "It"
     if answer.get("reason") == "AlreadyExists":
-        return ConflictError(f"{name} exists already.", "Choose another name, or attach to it.")
-    return ConflictError(f"{name} was changed by somebody else meanwhile.", "Run this again.")
+        return ConflictError(f"{named} exists already.", "Choose another name, or attach to it.")
+    return ConflictError(f"{named} was changed by somebody else meanwhile.", "Run this again.")
 
 
-def _invalid(answer: Mapping[str, Any]) -> KubeAIError:
-    return SpecError(_problems(answer.get("details") or {}, masked(str(answer.get("message", "")))))
+_NO_KUBEAI = ("This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai).")
+_EXPLAINED = {401: _unauthorized, 403: _forbidden, 404: _not_found, 409: _conflict, 410: _expired}
 
 
-_EXPLAINED = {
-    401: _unauthorized,
-    403: _forbidden,
-    404: _not_found,
-    409: _conflict,
-    410: _expired,
-    422: _invalid,
-}
-
-
-def _name_in(answer: Mapping[str, Any]) -> str:
-    name = (answer.get("details") or {}).get("name")
-    return f'"{name}"' if name else "It"
-
-
-def _problems(details: Mapping[str, Any], message: str) -> list[Problem]:
-    causes = [cause for cause in details.get("causes") or [] if _NOT_CHECKED not in cause.get("message", "")]
+def _problems(answer: Mapping[str, Any], message: str) -> list[Problem]:
+    causes = maps_at(answer, "details", "causes")[:_MOST_PROBLEMS]
+    found = [(text_at(cause, "field"), text_at(cause, "reason"), text_at(cause, "message")) for cause in causes]
     return [
         Problem(
-            str(cause.get("field", "")).removeprefix("spec.").replace("<nil>", "name"),
-            str(cause.get("reason", "Invalid")),
-            f"{cause.get('field', '')}: {masked(sentence_of(str(cause.get('message', ''))))}".removeprefix("<nil>: "),
+            shown(field).removeprefix("spec.").replace("<nil>", "name"),
+            reason or "Invalid",
+            f"{shown(field)}: {sentence_of(shown(said))}".removeprefix("<nil>: "),
         )
-        for cause in causes
-    ] or [Problem("", "Invalid", message)]
+        for field, reason, said in found
+        if _NOT_CHECKED not in said
+    ] or [Problem("", "Invalid", message or "The Kubernetes API refused it as invalid, without an explanation.")]

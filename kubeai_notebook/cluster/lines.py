@@ -1,11 +1,20 @@
-"""Connections that another thread can cut, in whatever they wait: a handshake, an answer, a silent watch."""
+"""Connections that another thread can cut, and whose answers end in time.
+
+A time-out of a socket bounds one wait. A server that sends a byte now and then, in its headers or its body,
+is never silent for long and never done; so each read of an answer is given what is left of the whole time.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
+import math
 import socket
 import threading
-from typing import TYPE_CHECKING, ClassVar
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -14,6 +23,45 @@ from urllib3.exceptions import ProtocolError
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
+
+
+WHOLE = 4
+"""How often the longest silence fits into the longest answer."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long an answer may be silent, and until when (monotonic) it must be whole; both may change meanwhile."""
+
+    silence_seconds: float
+    until: float = math.inf
+
+    @property
+    def left_seconds(self) -> float:
+        """What the next read may take. TimeoutError when the time is over."""
+        left = min(self.silence_seconds, self.until - time.monotonic())
+        if left <= 0:
+            raise TimeoutError("the answer does not end")
+        return left
+
+
+class _Timed(io.RawIOBase):
+    """A socket's file, each read of which asks how long it may take."""
+
+    def __init__(self, line: socket.socket, file: io.RawIOBase, patience: Patience) -> None:
+        super().__init__()
+        self._line, self._file, self._patience = line, file, patience
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._line.settimeout(self._patience.left_seconds)
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class Lines:
@@ -57,6 +105,9 @@ class _Cuttable(HTTPConnection):
 
     lines: ClassVar[Lines]
     _raw: socket.socket | None = None
+    _read_from: socket.socket | None = None
+    patience = Patience(math.inf)
+    """That of the answer which is being read."""
 
     def _new_conn(self) -> socket.socket:
         made = super()._new_conn()
@@ -77,9 +128,22 @@ class _Cuttable(HTTPConnection):
             if raw is not None:
                 raw.close()
 
+    def response_class(  # type: ignore[override]
+        self, line: socket.socket, *options: Any, **named: Any
+    ) -> http.client.HTTPResponse:
+        """The answer on this socket, read with patience; http.client asks for it by this name."""
+        seconds = self.timeout if isinstance(self.timeout, int | float) else math.inf
+        self.patience = Patience(seconds, time.monotonic() + WHOLE * seconds)
+        # Where the server ends the connection after this answer, the connection forgets its socket at once.
+        self._read_from = line
+        answer = http.client.HTTPResponse(line, *options, **named)
+        file: Any = answer.fp
+        answer.fp = io.BufferedReader(_Timed(line, file.detach(), self.patience))
+        return answer
+
     def cut(self) -> None:
         """End the connection in both directions, past TLS, which would wait for the other side."""
-        for end in (self._raw, self.sock):
+        for end in (self._raw, self.sock, self._read_from):
             if end is not None:
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(end, socket.SHUT_RDWR)

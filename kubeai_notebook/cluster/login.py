@@ -1,13 +1,17 @@
-"""The credentials of one configuration, and how they are renewed."""
+"""Where one configuration leads and with which credentials, and how both are renewed."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import urllib3
 from kubernetes.config import ConfigException
+
+from kubeai_notebook.errors import KubeAIError, UnauthorizedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,25 +20,59 @@ if TYPE_CHECKING:
 
 # A login that is refused for good must not run an exec plugin at each try of each watch.
 RENEWAL_PAUSE_SECONDS = 10.0
+_SENDABLE = re.compile(r"[\x20-\x7e]*")
+UNREADABLE = (
+    ConfigException, KubeAIError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError,
+    urllib3.exceptions.HTTPError,
+)  # fmt: skip
+"""What loading a configuration, or asking a plugin or an OIDC server for a token, may raise."""
 
 Load = Callable[[], "Configuration"]
 """Reads the configuration anew: the file, the plugin, the account's token."""
 
 
 class Login:
-    """What a request carries to be let in; shared by all connections to one API server."""
+    """What a request carries to be let in; shared by all connections to one API server.
 
-    def __init__(self, configuration: Configuration, load: Load | None = None) -> None:
+    ``moved`` tells whether the server has another address now than the configuration says: that of the
+    daemon on this machine, which writes its own kubeconfig. Any other address is for ever.
+    """
+
+    def __init__(
+        self, configuration: Configuration, load: Load | None = None, *, moved: Callable[[], bool] = lambda: False
+    ) -> None:
         self.configuration = configuration
-        self._load = load
+        self._load, self._moved = load, moved
         self._lock = threading.Lock()
         self._renewed_at = float("-inf")
 
-    def headers(self) -> dict[str, str]:
-        """The headers for one request; an exec plugin, OIDC or the token's file is asked when its time is over."""
+    def look(self) -> None:
+        """Follow a server that has moved; where that cannot be read, its certificate still tells it from a thief."""
         with self._lock:
-            settings: Mapping[str, Any] = self.configuration.auth_settings()
-        return {setting["key"]: setting["value"] for setting in settings.values()}
+            if self._load is not None and self._moved():
+                try:
+                    self.configuration = self._load()
+                except UNREADABLE:
+                    return
+
+    def headers(self) -> dict[str, str]:
+        """The headers for one request; an exec plugin, OIDC or the token's file is asked when its time is over.
+
+        Raises:
+            UnauthorizedError: there is no token, or none that can be sent; it is never shown.
+        """
+        with self._lock:
+            try:
+                settings: Mapping[str, Any] = self.configuration.auth_settings()
+            except UNREADABLE as error:
+                message = f"The login of the kubeconfig cannot be renewed ({type(error).__name__})."
+                raise UnauthorizedError(message, "Log in to the cluster again.") from None
+        # A token's file ends in a line feed, which kubectl leaves out as well.
+        found = {setting["key"]: str(setting["value"] or "").strip() for setting in settings.values()}
+        if not all(_SENDABLE.fullmatch(value) for value in found.values()):
+            message = "The token in the kubeconfig holds a character that no HTTP header can carry."
+            raise UnauthorizedError(message, "Copy it again, as one line of plain letters and digits.")
+        return found
 
     def token(self) -> str | None:
         """The value of the header ``Authorization``, where there is one."""
@@ -51,7 +89,7 @@ class Login:
             before = self.certificate()
             try:
                 self.configuration = self._load()
-            except (ConfigException, OSError):
+            except UNREADABLE:
                 return False
             changed = self.certificate() != before
         return changed or self.headers() != refused
@@ -59,3 +97,9 @@ class Login:
     def certificate(self) -> tuple[str | None, str | None]:
         """The files of the client certificate and its key."""
         return self.configuration.cert_file, self.configuration.key_file
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What connections are made with: where it is different, they are made anew."""
+        here = self.configuration
+        return (here.host, here.ssl_ca_cert, here.verify_ssl, here.tls_server_name, here.proxy, *self.certificate())

@@ -61,7 +61,7 @@ class ObjectVerbs(Verbs):
             metadata = manifest["metadata"]
             kept = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
             patch = {"metadata": kept, **{key: manifest[key] for key in ("data", "stringData") if key in manifest}}
-            self.patch(f"{path}/{metadata['name']}", patch, query=_OURS)
+            self.patch(self.path(CORE, "secrets", metadata["name"]), patch, query=_OURS)
 
     def own_secret(self, name: str, owner: Mapping[str, Any]) -> None:
         """Tie a Secret to a Model, so that it goes with it."""
@@ -73,7 +73,7 @@ class ObjectVerbs(Verbs):
 
     def config_map(self, name: str, namespace: str | None = None) -> dict[str, Any]:
         """Read a ConfigMap, by default of the Session's namespace."""
-        return self.get(f"{CORE}/namespaces/{namespace or self.namespace}/configmaps/{name}")
+        return self.get(Verbs(self.api, namespace or self.namespace).path(CORE, "configmaps", name))
 
     def services(self) -> list[dict[str, Any]]:
         """All Services of the namespace."""

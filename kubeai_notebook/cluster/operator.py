@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import map_at, maps_at, text_at
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import ClusterError, UnreachableError
@@ -41,11 +42,11 @@ def service_of(api: Api, namespace: str) -> Object | None:
     """Service ``kubeai`` of this namespace, or the only one of the cluster; ``None`` where that is not known."""
     own = _or_none(lambda: api.request("GET", f"{CORE}/namespaces/{namespace}/services/{SERVICE}"))
     if own is not None:
-        return {**own, "metadata": {"namespace": namespace, **own.get("metadata", {})}}
+        return {**own, "metadata": {"namespace": namespace, **map_at(own, "metadata")}}
     query = {"fieldSelector": f"metadata.name={SERVICE}"}
-    everywhere = _or_none(lambda: api.request("GET", f"{CORE}/services", query=query)) or {}
-    found = [one for one in everywhere.get("items") or [] if one["metadata"]["name"] == SERVICE]
-    return found[0] if len(found) == 1 else None
+    everywhere = maps_at(_or_none(lambda: api.request("GET", f"{CORE}/services", query=query)), "items")
+    found = [one for one in everywhere if text_at(one, "metadata", "name") == SERVICE]
+    return found[0] if len(found) == 1 and text_at(found[0], "metadata", "namespace") else None
 
 
 def _known(api: Api, namespace: str, *, service: Object | None, configured: Object | None) -> Operator:
@@ -63,12 +64,11 @@ def _config_map(api: Api, namespace: str) -> Object | None:
     if named is not None:
         return named
     labelled = _or_none(lambda: api.request("GET", path, query={"labelSelector": "app.kubernetes.io/name=kubeai"}))
-    items = (labelled or {}).get("items") or []
-    return next((one for one in items if CONFIG_KEY in (one.get("data") or {})), None)
+    return next((one for one in maps_at(labelled, "items") if text_at(one, "data", CONFIG_KEY)), None)
 
 
 def _config_of(configured: Object | None) -> Object | None:
-    text = ((configured or {}).get("data") or {}).get(CONFIG_KEY)
+    text = text_at(configured, "data", CONFIG_KEY)
     try:
         return read_mapping(text, any_keys=True) if text else None
     except UnreadableYamlError:
@@ -77,14 +77,14 @@ def _config_of(configured: Object | None) -> Object | None:
 
 def _image_version(deployment: Object | None) -> str | None:
     """The tag of the operator's image; a digest alone says nothing."""
-    template = (((deployment or {}).get("spec") or {}).get("template") or {}).get("spec") or {}
-    images = [str(container.get("image", "")) for container in template.get("containers") or []]
+    containers = maps_at(deployment, "spec", "template", "spec", "containers")
+    images = [text_at(container, "image") for container in containers]
     tags = [image.partition("@")[0].rpartition("/")[2].partition(":")[2] for image in images]
     return next((tag.removeprefix("v") for tag in tags if _VERSION.fullmatch(tag)), None)
 
 
 def _label_of(item: Object) -> str | None:
-    label = ((item.get("metadata") or {}).get("labels") or {}).get(_LABEL, "")
+    label = text_at(item, "metadata", "labels", _LABEL)
     return label.removeprefix("v") if _VERSION.fullmatch(label) else None
 
 

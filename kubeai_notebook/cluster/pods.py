@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import urllib3
-
 from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError, UnreachableError
 
-from .api import CORE, Api, Query
+from .api import BROKEN, CORE, Api, Query
 from .verbs import Verbs
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 _MAY_NOT_CREATE = re.compile(r'cannot create resource "pods"|not found|the server does not allow')
 TAIL_LINES = 400
-LONGEST_LINE_BYTES = 64 * 1024
+LONGEST_LINE_BYTES, MOST_LOG_BYTES = 64 << 10, 32 << 20
 # An engine that serves nobody writes nothing for hours: that its node is gone is seen elsewhere.
 FOLLOW_SECONDS = 3600.0
 
@@ -42,7 +40,7 @@ class LogStream:
                 rest = rest[:LONGEST_LINE_BYTES]
             if rest:
                 yield rest.decode(errors="replace")
-        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+        except BROKEN:
             return  # cut by us or by the other side: the lines so far are what there is
         finally:
             self._api.close()
@@ -57,14 +55,14 @@ class PodVerbs(Verbs):
 
     def pods(self, selector: str = "", namespace: str | None = None) -> list[dict[str, Any]]:
         """Pods by a label selector, by default of the Session's namespace."""
-        path = f"{CORE}/namespaces/{namespace or self.namespace}/pods"
+        path = Verbs(self.api, namespace or self.namespace).path(CORE, "pods")
         return self.listed(path, query={"labelSelector": selector} if selector else None)
 
     def try_pod(self, manifest: Mapping[str, Any]) -> str | None:
         """What the API server says against a Pod: a dry run creates none. ``None``: nothing, or it may not be asked."""
         query: Query = {"dryRun": "All"}
         try:
-            self.api.request("POST", self.path(CORE, "pods"), query=query, body=manifest)
+            self._object("POST", self.path(CORE, "pods"), query=query, body=manifest)
         except UnreachableError:
             raise
         except ClusterError as error:
@@ -91,12 +89,8 @@ class PodVerbs(Verbs):
             if "waiting to start" in error.message or "not found" in error.message:
                 return ""
             raise
-        try:
-            return answer.read().decode(errors="replace")
-        except urllib3.exceptions.HTTPError as error:
-            raise self.api.failure(error) from error
-        finally:
-            answer.release_conn()
+        data, _ = self.api.read(answer, most=MOST_LOG_BYTES)
+        return data.decode(errors="replace")
 
     def follow_log(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
         """The last lines of a container's log, and each new one until the container ends."""

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import urllib3
 
+from kubeai_notebook.core.framing import EndlessLineError, lines_of
+from kubeai_notebook.core.objects import at, text_at
 from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, NotInstalledError, UnauthorizedError
 
-from .api import allow_silence
+from .answer import items_of, no_api
+from .api import BROKEN, allow_silence
 from .errors import BusyError, ExpiredError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from .api import Api, Query
 
@@ -32,8 +35,15 @@ OPEN_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 # A right is granted, or a kind installed, once in a blue moon; a login is renewed within minutes.
 LONGEST_PAUSE_REFUSED_SECONDS = 300.0
+# A watch that lived so long was a good one, whatever ended it.
+LIVED_SECONDS = 10.0
+LONGEST_WATCH_SECONDS = WATCH_SECONDS + 60.0
 PAGE = 500
+# etcd takes objects of 1.5 MB; a server may add to them what it knows besides.
+LONGEST_EVENT_BYTES = 16 << 20
 
+_PIECE_BYTES = 64 << 10
+_KINDS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 _REFUSED = (ForbiddenError, NotFoundError, NotInstalledError)
 
 _logger = logging.getLogger(__name__)
@@ -124,33 +134,34 @@ class Reflector:
             self._thread.join(timeout=3)
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        version = ""
+        pause, version = FIRST_PAUSE_SECONDS, ""
         while not self._closed.is_set():
             began = time.monotonic()
+            asked, longest = 0.0, LONGEST_PAUSE_SECONDS
             try:
-                version = self._watch(version) if version else self._list()
-                pause = FIRST_PAUSE_SECONDS
-                if time.monotonic() - began < pause and self._listed.is_set():
-                    self._closed.wait(pause)  # a server that ends each watch at once is not asked in a loop
+                version = version or self._list()
                 self._listed.set()
+                version = self._watch(version)
+                pause = FIRST_PAUSE_SECONDS
+                if time.monotonic() - began < pause:
+                    self._closed.wait(pause)  # a server that ends each watch at once is not asked in a loop
                 continue
-            except ExpiredError:
-                version = ""
-                self._closed.wait(FIRST_PAUSE_SECONDS)
-                continue
+            except (ExpiredError, _OddWatchError) as error:
+                version = self._failed(error, "") if isinstance(error, _OddWatchError) else ""
             except ClusterError as error:
                 version = self._failed(error, version)
                 asked = error.retry_after_seconds if isinstance(error, BusyError) else 0.0
-                refused = isinstance(error, _REFUSED)
+                longest = LONGEST_PAUSE_REFUSED_SECONDS if isinstance(error, _REFUSED) else longest
             except Exception as error:  # the thread's outermost frame: shown as the state of the link
                 _logger.exception("The watch of %s failed and begins anew.", self._path)
                 version = self._failed(ClusterError(f"What the API sent could not be read ({error!r})."), "")
-                asked, refused = 0.0, False
             self._listed.set()
+            # A list that came does not count: where only the watch is refused, or its events are odd, listing
+            # again and again would be no better than polling.
+            pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > LIVED_SECONDS else pause
             # Jitter, so that many notebooks do not return to a recovering server at once.
             self._closed.wait(max(asked, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret is made of it
-            pause = min(pause * 2, LONGEST_PAUSE_REFUSED_SECONDS if refused else LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, longest)
 
     def _failed(self, error: ClusterError, version: str) -> str:
         """Show it; the version to go on from, where the server may still know it."""
@@ -165,22 +176,20 @@ class Reflector:
     def _list(self) -> str:
         """Take in all objects, page by page, and return the version to watch from."""
         groups: dict[str, dict[str, Item]] = {}
-        token = ""
-        while True:
-            query = {**self._query, "limit": PAGE, **({"continue": token} if token else {})}
-            page = self._api.request("GET", self._path, query=query, patient=False)
-            for item in page.get("items") or []:
+        version = ""
+        for page in self._api.pages(self._path, query={**self._query, "limit": PAGE}, patient=False):
+            for item in items_of(page, self._api.host):
                 kept = self._keep(item)
                 if kept is not None:
-                    groups.setdefault(self._group(kept), {})[item["metadata"]["uid"]] = kept
-            token = page["metadata"].get("continue", "")
-            if not token:
-                break
+                    groups.setdefault(self._group(kept), {})[_key(item)] = kept
+            version = text_at(page, "metadata", "resourceVersion")
+        if not version:
+            raise no_api(self._api.host, "its list has no version to watch from")
         with self._lock:
             self._groups = groups
         self._heard()
         self._on_change(None)
-        return str(page["metadata"]["resourceVersion"])
+        return version
 
     def _watch(self, version: str) -> str:
         """Follow changes until the server ends the watch; return the version to go on from, ``""`` to list again."""
@@ -191,24 +200,23 @@ class Reflector:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": WATCH_SECONDS,
         }
-        stream = self._api.open(
-            "GET", self._path, query=query, read_seconds=OPEN_SECONDS, silence_seconds=SILENCE_SECONDS
-        )
+        stream = self._api.open("GET", self._path, query=query, read_seconds=OPEN_SECONDS)
+        allow_silence(stream, SILENCE_SECONDS, whole_seconds=LONGEST_WATCH_SECONDS)
         with self._lock:
             self._stream = stream
         try:
             if self._closed.is_set():
                 return version
             self._heard()
-            for event in _timed(stream, _events(stream)):
+            for kind, item in _timed(stream, _events(stream)):
                 self._heard()
-                if event["type"] == "ERROR":
-                    return ""  # 410: the history from here is gone, so list and compare
-                version = event["object"]["metadata"]["resourceVersion"]
-                self._apply(event["type"], event["object"])
+                if kind == "ERROR":
+                    raise ExpiredError("The history from here is gone.")  # so list and compare
+                version = item["metadata"]["resourceVersion"]
+                self._apply(kind, item)
         except urllib3.exceptions.ReadTimeoutError:
             return version  # silent: whether the server is still there, the next watch says
-        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+        except BROKEN:
             # Cut: the version is still good, and the next watch says if it is not.
             if not self._closed.is_set():
                 self._set_link(Link("reconnecting", since_seconds=self._heard_at))
@@ -225,7 +233,7 @@ class Reflector:
         kept = self._keep(item)
         if kept is None:
             return
-        group, uid = self._group(kept), item["metadata"]["uid"]
+        group, uid = self._group(kept), _key(item)
         with self._lock:
             if kind == "DELETED":
                 members = self._groups.get(group, {})
@@ -247,21 +255,52 @@ class Reflector:
             self._on_change(None)
 
 
-def _timed(stream: urllib3.BaseHTTPResponse, events: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+class _OddWatchError(ClusterError):
+    """A watch sent what no Kubernetes API sends: its history is not believed from here on."""
+
+
+def _key(item: Item) -> str:
+    return text_at(item, "metadata", "uid") or str(item["metadata"]["name"])
+
+
+def _timed(stream: urllib3.BaseHTTPResponse, events: Iterator[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
     """Pass events on; how often the server sends bookmarks tells how long it may be silent."""
     marked_at: float | None = None
-    for event in events:
-        if event["type"] == "BOOKMARK":
+    for kind, item in events:
+        if kind == "BOOKMARK":
             before, marked_at = marked_at, time.monotonic()
             if before is not None:
                 usual = max(2 * (marked_at - before), SHORTEST_SILENCE_SECONDS)
-                allow_silence(stream, min(usual, SILENCE_SECONDS))
-        yield event
+                allow_silence(stream, min(usual, SILENCE_SECONDS), whole_seconds=LONGEST_WATCH_SECONDS)
+        yield kind, item
 
 
-def _events(stream: urllib3.BaseHTTPResponse) -> Iterator[Mapping[str, Any]]:
-    """Decode a watch: one JSON document a line, lines cut anywhere."""
-    rest = b""
-    while data := stream.read1():
-        *lines, rest = (rest + data).split(b"\n")
-        yield from (json.loads(line) for line in lines if line.strip())
+def _events(stream: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, Item]]:
+    """Decode a watch: one JSON document a line, lines cut anywhere.
+
+    Raises:
+        _OddWatchError: it sends something else.
+    """
+    pieces = iter(lambda: stream.read1(_PIECE_BYTES), b"")
+    lines = lines_of(pieces, LONGEST_EVENT_BYTES, rest=False)
+    while True:
+        try:
+            line = next(lines, None)
+        except EndlessLineError:
+            raise _OddWatchError("The watch sends an event without an end.") from None
+        if line is None:
+            return
+        if line.strip():
+            yield _event_of(line)
+
+
+def _event_of(line: bytes) -> tuple[str, Item]:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        event = None
+    kind, item = text_at(event, "type"), at(event, "object")
+    named = kind in _KINDS and text_at(item, "metadata", "resourceVersion")
+    if kind == "ERROR" or (named and (kind == "BOOKMARK" or text_at(item, "metadata", "name"))):
+        return kind, item
+    raise _OddWatchError("The watch sends something that is no event of a Kubernetes API.")

@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import at
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError
+
+from .answer import no_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +105,10 @@ def _granted(api: Api, namespace: str, right: Right) -> bool:
         answer = api.request("POST", REVIEWS, body=review)
     except (ForbiddenError, NotFoundError, NotInstalledError):
         return True
-    return bool(answer["status"]["allowed"])
+    allowed = at(answer, "status", "allowed")
+    if not isinstance(allowed, bool):
+        raise no_api(api.host, "it does not say what you may do")
+    return allowed
 
 
 def _joined(rights: tuple[Right, ...]) -> Iterator[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
+from .answer import items_of, named
 from .api import JSON
 from .errors import LostAnswerError
 
@@ -29,23 +31,21 @@ class Verbs:
 
     def path(self, group: str, plural: str, name: str = "") -> str:
         """Path of a collection of this namespace, or of one object in it."""
-        return f"{group}/namespaces/{self.namespace}/{plural}{'/' + name if name else ''}"
+        collection = f"{group}/namespaces/{quote(self.namespace, safe='')}/{plural}"
+        return f"{collection}/{quote(name, safe='')}" if name else collection
 
     def get(self, path: str, *, query: Query | None = None) -> dict[str, Any]:
         """Read one object."""
-        return _object(self.api.request("GET", path, query=query))
+        return self._object("GET", path, query=query)
 
     def listed(self, path: str, *, query: Query | None = None, accept: str = JSON) -> list[dict[str, Any]]:
         """All objects of a collection, page by page."""
-        items: list[dict[str, Any]] = []
-        token = ""
-        while True:
-            wanted = {**(query or {}), "limit": PAGE, **({"continue": token} if token else {})}
-            page = self.api.request("GET", path, query=wanted, accept=accept)
-            items += page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue") or ""
-            if not token:
-                return items
+        pages = self.api.pages(path, query={**(query or {}), "limit": PAGE}, accept=accept)
+        return [item for page in pages for item in items_of(page, self.api.host)]
+
+    def _object(self, method: str, path: str, *, query: Query | None = None, body: Any = None) -> dict[str, Any]:
+        """Send a request that is answered with an object."""
+        return named(self.api.request(method, path, query=query, body=body), self.api.host)
 
     def create(self, path: str, manifest: Mapping[str, Any], *, query: Query | None = None) -> dict[str, Any]:
         """Create an object that has a name of its own.
@@ -60,16 +60,16 @@ class Verbs:
         metadata = manifest["metadata"]
         annotations = {REQUEST_ID: uuid.uuid4().hex, **metadata.get("annotations", {})}
         body = {**manifest, "metadata": {**metadata, "annotations": annotations}}
-        where, request_id = f"{path}/{metadata['name']}", annotations[REQUEST_ID]
+        where, request_id = f"{path}/{quote(metadata['name'], safe='')}", annotations[REQUEST_ID]
         try:
-            return _object(self.api.request("POST", path, query=query, body=body))
+            return self._object("POST", path, query=query, body=body)
         except LostAnswerError:
             found = self._created(where, request_id)
         if found is not None:
             return found
         try:
             # The first may still be on its way: then this one is refused as a second of the same name.
-            return _object(self.api.request("POST", path, query=query, body=body))
+            return self._object("POST", path, query=query, body=body)
         except ConflictError:
             found = self._created(where, request_id)
             if found is None:
@@ -79,7 +79,7 @@ class Verbs:
     def patch(self, path: str, patch: Mapping[str, Any], *, query: Query | None = None) -> dict[str, Any]:
         """Apply a JSON merge patch; where the answer gets lost, the object itself tells whether it came through."""
         try:
-            return _object(self.api.request("PATCH", path, query=query, body=patch))
+            return self._object("PATCH", path, query=query, body=patch)
         except LostAnswerError:
             found = self.get(path)
             if not _holds(found, patch):
@@ -89,7 +89,10 @@ class Verbs:
     def delete(self, path: str, *, query: Query | None = None) -> None:
         """Delete an object; where the answer gets lost, it counts as done when the object is gone or going."""
         try:
-            self.api.request("DELETE", path, query=query)
+            answer = self.api.request("DELETE", path, query=query)
+            # A success by name, or the object itself, which is going.
+            if (answer.get("kind"), answer.get("status")) != ("Status", "Success"):
+                named(answer, self.api.host)
         except LostAnswerError:
             try:
                 left = self.get(path)
@@ -105,10 +108,6 @@ class Verbs:
         except NotFoundError:
             return None
         return found if (found["metadata"].get("annotations") or {}).get(REQUEST_ID) == request_id else None
-
-
-def _object(answer: Any) -> dict[str, Any]:
-    return answer if isinstance(answer, dict) else {}
 
 
 def _holds(document: Any, patch: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A base url and what a request to it has to carry."""
+    """A base url, and what our own requests have to carry where they go with a login."""
 
     base_url: str
-    """Ends in ``/openai/v1``."""
+    """What users and their other programs are told; ends in ``/openai/v1``."""
+    own_url: str = ""
+    """Where our own requests go, with the login below; ``""``: to ``base_url``, without one."""
     proxied_by_api: bool = False
     """Whether this leads through the Kubernetes API: the long way, for want of an address."""
     ca_file: str | None = None
@@ -26,3 +28,5 @@ class Access:
     server_name: str | None = None
     """The name that the server's certificate is checked against, where it is not the host's."""
     proxy: str | None = None
+    renewed: Callable[[], Access] | None = field(default=None, compare=False, repr=False)
+    """Gives the Access as it is now, for a gateway that may move; asked before each request."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from .objects import map_at, maps_at, number_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,3 +99,52 @@ def _with_piece(calls: tuple[ToolCall, ...], piece: ToolCall) -> tuple[ToolCall,
         arguments=begun.arguments + piece.arguments,
     )
     return tuple(known[index] for index in sorted(known))
+
+
+def delta_of(chunk: Mapping[str, Any]) -> Delta:
+    """One event of a chat's stream; what an engine leaves out or spells in its own way is empty.
+
+    >>> delta_of({"choices": [{"delta": {"content": "Hi"}}]}).text
+    'Hi'
+    """
+    choice = next(iter(maps_at(chunk, "choices")), {})
+    piece = map_at(choice, "delta")
+    return Delta(
+        text=words_of(piece.get("content")),
+        # Reasoning is no field of OpenAI's; engines spell it in two ways.
+        reasoning=words_of(piece.get("reasoning_content")) or words_of(piece.get("reasoning")),
+        tool_calls=tuple(_call_of(number, call) for number, call in enumerate(maps_at(piece, "tool_calls"))),
+        finish_reason=reason_of(choice),
+        usage=usage_of(chunk),
+    )
+
+
+def words_of(content: Any) -> str:
+    """The text of a content, which may come in parts; halves of characters, which cannot be shown, are replaced."""
+    if isinstance(content, str):
+        return content if content.isascii() else content.encode("utf-8", "replace").decode()
+    if isinstance(content, list):
+        return "".join(words_of(part.get("text") if isinstance(part, Mapping) else part) for part in content)
+    return ""
+
+
+def reason_of(choice: Mapping[str, Any]) -> str | None:
+    """Why a turn ended, where it did."""
+    return words_of(choice.get("finish_reason")) or None
+
+
+def usage_of(answer: Mapping[str, Any]) -> Usage | None:
+    """The token counts, where the engine tells them."""
+    prompt, completion = (number_at(answer, "usage", f"{kind}_tokens") for kind in ("prompt", "completion"))
+    return None if prompt is None and completion is None else Usage(prompt or 0, completion or 0)
+
+
+def _call_of(number: int, call: Mapping[str, Any]) -> ToolCall:
+    index, function = number_at(call, "index"), map_at(call, "function")
+    arguments = function.get("arguments")
+    return ToolCall(
+        index=number if index is None else index,
+        id=words_of(call.get("id")),
+        name=words_of(function.get("name")),
+        arguments=json.dumps(arguments) if isinstance(arguments, Mapping) else words_of(arguments),
+    )

@@ -37,6 +37,7 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
         # The daemon reads the same words, from the same folder.
         given.remove("start")
         fresh = daemon.start(home, ["run", *given, "--home", str(home.folder)], dict(os.environ))
+        sys.stderr.write("".join(f"{note}\n" for note in home.notes() if fresh))
         sys.stderr.write(f"kubeai-local {'is running' if fresh else 'was running already'}.\n")
         return f"{home.kubeconfig}\n"
     if command == "run":
@@ -45,12 +46,15 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
         return f"kubeai-local {'has stopped' if daemon.stop(home) else 'was not running'}.\n"
     if command == "logs":
         return daemon.logs(home, options.name)
+    if command == "token":
+        return f"{daemon.token(home)}\n"
     status = daemon.status(home)
     if options.json:
         return json.dumps(status) + "\n"
     if not status["running"]:
         return "kubeai-local is not running.\n"
     lines = [f"{key:10} {status[key]}" for key in ("pid", "kubeconfig", "api", "gateway")]
+    lines += [f"note       {note}" for note in status["notes"]]
     lines += [f"model      {item['name']}: {item['ready']} of {item['replicas']} ready" for item in status["models"]]
     return "\n".join(lines) + "\n"
 
@@ -110,6 +114,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     commands.add_parser("stop", parents=[common], help="end the daemon and every engine")
     status = commands.add_parser("status", parents=[common], help="what runs, and where")
     status.add_argument("--json", action="store_true")
+    commands.add_parser("token", parents=[common], help="the api_key that programs of other users need")
     logs = commands.add_parser("logs", parents=[common], help="the log of a Model's Pods, or the daemon's own")
     logs.add_argument("name", nargs="?", metavar="NAME")
     return parser

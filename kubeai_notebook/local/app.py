@@ -7,25 +7,25 @@ import logging
 import os
 import signal
 import socket
-import ssl
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
-
-from aiohttp import web
 
 from kubeai_notebook.errors import LocalError
 
 from .api.http import api_app
 from .api.journal import Journal
-from .api.proxy import ServiceProxy
 from .api.store import Store
+from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
+from .home import server_tls
+from .log_file import keep_bounded
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
 from .operator.reconcile import Operator
 from .operator.runtime import Runtime
 from .operator.system import preload
 from .operator.telling import Recorder
+from .plain_port import plain_app
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -53,21 +53,29 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     api_socket, gateway_socket = map(_bound, home.ports())
-    gateway_port = gateway_socket.getsockname()[1]
-    access = home.renewed(api_socket.getsockname()[1], gateway_port)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(home.certificate)
-    store, pods = Store(journal=Journal(home.folder / "state.db")), home.folder / "pods"
+    journal = Journal(home.folder / "state.db")
+    notes = [f"{journal.path} was empty: there are no Models."] if journal.empty and home.kubeconfig.exists() else []
+    store, pods = Store(journal=journal), home.folder / "pods"
     preload(store, options.config or "")
+    access, told = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
+    for note in (notes := notes + told):
+        log.warning(note)
+    home.note(notes)
+    tls, places = server_tls(home.certificate), Places(raise_descriptors())
     kubelet = _kubelet(store, options, pods, environment=environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
-        gateway = Gateway(store, kubelet.endpoints, client)
-        proxy = ServiceProxy(store, client, f"http://127.0.0.1:{gateway_port}")
-        api = api_app(store, token=access.token, logs=pods, proxy=proxy)
-        await _listen(stack, api, web_socket=api_socket, tls=tls)
-        await _listen(stack, gateway.app, web_socket=gateway_socket, tls=None)
-        parts = (kubelet.run(), Operator(store).run(), Autoscaler(store, gateway.active_requests).run())
+        gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)
+        api = api_app(store, token=access.token, logs=pods, gateway=gateway)
+        plain = plain_app(gateway, access.token)
+        await stack.enter_async_context(door(api, api_socket, places, port="API", tls=tls))
+        await stack.enter_async_context(door(plain, gateway_socket, places, port="gateway"))
+        parts = (
+            kubelet.run(),
+            Operator(store).run(),
+            Autoscaler(store, gateway.active_requests).run(),
+            keep_bounded(home.log),
+        )
         tasks = [asyncio.create_task(part) for part in parts]
         ended = asyncio.create_task(ending.wait())
         log.info("ready: %s %s", access.api, access.gateway)
@@ -89,16 +97,6 @@ def _kubelet(store: Store, options: argparse.Namespace, folder: Path, *, environ
     return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
 
 
-async def _listen(
-    stack: AsyncExitStack, app: web.Application, *, web_socket: socket.socket, tls: ssl.SSLContext | None
-) -> None:
-    # With handler_cancellation a client that hangs up ends its request, and so the engine's work for it.
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.SockSite(runner, web_socket, ssl_context=tls).start()
-
-
 def _bound(port: int) -> socket.socket:
     """A loopback socket on the port of old, or on a new one when that is taken."""
     for wanted in (port, 0):
@@ -106,6 +104,8 @@ def _bound(port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(("127.0.0.1", wanted))
+            # At once, since until then another program may still take the port.
+            bound.listen(128)
         except OSError:
             bound.close()
             if wanted == 0:

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import LocalError
 
+from .log_file import whole
+
 if TYPE_CHECKING:
     from .home import Home
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 _PACKAGES = ("aiohttp", "trustme", "xllamacpp")
+_START = "Start it with: kubeai-local start"
 _INSTALL = 'Install it with: pip install "kubeai-notebook[local]"'
 
 
@@ -41,7 +44,9 @@ def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool
     """
     check_installed()
     with home.starting():
-        if home.pid() is not None:
+        if (pid := home.pid()) is not None:
+            if home.access() is None:
+                raise _unknown(home, pid)
             return False
         readable, writable = os.pipe()
         with home.log.open("ab") as log:
@@ -87,17 +92,34 @@ def stop(home: Home) -> bool:
 def status(home: Home) -> dict[str, Any]:
     """What runs, and where it is reached."""
     pid, access = home.pid(), home.access()
-    if pid is None or access is None:
+    if pid is None:
         return {"running": False, "pid": None, "kubeconfig": None, "api": None, "gateway": None, "models": []}
+    if access is None:
+        raise _unknown(home, pid)
     models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
     where = {"kubeconfig": str(home.kubeconfig), "api": access.api, "gateway": access.gateway}
-    return {"running": True, "pid": pid, **where, "models": [_summary(model) for model in models]}
+    where |= {"moved_from": access.moved_from} if access.moved_from else {}
+    models = [_summary(model) for model in models]
+    return {"running": True, "pid": pid, **where, "models": models, "notes": home.notes()}
+
+
+def token(home: Home) -> str:
+    """The token that other programs need, as an OpenAI client's ``api_key``. LocalError before the first start."""
+    access = home.access()
+    if access is None:
+        raise LocalError("kubeai-local has no token yet.", _START)
+    return access.token
+
+
+def _unknown(home: Home, pid: int) -> LocalError:
+    message = f"kubeai-local runs (process {pid}), but its {home.kubeconfig} is damaged."
+    return LocalError(message, "Make it anew: kubeai-local stop, then kubeai-local start.")
 
 
 def logs(home: Home, model: str | None) -> str:
     """The daemon's own log, or that of a Model's Pods."""
     if model is None:
-        return home.log.read_text(errors="replace") if home.log.exists() else ""
+        return whole(home.log)
     pods = json.loads(ask(home, f"/api/v1/pods?labelSelector=model%3D{model}"))["items"]
     if not pods:
         raise LocalError(f'No Pod of a Model "{model}" runs here.', "See: kubeai-local status")
@@ -111,9 +133,11 @@ def logs(home: Home, model: str | None) -> str:
 
 def ask(home: Home, path: str) -> bytes:
     """GET from the running daemon's API. LocalError when it does not answer."""
-    access = home.access()
-    if access is None or home.pid() is None:
-        raise LocalError("kubeai-local does not run.", "Start it with: kubeai-local start")
+    pid, access = home.pid(), home.access()
+    if pid is None:
+        raise LocalError("kubeai-local does not run.", _START)
+    if access is None:
+        raise _unknown(home, pid)
     trusted = ssl.create_default_context(cadata=access.authority)
     request = urllib.request.Request(  # noqa: S310  (the scheme is ours: https)
         access.api + path, headers={"Authorization": f"Bearer {access.token}"}

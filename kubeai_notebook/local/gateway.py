@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
 from kubeai_notebook.core.kubeai import balancing
-from kubeai_notebook.core.kubeai.gateway import ROUTES, Asked, UnreadableError, adapters_in, listed, read
+from kubeai_notebook.core.kubeai.forms import FormError, read_form
+from kubeai_notebook.core.kubeai.gateway import ROUTES, Asked, UnreadableError, adapters_in, is_form, listed, read
 from kubeai_notebook.core.kubernetes.kinds import MODELS, PODS, Object, Ref, ref_of
 from kubeai_notebook.core.kubernetes.selectors import selector_of
 from kubeai_notebook.core.status import is_ready
 
+from .bodies import Body, BodyError, receive, worked_on
 from .operator.adapters import LABEL
 from .operator.system import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from pathlib import Path
+
+    from kubeai_notebook.core.kubeai.forms import Form
 
     from .api.store import Store
     from .operator.runtime import Endpoint
@@ -29,7 +34,9 @@ if TYPE_CHECKING:
 PREFIX = "/openai"
 ATTEMPTS = 4
 _RETRIED = (500, 502, 503, 504)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MAX_BODY_BYTES = 32 << 20
+MAX_AUDIO_BYTES = 256 << 20
+_AUDIO = ("/v1/audio/transcriptions",)
 _MARK = {"X-Proxy": "lingo"}
 """How KubeAI's gateway is recognised."""
 # Those of one connection only (RFC 9110), and what the upstream's answer or our request carries anew.
@@ -49,20 +56,70 @@ async def connections() -> AsyncIterator[aiohttp.ClientSession]:
         yield client
 
 
-class Gateway:
-    """Answers ``/openai/v1`` by its ``app``."""
+class RefusedError(Exception):
+    """What the gateway answers itself; the status and KubeAI's words for it."""
 
-    def __init__(self, store: Store, endpoints: Mapping[str, Endpoint], client: aiohttp.ClientSession) -> None:
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def refusal(status: int, message: str) -> web.Response:
+    """KubeAI's own errors are strings in JSON sent as text."""
+    text = json.dumps({"error": message}, separators=(",", ":")) + "\n"
+    return web.Response(status=status, text=text, headers=_MARK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request's body as it came, and what it asks for."""
+
+    asked: Asked
+    body: Body
+    form: Form | None = None
+
+    async def onward(self, endpoint: Endpoint, route: str) -> tuple[bytes | AsyncIterator[bytes], int]:
+        """What an engine is sent, and its size. RefusedError 400."""
+        if self.form:
+            return self.body.pieces(self.form.kept), self.form.size
+        try:
+            text = await worked_on(self.body.size, _encoded, self.asked, endpoint=endpoint, route=route)
+        except (RecursionError, ValueError) as error:
+            raise RefusedError(400, f"bad request: reading model from body: encoding: {error}") from error
+        return text, len(text)
+
+
+class Gateway:
+    """Answers ``/openai/v1``; ``folder`` is where large bodies lie meanwhile, ``token`` what is never for an engine."""
+
+    def __init__(
+        self,
+        store: Store,
+        endpoints: Mapping[str, Endpoint],
+        client: aiohttp.ClientSession,
+        *,
+        token: str,
+        folder: Path,
+    ) -> None:
         self._store = store
+        self._login = f"Bearer {token}"
+        self._folder = folder
         self._endpoints = endpoints
         self._client = client
         self._active: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
-        self.app = web.Application(middlewares=[_loopback_only], client_max_size=1 << 30)
-        self.app.router.add_route("*", f"{PREFIX}/v1/models", self._models)
-        for route in ROUTES:
-            self.app.router.add_route("*", PREFIX + route, self._infer)
-        self.app.router.add_route("*", "/{path:.*}", _page_not_found)
+
+    async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
+        """Answer a request as KubeAI does; ``path`` is what is asked for, whatever way the request came."""
+        route = path.removeprefix(PREFIX)
+        try:
+            if path == f"{PREFIX}/v1/models":
+                return await self._models(request)
+            if path.startswith(PREFIX) and route in ROUTES:
+                return await self._infer(request, route)
+        except RefusedError as error:
+            return refusal(error.status, str(error))
+        return web.Response(status=404, text="404 page not found\n")
 
     def active_requests(self) -> Mapping[str, int]:
         """Requests in flight, waiting ones included, by the name they asked for (``model`` or ``model_adapter``)."""
@@ -77,44 +134,55 @@ class Gateway:
             return web.json_response({"error": f"failed to parse label selector: {error}"}, status=400)
         return web.json_response({"object": "list", "data": data})
 
-    async def _infer(self, request: web.Request) -> web.StreamResponse:
-        route = request.path.removeprefix(PREFIX)
-        try:
-            asked = read(route, await request.read(), content_type=request.headers.get("Content-Type", ""))
-        except UnreadableError as error:
-            raise _refusal(web.HTTPBadRequest, f"bad request: {error}") from error
-        model = self._store.find(Ref(MODELS, NAMESPACE, asked.model))
-        if model is None or not _addressed(model, asked.adapter, request.headers.getall("X-Label-Selector", [])):
-            raise _refusal(web.HTTPNotFound, f'model not found: "{asked.requested}"')
-        spec = model.get("spec") or {}
-        with _counted(self._asked, asked.requested):
-            if not spec.get("autoscalingDisabled") and not spec.get("replicas"):
-                self._store.patch(ref_of(MODELS, model), {"spec": {"replicas": 1}})
-            return await self._proxied(request, asked, balanced=spec.get("loadBalancing") or {})
+    async def _infer(self, request: web.Request, route: str) -> web.StreamResponse:
+        with Body(self._folder) as body:
+            try:
+                await receive(request, body, limit=MAX_AUDIO_BYTES if route in _AUDIO else MAX_BODY_BYTES)
+                sent = await _read(body, route, request.headers.get("Content-Type", ""))
+            except BodyError as error:
+                raise RefusedError(error.status, f"bad request: {error}") from error
+            except UnreadableError as error:
+                raise RefusedError(400, f"bad request: {error}") from error
+            asked = sent.asked
+            model = self._store.find(Ref(MODELS, NAMESPACE, asked.model))
+            if model is None or not _addressed(model, asked.adapter, request.headers.getall("X-Label-Selector", [])):
+                raise RefusedError(404, f'model not found: "{asked.requested}"')
+            spec = model.get("spec") or {}
+            with _counted(self._asked, asked.requested):
+                if not spec.get("autoscalingDisabled") and not spec.get("replicas"):
+                    self._store.patch(ref_of(MODELS, model), {"spec": {"replicas": 1}})
+                return await self._proxied(request, sent, route=route, balanced=spec.get("loadBalancing") or {})
 
-    async def _proxied(self, request: web.Request, asked: Asked, *, balanced: Object) -> web.StreamResponse:
+    async def _proxied(self, request: web.Request, sent: _Sent, *, route: str, balanced: Object) -> web.StreamResponse:
         """Try up to four endpoints; what has been sent to the client is never tried again."""
+        asked = sent.asked
         key = asked.adapter + asked.prefix(balanced.get("prefixHash", {}).get("prefixCharLength", 0))
         for attempt in range(1, ATTEMPTS + 1):
             uid = balancing.chosen(await self._ready(asked), self._active, strategy=balanced, key=key)
-            endpoint, route = self._endpoints[uid], request.path.removeprefix(PREFIX)
+            endpoint = self._endpoints[uid]
             if refused := endpoint.wrong.get(route):
                 return web.Response(status=refused[0], text=refused[1], content_type="application/json", headers=_MARK)
-            headers = onward(request.headers)
-            # An engine with a key of its own is asked by us alone; any other gets what the client sent.
-            given = f"Bearer {endpoint.key}" if endpoint.key else request.headers.get("Authorization")
-            headers += [("Authorization", given)] if given else []
-            url, body = endpoint.address + request.path_qs.removeprefix(PREFIX), _body(asked, endpoint, route)
+            headers, url = self._headers(request, endpoint), endpoint.address + route + _query(request)
+            data, size = await sent.onward(endpoint, route)
+            headers.append(("Content-Length", str(size)))
             with _counted(self._active, uid):
                 try:
-                    upstream = await self._client.request(request.method, url, data=body, headers=headers)
-                except aiohttp.ClientConnectionError:
+                    # A redirect is passed on, as by KubeAI: where an engine points to is not ours to ask.
+                    upstream = await self._client.request(
+                        request.method, url, data=data, headers=headers, allow_redirects=False
+                    )
+                except aiohttp.ClientError:
                     continue
                 async with upstream:
                     if upstream.status not in _RETRIED or attempt == ATTEMPTS:
                         renamed = _names(asked) if asked.adapter in endpoint.adapters else None
                         return await passed(request, upstream, renamed=renamed)
-        raise _refusal(web.HTTPBadGateway, "Bad Gateway")
+        raise RefusedError(502, "Bad Gateway")
+
+    def _headers(self, request: web.Request, endpoint: Endpoint) -> list[tuple[str, str]]:
+        """What an engine is sent. One with a key of its own is asked by us alone; any other gets the client's."""
+        given = f"Bearer {endpoint.key}" if endpoint.key else request.headers.get("Authorization")
+        return onward(request.headers) + ([("Authorization", given)] if given and given != self._login else [])
 
     async def _ready(self, asked: Asked) -> list[str]:
         """Wait, without limit as KubeAI does, for ready Pods (that have the adapter)."""
@@ -131,18 +199,31 @@ class Gateway:
             await self._store.changed(version)
 
 
-def _body(asked: Asked, endpoint: Endpoint, route: str) -> bytes:
-    """What the engine is sent. Some adapters llama.cpp wants by number; other engines go by the name."""
-    defaults = endpoint.defaults.get(route, {})
-    if asked.fields is None or not (endpoint.adapters or defaults.keys() - asked.fields.keys()):
-        return asked.body()
-    fields = {**defaults, **json.loads(asked.body())}
+async def _read(body: Body, route: str, content_type: str) -> _Sent:
+    """Read what a body asks for. UnreadableError when KubeAI would not."""
+    if not is_form(content_type):
+        return _Sent(await worked_on(body.size, read, route, body.whole()), body)
+    try:
+        form = await worked_on(body.size, read_form, body.read, body.size, content_type=content_type)
+    except FormError as error:
+        raise UnreadableError(f"reading multipart form data: {error}") from error
+    return _Sent(Asked(form.model, None), body, form)
+
+
+def _encoded(asked: Asked, *, endpoint: Endpoint, route: str) -> bytes:
+    """JSON for an engine. Some adapters llama.cpp wants by number; other engines go by the name."""
+    fields = {**endpoint.defaults.get(route, {}), **asked.body()}
     if endpoint.adapters:
         # llama.cpp would go on from what it read of the same text with another adapter.
         fields["cache_prompt"] = False
     if asked.adapter in endpoint.adapters:
         fields["lora"] = [{"id": endpoint.adapters.index(asked.adapter), "scale": 1.0}]
-    return json.dumps(fields).encode()
+    return json.dumps(fields, allow_nan=False).encode()
+
+
+def _query(request: web.Request) -> str:
+    query = request.rel_url.raw_query_string
+    return f"?{query}" if query else ""
 
 
 def _names(asked: Asked) -> tuple[bytes, bytes]:
@@ -166,18 +247,8 @@ def _addressed(model: Object, adapter: str, selectors: list[str]) -> bool:
     try:
         matches = all(selector_of(text)(model) for text in selectors)
     except ValueError as error:
-        raise _refusal(web.HTTPInternalServerError, "Internal Server Error") from error
+        raise RefusedError(500, "Internal Server Error") from error
     return matches and (not adapter or adapter in adapters_in(model))
-
-
-@web.middleware
-async def _loopback_only(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Refuse web pages: a foreign Host is DNS rebinding, and only browsers send an Origin."""
-    if urlsplit(f"//{request.host}").hostname not in _LOOPBACK or "Origin" in request.headers:
-        raise _refusal(web.HTTPForbidden, "only programs on this machine may ask this gateway")
-    return await handler(request)
 
 
 def onward(headers: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -201,12 +272,3 @@ async def passed(
         await response.write(piece.replace(*renamed) if renamed else piece)
     await response.write_eof()
     return response
-
-
-def _refusal(kind: type[web.HTTPException], message: str) -> web.HTTPException:
-    """KubeAI's own errors are strings in JSON sent as text."""
-    return kind(text=json.dumps({"error": message}, separators=(",", ":")) + "\n", headers=_MARK)
-
-
-async def _page_not_found(_request: web.Request) -> web.Response:
-    return web.Response(status=404, text="404 page not found\n")

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.access import Access
     from kubeai_notebook.core.observation import Answer
 
     from .view import View
 
 _Key = tuple[str, str]
 """A Model's uid, and the hash of its Pods."""
+
+
+def access_to(cluster: Cluster) -> Access:
+    """How the gateway of a cluster is reached; nothing is sent to find what is configured."""
+    return access_of(cluster.near(), cluster.access, cluster.namespace)
 
 
 class Answers:
@@ -63,7 +69,7 @@ class Answers:
     def _ask(self, key: _Key, name: str, features: tuple[str, ...]) -> None:
         answer: Answer | None = None
         try:
-            endpoint = Endpoint(access_of(self._cluster.access(), self._cluster.namespace), name)
+            endpoint = Endpoint(access_to(self._cluster), name)
             probe = Probe(endpoint, features)
             with self._lock:
                 if self._closed:

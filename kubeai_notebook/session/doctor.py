@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook import settings
-from kubeai_notebook.calls.endpoint import Endpoint, access_of
-from kubeai_notebook.calls.errors import explained
+from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.calls.models import offered
 from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
+
+from .answers import access_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,18 +171,16 @@ def _profiles(facts: Facts) -> Check:
 def _gateway(session: Session) -> Check:
     """One small request to the gateway."""
     try:
-        access = access_of(session.cluster.access(), session.cluster.namespace)
-        with explained("The gateway"), Endpoint(access, "").client as client:
-            begun = time.monotonic()
-            count = len(client.with_options(timeout=GATEWAY_SECONDS).models.list().data)
+        access = access_to(session.cluster)
+        models, seconds = offered(Endpoint(access, "The gateway"), GATEWAY_SECONDS)
+        count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404
         hint = _NO_GATEWAY if missing else error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'
         return Check(name="gateway", state="fail", message=error.message, hint=hint)
-    seconds = time.monotonic() - begun
     way = " through the Kubernetes API" if access.proxied_by_api else ""
     offers = f"offers {count} {'model' if count == 1 else 'models'}"
-    message = f"{masked(access.base_url)} answers{way} in {seconds:.2f} s and {offers}."
+    message = f"{masked(access.own_url or access.base_url)} answers{way} in {seconds:.2f} s and {offers}."
     return Check(name="gateway", state="ok", message=message)
 
 

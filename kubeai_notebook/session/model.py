@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.calls import chat as calls_chat
 from kubeai_notebook.calls import embed as calls_embed
-from kubeai_notebook.calls.endpoint import Endpoint, access_of
+from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.turns import Delta, Reply, reply_of
@@ -18,6 +17,7 @@ from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import CallError, NotFoundError, UsageError
 
 from . import display
+from .answers import access_to
 from .logs import Log, events_of, follow, log_of
 from .report import report_of
 from .waiting import delete, restart_pods, wait_ready
@@ -51,6 +51,7 @@ class Model:
         """What the last verb did, in a sentence."""
         self.created = created
         """Whether the call that made this handle created the Model."""
+        self._endpoint: Endpoint | None = None
 
     @property
     def view(self) -> View:
@@ -170,11 +171,12 @@ class Model:
     def _limit(self, timeout_seconds: float | None) -> float:
         return settings.current().wait_timeout_seconds if timeout_seconds is None else timeout_seconds
 
-    @cached_property
+    @property
     def endpoint(self) -> Endpoint:
-        """Where this Model answers."""
-        cluster = self.session.cluster
-        return Endpoint(access_of(cluster.access(), cluster.namespace), self.name)
+        """Where this Model answers at this moment."""
+        if self._endpoint is None or not self._endpoint.current:
+            self._endpoint = Endpoint(access_to(self.session.cluster), self.name)
+        return self._endpoint
 
     @property
     def client(self) -> openai.OpenAI:

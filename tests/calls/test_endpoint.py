@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NEAR = Access(base_url="http://127.0.0.1:1/openai/v1")
-PROXY = Access(base_url="https://api/proxy/openai/v1", proxied_by_api=True)
+PROXY = Access(base_url="https://api/proxy/openai/v1", own_url="https://api/proxy/openai/v1", proxied_by_api=True)
 
 
 @pytest.fixture(scope="module")
@@ -55,32 +55,27 @@ def far(daemon: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("stated", "variable", "of_cluster", "found"),
+    ("stated", "variable", "near", "found"),
     [
         ("mine:8000", "theirs:80", NEAR, "http://mine:8000/openai/v1"),
         ("", "theirs:80", NEAR, NEAR.base_url),
-        ("", "theirs:80", PROXY, "http://theirs:80/openai/v1"),
-        ("", "", PROXY, PROXY.base_url),
+        ("", "theirs:80", None, "http://theirs:80/openai/v1"),
+        ("", "", None, PROXY.base_url),
         ("https://host/kubeai/openai/", "", None, "https://host/kubeai/openai/v1"),
     ],
 )
-def test_prefers_what_is_nearer(stated, variable, of_cluster, found, monkeypatch) -> None:
+def test_prefers_what_is_nearer(stated, variable, near, found, monkeypatch) -> None:
     monkeypatch.setenv("KUBEAI_ENDPOINT", variable)
     settings.install(settings.KubeAI(endpoint=stated))
     try:
-        assert access_of(of_cluster, "ns").base_url == found
+        assert access_of(near, lambda: PROXY, "ns").base_url == found
     finally:
         settings.install(settings.KubeAI())
 
 
 def test_takes_the_service_within_the_cluster(monkeypatch) -> None:
     monkeypatch.setattr(settings, "in_cluster", lambda: True)
-    assert access_of(PROXY, "ai").base_url == "http://kubeai.ai/openai/v1"
-
-
-def test_says_how_an_address_is_given() -> None:
-    with pytest.raises(CallError, match="kubectl port-forward svc/kubeai 8000:80"):
-        access_of(None, "ns")
+    assert access_of(None, lambda: PROXY, "ai").base_url == "http://kubeai.ai/openai/v1"
 
 
 @pytest.mark.parametrize("text", ["kubeai", "kubeai:80", "http://kubeai", "https://k/openai/v1", "http://k/v1/"])
@@ -93,7 +88,7 @@ def test_calls_through_the_api_with_the_kubeconfigs_token(far, smol) -> None:
     access = cluster.access()
     assert access.proxied_by_api
     assert "/api/v1/namespaces/default/services/http:kubeai:80/proxy/openai/v1" in access.base_url
-    endpoint = Endpoint(access_of(access, cluster.namespace), smol)
+    endpoint = Endpoint(access, smol)
     assert complete(endpoint, "The capital of France is", {"max_tokens": 3, "temperature": 0})
     pieces = endpoint.client.chat.completions.create(
         model=smol, messages=[{"role": "user", "content": "Hi"}], stream=True, max_tokens=4
@@ -124,7 +119,7 @@ def test_calls_with_the_token_of_an_exec_plugin_and_renews_it(daemon, smol, tmp_
         plugin = {"apiVersion": kind["apiVersion"], "command": "cat", "args": [str(said)], "interactiveMode": "Never"}
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "exec", gateway=False, exec=plugin)))
         cluster = connect()
-        endpoint = Endpoint(access_of(cluster.access(), cluster.namespace), smol)
+        endpoint = Endpoint(cluster.access(), smol)
         assert endpoint.client.models.list().data
         said.write_text(json.dumps({**kind, "status": {**expired, "token": "second"}}))
         api.accepted_token = "second"
@@ -184,6 +179,7 @@ def test_shows_a_client_certificate(demanding) -> None:
     address, seen, (certificate, key, authority) = demanding
     access = Access(
         base_url=address,
+        own_url=address,
         proxied_by_api=True,
         ca_file=authority,
         client_certificate=(certificate, key),
@@ -194,18 +190,16 @@ def test_shows_a_client_certificate(demanding) -> None:
 
 
 def test_keeps_the_order_of_texts() -> None:
-    class Answer:
-        def __init__(self, index: int) -> None:
-            self.index, self.embedding = index, [float(index)]
-
     class Client:
         @property
         def embeddings(self) -> Client:
             return self
 
+        with_raw_response = embeddings
+
         def create(self, **asked: object) -> Client:
             self.asked = asked
-            self.data = [Answer(2), Answer(0), Answer(1)]
+            self.content = json.dumps({"data": [{"index": index, "embedding": [index]} for index in (2, 0, 1)]})
             return self
 
     endpoint = Endpoint(NEAR, "m")

@@ -126,8 +126,8 @@ def test_says_where_it_is(daemon):
     assert status["kubeconfig"] == str(daemon.home / "kubeconfig")
     cluster = daemon.kubeconfig["clusters"][0]["cluster"]
     assert cluster["server"] == status["api"]
-    gateway = {"name": "kubeai-notebook/gateway", "extension": {"url": status["gateway"]}}
-    assert cluster["extensions"] == [gateway]
+    gateway = {"url": status["gateway"], "tls": f"{status['api']}/openai/v1"}
+    assert cluster["extensions"] == [{"name": "kubeai-notebook/gateway", "extension": gateway}]
 
 
 def test_hides_its_secrets_from_other_users(daemon):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -47,11 +48,13 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it goes on: the requested name, its two halves, and the body without what KubeAI drops."""
+    """A request as it goes on: the requested name, its two halves, and the body without what KubeAI drops.
+
+    ``fields`` are those of a JSON body; a form's body goes on from where it lies.
+    """
 
     requested: str
     fields: Mapping[str, Any] | None
-    form: bytes = b""
 
     @property
     def model(self) -> str:
@@ -73,24 +76,27 @@ class Asked:
             text = "".join(parts) if messages else next(iter(parts), "")
         return text[:length] if isinstance(text, str) else ""
 
-    def body(self) -> bytes:
-        """What the engine is sent; of an adapter's request the name is the adapter's alone."""
-        if self.fields is None:
-            return self.form
-        return json.dumps({**self.fields, **({"model": self.adapter} if self.adapter else {})}).encode()
+    def body(self) -> dict[str, Any]:
+        """What the engine is sent in JSON; of an adapter's request the name is the adapter's alone."""
+        return {**(self.fields or {}), **({"model": self.adapter} if self.adapter else {})}
 
 
-def read(route: str, body: bytes, *, content_type: str) -> Asked:
-    """Read a request's body. UnreadableError when KubeAI would not."""
+def is_form(content_type: str) -> bool:
+    """Whether the body is a multipart form. UnreadableError for a type that is none."""
     if content_type and not _MEDIA.fullmatch(content_type):
         raise UnreadableError("parse media type: mime: expected slash after first token")
-    if content_type.partition(";")[0].strip().lower() == "multipart/form-data":
-        return _read_form(body, content_type)
+    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
+
+
+def read(route: str, body: bytes) -> Asked:
+    """Read a JSON body. UnreadableError when KubeAI would not."""
     try:
         if route not in _SHAPES:
             raise UnreadableError(f'unknown path: "{route}"')
-        fields = json.loads(body.decode(), object_pairs_hook=_members)
+        fields = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_no_number)
         kept = _kept(fields, _SHAPES[route], "", whole=True)
+    except RecursionError as error:
+        raise UnreadableError("reading model from body: decoding: jsontext: exceeded max depth") from error
     except ValueError as error:
         said = "jsontext: invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise UnreadableError(f"reading model from body: decoding: {said}") from error
@@ -133,31 +139,16 @@ def _entries(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"id": name, **common} for name in names]
 
 
-def _read_form(body: bytes, content_type: str) -> Asked:
-    """Take the part ``model`` out of a multipart form."""
-    match = re.search(r'boundary="?([^";]+)', content_type)
-    if match is None:
-        raise UnreadableError("reading multipart form data: no boundary specified in multipart form data")
-    boundary = b"--" + match[1].encode()
-    model, kept = "", []
-    for part in body.split(boundary):
-        header, _, value = part.partition(b"\r\n\r\n")
-        if re.search(rb'form-data;.*\bname="?model"?(;|\s|$)', header):
-            model = value.removesuffix(b"\r\n").decode(errors="replace")
-        else:
-            kept.append(part)
-    if not body.rstrip().endswith(boundary + b"--"):
-        raise UnreadableError("reading multipart form data: interating over multipart form: multipart: NextPart: EOF")
-    return Asked(model, None, boundary.join(kept))
-
-
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f'jsontext: duplicate object member name "{twice}"')
     return found
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"jsontext: invalid character {constant[:1]!r} at start of value")
 
 
 def _kept(value: Any, shape: Any, path: str, *, whole: bool = False) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .refusals import bad_request
+from .requests import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,14 +44,12 @@ class Page:
 
 def page_of(query: Mapping[str, str]) -> Page:
     """Read ``limit`` and ``continue``. StatusError 400."""
-    limit = query.get("limit") or "0"
-    if not limit.isdecimal():
-        raise bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
+    limit = max(0, number_of(query, "limit") or 0)
     if not query.get("continue"):
-        return Page(int(limit), 0, "")
+        return Page(limit, 0, "")
     try:
         version, _, after = base64.urlsafe_b64decode(query["continue"]).decode().partition(" ")
-        return Page(int(limit), int(version), after)
+        return Page(limit, int(version), after)
     except ValueError as error:
         raise bad_request(f"continue key is not valid: {error}") from error
 

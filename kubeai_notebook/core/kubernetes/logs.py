@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .refusals import bad_request
+from kubeai_notebook.core.kubernetes.kinds import Resource
+from kubeai_notebook.core.rules.cause import INVALID, cause
+
+from .refusals import bad_request, invalid
+from .requests import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.core.kubernetes.kinds import Object
 
+_OPTIONS = Resource("podlogoptions", "PodLogOptions", "")
 _RUN = re.compile(r"local://([-0-9a-f]+/[0-9]+)")
 
 
@@ -34,15 +40,43 @@ def log_of(pod: Object, container: str, *, previous: bool) -> str:
     return match[1]
 
 
-def since_of(query: Mapping[str, str], now: datetime) -> bytes:
-    """What a line must not come before: lines begin with their time, in UTC. StatusError 400."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines of a log are asked for."""
+
+    since: bytes
+    """What no line comes before: lines begin with their time, in UTC."""
+    lines: int | None
+    size: int | None
+    """How many bytes at most."""
+
+
+def wanted_of(query: Mapping[str, str], now: datetime, *, pod: str) -> Wanted:
+    """Read ``sinceTime``, ``sinceSeconds``, ``tailLines`` and ``limitBytes``. StatusError 400 or 422."""
+    seconds, lines, size = (number_of(query, name) for name in ("sinceSeconds", "tailLines", "limitBytes"))
+    refused = [
+        cause(INVALID, name, number, detail=f"must be greater than {'or equal to ' * (least == 0)}0")
+        for name, number, least in (("sinceSeconds", seconds, 1), ("tailLines", lines, 0), ("limitBytes", size, 1))
+        if number is not None and number < least
+    ]
+    if refused:
+        raise invalid(_OPTIONS, pod, refused)
+    return Wanted(_since(query.get("sinceTime", ""), seconds, now), lines, size)
+
+
+def _since(text: str, seconds: int | None, now: datetime) -> bytes:
     try:
-        moment = datetime.fromisoformat(query["sinceTime"]) if "sinceTime" in query else None
-    except ValueError as error:
-        raise bad_request(f"sinceTime: {error}") from error
-    if query.get("sinceSeconds", "").isdecimal():
-        moment = now - timedelta(seconds=min(int(query["sinceSeconds"]), 10**9))
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}".encode() if moment else b""
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        moment = None
+    if text and (moment is None or moment.tzinfo is None):
+        raise bad_request(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse "{text}" as "2006"')
+    try:
+        if seconds is not None:
+            moment = now - timedelta(seconds=seconds)
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds").encode() if moment else b""
+    except OverflowError:  # Before Python's first year.
+        return b""
 
 
 def shown(lines: list[bytes], *, timed: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubernetes.kinds import MODELS, NAMESPACES, Ref, Resource
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.kubernetes.kinds import Object
 
+_NUMBER = re.compile(r"([+-]?)0*([0-9]*)(?<=[0-9])", re.ASCII)
 _PRECONDITIONS = (
     ("uid", "UID", "deleted and then recreated"),
     ("resourceVersion", "ResourceVersion", "modified"),
@@ -22,6 +24,23 @@ _PRECONDITIONS = (
 _OPTIONS = Resource("deleteoptions", "DeleteOptions", "meta.k8s.io")
 _POLICIES = ("Foreground", "Background", "Orphan")
 _POLICY_TEXT = '"Foreground", "Background", "Orphan", "nil"'
+
+
+def number_of(query: Mapping[str, str], name: str, *, kind: str = "ParseInt", most: int = 2**63 - 1) -> int | None:
+    """A whole number of the query as Go reads it; None where there is none. StatusError 400.
+
+    ``kind`` is Go's name of the reader, ``most`` the greatest number that it takes.
+    """
+    text = query.get(name, "")
+    if not text:
+        return None
+    number = _NUMBER.fullmatch(text)
+    if not number or (number[1] and kind == "ParseUint"):
+        raise bad_request(f'strconv.{kind}: parsing "{text}": invalid syntax')
+    # Python refuses to read thousands of digits, and whoever sends them needs no answer that holds them all.
+    if len(number[2]) > len(str(most)) or int(number[2] or 0) > most:
+        raise bad_request(f'strconv.{kind}: parsing "{text[:40]}": value out of range')
+    return int(f"{number[1]}{number[2] or 0}")
 
 
 def placed(item: Object, target: Ref) -> Object:

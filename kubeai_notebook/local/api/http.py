@@ -15,6 +15,9 @@ from kubeai_notebook.core.kubernetes.discovery import documents
 from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref, address_of
 from kubeai_notebook.core.kubernetes.requests import deletion_policy, is_dry, placed, updated, warnings_of
 from kubeai_notebook.core.kubernetes.scale import scale_of
+from kubeai_notebook.local.doors import answering
+from kubeai_notebook.local.gateway import PREFIX
+from kubeai_notebook.local.plain_port import from_another_site
 
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from kubeai_notebook.local.gateway import Gateway
+
     from .store import Store
 
 log = logging.getLogger("kubeai-local")
@@ -34,11 +39,12 @@ MAX_BODY_BYTES = 3 * 1024 * 1024
 """etcd's and so the API server's limit is about this."""
 BODY_SECONDS = 10.0
 """For a body to arrive; clients are on this machine."""
+_BEGUN = "begun"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def api_app(store: Store, *, token: str, logs: Path, proxy: ServiceProxy) -> web.Application:
-    """Build the API; every request must carry the bearer token."""
+def api_app(store: Store, *, token: str, logs: Path, gateway: Gateway) -> web.Application:
+    """Build the API, and under ``/openai`` the gateway; every request must carry the bearer token."""
     expected = f"Bearer {token}".encode()
 
     @web.middleware
@@ -49,6 +55,8 @@ def api_app(store: Store, *, token: str, logs: Path, proxy: ServiceProxy) -> web
             given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, expected):
                 raise refusals.StatusError(401, "Unauthorized", "Unauthorized")
+            if from_another_site(request):
+                raise refusals.StatusError(403, "Forbidden", "forbidden: no web page may ask this API")
             return await handler(request)
         except web.HTTPRequestEntityTooLarge:
             error = refusals.StatusError(
@@ -60,22 +68,32 @@ def api_app(store: Store, *, token: str, logs: Path, proxy: ServiceProxy) -> web
             raise
         except Exception as failure:  # (outermost frame of a request: its client is told)
             log.exception("a request failed: %s %s", request.method, request.path)
+            if _BEGUN in request:
+                # Half an answer is out; a second one in the same stream would be read as a part of it.
+                raise ConnectionAbortedError from failure
             error = refusals.StatusError(500, "InternalError", f"Internal error occurred: {failure}")
         return web.json_response(error.body, status=error.code)
 
-    app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
-    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, proxy=proxy).answer)
+    async def begun(request: web.Request, _response: web.StreamResponse) -> None:
+        request[_BEGUN] = True
+
+    app = web.Application(middlewares=[answering, guard], client_max_size=MAX_BODY_BYTES)
+    app.on_response_prepare.append(begun)
+    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, gateway=gateway).answer)
     return app
 
 
 class _Api:
-    def __init__(self, store: Store, *, logs: Path, proxy: ServiceProxy) -> None:
+    def __init__(self, store: Store, *, logs: Path, gateway: Gateway) -> None:
         self._store = store
         self._logs = logs
-        self._proxy = proxy
+        self._gateway = gateway
+        self._proxy = ServiceProxy(store, gateway)
         self._documents = documents()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith(f"{PREFIX}/"):
+            return await self._gateway.answer(request, request.path)
         if service := SERVICE.fullmatch(request.rel_url.raw_path):
             return await self._proxy.answer(request, service)
         target = address_of(request.path)
@@ -156,12 +174,16 @@ def _strict(request: web.Request) -> bool:
 
 
 async def _body(request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise refusals.unsupported_media("application/json")
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError:
         message = "Timeout: request did not complete within requested timeout"
         raise refusals.StatusError(504, "Timeout", message) from None
+    except web.RequestPayloadError as error:
+        raise refusals.bad_request(f"the body cannot be read: {error}") from error
 
 
 async def _sent(request: web.Request) -> dict[str, Any]:

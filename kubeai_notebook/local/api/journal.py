@@ -1,12 +1,19 @@
-"""What outlives the daemon: the objects of one SQLite table, written before a request is answered."""
+"""What outlives the daemon: the objects of one SQLite table, written before a request is answered.
+
+The file holds the user's Models, so whatever is wrong with it, it is never written over or deleted. And a full disk
+must not keep the user from deleting what fills it: a small reserve beside the file is given up for that.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubernetes.kinds import EVENTS, PODS, RESOURCES, Object, Ref
+from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
@@ -17,8 +24,14 @@ _SETUP = """
     CREATE TABLE IF NOT EXISTS objects
         (kind TEXT, namespace TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
 """
-_WRITE = "REPLACE INTO objects VALUES (?, ?, ?, ?)"
+_COLUMNS = [("kind", 1), ("namespace", 2), ("name", 3), ("body", 0)]
+"""Each with its place in the primary key."""
+_READ = "SELECT kind, namespace, name, body FROM objects"
+_WRITE = "REPLACE INTO objects (kind, namespace, name, body) VALUES (?, ?, ?, ?)"
 _VERSION = ("version", "", "")
+_NAMES = ("name", "uid", "resourceVersion", "creationTimestamp")
+_NEWEST_POSSIBLE = 2**62
+RESERVE_BYTES = 256 * 1024
 
 
 class Journal:
@@ -28,25 +41,56 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)
-        self._table = sqlite3.connect(path)
+        self.path = path
+        self._reserve = path.with_suffix(".reserve")
         try:
+            path.touch(mode=0o600)
+            self.empty = path.stat().st_size == 0
+            """Whether this is the beginning: no object was ever written here."""
+            self._table = sqlite3.connect(path)
             self._table.executescript(_SETUP)
-        except sqlite3.DatabaseError as error:
-            step = "Move it away; the daemon then begins with no Models."
-            raise LocalError(f"The state in {path} cannot be read: {error}.", step) from error
+            if [(row[1], row[5]) for row in self._table.execute("PRAGMA table_info(objects)")] != _COLUMNS:
+                raise sqlite3.DatabaseError("its table is that of another version")
+        except (sqlite3.Error, OSError) as error:
+            raise self._unreadable(error) from error
+        self._set_aside()
 
     def load(self) -> tuple[dict[Ref, Object], int]:
-        """Every object, and the newest version that was given out before."""
+        """Every object, and the newest version that was given out before. LocalError when the file is damaged."""
         resources = {resource.plural: resource for resource in RESOURCES.values()}
-        rows = {tuple(key): json.loads(body) for *key, body in self._table.execute("SELECT * FROM objects")}
-        newest = int(rows.pop(_VERSION, 0))
-        return {Ref(resources[kind], namespace, name): item for (kind, namespace, name), item in rows.items()}, newest
+        try:
+            rows = {tuple(key): json.loads(body) for *key, body in self._table.execute(_READ)}
+            newest = int(rows.pop(_VERSION, 0))
+            if not 0 <= newest < _NEWEST_POSSIBLE:
+                raise ValueError("its version is no version")
+            found = {Ref(resources[kind], namespace, name): item for (kind, namespace, name), item in rows.items()}
+            for ref, item in found.items():
+                _check(ref, item)
+        except (sqlite3.Error, ValueError, LookupError, TypeError, RecursionError) as error:
+            raise self._unreadable(error) from error
+        return found, newest
 
     def write(self, ref: Ref, item: Object | None, version: int) -> None:
-        """Keep an object's new state, or (None) that it is gone."""
+        """Keep an object's new state, or (None) that it is gone. StatusError 507 when the disk is full."""
         if ref.resource in (PODS, EVENTS):
             return
+        goes = item is None or "deletionTimestamp" in item["metadata"]
+        try:
+            self._write(ref, item, version)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+                raise
+            if not goes or not self._reserve.exists():
+                raise self._full() from error
+            self._reserve.unlink(missing_ok=True)
+            try:
+                self._write(ref, item, version)
+            except sqlite3.OperationalError:
+                raise self._full() from error
+        if goes:
+            self._set_aside()
+
+    def _write(self, ref: Ref, item: Object | None, version: int) -> None:
         key = (ref.resource.plural, ref.namespace, ref.name)
         with self._table:
             if item is None:
@@ -54,3 +98,36 @@ class Journal:
             else:
                 self._table.execute(_WRITE, (*key, json.dumps(item)))
             self._table.execute(_WRITE, (*_VERSION, str(version)))
+
+    def _set_aside(self) -> None:
+        """Hold some room for deletions, if there is any."""
+        if self._reserve.exists():
+            return
+        try:
+            # Random bytes: a file system that compresses would set nothing aside for zeros.
+            self._reserve.write_bytes(os.urandom(RESERVE_BYTES))
+        except OSError:
+            with suppress(OSError):
+                self._reserve.unlink(missing_ok=True)
+
+    def _full(self) -> StatusError:
+        message = f"the disk is full: {self.path} cannot be written; make room on that disk, or delete Models"
+        return StatusError(507, "InsufficientStorage", message)
+
+    def _unreadable(self, error: Exception) -> LocalError:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | TypeError) else str(error)
+        step = "Move it away; the daemon then begins with no Models."
+        return LocalError(f"The state in {self.path} cannot be read: {reason}.", step)
+
+
+def _check(ref: Ref, item: Any) -> None:
+    """ValueError for a row that holds no object of its key."""
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(metadata.get(key), str) for key in _NAMES):
+        raise ValueError(f"{ref.resource.plural} {ref.name!r} is no object")
+    owners, labels = metadata.get("ownerReferences", []), metadata.get("labels") or {}
+    lists = isinstance(owners, list) and isinstance(metadata.get("finalizers", []), list)
+    if not lists or not isinstance(labels, dict) or not all(isinstance(owner, dict) for owner in owners):
+        raise ValueError(f"{ref.resource.plural} {ref.name!r} has metadata that is none")
+    if (metadata["name"], metadata.get("namespace", "")) != (ref.name, ref.namespace):
+        raise ValueError(f"{ref.resource.plural} {ref.name!r} has another name inside")

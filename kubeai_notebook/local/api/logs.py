@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.core.kubernetes.logs import log_of, shown, since_of
+from kubeai_notebook.core.kubernetes.logs import log_of, shown, wanted_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,15 +24,15 @@ async def pod_log(request: web.Request, store: Store, *, ref: Ref, folder: Path)
     """Answer with the log's last lines and, with ``follow``, with what comes until that run ends."""
     query = request.query
     run = log_of(store.get(ref), query.get("container") or "server", previous=query.get("previous") == "true")
-    path, since, timed = folder / run, since_of(query, store.now()), query.get("timestamps") == "true"
+    wanted = wanted_of(query, store.now(), pod=ref.name)
+    path, timed = folder / run, query.get("timestamps") == "true"
     position, lines = _read_from(path, 0)
-    lines = [line for line in lines if line >= since]
-    if query.get("tailLines", "").isdecimal():
-        lines = lines[len(lines) - min(int(query["tailLines"]), len(lines)) :]
+    lines = [line for line in lines if line >= wanted.since]
+    if wanted.lines is not None:
+        lines = lines[len(lines) - min(wanted.lines, len(lines)) :]
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
-    limit = int(query["limitBytes"]) if query.get("limitBytes", "").isdecimal() else None
-    await response.write(shown(lines, timed=timed)[:limit])
+    await response.write(shown(lines, timed=timed)[: wanted.size])
     while query.get("follow") == "true":
         ended = not _running(store.find(ref), run)
         if path.exists() and path.stat().st_size < position:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from kubeai_notebook.core.kubernetes.kinds import SERVICES, Ref
 from kubeai_notebook.core.kubernetes.refusals import StatusError
-from kubeai_notebook.local.gateway import onward, passed
 
 if TYPE_CHECKING:
-    import aiohttp
     from aiohttp import web
+
+    from kubeai_notebook.local.gateway import Gateway
 
     from .store import Store
 
@@ -21,11 +22,10 @@ _SERVES = ("default", "kubeai")
 
 
 class ServiceProxy:
-    """Passes requests on to ``gateway`` (its origin, without a path), without the API's own credentials."""
+    """Hands requests to the gateway of this very process; its answers are its own, not the API's."""
 
-    def __init__(self, store: Store, client: aiohttp.ClientSession, gateway: str) -> None:
+    def __init__(self, store: Store, gateway: Gateway) -> None:
         self._store = store
-        self._client = client
         self._gateway = gateway
 
     async def answer(self, request: web.Request, match: re.Match[str]) -> web.StreamResponse:
@@ -36,7 +36,4 @@ class ServiceProxy:
             raise StatusError(503, "ServiceUnavailable", f'no service port {port} found for service "{name}"')
         if (namespace, name) != _SERVES:
             raise StatusError(503, "ServiceUnavailable", f'no endpoints available for service "{name}"')
-        query = f"?{request.query_string}" if request.query_string else ""
-        url, body = f"{self._gateway}{path or '/'}{query}", request.content if request.can_read_body else None
-        async with self._client.request(request.method, url, data=body, headers=onward(request.headers)) as upstream:
-            return await passed(request, upstream)
+        return await self._gateway.answer(request, unquote(path or "/"))

@@ -11,9 +11,12 @@ from aiohttp import web
 
 from kubeai_notebook.core.kubernetes.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
 from kubeai_notebook.core.kubernetes.refusals import StatusError, bad_request
+from kubeai_notebook.core.kubernetes.requests import number_of
 from kubeai_notebook.core.kubernetes.selectors import selector_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubeai_notebook.core.kubernetes.kinds import Object, Ref
     from kubeai_notebook.core.kubernetes.selectors import Selector
 
@@ -46,12 +49,8 @@ async def _watched(request: web.Request, store: Store, *, target: Ref, selected:
     """Send changes until ``timeoutSeconds`` are over or the client has gone."""
     query, resource, namespace = request.query, target.resource, target.namespace
     loop = asyncio.get_running_loop()
-    seconds = query.get("timeoutSeconds", "")
-    end = loop.time() + (int(seconds) if seconds.isdecimal() else DEFAULT_SECONDS)
-    asked = query.get("resourceVersion") or "0"
-    if not asked.isdecimal():
-        raise bad_request(f'resourceVersion: Invalid value: "{asked}": invalid syntax')
-    version = int(asked)
+    end = loop.time() + (number_of(query, "timeoutSeconds") or DEFAULT_SECONDS)
+    version = _version_of(query)
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.enable_chunked_encoding()
     await response.prepare(request)
@@ -78,6 +77,13 @@ async def _watched(request: web.Request, store: Store, *, target: Ref, selected:
                 await _send(response, [bookmark(resource, version)])
             if loop.time() >= end:
                 return response
+
+
+def _version_of(query: Mapping[str, str]) -> int:
+    try:
+        return number_of(query, "resourceVersion", kind="ParseUint", most=2**64 - 1) or 0
+    except StatusError as error:
+        raise bad_request(f'resourceVersion: Invalid value: "{query["resourceVersion"][:40]}": {error}') from error
 
 
 async def _send(response: web.StreamResponse, events: list[tuple[str, Object]]) -> None:

@@ -1,0 +1,67 @@
+"""Bodies and addresses that somebody between here and the other side may have written, told in a few words.
+
+A wifi portal, a login page, a proxy or a load balancer answers in place of an API or an engine. Its web page is
+named by its title, and an address by its origin alone: path and query may hold a login.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from kubeai_notebook.text import one_line, plain
+
+from .masking import masked
+
+MOST_ERROR_BYTES = 64 << 10
+"""As much of an error's body as is read."""
+SHOWN_CHARACTERS = 2_000
+_SHORT, _TITLE = 200, 80
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html|head|body)", re.IGNORECASE)
+_TITLE_OF = re.compile(r"<title[^>]{0,200}>(.{0,1000}?)</title", re.IGNORECASE | re.DOTALL)
+
+
+def is_page(data: bytes) -> bool:
+    """Whether this is a web page."""
+    return _PAGE.match(data) is not None
+
+
+def page_of(data: bytes) -> str:
+    """A web page by its title.
+
+    >>> page_of(b"<html><title>Hotel &amp; Bar</title>")
+    'the web page "Hotel & Bar"'
+    """
+    title = _TITLE_OF.search(data[:MOST_ERROR_BYTES].decode(errors="replace"))
+    said = one_line(html.unescape(title[1]), _TITLE) if title else ""
+    return f'the web page "{said}"' if said else "a web page"
+
+
+def words_of(data: bytes) -> str:
+    """What a body without a known shape says; ``""`` where that is nothing to show."""
+    if is_page(data):
+        return page_of(data)
+    text = data[: 4 * _SHORT].decode(errors="replace").strip()
+    return one_line(masked(text), _SHORT) if text and "\x00" not in text and not text.startswith(("{", "[")) else ""
+
+
+def shown(text: Any) -> str:
+    """Somebody else's words, fit for a sentence of ours: without secrets, control characters or length."""
+    return plain(masked(str(text or ""), limit=SHOWN_CHARACTERS), SHOWN_CHARACTERS)
+
+
+def origin_of(url: str | None) -> str:
+    """Scheme and host of an address, without what may be secret in it.
+
+    >>> origin_of("https://me:secret@sso.example/login?token=secret")
+    'https://sso.example'
+    """
+    try:
+        parts = urlsplit(url or "")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "an address that cannot be read"
+    where = f"{host}:{port}" if port else host
+    return plain(f"{parts.scheme or 'http'}://{where}", _SHORT) if host else "another path of its own"

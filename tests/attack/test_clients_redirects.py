@@ -1,0 +1,198 @@
+"""A redirect takes neither a login nor a prompt anywhere, whoever answers with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+import yaml
+
+from kubeai_notebook.calls.chat import complete, stream
+from kubeai_notebook.calls.embed import embed
+from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.calls.probe import Probe
+from kubeai_notebook.calls.request import Request, send
+from kubeai_notebook.cluster.connect import connect
+from kubeai_notebook.core.access import Access
+from kubeai_notebook.core.turns import reply_of
+from kubeai_notebook.errors import CallError
+from tests.support.attack import rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROMPT, TOKEN = "the-secret-prompt", "KUBERNETES-ADMIN-TOKEN"
+TURNS = [{"role": "user", "content": PROMPT}]
+CODES = [301, 302, 303, 307, 308][:: rounds(1, 3)]
+
+
+class Server:
+    """Answers every request below ``/proxy/`` and ``/openai/`` with a redirect, and writes down what came."""
+
+    def __init__(self, code: int = 0, where: str = "", *, tls: ssl.SSLContext | None = None) -> None:
+        self.seen: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                outer.seen.append(f"{self.path} {self.headers} {body}")
+                data, redirects = b'{"metadata": {}}', "/openai/" in self.path and code
+                self.send_response(code if redirects else 200)
+                if redirects:
+                    self.send_header("Location", where)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.address = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def invoked(endpoint: Endpoint) -> Any:
+    return send(endpoint, Request(method="POST", path="/completions", body={"model": "m", "prompt": PROMPT}))
+
+
+def awaited(endpoint: Endpoint) -> Any:
+    async def ask() -> Any:
+        async with endpoint.async_client as client:
+            return await client.completions.create(model="m", prompt=PROMPT)
+
+    return asyncio.run(ask())
+
+
+WAYS = {
+    "complete": lambda endpoint: complete(endpoint, PROMPT, {}),
+    "stream": lambda endpoint: list(stream(endpoint, TURNS, {})),
+    "chat": lambda endpoint: reply_of(stream(endpoint, TURNS, {"temperature": 0})),
+    "embed": lambda endpoint: embed(endpoint, PROMPT, {}),
+    "invoke": invoked,
+    "models": lambda endpoint: send(endpoint, Request(method="GET", path="/models")),
+    "probe": lambda endpoint: Probe(endpoint, ["TextGeneration"]).run(),
+    "client": lambda endpoint: endpoint.client.chat.completions.create(model="m", messages=TURNS),
+    "async": awaited,
+}
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def far(server: Server, folder: Path, authority: trustme.CA) -> Endpoint:
+    """The way through a Kubernetes API, with its login."""
+    authority.cert_pem.write_to_path(folder / "ca")
+    content = {
+        "clusters": [{"name": "c", "cluster": {"server": server.address, "certificate-authority": "ca"}}],
+        "users": [{"name": "u", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "team"}}],
+        "current-context": "x",
+    }
+    (folder / "config").write_text(yaml.safe_dump(content))
+    return Endpoint(connect().access(), "m")
+
+
+@pytest.mark.finding("C2")
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("target", ["other port", "other host", "no tls"])
+@pytest.mark.parametrize("way", ["through the API", "by its address"])
+def test_follows_no_redirect(
+    code: int, target: str, way: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with Server() as sink:
+        host = "localhost" if target == "other host" else "127.0.0.1"
+        where = f"http://{host}:{sink.address.rpartition(':')[2]}/openai/v1/stolen?token=QUERY"
+        with Server(code, where, tls=tls if target == "no tls" and way == "through the API" else None) as server:
+            near = Endpoint(Access(base_url=f"{server.address}/openai/v1"), "m")
+            reached = near if way == "by its address" else far(server, tmp_path, authority)
+            for name, ask in WAYS.items():
+                # These two end the client that they are given.
+                endpoint = Endpoint(reached.access, "m") if name in ("probe", "async") else reached
+                said = ""
+                try:
+                    ask(endpoint)
+                except Exception as error:  # noqa: BLE001 - the raw clients raise openai's own
+                    said = str(error) if isinstance(error, CallError) else ""
+                assert sink.seen == [], name
+                assert len(server.seen) > 0
+                assert "QUERY" not in said
+                if name in ("complete", "stream", "chat", "embed", "invoke", "models"):
+                    assert f"redirects the request to http://{host}:" in said
+            assert any(PROMPT in one for one in server.seen)
+
+
+@pytest.mark.finding("C2")
+def test_takes_no_redirect_for_an_answer_of_the_test_request(tmp_path: Path) -> None:
+    with Server() as sink, Server(307, f"{sink.address}/openai/v1/completions") as server:
+        answer = Probe(Endpoint(Access(base_url=f"{server.address}/openai/v1"), "m"), ["TextGeneration"]).run()
+    assert answer is not None
+    assert answer.status == 307
+
+
+@pytest.mark.finding("C2")
+def test_signs_nothing_that_goes_elsewhere(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody hands the client that carries the login another base url, or a whole address."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with Server() as sink, Server() as server:
+        client = far(server, tmp_path, authority).client
+        with contextlib.suppress(Exception):
+            client.with_options(base_url=f"{sink.address}/openai/v1").models.list()
+        with contextlib.suppress(Exception):
+            client.get(f"{sink.address}/openai/v1/models", cast_to=object)
+    assert not [one for one in sink.seen if TOKEN in one]
+
+
+@pytest.fixture
+def settings_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from kubeai_notebook import settings
+
+    settings.install(settings.KubeAI(endpoint="127.0.0.1:9"))
+    yield
+    settings.install(settings.KubeAI())
+
+
+@pytest.mark.finding("A24")
+def test_asks_for_no_service_where_the_address_is_known(
+    settings_of_the_endpoint: None, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.session import Session
+
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with Server() as server:
+        far(server, tmp_path, authority)
+        session = Session()
+        server.seen.clear()
+        assert Model(session, "m").endpoint.access.base_url == "http://127.0.0.1:9/openai/v1"
+        assert [one for one in server.seen if "services" in one] == []
+        session.close()
