@@ -114,8 +114,8 @@ def test_takes_variables_that_load_nothing(daemon_of_tests):
 @pytest.mark.finding("H7")
 @pytest.mark.parametrize("field", ["env", "secrets"])
 def test_refuses_a_variable_that_loads_code_before_anything_is_sent(session, daemon_of_tests, field):
+    value = SecretStr("files/pkg") if field == "secrets" else "files/pkg"
     with pytest.raises(KubeAIError, match="PYTHONPATH.*outside a container"):
-        value = SecretStr("files/pkg") if field == "secrets" else "files/pkg"
         session.serve(name="program", url="ollama://smollm2:135m", **{field: {"PYTHONPATH": value}})
     assert daemon_of_tests.api("GET", f"{MODELS}/program")[0] == 404
     assert daemon_of_tests.api("GET", f"{SECRETS}/kubeai-notebook-program")[0] == 404
@@ -209,8 +209,9 @@ def test_lets_every_engine_listen_on_loopback_only(owner, engine, name, args, en
 
 @pytest.mark.finding("M6")
 def test_says_before_anything_is_sent_what_is_left_out(session):
-    said = repr(session.plan(name="open", engine="VLLM", url="hf://a/b", args=["--host=0.0.0.0"]))
-    assert "--host is left out" in said
+    said = repr(session.plan(name="open", engine="VLLM", url="hf://a/b", args=["--uds=/tmp/x"], env={"PORT": "1"}))
+    assert "--uds is left out" in said
+    assert "PORT is left out" in said
 
 
 @pytest.mark.finding("L6")
