@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def trace(tmp_path):
     return tmp_path / "trace"
 
 
+@contextmanager
+def served(running, name, **spec):
+    """A Model that is there for as long as the test looks at it, however that ends."""
+    running.create(name, **spec)
+    try:
+        yield
+    finally:
+        running.delete(name)
+
+
 def program(trace):
     return f"open({str(trace)!r}, 'a').write('ran as uid ' + str(__import__('os').getuid()))"
 
@@ -80,10 +91,9 @@ def test_puts_nothing_of_the_owners_shell_into_arguments(daemon_of_tests, tmp_pa
 def test_gives_a_real_engine_nothing_of_the_owners_shell(owner, engine, name, url):
     running, folder = owner
     args = [f"--note={REFERENCES}", "--known=$(KNOWN)"]
-    running.create("curious", engine=engine, url=url, args=args, env={"KNOWN": "declared"})
-    running.ready_pod("curious")
-    said = report(folder, name)
-    running.delete("curious")
+    with served(running, "curious", engine=engine, url=url, args=args, env={"KNOWN": "declared"}):
+        running.ready_pod("curious")
+        said = report(folder, name)
     assert VALUE not in json.dumps(said)
     assert f"--note={REFERENCES}" in said["argv"]
     assert "--known=declared" in said["argv"]
@@ -136,24 +146,22 @@ def test_runs_no_code_whose_variable_comes_from_a_secret_and_says_why(daemon_of_
     data = {"PYTHONPATH": base64.b64encode(b"files/pkg").decode()}
     daemon_of_tests.api("POST", SECRETS, {"metadata": {"name": "loader"}, "data": data})
     files = [{"path": "/pkg/sitecustomize.py", "content": program(trace)}]
-    daemon_of_tests.create("program", files=files, envFrom=[{"secretRef": {"name": "loader"}}])
 
     def waits():
-        return next(iter(daemon_of_tests.pods("program")), None) and (
-            waiting_reason(daemon_of_tests.pods("program")[0]) or trace.exists()
-        )
+        found = daemon_of_tests.pods("program")
+        return found and (waiting_reason(found[0]) or trace.exists())
 
-    until(waits, 20)
-    assert not trace.exists(), trace.read_text()
-    (pod,) = daemon_of_tests.pods("program")
-    assert waiting_reason(pod) == "CreateContainerConfigError"
-    assert "PYTHONPATH" in pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
-    found = until(lambda: session.attach("program").why().findings, 20)
-    assert [(finding.code, finding.who) for finding in found] == [("CodeInEnvironment", "user")]
-    # Without the variable it starts by itself.
-    daemon_of_tests.api("PATCH", f"{SECRETS}/loader", {"data": {"PYTHONPATH": None}})
-    daemon_of_tests.ready_pod("program")
-    daemon_of_tests.delete("program")
+    with served(daemon_of_tests, "program", files=files, envFrom=[{"secretRef": {"name": "loader"}}]):
+        until(waits, 20)
+        assert not trace.exists(), trace.read_text()
+        (pod,) = daemon_of_tests.pods("program")
+        assert waiting_reason(pod) == "CreateContainerConfigError"
+        assert "PYTHONPATH" in pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
+        found = until(lambda: session.attach("program").why().findings, 20)
+        assert [(finding.code, finding.who) for finding in found] == [("CodeInEnvironment", "user")]
+        # Without the variable it starts by itself.
+        daemon_of_tests.api("PATCH", f"{SECRETS}/loader", {"data": {"PYTHONPATH": None}})
+        daemon_of_tests.ready_pod("program")
     daemon_of_tests.api("DELETE", f"{SECRETS}/loader")
 
 
@@ -168,10 +176,9 @@ def test_moves_whole_paths_of_files_only(owner):
     running, folder = owner
     files = [{"path": "/pk", "content": "x"}]
     args = ["--a=/pk", "--b=/pkg", "--c=/pk/x", "--d=/x/pk"]
-    running.create("moved", url="ollama://tiny:1b", files=files, args=args, env={"NOTE": "/pkg"})
-    running.ready_pod("moved")
-    said = report(folder, "ollama")
-    running.delete("moved")
+    with served(running, "moved", url="ollama://tiny:1b", files=files, args=args, env={"NOTE": "/pkg"}):
+        running.ready_pod("moved")
+        said = report(folder, "ollama")
     assert said["argv"][1].endswith("/files/pk")
     assert said["argv"][2:] == args[1:]
     assert said["environ"]["NOTE"] == "/pkg"
@@ -194,11 +201,10 @@ def test_lets_every_engine_listen_on_loopback_only(owner, engine, name, args, en
     url = "ollama://tiny:1b" if engine == "OLlama" else "hf://a/b"
     features = ["TextEmbedding"] if engine == "Infinity" else ["TextGeneration"]
     (folder / f"{name}.json").unlink(missing_ok=True)
-    running.create("open", engine=engine, url=url, features=features, args=[*args, "--kept=1"], env=env)
-    until((folder / f"{name}.json").exists, 20)
-    said = until(lambda: json.loads((folder / f"{name}.json").read_text() or "null"), 5)
-    log = until(lambda: running.pods("open") and running.log(running.pods("open")[0]), 20)
-    running.delete("open")
+    with served(running, "open", engine=engine, url=url, features=features, args=[*args, "--kept=1"], env=env):
+        until((folder / f"{name}.json").exists, 20)
+        said = until(lambda: json.loads((folder / f"{name}.json").read_text() or "null"), 5)
+        log = until(lambda: running.pods("open") and running.log(running.pods("open")[0]), 20)
     assert (said["host"], said["uds"], said["ssl"], said["middleware"]) == ("127.0.0.1", None, None, None)
     assert "--kept=1" in said["argv"]
     assert not [value for value in said["environ"].values() if value.startswith("0.0.0.0")]
@@ -216,10 +222,9 @@ def test_says_before_anything_is_sent_what_is_left_out(session):
 
 @pytest.mark.finding("L6")
 def test_shows_no_argument_of_a_model_in_the_list_of_processes(daemon_of_tests):
-    daemon_of_tests.create("hidden", args=["--api-key=key-of-l6", "--api-key", "other-of-l6"])
-    daemon_of_tests.ready_pod("hidden")
-    listed = command_lines()
-    daemon_of_tests.delete("hidden")
+    with served(daemon_of_tests, "hidden", args=["--api-key=key-of-l6", "--api-key", "other-of-l6"]):
+        daemon_of_tests.ready_pod("hidden")
+        listed = command_lines()
     assert "llamacpp_worker" in listed
     assert "of-l6" not in listed
 
@@ -233,10 +238,9 @@ def test_shows_no_argument_of_a_model_in_the_list_of_processes(daemon_of_tests):
 def test_gives_a_real_engine_its_key_by_the_environment(owner, engine, name, variable, args):
     running, folder = owner
     features = ["TextEmbedding"] if engine == "Infinity" else ["TextGeneration"]
-    running.create("keyed", engine=engine, url="hf://a/b", features=features, args=args)
-    running.ready_pod("keyed")
-    said, listed = report(folder, name), command_lines()
-    running.delete("keyed")
+    with served(running, "keyed", engine=engine, url="hf://a/b", features=features, args=args):
+        running.ready_pod("keyed")
+        said, listed = report(folder, name), command_lines()
     assert said["environ"][variable] == "key-of-l6"
     assert "of-l6" not in listed
 

@@ -66,7 +66,7 @@ def odd_objects(chance):
             if chance.random() < 0.2 and isinstance(inside, dict):
                 del inside[last]
             else:
-                inside[last] = chance.choice(ODD)
+                inside[last] = copy.deepcopy(chance.choice(ODD))
         metadata = {"name": f"odd-{number}", "ownerReferences": [OWNER] * chance.choice((0, 1))}
         if path == PODS:
             metadata["labels"] = {key: text for key, text in LABELS.items() if chance.random() < 0.8}
