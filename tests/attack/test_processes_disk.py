@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,9 +27,8 @@ def test_goes_on_serving_while_its_log_finds_no_room(tmp_path):
             running.create("chatty", url="ollama://tiny:1b")
             pod = running.ready_pod("chatty")
             filler = fill(disk)
-            with ThreadPoolExecutor(2) as pool:
-                statuses = [pool.submit(running.ask, "/completions", BODY) for _ in range(ANSWERED)]
-                assert {status.result(60)[0] for status in statuses} == {200}
+            for _ in range(ANSWERED):
+                assert running.ask("/completions", BODY)[0] == 200
             filler.unlink()
             assert running.ask("/completions", BODY)[0] == 200
             lost = until(lambda: [line for line in running.log(pod).splitlines() if "of log were lost" in line], 10)
@@ -78,8 +76,9 @@ def test_names_the_full_disk_that_it_cannot_start_on(tmp_path):
         running = Daemon(disk / "home")
         running.start()
         running.stop()
-        for name in ("state.db", "daemon.log"):
-            (running.home / name).unlink()
+        # The log has room for the beginning of a stack in its last page, and for no more.
+        with (running.home / "daemon.log").open("ab") as log:
+            log.write(b"x" * (4050 - log.tell() % 4096) + b"\n")
         fill(disk)
         said = sentence(running.command("start"))
         assert "full" in said.lower() or "No space left on device" in said

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # As the real programs read it: arguments by argparse (with its abbreviations, the last counting), addresses by the
-# environment. It answers everything, and writes a kilobyte of log for each request.
+# environment. It answers everything, and writes four kilobytes of log for each request.
 PROGRAM = """#!{python}
 import argparse, http.server, json, os, sys, time
 if sys.argv[1:2] in (["pull"], ["cp"], ["run"]):
@@ -43,7 +43,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.do_GET()
     def log_message(self, *_):
-        sys.stderr.write("x" * 999 + chr(10))
+        sys.stderr.write("x" * 3999 + chr(10))
         sys.stderr.flush()
 http.server.HTTPServer(("127.0.0.1", int(port)), Engine).serve_forever()
 """
