@@ -39,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explained(error: OSError, home: Path) -> LocalError:
     """Of a folder that cannot be used: which one, and why."""
-    why, where = error.strerror or str(error), error.filename or home
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LocalError(f"The disk of {home} is full: {where} cannot be written.", "Make room there.")
-    return LocalError(f"kubeai-local cannot use its folder {home}: {where}: {why}.", "Name another one with --home.")
+        return LocalError(f"The disk of {home} is full.", "Make room there.")
+    why = error.strerror or str(error)
+    where = f"{error.filename}: {why}" if error.filename else why
+    return LocalError(f"kubeai-local cannot use its folder {home}: {where}.", "Name another one with --home.")
 
 
 def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[str]) -> str:
