@@ -138,7 +138,7 @@ def _this_machine(spec: ModelSpec) -> Iterator[Check]:
             message = f"{refusal[0].upper()}{refusal[1:]}."
             yield Check(name=name, state="fail", message=message, hint=hint, field=field, code="CodeInEnvironment")
     for notice in kept(spec.engine, spec.args, spec.env).notices:
-        yield Check(name=name, state="warn", message=notice, code="LoopbackOnly")
+        yield Check(name=name, state="warn", message=notice, code="OnThisMachine")
 
 
 def _name(spec: ModelSpec, planned: Plan) -> Check:

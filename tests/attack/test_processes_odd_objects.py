@@ -16,7 +16,7 @@ from tests.support.attack import rounds
 
 CORE = "/api/v1/namespaces/default"
 OBJECTS = rounds(full=900, short=330)
-KILLS = rounds(full=50, short=3)
+KILLS = rounds(full=50, short=2)
 ODD = (None, "", "text", 5, -1, 1.5, True, [], {}, [None], {"a": None}, ["x"], 10**20, "2026-01-01T00:00:00.123456Z",
        "2026-01-01T00:00:00+00:00", "0001-01-01T00:00:00+23:59", "\u202e\x1b[31m")  # fmt: skip
 SERVER = {"name": "server", "image": "x", "args": ["--model=x"], "env": [{"name": "A", "value": "b"}],
@@ -105,6 +105,8 @@ def test_lives_with_whatever_may_be_stored(daemon):
         daemon.api("DELETE", f"{PODS}/{pod['metadata']['name']}")
     daemon.ready_pod("healthy")
     assert answers(daemon)
+    assert daemon.command("status").returncode == 0
+    assert daemon.ask("/models")[0] == 200
     for path in stored:
         daemon.api("DELETE", path)
     until(lambda: len(daemon.api("GET", PODS)[1]["items"]) == 1, 30)

@@ -124,4 +124,4 @@ def test_refuses_variables_that_load_code_on_this_machine_only():
 def test_names_what_is_left_out_on_this_machine():
     known = facts(this_machine=True)
     found = bad(known=known, env={"PORT": "8000"})
-    assert found == [("this machine", "warn", "LoopbackOnly")]
+    assert found == [("this machine", "warn", "OnThisMachine")]

@@ -60,6 +60,8 @@ class Limits:
     """Arguments of its address, without dashes."""
     code: tuple[str, ...] = ()
     """Arguments that name code of the Model's own."""
+    foreign: tuple[str, ...] = ()
+    """Arguments that are kept and said: they run code that comes with the weights."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Variable by argument, where the engine also reads a secret from its environment: ``ps`` shows arguments."""
 
@@ -74,17 +76,20 @@ _VLLM_CODE = (
     *("middleware", "tool-parser-plugin", "reasoning-parser-plugin", "worker-cls", "worker-extension-cls"),
     *("logits-processors", "scheduler-cls", "io-processor-plugin"),
 )
+_FOREIGN = ("trust-remote-code",)
 LIMITS: Mapping[str, Limits] = {
     "OLlama": Limits(("OLLAMA_HOST", "OLLAMA_ORIGINS", *_SERVERS)),
     "VLLM": Limits(
         ("VLLM_HOST_IP", "VLLM_PORT", "VLLM_LOOPBACK_IP", "MASTER_ADDR", "MASTER_PORT", *_SERVERS),
         _VLLM,
         _VLLM_CODE,
+        _FOREIGN,
         {"api-key": "VLLM_API_KEY", "hf-token": "HF_TOKEN"},
     ),
     "Infinity": Limits(
         ("INFINITY_HOST", "INFINITY_PORT", "INFINITY_PERMISSIVE_CORS", *_SERVERS),
         ("host", "port", "permissive-cors"),
+        foreign=_FOREIGN,
         secrets={"api-key": "INFINITY_API_KEY"},
     ),
 }
@@ -129,6 +134,8 @@ def kept(engine: str, arguments: Sequence[str], environment: Mapping[str, str]) 
         word = left.pop(0)
         if not (match := _banned(word, limits)):
             words.append(word)
+            if (option := _option(word)) in limits.foreign:
+                notices.append(f"The argument --{option} runs code of the weights' author as you on this machine.")
             continue
         if "=" not in word:
             while left and not left[0].startswith("-"):
@@ -146,11 +153,14 @@ def _said(what: str, *, code: bool) -> str:
     return f"{what} is left out: on this machine an engine listens where kubeai-local says, on loopback only."
 
 
+def _option(word: str) -> str:
+    """The option's name as argparse reads it; ``_`` and ``-`` are one to vLLM."""
+    return word[2:].partition("=")[0].replace("_", "-").partition(".")[0] if word.startswith("--") else ""
+
+
 def _banned(word: str, limits: Limits) -> str | None:
     """The argument that is left out, also in argparse's other spellings: ``--host=x``, ``--hos``, ``--ssl_keyfile``."""
-    if not word.startswith("--") or word == "--":
-        return None
-    name = word[2:].partition("=")[0].replace("_", "-").partition(".")[0]
+    name = _option(word)
     return next((banned for banned in (*limits.addresses, *limits.code) if name and banned.startswith(name)), None)
 
 
@@ -160,8 +170,7 @@ def _hidden(
     """Move secrets that are given once from the arguments into the variables that the engine reads them from."""
     moved: dict[str, str] = {}
     for argument, variable in secrets.items():
-        option = f"--{argument}"
-        places = [number for number, word in enumerate(words) if word.partition("=")[0].replace("_", "-") == option]
+        places = [number for number, word in enumerate(words) if _option(word) == argument]
         if len(places) != 1:
             continue
         (place,) = places

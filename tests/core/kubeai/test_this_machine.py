@@ -56,6 +56,14 @@ def test_keeps_arguments_of_other_names(word):
     assert kept("VLLM", [word, "x"], {}).arguments == (word, "x")
 
 
+def test_says_that_weights_bring_code_and_lets_them():
+    given = kept("VLLM", ["--trust_remote_code"], {})
+    assert given.arguments == ("--trust_remote_code",)
+    assert given.notices == (
+        "The argument --trust-remote-code runs code of the weights' author as you on this machine.",
+    )
+
+
 def test_leaves_a_key_that_is_given_twice_where_it_is():
     words = ["--api-key", "a", "b", "--seed=1"]
     assert kept("VLLM", words, {}).arguments == tuple(words)
