@@ -61,5 +61,12 @@ def stated_endpoint(settings: KubeAI) -> str:
 
 
 def local_command() -> list[str]:
-    """How the single-machine KubeAI of this environment is started; prints the kubeconfig's path last."""
-    return [sys.executable, "-m", "kubeai_notebook.local", "start"]
+    """How the single-machine KubeAI of this environment is started; prints the kubeconfig's path last.
+
+    ``-P``: a notebook's folder may hold a ``yaml.py`` of anybody's. A checkout that is not installed is named outright.
+    """
+    root = Path(__file__).parents[1]
+    if root.name in ("site-packages", "dist-packages"):
+        return [sys.executable, "-P", "-m", "kubeai_notebook.local", "start"]
+    run = "from kubeai_notebook.local.__main__ import main; sys.exit(main())"
+    return [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(root)!r}); {run}", "start"]

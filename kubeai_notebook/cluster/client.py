@@ -50,6 +50,11 @@ class Cluster(ObjectVerbs, PodVerbs):
         self._gateway = gateway
         self._rights: Rights | None = None
 
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether engines run on this machine: only our own daemon's kubeconfig names a gateway."""
+        return self._gateway() is not None
+
     def rights(self) -> Rights:
         """What the user may not do here; asked again only as long as something is missing."""
         if self._rights is None or self._rights.missing:

@@ -36,6 +36,8 @@ class Facts:
     priority_classes: tuple[str, ...] | None = None
     quotas: tuple[dict[str, Any], ...] = ()
     models: tuple[dict[str, Any], ...] = ()
+    this_machine: bool = False
+    """Whether engines run as the user here, outside any container."""
     asked_at_seconds: float = 0.0
     """Of the monotonic clock."""
 
@@ -69,6 +71,7 @@ def facts_of(cluster: Cluster) -> Facts:
             priority_classes=classes.result(),
             quotas=tuple(quotas.result() or ()),
             models=tuple(models.result() or ()),
+            this_machine=cluster.is_this_machine,
             asked_at_seconds=time.monotonic(),
         )
 

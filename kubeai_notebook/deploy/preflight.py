@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.calls import BROKEN_PULLS
+from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.parts import SecretKey, SecretName
 from kubeai_notebook.core.rules.against import against_catalog
@@ -35,6 +36,7 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Check, ...]
         *_group("engine and url", "This engine can load this url.", problems_of(spec)),
         *_group("profile and Secrets", _profile_said(facts, spec), _against(facts, spec)),
         *_secrets(facts, spec),
+        *(_this_machine(spec) if facts.this_machine else ()),
         *quota_checks(facts, spec, planned),
         _name(spec, planned),
     )
@@ -126,6 +128,19 @@ def _secrets(facts: Facts, spec: ModelSpec) -> Iterator[Check]:
             yield Check(
                 name="Secrets", state="fail", message=message, hint=hint, field="secrets", code="SecretNotFound"
             )
+
+
+def _this_machine(spec: ModelSpec) -> Iterator[Check]:
+    """What a Model may not say where it runs as the user; what Secrets hold is known only when its Pod starts."""
+    name, own = "this machine", [one.env for one in spec.secrets if not isinstance(one, SecretName)]
+    yield Check(name=name, state="ok", message=RUNS_AS_YOU)
+    for field, names in (("env", list(spec.env)), ("secrets", own)):
+        if refusal := code_refusal(names):
+            hint = "Leave it out, or serve the Model in a cluster."
+            message = f"{refusal[0].upper()}{refusal[1:]}."
+            yield Check(name=name, state="fail", message=message, hint=hint, field=field, code="CodeInEnvironment")
+    for notice in kept(spec.engine, spec.args, spec.env).notices:
+        yield Check(name=name, state="warn", message=notice, code="OnThisMachine")
 
 
 def _name(spec: ModelSpec, planned: Plan) -> Check:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import KubeAIError, LocalError
+from kubeai_notebook.text import one_line
 
 from . import daemon
 from .home import Home
@@ -27,8 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KubeAIError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"{_explained(error, options.home)}\n")
+        return 1
     sys.stdout.write(text)
     return 0
+
+
+def _explained(error: OSError, home: Path) -> LocalError:
+    """Of a folder that cannot be used: which one, and why."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return LocalError(f"The disk of {home} is full.", "Make room there.")
+    why = error.strerror or str(error)
+    where = f"{error.filename}: {why}" if error.filename else why
+    return LocalError(f"kubeai-local cannot use its folder {home}: {where}.", "Name another one with --home.")
 
 
 def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[str]) -> str:
@@ -60,12 +75,23 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
 
 
 def _run(home: Home, options: argparse.Namespace) -> str:
-    daemon.check_installed()
-    from .app import run
+    """Run until the end; whoever started this learns from the pipe why there was no beginning."""
+    # Its own end of the pipe is closed by the daemon once it is ready.
+    starter = os.dup(options.ready_fd) if options.ready_fd is not None else None
+    try:
+        daemon.check_installed()
+        from .app import run
 
-    if options.test_engine and os.environ.get("KUBEAI_LOCAL_TESTING") != "1":
-        raise LocalError("--test-engine is for this project's own tests.", "Leave it out.")
-    run(home, options, dict(os.environ))
+        if options.test_engine and os.environ.get("KUBEAI_LOCAL_TESTING") != "1":
+            raise LocalError("--test-engine is for this project's own tests.", "Leave it out.")
+        run(home, options, dict(os.environ))
+    except Exception as error:
+        why = _explained(error, home.folder) if isinstance(error, OSError) else error
+        said = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
+        if starter is not None:
+            with suppress(OSError):
+                os.write(starter, said.encode("utf-8", "replace"))
+        raise
     return ""
 
 

@@ -13,17 +13,19 @@ import time
 import urllib.request
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import LocalError
 
+from .environment import import_path
 from .log_file import whole
 
 if TYPE_CHECKING:
     from .home import Home
 
 START_SECONDS = 30.0
+READY = b"1"
+"""What a daemon that answers writes into the pipe of whoever started it."""
 STOP_SECONDS = 15.0
 _PACKAGES = ("aiohttp", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"
@@ -40,7 +42,8 @@ def check_installed() -> None:
 def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool:
     """Make sure that one daemon runs and answers; False when it ran already. LocalError when it cannot start.
 
-    ``arguments`` are those of ``run``.
+    ``arguments`` are those of ``run``. The daemon says at the other end of a pipe that it is ready, or why it is not:
+    on a full disk its log says nothing.
     """
     check_installed()
     with home.starting():
@@ -50,29 +53,38 @@ def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool
             return False
         readable, writable = os.pipe()
         with home.log.open("ab") as log:
-            command = [sys.executable, "-m", __package__, *arguments, "--ready-fd", str(writable)]
+            command = [sys.executable, "-P", "-m", __package__, *arguments, "--ready-fd", str(writable)]
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_import_path(environment),
+                env=import_path(environment, environment.get("PYTHONPATH", "")),
                 pass_fds=(writable,),
                 start_new_session=True,
             )
         os.close(writable)
         try:
-            ready = select.select([readable], [], [], START_SECONDS)[0] and os.read(readable, 1)
+            said = os.read(readable, 1 << 16) if select.select([readable], [], [], START_SECONDS)[0] else b""
         finally:
             os.close(readable)
-        if ready:
+        if said.startswith(READY):
             # It belongs to nobody from here on; without this the interpreter would warn of a child left behind.
             process.returncode = 0
             return True
         process.kill()
         process.wait()
+        why = said.decode(errors="replace").strip() or _last_words(home)
+        raise LocalError(f"kubeai-local did not start: {why}", f"See {home.log}.")
+
+
+def _last_words(home: Home) -> str:
+    """The last line of the log, unless it is a part of a stack that a full disk has cut."""
+    with suppress(OSError):
         lines = home.log.read_text(errors="replace").strip().splitlines()
-        raise LocalError(f"kubeai-local did not start: {lines[-1] if lines else 'it said nothing'}", f"See {home.log}.")
+        if lines and not lines[-1].startswith((" ", "File ")):
+            return lines[-1]
+    return "it said nothing"
 
 
 def stop(home: Home) -> bool:
@@ -157,15 +169,6 @@ def _gone(home: Home, seconds: float) -> bool:
             return True
         time.sleep(0.02)
     return False
-
-
-def _import_path(environment: dict[str, str]) -> dict[str, str]:
-    """Let the daemon find this very package from a checkout, whatever its working directory is."""
-    root = Path(__file__).parents[2]
-    if root.name in ("site-packages", "dist-packages"):
-        return environment
-    paths = [str(root), environment.get("PYTHONPATH", "")]
-    return environment | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def _summary(model: dict[str, Any]) -> dict[str, Any]:

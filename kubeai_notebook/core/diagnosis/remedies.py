@@ -98,11 +98,11 @@ def set_env(name: str, value: str, title: str = "Set env.{variable}.") -> Remedy
 
 
 def drop_env(*names: str) -> Remedy:
-    """Take variables out of the Model's env; no Fix where none of them is there."""
+    """Take variables (templates, of several names with commas) out of env; no Fix where none of them is there."""
 
     def remedy(case: Case) -> Fix | None:
         known = [name for name in (filled([template], case.values) for template in names) if name]
-        present = [name for name in known if name in case.scene.env]
+        present = [name for text in known for name in text.split(", ") if name in case.scene.env]
         if not present:
             return None
         title = f"Remove {' and '.join(present)} from env."

@@ -1,12 +1,32 @@
-"""What the single-machine KubeAI says of weights: the same failures as in a cluster, cured on one's own machine."""
+"""What the single-machine KubeAI says of weights and variables: cured on one's own machine."""
 
 from __future__ import annotations
 
-from .remedies import advise
+from .remedies import advise, drop_env
 from .rule import Rule
 
 _OWN_FILE = 'Or use a file you have: kubeai-local stop, then kubeai-local start --weights "{url}=FILE.gguf".'
 
+REFUSED: tuple[Rule, ...] = (
+    Rule(
+        code="CodeInEnvironment",
+        seen=("can make the engine run code, and on this machine a Model runs as you",),
+        take=(r"the variables? (?P<variables>[\w, ]+?) can make the engine run code",),
+        title=(
+            '"{name}" sets {variables}, which can make its engine run code: on this machine that would be as you.',
+            '"{name}" sets a variable that can make its engine run code: on this machine that would be as you.',
+        ),
+        who="user",
+        fixes=(
+            drop_env("{variables}"),
+            advise(
+                "Take {variables} out of env, or out of the Secret or ConfigMap that envFrom names.",
+                "Take the variable out of env, or out of the Secret or ConfigMap that envFrom names.",
+            ),
+            advise("Or serve it in a cluster, where a Model has a container of its own."),
+        ),
+    ),
+)
 THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
         code="DiskFull",

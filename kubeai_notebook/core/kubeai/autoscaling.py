@@ -38,8 +38,8 @@ class Scaling:
         """
         self.averages, scaled = {}, {}
         for model in models:
-            name, spec = model["metadata"]["name"], model.get("spec", {"autoscalingDisabled": True})
-            if spec.get("autoscalingDisabled"):
+            name, spec = model["metadata"]["name"], model.get("spec") or {}
+            if not _is_scaled(spec) or spec.get("autoscalingDisabled"):
                 continue
             first = [self._before.get(name, 0.0)] * self._length
             samples = self._samples.setdefault(name, deque(first, maxlen=self._length))
@@ -59,3 +59,9 @@ class Scaling:
             return False
         self._wishes[name] = 0
         return bool(wanted != present)
+
+
+def _is_scaled(spec: Mapping[str, Any]) -> bool:
+    """Whether a spec holds what scaling needs; one that does not must not stop the others."""
+    target, delay = spec.get("targetRequests"), spec.get("scaleDownDelaySeconds")
+    return isinstance(target, int | float) and target > 0 and isinstance(delay, int | float)

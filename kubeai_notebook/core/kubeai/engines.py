@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+LOOPBACK = "127.0.0.1"
+# For engines that are Python programs: nothing is imported from the folder that they work in.
+_SAFE = {"PYTHONSAFEPATH": "1"}
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a Model asks its engine for."""
@@ -33,10 +38,15 @@ class Recipe:
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Weaker than the Model's own variables."""
+    ours: Mapping[str, str] = field(default_factory=dict)
+    """Stronger than these: where it listens, and that no file of its working folder is imported."""
     port: int = 0
     health: str = "/health"
     steps: tuple[tuple[str, ...], ...] = ()
     """Commands that have to succeed once it is healthy."""
+    order: str = ""
+    """A line for its stdin: what ``ps`` shows nobody."""
 
 
 def recipe_of(asked: Asked, weights: str, *, program: str, port: int) -> Recipe:
@@ -55,30 +65,36 @@ def _infinity(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
         "INFINITY_URL_PREFIX": "/v1",
         "INFINITY_ENGINE": "torch",
         "INFINITY_DEVICE": "cpu",
-        "INFINITY_HOST": "127.0.0.1",
-        "INFINITY_PORT": str(port),
         "DO_NOT_TRACK": "1",
     }
-    return Recipe((program, "v2", *asked.arguments), environment, port)
+    ours = {"INFINITY_HOST": LOOPBACK, "INFINITY_PORT": str(port), **_SAFE}
+    return Recipe((program, "v2", *asked.arguments), environment, ours, port=port)
 
 
 def _vllm(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
-    """Its module is run by the Python beside ``program``, because the CPU build's command does not start."""
-    ours = [f"--model={weights}", f"--served-model-name={asked.name}", "--host=127.0.0.1", f"--port={port}"]
+    """Its module is run by the Python beside ``program``, because the CPU build's command does not start.
+
+    The last of equal arguments counts, so those of the address come last.
+    """
+    first, address = (
+        [f"--model={weights}", f"--served-model-name={asked.name}"],
+        [f"--host={LOOPBACK}", f"--port={port}"],
+    )
     environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     if weights.startswith("s3://"):
-        ours.append("--load-format=runai_streamer")
+        first.append("--load-format=runai_streamer")
     lora = ("--enable-lora",) if asked.adapted else ()
     environment |= {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if lora else {}
-    command = (f"{program.rpartition('/')[0]}/python", "-m", "vllm.entrypoints.openai.api_server")
-    return Recipe((*command, *ours, *asked.arguments, *lora), environment, port)
+    command = (f"{program.rpartition('/')[0]}/python", "-P", "-m", "vllm.entrypoints.openai.api_server")
+    ours = {"VLLM_HOST_IP": LOOPBACK, **_SAFE}
+    return Recipe((*command, *first, *asked.arguments, *lora, *address), environment, ours, port=port)
 
 
 def _ollama(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
     """A script in KubeAI's startup probe, single commands without a shell here."""
     source = parse_source(asked.url)
     said = {key: value.lower() for key, value in source.parameters.items()}
-    environment = {"OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_KEEP_ALIVE": "999999h"}
+    environment = {"OLLAMA_KEEP_ALIVE": "999999h"}
     steps: list[tuple[str, ...]] = []
     reference = source.reference
     if source.scheme == "pvc":
@@ -90,4 +106,5 @@ def _ollama(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
     steps.append((program, "cp", reference, asked.name))
     if "TextGeneration" in asked.features:
         steps.append((program, "run", asked.name, "hi"))
-    return Recipe((program, "serve", *asked.arguments), environment, port, "/", tuple(steps))
+    ours = {"OLLAMA_HOST": f"{LOOPBACK}:{port}"}
+    return Recipe((program, "serve", *asked.arguments), environment, ours, port=port, health="/", steps=tuple(steps))

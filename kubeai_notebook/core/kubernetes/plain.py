@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +61,7 @@ def _unreadable_data(item: Mapping[str, Any], kind: str) -> str:
     try:
         for text in (item.get("data") or {}).values() if kind == "Secret" else ():
             base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # (also of what is not ASCII)
         return "illegal base64 data"
     return ""
 

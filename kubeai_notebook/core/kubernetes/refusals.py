@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kubernetes.kinds import Ref
 from kubeai_notebook.core.rules.admission import summary_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubeai_notebook.core.kubernetes.kinds import Object, Ref, Resource
+    from kubeai_notebook.core.kubernetes.kinds import Object, Resource
     from kubeai_notebook.core.rules.cause import Cause
 
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -54,6 +55,12 @@ def conflict(ref: Ref, why: str = _MODIFIED, *, kind: str = "") -> StatusError:
     details = details_of(ref) | ({"kind": kind} if kind else {})
     message = f'Operation cannot be fulfilled on {name} "{ref.name}": {why}'
     return StatusError(409, "Conflict", message, details=details)
+
+
+def forbidden(resource: Resource, name: str, why: str) -> StatusError:
+    """403: an admission policy of this cluster speaks against it."""
+    message = f'{resource.qualified} "{name}" is forbidden: {why}'
+    return StatusError(403, "Forbidden", message, details=details_of(Ref(resource, "", name)))
 
 
 def bad_request(message: str) -> StatusError:

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kubeai_notebook.core.kubernetes.kinds import (
@@ -242,10 +242,16 @@ class Store:
                 doomed += [ref_of(resource, items[key]) for key in items if key[0] == ref.name]
         if ref.resource is PODS and not any(model["metadata"]["uid"] in owners for model in self.items(MODELS)):
             events = self.items(EVENTS, ref.namespace)
-            doomed += [ref_of(EVENTS, event) for event in events if event.get("involvedObject", {}).get("uid") == uid]
+            doomed += [ref_of(EVENTS, event) for event in events if _uid_in(event) == uid]
         for other in doomed:
             if self.find(other) is not None:
                 self.delete(other)
+
+
+def _uid_in(event: Object) -> Any:
+    """Of the object that an Event is about; anybody may write one that is about none."""
+    involved = event.get("involvedObject")
+    return involved.get("uid") if isinstance(involved, dict) else None
 
 
 def named(item: Object) -> Object:

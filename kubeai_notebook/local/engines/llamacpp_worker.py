@@ -1,7 +1,8 @@
 """The process that is llama.cpp: loads one GGUF file, serves OpenAI's API on a loopback port that it reports.
 
-Adapters come later: ``{"name", "path"}`` on stdin, a line each (``path`` null takes one away). llama.cpp knows adapters
-only when it starts, so a second server over the same mapped weights takes the first one's place.
+The Model's arguments are the first line on stdin, a JSON list: they may hold a key, and ``ps`` shows a command line to
+everybody. Adapters come later: ``{"name", "path"}``, a line each (``path`` null takes one away). llama.cpp knows
+adapters only when it starts, so a second server over the same mapped weights takes the first one's place.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ PARALLEL = 2
 
 def main() -> NoReturn:
     """Report ``{"address", "key"}`` on stdout whenever it answers anew; everything else goes to the log, stderr."""
-    ours, given = _split(sys.argv[1:])
+    ours = _ours(sys.argv[1:])
     tie_to(ours.parent)
     report = os.dup(1)
     os.dup2(2, 1)
     # Deleting the server would wait up to 30 s for streams that run.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    options = _understood(given, ours)
+    options = _understood(json.loads(sys.stdin.readline()), ours)
 
     def tell(**words: str) -> None:
         os.write(report, json.dumps(words).encode() + b"\n")
@@ -65,18 +66,16 @@ def main() -> NoReturn:
         signal.pause()
 
 
-def _split(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Our own arguments, and those of the Model behind ``--``."""
-    middle = arguments.index("--")
+def _ours(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--alias", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--embedding", action="store_true")
-    ours = parser.parse_args(arguments[:middle])
+    ours = parser.parse_args(arguments)
     ours.key = secrets.token_urlsafe(24)
-    return ours, arguments[middle + 1 :]
+    return ours
 
 
 def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Namespace:

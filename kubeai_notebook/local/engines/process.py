@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ class Launch:
     weights: Path | None
     """A GGUF file or a folder as of the hub; None where the engine fetches its own."""
     environment: Mapping[str, str]
+    """The Model's own variables."""
+    inherited: Mapping[str, str]
+    """What stands for the container's image: weaker than all others."""
     folder: Path
     """The Pod's own, where the engine works."""
     log: Callable[[bytes], None]
@@ -169,10 +173,17 @@ async def _spawned(launch: Launch, recipe: Recipe, command: tuple[str, ...]) -> 
         stdin=pipe if tells else asyncio.subprocess.DEVNULL,
         stdout=pipe,
         stderr=pipe if tells else asyncio.subprocess.STDOUT,
-        # What the Model's env says comes last and wins, as in the Pod.
-        env={"OMP_NUM_THREADS": str(launch.threads), **recipe.environment, **launch.environment},
+        env={
+            "OMP_NUM_THREADS": str(launch.threads),
+            **launch.inherited,
+            **recipe.environment,
+            **launch.environment,
+            **recipe.ours,
+        },
         cwd=launch.folder,
     )
+    if recipe.order and process.stdin is not None:
+        process.stdin.write(recipe.order.encode() + b"\n")
     stream = process.stderr if tells else process.stdout
     assert stream is not None  # noqa: S101  (it is a pipe: asked for above)
     launch.spawned(process.pid)
@@ -180,7 +191,9 @@ async def _spawned(launch: Launch, recipe: Recipe, command: tuple[str, ...]) -> 
 
 
 async def _pumped(stream: asyncio.StreamReader, log: Callable[[bytes], None]) -> None:
+    """Read to the end, whatever becomes of the words: an engine whose pipe is full would stand still."""
     while words := await stream.read(1 << 16):
-        log(words)
+        with suppress(OSError):
+            log(words)
         # Several lines at once: an engine's chatter must not slow the gateway down.
         await asyncio.sleep(GATHER_SECONDS)

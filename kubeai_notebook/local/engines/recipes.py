@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.engines import Recipe, recipe_of
 from kubeai_notebook.core.kubeai.stand_in import embeds, stands_in
+from kubeai_notebook.local.environment import import_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +47,14 @@ def real(launch: Launch, program: str) -> Recipe:
         return recipe_of(launch.asked, str(launch.weights or ""), program=program, port=bound.getsockname()[1])
 
 
-def stand_in(launch: Launch, program: Path | None = None) -> Recipe:
-    """The recipe of llama.cpp's worker, or of a test's ``program`` that behaves as one."""
+def stand_in(launch: Launch, import_from: str = "", program: Path | None = None) -> Recipe:
+    """The recipe of llama.cpp's worker, or of a test's ``program`` that behaves as one.
+
+    ``import_from`` is the daemon's own PYTHONPATH.
+    """
     asked = launch.asked
     ours = ["--parent", str(os.getpid()), "--weights", str(launch.weights), "--alias", asked.name]
     ours += ["--threads", str(launch.threads), *(["--embedding"] if embeds(asked.engine, asked.features) else [])]
     worker = [str(program)] if program else ["-m", f"{__package__}.llamacpp_worker"]
-    return Recipe((sys.executable, *worker, *ours, "--", *asked.arguments), _QUIET)
+    path = import_path({}, import_from)
+    return Recipe((sys.executable, "-P", *worker, *ours), _QUIET, path, order=json.dumps(asked.arguments))

@@ -36,10 +36,16 @@ class Autoscaler:
             try:
                 scaled = self._scaling.tick(self._store.items(MODELS, NAMESPACE), self._active())
                 for name, replicas in scaled.items():
-                    self._store.patch(Ref(MODELS, NAMESPACE, name), {"spec": {"replicas": replicas}})
+                    self._scale(name, replicas)
                 self._write(self._scaling.averages)
             except Exception:  # (outermost frame of a tick: a full disk must not end the daemon)
                 log.exception("the autoscaler could not work")
+
+    def _scale(self, name: str, replicas: int) -> None:
+        try:
+            self._store.patch(Ref(MODELS, NAMESPACE, name), {"spec": {"replicas": replicas}})
+        except Exception:  # (one Model must not stop the others)
+            log.exception("the autoscaler could not scale %s", name)
 
     def _averages_of_the_last_life(self) -> dict[str, float]:
         state = self._store.find(_STATE) or {}

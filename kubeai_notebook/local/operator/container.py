@@ -22,19 +22,22 @@ if TYPE_CHECKING:
     from kubeai_notebook.local.api.store import Store
 
 _KINDS = {"secret": SECRETS, "configMap": CONFIG_MAPS}
-# A Pod gets its credentials from the API, not from whoever started the daemon.
-_CREDENTIALS = re.compile(r"HF_TOKEN|HUGGING_FACE_HUB_TOKEN|(AWS|OSS)_\w+|GOOGLE_APPLICATION_CREDENTIALS")
-# Without it boto3 would ask a cloud's own address for credentials.
-_OWN = {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 class MountError(LocalError):
     """The kubelet's FailedMount: the container waits in ContainerCreating."""
 
 
-def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """The part of the daemon's environment that stands for the container's image: paths, proxies, caches."""
-    return {name: value for name, value in environment.items() if not _CREDENTIALS.fullmatch(name)} | _OWN
+def placed_in(text: str, files: Mapping[str, Path]) -> str:
+    """The text with each file's path in the container replaced by its place here: whole paths, never parts of one.
+
+    >>> placed_in("--template=/t.jinja /t.jinja2", {"/t.jinja": Path("/pod/t.jinja")})
+    '--template=/pod/t.jinja /t.jinja2'
+    """
+    if not files:
+        return text
+    listed = "|".join(re.escape(path) for path in sorted(files, key=len, reverse=True))
+    return re.sub(rf"(?<![\w./~-])(?:{listed})(?![\w./-])", lambda match: str(files[match[0]]), text)
 
 
 def files_of(pod: Object, store: Store, folder: Path) -> dict[str, Path]:

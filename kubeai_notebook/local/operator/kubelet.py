@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
+from kubeai_notebook.core.kubeai.this_machine import code_refusal
 from kubeai_notebook.core.kubernetes import kubelet as states
 from kubeai_notebook.core.kubernetes.environment import ConfigError, environment_of
 from kubeai_notebook.core.kubernetes.kinds import PODS, Object, Ref, ref_of
@@ -37,6 +38,8 @@ HEALTHY_SECONDS = 600.0
 KEPT_RUNS = 2
 """The present log and the previous one, as ``kubectl logs --previous`` wants them."""
 MEMORY_SECONDS = 1.0
+RETRY_SECONDS = 5.0
+"""Until what a full disk refused is tried again."""
 
 log = logging.getLogger("kubeai-local")
 
@@ -73,35 +76,57 @@ class Kubelet:
             await asyncio.gather(*lives, return_exceptions=True)
 
     def _sync(self) -> None:
-        """Begin a life for each new Pod; end those whose Pod is deleted."""
+        """Begin a life for each new Pod; end those whose Pod is deleted. A Pod that cannot be read costs itself."""
         pods = {pod["metadata"]["uid"]: pod for pod in self._store.items(PODS)}
-        for uid in pods.keys() - self._lives.keys():
-            self._lives[uid] = asyncio.create_task(self._live(pods[uid]), name=f"pod {uid}")
-            self._lives[uid].add_done_callback(partial(self._buried, uid, ref_of(PODS, pods[uid])))
+        for uid, pod in pods.items():
+            if uid not in self._lives:
+                self._lives[uid] = asyncio.create_task(self._live(pod), name=f"pod {uid}")
+                self._lives[uid].add_done_callback(partial(self._buried, uid, ref_of(PODS, pod)))
         for uid, life in self._lives.items():
             doomed = uid not in pods or "deletionTimestamp" in pods[uid]["metadata"]
             # Cancelling twice would break off the orderly end of the engine.
             if doomed and not life.cancelling():
-                if uid in pods and "nodeName" in pods[uid]["spec"]:
-                    self._recorder.note(pods[uid], "Killing", "Stopping container server")
                 life.cancel()
+                if uid in pods and states.is_placed(pods[uid]):
+                    self._tell(pods[uid], "Killing", "Stopping container server")
 
-    def _buried(self, uid: str, ref: Ref, _life: asyncio.Task[None]) -> None:
-        """Take a dead Pod out of the API, now that its engine is gone."""
-        del self._lives[uid]
+    def _tell(self, pod: Object, reason: str, message: str) -> None:
+        """An Event that nothing depends on."""
+        try:
+            self._recorder.note(pod, reason, message)
+        except Exception:  # (what anybody may have written stands in the store)
+            log.exception("an Event could not be written: %s", reason)
+
+    def _buried(self, uid: str, ref: Ref, life: asyncio.Task[None]) -> None:
+        """Take a dead Pod out of the API, now that its engine is gone; where the disk refuses, try again."""
         shutil.rmtree(self._folder / uid, ignore_errors=True)
-        if self._store.find(ref) is not None:
-            self._store.remove(ref)
+        try:
+            if not life.cancelled() and (error := life.exception()):
+                log.error("the life of a Pod broke", exc_info=error)
+            if self._store.find(ref) is not None:
+                self._store.remove(ref)
+        except Exception:  # (outermost frame of a Pod's end: it must not stay for ever)
+            log.exception("a Pod could not be removed; it is tried again")
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._buried, uid, ref, life)
+        else:
+            self._lives.pop(uid, None)
 
     async def _live(self, pod: Object) -> None:
-        """A Pod's life; ends only by cancellation."""
-        try:
-            await self._lived(pod)
-        except Exception as error:  # (outermost frame of this task: the Pod shows it)
-            log.exception("the life of a Pod broke")
-            failed = {"phase": "Failed", "reason": "KubeletError", "message": str(error)}
-            self._store.patch(ref_of(PODS, pod), {"status": failed})
-            await asyncio.Event().wait()
+        """A Pod's life; ends only by cancellation. What the disk refuses is tried again; what cannot be is shown."""
+        while True:
+            try:
+                await self._lived(pod)
+            except OSError as error:
+                log.warning("Pod %s: %s; it is tried again", pod["metadata"]["name"], error)
+                waiting = {"reason": "CreateContainerError", "message": str(error)}
+                self._show(states.Run(ref_of(PODS, pod), pod["metadata"]["uid"], 0), {"waiting": waiting})
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:  # (outermost frame of this task: the Pod shows it)
+                log.exception("the life of a Pod broke")
+                message = f"This Pod cannot be run here: {type(error).__name__}: {error}"
+                failed = {"phase": "Failed", "reason": "KubeletError", "message": message}
+                self._store.patch(ref_of(PODS, pod), {"status": failed})
+                await asyncio.Event().wait()
 
     async def _lived(self, pod: Object) -> None:
         """From its node to its last back-off."""
@@ -113,7 +138,7 @@ class Kubelet:
         self._store.patch(ref, states.scheduled(pod, self._moment()))
         place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
         self._recorder.note(pod, "Scheduled", place)
-        (self._folder / uid).mkdir(parents=True)
+        (self._folder / uid).mkdir(parents=True, exist_ok=True)
         crashes, last, logs = 0, None, deque[RunLog]()
         for number in itertools.count():
             run, began, started = states.Run(ref, uid, number, last), time.monotonic(), self._moment()
@@ -158,6 +183,7 @@ class Kubelet:
                 await engine.stop()
         except EngineEndedError as error:
             ending.code = error.code
+            self._runtime.weights.doubt(launch.asked.url)
         except LocalError as error:
             log.say(f"Error: {error}")
         finally:
@@ -172,6 +198,8 @@ class Kubelet:
             version = self._store.version
             try:
                 environment = environment_of(pod, partial(data_of, self._store, namespace=run.ref.namespace))
+                if refusal := code_refusal(environment):
+                    raise ConfigError(refusal)
                 return environment, files_of(pod, self._store, self._folder / run.uid / "files")
             except MountError as error:
                 self._recorder.note(pod, "FailedMount", error.message, warning=True)

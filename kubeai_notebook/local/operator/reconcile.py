@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL, UnusableSpecError, files_of
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kubeai-local")
 
+RETRY_SECONDS = 5.0
+"""Until a pass that failed is tried again."""
 _NOBODY: Object = {"replicas": {"all": 0, "ready": 0}}
 
 
@@ -30,19 +34,30 @@ class Operator:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._system: System | None = None
+        self._failing: set[str] = set()
 
     async def run(self) -> None:
         """Work until cancelled."""
         version, names = self._store.version, self._all()
         while True:
-            for name in sorted(names):
-                try:
-                    self.reconcile(name)
-                except Exception:  # (outermost frame of a pass: one Model must not stop the others)
-                    log.exception("Reconciler error: %s", name)
-            await self._store.changed(version)
+            failed = {name for name in sorted(names) if not self._reconciled(name)}
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS if failed else None):
+                    await self._store.changed(version)
             seen, version = version, self._store.version
-            names = self._touched(seen)
+            names = self._touched(seen) | failed
+
+    def _reconciled(self, name: str) -> bool:
+        """One Model must not stop the others; False where it is to be tried again."""
+        try:
+            self.reconcile(name)
+        except Exception:  # (outermost frame of a pass: what is stored may be odd, and the disk full)
+            if name not in self._failing:
+                log.exception("Reconciler error: %s", name)
+            self._failing.add(name)
+            return False
+        self._failing.discard(name)
+        return True
 
     def reconcile(self, name: str) -> None:
         """One pass: files, labels and bounds, status, Pods; of a wrong spec only the log tells, as in KubeAI."""
@@ -52,18 +67,20 @@ class Operator:
             return
         deleting = "deletionTimestamp" in model["metadata"]
         try:
-            if "spec" not in model:  # The API takes it, as KubeAI's definition does not ask for one.
+            if not model.get("spec"):  # The API takes it, as KubeAI's definition does not ask for one.
                 raise UnusableSpecError("it has no spec")
             self._write_files(model)
             model = self._store.patch(ref, labels_and_bounds(model))
             self._system = system_of(self._store, self._system)
             wanted = local_pod(model, self._system)
         except (UnusableSpecError, StatusError, SpecError) as error:
+            if isinstance(error, StatusError) and error.code >= 500:
+                raise
             log.warning("Reconciler error: %s: %s", name, error)
             if not deleting:
                 self._store.patch(ref, {"status": _NOBODY | model.get("status", {})})
             return
-        pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name]
+        pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name and _is_readable(pod)]
         if not deleting:
             self._store.patch(ref, {"status": {"replicas": {"all": len(pods), "ready": sum(map(is_ready, pods))}}})
         pod_hash, surge = wanted["metadata"]["labels"][HASH_LABEL], self._system.catalog.surge
@@ -105,3 +122,11 @@ class Operator:
 
 def _model_of(pod: Object) -> str:
     return str(pod["metadata"].get("labels", {}).get("model", ""))
+
+
+def _is_readable(pod: Object) -> bool:
+    """Whether a Pod has the shape of one; anybody may have made it, with a Model's label."""
+    status = pod.get("status", {})
+    conditions = status.get("conditions", []) if isinstance(status, dict) else None
+    items = conditions if isinstance(conditions, list) else [None]
+    return isinstance(pod.get("spec"), dict) and all(isinstance(item, dict) for item in items)

@@ -8,13 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.stand_in import ANNOTATION, check_loadable, check_servable, defaults_of, wrong_routes
+from kubeai_notebook.core.kubeai.this_machine import kept
 from kubeai_notebook.core.kubernetes.environment import expanded
 from kubeai_notebook.core.kubernetes.kinds import PODS, Object, ref_of
 from kubeai_notebook.core.kubernetes.kubelet import threads_of
 from kubeai_notebook.local.engines import recipes
 from kubeai_notebook.local.engines.process import Engine, Launch, start
+from kubeai_notebook.local.environment import inherited
 
-from .container import inherited
+from .container import placed_in
 from .pods import IMAGE_ANNOTATION, asked_of
 from .telling import Pulling
 
@@ -59,9 +61,14 @@ class Runtime:
         """Fetch the weights and gather what starting takes. LocalError when they cannot be had."""
         metadata, asked = pod["metadata"], asked_of(pod)
         real = self._real(pod)
-        environment = {**inherited(self.environment), **environment}
-        arguments = [expanded(text, environment) for text in asked.arguments]
-        if not real:
+        arguments = [placed_in(expanded(text, environment), files) for text in asked.arguments]
+        environment = {name: placed_in(value, files) for name, value in environment.items()}
+        if real:
+            given = kept(asked.engine, arguments, environment)
+            arguments, environment = list(given.arguments), dict(given.environment)
+            for notice in given.notices:
+                log.say(notice)
+        else:
             check_servable(asked.engine, asked.features)
             log.say(f"{pod['spec']['containers'][0]['image']} answers here, standing in for {asked.engine}.")
             lacking = self.weights.lacking(asked.url)
@@ -70,13 +77,14 @@ class Runtime:
             log.say(f'The image "{unused}" is not used: this machine runs a process of its own, no container.')
         for path, place in files.items():
             log.say(f"The file {path} lies at {place}: a process has no file system of its own.")
-            arguments = [text.replace(path, str(place)) for text in arguments]
-            environment = {name: value.replace(path, str(place)) for name, value in environment.items()}
         pull = partial(self.pull, pod, log=log, environment=environment)
         return Launch(
             asked=replace(asked, arguments=tuple(arguments)),
-            weights=self.weights.present(asked.url) if real else await pull(asked.url),
+            # A real engine fetches what is not here itself.
+            weights=await pull(asked.url) if not real or self.weights.has(asked.url) else None,
             environment=environment,
+            # A test speaks to its own engine by the environment.
+            inherited=self.environment if self.test_engine else inherited(self.environment),
             folder=self.folder / metadata["uid"],
             log=log.write,
             threads=threads_of(pod, os.cpu_count() or 1),
@@ -85,7 +93,8 @@ class Runtime:
     async def start(self, pod: Object, launch: Launch) -> Engine:
         """Start what the Pod asks for, or its stand-in. EngineEndedError when it ends before it answers."""
         if (program := self._real(pod)) is None:
-            return await start(launch, recipes.stand_in(launch, self.test_engine))
+            own = recipes.stand_in(launch, self.environment.get("PYTHONPATH", ""), self.test_engine)
+            return await start(launch, own)
         image = {"containers": [{**pod["spec"]["containers"][0], "image": program}]}
         self.store.patch(ref_of(PODS, pod), {"spec": image, "metadata": {"annotations": {ANNOTATION: None}}})
         return await start(launch, recipes.real(launch, program))
@@ -106,7 +115,12 @@ class Runtime:
         found, message = self.weights.present(url), f'Weights "{url}" were already on this machine'
         if found is None:
             pulling = Pulling(url, note=partial(note, "Pulling", update=True), say=log.say)
-            found = await self.weights.fetch(url, pulling, kind=kind, environment=environment)
+
+            def damaged(text: str) -> None:
+                log.say(text)
+                note("WeightsDamaged", text, warning=True)
+
+            found = await self.weights.fetch(url, pulling, kind=kind, environment=environment, say=damaged)
             message = message if pulling.total is None else f'Weights "{url}" are here: {pulling.end()}'
         log.say(message)
         note("Pulled", message)

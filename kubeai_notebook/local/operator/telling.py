@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from kubeai_notebook.core.kubernetes.kinds import EVENTS, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.kinds import EVENTS, Object, ref_of
 from kubeai_notebook.core.kubernetes.kubelet import event_of
 from kubeai_notebook.local.api.store import Store, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import FileIO
     from pathlib import Path
 
 KEPT = timedelta(hours=1)
 """How long an API server keeps Events."""
 MAX_BYTES = 10 * 1024 * 1024
 """The kubelet's default; what went before is kept once beside it, so that a run takes twice this at most."""
+MAX_LINE_BYTES = 1 << 20
+"""A line that does not end is ended here: an engine that writes no line feed must not fill the memory."""
 EVENT_SECONDS = 0.5
 LOG_SHARE = 0.1
 
@@ -34,9 +40,11 @@ class Recorder:
         self._forget_old()
         uid, moment = pod["metadata"]["uid"], timestamp(self._store.now())
         for event in self._store.items(EVENTS, pod["metadata"]["namespace"]):
-            same = event.get("involvedObject", {}).get("uid") == uid and event.get("reason") == reason
-            if same and (update or event["message"] == message):
-                counted = {"message": message, "count": event.get("count", 1) + 1, "lastTimestamp": moment}
+            same = _uid_in(event) == uid and event.get("reason") == reason
+            if same and (update or event.get("message") == message):
+                before = event.get("count")
+                count = before + 1 if isinstance(before, int) else 2
+                counted = {"message": message, "count": count, "lastTimestamp": moment}
                 self._store.patch(ref_of(EVENTS, event), counted)
                 return
         event = event_of(pod, reason, message, warning=warning)
@@ -46,30 +54,55 @@ class Recorder:
     def _forget_old(self) -> None:
         oldest = self._store.now() - KEPT
         for event in self._store.items(EVENTS):
-            last = event.get("lastTimestamp") or event["metadata"]["creationTimestamp"]
-            if datetime.strptime(last, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) < oldest:
-                self._store.remove(Ref(EVENTS, event["metadata"]["namespace"], event["metadata"]["name"]))
+            if _last_seen(event) < oldest:
+                self._store.remove(ref_of(EVENTS, event))
+
+
+def _uid_in(event: Object) -> object:
+    involved = event.get("involvedObject")
+    return involved.get("uid") if isinstance(involved, dict) else None
+
+
+def _last_seen(event: Object) -> datetime:
+    """Anybody may write an Event: where its own time cannot be read, the one that the API gave it counts."""
+    for text in (event.get("lastTimestamp"), event["metadata"].get("creationTimestamp")):
+        with suppress(ValueError):
+            seen = datetime.fromisoformat(str(text))
+            return seen if seen.tzinfo else seen.replace(tzinfo=UTC)
+    return datetime.max.replace(tzinfo=UTC)
 
 
 class RunLog:
-    """The log of one run, each line behind its time as a kubelet keeps it; a full file becomes ``path.old``."""
+    """The log of one run, each line behind its time as a kubelet keeps it; a full file becomes ``path.old``.
+
+    A disk that is full costs lines and nothing else: no method raises, and the first line that finds room again is
+    told how much was lost.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._file = path.open("ab", buffering=0)
+        self._file: FileIO | None = None
         self._begun = b""
+        self._lost = 0
+        self._why = ""
+        self.write(b"")
 
     def write(self, words: bytes) -> None:
         """Append the lines that an engine said; one that it has only begun waits for its end."""
         *lines, self._begun = (self._begun + words).split(b"\n")
+        if len(self._begun) > MAX_LINE_BYTES:
+            lines, self._begun = [*lines, self._begun], b""
+        if self._lost:
+            lines.insert(0, f"{self._lost / 1000:.0f} kB of log were lost here: {self._why}".encode())
         moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} ".encode()
         text = b"".join(moment + line + b"\n" for line in lines)
-        if 0 < self._file.tell() > self._max_bytes - len(text):
-            self._file.close()
-            self._path.replace(self._path.with_suffix(".old"))
-            self._file = self._path.open("ab", buffering=0)
-        self._file.write(text)
+        try:
+            self._append(text)
+            self._lost = 0
+        except OSError as error:
+            self._lost += len(words)
+            self._why = error.strerror or type(error).__name__
 
     def say(self, text: str) -> None:
         """Append a line of ours."""
@@ -82,9 +115,32 @@ class RunLog:
 
     def forget(self) -> None:
         """Delete the files."""
-        self._file.close()
+        self._close()
         for path in (self._path, self._path.with_suffix(".old")):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _append(self, text: bytes) -> None:
+        """Write all of it or nothing. OSError when there is no room, or no folder."""
+        file = self._file or self._path.open("ab", buffering=0)
+        self._file = file
+        if 0 < (size := file.tell()) > self._max_bytes - len(text):
+            self._close()
+            self._path.replace(self._path.with_suffix(".old"))
+            file, size = self._path.open("ab", buffering=0), 0
+            self._file = file
+        if file.write(text) == len(text):
+            return
+        # Half a line would stand there without its time and its end.
+        file.truncate(size)
+        file.seek(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _close(self) -> None:
+        if self._file:
+            with suppress(OSError):
+                self._file.close()
+        self._file = None
 
 
 class Pulling:

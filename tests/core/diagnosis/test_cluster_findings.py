@@ -101,6 +101,7 @@ CASES = {
     "PvcUnbound": pending(message=quoted("PvcUnbound")),
     "VolumeNodeAffinity": pending(message=quoted("VolumeNodeAffinity")),
     "VolumeMountFailed": starting(event("FailedAttachVolume", quoted("VolumeMountFailed"))),
+    "CodeInEnvironment": starting(text=quoted("CodeInEnvironment"), reason="CreateContainerConfigError"),
     "SecretNotFound": starting(text=quoted("SecretNotFound"), reason="CreateContainerConfigError"),
     "SecretKeyNotFound": starting(text=quoted("SecretKeyNotFound"), reason="CreateContainerConfigError"),
     "RegistryCertificate": pulling(quoted("RegistryCertificate")),
