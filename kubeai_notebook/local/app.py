@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kubeai-local")
 
+BACKLOG = 2048
+"""Connections that wait to be taken; whoever comes when it is full waits for a second at least."""
+
 
 def run(home: Home, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
     """Run as the command line says until SIGTERM or SIGINT. LocalError when a daemon runs in this home already."""
@@ -105,7 +108,7 @@ def _bound(port: int) -> socket.socket:
         try:
             bound.bind(("127.0.0.1", wanted))
             # At once, since until then another program may still take the port.
-            bound.listen(128)
+            bound.listen(BACKLOG)
         except OSError:
             bound.close()
             if wanted == 0:

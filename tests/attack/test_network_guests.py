@@ -8,7 +8,6 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +27,7 @@ from tests.support.network import (
     head,
     network_options,
     ports_of,
+    python_of_another_user,
     token_of,
 )
 
@@ -53,8 +53,6 @@ def house(tmp_path_factory):
     with descriptors(1024):
         running.start()
     yield running
-    with suppress(ProcessLookupError):
-        os.kill(running.status()["pid"], signal.SIGCONT)
     running.stop()
 
 
@@ -92,14 +90,15 @@ def test_lets_nobody_pass_as_root_by_hanging_up(house):
     port, pid = ports_of(house)["gateway"], house.status()["pid"]
     request = head("POST", "/openai/v1/completions", Content_Length=str(len(ASK))) + ASK
     hang_up = (
-        "import socket, sys\n"
         "with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s: s.sendall(bytes.fromhex(sys.argv[2]))"
     )
     # Asleep until the other program is gone, so that its sockets belong to nobody when they are looked at.
     os.kill(pid, signal.SIGSTOP)
-    for _ in range(5):
-        by_another_user(sys.executable, "-I", "-c", hang_up, str(port), request.hex())
-    os.kill(pid, signal.SIGCONT)
+    try:
+        for _ in range(5):
+            by_another_user(*python_of_another_user(hang_up, str(port), request.hex()))
+    finally:
+        os.kill(pid, signal.SIGCONT)
     assert house.ask("/models")[0] == 200
     assert not house.api("GET", f"{MODELS}/nap")[1]["spec"].get("replicas")
     house.delete("nap")
@@ -301,9 +300,9 @@ def test_ends_the_engines_work_when_a_client_of_the_tls_way_hangs_up(house):
 def test_shows_another_user_nothing_of_its_files_and_processes(house):
     pid = house.status()["pid"]
     paths = ["", "kubeconfig", "server.pem", "state.db", "ports.json", "notes", "daemon.log", "pods"]
-    look = "import os, sys; print([p for p in sys.argv[1:] if os.access(p, os.R_OK)])"
+    look = "print([p for p in sys.argv[1:] if os.access(p, os.R_OK)])"
     files = [str(house.home / name) for name in paths] + [f"/proc/{pid}/environ", f"/proc/{pid}/fd"]
-    assert by_another_user(sys.executable, "-I", "-c", look, *files).strip() == "[]"
+    assert by_another_user(*python_of_another_user(look, *files)).strip() == "[]"
 
 
 def test_leaves_nothing_running_of_the_other_user():

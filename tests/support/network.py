@@ -79,12 +79,20 @@ def exchanged(daemon: Daemon, port: str, request: bytes) -> bytes:
         return answer(connection)
 
 
-def another_user(*command: str, **options: Any) -> subprocess.Popen[str]:
+def another_user(*command: str) -> subprocess.Popen[str]:
     """A program of another user; the test is skipped, and says so, where none can be made."""
     if os.geteuid() != 0 or not Path("/proc/net/tcp").exists():
         pytest.skip("only root on Linux can run a program as another user")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", **pipes, **options)
+    other = {} if command[0] == sys.executable else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    return subprocess.Popen(command, cwd="/", **pipes, **other)
+
+
+def python_of_another_user(code: str, *arguments: str) -> tuple[str, ...]:
+    """The command of a Python program that becomes another user once it has begun: he may not read our Python."""
+    imports = "import encodings.idna, os, resource, socket, sys"
+    becoming = f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})"
+    return (sys.executable, "-I", "-c", f"{imports}\n{becoming}\n{code}", *arguments)
 
 
 def by_another_user(*command: str) -> str:
@@ -97,7 +105,7 @@ def by_another_user(*command: str) -> str:
 @contextmanager
 def crowd(port: int, sent: bytes, count: int) -> Iterator[None]:
     """Connections of another user, each of which has sent these bytes and keeps still."""
-    process = another_user(sys.executable, "-I", "-c", _CROWD, str(port), sent.hex(), str(count))
+    process = another_user(*python_of_another_user(_CROWD, str(port), sent.hex(), str(count)))
     try:
         assert process.stdout.readline() == "there\n", process.stderr.read()
         yield
@@ -107,7 +115,6 @@ def crowd(port: int, sent: bytes, count: int) -> Iterator[None]:
 
 
 _CROWD = """
-import resource, socket, sys
 port, sent, count = int(sys.argv[1]), bytes.fromhex(sys.argv[2]), int(sys.argv[3])
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
