@@ -31,7 +31,7 @@ from tests.support.network import (
     token_of,
 )
 
-CONNECTIONS = 1010
+CONNECTIONS = 1100
 ASK = b'{"model": "nap", "prompt": "x"}'
 
 
