@@ -10,6 +10,8 @@ import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from aiohttp.http import HttpProcessingError
+
 from kubeai_notebook.errors import LocalError
 
 from .api.http import api_app
@@ -37,15 +39,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kubeai-local")
 
+BACKLOG = 2048
+"""Connections that wait to be taken; whoever comes when it is full waits for a second at least."""
+
 
 def run(home: Home, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
     """Run as the command line says until SIGTERM or SIGINT. LocalError when a daemon runs in this home already."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(_noteworthy)
     home.prepare()
     if not home.claim():
         raise LocalError(f"A daemon runs in {home.folder} already.", "See: kubeai-local status")
     os.chdir(home.folder)
     asyncio.run(_serve(home, options, environment))
+
+
+def _noteworthy(record: logging.LogRecord) -> bool:
+    """Whether aiohttp has more to say than that somebody sent no HTTP: anybody may, and each time with a stack."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
@@ -105,7 +116,7 @@ def _bound(port: int) -> socket.socket:
         try:
             bound.bind(("127.0.0.1", wanted))
             # At once, since until then another program may still take the port.
-            bound.listen(128)
+            bound.listen(BACKLOG)
         except OSError:
             bound.close()
             if wanted == 0:

@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from contextlib import suppress
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubernetes.kinds import EVENTS, PODS, RESOURCES, Object, Ref
@@ -31,7 +32,8 @@ _WRITE = "REPLACE INTO objects (kind, namespace, name, body) VALUES (?, ?, ?, ?)
 _VERSION = ("version", "", "")
 _NAMES = ("name", "uid", "resourceVersion", "creationTimestamp")
 _NEWEST_POSSIBLE = 2**62
-RESERVE_BYTES = 256 * 1024
+RESERVE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 14
 
 
 class Journal:
@@ -45,12 +47,12 @@ class Journal:
         self._reserve = path.with_suffix(".reserve")
         try:
             path.touch(mode=0o600)
-            self.empty = path.stat().st_size == 0
-            """Whether this is the beginning: no object was ever written here."""
             self._table = sqlite3.connect(path)
             self._table.executescript(_SETUP)
             if [(row[1], row[5]) for row in self._table.execute("PRAGMA table_info(objects)")] != _COLUMNS:
                 raise sqlite3.DatabaseError("its table is that of another version")
+            self.empty = self._table.execute("SELECT count(*) FROM objects").fetchone() == (0,)
+            """Whether this is the beginning: no object was ever written here."""
         except (sqlite3.Error, OSError) as error:
             raise self._unreadable(error) from error
         self._set_aside()
@@ -66,7 +68,7 @@ class Journal:
             found = {Ref(resources[kind], namespace, name): item for (kind, namespace, name), item in rows.items()}
             for ref, item in found.items():
                 _check(ref, item)
-        except (sqlite3.Error, ValueError, LookupError, TypeError, RecursionError) as error:
+        except (sqlite3.Error, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
             raise self._unreadable(error) from error
         return found, newest
 
@@ -82,13 +84,22 @@ class Journal:
                 raise
             if not goes or not self._reserve.exists():
                 raise self._full() from error
-            self._reserve.unlink(missing_ok=True)
-            try:
-                self._write(ref, item, version)
-            except sqlite3.OperationalError:
-                raise self._full() from error
-        if goes:
-            self._set_aside()
+            self._write_with_reserve(ref, item, version)
+        else:
+            if goes:
+                self._set_aside()
+
+    def _write_with_reserve(self, ref: Ref, item: Object | None, version: int) -> None:
+        """Write into the room that the reserve had, and hold what is left of it."""
+        self._reserve.unlink(missing_ok=True)
+        try:
+            self._write(ref, item, version)
+            with suppress(sqlite3.OperationalError):
+                self._table.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            raise self._full() from error
+        finally:
+            self._hold(RESERVE_BYTES)
 
     def _write(self, ref: Ref, item: Object | None, version: int) -> None:
         key = (ref.resource.plural, ref.namespace, ref.name)
@@ -100,15 +111,16 @@ class Journal:
             self._table.execute(_WRITE, (*_VERSION, str(version)))
 
     def _set_aside(self) -> None:
-        """Hold some room for deletions, if there is any."""
-        if self._reserve.exists():
-            return
-        try:
-            # Random bytes: a file system that compresses would set nothing aside for zeros.
-            self._reserve.write_bytes(os.urandom(RESERVE_BYTES))
-        except OSError:
-            with suppress(OSError):
-                self._reserve.unlink(missing_ok=True)
+        """Hold some room for deletions, where there is plenty."""
+        with suppress(OSError):
+            if not self._reserve.exists() and disk_usage(self.path.parent).free > 4 * RESERVE_BYTES:
+                self._hold(RESERVE_BYTES)
+
+    def _hold(self, size: int) -> None:
+        # Random bytes: a file system that compresses would set nothing aside for zeros.
+        with suppress(OSError), self._reserve.open("wb", buffering=0) as file:
+            for _ in range(size // _PIECE_BYTES):
+                file.write(os.urandom(_PIECE_BYTES))
 
     def _full(self) -> StatusError:
         message = f"the disk is full: {self.path} cannot be written; make room on that disk, or delete Models"
