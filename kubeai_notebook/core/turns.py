@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.text import LONGEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -66,6 +68,12 @@ class Reply(str):
         reply.finish_reason = finish_reason
         reply.usage = usage
         return reply
+
+    def __repr__(self) -> str:
+        """As of any str, which writes control characters as escapes; of a huge answer the beginning."""
+        if len(self) <= LONGEST:
+            return super().__repr__()
+        return f"{str(self[:LONGEST])!r} … ({len(self):,} characters)"
 
 
 def fold(reply: Reply, delta: Delta) -> Reply:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import KubeAIError, LocalError
+from kubeai_notebook.text import plain
 
 from . import daemon
 from .home import Home
@@ -44,7 +45,7 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
     if command == "stop":
         return f"kubeai-local {'has stopped' if daemon.stop(home) else 'was not running'}.\n"
     if command == "logs":
-        return daemon.logs(home, options.name)
+        return plain(daemon.logs(home, options.name))
     status = daemon.status(home)
     if options.json:
         return json.dumps(status) + "\n"
@@ -52,7 +53,7 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
         return "kubeai-local is not running.\n"
     lines = [f"{key:10} {status[key]}" for key in ("pid", "kubeconfig", "api", "gateway")]
     lines += [f"model      {item['name']}: {item['ready']} of {item['replicas']} ready" for item in status["models"]]
-    return "\n".join(lines) + "\n"
+    return plain("\n".join(lines)) + "\n"
 
 
 def _run(home: Home, options: argparse.Namespace) -> str:

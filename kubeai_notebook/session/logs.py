@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.status import broken_because, event_time
 from kubeai_notebook.errors import NotFoundError
+from kubeai_notebook.text import LONGEST, Shown, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from .model import Model
 
 
-class Log(str):
-    """The end of one container's log; a str that shows itself line by line."""
+class Log(Shown, str):
+    """The end of one container's log; a str that shows itself line by line.
+
+    The str keeps what the container wrote, control characters and all; what is shown is plain.
+    """
 
     __slots__ = ("pod",)
     pod: str
@@ -28,7 +32,9 @@ class Log(str):
         log.pod = pod
         return log
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
+        if len(self) > LONGEST:
+            return f"…{self[-LONGEST + 1 :]}"
         return str(self) or f"{self.pod} has written nothing so far."
 
 
@@ -61,10 +67,10 @@ def events_of(model: Model) -> pd.DataFrame:
     rows = [
         {
             "last seen": pd.Timestamp(event_time(event)[0]) if event_time(event)[0] else pd.NaT,
-            "type": event.get("type", ""),
-            "reason": event.get("reason", ""),
-            "object": event["involvedObject"].get("name", ""),
-            "message": masked(str(event.get("message", ""))),
+            "type": plain(str(event.get("type", ""))),
+            "reason": plain(str(event.get("reason", ""))),
+            "object": plain(str(event["involvedObject"].get("name", ""))),
+            "message": plain(masked(str(event.get("message", "")))),
             "count": event.get("count") or 1,
         }
         for event in sorted(model.view.observation.events, key=event_time)

@@ -15,6 +15,7 @@ from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.turns import Delta, Reply, reply_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import CallError, NotFoundError, UsageError
+from kubeai_notebook.text import one_line
 
 from . import display
 from .logs import Log, events_of, follow, log_of
@@ -267,7 +268,7 @@ class Model:
         status, spec = view.status, view.model["spec"]
         counts = f"{status.ready}/{status.desired}"
         profile = spec.get("resourceProfile", "no profile")
-        return f"Model({self.name!r}, {status.phase} {counts}, {spec['engine']}, {profile})"
+        return one_line(f"Model({self.name!r}, {status.phase} {counts}, {spec['engine']}, {profile})")
 
     def _ipython_display_(self) -> None:
         display.face().show(self)

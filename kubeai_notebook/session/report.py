@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import is_secret_name, masked
 from kubeai_notebook.core.status import event_time
+from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +38,7 @@ def report_of(model: Model) -> str:
         "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
         *_logs(view.observation),
     ]
-    return masked("\n\n".join(section for section in sections if section)) + "\n"
+    return plain(masked("\n\n".join(section for section in sections if section))) + "\n"
 
 
 def _versions(observation: Observation) -> str:
@@ -94,4 +96,7 @@ def _logs(observation: Observation) -> Iterator[str]:
 
 
 def _fenced(text: str, language: str = "") -> str:
-    return f"````{language}\n{text.rstrip()}\n````" if text else ""
+    """A fence that no log can end."""
+    longest = max(map(len, re.findall("`{3,}", text)), default=3)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}" if text else ""

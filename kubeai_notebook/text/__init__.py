@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 100_000
+"""Characters of an answer that is shown; a longer one is cut, and shown as plain text only."""
+
 REPLACEMENT = "\ufffd"
 """Stands for a character that may not be shown."""
 
@@ -63,12 +66,22 @@ def markdown(text: str) -> str:
 
 
 class Shown:
-    """Base of what shows itself: what a subclass says of itself passes the border before it is seen."""
+    """Base of what shows itself in a notebook: the words of a subclass pass the border before they are seen.
+
+    A subclass has ``_text``, and ``_html`` where it has a form in HTML; there it escapes what it quotes.
+    """
 
     __slots__ = ()
 
     def _text(self) -> str:
         raise NotImplementedError
 
+    def _html(self) -> str | None:
+        return None
+
     def __repr__(self) -> str:
-        return plain(self._text())
+        return plain(self._text(), LONGEST)
+
+    def _repr_html_(self) -> str | None:
+        html = self._html()
+        return None if html is None else plain(html)

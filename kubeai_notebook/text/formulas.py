@@ -45,13 +45,13 @@ COMMANDS = frozenset(
     left right middle big Big bigg Bigg bigl bigr bigm Bigl Bigr Bigm biggl biggr Biggl Biggr lvert rvert lVert rVert
     vert Vert langle rangle lfloor rfloor lceil rceil lbrace rbrace lbrack rbrack
     quad qquad phantom hphantom vphantom smash nonumber notag hline boxed cancel bcancel xcancel tag over choose
-    """.split()
+    """.split()  # noqa: SIM905 - it reads better
 )
 ENVIRONMENTS = frozenset(
     """
     equation align aligned alignat gather gathered multline split cases rcases dcases matrix pmatrix bmatrix Bmatrix
     vmatrix Vmatrix smallmatrix array eqnarray
-    """.split()
+    """.split()  # noqa: SIM905 - it reads better
 )
 _ESCAPES = frozenset(",;:!> {}|%&#_\n")
 _PART = re.compile(

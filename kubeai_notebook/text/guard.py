@@ -27,14 +27,12 @@ from string import punctuation
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
-from . import plain
+from . import LONGEST, plain
 from .formulas import typeset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST = 100_000
-"""Characters of an answer that is shown as Markdown; a longer one is shown as plain text, cut here."""
 LONGEST_BLOCK = 20_000
 """Characters between two blank lines; more is shown as code, since programs need quadratic time for it."""
 MOST_EMPHASIS = 400
@@ -49,7 +47,7 @@ _LANGUAGES = frozenset(
     jsx julia kotlin less log lua makefile markdown matlab md nginx nim objective-c ocaml octave output patch perl php
     plain plaintext powershell properties protobuf ps1 py py3 pycon python python3 r rb rs rst ruby rust scala scss sh
     shell solidity sql swift terminal terraform text toml ts tsx txt typescript vb verilog vhdl vim xml yaml yml zig zsh
-    """.split()
+    """.split()  # noqa: SIM905 - it reads better
 )
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
 # Nobody writes deeper than this, and programs that read it by recursion break.
@@ -69,10 +67,15 @@ _FORMULA = re.compile(
     r"\\end\{(?P=name)\}"
 )
 _LABEL = r"\[(?P<label>(?:[^\[\]\n]|\[[^\[\]\n]*\])*+)\]"
-_TARGET = r"""\([ \t]*<?(?P<url>[^\s<>()\x01]*+(?:\([^\s<>()\x01]*\)[^\s<>()\x01]*+)*+)>?(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'))?[ \t]*\)"""
+_TARGET = (
+    r"\([ \t]*<?(?P<url>[^\s<>()\x01]*+(?:\([^\s<>()\x01]*\)[^\s<>()\x01]*+)*+)>?"
+    r"""(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'))?[ \t]*\)"""
+)
 _PICTURE = re.compile(f"!{_LABEL}{_TARGET}")
 _LINK = re.compile(f"{_LABEL}{_TARGET}")
-_ADDRESS = re.compile(r"<(?P<between>(?:https?://|mailto:)[^\s<>\x01]+)>|\b(?P<bare>https?://[^\s<>\"'`\x01]{1,2000})", re.I)
+_ADDRESS = re.compile(
+    r"<(?P<between>(?:https?://|mailto:)[^\s<>\x01]+)>|\b(?P<bare>https?://[^\s<>\"'`\x01]{1,2000})", re.I
+)
 _WEB = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9][a-z0-9.-]*)(?P<port>:\d{1,5})?(?P<rest>[/?#].*)?", re.I)
 _MAIL = re.compile(r"mailto:(?P<to>[\w.+-]+@[a-z0-9][a-z0-9.-]*)(?:\?(?P<rest>.*))?", re.I | re.ASCII)
 _ACTIVE = re.compile(
@@ -299,12 +302,13 @@ def _spans(line: str) -> list[tuple[bool, str]]:
 
 def _href(url: str) -> str:
     """The address in characters that mean nothing to Markdown, HTML or TeX; ``""``: it is not to be followed."""
-    web, mail = _WEB.fullmatch(url), _MAIL.fullmatch(url)
-    if len(url) > LONGEST_URL or not (web or mail):
+    if len(url) > LONGEST_URL:
         return ""
-    if web:
+    if web := _WEB.fullmatch(url):
         head, rest = f"{web['scheme'].lower()}://{web['host']}{web['port'] or ''}", web["rest"] or ""
+    elif mail := _MAIL.fullmatch(url):
+        head, rest = f"mailto:{mail['to']}", f"?{mail['rest']}" if mail["rest"] else ""
     else:
-        head, rest = f"mailto:{mail['to']}", f"?{mail['rest']}" if mail and mail["rest"] else ""
+        return ""
     encoded = quote(rest, safe="/?#&=+,;:@!%").replace("@@", "%40%40").replace("~", "%7E").replace("&", "&amp;")
     return head + encoded

@@ -13,14 +13,26 @@ import yaml
 FILE = Path(__file__).parents[1] / "golden" / "hostile.yaml"
 # What acts in a terminal, or turns what is read: C0 and C1 but for tab and line feed, directions, tags, surrogates.
 ACTING = frozenset(
-    [*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F)]
-    + [*range(0x2066, 0x206A), *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080), *range(0xD800, 0xE000)]
+    code
+    for first, last in [
+        (0, 8),
+        (0x0B, 0x1F),
+        (0x7F, 0x9F),
+        (0x061C, 0x061C),
+        (0x200E, 0x200F),
+        (0x202A, 0x202E),
+        (0x2066, 0x2069),
+        (0xFFF9, 0xFFFB),
+        (0xE0000, 0xE007F),
+        (0xD800, 0xDFFF),
+    ]
+    for code in range(first, last + 1)
 )
 ELEMENTS = frozenset(
     """
     a b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup
     table tbody td th thead tr ul
-    """.split()
+    """.split()  # noqa: SIM905 - it reads better
 )
 ATTRIBUTES = frozenset(["align", "border", "class", "colspan", "href", "id", "rel", "start", "style", "value"])
 """Of the elements that a face of ours, or Markdown, has by itself."""
@@ -48,9 +60,7 @@ def hostile(port: int = 9) -> tuple[Hostile, ...]:
         text = row["text"]
         for sign, value in {**fills, "__ID__": row["id"]}.items():
             text = text.replace(sign, value)
-        found.append(
-            Hostile(row["id"], row["where"], row["acts"], row["tries"], text * row.get("times", 1))
-        )
+        found.append(Hostile(row["id"], row["where"], row["acts"], row["tries"], text * row.get("times", 1)))
     return tuple(found)
 
 
