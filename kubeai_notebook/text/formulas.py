@@ -94,7 +94,9 @@ def _kept_escape(match: re.Match[str]) -> str:
     if escape == "\\":
         # With a bracket behind it, it would begin another formula.
         return "\\\\ " if match.string[match.end() : match.end() + 1] in tuple("()[]") else "\\\\"
-    return match[0] if escape and escape in _ESCAPES else f" {escape}"
+    if escape and escape in _ESCAPES:
+        return match[0]
+    return f" {_PLAIN_PARTS.get(escape, escape)}"
 
 
 def _is_balanced(formula: str) -> bool:
