@@ -131,7 +131,7 @@ def test_cuts_an_answer_of_megabytes_and_says_so() -> None:
         ("It costs $5 or $6.", "It costs \\\\$5 or \\\\$6."),
         ("5 \\* 3 &lt; 16&nbsp;m", "5 &#42; 3 &lt; 16\u00a0m"),
         ("    code <b>", "```\ncode <b>\n```"),
-        ("a\n\n---\n\nb", "a\n\n***\n\n\n\nb"),
+        ("a\n\n---\n\nb", "a\n\n***\n\nb"),
     ],
 )  # fmt: skip
 def test_keeps_what_an_ordinary_answer_has(text: str, shown: str) -> None:

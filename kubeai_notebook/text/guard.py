@@ -82,7 +82,8 @@ _ACTIVE = re.compile(
     r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+\[[ xX]\](?=[ \t])"  # a task's box, which stays
     r"|\\(?P<escaped>[!-/:-@\[-`{-~])|\\(?P<command>begin|end|ref|eqref)?"
     r"|&(?P<entity>\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});"
-    r"|~{3,}|(?<!~)~(?!~)|^[ \t]*:::+|:(?=//)|\bwww\.|!(?=[\[\x01])|@(?=@)|[<&\[\]{}`$]",
+    # marked takes tildes and a backtick behind them together, and then misses the code span.
+    r"|~{3,}|(?<!~)~(?!~)|~+(?=\x01)|^[ \t]*:::+|:(?=//)|\bwww\.|!(?=[\[\x01])|@(?=@)|[<&\[\]{}`$]",
     re.MULTILINE | re.IGNORECASE,
 )
 _EMPHASIS = re.compile("[*_]")
@@ -131,7 +132,7 @@ def _shown_block(lines: list[str], *, in_list: bool) -> str:
         return _fenced([line[1:] if line[0] == "\t" else line[4:] for line in lines])
     if re.fullmatch(r"-{3,}[ \t]*", lines[0]):
         # The same line, but no begin of metadata.
-        lines = ["***", "", *lines[1:]]
+        lines = ["***", *(["", *lines[1:]] if lines[1:] else [])]
     if sum(map(len, lines)) > LONGEST_BLOCK:
         return _fenced(lines)
     return _Block(lines).shown()
