@@ -20,13 +20,19 @@
 
     WaitInterruptedError           a KeyboardInterrupt that says what goes on without you
 
-Anything else that reaches a user is a bug and keeps its traceback.
+Anything else that reaches a user is a bug and keeps its traceback. A message may quote an engine, a log or an API
+server; what it quotes is made plain here, where every error begins.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from kubeai_notebook.text import plain
+
+LONGEST = 10_000
+"""Characters of a message or a hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,16 @@ class Problem:
     message: str
 
 
-class _Shown:
+class _Shown(BaseException):
     """Renders an error as its message and its hint, without a stack."""
 
     message: str
     hint: str
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = plain(message, LONGEST)
+        self.hint = plain(hint, LONGEST)
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
@@ -56,11 +67,6 @@ class _Shown:
 class KubeAIError(_Shown, Exception):
     """Base of all errors below; ``message`` says what is wrong, ``hint`` the next step."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
-
 
 class SpecError(KubeAIError):
     """The ModelSpec is wrong; nothing was sent."""
@@ -70,7 +76,7 @@ class SpecError(KubeAIError):
         self.problems = tuple(problems)
 
     def _render_traceback_(self) -> list[str]:
-        return [f"SpecError: {problem.message}" for problem in self.problems]
+        return [f"SpecError: {plain(problem.message, LONGEST)}" for problem in self.problems]
 
 
 class UsageError(KubeAIError):
@@ -138,8 +144,3 @@ class LocalError(KubeAIError):
 
 class WaitInterruptedError(_Shown, KeyboardInterrupt):
     """Waiting was interrupted; what was waited for goes on."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint

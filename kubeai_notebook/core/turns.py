@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .objects import map_at, maps_at, number_at
 
+from kubeai_notebook.text import LONGEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -70,6 +72,12 @@ class Reply(str):
         reply.finish_reason = finish_reason
         reply.usage = usage
         return reply
+
+    def __repr__(self) -> str:
+        """As of any str, which writes control characters as escapes; of a huge answer the beginning."""
+        if len(self) <= LONGEST:
+            return super().__repr__()
+        return f"{str(self[:LONGEST])!r} … ({len(self):,} characters)"
 
 
 def fold(reply: Reply, delta: Delta) -> Reply:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import KubeAIError, LocalError
-from kubeai_notebook.text import one_line
+from kubeai_notebook.text import one_line, plain
 
 from . import daemon
 from .home import Home
@@ -60,7 +60,7 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
     if command == "stop":
         return f"kubeai-local {'has stopped' if daemon.stop(home) else 'was not running'}.\n"
     if command == "logs":
-        return daemon.logs(home, options.name)
+        return plain(daemon.logs(home, options.name))
     if command == "token":
         return f"{daemon.token(home)}\n"
     status = daemon.status(home)
@@ -71,7 +71,7 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
     lines = [f"{key:10} {status[key]}" for key in ("pid", "kubeconfig", "api", "gateway")]
     lines += [f"note       {note}" for note in status["notes"]]
     lines += [f"model      {item['name']}: {item['ready']} of {item['replicas']} ready" for item in status["models"]]
-    return "\n".join(lines) + "\n"
+    return plain("\n".join(lines)) + "\n"
 
 
 def _run(home: Home, options: argparse.Namespace) -> str:

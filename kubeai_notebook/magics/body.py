@@ -7,6 +7,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.text import plain
+
 if TYPE_CHECKING:
     from .call_of import Call
 
@@ -82,4 +84,4 @@ def _told() -> set[str]:
 def _say(sentence: str) -> None:
     from IPython.display import display
 
-    display({"text/plain": sentence}, raw=True)
+    display({"text/plain": plain(sentence)}, raw=True)

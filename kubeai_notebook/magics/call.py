@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.text import LONGEST, markdown, plain
 
 from .body import filled
 from .call_of import Shown
@@ -64,17 +64,18 @@ def _show(deltas: Iterator[Delta]) -> Reply:
     """Show the answer as it comes, in one display that is updated; an interrupt keeps what has come."""
     from kubeai_notebook.core.turns import Reply, fold
 
-    from .display import Updated, can_update
+    from .display import Updated, can_update, write
 
     def bundle() -> dict[str, str]:
-        return {"text/plain": str(reply), "text/markdown": str(reply)}
+        """What is shown, and saved in the notebook; the Reply itself keeps the Model's words."""
+        return {"text/plain": plain(reply, LONGEST), "text/markdown": markdown(reply)}
 
     reply = Reply()
     if not can_update():
         for delta in deltas:
             reply = fold(reply, delta)
-            sys.stdout.write(delta.text)
-        sys.stdout.write("\n")
+            write(delta.text)
+        write("\n")
         return reply
     shown = Updated(bundle())
     try:

@@ -104,7 +104,9 @@ def _settings() -> list[str]:
 
 
 def _result(begun: str, candidates: Iterable[str], kind: str) -> SimpleMatcherResult:
-    found = [SimpleCompletion(text=text, type=kind) for text in candidates if text.lower().startswith(begun.lower())]
+    # A name with control characters is not written into anybody's cell.
+    fit = (text for text in candidates if text.isprintable())
+    found = [SimpleCompletion(text=text, type=kind) for text in fit if text.lower().startswith(begun.lower())]
     return {"completions": found, "matched_fragment": begun, "suppress": bool(found), "ordered": True}
 
 

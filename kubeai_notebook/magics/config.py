@@ -14,6 +14,7 @@ from kubeai_notebook import settings
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.text import Shown
 
 from . import changed_here
 from .help import MagicParser, parser_for
@@ -48,12 +49,12 @@ class Setting:
     help: str
 
 
-class Settings(tuple[Setting, ...]):
+class Settings(Shown, tuple[Setting, ...]):
     """All settings; shows itself as a table."""
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         names, values, sources = (
             max(len(getattr(one, field)) for one in self) for field in ("name", "value", "source")
         )
@@ -61,7 +62,7 @@ class Settings(tuple[Setting, ...]):
             f"{one.name:{names}}  {one.value:{values}}  {one.source:{sources}}  {one.help}" for one in self
         )
 
-    def _repr_html_(self) -> str:
+    def _html(self) -> str:
         heads = "".join(f'<th style="text-align:left">{head}</th>' for head in ("setting", "value", "from", ""))
         rows = "".join(
             "<tr>"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from IPython import get_ipython
 from IPython.display import display
 
+from kubeai_notebook.text import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -22,6 +24,12 @@ FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by
 def can_update() -> bool:
     """Whether what is shown can be replaced: in a kernel, unlike in a terminal."""
     return getattr(get_ipython(), "kernel", None) is not None
+
+
+def write(text: str) -> None:
+    """Write to the cell's output, or to the terminal: the one way for text that is shown as it comes."""
+    sys.stdout.write(plain(text))
+    sys.stdout.flush()
 
 
 class Updated:
@@ -52,8 +60,7 @@ def lines_of(model: Model) -> Iterator[None]:
         if view is None or view.status.settled or view.status.phase in written:
             return
         written.add(view.status.phase)
-        sys.stdout.write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")
-        sys.stdout.flush()
+        write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")
 
     stop = model.listen(listener)
     try:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.text import Shown
 
 WIDTH = 110
 _NEAR = 0.7
@@ -17,12 +18,12 @@ _NEAR = 0.7
 Parser = argparse.ArgumentParser
 
 
-class Text(str):
-    """A text that shows itself as it is."""
+class Text(Shown, str):
+    """A text that shows itself, not its quotation marks."""
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         return str(self)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -184,10 +183,12 @@ def logs(call: Call) -> Any:
     place = {"pod": options.pod, "container": options.container}
     if not options.follow:
         return model.logs(tail_lines=_or(options.tail, 200), previous=options.previous, **place)
+    from .display import write
+
     lines = model.follow_logs(tail_lines=_or(options.tail, 20), **place)
     try:
         for line in lines:
-            sys.stdout.write(line.rstrip("\n") + "\n")
+            write(line.rstrip("\n") + "\n")
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped looking at the log; {model.name} goes on.") from None
     return None

@@ -17,6 +17,7 @@ from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
+from kubeai_notebook.text import Shown
 
 from .answers import access_to
 
@@ -42,7 +43,7 @@ _NO_GATEWAY = 'Is KubeAI in this namespace? Else name its address: %config KubeA
 
 
 @dataclass(frozen=True, repr=False)
-class Doctor:
+class Doctor(Shown):
     """The checks, in the order of the way; shows itself as text and HTML."""
 
     checks: tuple[Check, ...]
@@ -54,14 +55,14 @@ class Doctor:
         """Whether nothing is in the way."""
         return all(check.state != "fail" for check in self.checks)
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         lines = []
         for check in self.checks:
             lines.append(f"{_MARKS[check.state][0]} {check.name}: {check.message}")
             lines += [f"    {line}" for line in check.hint.splitlines()]
         return "\n".join([*lines, *(["", _ROLE_SAID, self.role] if self.role else [])])
 
-    def _repr_html_(self) -> str:
+    def _html(self) -> str:
         rows = "".join(_row(check) for check in self.checks)
         role = f'<div>{escape(_ROLE_SAID)}</div><pre style="margin:0">{escape(self.role)}</pre>' if self.role else ""
         return f'<div style="max-width:720px">{rows}{role}</div>'

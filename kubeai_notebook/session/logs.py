@@ -8,6 +8,7 @@ from kubeai_notebook.core.masking import masked, masked_lines
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, text_at
 from kubeai_notebook.core.status import broken_because
 from kubeai_notebook.errors import NotFoundError
+from kubeai_notebook.text import LONGEST, Shown, plain
 
 from .runs import main_container, secrets_of
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from .model import Model
 
 
-class Log(str):
-    """The end of one container's log; a str that shows itself line by line."""
+class Log(Shown, str):
+    """The end of one container's log; a str that shows itself line by line.
+
+    The str keeps what the container wrote, control characters and all; what is shown is plain.
+    """
 
     __slots__ = ("pod",)
     pod: str
@@ -31,7 +35,9 @@ class Log(str):
         log.pod = pod
         return log
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
+        if len(self) > LONGEST:
+            return f"…{self[-LONGEST + 1 :]}"
         return str(self) or f"{self.pod} has written nothing so far."
 
 
@@ -72,10 +78,10 @@ def events_of(model: Model) -> pd.DataFrame:
     rows = [
         {
             "last seen": pd.NaT if event.time == LONG_AGO else event.time,
-            "type": text_at(event.raw, "type"),
-            "reason": event.reason,
-            "object": event.name,
-            "message": masked(event.message, secrets),
+            "type": plain(text_at(event.raw, "type")),
+            "reason": plain(event.reason),
+            "object": plain(event.name),
+            "message": plain(masked(event.message, secrets)),
             "count": event.count,
         }
         for event in sorted(map(Event, view.observation.events), key=lambda event: event.order)

@@ -15,6 +15,7 @@ from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.turns import Delta, Reply, reply_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import CallError, NotFoundError, UsageError
+from kubeai_notebook.text import one_line
 
 from . import display
 from .answers import access_to
@@ -272,7 +273,7 @@ class Model:
         counts = f"{status.ready}/{status.desired}"
         engine = text_at(view.model, "spec", "engine") or "no engine"
         profile = text_at(view.model, "spec", "resourceProfile") or "no profile"
-        return f"Model({self.name!r}, {status.phase} {counts}, {engine}, {profile})"
+        return one_line(f"Model({self.name!r}, {status.phase} {counts}, {engine}, {profile})")
 
     def _ipython_display_(self) -> None:
         display.face().show(self)

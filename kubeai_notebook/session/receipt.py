@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.manifest import to_yaml
 from kubeai_notebook.deploy import refused
+from kubeai_notebook.text import Shown
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.parts import ModelSpec
@@ -17,7 +18,7 @@ _MARKS = {"ok": "✓", "warn": "⚠", "fail": "✗"}
 
 
 @dataclass(frozen=True, repr=False)
-class Receipt:
+class Receipt(Shown):
     """The spec, the preflight list and the plan; shows itself as text."""
 
     spec: ModelSpec
@@ -47,7 +48,7 @@ class Receipt:
         pods = "its Pods restart" if self.plan.restarts else "its Pods go on"
         return f"{name} would be changed; {pods}."
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         lines = [self.title]
         lines += [f"  {inferred.field} {inferred.value} ({inferred.why})" for inferred in self.spec.inferred]
         lines += [f"  {line}" for line in self.plan.diff.splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
+from kubeai_notebook.text import plain
 
 from .runs import secrets_of
 
@@ -38,7 +40,8 @@ def report_of(model: Model) -> str:
         "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
         *_logs(view.observation),
     ]
-    return masked("\n\n".join(section for section in sections if section), secrets_of(view.model)) + "\n"
+    text = "\n\n".join(section for section in sections if section)
+    return plain(masked(text, secrets_of(view.model))) + "\n"
 
 
 def _versions(observation: Observation) -> str:
@@ -92,4 +95,7 @@ def _logs(observation: Observation) -> Iterator[str]:
 
 
 def _fenced(text: str, language: str = "") -> str:
-    return f"````{language}\n{text.rstrip()}\n````" if text else ""
+    """A fence that no log can end."""
+    longest = max(map(len, re.findall("`{3,}", text)), default=3)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}" if text else ""

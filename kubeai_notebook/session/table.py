@@ -14,6 +14,7 @@ from kubeai_notebook.core.objects import at, created_at, map_at, maps_at, name_o
 from kubeai_notebook.core.rules.quantity import quantity_of
 from kubeai_notebook.core.wording import duration
 from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
+from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,17 +30,31 @@ COLUMNS = (
 
 
 class ModelsTable(pd.DataFrame):
-    """A DataFrame that shows itself without its index, which says nothing here."""
+    """A DataFrame that shows itself without its index, which says nothing here.
+
+    It is cut as pandas cuts what it shows, by ``display.max_rows`` and ``display.min_rows``.
+    """
 
     @property
     def _constructor(self) -> type[ModelsTable]:
         return ModelsTable
 
     def __repr__(self) -> str:
-        return self.to_string(index=False) if len(self) else "There are no Models here."
+        if not len(self):
+            return "There are no Models here."
+        return plain(self.to_string(index=False, **self._cut()))
 
     def _repr_html_(self) -> str:
-        return self.to_html(index=False, notebook=True) if len(self) else "<p>There are no Models here.</p>"
+        if not len(self):
+            return "<p>There are no Models here.</p>"
+        return plain(self.to_html(index=False, notebook=True, **self._cut()))
+
+    def _cut(self) -> dict[str, Any]:
+        """What pandas calls the rows that are shown; the number of all is told with them."""
+        most, least = pd.get_option("display.max_rows"), pd.get_option("display.min_rows")
+        if not most or len(self) <= most:
+            return {}
+        return {"max_rows": min(least or most, most), "show_dimensions": True}
 
 
 def table_of(session: Session) -> ModelsTable:
@@ -47,7 +62,9 @@ def table_of(session: Session) -> ModelsTable:
     now, averages = datetime.now(UTC), _averages(session)
     window = duration(session.catalog.autoscaling_window_seconds)
     rows = [(*_row(view, now), _idle(averages.get(name), window)) for name, view in _views(session)]
-    return ModelsTable(rows, columns=list(COLUMNS))
+    # pandas shows a column or a cell by itself, without asking the table: so the cells are plain.
+    shown = [tuple(plain(cell) if isinstance(cell, str) else cell for cell in row) for row in rows]
+    return ModelsTable(shown, columns=list(COLUMNS))
 
 
 def _views(session: Session) -> Iterator[tuple[str, View]]:

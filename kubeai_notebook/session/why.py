@@ -7,6 +7,8 @@ from html import escape
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.text import Shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -28,7 +30,7 @@ _STUCK = ("Blocked", "Failing", "Unmanaged", "Degraded")
 
 
 @dataclass(frozen=True, repr=False)
-class Why:
+class Why(Shown):
     """A Model's Findings at one moment; shows itself as text and HTML. The fixes of all are numbered through."""
 
     model_name: str
@@ -53,7 +55,7 @@ class Why:
             return f"{name} is {phase}{detail} Nothing that explains it was found; %kubeai_logs {name} may tell more."
         return f"{name} is {phase}{detail} Nothing is wrong so far."
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         return "\n".join([self.headline, *self._lines()])
 
     def _lines(self) -> Iterator[str]:
@@ -71,7 +73,7 @@ class Why:
                 if how:
                     yield f"       {how}"
 
-    def _repr_html_(self) -> str:
+    def _html(self) -> str:
         numbers = count(1)
         body = "".join(self._finding_html(finding, numbers) for finding in self.findings)
         return f'<div style="max-width:720px"><div>{escape(self.headline)}</div>{body}</div>'

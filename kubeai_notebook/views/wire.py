@@ -1,13 +1,29 @@
-"""What crosses from the kernel to the status card; its TypeScript twin is made by ``make types``."""
+"""What crosses from the kernel to the status card; its TypeScript twin is made by ``make types``.
+
+Names, messages and logs in it are other people's words: they become plain as they enter, for the widget, the snapshot
+and the text alike.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from kubeai_notebook.text import plain
+
+LONGEST = 20_000
+"""Characters of one text on a card."""
 
 Tone = Literal["good", "busy", "warn", "bad", "quiet", "gone"]
 """How a phase looks; each face has a sign and a colour for it."""
+
+
+def _plain(text: object) -> object:
+    return plain(text, LONGEST) if isinstance(text, str) else text
+
+
+Words = Annotated[str, BeforeValidator(_plain)]
 
 
 class _Wire(BaseModel):
@@ -17,33 +33,33 @@ class _Wire(BaseModel):
 class CardFact(_Wire):
     """One row of what a Model is."""
 
-    label: str
-    value: str
+    label: Words
+    value: Words
 
 
 class CardFinding(_Wire):
     """One explained problem, as the card shows it."""
 
-    title: str
-    evidence: str
-    fixes: tuple[str, ...] = ()
+    title: Words
+    evidence: Words
+    fixes: tuple[Words, ...] = ()
 
 
 class Card(_Wire):
     """Everything that a status card shows of one Model; whoever shows it decides nothing."""
 
-    name: str
-    namespace: str
-    phase: str
+    name: Words
+    namespace: Words
+    phase: Words
     """A word of the phase table, or ``Deleted``."""
     tone: Tone
-    announcement: str
+    announcement: Words
     """What a screen reader says of this phase, at once when the tone is ``bad``."""
-    detail: str = ""
+    detail: Words = ""
     """One sentence under the phase, such as ``Pulling weights: 41 of 93 MB``."""
-    next_step: str = ""
+    next_step: Words = ""
     """Who has to do what, where nothing goes on by itself."""
-    note: str = ""
+    note: Words = ""
     """What the last verb did, such as ``smol is served already; nothing was changed.``"""
     progress: float | None = None
     """0 to 1, only where it is measured."""

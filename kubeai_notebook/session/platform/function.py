@@ -13,6 +13,7 @@ from kubeai_notebook.core.parts import validated
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.text import one_line
 
 from . import vault
 from .run import Run
@@ -79,7 +80,7 @@ class Function:
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 
     def __repr__(self) -> str:
-        return f"Function({self.name!r}, {self.kind}, {self.fields['url']})"
+        return one_line(f"Function({self.name!r}, {self.kind}, {self.fields['url']})")
 
 
 def new(project: Project, name: str, *, kind: str, given: Mapping[str, Any]) -> Function:

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 100_000
+"""Characters of an answer that is shown; a longer one is cut, and shown as plain text only."""
+
 REPLACEMENT = "\ufffd"
 """Stands for a character that may not be shown."""
 
@@ -21,9 +24,11 @@ _ESCAPE = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )
 # What is left of them, and all else that acts instead of being seen: C0 and C1 but for tab and line feed, marks that
-# turn the reading direction, annotations, and halves of surrogate pairs, which cannot be encoded.
+# turn the reading direction, annotations, tags that hide a text in another one, and halves of surrogate pairs, which
+# cannot be encoded.
 _ACTS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
 )
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085]")
 
@@ -47,3 +52,36 @@ def plain(text: str, limit: int | None = None) -> str:
 def one_line(text: str, limit: int | None = None) -> str:
     """The same in one line: every run of white space is one space."""
     return plain(" ".join(plain(text, limit).split()), limit)
+
+
+def markdown(text: str) -> str:
+    """Markdown that shows a Model's words and does nothing else, whichever program draws it.
+
+    Headings, emphasis, lists, tables, code, formulas and links to http, https and mailto are kept; HTML, pictures
+    and all other links are shown as text. A very long text is cut, and says so.
+    """
+    from .guard import guarded
+
+    return guarded(text)
+
+
+class Shown:
+    """Base of what shows itself in a notebook: the words of a subclass pass the border before they are seen.
+
+    A subclass has ``_text``, and ``_html`` where it has a form in HTML; there it escapes what it quotes.
+    """
+
+    __slots__ = ()
+
+    def _text(self) -> str:
+        raise NotImplementedError
+
+    def _html(self) -> str | None:
+        return None
+
+    def __repr__(self) -> str:
+        return plain(self._text(), LONGEST)
+
+    def _repr_html_(self) -> str | None:
+        html = self._html()
+        return None if html is None else plain(html)

@@ -1,0 +1,126 @@
+"""A cluster and an engine that say the texts of ``tests/golden/hostile.yaml`` wherever somebody else's words stand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
+from tests.support.hostile import hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+TALKS = "talks"
+"""The Model that is ready: ``say <id>`` is answered by the text, ``fail <id>`` by an error that holds it."""
+PIECE = 50_000
+
+
+class Engine:
+    """A gateway whose only Model answers with hostile texts."""
+
+    def __init__(self, port: int = 9, more: dict[str, str] | None = None) -> None:
+        texts = {one.id: one.text for one in hostile(port)} | (more or {})
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                verb, _, name = body["messages"][-1]["content"].partition(" ")
+                if verb == "fail":
+                    self._send(400, {"error": {"message": texts[name], "type": "x", "code": 400}})
+                else:
+                    self._stream(texts[name])
+
+            def do_GET(self) -> None:
+                self._send(200, {"object": "list", "data": []})
+
+            def _stream(self, text: str) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                for begin in range(0, len(text), PIECE):
+                    choice = {"index": 0, "delta": {"content": text[begin : begin + PIECE]}, "finish_reason": None}
+                    self._event({"id": "x", "object": "chat.completion.chunk", "model": TALKS, "choices": [choice]})
+                self.wfile.write(b"data: [DONE]\n\n")
+                self.close_connection = True
+
+            def _event(self, event: object) -> None:
+                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+
+            def _send(self, status: int, answer: object) -> None:
+                data = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@contextlib.contextmanager
+def hostile_cluster(folder: Path, texts: Sequence[str]) -> Iterator[Path]:
+    """A kubeconfig for a namespace with `TALKS` and, for each text, a Model ``m<number>`` that cannot start."""
+    with FakeApi().in_thread() as api:
+        for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS, "apis/kubeai.org/v1/models"):
+            api.objects[path] = {}
+        api.put(MODELS, model(TALKS))
+        api.put(PODS, pod(f"model-{TALKS}-1", TALKS))
+        api.logs[f"model-{TALKS}-1/server"] = "\n".join(texts).encode("utf-8", "replace").decode()
+        for number, text in enumerate(texts):
+            _put_broken(api, f"m{number}", text)
+        cluster = {"name": "x", "cluster": {"server": api.url}}
+        context = {"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "default"}}
+        users = [{"name": "x", "user": {"token": "x"}}]
+        config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context], "users": users}
+        file = folder / "kubeconfig"
+        file.write_text(yaml.safe_dump({**config, "current-context": "x"}))
+        yield file
+
+
+def _put_broken(api: FakeApi, name: str, text: str) -> None:
+    said = {"reason": "CrashLoopBackOff", "message": text}
+    status: dict[str, Any] = {
+        "name": "server",
+        "restartCount": 1,
+        "state": {"waiting": said},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": text}},
+    }
+    api.put(MODELS, model(name, url=f"hf://org/{text}", resourceProfile=f"{text}:1", features=[text]))
+    api.put(PODS, pod(f"model-{name}-1", name, ready=False, containerStatuses=[status], message=text))
+    involved = {"kind": "Pod", "name": f"model-{name}-1", "namespace": "default", "uid": f"uid-{PODS}-model-{name}-1"}
+    api.put(
+        EVENTS,
+        {
+            "metadata": {"name": f"{name}-1"},
+            "involvedObject": involved,
+            "reason": "BackOff",
+            "type": "Warning",
+            "message": text,
+            "lastTimestamp": "2026-11-22T20:02:00Z",
+        },
+    )
+    log = text.encode("utf-8", "replace").decode()
+    api.logs[f"model-{name}-1/server"] = api.logs[f"model-{name}-1/server previous"] = (
+        f"starting\n{log}\nValueError: {log}"
+    )
