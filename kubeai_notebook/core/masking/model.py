@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .names import is_secret_name
-from .text import MASK, SHORTEST_SECRET, masked, spans_in
+from .text import MASK, SHORTEST_SECRET, joined, masked, own_spans, spans_in
 
 _OPTION = re.compile(r"--[A-Za-z][\w.-]*(?:=.*)?|-[A-Za-z][A-Za-z0-9]{0,2}(?:=.*)?", re.DOTALL)
 _LOGINS = frozenset({"-u", "--user", "--proxy-user", "--basic-auth", "--login"})
@@ -15,7 +15,25 @@ _LOGINS = frozenset({"-u", "--user", "--proxy-user", "--basic-auth", "--login"})
 _SEVERAL = frozenset({"api-key", "api-keys"})
 """Options that take several words, as vLLM's do."""
 _REFERENCE = re.compile(r"\$\([^)\s]*\)")
-_DUMMIES = frozenset(["none", "null", "nil", "true", "false", "empty", "yes", "no", "on", "off", "token", "secret", "password", "default", "dummy"])
+_DUMMIES = frozenset(
+    [
+        "none",
+        "null",
+        "nil",
+        "true",
+        "false",
+        "empty",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "token",
+        "secret",
+        "password",
+        "default",
+        "dummy",
+    ]
+)
 """Values that open nothing; looked for everywhere they would only hide words."""
 _SECRET_FILE = re.compile(
     r"(?:^|/)(?:\.?netrc|\.git-credentials|\.pgpass|\.pypirc|\.npmrc|\.env(?:\.\w+)?|credentials|kubeconfig"
@@ -28,19 +46,32 @@ _LONGEST_VALUE = 20_000
 Place = tuple[int, int]
 
 
-def hidden_in_args(args: Sequence[str]) -> list[tuple[Place, ...]]:
-    """For each item the places in it that hold a secret; the word behind ``--api-key`` is one as a whole."""
-    places: list[tuple[Place, ...]] = []
+def hidden_in_args(args: Sequence[str], secrets: Iterable[str] = ()) -> list[tuple[Place, ...]]:
+    """For each item the places in it that hold a secret; the word behind ``--api-key`` is one as a whole.
+
+    ``secrets`` are looked for besides, and so is each value that is found, in all items.
+    """
+    places = list(_walked(args))
+    found = [item[start:end] for item, own in zip(args, places, strict=True) for start, end in own]
+    known = [value for value in (*found, *secrets) if len(value) >= SHORTEST_SECRET]
+    if not known:
+        return places
+    return [
+        own if own == ((0, len(item)),) else tuple(joined([*own, *own_spans(item, known)]))
+        for item, own in zip(args, places, strict=True)
+    ]
+
+
+def _walked(args: Sequence[str]) -> Iterator[tuple[Place, ...]]:
     behind = ""
     for item in args:
         if behind and not _OPTION.fullmatch(item):
-            places.append(_whole(item, behind))
+            yield _whole(item, behind)
             behind = behind if behind.lstrip("-").replace("_", "-").lower() in _SEVERAL else ""
             continue
-        places.append(_in_item(item))
+        yield _in_item(item)
         is_bare = item.startswith("-") and not re.search(r"[=\s]", item)
         behind = item if is_bare and (is_secret_name(item) or item in _LOGINS) else ""
-    return places
 
 
 def _whole(item: str, name: str) -> tuple[Place, ...]:
@@ -60,13 +91,13 @@ def _in_item(item: str) -> tuple[Place, ...]:
     return tuple(spans_in(item))
 
 
-def masked_args(args: Sequence[str], *, mask: str = MASK) -> tuple[str, ...]:
+def masked_args(args: Sequence[str], secrets: Iterable[str] = (), *, mask: str = MASK) -> tuple[str, ...]:
     """The args with every secret in them hidden, and nothing beside it.
 
     >>> masked_args(["--api-key", "swordfish", "--port", "1"])
     ('--api-key', '***', '--port', '1')
     """
-    return tuple(_shown(item, places, mask) for item, places in zip(args, hidden_in_args(args), strict=True))
+    return tuple(_shown(item, places, mask) for item, places in zip(args, hidden_in_args(args, secrets), strict=True))
 
 
 def _shown(item: str, places: Iterable[Place], mask: str) -> str:
@@ -75,15 +106,16 @@ def _shown(item: str, places: Iterable[Place], mask: str) -> str:
     return item
 
 
-def masked_env(env: Mapping[str, str]) -> dict[str, str]:
+def masked_env(env: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
     """The variables, with the values of secret names, and of a secret's shape, hidden."""
-    return {name: _masked_value(name, value) for name, value in env.items()}
+    known = tuple(secrets)
+    return {name: _masked_value(name, value, known) for name, value in env.items()}
 
 
-def _masked_value(name: str, value: str) -> str:
+def _masked_value(name: str, value: str, secrets: tuple[str, ...] = ()) -> str:
     if is_secret_name(name):
         return MASK if value and not _REFERENCE.fullmatch(value) else value
-    return masked(value)
+    return masked(value, secrets)
 
 
 def holds_secret(name: str, value: str) -> bool:
@@ -104,11 +136,12 @@ def is_secret_file(path: str) -> bool:
 
 def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The ``spec`` of a Model's manifest to show to others: secrets hidden, files by their length only."""
-    shown = {key: masked(value) if isinstance(value, str) else value for key, value in spec.items()}
+    secrets = secret_values(spec)
+    shown = {key: masked(value, secrets) if isinstance(value, str) else value for key, value in spec.items()}
     if isinstance(spec.get("env"), Mapping):
-        shown["env"] = masked_env({str(name): str(value) for name, value in spec["env"].items()})
+        shown["env"] = masked_env({str(name): str(value) for name, value in spec["env"].items()}, secrets)
     if isinstance(spec.get("args"), list | tuple):
-        shown["args"] = list(masked_args([str(item) for item in spec["args"]]))
+        shown["args"] = list(masked_args([str(item) for item in spec["args"]], secrets))
     if isinstance(spec.get("files"), list | tuple):
         shown["files"] = [_without_content(file) for file in spec["files"]]
     if isinstance(spec.get("adapters"), list | tuple):

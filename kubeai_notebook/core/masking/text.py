@@ -63,22 +63,22 @@ def spans_in(text: str, secrets: Iterable[str] = ()) -> list[Span]:
     if len(low) != len(text):
         # Few letters become two; places must stay the same.
         low = "".join(char if len(char.lower()) != 1 else char.lower() for char in text)
-    spans = [*_own_spans(text, secrets), *_shape_spans(text, low), *login_spans(text, low), *named_spans(text, low)]
-    return _joined(spans)
+    spans = [*own_spans(text, secrets), *_shape_spans(text, low), *login_spans(text, low), *named_spans(text, low)]
+    return joined(spans)
 
 
-def _joined(spans: list[Span]) -> list[Span]:
+def joined(spans: list[Span]) -> list[Span]:
     """The same in order, with those joined that touch."""
     if len(spans) < 2:
         return spans
     spans.sort()
-    joined = [spans[0]]
+    kept = [spans[0]]
     for start, end in spans[1:]:
-        if start > joined[-1][1]:
-            joined.append((start, end))
-        elif end > joined[-1][1]:
-            joined[-1] = (joined[-1][0], end)
-    return joined
+        if start > kept[-1][1]:
+            kept.append((start, end))
+        elif end > kept[-1][1]:
+            kept[-1] = (kept[-1][0], end)
+    return kept
 
 
 def _covered(text: str, spans: Iterable[Span]) -> str:
@@ -96,7 +96,8 @@ def _shape_spans(text: str, low: str) -> Iterator[Span]:
                 yield match.span("value")
 
 
-def _own_spans(text: str, secrets: Iterable[str]) -> Iterator[Span]:
+def own_spans(text: str, secrets: Iterable[str]) -> Iterator[Span]:
+    """Where the secrets themselves are, in any of their spellings."""
     for spelling in (spelling for secret in secrets for spelling in _spellings(secret)):
         start = text.find(spelling)
         while start >= 0:
@@ -158,7 +159,7 @@ class _Lines:
             return MASK
         spans = [*spans_in(line, self._secrets), *self._over(line)]
         self._look_ahead(line, spans)
-        return _cut(_covered(line, _joined(spans)), limit, unsure)
+        return _cut(_covered(line, joined(spans)), limit, unsure)
 
     def _is_of_pem(self, line: str) -> bool:
         if self._in_pem:
