@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .masking import MASK, hidden_in_args, masked, masked_args, masked_env
+from .masking import MASK, hidden_in_args, masked, masked_args, masked_env, secret_values
 from .objects import map_at, maps_at, text_at, texts_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Changes = Mapping[str, tuple[Any, Any]]
 """``{field of spec: (now, wanted)}``; ``None`` where it is not set."""
@@ -97,15 +97,20 @@ def readable(changes: Changes) -> list[str]:
 
     A secret is never shown: one that changes is told as ``HF_TOKEN=… (changed)``.
     """
-    return [_line(key, now, wanted) for key, (now, wanted) in changes.items()]
+    sides = ({key: pair[side] for key, pair in changes.items()} for side in (0, 1))
+    secrets = [value for side in sides for value in secret_values(side)]
+    return [_hidden_line(key, _said(key, *pair), secrets) for key, pair in changes.items()]
 
 
-def _line(field: str, now: Any, wanted: Any) -> str:
+def _said(field: str, now: Any, wanted: Any) -> str:
     if isinstance(now or wanted, list | tuple | Mapping):
-        text = _of_items(_items(field, now), _items(field, wanted))
-    else:
-        before, after = ("not set" if one is None else _hidden(str(one)) for one in (now, wanted))
-        text = f"{before} → {after}" if before != after else f"{after} (changed)"
+        return _of_items(_items(field, now), _items(field, wanted))
+    before, after = ("not set" if one is None else _hidden(str(one)) for one in (now, wanted))
+    return f"{before} → {after}" if before != after else f"{after} (changed)"
+
+
+def _hidden_line(field: str, said: str, secrets: Iterable[str]) -> str:
+    text = _hidden(said, secrets)
     return f"{field}: {text}" if len(text) <= LONGEST_LINE else f"{field}: {text[:LONGEST_LINE]}…"
 
 
@@ -170,5 +175,5 @@ def _item(item: Any) -> str:
     return str(item)
 
 
-def _hidden(text: str) -> str:
-    return masked(text).replace(MASK, _ELLIPSIS)
+def _hidden(text: str, secrets: Iterable[str] = ()) -> str:
+    return masked(text, secrets).replace(MASK, _ELLIPSIS)

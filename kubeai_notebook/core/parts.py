@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from kubeai_notebook.errors import Problem, SpecError
 
-from .masking import masked, masked_args, masked_content, masked_env, quoted
+from .masking import masked, masked_args, masked_content, masked_env, quoted, secret_values
 from .wording import did_you_mean, problem_of
 
 if TYPE_CHECKING:
@@ -139,10 +139,12 @@ class ModelSpec(_Part):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
+        files = [{"path": file.path, "content": file.content} for file in self.files]
+        secrets = secret_values({"url": self.url, "args": self.args, "env": self.env, "files": files})
         hidden = {
-            "url": masked(self.url),
-            "args": masked_args(self.args),
-            "env": masked_env(self.env),
+            "url": masked(self.url, secrets),
+            "args": masked_args(self.args, secrets),
+            "env": masked_env(self.env, secrets),
         }
         for name, value in super().__repr_args__():
             yield name, hidden.get(name or "", value)
