@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.objects import map_at, name_of
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.errors import SpecError
 
 from .check import Check
 
@@ -27,7 +30,7 @@ def quota_checks(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Check
         for resource, free in _left(quota).items():
             wanted = asked.get(resource)
             if wanted is not None and wanted > free:
-                name = quota["metadata"]["name"]
+                name = name_of(quota)
                 message = (
                     f'The quota "{name}" leaves {to_quantity(max(free, free * 0))} of {resource}, '
                     f"and this Model needs {to_quantity(wanted)}."
@@ -37,12 +40,12 @@ def quota_checks(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Check
 
 
 def _left(quota: Mapping[str, Any]) -> dict[str, Fraction]:
-    status = quota.get("status") or {}
-    used = status.get("used") or {}
-    return {
-        resource: quantity_of(limit) - quantity_of(used.get(resource, "0"))
-        for resource, limit in (status.get("hard") or {}).items()
-    }
+    """What a quota leaves of each resource; nothing is said of one whose numbers cannot be read."""
+    used, left = map_at(quota, "status", "used"), {}
+    for resource, limit in map_at(quota, "status", "hard").items():
+        with suppress(SpecError):
+            left[resource] = quantity_of(limit) - quantity_of(used.get(resource, "0"))
+    return left
 
 
 def _asked(facts: Facts, spec: ModelSpec) -> dict[str, Fraction]:

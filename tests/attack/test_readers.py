@@ -67,7 +67,7 @@ def test_answers_whatever_is_broken_at_random() -> None:
     random = Random(SEED)
 
     def tries() -> Iterator[str]:
-        for number in range(rounds(full=20_000, short=1500)):
+        for number in range(rounds(full=20_000, short=1_200)):
             base = BASES[number % len(BASES)]
             value = readers.mutated(readers.plain(base), random, random.randint(1, 6))
             yield failures(readers.observed(value, base), slowly=number % 25 == 0)
@@ -80,8 +80,8 @@ def test_answers_whatever_is_broken_at_random() -> None:
 def test_answers_with_one_field_of_another_type(base: Observation) -> None:
     def tries() -> Iterator[str]:
         for number, value in enumerate(readers.single_mutations(readers.plain(base))):
-            if FULL or number % 11 == 0:
-                yield failures(readers.observed(value, base), slowly=number % 275 == 0)
+            if FULL or number % 19 == 0:
+                yield failures(readers.observed(value, base), slowly=number % 190 == 0)
 
     assert counted(tries()) == {}
 
@@ -120,7 +120,7 @@ def told(message: str) -> list[Observation]:
 @pytest.mark.finding("M13")
 @pytest.mark.parametrize("brk", BREAKS, ids=repr)
 def test_takes_a_line_break_in_any_message(brk: str) -> None:
-    texts = [quote["quote"] for quote in quotes().values() if "quote" in quote][:: rounds(full=1, short=7)]
+    texts = [quote["quote"] for quote in quotes().values() if "quote" in quote][:: rounds(full=2, short=13)]
     texts += [
         "Pod was active on the node longer than the specified deadline",
         "Job was active longer than specified deadline",

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from kubeai_notebook.core.changes import changed_fields, readable, restarts_pods
+from kubeai_notebook.deploy.history import remembered
+from kubeai_notebook.deploy.scaling import scaled
 from kubeai_notebook.session.session import Session
 from tests.support import readers
 from tests.support.attack import rounds
@@ -141,3 +144,27 @@ def test_tells_events_by_one_clock(canned: FakeApi, connected: Callable[[], Sess
     events = connected().attach("m").events()
     assert list(events["reason"]) == ["Pulled", "Failed"]
     assert (str(events["last seen"].iloc[-1])[:19], int(events["count"].iloc[-1])) == ("2026-11-22 20:00:00", 57)
+
+
+QUOTAS = "api/v1/namespaces/default/resourcequotas"
+
+
+@pytest.mark.finding("M14")
+def test_plans_and_checks_whatever_the_cluster_holds(canned: FakeApi, connected: Callable[[], Session]) -> None:
+    random, names = Random(SEED), [f"m{number:03}" for number in range(rounds(full=120, short=25))]
+    canned.objects[QUOTAS] = {}
+    for name in names:
+        odd = broken(model(name, args=["--a"], files=[{"path": "/a", "content": "b"}]), random, "spec", "status")
+        canned.put(MODELS, odd)
+        quota = {"metadata": {"name": name}, "status": {"hard": {"requests.cpu": "1k"}, "used": {"requests.cpu": "1"}}}
+        canned.put(QUOTAS, broken(quota, random, "status"))
+    session = connected()
+    assert session.doctor().checks
+    for name in names:
+        found = session.observer.view(name).model
+        wanted = {"spec": {"url": "hf://org/other", "engine": "VLLM", "args": ["--b"], "files": []}}
+        changes = changed_fields(found, wanted)
+        assert isinstance(restarts_pods(found, changes), bool)
+        assert readable(changes)
+        assert remembered(found)
+        assert scaled(found, 2)["spec"]

@@ -26,10 +26,7 @@ NO_SPEC = Rule(
     seen=(),
     title=('"{name}" has no spec: it says neither what to serve nor how, so KubeAI starts nothing.',),
     who="user",
-    fixes=(
-        advise("Serve it again under this name, with a url."),
-        run("Or delete it.", "kubectl {in_ns}delete model {name}"),
-    ),
+    fixes=(advise("Serve it again under this name, with a url."), advise("Or delete it.")),
 )
 DOWN = Rule(
     code="OperatorDown",
