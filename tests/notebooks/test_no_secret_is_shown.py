@@ -32,6 +32,10 @@ CELLS = (
     "kubeai.serve(name='hush', url=url, secrets={'MY_TOKEN': token}, max_replicas=os.environ['HUSH'])",
     "kubeai.serve(name='hush', url=url, api_key=os.environ['HUSH'])",
     "kubeai.serve(name='hush', url=url, args=['--api-key=' + os.environ['HUSH'], '--no-such-argument=1']).wait(30)",
+    "kubeai.serve(name='hush', url=url, args=['--api-key', os.environ['HUSH'][::-1], '--again=' + os.environ['HUSH'][::-1]]"
+    ", env={'LEVEL': os.environ['HUSH'], 'DB_PASS': os.environ['HUSH'][::-1]}).wait(60).note",
+    "print(model.report(), model.spec, model.logs(), *[line for line, _ in zip(model.follow_logs(), range(5))])",
+    "%kubeai_logs hush",
     "model.why(), model.findings, model.view, model.status, model.spec, model.report()",
     "%kubeai_models",
     "model.delete()",
@@ -53,7 +57,7 @@ def test_shows_no_value_anywhere(executed: nbformat.NotebookNode, tmp_path: Path
     shown = [str(cell.outputs) for cell in executed.cells]
     assert "Ready 1/1" in shown[4]
     assert ["SpecError" in text for text in shown[6:10]] == [True] * 4
-    guilty = [CELLS[number] for number, text in enumerate(shown) if VALUE in text]
+    guilty = [CELLS[number] for number, text in enumerate(shown) if VALUE in text or VALUE[::-1] in text]
     assert guilty == []
     assert VALUE not in (tmp_path / "saved.ipynb").read_text()
     home = Path(os.environ["KUBEAI_LOCAL_HOME"])

@@ -6,6 +6,7 @@ import base64
 import random
 import re
 import string
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _ALPHABETS = {
 }
 
 
+@cache
 def data() -> dict[str, Any]:
     """What tests/golden/secrets.yaml says."""
     path = Path(__file__).parents[1] / "golden" / "secrets.yaml"
@@ -29,10 +31,11 @@ def data() -> dict[str, Any]:
 def _some(alphabet: str, size: int, seed: str) -> str:
     source = random.Random(seed)
     # Each kind of character that the alphabet has, as in a real one.
-    kinds = [part for part in ("Aq7" if alphabet in ("alnum", "url") else "A7" if alphabet == "upper" else "a7")]
+    kinds = {"upper": "A7", "hex": "a7"}.get(alphabet, "Aq7")
     return "".join([*kinds, *source.choices(_ALPHABETS[alphabet], k=size - len(kinds))])
 
 
+@cache
 def values() -> dict[str, str]:
     """A secret for each name that the texts of the file use."""
     tokens = {name: start + _some(kind, size, name) for name, (start, kind, size) in data()["tokens"].items()}

@@ -1,4 +1,4 @@
-"""Where a text gives a secret its name: ``HF_TOKEN=x``, ``'api_key': ['x']``, ``--token x``, ``Authorization: Token x``.
+"""Where a text gives a secret its name: ``HF_TOKEN=x``, ``'api_key': ['x']``, ``--token x``, ``Authorization: Bearer``.
 
 A name may be written in any of the ways that shells, JSON, YAML, Python, Go, HTTP and urls have;
 `names` decides whether it is a secret's. What stands behind it is hidden unless it is plainly no
@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 _Q = r"(?:\\{0,3}[\"'`])"
 _PERCENT = r"%(?:25){0,3}"
-# Every name that `names` knows holds one of these; as a tree, so that `re` looks at a character once, not once for each.
+# Every name that `names` knows holds one of these; as a tree, so that `re` looks at a character only once.
 _HINT = (
     "auth|bearer|c(?:onn|ookie|red|srf)|d(?:ockerc|sn)|hook|jwt|k(?:ey|ubeconfig)|m(?:acaroon|fa|nemonic)|netrc|otp"
     "|p(?:a(?:ss|t)|olicy|swd|wd?)|s(?:a(?:lt|s)|e(?:cret|ss)|ig|lack)|to(?:ken|tp)|xsrf"
@@ -243,7 +243,7 @@ def _spans(text: str, match: re.Match[str]) -> Iterator[Span]:
     in_query = _is_in_query(text, match.start("name"))
     sure = STRONG if in_query and (low_name in _IN_QUERIES or strength(name)) else strength(name)
     if sure != NONE:
-        yield from _valued(text, place, _Asked(name, sep.strip(), sure, in_query))
+        yield from _valued(text, place, _Asked(name, sep.strip(), sure, in_query=in_query))
 
 
 class _Asked:
@@ -251,7 +251,7 @@ class _Asked:
 
     __slots__ = ("explicit", "in_query", "name", "sep", "sure")
 
-    def __init__(self, name: str, sep: str, sure: int, in_query: bool) -> None:
+    def __init__(self, name: str, sep: str, sure: int, *, in_query: bool) -> None:
         self.name, self.sep, self.in_query = name, sep, in_query
         self.explicit = _ENV_NAME.fullmatch(name) is not None
         self.sure = STRONG if self.explicit else sure

@@ -22,7 +22,7 @@ class Shape(NamedTuple):
 
 
 def _starts(literal: str, rest: str) -> Shape:
-    """``literal`` at the start of a word (or behind ``\\n``, ``%20``, a colour), and ``rest`` behind it."""
+    r"""``literal`` at the start of a word (or behind ``\n``, ``%20``, a colour), and ``rest`` behind it."""
     word = re.escape(literal)
     start = rf"(?:(?<!{_WORD}{word})|(?<=\\[nrt]{word})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{word})|(?<=[0-9]m{word}))"
     return Shape(literal.lower(), re.compile(rf"(?P<value>{word}{start}(?:{rest}))"))
@@ -78,7 +78,10 @@ _PREFIXES: dict[str, str] = {
     "AGE-SECRET-KEY-1": r"[A-Z0-9]{16,}",
 }  # fmt: skip
 
-_PEM = r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?P<value>(?:[^-]++|-(?!----END [A-Z0-9 ]{0,60}PRIVATE KEY))*+)"
+_PEM = (
+    r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?P<value>(?:[^-]++|-(?!----END [A-Z0-9 ]{0,60}PRIVATE KEY))*+)"
+)
 _BODY_OF_PEM = r"(?P<value>(?:^[A-Za-z0-9+/=]{16,80}\r?\n)+)(?=-----END [A-Z0-9 ]{0,60}PRIVATE KEY)"
 
 _FREE: tuple[tuple[str, str], ...] = (
@@ -94,8 +97,16 @@ _FREE: tuple[tuple[str, str], ...] = (
     ("machine", r"(?i:\bmachine\s{1,9}\S{1,255}\s{1,9}login\s{1,9}\S{1,255}\s{1,9}password\s{1,9})(?P<value>\S+)"),
     # A sentence about a key: "Incorrect API key provided: abc".
     ("secretstr(", r"SecretStr\((?P<q>[\"'])(?P<value>(?!\*)[^\"']+)"),
-    ("key", r"(?i:\b(?:api|access|secret|license) key(?: provided| is)?\s{0,3}[:=]\s{0,3}[\"']?)(?P<value>[^\s\"',;]{5,}[^\s\"',;.])"),
-    ("token", r"(?i:\b(?:access|auth|bearer|refresh|hub) token\s{0,3}[:=]\s{0,3}[\"']?)(?P<value>(?=[^\s\d]{0,200}\d)[^\s\"',;]{8,})"),
+    (
+        "key",
+        r"(?i:\b(?:api|access|secret|license) key(?: provided| is)?\s{0,3}[:=]\s{0,3}[\"']?)"
+        r"(?P<value>[^\s\"',;]{5,}[^\s\"',;.])",
+    ),
+    (
+        "token",
+        r"(?i:\b(?:access|auth|bearer|refresh|hub) token\s{0,3}[:=]\s{0,3}[\"']?)"
+        r"(?P<value>(?=[^\s\d]{0,200}\d)[^\s\"',;]{8,})",
+    ),
 )  # fmt: skip
 
 SHAPES: tuple[Shape, ...] = (

@@ -188,7 +188,7 @@ class _Lines:
             value = word[0]
             if any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and len(value) >= SHORTEST_SECRET:
                 yield word.span()
-        head = f"{self._before}\n"
+        head = f"{self._before} "
         seam = head + line[start : start + _CONTEXT]
         for first, last in spans_in(seam):
             if last > len(head) and first >= len(self._before) - 1:
@@ -230,15 +230,13 @@ def _overlap(text: str, secret: str) -> int:
     return size
 
 
-_ODD = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_+/=]{16,}")
+_ODD = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])[A-Za-z0-9]{20,}")
 
 
 def quoted(text: str, limit: int = 80) -> str:
-    """A text of the user's for a sentence, in quotation marks: masked, cut, and not at all if it looks like a key.
+    """A text of the user's for a sentence, in quotation marks: cut, masked, and without words that no person makes up.
 
     Somebody may have put a secret where a name or a url belongs.
     """
-    shown = masked(text, limit=limit)
-    if shown == text[:limit] and _ODD.fullmatch(text.strip()):
-        shown = MASK
-    return f'"{shown}"' if len(text) <= limit else f'"{shown}…"'
+    shown = re.sub(r"[A-Za-z0-9]{20,}", lambda run: MASK if _ODD.fullmatch(run[0]) else run[0], masked(text[:10_000]))
+    return f'"{shown}"' if len(shown) <= limit else f'"{shown[: limit - 1]}…"'

@@ -1,0 +1,180 @@
+"""What is a secret and what only looks like one; the data is tests/golden/secrets.yaml."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from kubeai_notebook.core.masking import (
+    is_secret_name,
+    masked,
+    masked_args,
+    masked_env,
+    masked_lines,
+    masked_spec,
+    quoted,
+    secret_values,
+)
+from kubeai_notebook.core.spec import spec_of
+from tests.support import secrets
+
+DATA = secrets.data()
+
+
+@pytest.mark.parametrize("name", DATA["secret_names"])
+def test_knows_a_secret_by_its_name(name):
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", DATA["harmless_names"])
+def test_takes_no_other_name_for_a_secrets(name):
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize("text", DATA["hidden"])
+def test_hides_the_value_and_nothing_beside_it(text):
+    filled, _ = secrets.filled(text)
+    known = secrets.values()
+    expected = re.sub(r"\{([a-z0-9_]+)\}", lambda place: "***" if place[1] in known else place[0], text)
+    assert masked(filled) == expected
+    assert masked(expected) == expected
+
+
+@pytest.mark.parametrize("text", DATA["shown"])
+def test_leaves_a_line_without_a_secret_alone(text):
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize("text", DATA["hidden"])
+def test_hides_it_also_where_the_lines_come_one_by_one(text):
+    filled, values = secrets.filled(text)
+    shown = "\n".join(masked_lines(filled.split("\n")))
+    assert [value for value in values if value in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        (["--api-key=swordfish", "--port=1"], ("--api-key=***", "--port=1")),
+        (["--api-key", "swordfish", "--port", "1"], ("--api-key", "***", "--port", "1")),
+        (["--api-key", "one-key", "two-key", "--port"], ("--api-key", "***", "***", "--port")),
+        (["--api-key swordfish"], ("--api-key ***",)),
+        (["--api-key='sword fish'"], ("--api-key='***'",)),
+        (["--api-key", "-swordfish"], ("--api-key", "***")),
+        (["--token", "--port", "1"], ("--token", "--port", "1")),
+        (["--api-key=$(API_KEY)", "--token", "$(HF_TOKEN)"], ("--api-key=$(API_KEY)", "--token", "$(HF_TOKEN)")),
+        (["--header", "Authorization: Bearer swordfish"], ("--header", "Authorization: Bearer ***")),
+        (["--override", '{"api_key": "swordfish", "n": 1}'], ("--override", '{"api_key": "***", "n": 1}')),
+        (["-e", "HF_TOKEN=swordfish"], ("-e", "HF_TOKEN=***")),
+        (["-u", "me:swordfish", "--user", "1000:1000"], ("-u", "***", "--user", "1000:1000")),
+        (["--api-key", "swordfish", "--again=swordfish"], ("--api-key", "***", "--again=***")),
+        (["--max-num-batched-token", "4096"], ("--max-num-batched-token", "4096")),
+        (["--api-key-file", "/run/secrets/key"], ("--api-key-file", "/run/secrets/key")),
+        (["--api-key", "abc"], ("--api-key", "***")),
+        (["--api-key"], ("--api-key",)),
+        ([], ()),
+    ],
+)
+def test_walks_the_arguments(args, shown):
+    assert masked_args(args) == shown
+
+
+def test_hides_a_secrets_shape_under_an_innocent_name():
+    token = secrets.values()["hf"]
+    env = {"LEVEL": token, "PROXY": "http://me:swordfish@proxy:1", "MODE": "fast", "MAX_TOKENS": "12345678"}
+    shown = masked_env(env)
+    assert shown == {"LEVEL": "***", "PROXY": "http://me:***@proxy:1", "MODE": "fast", "MAX_TOKENS": "12345678"}
+
+
+def test_gives_the_values_to_look_for():
+    spec = {
+        "url": "hf://org/model?token=url-secret-1",
+        "args": ["--api-key", "swordfish", "--token=$(HF_TOKEN)", '--json={"password": "in-json"}', "--pwd", "abc"],
+        "env": {"DB_PASS": "pelican", "PROXY": "http://me:walrus@proxy:1", "API_KEY": "none", "MODE": "fast"},
+        "files": [
+            {"path": "/root/.netrc", "content": "machine hub login me password netrc-word"},
+            {"path": "/run/secrets/hf-token", "content": "file-secret-word\n"},
+            {"path": "/template.jinja", "content": "{{ bos_token }} swordfish"},
+        ],
+    }
+    expected = {"url-secret-1", "swordfish", "in-json", "pelican", "walrus", "netrc-word", "file-secret-word"}
+    assert set(secret_values(spec)) == expected
+    assert not [value for value in expected if value in str(masked_spec(spec))]
+
+
+def test_reads_no_secrets_from_a_broken_spec():
+    assert secret_values({"args": "x", "env": [1], "files": [None, {"path": 1}], "adapters": 3, "url": None}) == ()
+    assert masked_spec({"files": [None], "adapters": [1], "env": {"A_TOKEN": 12345}})["env"] == {"A_TOKEN": "***"}
+
+
+def test_searches_a_short_value_as_a_word_of_its_own():
+    assert masked("the latest test", ["test"]) == "the latest ***"
+    assert masked("abc", ["abc"]) == "abc"
+
+
+def test_finds_a_value_however_it_is_written():
+    value = 'a"b/c d\u00e9f'
+    text = 'a"b/c d\u00e9f a%22b%2Fc%20d%C3%A9f a\\"b/c d\\u00e9f'
+    assert masked(text, [value]) == "*** *** ***"
+
+
+@pytest.mark.parametrize("size", range(1, 16))
+def test_leaves_no_half_at_a_cut(size):
+    secret = "swordfish-lagoon"
+    text = "x" * (100 - size) + secret + "y" * 10_000
+    assert secret[:1] not in masked(text, [secret], limit=100).replace("***", "")
+    (line,) = masked_lines([text], [secret], limit=100)
+    assert secret[:1] not in line.replace("***", "")
+
+
+@pytest.mark.parametrize("place", range(4, 13))
+def test_joins_a_value_that_two_lines_share(place):
+    secret = "swordfish-lagoon"
+    shown = list(masked_lines([f"\u2502 is {secret[:place]} \u2502", f"\u2502  {secret[place:]} now \u2502"], [secret]))
+    assert shown == ["\u2502 is *** \u2502", "\u2502  *** now \u2502"]
+
+
+def test_hides_a_private_key_line_by_line_and_goes_on_after_it():
+    body = secrets.values()["pem"].strip().split("\n")
+    lines = ["a", "-----BEGIN RSA PRIVATE KEY-----", *body, "-----END RSA PRIVATE KEY-----", "b"]
+    shown = list(masked_lines(lines))
+    assert shown == ["a", lines[1], *["***"] * len(body), lines[-2], "b"]
+
+
+def test_shows_no_secret_in_a_specs_repr():
+    files = [{"path": "/root/.netrc", "content": "machine a login b password netrc-word"}]
+    fields = {"args": ["--api-key", "swordfish", "--again=swordfish"], "env": {"MODE": "swordfish"}, "files": files}
+    shown = repr(spec_of({"name": "m", "url": "ollama://a:b", "engine": "OLlama", **fields}))
+    assert "swordfish" not in shown
+    assert "netrc-word" not in shown
+
+
+def test_quotes_what_is_a_name_and_hides_what_is_a_key():
+    assert quoted("kubeai-huggingface") == '"kubeai-huggingface"'
+    assert quoted(secrets.values()["hf"]) == '"***"'
+    assert quoted(secrets.values()["long"]) == '"***"'
+    assert len(quoted("a-" * 100)) == 82
+
+
+HOSTILE = (
+    "token=", "token=a ", 'token="', 'token=\\"', "://", "http://a@", "eyJ", "hf_", "sk-",
+    "-----BEGIN PRIVATE KEY-----",
+    "authorization: a ", '"authorization": "a', "bearer ", "cookie: ", "%26token%3D", "token=['a',", "--api-key ",
+    "machine a login b password ", "token: |\n  a\n", '{"api_key": "x"}, ', "token \t", "token=,,,", "key",
+    "\\", "<token=<",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_takes_time_in_proportion_to_the_text(unit):
+    def seconds(size: int) -> float:
+        text = (unit * (size // len(unit) + 1))[:size]
+        began = time.process_time()
+        masked(text)
+        return time.process_time() - began
+
+    seconds(1_000)
+    # Twenty times as long would be four hundred times as slow, were it quadratic; a bound that no load reaches.
+    assert seconds(200_000) < max(20 * seconds(10_000) * 5, 2.0)
