@@ -221,7 +221,8 @@ def test_tells_three_hundred_watchers_of_every_write(house):
         for watcher in watchers:
             seen = b""
             while last not in seen:
-                assert (piece := watcher.recv(1 << 16))
+                piece = watcher.recv(1 << 16)
+                assert piece
                 seen = seen[-100:] + piece
     house.delete("seen")
 
