@@ -103,9 +103,21 @@ async def ready(client: aiohttp.ClientSession, name: str) -> dict[str, Any]:
 
 
 def gateway() -> None:
-    """Through the gateway and straight at an engine of the same kind."""
-    with local() as daemon, engine() as (address, key):
-        asyncio.run(_gateway(daemon, address, key))
+    """Through the gateway, by our client's way (TLS and token) and the plain one, and straight at such an engine."""
+    with local() as daemon, engine() as (address, key), tls_proxy(address) as (proxy, authority):
+        asyncio.run(_gateway(daemon, address, key, proxy=proxy, authority=authority))
+
+
+@contextmanager
+def tls_proxy(upstream: str) -> Iterator[tuple[str, str]]:
+    """The bare proxy in TLS, and the file of its authority."""
+    script = str(Path(__file__).with_name("baselines") / "tls_proxy.py")
+    process = subprocess.Popen([sys.executable, script, upstream], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip(), process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
@@ -128,25 +140,53 @@ def engine() -> Iterator[tuple[str, str]]:
         process.wait()
 
 
-async def _gateway(daemon: Local, address: str, key: str) -> None:
+async def _gateway(daemon: Local, address: str, key: str, *, proxy: str, authority: str) -> None:
     async with daemon.client() as api:
         await api.post(MODELS, json=model("smol"))
         await ready(api, "smol")
-    through = f"{daemon.gateway}/completions"
-    straight = f"{address}/v1/completions"
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as client:
-        delays, shares = [], []
-        for _ in range(ROUNDS):
-            times: dict[str, list[float]] = {through: [], straight: []}
-            for _ in range(40):
-                for url, spent in times.items():
-                    spent.append(await _timed(client, url, 1))
-            delays.append(statistics.median(times[through]) - statistics.median(times[straight]))
-            rates = {url: 200 / await _timed(client, url, 200) for url in times}
-            shares.append(rates[through] / rates[straight])
-        base = statistics.median(times[straight]) * 1000
-    row("gateway, p50 over direct", statistics.median(delays) * 1000, "ms", bar=2, beside=f"direct: {base:.1f} ms")
-    row("gateway, share of token rate", statistics.median(shares), "", bar=0.95, beside="direct: 1", at_least=True)
+        trusted = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=authority))
+        login = {"Authorization": f"Bearer {key}"}
+        async with (
+            aiohttp.ClientSession() as plain,
+            aiohttp.ClientSession(headers=login) as straight,
+            aiohttp.ClientSession(headers=login, connector=trusted) as proxied,
+        ):
+            ways: dict[str, tuple[aiohttp.ClientSession, str]] = {
+                "TLS": (api, "/openai/v1/completions"),
+                "plain": (plain, f"{daemon.gateway}/completions"),
+                "proxy": (proxied, f"{proxy}/v1/completions"),
+                "direct": (straight, f"{address}/v1/completions"),
+            }
+            over, shares, base = await _compared(ways)
+    bare = f"direct: {base:.1f} ms, a bare TLS proxy: +{over['proxy']:.2f} ms"
+    row("gateway by TLS, p50 over direct", over["TLS"], "ms", bar=max(2, over["proxy"]), beside=bare)
+    row("gateway in plain, p50 over direct", over["plain"], "ms", bar=2, beside=bare)
+    bare = f"direct: 1, a bare TLS proxy: {shares['proxy']:.3f}"
+    row("gateway by TLS, share of tokens/s", shares["TLS"], "", bar=0.95, beside=bare, at_least=True)
+    row("gateway in plain, share of tokens/s", shares["plain"], "", bar=0.95, beside=bare, at_least=True)
+
+
+async def _compared(
+    ways: dict[str, tuple[aiohttp.ClientSession, str]],
+) -> tuple[dict[str, float], dict[str, float], float]:
+    """Milliseconds over direct (p50) and the share of its token rate, by way; and direct's own milliseconds."""
+    delays: dict[str, list[float]] = {way: [] for way in ways}
+    shares: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(40):
+            for way, (client, url) in ways.items():
+                times[way].append(await _timed(client, url, 1))
+        rates = {way: 200 / await _timed(client, url, 200) for way, (client, url) in ways.items()}
+        for way in ways:
+            delays[way].append(statistics.median(times[way]) - statistics.median(times["direct"]))
+            shares[way].append(rates[way] / rates["direct"])
+    over = {way: statistics.median(found) * 1000 for way, found in delays.items()}
+    return (
+        over,
+        {way: statistics.median(found) for way, found in shares.items()},
+        statistics.median(times["direct"]) * 1000,
+    )
 
 
 async def _timed(client: aiohttp.ClientSession, url: str, tokens: int) -> float:

@@ -37,7 +37,8 @@ HANG_UP_SECONDS = 5.0
 """For what is written still to arrive when a connection is ended."""
 FOREIGN_PLACES = 32
 """Of other users, on both ports together."""
-MOST_PLACES = 4096
+MOST_PLACES = 1024
+"""In TLS a connection costs about 300 kB."""
 _RESERVED = 160
 """Descriptors for files, engines and what is asked of them."""
 _SAID_SECONDS = 60.0

@@ -31,7 +31,7 @@ _SERVER = re.compile(r"https://127\.0\.0\.1:([0-9]{1,5})")
 _GATEWAY = re.compile(r"http://127\.0\.0\.1:([0-9]{1,5})/openai/v1")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}", re.ASCII)
 _HANDSHAKE_TURNS = 4
-_HELD_AS_FOLDER = ("daemon.lock", "start.lock", "kubeconfig", "server.pem", "daemon.log", "ports.json", "notes")
+_FILES = ("daemon.lock", "start.lock", "kubeconfig", "server.pem", "daemon.log", "ports.json", "notes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Home:
             reason = error.strerror or type(error).__name__
             step = "Name another one: --home, or KUBEAI_LOCAL_HOME."
             raise LocalError(f"The folder {self.folder} cannot be used: {reason}.", step) from error
-        for path in map(self.folder.joinpath, _HELD_AS_FOLDER):
+        for path in map(self.folder.joinpath, _FILES):
             if path.is_dir():
                 raise LocalError(f"{path} is a folder where a file should be.", "Move it away.")
         if (pods := self.folder / "pods").exists() and not pods.is_dir():

@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 KNOWN = sys.platform == "linux"
@@ -46,13 +47,22 @@ def is_ours(peer: Address, here: Address) -> bool:
     """
     if not KNOWN:
         return False
-    try:
-        found = _asked(peer, here)
-    except OSError:
-        found = _listed(peer, here)
+    found = _asked(peer, here) if _has_sock_diag() else _listed(peer, here)
     if found is None or not found.inode or found.state not in (_ESTABLISHED, _CLOSE_WAIT):
         return False
     return found.uid == os.geteuid()
+
+
+@cache
+def _has_sock_diag() -> bool:
+    """Whether the kernel answers; tried once on a connection of our own, since "no such socket" also means no."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = server.getsockname()
+        with socket.create_connection(here) as client:
+            try:
+                return _asked(client.getsockname(), here) is not None
+            except OSError:
+                return False
 
 
 def _asked(peer: Address, here: Address) -> _Socket | None:
@@ -66,11 +76,8 @@ def _asked(peer: Address, here: Address) -> _Socket | None:
         kernel.settimeout(1)
         kernel.sendto(question, (0, 0))
         answer = kernel.recv(4096)
-    if len(answer) < _ANSWER.size:
-        code = -struct.unpack_from("=i", answer, 16)[0]
-        if code == 2:  # ENOENT: no such socket, or no handler for the question.
-            return _listed(peer, here)
-        raise OSError(code, os.strerror(code))
+    if len(answer) < _ANSWER.size:  # An error, such as "no such socket".
+        return None
     _, _, _, _, _, _, state, _, _, uid, inode = _ANSWER.unpack_from(answer)
     return _Socket(state, uid, inode)
 
