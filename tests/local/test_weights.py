@@ -92,6 +92,36 @@ def test_fetches_once_for_many(tmp_path, environment, index):
     assert counted.read_text().count("Successfully downloaded") == 1
 
 
+@pytest.mark.parametrize("damaged", [CONTENT[:-1] + b"x", CONTENT[:100], b""])
+def test_fetches_a_damaged_file_again_and_says_so(tmp_path, environment, damaged):
+    (path,), _ = fetched(tmp_path / "cache", environment)
+    path.write_bytes(damaged)
+    said = []
+
+    async def again():
+        weights = Weights(tmp_path / "cache", mapped={}, environment=environment, packages={URL: tiny()})
+        assert weights.has(URL)
+        assert weights.present(URL) is None
+        return await weights.fetch(URL, lambda *_: None, say=said.append)
+
+    assert asyncio.run(again()).read_bytes() == CONTENT
+    assert [text.partition(" (")[0] for text in said] == [f'Weights "{URL}" are damaged']
+
+
+def test_looks_again_at_what_an_engine_could_not_load(tmp_path, environment):
+    fetched(tmp_path / "cache", environment)
+
+    async def doubted():
+        weights = Weights(tmp_path / "cache", mapped={}, environment=environment, packages={URL: tiny()})
+        assert weights.present(URL)
+        weights.doubt(URL)
+        assert weights.present(URL) is None
+        path = await weights.fetch(URL, lambda *_: None)
+        return path == weights.present(URL)
+
+    assert asyncio.run(doubted())
+
+
 def test_needs_no_index_when_the_file_is_here(tmp_path, environment):
     fetched(tmp_path / "cache", environment)
     (path,), _ = fetched(tmp_path / "cache", environment | {"PIP_FIND_LINKS": "/nowhere"})
