@@ -1,0 +1,192 @@
+"""All hostile texts in a real JupyterLab, saved, opened again, and as the page that nbconvert makes of them."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.hostile import hostile
+from tests.support.hostile_world import TALKS, Engine, hostile_cluster
+
+from .installation import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from .conftest import Lab
+    from .installation import Installation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+TOGETHER = 8
+LOAD, ANSWERS, CLUSTER, ERRORS, ORDINARY = range(5)
+# Links that are followed, elements that run, fetch or ask, and attributes that act; the cards' icons are ours, and
+# MathJax draws formulas with elements of its own.
+FOUND = """root => {
+  const seen = [];
+  for (const area of root.querySelectorAll(".jp-OutputArea, .jp-OutputArea-output")) {
+    for (const node of area.querySelectorAll("*")) {
+      if (node.closest(".kubeai-card svg, .jp-OutputArea-promptOverlay, .jp-OutputPrompt")) continue;
+      const tag = node.localName;
+      if (/^(script|iframe|frame|img|picture|video|audio|source|embed|object|form|input|button|textarea|link|meta|base|svg|template|marquee|dialog|details)$/.test(tag)
+          && !(tag === "input" && node.type === "checkbox" && node.disabled)) seen.push(`<${tag}>`);
+      if (tag === "style" && !node.hasAttribute("scoped")) seen.push("<style>");
+      for (const { name, value } of node.attributes) {
+        if (/^on|^data-(commandlinker|trust)|^(src|srcset|srcdoc|action|formaction|poster|background|xlink:href)$/.test(name)
+            || /url\\(/.test(name === "style" ? value : "")) seen.push(`${tag} ${name}=${value}`);
+      }
+      // JupyterLab itself makes links of words like x://y in plain text; see the clicks below.
+      const href = node.getAttribute("href");
+      if (href !== null && !node.closest("pre") && !/^(https?:|mailto:|#)/.test(href)) seen.push(`${tag} href=${href}`);
+    }
+  }
+  return [...new Set(seen)];
+}"""
+
+
+class Sink:
+    """A server that nobody has a reason to ask."""
+
+    def __init__(self) -> None:
+        asked: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
+            do_POST = do_HEAD = do_OPTIONS = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.asked = asked
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    yield sink
+    sink.stop()
+
+
+@pytest.fixture
+def cells(sink: Sink, tmp_path: Path) -> Iterator[list[str]]:
+    """The notebook's cells, in the order of their names above."""
+    small = [one.text for one in hostile(sink.port) if one.where != "size"]
+    texts = ["\n\n".join(small[begin : begin + TOGETHER]) for begin in range(0, len(small), TOGETHER)]
+    ordinary = (REPOSITORY / "tests" / "golden" / "ordinary.md").read_text(encoding="utf-8")
+    more = {f"group-{number}": text for number, text in enumerate(texts)} | {"ordinary": ordinary}
+    engine = Engine(sink.port, more)
+    count = len(texts)
+    with hostile_cluster(tmp_path, texts) as kubeconfig:
+        run = "get_ipython().run_cell(f'{}')"
+        yield [
+            f"%load_ext kubeai_notebook\n%config KubeAI.context = 'x'\n"
+            f"%config KubeAI.kubeconfig = {str(kubeconfig)!r}\n%config KubeAI.endpoint = {engine.address!r}",
+            f"for n in range({count}):\n    {run.format(f'%%kubeai_chat {TALKS}\\\\nsay group-{{n}}')}",
+            f"get_ipython().run_cell('%kubeai_models')\nfor n in range(0, {count}, 3):\n"
+            f"    {run.format('%kubeai_status m{n}')}\n    {run.format('%kubeai_why m{n}')}\n"
+            f"    {run.format('%kubeai_logs m{n}')}",
+            f"for n in range({count}):\n    {run.format(f'%%kubeai_chat {TALKS}\\\\nfail group-{{n}}')}",
+            f"%%kubeai_chat {TALKS}\nsay ordinary",
+        ]
+    engine.stop()
+
+
+def test_shows_hostile_words_and_nothing_else_happens(
+    open_notebook: Callable[..., Any], cells: list[str], sink: Sink, lab: Lab, installation: Installation
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(*cells)
+    page = notebook.page
+    notebook.theme("Light")
+    for index in (LOAD, ANSWERS, CLUSTER, ERRORS):
+        notebook.run_cell(index)
+    ordinary = notebook.run_cell(ORDINARY)
+    expect(ordinary.locator("mjx-container").first).to_be_visible()
+    looks_ordinary(ordinary)
+    notebook.picture("ordinary", ordinary)
+    notebook.picture("answers", notebook.output(ANSWERS))
+    notebook.picture("cluster", notebook.output(CLUSTER))
+    notebook.picture("errors", notebook.output(ERRORS))
+    assert notebook.output(ANSWERS).locator(".jp-RenderedMarkdown").count() > 20
+    nothing_happened(page, sink)
+    clicks_run_nothing(page, sink)
+
+    notebook.command("docmanager:save")
+    notebook.shut_down_kernel()
+    notebook.reload()
+    expect(notebook.output(ORDINARY).locator("mjx-container").first).to_be_visible()
+    nothing_happened(page, sink)
+
+    name = page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
+    installation.run("jupyter-nbconvert", "--to", "html", str(lab.root / name))
+    # What the page itself wants of the network (MathJax) is not there.
+    page.route(lambda url: not url.startswith(("file:", "http://127.0.0.1")), lambda route: route.abort())
+    page.goto((lab.root / name).with_suffix(".html").as_uri())
+    expect(page.get_by_text("Sorting, in short").first).to_be_visible()
+    nothing_happened(page, sink)
+    notebook.picture("nbconvert", page.locator(".jp-Cell").last)
+
+
+def looks_ordinary(output: Any) -> None:
+    """What an ordinary answer is made of, drawn as such."""
+    for selector, words in {
+        "h1": "Sorting, in short",
+        "strong": "Quicksort",
+        "em": "about",
+        "del": "always",
+        "a[href='https://docs.python.org/3/howto/sorting.html?a=1&b=2']": "documentation",
+        "p code": "a < b",
+        "pre code": "if len(items) < 2",
+        "td code": "x < pivot",
+        "blockquote strong": "weight",
+        "p:last-of-type": "It costs $5 or $6, R&D included, 3 < 4 > 2.",
+        "li code": "#include <vector>",
+    }.items():
+        assert words in "\n".join(output.locator(selector).all_inner_texts()), selector
+    assert output.locator("hr").count() == 1
+    assert output.locator("mjx-container[display=true]").count() == 1
+    assert output.locator("mjx-container").count() == 4
+    assert output.locator("mjx-merror").count() == 0
+
+
+def nothing_happened(page: Any, sink: Sink) -> None:
+    for frame in page.frames:
+        assert frame.evaluate("window.__owned") is None
+    assert page.locator("body").evaluate(FOUND) == []
+    assert sink.asked == []
+
+
+def clicks_run_nothing(page: Any, sink: Sink) -> None:
+    """JupyterLab makes links of words in plain text; whoever follows one to a script gets no script."""
+    links = page.locator(".jp-OutputArea pre a")
+    odd = [
+        number
+        for number, href in enumerate(links.evaluate_all("links => links.map(link => link.getAttribute('href') ?? '')"))
+        if href.startswith("javascript:")
+    ]
+    for number in odd[:2]:
+        links.nth(number).dispatch_event("click")
+    assert page.evaluate("window.__owned") is None
+    for other in page.context.pages:
+        assert other.evaluate("window.__owned") is None
+        if other != page:
+            other.close()
+    assert sink.asked == []
