@@ -24,20 +24,31 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 TOGETHER = 8
 LOAD, ANSWERS, CLUSTER, ERRORS, ORDINARY = range(5)
+SHOW = """
+def show(count, *cells):
+    for number in range(count):
+        for cell in cells:
+            get_ipython().run_cell(cell.replace("|", "\\n") + (str(number) if count > 1 else ""))
+"""
 # Links that are followed, elements that run, fetch or ask, and attributes that act; the cards' icons are ours, and
 # MathJax draws formulas with elements of its own.
 FOUND = """root => {
   const seen = [];
+  const ACTIVE = new Set(("script iframe frame img picture video audio source embed object form input button textarea " +
+    "link meta base svg template marquee dialog details").split(" "));
+  const ADDRESSES = new Set("src srcset srcdoc action formaction poster background xlink:href".split(" "));
   for (const area of root.querySelectorAll(".jp-OutputArea, .jp-OutputArea-output")) {
     for (const node of area.querySelectorAll("*")) {
       if (node.closest(".kubeai-card svg, .jp-OutputArea-promptOverlay, .jp-OutputPrompt")) continue;
       const tag = node.localName;
-      if (/^(script|iframe|frame|img|picture|video|audio|source|embed|object|form|input|button|textarea|link|meta|base|svg|template|marquee|dialog|details)$/.test(tag)
-          && !(tag === "input" && node.type === "checkbox" && node.disabled)) seen.push(`<${tag}>`);
+      const box = tag === "input" && node.type === "checkbox" && node.disabled;
+      if (ACTIVE.has(tag) && !box) seen.push(`<${tag}>`);
       if (tag === "style" && !node.hasAttribute("scoped")) seen.push("<style>");
       for (const { name, value } of node.attributes) {
-        if (/^on|^data-(commandlinker|trust)|^(src|srcset|srcdoc|action|formaction|poster|background|xlink:href)$/.test(name)
-            || /url\\(/.test(name === "style" ? value : "")) seen.push(`${tag} ${name}=${value}`);
+        const fetches = name === "style" && value.includes("url(");
+        if (fetches || /^on|^data-(commandlinker|trust)/.test(name) || ADDRESSES.has(name)) {
+          seen.push(`${tag} ${name}=${value}`);
+        }
       }
       // JupyterLab itself makes links of words like x://y in plain text; see the clicks below.
       const href = node.getAttribute("href");
@@ -55,12 +66,11 @@ class Sink:
         asked: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.path)
-                self.send_response(204)
-                self.end_headers()
-
-            do_POST = do_HEAD = do_OPTIONS = do_GET
+            def parse_request(self) -> bool:
+                # Whatever the method: all of them count, and none is answered.
+                if super().parse_request():
+                    asked.append(self.path)
+                return False
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -94,15 +104,17 @@ def cells(sink: Sink, tmp_path: Path) -> Iterator[list[str]]:
     engine = Engine(sink.port, more)
     count = len(texts)
     with hostile_cluster(tmp_path, texts) as kubeconfig:
-        run = "get_ipython().run_cell(f'{}')"
+        settings = f"""
+%load_ext kubeai_notebook
+%config KubeAI.context = "x"
+%config KubeAI.kubeconfig = {str(kubeconfig)!r}
+%config KubeAI.endpoint = {engine.address!r}
+"""
         yield [
-            f"%load_ext kubeai_notebook\n%config KubeAI.context = 'x'\n"
-            f"%config KubeAI.kubeconfig = {str(kubeconfig)!r}\n%config KubeAI.endpoint = {engine.address!r}",
-            f"for n in range({count}):\n    {run.format(f'%%kubeai_chat {TALKS}\\\\nsay group-{{n}}')}",
-            f"get_ipython().run_cell('%kubeai_models')\nfor n in range(0, {count}, 3):\n"
-            f"    {run.format('%kubeai_status m{n}')}\n    {run.format('%kubeai_why m{n}')}\n"
-            f"    {run.format('%kubeai_logs m{n}')}",
-            f"for n in range({count}):\n    {run.format(f'%%kubeai_chat {TALKS}\\\\nfail group-{{n}}')}",
+            settings + SHOW,
+            f"show({count}, '%%kubeai_chat {TALKS}|say group-')",
+            f"show(1, '%kubeai_models')\nshow({count}, '%kubeai_status m', '%kubeai_why m', '%kubeai_logs m')",
+            f"show({count}, '%%kubeai_chat {TALKS}|fail group-')",
             f"%%kubeai_chat {TALKS}\nsay ordinary",
         ]
     engine.stop()
