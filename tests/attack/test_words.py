@@ -183,10 +183,10 @@ def test_shows_tables_reports_and_handles_in_plain_words(kernel: Kernel) -> None
 @pytest.mark.finding("M7")
 def test_follows_a_log_in_plain_words(kernel: Kernel) -> None:
     request = kernel.client.execute(f"%kubeai_logs {TALKS} --follow --tail 100000")
-    while kernel.client.get_iopub_msg(timeout=DEADLINE_SECONDS)["msg_type"] != "stream":
+    while (message := kernel.client.get_iopub_msg(timeout=DEADLINE_SECONDS))["msg_type"] != "stream":
         pass
     kernel.manager.interrupt_kernel()
-    shown = kernel.shown(request)
+    shown = [{"stream": message["content"]["text"]}, *kernel.shown(request)]
     assert "Stopped looking at the log" in str(shown)
     assert harm(shown) == []
 

@@ -1,0 +1,206 @@
+"""All hostile texts in a real JupyterLab, saved, opened again, and as the page that nbconvert makes of them."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.hostile import hostile
+from tests.support.hostile_world import TALKS, Engine, hostile_cluster
+
+from .installation import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from .conftest import Lab
+    from .installation import Installation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+TOGETHER = 12  # JupyterLab shows 50 outputs of a cell
+LOAD, ANSWERS, CARDS, WHYS, ERRORS, ORDINARY = range(6)
+SHOW = """
+def show(count, *cells):
+    for number in range(count):
+        for cell in cells:
+            get_ipython().run_cell(cell.replace("|", "\\n") + (str(number) if count > 1 else ""))
+"""
+# Links that are followed, elements that run, fetch or ask, and attributes that act; the cards' icons are ours, and
+# MathJax draws formulas with elements of its own.
+FOUND = """root => {
+  const seen = [];
+  const ACTIVE = new Set(("script iframe frame img picture video audio source embed object form input button " +
+    "textarea link meta base svg template marquee dialog details").split(" "));
+  const ADDRESSES = new Set("src srcset srcdoc action formaction poster background xlink:href".split(" "));
+  for (const area of root.querySelectorAll(".jp-OutputArea, .jp-OutputArea-output")) {
+    for (const node of area.querySelectorAll("*")) {
+      if (node.closest(".kubeai-card svg, .jp-OutputArea-promptOverlay, .jp-OutputPrompt")) continue;
+      const tag = node.localName;
+      const box = tag === "input" && node.type === "checkbox" && node.disabled;
+      if (ACTIVE.has(tag) && !box) seen.push(`<${tag}> ${node.parentElement.outerHTML.slice(0, 200)}`);
+      if (tag === "style" && !node.hasAttribute("scoped")) seen.push("<style>");
+      for (const { name, value } of node.attributes) {
+        const fetches = name === "style" && value.includes("url(");
+        if (fetches || /^on|^data-(commandlinker|trust)/.test(name) || ADDRESSES.has(name)) {
+          seen.push(`${tag} ${name}=${value}`);
+        }
+      }
+      // JupyterLab itself makes links of words like x://y in plain text; see the clicks below.
+      const href = node.getAttribute("href");
+      if (href !== null && !node.closest("pre") && !/^(https?:|mailto:|#)/.test(href)) seen.push(`${tag} href=${href}`);
+    }
+  }
+  return [...new Set(seen)];
+}"""
+
+
+class Sink:
+    """A server that nobody has a reason to ask."""
+
+    def __init__(self) -> None:
+        asked: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def parse_request(self) -> bool:
+                # Whatever the method: all of them count, and none is answered.
+                if super().parse_request():
+                    asked.append(self.path)
+                return False
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.asked = asked
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    yield sink
+    sink.stop()
+
+
+@pytest.fixture
+def cells(sink: Sink, tmp_path: Path) -> Iterator[list[str]]:
+    """The notebook's cells, in the order of their names above."""
+    small = [one.text for one in hostile(sink.port) if one.where != "size"]
+    texts = ["\n\n".join(small[begin : begin + TOGETHER]) for begin in range(0, len(small), TOGETHER)]
+    ordinary = (REPOSITORY / "tests" / "golden" / "ordinary.md").read_text(encoding="utf-8")
+    more = {f"group-{number}": text for number, text in enumerate(texts)} | {"ordinary": ordinary}
+    engine = Engine(sink.port, more)
+    count = len(texts)
+    with hostile_cluster(tmp_path, texts) as kubeconfig:
+        settings = f"""
+%load_ext kubeai_notebook
+%config KubeAI.context = "x"
+%config KubeAI.kubeconfig = {str(kubeconfig)!r}
+%config KubeAI.endpoint = {engine.address!r}
+"""
+        yield [
+            settings + SHOW,
+            f"show({count}, '%%kubeai_chat {TALKS}|say group-')",
+            f"show(1, '%kubeai_models')\nshow({count}, '%kubeai_status m')",
+            f"show({count}, '%kubeai_why m', '%kubeai_logs m')",
+            f"show({count}, '%%kubeai_chat {TALKS}|fail group-')",
+            f"%%kubeai_chat {TALKS}\nsay ordinary",
+        ]
+    engine.stop()
+
+
+def test_shows_hostile_words_and_nothing_else_happens(
+    open_notebook: Callable[..., Any], cells: list[str], sink: Sink, lab: Lab, installation: Installation
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(*cells)
+    page = notebook.page
+    notebook.theme("Light")
+    for index in (LOAD, ANSWERS, CARDS, WHYS, ERRORS):
+        notebook.run_cell(index)
+    ordinary = notebook.run_cell(ORDINARY)
+    expect(ordinary.locator("mjx-container").first).to_be_visible()
+    looks_ordinary(ordinary)
+    notebook.picture("ordinary", ordinary)
+    notebook.picture("answers", notebook.output(ANSWERS))
+    notebook.picture("cards", notebook.output(CARDS))
+    notebook.picture("whys", notebook.output(WHYS))
+    assert notebook.output(ANSWERS).locator(".jp-RenderedMarkdown").count() > 15
+    assert notebook.output(CARDS).locator(".kubeai-card").count() > 15
+    nothing_happened(page, sink)
+    clicks_run_nothing(page, sink)
+
+    notebook.command("docmanager:save")
+    notebook.shut_down_kernel()
+    notebook.reload()
+    expect(notebook.output(ORDINARY).locator("mjx-container").first).to_be_visible()
+    nothing_happened(page, sink)
+
+    name = page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
+    installation.run("jupyter-nbconvert", "--to", "html", str(lab.root / name))
+    # What the page itself wants of the network (MathJax) is not there.
+    page.route(lambda url: not url.startswith(("file:", "http://127.0.0.1")), lambda route: route.abort())
+    page.goto((lab.root / name).with_suffix(".html").as_uri())
+    expect(page.get_by_text("Sorting, in short").first).to_be_visible()
+    nothing_happened(page, sink)
+    notebook.picture("nbconvert", page.locator(".jp-Cell").last)
+
+
+def looks_ordinary(output: Any) -> None:
+    """What an ordinary answer is made of, drawn as such."""
+    for selector, words in {
+        "h1": "Sorting, in short",
+        "strong": "Quicksort",
+        "em": "about",
+        "del": "always",
+        "a[href='https://docs.python.org/3/howto/sorting.html?a=1&b=2']": "documentation",
+        "p code": "a < b",
+        "pre code": "if len(items) < 2",
+        "td code": "x < pivot",
+        "blockquote strong": "weight",
+        "p:last-of-type": "It costs $5 or $6, R&D included, 3 < 4 > 2.",
+        "li code": "#include <vector>",
+    }.items():
+        assert words in "\n".join(output.locator(selector).all_inner_texts()), selector
+    assert output.locator("hr").count() == 1
+    assert output.locator("mjx-container[display=true]").count() == 1
+    assert output.locator("mjx-container").count() == 4
+    assert output.locator("mjx-merror").count() == 0
+
+
+def nothing_happened(page: Any, sink: Sink) -> None:
+    for frame in page.frames:
+        assert frame.evaluate("window.__owned") is None
+    assert page.locator("body").evaluate(FOUND) == []
+    assert sink.asked == []
+
+
+def clicks_run_nothing(page: Any, sink: Sink) -> None:
+    """JupyterLab makes links of words in plain text; whoever follows one to a script gets no script."""
+    links = page.locator(".jp-OutputArea pre a")
+    odd = [
+        number
+        for number, href in enumerate(links.evaluate_all("links => links.map(link => link.getAttribute('href') ?? '')"))
+        if href.startswith("javascript:")
+    ]
+    for number in odd[:2]:
+        links.nth(number).dispatch_event("click")
+    assert page.evaluate("window.__owned") is None
+    for other in page.context.pages:
+        assert other.evaluate("window.__owned") is None
+        if other != page:
+            other.close()
+    assert sink.asked == []
