@@ -38,6 +38,7 @@ LONGEST_PAUSE_REFUSED_SECONDS = 300.0
 # A watch that lived so long was a good one, whatever ended it.
 LIVED_SECONDS = 10.0
 LONGEST_WATCH_SECONDS = WATCH_SECONDS + 60.0
+LOOK_SECONDS = 1.0
 PAGE = 500
 # etcd takes objects of 1.5 MB; a server may add to them what it knows besides.
 LONGEST_EVENT_BYTES = 16 << 20
@@ -160,8 +161,17 @@ class Reflector:
             # again and again would be no better than polling.
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > LIVED_SECONDS else pause
             # Jitter, so that many notebooks do not return to a recovering server at once.
-            self._closed.wait(max(asked, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret is made of it
+            self._rest(max(asked, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret is made of it
             pause = min(pause * 2, longest)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, but no longer than until the server has another address or the login was renewed."""
+        login, until = self._api.login, time.monotonic() + seconds
+        before = login.configuration
+        while (left := until - time.monotonic()) > 0 and not self._closed.wait(min(left, LOOK_SECONDS)):
+            login.look()
+            if login.configuration is not before:
+                return
 
     def _failed(self, error: ClusterError, version: str) -> str:
         """Show it; the version to go on from, where the server may still know it."""

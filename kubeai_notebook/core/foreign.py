@@ -63,5 +63,6 @@ def origin_of(url: str | None) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         return "an address that cannot be read"
-    where = f"{host}:{port}" if port else host
+    named = f"[{host}]" if ":" in (host or "") else host
+    where = f"{named}:{port}" if port else named
     return plain(f"{parts.scheme or 'http'}://{where}", _SHORT) if host else "another path of its own"

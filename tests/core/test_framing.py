@@ -1,0 +1,21 @@
+import pytest
+
+from kubeai_notebook.core.framing import EndlessLineError, lines_of
+
+TEXT = b"one\n\ntwo\r\nthree"
+
+
+@pytest.mark.parametrize("size", range(1, len(TEXT) + 2))
+def test_gives_the_same_lines_wherever_the_pieces_end(size: int) -> None:
+    pieces = [TEXT[begin : begin + size] for begin in range(0, len(TEXT), size)]
+    assert list(lines_of(pieces, 100)) == [b"one", b"", b"two\r", b"three"]
+    assert list(lines_of(pieces, 100, rest=False)) == [b"one", b"", b"two\r"]
+
+
+def test_ends_a_line_that_has_no_end() -> None:
+    with pytest.raises(EndlessLineError):
+        list(lines_of(iter(lambda: b"x" * 10, b""), 100))
+
+
+def test_has_no_line_where_nothing_came() -> None:
+    assert list(lines_of([], 10)) == list(lines_of([b""], 10)) == []
