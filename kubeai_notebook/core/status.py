@@ -186,8 +186,12 @@ def desired_replicas(model: KubernetesObject) -> int:
 
 def is_ready(pod: KubernetesObject) -> bool:
     """Whether the Pod's condition Ready is true."""
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+    status = pod.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    return any(
+        isinstance(one, dict) and one.get("type") == "Ready" and one.get("status") == "True"
+        for one in (conditions if isinstance(conditions, list | tuple) else ())
+    )
 
 
 def broken_because(pod: KubernetesObject) -> str | None:
