@@ -103,8 +103,7 @@ def test_lives_with_whatever_may_be_stored(daemon):
     assert len(stored) > OBJECTS / 3
     for pod in daemon.pods("healthy")[:3]:
         daemon.api("DELETE", f"{PODS}/{pod['metadata']['name']}")
-    daemon.ready_pod("healthy")
-    assert answers(daemon)
+    until(lambda: answers(daemon), 60)
     assert daemon.command("status").returncode == 0
     assert daemon.ask("/models")[0] == 200
     for path in stored:
