@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from .objects import map_at, maps_at, number_at
-
 from kubeai_notebook.text import LONGEST
+
+from .objects import map_at, maps_at, number_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
