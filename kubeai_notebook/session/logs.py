@@ -64,6 +64,8 @@ def events_of(model: Model) -> pd.DataFrame:
     """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
     import pandas as pd
 
+    from .table import PlainTable
+
     rows = [
         {
             "last seen": pd.Timestamp(event_time(event)[0]) if event_time(event)[0] else pd.NaT,
@@ -75,4 +77,4 @@ def events_of(model: Model) -> pd.DataFrame:
         }
         for event in sorted(model.view.observation.events, key=event_time)
     ]
-    return pd.DataFrame(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
+    return PlainTable(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
