@@ -73,6 +73,8 @@ def events_of(model: Model) -> pd.DataFrame:
     """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
     import pandas as pd
 
+    from .table import PlainTable
+
     view = model.view
     secrets = secrets_of(view.model)
     rows = [
@@ -86,6 +88,6 @@ def events_of(model: Model) -> pd.DataFrame:
         }
         for event in sorted(map(Event, view.observation.events), key=lambda event: event.order)
     ]
-    events = pd.DataFrame(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
+    events = PlainTable(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
     events["last seen"] = pd.to_datetime(events["last seen"], utc=True, errors="coerce")
     return events

@@ -14,7 +14,7 @@ from kubeai_notebook.core.objects import at, created_at, map_at, maps_at, name_o
 from kubeai_notebook.core.rules.quantity import quantity_of
 from kubeai_notebook.core.wording import duration
 from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
-from kubeai_notebook.text import plain
+from kubeai_notebook.text import NO_FORMULAS, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,15 +29,26 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class ModelsTable(pd.DataFrame):
-    """A DataFrame that shows itself without its index, which says nothing here.
+class PlainTable(pd.DataFrame):
+    """A DataFrame of other people's words: what it shows is plain, and its dollars are no formulas."""
+
+    @property
+    def _constructor(self) -> type[PlainTable]:
+        return type(self)
+
+    def __repr__(self) -> str:
+        return plain(super().__repr__())
+
+    def _repr_html_(self) -> str | None:
+        html = super()._repr_html_()  # type: ignore[misc]  # pandas-stubs do not know it
+        return None if html is None else f'<div class="{NO_FORMULAS}">{plain(html)}</div>'
+
+
+class ModelsTable(PlainTable):
+    """The same without its index, which says nothing here.
 
     It is cut as pandas cuts what it shows, by ``display.max_rows`` and ``display.min_rows``.
     """
-
-    @property
-    def _constructor(self) -> type[ModelsTable]:
-        return ModelsTable
 
     def __repr__(self) -> str:
         if not len(self):
@@ -47,7 +58,8 @@ class ModelsTable(pd.DataFrame):
     def _repr_html_(self) -> str:
         if not len(self):
             return "<p>There are no Models here.</p>"
-        return plain(self.to_html(index=False, notebook=True, **self._cut()))
+        html = plain(self.to_html(index=False, notebook=True, **self._cut()))
+        return f'<div class="{NO_FORMULAS}">{html}</div>'
 
     def _cut(self) -> dict[str, Any]:
         """What pandas calls the rows that are shown; the number of all is told with them."""

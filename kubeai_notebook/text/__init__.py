@@ -65,6 +65,11 @@ def markdown(text: str) -> str:
     return guarded(text)
 
 
+NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
+"""Classes of an element whose dollars are no formulas: JupyterLab and nbconvert draw those of HTML, too, and a formula
+can set styles and make links."""
+
+
 class Shown:
     """Base of what shows itself in a notebook: the words of a subclass pass the border before they are seen.
 
@@ -84,4 +89,4 @@ class Shown:
 
     def _repr_html_(self) -> str | None:
         html = self._html()
-        return None if html is None else plain(html)
+        return None if html is None else f'<div class="{NO_FORMULAS}">{plain(html)}</div>'

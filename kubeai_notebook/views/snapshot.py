@@ -7,6 +7,8 @@ from html import escape
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.text import NO_FORMULAS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -51,7 +53,8 @@ def snapshot_of(card: Card, *, at: datetime | None = None) -> str:
     body += "".join(_finding_html(finding, numbers) for finding in card.findings)
     # The class lets the live card hide its own snapshot.
     return (
-        f'<div class="kubeai-snapshot" style="max-width:720px;padding:8px 14px;border-left:3px solid {colour}">'
+        f'<div class="kubeai-snapshot {NO_FORMULAS}" '
+        f'style="max-width:720px;padding:8px 14px;border-left:3px solid {colour}">'
         f"{body}<div><small>{escape(_stamp(moment))}</small></div></div>"
     )
 

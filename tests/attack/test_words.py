@@ -103,6 +103,8 @@ def harm(bundles: list[dict[str, str]]) -> list[str]:
             found += [f"{kind}: {one}" for one in acting(text)]
             if kind == "text/html":
                 found += live(PANDAS_STYLE.sub("", text))
+                # A formula in HTML is drawn, too, unless its element says that it is none.
+                found += [] if "mathjax_ignore" in text and "tex2jax_ignore" in text else ["formulas"]
             if kind == "text/markdown":
                 found += live(markdown2html_mistune(text))
     return found
