@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+from kubernetes.client import Configuration
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
+from kubeai_notebook.cluster.client import Api, Cluster
+from kubeai_notebook.session.session import Session
 from tests.local.conftest import Daemon, scripted_options, until
 from tests.support.attack import rounds
+from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model
 from tests.support.hostile import acting, hostile, live
 from tests.support.hostile_world import TALKS, Engine, hostile_cluster
 
@@ -38,6 +42,7 @@ LOAD = """
 PANDAS_STYLE = re.compile(r"<style scoped>[^<]*</style>")
 OWN_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 DEADLINE_SECONDS = 90
+MANY = rounds(full=20_000, short=1000)
 
 
 class Kernel:
@@ -191,6 +196,25 @@ def test_follows_a_log_in_plain_words(kernel: Kernel) -> None:
     shown = [{"stream": message["content"]["text"]}, *kernel.shown(request)]
     assert "Stopped looking at the log" in str(shown)
     assert harm(shown) == []
+
+
+@pytest.mark.finding("L12")
+def test_cuts_the_table_of_very_many_models_and_says_how_many_there_are() -> None:
+    with FakeApi().in_thread() as api:
+        for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
+            api.objects[path] = {}
+        for number in range(MANY):
+            api.put(MODELS, model(f"m{number}"))
+        session = Session()
+        session.__dict__["cluster"] = Cluster(Api(Configuration(host=api.url)), "default")
+        table = session.models()
+        session.close()
+    assert len(table) == MANY
+    assert len(table._repr_html_()) < 30_000
+    assert f"{MANY} rows" in table._repr_html_()
+    assert len(repr(table)) < 10_000
+    assert f"{MANY} rows" in repr(table)
+    assert len(table.head(20)._repr_html_().split("<tr")) > 20
 
 
 @pytest.mark.finding("M7")

@@ -156,7 +156,7 @@ def test_shows_hostile_words_and_nothing_else_happens(
     page.goto((lab.root / name).with_suffix(".html").as_uri())
     expect(page.get_by_text("Sorting, in short").first).to_be_visible()
     nothing_happened(page, sink)
-    notebook.picture("nbconvert", page.locator(".jp-Cell").last)
+    notebook.picture("nbconvert", page.locator(".jp-OutputArea").last)
 
 
 def looks_ordinary(output: Any) -> None:
