@@ -32,8 +32,9 @@ CELLS = (
     "kubeai.serve(name='hush', url=url, secrets={'MY_TOKEN': token}, max_replicas=os.environ['HUSH'])",
     "kubeai.serve(name='hush', url=url, api_key=os.environ['HUSH'])",
     "kubeai.serve(name='hush', url=url, args=['--api-key=' + os.environ['HUSH'], '--no-such-argument=1']).wait(30)",
-    "kubeai.serve(name='hush', url=url, args=['--api-key', os.environ['HUSH'][::-1], '--again=' + os.environ['HUSH'][::-1]]"
-    ", env={'LEVEL': os.environ['HUSH'], 'DB_PASS': os.environ['HUSH'][::-1]}).wait(60).note",
+    "kubeai.serve(name='hush', url=url, args=['--api-key', os.environ['HUSH'][::-1],"
+    " '--again=' + os.environ['HUSH'][::-1]], env={'LEVEL': os.environ['HUSH'],"
+    " 'DB_PASS': os.environ['HUSH'][::-1]}).wait(60).note",
     "print(model.report(), model.spec, model.logs(), *[line for line, _ in zip(model.follow_logs(), range(5))])",
     "%kubeai_logs hush",
     "model.why(), model.findings, model.view, model.status, model.spec, model.report()",
