@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .names import is_secret_name
+from .names import is_secret_name, words_of
 from .text import MASK, SHORTEST_SECRET, joined, masked, own_spans, spans_in
 
 _OPTION = re.compile(r"--[A-Za-z][\w.-]*(?:=.*)?|-[A-Za-z][A-Za-z0-9]{0,2}(?:=.*)?", re.DOTALL)
@@ -15,25 +15,7 @@ _LOGINS = frozenset({"-u", "--user", "--proxy-user", "--basic-auth", "--login"})
 _SEVERAL = frozenset({"api-key", "api-keys"})
 """Options that take several words, as vLLM's do."""
 _REFERENCE = re.compile(r"\$\([^)\s]*\)")
-_DUMMIES = frozenset(
-    [
-        "none",
-        "null",
-        "nil",
-        "true",
-        "false",
-        "empty",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "token",
-        "secret",
-        "password",
-        "default",
-        "dummy",
-    ]
-)
+_DUMMIES = words_of("none null nil true false empty yes no on off token secret password default dummy")
 """Values that open nothing; looked for everywhere they would only hide words."""
 _SECRET_FILE = re.compile(
     r"(?:^|/)(?:\.?netrc|\.git-credentials|\.pgpass|\.pypirc|\.npmrc|\.env(?:\.\w+)?|credentials|kubeconfig"

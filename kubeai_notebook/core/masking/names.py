@@ -17,20 +17,27 @@ NONE, WEAK, STRONG = 0, 1, 2
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 LONGEST_NAME = 128
 
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a table that is written as text."""
+    return frozenset(text.split())
+
+
 # A name that ends in one of these; several words are written with a blank.
-_STRONG = frozenset(
+_STRONG = words_of(
     """
-    token password passwd passphrase passcode pwd pw pass pswd secret credential credentials cred creds apikey
-    secretkey accesskey privatekey authkey bearer jwt authorization mnemonic webhook webhook-url hook-url slack-url
-    connection-string conn-str connectionstring access-key-id secret-access-key secret-key-base amz-signature
-    goog-signature amz-credential goog-credential shared-access-signature dockerconfigjson dockercfg awsaccesskeyid
-    """.split()  # noqa: SIM905 - it reads better
+    token password passwd passphrase passcode pwd pw pass pswd secret credential credentials cred creds
+    apikey secretkey accesskey privatekey authkey bearer jwt authorization mnemonic
+    webhook webhook-url hook-url slack-url connection-string conn-str connectionstring
+    access-key-id secret-access-key secret-key-base amz-signature goog-signature amz-credential goog-credential
+    shared-access-signature dockerconfigjson dockercfg awsaccesskeyid
+    """
 )
-_WEAK = frozenset(
+_WEAK = words_of(
     """
     key pat sas dsn auth authn cookie cookies salt otp totp mfa csrf xsrf sessionid sessid jsessionid phpsessid
     kubeconfig netrc macaroon credstore
-    """.split()  # noqa: SIM905 - it reads better
+    """
 )
 # Words that end in these are secret too: PGPASSWORD, csrftoken.
 _GLUED = (
@@ -39,66 +46,54 @@ _GLUED = (
     "userpass", "adminpass", "rootpass", "smtppass", "mailpass", "ftppass", "storepass",
 )  # fmt: skip
 # Before "key" or "keys": surely a secret.
-_KEY_OF = frozenset(
+_KEY_OF = words_of(
     """
     api access secret private license licence auth encryption encrypt decryption signing sign account storage master
     admin service client deploy ssh gpg pgp hmac aes rsa shared subscription session cookie server webhook jwt fernet
     application app ingest functions host vault unseal recovery write
-    """.split()  # noqa: SIM905 - it reads better
+    """
 )
 # Before "key": a name in a map, a tensor, a button. Never a secret.
-_KEY_IS_NONE = frozenset(
+_KEY_IS_NONE = words_of(
     """
     primary foreign sort partition public cache kv group hash map dict index lookup object label annotation tag node
     topology routing route row column field json yaml config hot arrow enter return escape any first last next
     previous prefix suffix missing unknown invalid wrong unexpected extra dedup idempotency layer weight state param
     parameter tensor query q k v num head attention attn past score rope scale norm proj mm metadata meta text image
     audio video input output data hidden feature features target source src dst with no by of for in the a an
-    duplicate required optional model adapter lora module quant dataset record order distinct unique composite natural
-    surrogate shard bucket pair short cut
-    """.split()  # noqa: SIM905 - it reads better
+    duplicate required optional model adapter lora module quant dataset record order distinct unique composite
+    natural surrogate shard bucket pair short cut
+    """
 )
 # Before "tokens" it is a secret: elsewhere the plural counts.
-_TOKENS_OF = frozenset(
-    """
-    api auth access secret bearer refresh hf user admin session github gitlab valid
-    """.split()  # noqa: SIM905 - it reads better
-)
+_TOKENS_OF = words_of("api auth access secret bearer refresh hf user admin session github gitlab valid")
 # Before "token": a piece of text, or a tokenizer's.
-_TOKEN_IS_NONE = frozenset(
+_TOKEN_IS_NONE = words_of(
     """
     pad eos bos unk cls sep mask image video audio speech stop special end start begin begins ends eot eog eom lf nl
     fim pre suf mid rep dec enc decoder encoder sot eop prefix suffix middle think thinking reasoning tool placeholder
-    first last next prev previous new current one single each every inter per output input prompt completion generated
-    generation cached draft speculative spec context time to batched max min num n total count sampled accepted
-    rejected unknown additional added forced suppress vision patch row col newline blank punct word sub byte text no
-    any some more many extra long logit logits by of slot chunk
-    """.split()  # noqa: SIM905 - it reads better
-)
-_COUNTS = frozenset(
+    first last next prev previous new current one single each every inter per output input prompt completion
+    generated generation cached draft speculative spec context time to batched max min num n total count sampled
+    accepted rejected unknown additional added added forced suppress vision patch row col newline blank punct word sub
+    byte text no any some more many extra long logit logits by of slot chunk
     """
-    max min num number n total count batched per avg mean median sum limit budget len length
-    """.split()  # noqa: SIM905 - it reads better
 )
+_COUNTS = words_of("max min num number n total count batched per avg mean median sum limit budget len length")
 # A switch such as --allow-credentials holds no secret.
-_SWITCHES = frozenset(
-    """
-    allow enable disable no is has require requires skip show verify validate ignore needs without
-    """.split()  # noqa: SIM905 - it reads better
-)
+_SWITCHES = words_of("allow enable disable no is has require requires skip show verify validate ignore needs without")
 # What may follow the word that decides.
-_TAILS = frozenset(
+_TAILS = words_of(
     """
     json b64 base64 value raw data pem old new prod dev test staging plain plaintext plaintxt ro rw base text str
     string content encoded default primary secondary main live readonly
-    """.split()  # noqa: SIM905 - it reads better
+    """
 )
 # Whole names that the rules above would take for secrets.
-_HARMLESS = frozenset(
+_HARMLESS = words_of(
     """
     google-application-credentials pin pin-memory key keys image-pull-secret token-text token-str token-string
     token-type auth-type tokens per-token hf-transfer pass-through
-    """.split()  # noqa: SIM905 - it reads better
+    """
 )
 
 
