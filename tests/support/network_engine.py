@@ -19,6 +19,7 @@ from kubeai_notebook.local import leash
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # An answer is one segment, or Nagle's algorithm would wait 40 ms for the second.
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -50,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             while True:
                 self.wfile.write(b'data: {"choices": [{"text": "x"}]}\n\n')
+                self.wfile.flush()
                 threading.Event().wait(0.02)
         except OSError:
             sys.stderr.write("the client hung up\n")
