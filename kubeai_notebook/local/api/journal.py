@@ -6,6 +6,7 @@ must not keep the user from deleting what fills it: a small reserve beside the f
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -127,9 +128,21 @@ class Journal:
         return StatusError(507, "InsufficientStorage", message)
 
     def _unreadable(self, error: Exception) -> LocalError:
+        code = getattr(error, "sqlite_errorcode", 0)
+        # SQLite calls a full disk by many names, as it may be any of its files that finds no room.
+        out_of_room = code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+        if getattr(error, "errno", 0) == errno.ENOSPC or (out_of_room and _free(self.path) < _PIECE_BYTES * 4):
+            return LocalError(f"The disk of {self.path} is full, so the Models cannot be read.", "Make room on it.")
         reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | TypeError) else str(error)
         step = "Move it away; the daemon then begins with no Models."
         return LocalError(f"The state in {self.path} cannot be read: {reason}.", step)
+
+
+def _free(path: Path) -> int:
+    try:
+        return disk_usage(path.parent).free
+    except OSError:
+        return 0
 
 
 def _check(ref: Ref, item: Any) -> None:
