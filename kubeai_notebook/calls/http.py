@@ -8,7 +8,9 @@ transport, below the library's redirects and retries, and only on what goes to t
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.access import Access
 
+MOST_BYTES = 256 << 20
+BODY_SECONDS = 600.0
+"""From the first byte of an answer that is no stream to its last; the gateway may hold a request before that."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -159,41 +164,62 @@ class AsyncSigned:
         await self.aclose()
 
 
+class Bound:
+    """How much of one answer is taken, and for how long: an error is cut, of any other answer nothing is believed."""
+
+    def __init__(self, response: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._is_error = not response.is_success
+        self._left = MOST_ERROR_BYTES if self._is_error else MOST_BYTES
+        # A stream goes on as long as the engine has something to say; its reader bounds each event.
+        streams = response.headers.get("content-type", "").startswith("text/event-stream")
+        self._until = math.inf if streams else clock() + BODY_SECONDS
+
+    def lets_go_on(self, piece: bytes) -> bool:
+        """Whether there may be more behind this piece.
+
+        Raises:
+            CallError: there is too much of it, or it does not end.
+        """
+        self._left -= len(piece)
+        if self._left >= 0 and self._clock() < self._until:
+            return True
+        if self._is_error:
+            return False
+        what = f"is longer than {MOST_BYTES >> 20} MiB" if self._left < 0 else f"does not end within {BODY_SECONDS:g} s"
+        raise CallError(f"An answer of the gateway {what}.", "Ask for less at once; the Model's log may say why.")
+
+
 def _bounded(response: Any) -> None:
-    """An error is read as far as somebody may want to see it."""
-    if not response.is_success:
+    whole, bound = response.stream, Bound(response)
 
-        class Beginning(library().SyncByteStream):  # type: ignore[misc]
-            def __iter__(self) -> Iterator[bytes]:
-                size = 0
-                for piece in whole:
-                    yield piece
-                    size += len(piece)
-                    if size > MOST_ERROR_BYTES:
-                        return
+    class Beginning(library().SyncByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in whole:
+                yield piece
+                if not bound.lets_go_on(piece):
+                    return
 
-            def close(self) -> None:
-                whole.close()
+        def close(self) -> None:
+            whole.close()
 
-        whole, response.stream = response.stream, Beginning()
+    response.stream = Beginning()
 
 
 async def _bounded_async(response: Any) -> None:
-    if not response.is_success:
+    whole, bound = response.stream, Bound(response)
 
-        class Beginning(library().AsyncByteStream):  # type: ignore[misc]
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                size = 0
-                async for piece in whole:
-                    yield piece
-                    size += len(piece)
-                    if size > MOST_ERROR_BYTES:
-                        return
+    class Beginning(library().AsyncByteStream):  # type: ignore[misc]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in whole:
+                yield piece
+                if not bound.lets_go_on(piece):
+                    return
 
-            async def aclose(self) -> None:
-                await whole.aclose()
+        async def aclose(self) -> None:
+            await whole.aclose()
 
-        whole, response.stream = response.stream, Beginning()
+    response.stream = Beginning()
 
 
 def _tls(access: Access) -> ssl.SSLContext:
