@@ -98,7 +98,8 @@ class Session:
             SpecError: a field is wrong, or the API server's dry run refused it.
         """
         receipt = self._receipt(self._spec(spec, fields, unique=unique))
-        if receipt.plan.action == "create":
+        if receipt.plan.action == "create" and not receipt.refusal:
+            # What is refused already needs no second refusal, which would hide the list of the first.
             self.cluster.create_model(receipt.plan.manifest, dry_run=True)
         return receipt
 
