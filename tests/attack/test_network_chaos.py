@@ -49,17 +49,17 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.finding("L3", "H4")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_loses_no_acknowledged_write_when_it_is_killed(house):
     chance = random.Random(SEED)
     writers = [Writer(house, number) for number in range(WRITERS)]
     for writer in writers:
         writer.start()
-    kills = rounds(full=22, short=2)
+    kills = rounds(full=12, short=2)
     for _ in range(kills):
         written = sum(len(writer.acknowledged) for writer in writers)
         until(lambda: sum(len(writer.acknowledged) for writer in writers) > written + 20, 60)  # noqa: B023
-        moment = time.monotonic() + chance.random() * rounds(full=4, short=1)
+        moment = time.monotonic() + chance.random() * rounds(full=2, short=1)
         until(lambda: time.monotonic() > moment, 10)  # noqa: B023
         os.kill(house.status()["pid"], signal.SIGKILL)
         house.start()
