@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.rule import Remedy, Rule
     from kubeai_notebook.core.observation import Observation
 
+RULES = "kubeai_notebook.core.diagnosis"
 WORDS_ONLY = ("advise", "without")
 
 
@@ -52,8 +53,10 @@ def explained(observation: Observation, now: datetime) -> tuple[tuple[Finding, .
     made: list[tuple[Fix, str]] = []
 
     def watch(frame: Any, event: str, result: object) -> None:
-        if event == "return" and isinstance(result, Fix):
-            made.append((result, label_of(frame.f_code.co_qualname.partition(".")[0], frame.f_locals)))
+        maker = frame.f_code.co_qualname.partition(".")[0]
+        in_rules = frame.f_globals["__name__"].startswith(RULES) and maker != "_hidden"
+        if event == "return" and isinstance(result, Fix) and in_rules:
+            made.append((result, label_of(maker, frame.f_locals)))
 
     sys.setprofile(watch)
     try:
