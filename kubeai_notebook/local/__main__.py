@@ -76,8 +76,6 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
 
 def _run(home: Home, options: argparse.Namespace) -> str:
     """Run until the end; whoever started this learns from the pipe why there was no beginning."""
-    # Its own end of the pipe is closed by the daemon once it is ready.
-    starter = os.dup(options.ready_fd) if options.ready_fd is not None else None
     try:
         daemon.check_installed()
         from .app import run
@@ -88,10 +86,13 @@ def _run(home: Home, options: argparse.Namespace) -> str:
     except Exception as error:
         why = _explained(error, home.folder) if isinstance(error, OSError) else error
         said = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
-        if starter is not None:
+        if options.ready_fd is not None:
             with suppress(OSError):
-                os.write(starter, said.encode("utf-8", "replace"))
+                os.write(options.ready_fd, said.encode("utf-8", "replace"))
         raise
+    finally:
+        if options.ready_fd is not None:
+            os.close(options.ready_fd)
     return ""
 
 

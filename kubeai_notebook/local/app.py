@@ -17,6 +17,7 @@ from kubeai_notebook.errors import LocalError
 from .api.http import api_app
 from .api.journal import Journal
 from .api.store import Store
+from .daemon import READY
 from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
 from .home import server_tls
@@ -79,20 +80,22 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)
         api = api_app(store, token=access.token, logs=pods, gateway=gateway)
         plain = plain_app(gateway, access.token)
-        await stack.enter_async_context(door(api, api_socket, places, port="API", tls=tls))
-        await stack.enter_async_context(door(plain, gateway_socket, places, port="gateway"))
+        doors = (
+            door(api, api_socket, places, port="API", tls=tls),
+            door(plain, gateway_socket, places, port="gateway"),
+        )
+        tasks = [await stack.enter_async_context(opened) for opened in doors]
         parts = (
             kubelet.run(),
             Operator(store).run(),
             Autoscaler(store, gateway.active_requests).run(),
             keep_bounded(home.log),
         )
-        tasks = [asyncio.create_task(part) for part in parts]
+        tasks += [asyncio.create_task(part) for part in parts]
         ended = asyncio.create_task(ending.wait())
         log.info("ready: %s %s", access.api, access.gateway)
         if options.ready_fd is not None:
-            os.write(options.ready_fd, b"1")
-            os.close(options.ready_fd)
+            os.write(options.ready_fd, READY)
         await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and (error := task.exception()):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .home import Home
 
 START_SECONDS = 30.0
-READY = b"1"
-"""What a daemon that answers writes into the pipe of whoever started it."""
+READY = b"\x06"
+"""What a daemon that answers writes into the pipe of whoever started it; no text begins with it."""
 STOP_SECONDS = 15.0
 _PACKAGES = ("aiohttp", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"

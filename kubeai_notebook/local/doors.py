@@ -4,23 +4,23 @@ Everybody on the machine can connect to a port on loopback, so connections are b
 them: asyncio's own server takes whatever comes, fills the log with a stack for each connection once descriptors run
 out, and knows of a TLS connection only after its handshake. Here each connection has a place of its port from the
 moment it is accepted, other users together have a few places only, and a guest who asks nothing is sent away. What is
-being answered (a watch, a stream, a request that waits for a Model) is never ended.
+being answered (a watch, a stream, a request that waits for a Model) is never ended, and who is still reading an answer
+stays as long as that takes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import resource
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .peers import KNOWN, is_ours
+from .peers import EXHAUSTED, KNOWN, is_ours
 
 if TYPE_CHECKING:
     import socket
@@ -32,7 +32,7 @@ log = logging.getLogger("kubeai-local")
 HEAD_SECONDS = 10.0
 """For a TLS handshake, and for a request's head once its first byte (or the connection) is there."""
 IDLE_SECONDS = 75.0
-"""For the next request of a connection."""
+"""For the next request of a connection, or to read on of the last answer."""
 HANG_UP_SECONDS = 5.0
 """For what is written still to arrive when a connection is ended."""
 FOREIGN_PLACES = 32
@@ -40,20 +40,24 @@ FOREIGN_PLACES = 32
 MOST_PLACES = 1024
 """In TLS a connection costs about 300 kB."""
 _RESERVED = 160
-"""Descriptors for files, engines and what is asked of them."""
+"""Descriptors that no connection gets: files, pipes to engines and connections to them take some too."""
+_DESCRIPTORS = (65_536, 10_240, 4_096)
+"""macOS allows fewer than its hard limit says."""
 _SAID_SECONDS = 60.0
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_OWNER_TRIES = 3
+_PAUSE_SECONDS = 0.2
+_PAGES = ("cross-site", "same-site")
 
 
-def raise_descriptors(most: int = 65_536) -> int:
+def raise_descriptors() -> int:
     """Allow as many descriptors as the system lets this process have; how many that are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    except (OSError, ValueError):  # macOS allows fewer than it says.
-        return soft
-    return max(soft, wanted)
+    for most in _DESCRIPTORS:
+        wanted = max(soft, most if hard == resource.RLIM_INFINITY else min(hard, most))
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft
 
 
 class Places:
@@ -104,6 +108,8 @@ class Guest(asyncio.Protocol):
         self._busy = 0
         self._clock: asyncio.TimerHandle | None = None
         self._hurried = False
+        self._unread = float("inf")
+        """Bytes of answers that still lay here at the last look."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request."""
@@ -130,6 +136,8 @@ class Guest(asyncio.Protocol):
         finally:
             self._busy -= 1
             self._hurried = False
+            # What a handler returns is written behind it.
+            self._unread = float("inf")
             self._wait(IDLE_SECONDS)
 
     def eof_received(self) -> bool | None:
@@ -159,15 +167,32 @@ class Guest(asyncio.Protocol):
             self._clock = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def _end(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-            self._clock = asyncio.get_running_loop().call_later(HANG_UP_SECONDS, self._transport.abort)
+        """Hang up, unless the guest is still reading."""
+        if self._transport is None:
+            return
+        before, self._unread = self._unread, _unread(self._transport)
+        if 0 < self._unread < before:
+            self._wait(IDLE_SECONDS)
+            return
+        self._transport.close()
+        self._clock = asyncio.get_running_loop().call_later(HANG_UP_SECONDS, self._transport.abort)
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Bytes that the other end has not taken; with TLS they lie one transport below, which asyncio has no name for."""
+    below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+    return transport.get_write_buffer_size() + (below.get_write_buffer_size() if below else 0)
 
 
 def guest_of(request: web.Request) -> Guest | None:
     """The connection that a request came by; None when it is gone."""
     guest = request.transport.get_protocol() if request.transport else None
     return guest if isinstance(guest, Guest) else None
+
+
+def from_another_site(request: web.Request) -> bool:
+    """Whether a browser says that a page of another site asks."""
+    return request.headers.get("Sec-Fetch-Site", "").strip().lower() in _PAGES
 
 
 @web.middleware
@@ -185,8 +210,8 @@ async def answering(
 @asynccontextmanager
 async def door(
     app: web.Application, listening: socket.socket, places: Places, *, port: str, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[None]:
-    """Answer on a listening socket until left; ``port`` is what that is called."""
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Answer on a listening socket until left; ``port`` is what that is called. Gives the task that lets guests in."""
     # With handler_cancellation a client that hangs up ends its request, and so the engine's work for it.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
@@ -195,7 +220,7 @@ async def door(
     opened = _Door(listening, runner.server, places, port=port, tls=tls)
     accepting = asyncio.create_task(opened.accept())
     try:
-        yield
+        yield accepting
     finally:
         accepting.cancel()
         await asyncio.gather(accepting, return_exceptions=True)
@@ -226,12 +251,13 @@ class _Door:
         while True:
             try:
                 connection, peer = await loop.sock_accept(self._listening)
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._places.say("no connection can be taken: %s", error)
-                    await asyncio.sleep(1)
+            except ConnectionError:  # Hung up again.
                 continue
-            ours = is_ours(peer, self._listening.getsockname())
+            except OSError as error:
+                self._places.say("no connection can be taken: %s", error)
+                await asyncio.sleep(1)
+                continue
+            ours = await self._is_ours(peer)
             foreign = KNOWN and not ours
             if not self._places.take(self._port, foreign=foreign):
                 connection.close()
@@ -239,6 +265,18 @@ class _Door:
             task = asyncio.create_task(self._let_in(connection, ours=ours, foreign=foreign))
             self._coming.add(task)
             task.add_done_callback(self._coming.discard)
+
+    async def _is_ours(self, peer: tuple[str, int]) -> bool:
+        """Whether the owner comes; where that cannot be asked in a moment either, this connection needs the token."""
+        for _ in range(_OWNER_TRIES):
+            try:
+                return is_ours(peer, self._listening.getsockname())
+            except OSError as error:
+                self._places.say("whose a connection is cannot be asked: %s", error)
+                if error.errno not in EXHAUSTED:
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
+        return False
 
     async def _let_in(self, connection: socket.socket, *, ours: bool, foreign: bool) -> None:
         """Shake hands and hand over to aiohttp; the place is held until the connection is gone."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.stand_in import usable_files
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.errors import KubeAIError, LocalError
 
@@ -36,7 +37,6 @@ LOOK_SECONDS = 0.3
 _PIP = ("--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:")
 _BROKEN = re.compile(r"connection broken by '(?P<cause>.+)': /")
 _UNREACHABLE = re.compile(r"ConnectionError|Timeout|timed out|ConnectTimeout|name resolution|SSLError|ProxyError", re.I)
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ def main() -> int:
         else:
             path = _from_s3(source.reference, kind, part=part, doubted=doubted)
     except KubeAIError as error:
-        _tell(error=str(error))
+        _tell(error=masked(str(error)))
     except Exception as error:  # noqa: BLE001  (outermost frame of this process: the Pod's log shows it)
         text = " ".join(str(error).split())
-        _tell(error=f'Could not fetch "{url}": {type(error).__name__}: {text}')
+        _tell(error=masked(f'Could not fetch "{url}": {type(error).__name__}: {text}'))
     else:
         _tell(path=str(path))
         return 0
@@ -100,7 +100,7 @@ def _from_index(package: Package, part: Path, *, doubted: bool) -> Path:
         wheel = next(part.glob("*.whl"), None)
         if done.returncode != 0 or wheel is None:
             lines = (done.stdout + done.stderr).splitlines()
-            raise LocalError(reason(package.requirement, [_LOGIN.sub("", line.strip()) for line in lines]))
+            raise LocalError(reason(package.requirement, [masked(line.strip()) for line in lines]))
         path = _unpacked(package, wheel).replace(target)
     seal.write(files)
     return path

@@ -15,6 +15,7 @@ from kubeai_notebook.core.kubeai import balancing
 from kubeai_notebook.core.kubeai.forms import FormError, read_form
 from kubeai_notebook.core.kubeai.gateway import ROUTES, Asked, UnreadableError, adapters_in, is_form, listed, read
 from kubeai_notebook.core.kubernetes.kinds import MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.core.kubernetes.selectors import selector_of
 from kubeai_notebook.core.status import is_ready
 
@@ -119,6 +120,8 @@ class Gateway:
                 return await self._infer(request, route)
         except RefusedError as error:
             return refusal(error.status, str(error))
+        except StatusError as error:  # A full disk, where a Model is to be woken.
+            return refusal(error.code, str(error))
         return web.Response(status=404, text="404 page not found\n")
 
     def active_requests(self) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ loopback anyway.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -20,6 +21,8 @@ from pathlib import Path
 
 KNOWN = sys.platform == "linux"
 """Whether the owner of a peer can be found out on this machine."""
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What goes by: a moment later there may be a descriptor, or memory, again."""
 
 _SOCK_DIAG, _BY_FAMILY, _REQUEST, _ANY_STATE = 4, 20, 1, 0xFFFFFFFF
 _QUESTION = struct.Struct("=IHHII BBBBI")
@@ -44,6 +47,9 @@ def is_ours(peer: Address, here: Address) -> bool:
 
     False when that cannot be said. A socket that its program has left behind shows the uid 0 and no inode; it is
     nobody's, or the program of any user could pass as root's by hanging up.
+
+    Raises:
+        OSError: the kernel could not be asked; asking takes a descriptor.
     """
     if not KNOWN:
         return False
@@ -61,7 +67,9 @@ def _has_sock_diag() -> bool:
         with socket.create_connection(here) as client:
             try:
                 return _asked(client.getsockname(), here) is not None
-            except OSError:
+            except OSError as error:
+                if error.errno in EXHAUSTED:  # It would be remembered.
+                    raise
                 return False
 
 
@@ -89,7 +97,9 @@ def _listed(peer: Address, here: Address) -> _Socket | None:
     for table in _TABLES:
         try:
             found = row.search(table.read_text())
-        except OSError:
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             continue
         if found:
             return _Socket(int(found[1], 16), int(found[2]), int(found[3]))

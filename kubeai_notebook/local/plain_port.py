@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .doors import answering, guest_of
+from .doors import answering, from_another_site, guest_of
 from .gateway import refusal
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _PORT = r"(?::[0-9]{1,5})?"
 _HOST = re.compile(rf"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]){_PORT}")
 _LOOPBACK = re.compile(rf"(?:127\.0\.0\.1|localhost|\[::1\]){_PORT}", re.IGNORECASE)
-_PAGES = ("cross-site", "same-site")
 _WANTED = (
     "this gateway answers the programs of the user who started it; any other needs the token that "
     '"kubeai-local token" prints, as api_key or in the header "Authorization: Bearer <token>"'
@@ -57,8 +56,3 @@ def plain_app(gateway: Gateway, token: str) -> web.Application:
 def of_a_page(request: web.Request) -> bool:
     """Whether a browser says that a web page asks: only browsers send an Origin, or where a request comes from."""
     return "Origin" in request.headers or from_another_site(request)
-
-
-def from_another_site(request: web.Request) -> bool:
-    """Whether a browser says that a page of another site asks."""
-    return request.headers.get("Sec-Fetch-Site", "").strip().lower() in _PAGES

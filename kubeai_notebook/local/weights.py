@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import yaml
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import LocalError
 
 from .environment import FETCHING, import_path, inherited
@@ -170,11 +171,12 @@ class Weights:
                         if "done" in told:
                             progress(told["done"], told["total"])
                         if "damaged" in told:
-                            say(f'Weights "{url}" are damaged ({told["damaged"]}) and are fetched again')
+                            say(f'Weights "{masked(url)}" are damaged ({told["damaged"]}) and are fetched again')
         except OSError as error:
-            raise LocalError(f'Could not keep the weights of "{url}" in {self.cache}: {error}') from error
+            message = f'Could not keep the weights of "{masked(url)}" in {self.cache}: {error}'
+            raise LocalError(message) from error
         if "path" not in told:
-            raise LocalError(str(told.get("error") or f'Fetching "{url}" ended without a result: {said}'))
+            raise LocalError(masked(str(told.get("error") or f'Fetching "{url}" ended without a result: {said}')))
         self._doubted.discard(url)
         return Path(told["path"])
 
@@ -227,9 +229,11 @@ def _inside(url: str, root: Path, below: str) -> Path:
     """The path below a mapped folder; LocalError when it leads out of it, be it by a link."""
     path = (root / below).resolve()
     if below and not path.is_relative_to(root.resolve()):
-        raise LocalError(f'"{url}" leads out of the folder that stands for its claim.', "Name a path inside it.")
+        raise LocalError(
+            f'"{masked(url)}" leads out of the folder that stands for its claim.', "Name a path inside it."
+        )
     if not path.exists():
-        raise LocalError(f'"{url}" is not there: {path} does not exist.', "Check the path.")
+        raise LocalError(f'"{masked(url)}" is not there: {path} does not exist.', "Check the path.")
     return path
 
 
@@ -239,7 +243,8 @@ def _usable(url: str, path: Path) -> Path:
         return path
     found = sorted(path.glob("*.gguf"))
     if len(found) != 1:
-        raise LocalError(f'The weights for "{url}" are not usable: {path} holds {len(found)} .gguf files, not one.')
+        told = f"{path} holds {len(found)} .gguf files, not one"
+        raise LocalError(f'The weights for "{masked(url)}" are not usable: {told}.')
     return found[0]
 
 

@@ -191,3 +191,13 @@ def test_ends_a_line_that_never_ends(tmp_path):
     for _ in range(40):
         log.write(b"x" * (1 << 16))
     assert (tmp_path / "0").stat().st_size > 1 << 20
+
+
+def test_closes_a_log_and_opens_it_for_a_later_line(tmp_path):
+    log = RunLog(tmp_path / "0")
+    log.say("first")
+    log.close()
+    assert log._file is None
+    log.say("second")
+    log.close()
+    assert [line.partition("Z ")[2] for line in (tmp_path / "0").read_text().splitlines()] == ["first", "second"]

@@ -10,6 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local import app
+from kubeai_notebook.local.__main__ import main
+from kubeai_notebook.local.daemon import READY
+
 from .conftest import MODELS, SCRIPTED, processes_of, scripted_options, until
 
 
@@ -183,3 +188,30 @@ def lives(pid):
         return False
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state) and not state.startswith("Z")
+
+
+def ran(monkeypatch, home, result):
+    """What the starter of a daemon reads that behaves so, until the pipe is closed."""
+    readable, writable = os.pipe()
+
+    def run(_home, options, _environment):
+        if isinstance(result, Exception):
+            raise result
+        os.write(options.ready_fd, READY)
+
+    monkeypatch.setattr(app, "run", run)
+    try:
+        main(["run", "--home", str(home), "--ready-fd", str(writable)])
+        with os.fdopen(readable, "rb") as pipe:
+            return pipe.read()
+    finally:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(writable)
+
+
+def test_tells_its_starter_how_it_went_and_closes_the_pipe(monkeypatch, tmp_path):
+    assert ran(monkeypatch, tmp_path, None) == READY
+    said = ran(monkeypatch, tmp_path, LocalError("1 file is damaged."))
+    assert said == b"1 file is damaged."
+    assert not said.startswith(READY)
+    assert not ran(monkeypatch, tmp_path, LocalError("\x06 is no text.")).startswith(READY)

@@ -1,13 +1,20 @@
-"""Who is let in, without waiting for anybody to come."""
+"""Who is let in, and how long somebody stays who reads slowly."""
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
+import resource
 import socket
+import ssl
 
 import pytest
+import trustme
+from aiohttp import web
 
-from kubeai_notebook.local import peers
-from kubeai_notebook.local.doors import FOREIGN_PLACES, MOST_PLACES, Places
+from kubeai_notebook.local import doors, peers
+from kubeai_notebook.local.doors import FOREIGN_PLACES, MOST_PLACES, Places, answering, door, raise_descriptors
 
 
 def taken(places, port, *, foreign=False):
@@ -73,3 +80,171 @@ def test_takes_a_socket_that_nobody_holds_for_nobodys(pair):
 def test_takes_a_peer_that_is_not_there_for_nobodys(pair):
     _, peer, here = pair
     assert not peers.is_ours((peer[0], here[1]), (here[0], peer[1] ^ 1))
+
+
+@pytest.mark.skipif(not peers.KNOWN, reason="only Linux tells whose a socket is")
+def test_says_so_when_no_descriptor_is_left_to_ask_whose_a_connection_is(pair):
+    _, peer, here = pair
+    peers._has_sock_diag.cache_clear()
+    limits, next_one = resource.getrlimit(resource.RLIMIT_NOFILE), os.dup(0)
+    os.close(next_one)
+    # Asking for the first time takes three.
+    for room in range(3):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_one + room, limits[1]))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                peers.is_ours(peer, here)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert peers.is_ours(peer, here)
+    assert peers._has_sock_diag()
+
+
+@pytest.mark.parametrize("allowed", [1_000_000, 61_440, 10_240, 9_999])
+def test_takes_as_many_descriptors_as_the_system_lets_it(monkeypatch, allowed):
+    asked = []
+
+    def limited(_kind, pair):
+        asked.append(pair[0])
+        if pair[0] > allowed:
+            raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", limited)
+    assert raise_descriptors() == asked[-1] == max(most for most in (65_536, 10_240, 4_096) if most <= allowed)
+
+
+def listening():
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    made.listen(16)
+    return made, made.getsockname()[1]
+
+
+def app_of(text):
+    async def handler(_request):
+        return web.Response(body=text)
+
+    app = web.Application(middlewares=[answering])
+    app.router.add_route("*", "/", handler)
+    return app
+
+
+async def answer(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(10):
+        said = await reader.read()
+    writer.close()
+    return said
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ETIMEDOUT])
+def test_goes_on_letting_in_after_the_kernel_could_not_be_asked(monkeypatch, number):
+    left = [OSError(number, os.strerror(number))]
+
+    def is_ours(_peer, _here):
+        if left:
+            raise left.pop()
+        return True
+
+    async def asked():
+        bound, port = listening()
+        async with door(app_of(b"here"), bound, Places(1024), port="API"):
+            return [await answer(port) for _ in range(2)]
+
+    monkeypatch.setattr(doors, "is_ours", is_ours)
+    assert all(said.endswith(b"here") for said in asyncio.run(asked()))
+
+
+def test_goes_on_letting_in_after_an_accept_that_failed(monkeypatch):
+    async def asked():
+        bound, port = listening()
+        loop = asyncio.get_running_loop()
+        accept, left = (
+            loop.sock_accept,
+            [OSError(errno.ENFILE, "x"), OSError(errno.EPERM, "x"), ConnectionAbortedError()],
+        )
+
+        async def failing(sock):
+            if left:
+                raise left.pop()
+            return await accept(sock)
+
+        monkeypatch.setattr(loop, "sock_accept", failing)
+        async with door(app_of(b"here"), bound, Places(1024), port="API"):
+            return await answer(port)
+
+    assert asyncio.run(asked()).endswith(b"here")
+
+
+def test_hands_out_the_task_that_lets_in_so_that_its_end_is_seen(monkeypatch):
+    def broken(_peer, _here):
+        raise ZeroDivisionError
+
+    async def ended():
+        bound, port = listening()
+        async with door(app_of(b""), bound, Places(1024), port="API") as accepting:
+            with socket.create_connection(("127.0.0.1", port)):
+                await asyncio.wait([accepting], timeout=10)
+            return accepting.exception()
+
+    monkeypatch.setattr(doors, "is_ours", broken)
+    assert isinstance(asyncio.run(ended()), ZeroDivisionError)
+
+
+@pytest.fixture(scope="module")
+def certificates():
+    """TLS of a server and of a client that trusts it; no TLS at all is the other way."""
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(client)
+    return {"TLS": (server, client), "plain": (None, None)}
+
+
+BYTES = 24_000_000
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS"])
+def test_waits_for_whoever_reads_an_answer_slowly(monkeypatch, certificates, way):
+    server, client = certificates[way]
+
+    async def read():
+        bound, port = listening()
+        async with door(app_of(b"x" * BYTES), bound, Places(1024), port="API", tls=server):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            size = 0
+            while size < BYTES and (piece := await reader.read(1 << 16)):
+                size += len(piece)
+                await asyncio.sleep(0.004)
+            writer.transport.abort()
+            return size
+
+    monkeypatch.setattr(doors, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(doors, "HANG_UP_SECONDS", 0.1)
+    assert asyncio.run(read()) == BYTES
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS"])
+def test_ends_whoever_reads_nothing_of_an_answer(monkeypatch, certificates, way):
+    server, client = certificates[way]
+
+    async def is_ended():
+        bound, port = listening()
+        places = Places(1024)
+        async with door(app_of(b"x" * BYTES), bound, places, port="API", tls=server):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, limit=1 << 10)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(10):
+                while not places._taken["API"]:
+                    await asyncio.sleep(0.01)
+                while places._taken["API"]:
+                    await asyncio.sleep(0.01)
+            writer.transport.abort()
+
+    monkeypatch.setattr(doors, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(doors, "HANG_UP_SECONDS", 0.1)
+    asyncio.run(is_ended())

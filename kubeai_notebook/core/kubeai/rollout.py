@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.status import is_ready
 
 from .pods import HASH_LABEL
@@ -63,4 +64,4 @@ def _keep_rank(pod: Object, pod_hash: str) -> tuple[bool, bool, bool, float]:
     """Lowest goes first: not ready, not scheduled, of another hash, youngest."""
     metadata = pod["metadata"]
     age = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
-    return is_ready(pod), "nodeName" in pod["spec"], metadata["labels"].get(HASH_LABEL) == pod_hash, -age
+    return is_ready(pod), text_at(pod, "spec", "nodeName") != "", metadata["labels"].get(HASH_LABEL) == pod_hash, -age

@@ -41,12 +41,6 @@ def unschedulable(pod: Object, missing_claim: str | None) -> str | None:
     return f"0/1 nodes are available: {why}"
 
 
-def is_placed(pod: Object) -> bool:
-    """Whether the Pod has its node."""
-    spec = pod.get("spec")
-    return isinstance(spec, dict) and "nodeName" in spec
-
-
 def threads_of(pod: Object, cpus: int) -> int:
     """As many as the profile requests of CPUs: one at least, no more than the machine has."""
     asked = _resources(pod, "requests").get("cpu", "1")

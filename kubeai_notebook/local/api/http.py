@@ -15,9 +15,8 @@ from kubeai_notebook.core.kubernetes.discovery import documents
 from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref, address_of
 from kubeai_notebook.core.kubernetes.requests import deletion_policy, is_dry, placed, updated, warnings_of
 from kubeai_notebook.core.kubernetes.scale import scale_of
-from kubeai_notebook.local.doors import answering
+from kubeai_notebook.local.doors import answering, from_another_site
 from kubeai_notebook.local.gateway import PREFIX
-from kubeai_notebook.local.plain_port import from_another_site
 
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy

@@ -114,7 +114,9 @@ class Journal:
     def _set_aside(self) -> None:
         """Hold some room for deletions, where there is plenty."""
         with suppress(OSError):
-            if not self._reserve.exists() and disk_usage(self.path.parent).free > 4 * RESERVE_BYTES:
+            held = self._reserve.stat().st_size if self._reserve.exists() else 0
+            # A disk that was full may have left a part of it, or nothing but its name.
+            if held < RESERVE_BYTES and disk_usage(self.path.parent).free > 4 * RESERVE_BYTES:
                 self._hold(RESERVE_BYTES)
 
     def _hold(self, size: int) -> None:

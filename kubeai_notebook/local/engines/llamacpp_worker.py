@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from kubeai_notebook.core.masking import masked_args
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import tie_to
 
@@ -90,7 +91,7 @@ def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Name
     usual = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
     options.context = options.context or options.longest or usual
     if unknown:
-        _say(f"Ignored, because llama.cpp has no such argument here: {' '.join(unknown)}")
+        _say(f"Ignored, because llama.cpp has no such argument here: {' '.join(masked_args(unknown))}")
     return options
 
 

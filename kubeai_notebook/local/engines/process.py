@@ -34,7 +34,7 @@ class Launch:
     environment: Mapping[str, str]
     """The Model's own variables."""
     inherited: Mapping[str, str]
-    """What stands for the container's image: weaker than all others."""
+    """The daemon's own variables, as the container's image would set some; every other source overrides them."""
     folder: Path
     """The Pod's own, where the engine works."""
     log: Callable[[bytes], None]

@@ -17,6 +17,7 @@ from kubeai_notebook.core.kubeai.this_machine import code_refusal
 from kubeai_notebook.core.kubernetes import kubelet as states
 from kubeai_notebook.core.kubernetes.environment import ConfigError, environment_of
 from kubeai_notebook.core.kubernetes.kinds import PODS, Object, Ref, ref_of
+from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.api.store import Store, timestamp
 from kubeai_notebook.local.engines.process import Engine, EngineEndedError
@@ -87,14 +88,14 @@ class Kubelet:
             # Cancelling twice would break off the orderly end of the engine.
             if doomed and not life.cancelling():
                 life.cancel()
-                if uid in pods and states.is_placed(pods[uid]):
+                if uid in pods and text_at(pods[uid], "spec", "nodeName"):
                     self._tell(pods[uid], "Killing", "Stopping container server")
 
     def _tell(self, pod: Object, reason: str, message: str) -> None:
         """An Event that nothing depends on."""
         try:
             self._recorder.note(pod, reason, message)
-        except Exception:  # (what anybody may have written stands in the store)
+        except Exception:  # (an Event or a Pod that a client wrote may be odd, and the disk full)
             log.exception("an Event could not be written: %s", reason)
 
     def _buried(self, uid: str, ref: Ref, life: asyncio.Task[None]) -> None:
@@ -139,7 +140,16 @@ class Kubelet:
         place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
         self._recorder.note(pod, "Scheduled", place)
         (self._folder / uid).mkdir(parents=True, exist_ok=True)
-        crashes, last, logs = 0, None, deque[RunLog]()
+        logs = deque[RunLog]()
+        try:
+            await self._run_again(ref, uid, logs)
+        finally:
+            for log in logs:
+                log.close()
+
+    async def _run_again(self, ref: Ref, uid: str, logs: deque[RunLog]) -> None:
+        """Run the container, and again whenever it has ended; ``logs`` are those of the runs that are kept."""
+        crashes, last = 0, None
         for number in itertools.count():
             run, began, started = states.Run(ref, uid, number, last), time.monotonic(), self._moment()
             logs.append(RunLog(self._folder / uid / str(number)))

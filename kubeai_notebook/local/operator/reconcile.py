@@ -12,6 +12,7 @@ from kubeai_notebook.core.kubeai.rollout import labels_and_bounds, pod_plan
 from kubeai_notebook.core.kubernetes.admission import admitted
 from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
 from kubeai_notebook.core.kubernetes.refusals import StatusError
+from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.status import is_ready
 from kubeai_notebook.errors import SpecError
 
@@ -80,7 +81,7 @@ class Operator:
             if not deleting:
                 self._store.patch(ref, {"status": _NOBODY | model.get("status", {})})
             return
-        pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name and _is_readable(pod)]
+        pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name]
         if not deleting:
             self._store.patch(ref, {"status": {"replicas": {"all": len(pods), "ready": sum(map(is_ready, pods))}}})
         pod_hash, surge = wanted["metadata"]["labels"][HASH_LABEL], self._system.catalog.surge
@@ -121,12 +122,4 @@ class Operator:
 
 
 def _model_of(pod: Object) -> str:
-    return str(pod["metadata"].get("labels", {}).get("model", ""))
-
-
-def _is_readable(pod: Object) -> bool:
-    """Whether a Pod has the shape of one; anybody may have made it, with a Model's label."""
-    status = pod.get("status", {})
-    conditions = status.get("conditions", []) if isinstance(status, dict) else None
-    items = conditions if isinstance(conditions, list) else [None]
-    return isinstance(pod.get("spec"), dict) and all(isinstance(item, dict) for item in items)
+    return text_at(pod, "metadata", "labels", "model")

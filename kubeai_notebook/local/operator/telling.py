@@ -12,6 +12,8 @@ from uuid import uuid4
 
 from kubeai_notebook.core.kubernetes.kinds import EVENTS, Object, ref_of
 from kubeai_notebook.core.kubernetes.kubelet import event_of
+from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.objects import Event
 from kubeai_notebook.local.api.store import Store, timestamp
 
 if TYPE_CHECKING:
@@ -38,13 +40,13 @@ class Recorder:
     def note(self, pod: Object, reason: str, message: str, *, warning: bool = False, update: bool = False) -> None:
         """Record; with ``update`` an Event of this reason gets the new message in place."""
         self._forget_old()
+        message = masked(message)
         uid, moment = pod["metadata"]["uid"], timestamp(self._store.now())
         for event in self._store.items(EVENTS, pod["metadata"]["namespace"]):
-            same = _uid_in(event) == uid and event.get("reason") == reason
-            if same and (update or event.get("message") == message):
-                before = event.get("count")
-                count = before + 1 if isinstance(before, int) else 2
-                counted = {"message": message, "count": count, "lastTimestamp": moment}
+            found = Event(event)
+            same = found.uid == uid and found.reason == reason
+            if same and (update or found.message == message):
+                counted = {"message": message, "count": found.count + 1, "lastTimestamp": moment}
                 self._store.patch(ref_of(EVENTS, event), counted)
                 return
         event = event_of(pod, reason, message, warning=warning)
@@ -54,22 +56,8 @@ class Recorder:
     def _forget_old(self) -> None:
         oldest = self._store.now() - KEPT
         for event in self._store.items(EVENTS):
-            if _last_seen(event) < oldest:
+            if Event(event).time < oldest:
                 self._store.remove(ref_of(EVENTS, event))
-
-
-def _uid_in(event: Object) -> object:
-    involved = event.get("involvedObject")
-    return involved.get("uid") if isinstance(involved, dict) else None
-
-
-def _last_seen(event: Object) -> datetime:
-    """Anybody may write an Event: where its own time cannot be read, the one that the API gave it counts."""
-    for text in (event.get("lastTimestamp"), event["metadata"].get("creationTimestamp")):
-        with suppress(ValueError):
-            seen = datetime.fromisoformat(str(text))
-            return seen if seen.tzinfo else seen.replace(tzinfo=UTC)
-    return datetime.max.replace(tzinfo=UTC)
 
 
 class RunLog:
@@ -105,17 +93,24 @@ class RunLog:
             self._why = error.strerror or type(error).__name__
 
     def say(self, text: str) -> None:
-        """Append a line of ours."""
+        """Append a line of ours, which may quote a Model's url: a login in it is hidden."""
         self.flush()
-        self.write(f"{text}\n".encode())
+        self.write(f"{masked(text)}\n".encode())
 
     def flush(self) -> None:
         """End the line that is begun."""
         self.write(b"\n" * bool(self._begun))
 
+    def close(self) -> None:
+        """Close the file; a later line opens it anew."""
+        if self._file:
+            with suppress(OSError):
+                self._file.close()
+        self._file = None
+
     def forget(self) -> None:
         """Delete the files."""
-        self._close()
+        self.close()
         for path in (self._path, self._path.with_suffix(".old")):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -125,7 +120,7 @@ class RunLog:
         file = self._file or self._path.open("ab", buffering=0)
         self._file = file
         if 0 < (size := file.tell()) > self._max_bytes - len(text):
-            self._close()
+            self.close()
             self._path.replace(self._path.with_suffix(".old"))
             file, size = self._path.open("ab", buffering=0), 0
             self._file = file
@@ -135,12 +130,6 @@ class RunLog:
         file.truncate(size)
         file.seek(size)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _close(self) -> None:
-        if self._file:
-            with suppress(OSError):
-                self._file.close()
-        self._file = None
 
 
 class Pulling:
