@@ -142,3 +142,22 @@ def test_shows_every_beginning_of_an_answer_as_it_is_written() -> None:
     answer = "# A\n\n```python\nx = '<b>'\n```\n\n| a |\n|---|\n| `<i>` |\n\n$x<y$ [z](https://a.b) <script>1</script>"
     for end in range(len(answer)):
         assert drawn(markdown(answer[:end])) == []
+
+
+@pytest.mark.parametrize(
+    "unit", ["[a](" + " " * 19_000, "[a](" * 4_000, "![" * 9_000, "[a](x " + "'" * 15_000, "$a" * 9_000]
+)
+def test_reads_hostile_repetition_in_linear_time(unit: str) -> None:
+    begun = time.process_time()
+    markdown(f"{unit}\n\n" * (90_000 // len(unit)))
+    assert time.process_time() - begun < 5  # a quadratic way takes a minute
+
+
+def test_shows_very_many_paragraphs_as_plain_text() -> None:
+    shown = markdown("- a\n\n" * 16_000)
+    assert shown.startswith("This answer has very many paragraphs.")
+    assert "\n\n```\n- a\n" in shown
+
+
+def test_shows_very_many_dollars_as_code() -> None:
+    assert markdown("$ " * 900).startswith("```")

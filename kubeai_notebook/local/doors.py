@@ -156,7 +156,8 @@ class Guest(asyncio.Protocol):
         """Hand on, and forget."""
         self._transport = None
         self._wait(None)
-        self.gone.set_result(None)
+        if not self.gone.done():  # The daemon ends, and nobody waits any more.
+            self.gone.set_result(None)
         self._answering.connection_lost(exc)
 
     def _wait(self, seconds: float | None) -> None:
@@ -261,6 +262,8 @@ class _Door:
             foreign = KNOWN and not ours
             if not self._places.take(self._port, foreign=foreign):
                 connection.close()
+                # A flood is accepted without a pause: everything else has its turn between two connections.
+                await asyncio.sleep(0)
                 continue
             task = asyncio.create_task(self._let_in(connection, ours=ours, foreign=foreign))
             self._coming.add(task)

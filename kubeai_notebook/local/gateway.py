@@ -103,7 +103,7 @@ class Gateway:
         folder: Path,
     ) -> None:
         self._store = store
-        self._login = f"Bearer {token}"
+        self._token = token
         self._folder = folder
         self._endpoints = endpoints
         self._client = client
@@ -185,7 +185,9 @@ class Gateway:
     def _headers(self, request: web.Request, endpoint: Endpoint) -> list[tuple[str, str]]:
         """What an engine is sent. One with a key of its own is asked by us alone; any other gets the client's."""
         given = f"Bearer {endpoint.key}" if endpoint.key else request.headers.get("Authorization")
-        return onward(request.headers) + ([("Authorization", given)] if given and given != self._login else [])
+        headers = onward(request.headers) + ([("Authorization", given)] if given else [])
+        # The daemon's own token is for nobody else, in whichever header and spelling a client sends it.
+        return [(key, value) for key, value in headers if self._token not in value]
 
     async def _ready(self, asked: Asked) -> list[str]:
         """Wait, without limit as KubeAI does, for ready Pods (that have the adapter)."""

@@ -60,6 +60,8 @@ _PART = re.compile(
     # Links, references, entities, attributes, fences: an empty space in a formula changes nothing.
     r"|[<%#`]|&(?=[#\w])|\^(?=\^)|[\]!/](?=[(\[:/])|@(?=@)|\{(?=[:=.#%])|:(?=[:/])|~(?=~)|[wW]{3}(?=\.)"
 )
+# What only meets once an escape between is gone: links and pictures again.
+_JOINED = re.compile(r"(?<=[\]!])(?=[(\[:])|(?<=@)(?=@)|(?<=:)(?=/)")
 _PLAIN_PARTS = {"<": r"\lt ", "%": r"\%", "#": r"\#", "`": "'"}
 # JupyterLab's own words, where they matter inside a formula.
 _BRACES = re.compile(r"\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]", re.IGNORECASE)
@@ -69,7 +71,7 @@ def typeset(formula: str) -> str | None:
     """The formula without its delimiters and without what does more than typeset; ``None``: show it as text."""
     if len(formula) > LONGEST or not formula.strip():
         return None
-    kept = _PART.sub(_kept, formula)
+    kept = _JOINED.sub(" ", _PART.sub(_kept, formula))
     if not _is_balanced(kept):
         return None
     # A backslash before the closing dollar would take it along.

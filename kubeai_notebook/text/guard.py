@@ -37,7 +37,12 @@ LONGEST_BLOCK = 20_000
 """Characters between two blank lines; more is shown as code, since programs need quadratic time for it."""
 MOST_EMPHASIS = 400
 """Stars and underscores between two blank lines; marked, which JupyterLab uses, needs half a minute for 10,000."""
+MOST_BLOCKS = 2000
+"""Passages between blank lines: marked's time grows with their square, and 16,000 freeze a page for 15 s."""
+MOST_DOLLARS = 400
+"""Dollars between two blank lines; marked again."""
 LONGEST_URL = 2000
+_BLANK_LINES = re.compile(r"\n[ \t]*+(?=\n)")
 
 # Languages that are coloured. Others are left out, also since programs draw some: mermaid, math, vega, plantuml …
 _LANGUAGES = frozenset(
@@ -68,8 +73,8 @@ _FORMULA = re.compile(
 )
 _LABEL = r"\[(?P<label>(?:[^\[\]\n]|\[[^\[\]\n]*\])*+)\]"
 _TARGET = (
-    r"\([ \t]*<?(?P<url>[^\s<>()\x01]*+(?:\([^\s<>()\x01]*\)[^\s<>()\x01]*+)*+)>?"
-    r"""(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'))?[ \t]*\)"""
+    r"\([ \t]*+<?(?P<url>[^\s<>()\x01]*+(?:\([^\s<>()\x01]*\)[^\s<>()\x01]*+)*+)>?"
+    r"""(?:[ \t]++(?:"[^"\n]*+"|'[^'\n]*+'))?[ \t]*+\)"""
 )
 _PICTURE = re.compile(f"!{_LABEL}{_TARGET}")
 _LINK = re.compile(f"{_LABEL}{_TARGET}")
@@ -100,7 +105,10 @@ def guarded(text: str) -> str:
     if len(text) > LONGEST:
         cut = f"This answer has {len(text):,} characters. The first {LONGEST:,} follow as plain text."
         return f"{cut}\n\n{_fenced(plain(text[:LONGEST]).split(chr(10)))}"
-    return "\n\n".join(_parts(plain(text).replace("\ufeff", "").split("\n")))
+    shown = plain(text).replace("\ufeff", "")
+    if len(_BLANK_LINES.findall(shown)) > MOST_BLOCKS:
+        return f"This answer has very many paragraphs. It follows as plain text.\n\n{_fenced(shown.split(chr(10)))}"
+    return "\n\n".join(_parts(shown.split("\n")))
 
 
 def _parts(lines: list[str]) -> Iterator[str]:
@@ -133,7 +141,7 @@ def _shown_block(lines: list[str], *, in_list: bool) -> str:
     if re.fullmatch(r"-{3,}[ \t]*", lines[0]):
         # The same line, but no begin of metadata.
         lines = ["***", *(["", *lines[1:]] if lines[1:] else [])]
-    if sum(map(len, lines)) > LONGEST_BLOCK:
+    if sum(map(len, lines)) > LONGEST_BLOCK or sum(line.count("$") for line in lines) > MOST_DOLLARS:
         return _fenced(lines)
     return _Block(lines).shown()
 
