@@ -22,6 +22,7 @@ from tests.support.network import (
     connected,
     crowd,
     exchanged,
+    flood,
     gateway_of,
     head,
     network_options,
@@ -154,6 +155,13 @@ def test_serves_its_owner_while_another_user_holds_a_thousand_connections(house,
     assert house.api("POST", MODELS, model_of("made", minReplicas=0))[0] == 201
     house.delete("made")
     assert (house.home / "daemon.log").stat().st_size < 100_000
+
+
+@pytest.mark.finding("H4")
+def test_serves_its_owner_while_another_user_floods_the_other_port(house):
+    with flood(ports_of(house)["gateway"]):
+        for _ in range(rounds(full=20, short=3)):
+            assert house.api("GET", MODELS)[0] == 200
 
 
 @pytest.mark.finding("H4")

@@ -90,7 +90,7 @@ def another_user(*command: str) -> subprocess.Popen[str]:
 
 def python_of_another_user(code: str, *arguments: str) -> tuple[str, ...]:
     """The command of a Python program that becomes another user once it has begun: he may not read our Python."""
-    imports = "import encodings.idna, os, resource, socket, sys"
+    imports = "import encodings.idna, os, resource, socket, sys, time"
     becoming = f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})"
     return (sys.executable, "-I", "-c", f"{imports}\n{becoming}\n{code}", *arguments)
 
@@ -114,6 +114,27 @@ def crowd(port: int, sent: bytes, count: int) -> Iterator[None]:
         process.communicate()
 
 
+@contextmanager
+def flood(port: int) -> Iterator[None]:
+    """Another user who connects again and again, as fast as he can, and never waits for an answer."""
+    process = another_user(*python_of_another_user(_FLOOD, str(port)))
+    try:
+        assert process.stdout.readline() == "there\n", process.stderr.read()
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+_FLOOD = """
+print("there", flush=True)
+until = time.monotonic() + 30
+while time.monotonic() < until:
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(("127.0.0.1", int(sys.argv[1])))
+    one.close()
+"""
 _CROWD = """
 port, sent, count = int(sys.argv[1]), bytes.fromhex(sys.argv[2]), int(sys.argv[3])
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
