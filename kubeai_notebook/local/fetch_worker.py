@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.stand_in import usable_files
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.errors import KubeAIError, LocalError
 
@@ -74,10 +74,12 @@ def main() -> int:
         else:
             path = _from_s3(source.reference, kind, part=part, doubted=doubted)
     except KubeAIError as error:
-        _tell(error=masked(str(error)))
+        _tell(error=masked(str(error), secret_values({"url": url})))
     except Exception as error:  # noqa: BLE001  (outermost frame of this process: the Pod's log shows it)
         text = " ".join(str(error).split())
-        _tell(error=masked(f'Could not fetch "{url}": {type(error).__name__}: {text}'))
+        message = f'Could not fetch "{url}": {type(error).__name__}: {text}'
+        # A library may quote a part of the url, in which no rule sees a login.
+        _tell(error=masked(message, secret_values({"url": url})))
     else:
         _tell(path=str(path))
         return 0

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kubeai_notebook.core.kubernetes import environment
 from kubeai_notebook.core.kubernetes.environment import ConfigError
-from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, SECRETS
+from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
 from kubeai_notebook.core.kubernetes.kubelet import memory_limit_of, threads_of
 from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
+from kubeai_notebook.local.operator import kubelet
 from kubeai_notebook.local.operator.container import MountError, data_of, files_of, kill_over, placed_in
-from kubeai_notebook.local.operator.telling import RunLog
+from kubeai_notebook.local.operator.telling import Recorder, RunLog
 
 
 @pytest.fixture
@@ -201,3 +204,28 @@ def test_closes_a_log_and_opens_it_for_a_later_line(tmp_path):
     log.say("second")
     log.close()
     assert [line.partition("Z ")[2] for line in (tmp_path / "0").read_text().splitlines()] == ["first", "second"]
+
+
+def test_leaves_no_log_open_at_a_pods_end(monkeypatch, tmp_path, store):
+    opened = []
+
+    class Noted(RunLog):
+        def __init__(self, path):
+            super().__init__(path)
+            opened.append(self)
+
+    async def contain(_kubelet, _run, _started, *, log):
+        log.say("begun")
+        raise OSError
+
+    monkeypatch.setattr(kubelet, "RunLog", Noted)
+    monkeypatch.setattr(kubelet.Kubelet, "_contain", contain)
+    labels = {"app.kubernetes.io/name": "vllm", "model": "m"}
+    args = ["--model=hf://a/b", "--features=", "--lora=false"]
+    spec = {"containers": [{"name": "server", "image": "i", "args": args}]}
+    made = store.create(PODS, {"metadata": {"name": "p", "namespace": "default", "labels": labels}, "spec": spec})
+    weights = SimpleNamespace(missing_claim=lambda _url: None)
+    runtime = SimpleNamespace(folder=tmp_path / "pods", recorder=Recorder(store), weights=weights)
+    with pytest.raises(OSError, match="^$"):
+        asyncio.run(kubelet.Kubelet(store, runtime)._lived(made))
+    assert [log._file for log in opened] == [None]

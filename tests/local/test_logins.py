@@ -46,8 +46,7 @@ def test_hides_a_login_in_a_log_and_in_events(tmp_path):
 
 
 def test_hides_a_login_in_what_fetching_says(tmp_path):
-    url = f"nowhere://me:{SECRET}@bucket/x"
-    order = {"url": url, "kind": "model", "package": None, "doubted": False, "part": str(tmp_path)}
+    order = {"url": URL, "kind": "model", "package": None, "doubted": False, "part": str(tmp_path)}
     command = [sys.executable, "-P", "-m", "kubeai_notebook.local.fetch_worker"]
     done = subprocess.run(command, input=json.dumps(order) + "\n", capture_output=True, text=True, check=False)
     assert json.loads(done.stdout)["error"]
