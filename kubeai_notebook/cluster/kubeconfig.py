@@ -60,7 +60,7 @@ class Kubeconfig:
         self._read()
 
     def _read(self) -> None:
-        self._seen = self._signature()
+        seen = self._signature()
         documents = [(file, _document(file)) for file in self._files()]
         if not documents:
             raise NotInstalledError(f"There is no kubeconfig {one_line(self.path)}.", "Correct KUBECONFIG.")
@@ -73,6 +73,7 @@ class Kubeconfig:
         self._folder = file.parent
         user = text_at(self.context, "user")
         self._user: Mapping[str, Any] = self._entry(documents, "users", user)[1] if user else {}
+        self._seen = seen
 
     def _files(self) -> list[Path]:
         files = [Path(part).expanduser() for part in self.path.split(os.pathsep) if part]
@@ -134,11 +135,19 @@ class Kubeconfig:
     def load(self) -> Configuration:
         """Read it anew, ask its plugin for a login, and check what can be checked without a request.
 
+        Where that fails, all stays as it was, and `moved` says so again: the file may be half written.
+
         Raises:
             NotInstalledError: it cannot be used, and why.
             UnauthorizedError: its plugin gives no login, in the plugin's own words.
         """
-        self._read()
+        found = Kubeconfig(self.path, self._context)
+        configuration = found.configuration()
+        vars(self).update(vars(found))
+        return configuration
+
+    def configuration(self) -> Configuration:
+        """What it leads to, as it was read; raises as `load`."""
         self._check_server()
         self._check_user()
         configuration = Configuration()
