@@ -180,7 +180,7 @@ def test_looks_through_what_is_not_seen_inside_a_secret(secret, unseen):
             plain(masked(text * 100, [secret], limit=500)),
         ]
         assert [face for face in faces if any(half in face for half in halves)] == []
-        assert all(face.startswith("it is") for face in faces)
+        assert all(face.startswith("it is") for face in faces[:3])
         assert faces[1].endswith(" now")
 
 
