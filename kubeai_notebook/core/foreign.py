@@ -35,7 +35,7 @@ def page_of(data: bytes) -> str:
     'the web page "Hotel & Bar"'
     """
     title = _TITLE_OF.search(data[:MOST_ERROR_BYTES].decode(errors="replace"))
-    said = one_line(html.unescape(title[1]), _TITLE) if title else ""
+    said = one_line(masked(html.unescape(title[1])), _TITLE) if title else ""
     return f'the web page "{said}"' if said else "a web page"
 
 
@@ -54,8 +54,10 @@ def words_of(data: bytes) -> str:
     """What a body without a known shape says; ``""`` where that is nothing to show."""
     if is_page(data):
         return page_of(data)
-    text = masked(data[:MOST_ERROR_BYTES].decode(errors="replace").strip(), limit=4 * _SHORT)
-    return one_line(text, _SHORT) if text and "\x00" not in text and not text.startswith(("{", "[")) else ""
+    text = data[:MOST_ERROR_BYTES].decode(errors="replace").strip()
+    if not text or "\x00" in text or text.startswith(("{", "[")):
+        return ""
+    return one_line(masked(text, limit=4 * _SHORT), _SHORT)
 
 
 def shown(text: Any) -> str:

@@ -118,12 +118,12 @@ def _secrets(facts: Facts, spec: ModelSpec) -> Iterator[Check]:
     names = [one.name for one in spec.secrets if isinstance(one, SecretName)]
     names += [one.secret for one in spec.secrets if isinstance(one, SecretKey)]
     for name in dict.fromkeys(names):
-        shown = quoted(name, 253).strip('"')
+        shown = quoted(name, 253)
         if facts.secret_names is None:
-            message = f"Whether the Secret {quoted(name, 253)} exists cannot be seen here."
+            message = f"Whether the Secret {shown} exists cannot be seen here."
             yield Check(name="Secrets", state="warn", message=message, field="secrets", code="SecretUnknown")
         elif name not in facts.secret_names:
-            message = f'There is no Secret {quoted(name, 253)} in namespace "{facts.namespace}".'
+            message = f'There is no Secret {shown} in namespace "{facts.namespace}".'
             hint = did_you_mean(name, facts.secret_names).strip() or f"kubectl create secret generic {shown} makes one."
             yield Check(
                 name="Secrets", state="fail", message=message, hint=hint, field="secrets", code="SecretNotFound"

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 class Log(Shown, str):
-    """The end of one container's log; a str that shows itself line by line.
-
-    The str keeps what the container wrote, control characters and all; what is shown is plain.
-    """
+    """The end of one container's log, plain and masked; a str that shows itself line by line."""
 
     __slots__ = ("pod",)
     pod: str
@@ -42,14 +39,14 @@ class Log(Shown, str):
 
 
 def log_of(model: Model, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
-    """Read a log; secrets in it are masked, the Model's own whatever they look like."""
+    """Read a log as plain text; secrets in it are masked, the Model's own whatever they look like."""
     pod, container = _place(model, pod, container)
     text = model.session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
     return Log("\n".join(masked_lines(text.split("\n"), secrets_of(model.view.model))), pod=pod)
 
 
 def follow(model: Model, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
-    """Yield a log line by line as it is written, secrets masked; closing the iterator closes the stream."""
+    """Yield a log line by line as it is written, plain and secrets masked; closing the iterator closes the stream."""
     pod, container = _place(model, pod, container)
     secrets = secrets_of(model.view.model)
     lines = model.session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)

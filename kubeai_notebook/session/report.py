@@ -30,18 +30,19 @@ _PACKAGES = ("kubeai-notebook", "kubernetes", "openai", "ipywidgets", "pandas")
 def report_of(model: Model) -> str:
     """Markdown: status, Findings, the Model, its Pods, Events and logs; every secret is masked."""
     view = model.view
+    secrets = secrets_of(view.model)
     sections = [
         f"# {model.name}: {view.status.phase}",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
         _versions(view.observation),
         *_findings(view.findings),
         "## Model\n" + _fenced(to_yaml(_redacted(view.model)), "yaml"),
-        "## Pods\n" + (_fenced("\n".join(_pod(pod) for pod in view.observation.pods)) or "None."),
+        "## Pods\n" + (_fenced("\n".join(_pod(pod, secrets) for pod in view.observation.pods)) or "None."),
         "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
         *_logs(view.observation),
     ]
     text = "\n\n".join(section for section in sections if section)
-    return plain(masked(text, secrets_of(view.model))) + "\n"
+    return plain(masked(text, secrets)) + "\n"
 
 
 def _versions(observation: Observation) -> str:
@@ -71,12 +72,20 @@ def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
     return {**clean, "spec": masked_spec(map_at(clean, "spec"))}
 
 
-def _pod(pod: Mapping[str, Any]) -> str:
+def _pod(pod: Mapping[str, Any], secrets: tuple[str, ...]) -> str:
     statuses = maps_at(pod, "status", "containerStatuses")
     states = [
-        f"{text_at(one, 'name')} restarts {count_at(one, 'restartCount')} {map_at(one, 'state')}" for one in statuses
+        f"{text_at(one, 'name')} restarts {count_at(one, 'restartCount')} {_hidden(map_at(one, 'state'), secrets)}"
+        for one in statuses
     ]
     return "\n  ".join([f"{name_of(pod)} {text_at(pod, 'status', 'phase')}", *states])
+
+
+def _hidden(part: Any, secrets: tuple[str, ...]) -> Any:
+    """The same without secrets; masked before it is written as Python, which spells a control character out."""
+    if isinstance(part, dict):
+        return {key: _hidden(value, secrets) for key, value in part.items()}
+    return masked(part, secrets) if isinstance(part, str) else part
 
 
 def _events(observation: Observation) -> Iterator[str]:

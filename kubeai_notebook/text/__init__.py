@@ -20,17 +20,24 @@ REPLACEMENT = "\ufffd"
 # Whole escape sequences go (an engine's colours are no loss): CSI; OSC, DCS, SOS, PM and APC with their text; ESC x.
 _ESCAPE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x85\x90\x98\x9c-\x9f\r\n\u2028\u2029]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
 )
 # What is left of them, and all else that acts instead of being seen: C0 and C1 but for tab and line feed, marks that
 # turn the reading direction, annotations, tags that hide a text in another one, and halves of surrogate pairs, which
 # cannot be encoded.
-_ACTS = re.compile(
+_ACTS = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
 )
+_ACTING = re.compile(_ACTS)
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085]")
+UNSEEN = re.compile(
+    rf"{_ESCAPE.pattern}|(?![\r\x85]){_ACTS}|[{REPLACEMENT}\u00ad\u200b-\u200d\u2060-\u2064\ufeff]"
+    r"|\\(?:x1[bB]|u001[bB]|033|e)\[[0-?]*[ -/]*[@-~]"
+)
+"""What stands between two characters and lets the eye read them as neighbours: all that `plain` takes out or replaces,
+characters without a width, and colours as JSON, Python and YAML spell them."""
 
 
 def plain(text: str, limit: int | None = None) -> str:
@@ -46,7 +53,12 @@ def plain(text: str, limit: int | None = None) -> str:
         text = text[: max(limit - 1, 0)] + "…"
     if text.isascii() and text.isprintable():
         return text
-    return _ACTS.sub(REPLACEMENT, _ESCAPE.sub("", _LINE_ENDS.sub("\n", text)))
+    return _ACTING.sub(REPLACEMENT, without_escapes(_LINE_ENDS.sub("\n", text)))
+
+
+def without_escapes(text: str) -> str:
+    """The text without escape sequences: colours, movements of the cursor, titles of windows."""
+    return _ESCAPE.sub("", text)
 
 
 def one_line(text: str, limit: int | None = None) -> str:

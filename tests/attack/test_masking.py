@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import textwrap
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -199,6 +200,21 @@ def test_leaves_no_half_of_a_secret_at_a_cut_or_a_line_end(canned: tuple[FakeApi
     found = session.attach("m")
     shown = [found.logs(), found.report(), *(line for line in found.view.observation.logs[0].text.splitlines())]
     assert [text[-40:] for text in shown if WORD[:9] in text or WORD[9:] in text or OTHER[8:] in text] == []
+
+
+@pytest.mark.finding("H8")
+@pytest.mark.parametrize("unseen", ["\x1b[1;36m", "\x1b]0;t\x07", "\x00", "\u200b"], ids=ascii)
+def test_hides_a_secret_that_is_coloured_or_broken_inside(unseen: str, canned: tuple[FakeApi, Session]) -> None:
+    api, session = canned
+    parts = [f"{value[:6]}{unseen}{value[6:]}" for value in (WORD, OTHER, SHAPED)]
+    crashed(
+        f"starting\nthe key {parts[0]} was tried\nPicoError: refused {' and '.join(parts)}", api, args=ARGS, env=ENV
+    )
+    found = session.attach("m")
+    shown = {**faces_of(found), "followed": "\n".join(islice(found.follow_logs(tail_lines=20), 2))}
+    halves = [half for value in (WORD, OTHER, SHAPED) for half in (value[:6], value[6:])]
+    assert {name: text for name, text in shown.items() if any(half in text for half in halves)} == {}
+    assert "\x1b" not in shown["logs"] + shown["followed"]
 
 
 @pytest.mark.finding("M3")

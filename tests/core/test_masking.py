@@ -17,7 +17,9 @@ from kubeai_notebook.core.masking import (
     quoted,
     secret_values,
 )
+from kubeai_notebook.core.masking.model import _in_file
 from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.text import plain
 from tests.support import secrets
 
 DATA = secrets.data()
@@ -158,12 +160,79 @@ def test_quotes_what_is_a_name_and_hides_what_is_a_key():
     assert len(quoted("a-" * 100)) == 82
 
 
+UNSEEN = (
+    "\x1b[1;36m", "\x1b[0m", "\x9b1m", "\x1b]0;title\x07", "\x1bPdevice\x1b\\", "\x1bc", "\x00", "\x07", "\x08", "\x7f",
+    "\x84", "\u200b", "\u200d", "\u200f", "\u202e", "\u2060", "\ufeff", "\u00ad", "\ufffd", "\ud800", "\U000e0041",
+    "\\x1b[1m", "\\u001b[36m", "\\033[0m", "\\e[0m",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
+@pytest.mark.parametrize("secret", ["swordfish-of-mine-77", secrets.values()["hf"]])
+def test_looks_through_what_is_not_seen_inside_a_secret(secret, unseen):
+    for place in (1, 6, len(secret) - 1):
+        text = f"it is {unseen}{secret[:place]}{unseen}{secret[place:]}{unseen} now"
+        halves = [half for half in (secret[:place], secret[place:]) if len(half) > 1]
+        faces = [
+            plain(masked(text, [secret])),
+            masked(plain(text), [secret]),
+            *masked_lines([text], [secret]),
+            plain(masked(text * 100, [secret], limit=500)),
+        ]
+        assert [face for face in faces if any(half in face for half in halves)] == []
+        assert all(face.startswith("it is") for face in faces[:3])
+        assert faces[1].endswith(" now")
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
+def test_finds_a_value_behind_a_coloured_name_and_behind_a_glued_word(unseen):
+    value = secrets.values()["hf"]
+    for text in (f"HF_TO{unseen}KEN{unseen}={unseen}{value}", f"Level{unseen}{value}{unseen}"):
+        assert value not in plain(masked(text))
+        assert [line for line in masked_lines([text]) if value in line] == []
+
+
+def test_leaves_colours_around_harmless_words_alone():
+    text = "\x1b[32mINFO\x1b[0m 12\x1b[1m34\x1b[0m tokens, \\x1b[1mC:\\users\\e[0]"
+    assert masked(text) == text
+
+
+def test_makes_a_log_plain_and_keeps_its_number_of_lines():
+    lines = ["\x1b[32mINFO\x1b[0m ready\r", "10%\r20% sword\rfish-lagoon", "end\x07"]
+    assert list(masked_lines(lines, ["swordfish-lagoon"])) == ["INFO ready", "10%\n20% ***\n***", "end\ufffd"]
+
+
+def test_looks_for_the_secrets_of_a_large_file_once():
+    content = "{{ bos_token }} {% for message in messages %}\n" * 20_000
+    spec = {"files": [{"path": "/t.jinja", "content": content}], "args": ["--api-key", "swordfish"]}
+    began = time.process_time()
+    first = secret_values(spec)
+    once = time.process_time() - began
+    began = time.process_time()
+    assert all(secret_values({**spec}) == first for _ in range(20))
+    assert time.process_time() - began < 5 * once
+
+
+def test_forgets_files_again():
+    size = _in_file.cache_info().maxsize
+    for number in range(2 * size):
+        secret_values({"files": [{"path": "/a", "content": f"text {number}"}]})
+    assert size <= 32
+    assert _in_file.cache_info().currsize <= size
+
+
+@pytest.mark.parametrize("size", range(9_970, 10_001, 5))
+def test_leaves_no_half_of_a_key_at_the_end_of_a_long_quotation(size):
+    value = secrets.values()["gitlab"]
+    assert value[:10] not in quoted("a " * (size // 2) + value + " b" * 5_000, 20_000)
+
+
 HOSTILE = (
     "token=", "token=a ", 'token="', 'token=\\"', "://", "http://a@", "eyJ", "hf_", "sk-",
     "-----BEGIN PRIVATE KEY-----",
     "authorization: a ", '"authorization": "a', "bearer ", "cookie: ", "%26token%3D", "token=['a',", "--api-key ",
     "machine a login b password ", "token: |\n  a\n", '{"api_key": "x"}, ', "token \t", "token=,,,", "key",
-    "\\", "<token=<",
+    "\\", "<token=<", "\x1b]", "\x90", "\x9b0", "\x1b ", "to\x1b[0mken=", "\\x1b[",
 )  # fmt: skip
 
 

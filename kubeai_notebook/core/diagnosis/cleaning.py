@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.text import without_escapes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 EVIDENCE_LENGTH = 300
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 # What stands before the words of a line, in any order and number.
 _PREFIX = re.compile(
     r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)?[ :]+"  # the kubelet's or a logger's time
@@ -28,9 +29,7 @@ _RICH_INDENT = " " * 8
 
 def clean(text: str) -> tuple[str, ...]:
     """Split a log into lines without colours, prefixes and boxes, with wrapped lines joined."""
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
-    return tuple(_joined(text.replace("\r", "\n").split("\n")))
+    return tuple(_joined(without_escapes(text).replace("\r", "\n").split("\n")))
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:

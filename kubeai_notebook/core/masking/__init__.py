@@ -15,23 +15,19 @@ urls without a login. A log with such words masked explains nothing any more.
 from .model import (
     hidden_in_args,
     holds_secret,
-    is_secret_file,
     masked_args,
     masked_content,
     masked_env,
     masked_spec,
     secret_values,
-    values_of_variable,
 )
 from .names import is_secret_name
-from .text import MASK, SHORTEST_SECRET, masked, masked_lines, quoted, spans_in
+from .text import MASK, masked, masked_lines, quoted
 
 __all__ = [
     "MASK",
-    "SHORTEST_SECRET",
     "hidden_in_args",
     "holds_secret",
-    "is_secret_file",
     "is_secret_name",
     "masked",
     "masked_args",
@@ -41,6 +37,4 @@ __all__ = [
     "masked_spec",
     "quoted",
     "secret_values",
-    "spans_in",
-    "values_of_variable",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .names import is_secret_name, words_of
@@ -24,6 +25,8 @@ _SECRET_FILE = re.compile(
     re.I,
 )
 _LONGEST_VALUE = 20_000
+_FILES_KEPT = 24
+"""A View asks several times a second for what is secret in the same large files; this many are remembered."""
 
 Place = tuple[int, int]
 
@@ -194,13 +197,15 @@ def _found(text: str) -> Iterator[str]:
             yield password
 
 
-def _in_file(path: str, content: str) -> Iterator[str]:
-    yield from _found(content)
+@lru_cache(maxsize=_FILES_KEPT)
+def _in_file(path: str, content: str) -> tuple[str, ...]:
+    found = list(_found(content))
     if is_secret_file(path):
         if len(content.split()) == 1:
-            yield content
+            found.append(content)
         for line in content.splitlines():
-            yield from re.findall(r"[^\s\"',;:=]{8,}$", line.strip())
+            found += re.findall(r"[^\s\"',;:=]{8,}$", line.strip())
+    return tuple(found)
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -85,7 +85,6 @@ _CODE = re.compile(
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.]*")
 _ENV_NAME = re.compile(r"-{0,2}[A-Z][A-Z0-9]*_[A-Z0-9_]*")
 _NUMBER = re.compile(r"[0-9]{1,10}|[0-9]{1,12}[.,][0-9]{1,20}")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def named_spans(text: str, low: str) -> Iterator[Span]:
@@ -142,8 +141,6 @@ def _is_in_query(text: str, start: int) -> bool:
 
 def _valued(text: str, place: int, asked: _Asked) -> Iterator[Span]:
     """The value behind ``=`` or ``:``, whichever way it is written."""
-    colour = _ANSI.match(text, place)
-    place = colour.end() if colour else place
     block = _BLOCK.match(text, place)
     if block:
         yield block.span("body")
@@ -176,7 +173,7 @@ def _bare(text: str, place: int, asked: _Asked) -> Iterator[Span]:
     found = pattern.match(text, place)
     if found is None:
         return
-    value = _ANSI.split(found[0])[0]
+    value = found[0]
     if value.startswith("<"):
         # A placeholder may have blanks: <your token>.
         value = text[place : text.find(">", place, place + 60) + 1] or value

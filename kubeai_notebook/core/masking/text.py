@@ -3,6 +3,10 @@
 Every detector gives spans and none replaces anything, so their order does not matter, a value
 that two of them find is hidden once, and the same spans tell `model` which values to look for
 elsewhere. All of it is linear in the length of the text.
+
+A colour, an escape sequence or a control character inside a secret hides it from no reader (rich
+colours the digits of a word), and `kubeai_notebook.text` takes it out later. So each detector
+looks through them, and it does not matter whether a text is made plain before or after.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from kubeai_notebook.text import UNSEEN, plain
 
 from .named import named_spans
 from .shapes import SHAPES
@@ -30,6 +36,8 @@ _SURE_LENGTH = 8
 """A shorter value is looked for as a word of its own, so that "test" does not cut "latest"."""
 _MARGIN = 2_048
 """How much is looked at behind a cut, so that no half of a secret is left before it."""
+_MAYBE_UNSEEN = re.compile(r"[^\t\n -\[\]-~]")
+"""What most texts lack, and finds that out quickly."""
 LONGEST_LINE = 32_000
 """What a line of a log is cut to, where nothing else is said."""
 
@@ -58,13 +66,31 @@ def _margin(secrets: tuple[str, ...]) -> int:
 
 
 def spans_in(text: str, secrets: Iterable[str] = ()) -> list[Span]:
-    """Where secrets are in the text: joined, in order."""
+    """Where secrets are in the text, also those with something unseen inside: joined, in order."""
+    known = tuple(secrets)
+    if not _MAYBE_UNSEEN.search(text) or not UNSEEN.search(text):
+        return joined(_spans(text, known))
+    return joined([*_spans(_spaced(text), known), *_looked_through(text, known)])
+
+
+def _spaced(text: str) -> str:
+    """The same with blanks for what is unseen: it may part a secret from the word before it."""
+    return UNSEEN.sub(lambda unseen: " " * len(unseen[0]), text)
+
+
+def _looked_through(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
+    edges = [0, *(edge for unseen in UNSEEN.finditer(text) for edge in unseen.span()), len(text)]
+    places = [place for pair in zip(edges[::2], edges[1::2], strict=True) for place in range(*pair)]
+    for start, end in _spans("".join(text[place] for place in places), secrets):
+        yield places[start], places[end - 1] + 1
+
+
+def _spans(text: str, secrets: tuple[str, ...]) -> list[Span]:
     low = text.lower()
     if len(low) != len(text):
         # Few letters become two; places must stay the same.
         low = "".join(char if len(char.lower()) != 1 else char.lower() for char in text)
-    spans = [*own_spans(text, secrets), *_shape_spans(text, low), *login_spans(text, low), *named_spans(text, low)]
-    return joined(spans)
+    return [*own_spans(text, secrets), *_shape_spans(text, low), *login_spans(text, low), *named_spans(text, low)]
 
 
 def joined(spans: list[Span]) -> list[Span]:
@@ -122,10 +148,10 @@ def _spellings(secret: str) -> tuple[str, ...]:
 
 
 def masked_lines(lines: Iterable[str], secrets: Iterable[str] = (), *, limit: int = LONGEST_LINE) -> Iterator[str]:
-    """Mask a log line by line, as it comes: also what one line begins and the next ends.
+    """Make a log plain and mask it line by line, as it comes: also what one line begins and the next ends.
 
-    A private key stands on many lines; a terminal's width breaks a value, or a name from its
-    value. ``limit``: characters that are kept of a line.
+    A line with carriage returns inside has line feeds there. A private key stands on many lines; a
+    terminal's width breaks a value, or a name from its value. ``limit``: characters that are kept of a line.
     """
     state = _Lines(tuple(secrets))
     return (state.masked(line, limit) for line in lines)
@@ -154,12 +180,19 @@ class _Lines:
 
     def masked(self, line: str, limit: int) -> str:
         unsure = self._margin if len(line) > limit + self._margin else 0
-        line = line[: limit + self._margin]
+        line = line[: limit + self._margin].removesuffix("\r")
+        shown = plain(line)
+        # Where an escape sequence alone parts a secret from a word, they are one word when it is gone.
+        parted = () if shown == line else {plain(line[slice(*span)]) for span in _spans(_spaced(line), self._secrets)}
+        return _cut("\n".join(self._covered(part, parted) for part in shown.split("\n")), limit, unsure)
+
+    def _covered(self, line: str, parted: Iterable[str]) -> str:
         if self._is_of_pem(line):
             return MASK
         spans = [*spans_in(line, self._secrets), *self._over(line)]
+        spans += [match.span() for value in parted for match in re.finditer(re.escape(value), line)]
         self._look_ahead(line, spans)
-        return _cut(_covered(line, joined(spans)), limit, unsure)
+        return _covered(line, joined(spans))
 
     def _is_of_pem(self, line: str) -> bool:
         if self._in_pem:
@@ -238,5 +271,7 @@ def quoted(text: str, limit: int = 80) -> str:
 
     Somebody may have put a secret where a name or a url belongs.
     """
-    shown = re.sub(r"[A-Za-z0-9]{20,}", lambda run: MASK if _ODD.fullmatch(run[0]) else run[0], masked(text[:10_000]))
+    shown = re.sub(
+        r"[A-Za-z0-9]{20,}", lambda run: MASK if _ODD.fullmatch(run[0]) else run[0], masked(text, limit=10_000)
+    )
     return f'"{shown}"' if len(shown) <= limit else f'"{shown[: limit - 1]}…"'
