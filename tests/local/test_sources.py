@@ -89,7 +89,8 @@ def fetched(cache, url, environment, *, kind="model", count=1):
     told = []
 
     async def all_of_them():
-        weights = Weights(cache, mapped={}, environment=dict(os.environ))
+        # The hub's address is the daemon's own; a Model brings logins, and the address of its store.
+        weights = Weights(cache, mapped={}, environment={**os.environ, **environment})
         report = lambda done, total: told.append((done, total))  # noqa: E731 - one line, used below only
         return await asyncio.gather(
             *(weights.fetch(url, report, kind=kind, environment=environment) for _ in range(count))
