@@ -186,13 +186,13 @@ def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     total = sum(found[name].size or 0 for name in names if name in found)
     kept = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
     blobs = kept / "blobs"
-    inside(kept / "snapshots" / "any", names, where=where)
+    below(kept / "snapshots" / "any", names, where=where)
     _check_names_of_hub()
     paths = []
     with _watched(blobs, name=repository, total=total):
         for name in names:
             path = Path(huggingface_hub.hf_hub_download(repository, name, token=token))
-            inside(kept, [str(path)], where=where)
+            below(kept, [str(path)], where=where)
             large = getattr(found.get(name), "lfs", None)
             if large and sha256_of(path) != large.sha256:
                 path.resolve().unlink()
@@ -202,7 +202,7 @@ def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     return _one(paths)
 
 
-def inside(folder: Path, names: Iterable[str], *, where: str) -> dict[str, Path]:
+def below(folder: Path, names: Iterable[str], *, where: str) -> dict[str, Path]:
     """Where files of these names lie in a folder. LocalError when one would lie outside: a store may say any name."""
     files = {name: folder / name for name in names}
     for name, path in files.items():
@@ -254,7 +254,7 @@ def _from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     # Another version of an object has another ETag, and so another place here.
     version = hashlib.sha256("".join(found[name]["Key"] + found[name]["ETag"] for name in names).encode())
     target = part.parent / f"s3-{version.hexdigest()[:16]}"
-    files, seal = inside(target, names, where=f"s3://{reference}"), Seal(part.parent, target.name)
+    files, seal = below(target, names, where=f"s3://{reference}"), Seal(part.parent, target.name)
     sizes = {name: int(found[name]["Size"]) for name in names}
     if not (target.exists() and _whole(seal, files, {}, sizes=sizes, doubted=doubted)):
         _remove(target)
