@@ -229,7 +229,7 @@ def _why(name: str, limits: Limits) -> str | None:
 def _name(word: str) -> str:
     """The option as argparse reads it, with its keys: ``_`` and ``-`` are one to vLLM, ``+=`` adds to a list."""
     for short, long in _ALIASES.items():
-        if word == short or word[len(short) :][:1] in (".", "=", "{") and word.startswith(short):
+        if word == short or (word[len(short) :][:1] in (".", "=", "{") and word.startswith(short)):
             word = long + word.removeprefix(short)
     word = re.split("[={]", word, maxsplit=1)[0]
     return word[2:].removesuffix("+").replace("_", "-") if word.startswith("--") else ""
