@@ -139,7 +139,8 @@ def _this_machine(spec: ModelSpec) -> Iterator[Check]:
             hint = "Leave it out, or serve the Model in a cluster."
             message = f"{refusal[0].upper()}{refusal[1:]}."
             yield Check(name=name, state="fail", message=message, hint=hint, field=field, code="CodeInEnvironment")
-    for notice in kept(spec.engine, spec.args, spec.env).notices:
+    variables, files = {**dict.fromkeys(own, ""), **spec.env}, [file.path for file in spec.files]
+    for notice in kept(spec.engine, spec.args, variables, files=files).notices:
         yield Check(name=name, state="warn", message=notice, code="OnThisMachine")
 
 

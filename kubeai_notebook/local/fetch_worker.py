@@ -3,8 +3,8 @@
 Run on a leash. Its order is one line on stdin, because ``ps`` shows arguments and a url may hold a login: ``{"url",
 "kind", "part", "package", "doubted"}``; ``kind`` is ``model`` or ``adapter``, ``part`` an empty folder of its own, and
 ``doubted`` tells that an engine could not load what is there. Writes JSON lines: ``{"done", "total"}`` as it goes,
-``{"damaged"}`` for what was here and is fetched again, ``{"path"}`` or ``{"error"}`` at its end. Credentials,
-endpoints, proxies and mirrors come by the environment, as in a Pod.
+``{"damaged"}`` for what was here and is fetched again, ``{"path"}`` or ``{"error"}`` at its end. Credentials
+come by the environment, as in a Pod; endpoints, proxies and mirrors by that of the daemon.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ import zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubeai.stand_in import usable_files
 from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.errors import KubeAIError, LocalError
+from kubeai_notebook.text import one_line
 
 from .seals import Seal, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 LOOK_SECONDS = 0.3
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _PIP = ("--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:")
 _BROKEN = re.compile(r"connection broken by '(?P<cause>.+)': /")
 _UNREACHABLE = re.compile(r"ConnectionError|Timeout|timed out|ConnectTimeout|name resolution|SSLError|ProxyError", re.I)
@@ -184,11 +186,15 @@ def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     found = {item.rfilename: item for item in info.siblings or ()}
     names = [file] if file else usable_files(found, kind, where=where)
     total = sum(found[name].size or 0 for name in names if name in found)
-    blobs = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "blobs"
+    kept = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+    blobs = kept / "blobs"
+    below(kept / "snapshots" / "any", names, where=where)
+    _check_names_of_hub()
     paths = []
     with _watched(blobs, name=repository, total=total):
         for name in names:
             path = Path(huggingface_hub.hf_hub_download(repository, name, token=token))
+            below(kept, [str(path)], where=where)
             large = getattr(found.get(name), "lfs", None)
             if large and sha256_of(path) != large.sha256:
                 path.resolve().unlink()
@@ -196,6 +202,36 @@ def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
             paths.append(path)
     seal.write(dict(zip(names, paths, strict=True)))
     return _one(paths)
+
+
+def below(folder: Path, names: Iterable[str], *, where: str) -> dict[str, Path]:
+    """Where files of these names lie in a folder. LocalError when one would lie outside: a store may say any name."""
+    files = {name: folder / name for name in names}
+    for name, path in files.items():
+        if folder.resolve() not in path.resolve().parents:
+            raise LocalError(f'{where} has a file named "{one_line(name, 100)}", which leads out of its folder.')
+    return files
+
+
+def checked_name(text: str | None, *, what: str) -> None:
+    """LocalError when what a hub calls a version cannot be a file's name: its library makes a path of it."""
+    if text is not None and not _PLAIN_NAME.fullmatch(text):
+        raise LocalError(f'The hub calls {what} "{one_line(text, 100)}", which is no name for a file. Use another hub.')
+
+
+def _check_names_of_hub() -> None:
+    """Look at every answer before the hub's library, in this process of our own, makes paths of it."""
+    from huggingface_hub import file_download
+
+    ask = file_download.get_hf_file_metadata
+
+    def asked(*arguments: Any, **options: Any) -> Any:
+        answer = ask(*arguments, **options)
+        checked_name(answer.etag, what="a file's version")
+        checked_name(answer.commit_hash, what="a commit")
+        return answer
+
+    file_download.get_hf_file_metadata = asked
 
 
 def _sums_of_hub(files: Mapping[str, Path]) -> dict[str, str]:
@@ -220,7 +256,7 @@ def _from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     # Another version of an object has another ETag, and so another place here.
     version = hashlib.sha256("".join(found[name]["Key"] + found[name]["ETag"] for name in names).encode())
     target = part.parent / f"s3-{version.hexdigest()[:16]}"
-    files, seal = {name: target / name for name in names}, Seal(part.parent, target.name)
+    files, seal = below(target, names, where=f"s3://{reference}"), Seal(part.parent, target.name)
     sizes = {name: int(found[name]["Size"]) for name in names}
     if not (target.exists() and _whole(seal, files, {}, sizes=sizes, doubted=doubted)):
         _remove(target)

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import yaml
 
+from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import LocalError
 
@@ -126,7 +127,8 @@ class Weights:
     ) -> Path:
         """Return the weights, fetched first if need be; several callers share one download, which ends with the last.
 
-        ``kind`` is ``model`` or ``adapter``; ``environment`` is the Pod's, with its credentials; ``say`` is told of
+        ``kind`` is ``model`` or ``adapter``; ``environment`` is the Pod's, with its credentials, of which nothing
+        steers where weights come from or are kept; ``say`` is told of
         weights that were here and damaged.
 
         Raises:
@@ -135,7 +137,7 @@ class Weights:
         if (path := self.present(url)) is not None:
             return path
         package = self._packages.get(url)
-        used = self._environment if package else {**self._environment, **(environment or {})}
+        used = self._environment if package else {**self._environment, **unsteered(environment or {})}
         # Two Pods with different credentials are not served by one download.
         key = package.kept_as if package else (url, kind, tuple(sorted(used.items())))
         fetch = self._fetches.get(key)

@@ -226,6 +226,51 @@ def test_says_before_anything_is_sent_what_is_left_out(session):
     assert "PORT is left out" in said
 
 
+STEERED = {
+    "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": "/others", "https_proxy": "http://127.0.0.1:9",
+    "XDG_CACHE_HOME": "/others", "HF_TOKEN_PATH": "/others/file", "AWS_WEB_IDENTITY_TOKEN_FILE": "/others/file",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/others/file", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9",
+}  # fmt: skip
+HIDDEN = [
+    "--log-config-file=/others/l.json",
+    "--structured-outputs-config.reasoning_parser_plugin=/others/p.py",
+    '--kv-transfer-config={"kv_connector_module_path": "others"}',
+    '--compilation-config={"backend": "others.run"}',
+    '--speculative-config={"model": "a/others", "trust_remote_code": true}',
+    '--kv-events-config={"endpoint": "tcp://*:5557", "topic": "others"}',
+    "--allowed-local-media-path=/others",
+    "--chat-template=/others/file",
+]
+
+
+@pytest.mark.finding("H7")
+def test_lets_no_model_say_where_weights_come_from_nor_send_files_away(owner):
+    running, folder = owner
+    with served(running, "steered", engine="VLLM", url="hf://a/b", args=["--kept=1", *HIDDEN], env=STEERED):
+        pod = running.ready_pod("steered")
+        said, log = report(folder, "vllm"), running.log(pod)
+    assert "--kept=1" in said["argv"]
+    assert "others" not in " ".join(said["argv"])
+    assert not [name for name, value in STEERED.items() if said["environ"].get(name) == value]
+    assert log.count("is left out") == len(HIDDEN) + len(STEERED)
+
+
+@pytest.mark.finding("H7")
+def test_says_before_anything_is_sent_that_weights_come_from_elsewhere(session):
+    said = repr(session.plan(name="steered", engine="VLLM", url="hf://a/b", env={"HF_ENDPOINT": "http://a"}))
+    assert "HF_ENDPOINT is left out" in said
+
+
+@pytest.mark.finding("H7")
+def test_reads_no_file_of_the_user_as_a_template(daemon_of_tests, tmp_path):
+    (tmp_path / "mine").write_text("{{ 'of-the-owner' }}")
+    files = [{"path": "/t.jinja", "content": "{{ messages[0].content }}"}]
+    for value, left_out in ((tmp_path / "mine", True), ("/t.jinja", False), ("{{ messages[0].content }}", False)):
+        with served(daemon_of_tests, "templated", files=files, args=[f"--chat-template={value}"]):
+            log = daemon_of_tests.log(daemon_of_tests.ready_pod("templated"))
+        assert ("--chat-template is left out" in log) == left_out
+
+
 @pytest.mark.finding("L6")
 def test_shows_no_argument_of_a_model_in_the_list_of_processes(daemon_of_tests):
     with served(daemon_of_tests, "hidden", args=["--api-key=key-of-l6", "--api-key", "other-of-l6"]):

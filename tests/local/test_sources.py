@@ -5,8 +5,10 @@ import hashlib
 import http.server
 import json
 import os
+import sys
 import threading
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +52,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
             content = files["/".join(parts[4:])]
             tag = hashlib.sha256(content).hexdigest()
             half = len(content) // 2 if name == "me/broken" and self.command == "GET" else None
-            self.answer(200, content, half=half, ETag=f'"{tag}"', **{"X-Repo-Commit": "c" * 40})
+            tag, commit = self.server.versions or (tag, "c" * 40)
+            self.answer(200, content, half=half, ETag=f'"{tag}"', **{"X-Repo-Commit": commit})
 
     def sibling(self, name, content, file):
         facts = {"rfilename": file, "size": len(content), "blobId": "0"}
@@ -76,7 +79,7 @@ def hub(tmp_path):
     """A hub on loopback; gives the environment of a Pod that uses it, and what it was asked for."""
     pytest.importorskip("huggingface_hub", reason="the extra [hub] is not installed")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.asked = []
+    server.asked, server.versions = [], None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     environment = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
@@ -89,7 +92,8 @@ def fetched(cache, url, environment, *, kind="model", count=1):
     told = []
 
     async def all_of_them():
-        weights = Weights(cache, mapped={}, environment=dict(os.environ))
+        # The hub's address is the daemon's own; a Model brings logins, and the address of its store.
+        weights = Weights(cache, mapped={}, environment={**os.environ, **environment})
         report = lambda done, total: told.append((done, total))  # noqa: E731 - one line, used below only
         return await asyncio.gather(
             *(weights.fetch(url, report, kind=kind, environment=environment) for _ in range(count))
@@ -187,6 +191,72 @@ def test_asks_for_room_before_it_fetches(tmp_path):
         watched,
     ):
         raise AssertionError("not reached")
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [("../../../../pwned", "c" * 40), ("{}/pwned", "c" * 40), ("e" * 64, "../../../pwned"), ("..", "c" * 40)],
+)
+def test_writes_nothing_where_a_hub_would_like_it(tmp_path, hub, versions):
+    environment, server = hub
+    server.versions = tuple(text.format(tmp_path) for text in versions)
+    assert "which is no name for a file" in failure(tmp_path / "cache", "hf://me/tiny", environment)
+    assert not [name for name in files_in(tmp_path) if "pwned" in name or name.endswith((".gguf", ".incomplete"))]
+
+
+def test_asks_no_hub_that_a_model_names(tmp_path, hub):
+    environment, server = hub
+    other = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "others"), "https_proxy": "http://a:1"}
+    weights = Weights(tmp_path / "cache", mapped={}, environment={**os.environ, **environment})
+    path = asyncio.run(weights.fetch("hf://me/tiny", lambda *_: None, environment=other))
+    assert path.is_relative_to(tmp_path / "hf")
+    assert server.asked
+    assert not (tmp_path / "others").exists()
+
+
+class Store:
+    """A store that says what keys it likes; shadows boto3 in ``_from_s3``."""
+
+    def __init__(self, *keys):
+        self.keys, self.downloads = keys, []
+
+    def client(self, _):
+        return self
+
+    def get_paginator(self, _):
+        return self
+
+    def paginate(self, **_):
+        return [{"Contents": [{"Key": key, "ETag": "e", "Size": 4} for key in self.keys]}]
+
+    def download_file(self, bucket, key, path):
+        self.downloads.append(path)
+        Path(path).write_bytes(b"GGUF")
+
+
+@pytest.mark.parametrize("key", ["models/../../pwned.gguf", "models/../../../pwned.gguf", "models/{}/pwned.gguf"])
+def test_writes_nothing_where_a_store_would_like_it(tmp_path, monkeypatch, key):
+    store = Store(key.format(tmp_path))
+    monkeypatch.setitem(sys.modules, "boto3", store)
+    part = tmp_path / "a/b/cache/x.part"
+    part.mkdir(parents=True)
+    with pytest.raises(LocalError, match="leads out of its folder"):
+        fetch_worker._from_s3("bucket/models", "model", part=part, doubted=False)
+    assert store.downloads == []
+    assert files_in(tmp_path) == []
+
+
+def test_takes_folders_of_a_store(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", Store("models/deep/tiny.gguf"))
+    part = tmp_path / "cache/x.part"
+    part.mkdir(parents=True)
+    path = fetch_worker._from_s3("bucket/models", "model", part=part, doubted=False)
+    assert path.read_bytes() == b"GGUF"
+    assert path.is_relative_to(tmp_path / "cache")
 
 
 @pytest.fixture

@@ -3,18 +3,21 @@
 In a cluster a Model's manifest gives its author a Pod. Here it would give the author the user's account: a variable
 such as ``LD_PRELOAD`` loads code into whatever runs with it, and ``files`` bring that code along. Variables that do so
 are refused, at every door and in the same words. Addresses are another matter: manifests written for Pods say
-``--host=0.0.0.0`` with good reason, so these are left out with a notice, and the engine listens on loopback.
-The lists are data: a new engine or loader is a new line.
+``--host=0.0.0.0`` with good reason, so these are left out with a notice, and the engine listens on loopback. So are
+variables that say where code and weights come from or are kept, and names of files of the user's: a Pod has a disk of
+its own, and here it is the user's. The lists are data: a new engine or loader is a new line.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 RUNS_AS_YOU = "It runs as you on this machine, outside a container."
 
@@ -28,7 +31,10 @@ CODE_VARIABLES = (
     *("PYTHON*", "_PYTHON*", "COVERAGE_*", "MPLBACKEND", "BASH*", "ENV", "SHELLOPTS", "PS4", "PROMPT_COMMAND"),
     *("ZDOTDIR", "PERL*", "RUBY*", "NODE_OPTIONS", "NODE_PATH", "LUA_*", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_*"),
     *("CLASSPATH", "JULIA_*", "R_HOME", "R_PROFILE*", "R_ENVIRON*", "GIT_*", "PIP_*", "UV_*", "CONDA_*", "RAY_*"),
-    *("PAGER", "EDITOR", "VISUAL", "BROWSER", "LESSOPEN", "CC", "CXX", "NVCC*"),
+    *("PAGER", "EDITOR", "VISUAL", "BROWSER", "LESSOPEN", "GIO_MODULE_DIR", "GIO_EXTRA_MODULES", "GTK_PATH"),
+    # What compiles at run time: its programs, its headers, its flags, its caches.
+    *("CC", "CXX", "NVCC*", "GCC_EXEC_PREFIX", "COMPILER_PATH", "CPATH", "*_INCLUDE_PATH", "LIBRARY_PATH"),
+    *("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CCACHE_*", "DG_JIT_*", "NUMBA_*", "TVM_LIBRARY_PATH"),
     # TLS and logins that name a program or a library.
     *("OPENSSL_*", "SSLKEYLOGFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_DATA_PATH"),
     "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
@@ -36,18 +42,37 @@ CODE_VARIABLES = (
     *("CUDA_INJECTION*", "NVTX_INJECTION*", "CUDA_HOME", "CUDA_PATH", "CUDA_CACHE_PATH", "NCCL_*PLUGIN*"),
     *("ROCM_HOME", "ROCM_PATH", "HSA_TOOLS_*", "ROCP_*", "ROCPROFILER_*", "VK_*", "OCL_*", "OPENCL_*", "LIBGL_*"),
     *("TRITON_*", "TORCHINDUCTOR_*", "TORCH_EXTENSIONS_DIR", "FLASHINFER_*", "XLA_FLAGS"),
+    *("UCX_MODULE_DIR", "OPAL_PREFIX", "INTEL_LIBITTNOTIFY*", "VLLM_*_SO_PATH"),
     *("TPU_LIBRARY_PATH", "GGML_BACKEND*", "OLLAMA_LIBRARY_PATH", "OLLAMA_RUNNERS_DIR", "OLLAMA_LLM_LIBRARY"),
     *("HF_MODULES_CACHE", "VLLM_PLUGINS", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CACHE_ROOT", "VLLM_CONFIG_ROOT"),
-    *("VLLM_NCCL_SO_PATH", "VLLM_ALLOW_INSECURE_SERIALIZATION", "VLLM_*RESOLVER_CACHE_DIR", "VLLM_*_LIBRARY_PATH"),
+    *("VLLM_ALLOW_INSECURE_SERIALIZATION", "VLLM_*RESOLVER_CACHE_DIR", "VLLM_*_LIBRARY_PATH"),
 )
 """Names of variables that load code or choose the program that runs; ``*`` stands for any text."""
 HARMLESS = frozenset(
     {
         *("PYTHONUNBUFFERED", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUTF8", "PYTHONIOENCODING"),
         *("PYTHONFAULTHANDLER", "PYTHONNOUSERSITE", "MALLOC_ARENA_MAX", "LD_BIND_NOW", "RAY_DEDUP_LOGS"),
+        "NUMBA_NUM_THREADS",
     }
 )
 """Names that a pattern of CODE_VARIABLES covers and that load nothing."""
+SOURCE_VARIABLES = (
+    # Hubs, and the ways to them. A store's address stays the Model's: so are the keys that it is asked with.
+    *("HF_ENDPOINT", "HF_INFERENCE_ENDPOINT", "HF_XET_*", "HUGGINGFACE_CO_*", "MODELSCOPE_*", "VLLM_USE_MODELSCOPE"),
+    *("*_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    # Where what they send is kept.
+    *("HF_HOME", "HF_*_CACHE", "HUGGINGFACE_*_CACHE", "TRANSFORMERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE"),
+    *("PYTORCH_PRETRAINED_BERT_CACHE", "SENTENCE_TRANSFORMERS_HOME", "TORCH_HOME", "OLLAMA_MODELS"),
+    *("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "TMPDIR", "TEMP", "TMP"),
+)
+"""Where weights come from and where they are written, in capitals: the daemon's own environment says so here."""
+FILE_VARIABLES = (
+    *("*_TOKEN_FILE", "*_TOKEN_PATH", "HF_STORED_TOKENS_PATH", "NETRC", "BOTO_CONFIG", "KUBECONFIG", "DOCKER_CONFIG"),
+    *("AWS_CONTAINER_*", "AWS_EC2_METADATA_*", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_LOGIN_CACHE_DIRECTORY"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_GHA_CREDS_PATH", "CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR"),
+    *("AZURE_CLIENT_CERTIFICATE_PATH", "SSH_AUTH_SOCK"),
+)
+"""What names a login or a file of the user's, which would be sent away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +84,9 @@ class Limits:
     addresses: tuple[str, ...] = ()
     """Arguments of its address, without dashes."""
     code: tuple[str, ...] = ()
-    """Arguments that name code of the Model's own."""
+    """Arguments that name code of the Model's own; after a dot, only as a key inside that argument's value."""
+    files: tuple[str, ...] = ()
+    """Arguments that name a file to read or a folder to write; files of the Model's own and templates are kept."""
     foreign: tuple[str, ...] = ()
     """Arguments that are kept and said: they run code that comes with the weights."""
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -70,12 +97,19 @@ _SERVERS = ("HOST", "PORT", "UVICORN_*", "FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY
 _VLLM = (
     *("host", "port", "uds", "ssl-keyfile", "ssl-certfile", "ssl-ca-certs", "ssl-cert-reqs", "enable-ssl-refresh"),
     *("headless", "api-server-count", "data-parallel-address", "data-parallel-rpc-port", "nnodes", "node-rank"),
-    *("master-addr", "master-port", "config"),
+    *("master-addr", "master-port", "config", "data-parallel-rpc-ip", "kv-transfer-config", "kv-events-config"),
+    *("ec-transfer-config", "weight-transfer-config", "kv-ip", "kv-port", "otlp-traces-endpoint", "tool-server"),
 )
 _VLLM_CODE = (
     *("middleware", "tool-parser-plugin", "reasoning-parser-plugin", "worker-cls", "worker-extension-cls"),
-    *("logits-processors", "scheduler-cls", "io-processor-plugin"),
+    *("logits-processors", "scheduler-cls", "io-processor-plugin", "log-config-file", "distributed-executor-backend"),
+    *("kv-connector-module-path", "ec-connector-module-path", "auto-map"),
+    *("compilation-config.backend", "compilation-config.inductor-passes"),
+    # Said by --trust-remote-code of the Model's own weights, not of others inside a value.
+    *(f"{name}.trust-remote-code" for name in ("speculative-config", "hf-overrides", "model-loader-extra-config")),
 )
+_VLLM_FILES = ("chat-template", "allowed-local-media-path", "download-dir")
+_ALIASES = {"-O": "--compilation-config", "-cc": "--compilation-config", "-sc": "--speculative-config"}
 _FOREIGN = ("trust-remote-code",)
 LIMITS: Mapping[str, Limits] = {
     "OLlama": Limits(("OLLAMA_HOST", "OLLAMA_ORIGINS", *_SERVERS)),
@@ -83,6 +117,7 @@ LIMITS: Mapping[str, Limits] = {
         ("VLLM_HOST_IP", "VLLM_PORT", "VLLM_LOOPBACK_IP", "MASTER_ADDR", "MASTER_PORT", *_SERVERS),
         _VLLM,
         _VLLM_CODE,
+        _VLLM_FILES,
         _FOREIGN,
         {"api-key": "VLLM_API_KEY", "hf-token": "HF_TOKEN"},
     ),
@@ -92,6 +127,7 @@ LIMITS: Mapping[str, Limits] = {
         foreign=_FOREIGN,
         secrets={"api-key": "INFINITY_API_KEY"},
     ),
+    "llama.cpp": Limits(files=("chat-template",)),
 }
 
 
@@ -125,43 +161,119 @@ def code_refusal(names: Iterable[str]) -> str | None:
     )
 
 
-def kept(engine: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Kept:
-    """What one engine of this machine is given of a Model's arguments and variables."""
+def unsteered(environment: Mapping[str, str]) -> dict[str, str]:
+    """A Model's variables without those that steer a download or name a login or a file of the user's.
+
+    >>> unsteered({"HF_ENDPOINT": "http://other", "Https_Proxy": "http://other", "HF_TOKEN": "mine"})
+    {'HF_TOKEN': 'mine'}
+    """
+    return {name: value for name, value in environment.items() if not _steering(name)}
+
+
+def is_template(value: str) -> bool:
+    """Whether a value is a template itself and no file's name, as vLLM tells them apart."""
+    return any(sign in value for sign in "{}\n")
+
+
+def kept(engine: str, arguments: Sequence[str], environment: Mapping[str, str], *, files: Collection[str] = ()) -> Kept:
+    """What one engine of this machine is given of a Model's arguments and variables.
+
+    ``files`` are the Model's own, by the paths that its arguments give them.
+    """
     limits = LIMITS.get(engine, Limits())
     words, notices = [], []
     left = list(arguments)
     while left:
         word = left.pop(0)
-        if not (match := _banned(word, limits)):
+        _, equals, value = word.partition("=")
+        values = [value] if equals else _values(left)
+        if not (found := _banned(word, values, limits=limits, files=files)):
             words.append(word)
             if (option := _option(word)) in limits.foreign:
                 notices.append(f"The argument --{option} runs code of the weights' author as you on this machine.")
             continue
-        if "=" not in word:
+        if not equals:
             while left and not left[0].startswith("-"):
                 left.pop(0)
-        notices.append(_said(f"The argument --{match}", code=match in limits.code))
-    dropped = [name for name in environment if any(fnmatchcase(name, pattern) for pattern in limits.variables)]
-    notices += [_said(f"The variable {name}", code=False) for name in dropped]
+        notices.append(_said(*found))
+    dropped = {name: why for name in environment if (why := _why(name, limits))}
+    notices += [_said(f"The variable {name}", why) for name, why in dropped.items()]
     variables = {name: value for name, value in environment.items() if name not in dropped}
     return Kept(*_hidden(words, variables, limits.secrets), tuple(dict.fromkeys(notices)))
 
 
-def _said(what: str, *, code: bool) -> str:
-    if code:
-        return f"{what} is left out: on this machine a Model brings no code of its own."
-    return f"{what} is left out: on this machine an engine listens where kubeai-local says, on loopback only."
+_REASONS = {
+    "address": "on this machine an engine listens where kubeai-local says, on loopback only",
+    "code": "on this machine a Model brings no code of its own",
+    "file": "on this machine it would name a file of yours",
+    "source": "on this machine the environment of kubeai-local says where weights come from and are kept",
+}
+
+
+def _said(what: str, why: str) -> str:
+    return f"{what} is left out: {_REASONS[why]}."
+
+
+def _steering(name: str) -> str | None:
+    """Why a variable is left out for every engine; programs read some of these names in small letters too."""
+    for why, patterns in (("source", SOURCE_VARIABLES), ("file", FILE_VARIABLES)):
+        if any(fnmatchcase(name.upper(), pattern) for pattern in patterns):
+            return why
+    return None
+
+
+def _why(name: str, limits: Limits) -> str | None:
+    return "address" if any(fnmatchcase(name, pattern) for pattern in limits.variables) else _steering(name)
+
+
+def _name(word: str) -> str:
+    """The option as argparse reads it, with its keys: ``_`` and ``-`` are one to vLLM, ``+=`` adds to a list."""
+    for short, long in _ALIASES.items():
+        if word == short or (word[len(short) :][:1] in (".", "=", "{") and word.startswith(short)):
+            word = long + word.removeprefix(short)
+    word = re.split("[={]", word, maxsplit=1)[0]
+    return word[2:].removesuffix("+").replace("_", "-") if word.startswith("--") else ""
 
 
 def _option(word: str) -> str:
-    """The option's name as argparse reads it; ``_`` and ``-`` are one to vLLM."""
-    return word[2:].partition("=")[0].replace("_", "-").partition(".")[0] if word.startswith("--") else ""
+    return _name(word).partition(".")[0]
 
 
-def _banned(word: str, limits: Limits) -> str | None:
-    """The argument that is left out, also in argparse's other spellings: ``--host=x``, ``--hos``, ``--ssl_keyfile``."""
-    name = _option(word)
-    return next((banned for banned in (*limits.addresses, *limits.code) if name and banned.startswith(name)), None)
+def _banned(word: str, values: Sequence[str], *, limits: Limits, files: Collection[str]) -> tuple[str, str] | None:
+    """What is left out, and why; also in other spellings: ``--host=x``, ``--hos``, ``--ssl_keyfile``.
+
+    vLLM takes settings as keys of an option (``--a.b.c=x``) and as JSON, so keys are looked for at any depth.
+    """
+    name, *inner = _name(word).split(".")
+    if not name:
+        return None
+    said = () if name in limits.files else (word, *values)
+    keys = {*inner, *(key for text in said for key in _keys(text))}
+    for why, listed in (("address", limits.addresses), ("code", limits.code)):
+        for banned in listed:
+            option, _, key = banned.rpartition(".")
+            if not option and key.startswith(name):
+                return f"The argument --{key}", why
+            if key in keys and option.startswith(name if option else ""):
+                return f"The argument with the key {key}", why
+    for option in limits.files:
+        if option.startswith(name) and not (values and all(one in files or is_template(one) for one in values)):
+            return f"The argument --{option}", "file"
+    return None
+
+
+def _keys(text: str) -> Iterator[str]:
+    """All keys of the JSON in a text; what only looks like JSON is searched as text."""
+    found: list[str] = []
+    start = text.find("{")
+    if start < 0:
+        return
+    try:
+        json.loads(text[start:], object_pairs_hook=lambda pairs: found.extend(key for key, _ in pairs))
+    except (ValueError, RecursionError):
+        found = re.findall(r"""["']([\w.-]+)["']\s*:""", text)
+    for key in found:
+        yield from key.replace("_", "-").split(".")
 
 
 def _hidden(
@@ -182,6 +294,7 @@ def _hidden(
     return tuple(words), {**environment, **moved}
 
 
-def _values(words: list[str]) -> list[str]:
-    stop = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
-    return words[:stop]
+def _values(words: Sequence[str]) -> list[str]:
+    """What argparse may take as an option's values: the words before the next option, also behind ``--``."""
+    stop = next((place for place, word in enumerate(words) if word.startswith("-") and word != "--"), len(words))
+    return [word for word in words[:stop] if word != "--"]

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from kubeai_notebook.core.kubeai.this_machine import is_template
 from kubeai_notebook.core.masking import masked_args
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import tie_to
@@ -86,7 +87,7 @@ def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Name
     parser.add_argument("--ctx-size", "-c", dest="context", type=int)
     parser.add_argument("--max-num-seqs", "--parallel", "-np", dest="parallel", type=int, default=PARALLEL)
     parser.add_argument("--threads", "-t", type=int, default=ours.threads)
-    parser.add_argument("--chat-template", dest="template", type=Path)
+    parser.add_argument("--chat-template", dest="template")
     options, unknown = parser.parse_known_args(arguments)
     usual = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
     options.context = options.context or options.longest or usual
@@ -145,7 +146,8 @@ def _loaded(ours: argparse.Namespace, options: argparse.Namespace, adapters: Map
     # Scale 0: the base stays the base; a request for the adapter asks for scale 1.
     parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(file), 0.0) for file in adapters.values()]
     if options.template:
-        parameters.chat_template = options.template.read_text()
+        inline = is_template(options.template)
+        parameters.chat_template = options.template if inline else Path(options.template).read_text()
     if ours.embedding:
         parameters.embedding = True
         # A text must fit into one batch; one longer than a slot's share would be read beyond the model's positions.

@@ -63,12 +63,12 @@ class Runtime:
         real = self._real(pod)
         arguments = [placed_in(expanded(text, environment), files) for text in asked.arguments]
         environment = {name: placed_in(value, files) for name, value in environment.items()}
-        if real:
-            given = kept(asked.engine, arguments, environment)
-            arguments, environment = list(given.arguments), dict(given.environment)
-            for notice in given.notices:
-                log.say(notice)
-        else:
+        placed = [str(place) for place in files.values()]
+        given = kept(asked.engine if real else "llama.cpp", arguments, environment, files=placed)
+        arguments, environment = list(given.arguments), dict(given.environment)
+        for notice in given.notices:
+            log.say(notice)
+        if not real:
             check_servable(asked.engine, asked.features)
             log.say(f"{pod['spec']['containers'][0]['image']} answers here, standing in for {asked.engine}.")
             lacking = self.weights.lacking(asked.url)
