@@ -21,7 +21,7 @@ def offered(endpoint: Endpoint, timeout_seconds: float) -> tuple[Sequence[Mappin
     Raises:
         CallError: the gateway does not answer, refuses it, or answers something that cannot be read.
     """
-    with explained(endpoint.model), endpoint.client as client:
+    with explained(endpoint.model, this_machine=endpoint.access.this_machine), endpoint.client as client:
         begun = time.monotonic()
         response: Any = client.with_options(timeout=timeout_seconds).models.with_raw_response.list()
     seconds = time.monotonic() - begun
