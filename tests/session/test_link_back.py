@@ -110,12 +110,14 @@ def test_counts_from_the_moment_at_which_the_link_came_back() -> None:
     assert moments.changed_at(served, [], back, back_at_seconds=back.timestamp()) == back
 
 
-def test_lists_at_once_where_its_version_is_of_an_earlier_life(api: Restarting) -> None:
+def test_lists_at_once_where_its_version_is_of_an_earlier_life(
+    api: Restarting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reflector = Reflector(Api(Configuration(host=api.url)), PODS)
     try:
         until(lambda: reflector.link.state == "live", 5)
         pauses: list[float] = []
-        reflector._rest = lambda seconds, before: pauses.append(seconds) or api.away.clear()  # type: ignore[method-assign,func-returns-value]
+        monkeypatch.setattr(reflector, "_rest", lambda seconds, *_: pauses.append(seconds))
         before = len(api.lists)
         api.forgotten.add(PODS)
         reflector.doubt()
@@ -135,9 +137,9 @@ def test_asks_often_again_once_the_server_says_where_it_is(api: Restarting, monk
     rest = Reflector._rest
 
     class Noting(Reflector):
-        def _rest(self, seconds: float, before: Configuration) -> bool:
+        def _rest(self, seconds: float, *others: Configuration) -> bool:
             rests.append(seconds)
-            return rest(self, seconds, before)
+            return rest(self, seconds, *others)
 
     reflector = Noting(Api(login=login), PODS)
     try:
