@@ -68,20 +68,22 @@ def _events(response: Any, model: str) -> Iterator[bytes]:
     kind = str(response.headers.get("content-type", ""))
     if kind.startswith("text/html"):
         raise unreadable(model, "it is a web page")
-    came, data = False, b""
+    came, data = False, bytearray()
     lines = lines_of(response.iter_bytes(), LONGEST_EVENT_BYTES)
     while True:
         with reading(model):
             line = next(lines, None)
         if line is not None and line.startswith(b"data:"):
             data += line[len(b"data:") :].strip() + b"\n"
+            if len(data) > LONGEST_EVENT_BYTES:
+                raise unreadable(model, f"it holds an event of more than {LONGEST_EVENT_BYTES >> 20} MiB")
             continue
         if line is not None and line.strip():
             continue  # the event's name, its number, a comment
         if data.startswith(b"[DONE]"):
             return
         if data:
-            came, event, data = True, data, b""
+            came, event, data = True, bytes(data), bytearray()
             yield event
         if line is None:
             break

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, is_page, origin_of, page_of, shown, words_of
+from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of, page_of, shown, words_of
 from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, WaitInterruptedError
 
 from .http import library
@@ -74,8 +74,7 @@ def object_of(data: bytes, model: str) -> Mapping[str, Any]:
     try:
         answer = json.loads(data)
     except (ValueError, RecursionError):
-        nothing = "it is empty" if not data.strip() else "it is no JSON"
-        raise unreadable(model, f"it is {page_of(data)}" if is_page(data) else nothing) from None
+        raise unreadable(model, f"it is {described(data)}") from None
     if not isinstance(answer, dict):
         raise unreadable(model, "it is no JSON object")
     if answer.get("error"):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+import threading
 import time
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 BODY_SECONDS = 600.0
 """From the first byte of an answer that is no stream to its last; the gateway may hold a request before that."""
+MOST_WAYS = 4
+"""Addresses and certificates that connections are kept for; a server that moves more often is not waited for."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -68,6 +72,7 @@ class _Road:
         # Users hold clients for long, so requests come with the address that was in force when these were made.
         self._known = [str(library().URL(url)).rstrip("/") for url in (access.base_url, access.own_url)]
         self._open: dict[Any, Any] = {}
+        self._lock = threading.Lock()
 
     def now(self) -> Access:
         """The Access in force."""
@@ -75,18 +80,21 @@ class _Road:
             self._access = self._access.renewed()
         return self._access
 
-    def way(self, access: Access, make: Callable[..., Any]) -> Any:
-        """The connections to it, made once; those to an address of old end with the client."""
+    def way(self, access: Access, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
+        """The connections to it, made once, and those to close.
+
+        What is in flight to an address of old goes on; only the oldest of `MOST_WAYS` are given up.
+        """
         key = (access.own_url, access.ca_file, access.client_certificate, access.verify, access.proxy)
-        if key not in self._open:
-            tls = _tls(access) if access.own_url.startswith("https:") else True
-            limits = library().Limits(max_connections=1000, max_keepalive_connections=100)
-            self._open[key] = make(verify=tls, trust_env=False, proxy=access.proxy, limits=limits)
-        return self._open[key]
+        with self._lock:
+            way = self._open.pop(key, None) or _connections(access, make)
+            self._open[key] = way  # the newest stands last
+            return way, [self._open.pop(old) for old in list(self._open)[:-MOST_WAYS]]
 
     def ways(self) -> tuple[Any, ...]:
         """All connections."""
-        return tuple(self._open.values())
+        with self._lock:
+            return tuple(self._open.values())
 
     def onward(self, request: Any, access: Access, token: str | None) -> Any:
         """The request as it leaves: to the Access's own address, with its login.
@@ -121,7 +129,10 @@ class Signed:
         access = self._road.now()
         # A token is asked for anew, since it may have been renewed.
         signed = self._road.onward(request, access, access.token() if access.token else None)
-        return self._road.way(access, library().HTTPTransport).handle_request(signed)
+        way, over = self._road.way(access, library().HTTPTransport)
+        for old in over:
+            old.close()
+        return way.handle_request(signed)
 
     def close(self) -> None:
         """End all connections."""
@@ -146,7 +157,10 @@ class AsyncSigned:
         # An exec plugin may take seconds, a disk may be slow.
         access, token = await asyncio.to_thread(self._login)
         signed = self._road.onward(request, access, token)
-        return await self._road.way(access, library().AsyncHTTPTransport).handle_async_request(signed)
+        way, over = self._road.way(access, library().AsyncHTTPTransport)
+        for old in over:
+            await old.aclose()
+        return await way.handle_async_request(signed)
 
     def _login(self) -> tuple[Access, str | None]:
         access = self._road.now()
@@ -191,35 +205,46 @@ class Bound:
 
 
 def _bounded(response: Any) -> None:
-    whole, bound = response.stream, Bound(response)
-
-    class Beginning(library().SyncByteStream):  # type: ignore[misc]
-        def __iter__(self) -> Iterator[bytes]:
-            for piece in whole:
-                yield piece
-                if not bound.lets_go_on(piece):
-                    return
-
-        def close(self) -> None:
-            whole.close()
-
-    response.stream = Beginning()
+    response.stream = _beginning(library())(response.stream, Bound(response))
 
 
 async def _bounded_async(response: Any) -> None:
-    whole, bound = response.stream, Bound(response)
+    _bounded(response)
 
-    class Beginning(library().AsyncByteStream):  # type: ignore[misc]
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            async for piece in whole:
+
+@cache
+def _beginning(http: Any) -> Any:
+    """The class of a body that is read as far as its Bound lets it, made of this library's own."""
+
+    class Beginning(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, whole: Any, bound: Bound) -> None:
+            self._whole, self._bound = whole, bound
+
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in self._whole:
                 yield piece
-                if not bound.lets_go_on(piece):
+                if not self._bound.lets_go_on(piece):
                     return
 
-        async def aclose(self) -> None:
-            await whole.aclose()
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in self._whole:
+                yield piece
+                if not self._bound.lets_go_on(piece):
+                    return
 
-    response.stream = Beginning()
+        def close(self) -> None:
+            self._whole.close()
+
+        async def aclose(self) -> None:
+            await self._whole.aclose()
+
+    return Beginning
+
+
+def _connections(access: Access, make: Callable[..., Any]) -> Any:
+    tls = _tls(access) if access.own_url.startswith("https:") else True
+    limits = library().Limits(max_connections=1000, max_keepalive_connections=100)
+    return make(verify=tls, trust_env=False, proxy=access.proxy, limits=limits)
 
 
 def _tls(access: Access) -> ssl.SSLContext:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from kubeai_notebook.core.foreign import is_page, page_of
+from kubeai_notebook.core.foreign import described
 from kubeai_notebook.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def object_of(data: bytes, host: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
-        raise no_api(host, described(data)) from None
+        raise no_api(host, f"it sends {described(data)}") from None
     if not isinstance(found, dict):
         raise no_api(host, "its JSON is no object")
     return found
@@ -88,12 +88,3 @@ def items_of(page: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
     if not all(isinstance(item, dict) for item in items or ()):
         raise no_api(host, "it sends a list of something else than objects")
     return [named(item, host) for item in items or ()]
-
-
-def described(data: bytes) -> str:
-    """What a body is that cannot be read, as the end of a sentence."""
-    if not data.strip():
-        return "it sends nothing"
-    if is_page(data):
-        return f"it sends {page_of(data)}"
-    return "it sends no JSON"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ from kubeai_notebook.errors import LOCAL_GONE, ClusterError, KubeAIError, Unauth
 from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .errors import BusyError, LostAnswerError, error_of
 from .lines import WHOLE, Lines
-from .login import Login
+from .login import Credentials, Login, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +77,17 @@ def allow_silence(answer: urllib3.BaseHTTPResponse, seconds: float, *, whole_sec
         line.sock.settimeout(seconds)
 
 
+def cut(answer: urllib3.BaseHTTPResponse) -> None:
+    """End this answer at once, whoever waits in it."""
+    line: Any = answer.connection
+    if hasattr(line, "cut"):
+        line.cut()
+    elif (end := getattr(line, "sock", None)) is not None:
+        # Gone already, or being closed by its own thread.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(end, socket.SHUT_RDWR)
+
+
 class Api:
     """HTTP to one API server, with the credentials of one configuration.
 
@@ -90,13 +103,23 @@ class Api:
         self.bounds = bounds or Bounds()
         self._closed = threading.Event()
         self._lines = Lines()
-        self._pool = self._connect()
+        self._moving = threading.Lock()
+        self._place = place_of(self.configuration)
+        self._pool = self._connections(self.configuration)
 
-    def _connect(self) -> urllib3.PoolManager:
-        self._place = self.login.place
-        pool: urllib3.PoolManager = RESTClientObject(self.configuration).pool_manager
+    def _connections(self, configuration: Configuration) -> urllib3.PoolManager:
+        pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
         self._lines.track(pool)
         return pool
+
+    def _pool_to(self, login: Credentials) -> urllib3.PoolManager:
+        """The connections to this place; what is in flight on those to another goes on to its end."""
+        with self._moving:
+            if login.place != self._place:
+                old, self._pool = self._pool, self._connections(login.configuration)
+                self._place = login.place
+                old.clear()
+            return self._pool
 
     @property
     def configuration(self) -> Configuration:
@@ -222,36 +245,34 @@ class Api:
 
     def _let_in(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:
         self.login.look()
-        login = self.login.headers()
+        login = self.login.credentials()
         try:
             return self._open(method, path, login=login, **send)
         except UnauthorizedError:
             # Nothing was done; an expired login is renewed once, as kubectl does.
             if not self.login.renewed(login):
                 raise
-        return self._open(method, path, login=self.login.headers(), **send)
+        return self._open(method, path, login=self.login.credentials(), **send)
 
     def _open(
         self,
         method: str,
         path: str,
         *,
-        login: Mapping[str, str],
+        login: Credentials,
         query: Query | None,
         body: Any,
         read_seconds: float | None,
         accept: str,
     ) -> urllib3.BaseHTTPResponse:
-        if self.login.place != self._place:
-            self._pool = self._connect()
-        headers = {**login, "Accept": accept}
+        headers = {**login.headers, "Accept": accept}
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else JSON
         read_seconds = read_seconds or self.bounds.read_seconds
         try:
-            answer = self._pool.request(
+            answer = self._pool_to(login).request(
                 method,
-                f"{self.host}/{path}{'?' + urlencode(query) if query else ''}",
+                f"{login.host}/{path}{'?' + urlencode(query) if query else ''}",
                 body=None if body is None else json.dumps(body),
                 headers=headers,
                 preload_content=False,

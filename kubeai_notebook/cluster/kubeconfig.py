@@ -63,7 +63,7 @@ class Kubeconfig:
         self._read()
 
     def _read(self) -> None:
-        self._seen = self._signature()
+        seen = self._signature()
         documents = [(file, _document(file)) for file in self._files()]
         if not documents:
             raise NotInstalledError(f"There is no kubeconfig {one_line(self.path)}.", "Correct KUBECONFIG.")
@@ -80,6 +80,7 @@ class Kubeconfig:
         self._identity = (str(file), cluster) if self.gateway else (text_at(self._cluster, "server"),)
         user = text_at(self.context, "user")
         self._user: Mapping[str, Any] = self._entry(documents, "users", user)[1] if user else {}
+        self._seen = seen
 
     def _files(self) -> list[Path]:
         files = [Path(part).expanduser() for part in self.path.split(os.pathsep) if part]
@@ -141,7 +142,7 @@ class Kubeconfig:
     def load(self) -> Configuration:
         """Read it anew, ask its plugin for a login, and check what can be checked without a request.
 
-        Where that fails, all stays as it was.
+        Where that fails, all stays as it was, and `moved` says so again: the file may be half written.
 
         Raises:
             NotInstalledError: it cannot be used, and why, or it leads to another cluster now.

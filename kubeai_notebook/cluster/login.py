@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -29,6 +30,26 @@ UNREADABLE = (
 
 Load = Callable[[], "Configuration"]
 """Reads the configuration anew: the file, the plugin, the account's token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What one request is sent with: its headers, and the place and certificate of its connection."""
+
+    headers: Mapping[str, str]
+    place: tuple[Any, ...]
+    configuration: Configuration = field(compare=False, repr=False)
+
+    @property
+    def host(self) -> str:
+        """Base url of the API server."""
+        return str(self.place[0]).rstrip("/")
+
+
+def place_of(here: Configuration) -> tuple[Any, ...]:
+    """What connections are made with: where it is different, they are made anew."""
+    tls = (here.ssl_ca_cert, here.verify_ssl, here.tls_server_name, here.cert_file, here.key_file)
+    return (here.host, here.proxy, *tls)
 
 
 class Login:
@@ -62,15 +83,17 @@ class Login:
                 except UNREADABLE:
                     return
 
-    def headers(self) -> dict[str, str]:
-        """The headers for one request; an exec plugin, OIDC or the token's file is asked when its time is over.
+    def credentials(self) -> Credentials:
+        """Those for one request; an exec plugin, OIDC or the token's file is asked when its time is over.
 
         Raises:
             UnauthorizedError: there is no token, or none that can be sent; it is never shown.
         """
         with self._lock:
             try:
-                settings: Mapping[str, Any] = self.configuration.auth_settings()
+                here = self.configuration
+                settings: Mapping[str, Any] = here.auth_settings()
+                place = place_of(here)
             except UNREADABLE as error:
                 message = f"The login of the kubeconfig cannot be renewed ({type(error).__name__})."
                 raise UnauthorizedError(message, "Log in to the cluster again.") from None
@@ -79,34 +102,26 @@ class Login:
         if not all(_SENDABLE.fullmatch(value) for value in found.values()):
             message = "The token in the kubeconfig holds a character that no HTTP header can carry."
             raise UnauthorizedError(message, "Copy it again, as one line of plain letters and digits.")
-        return found
+        return Credentials(found, place, here)
 
     def token(self) -> str | None:
         """The value of the header ``Authorization``, where there is one."""
-        return self.headers().get("authorization")
+        return self.credentials().headers.get("authorization")
 
-    def renewed(self, refused: Mapping[str, str]) -> bool:
+    def renewed(self, refused: Credentials) -> bool:
         """After a 401: read the credentials anew; whether there are others now than those that were refused."""
-        if self.headers() != refused:
+        if self.credentials() != refused:
             return True
         with self._lock:
-            if self._load is None or time.monotonic() - self._renewed_at < RENEWAL_PAUSE_SECONDS:
-                return False
-            self._renewed_at = time.monotonic()
-            before = self.certificate()
-            try:
-                self.configuration = self._load()
-            except UNREADABLE:
-                return False
-            changed = self.certificate() != before
-        return changed or self.headers() != refused
+            # Who waits here while another thread reads them finds the new ones below.
+            if self._load is not None and time.monotonic() - self._renewed_at >= RENEWAL_PAUSE_SECONDS:
+                self._renewed_at = time.monotonic()
+                try:
+                    self.configuration = self._load()
+                except UNREADABLE:
+                    return False
+        return self.credentials() != refused
 
     def certificate(self) -> tuple[str | None, str | None]:
         """The files of the client certificate and its key."""
         return self.configuration.cert_file, self.configuration.key_file
-
-    @property
-    def place(self) -> tuple[Any, ...]:
-        """What connections are made with: where it is different, they are made anew."""
-        here = self.configuration
-        return (here.host, here.ssl_ca_cert, here.verify_ssl, here.tls_server_name, here.proxy, *self.certificate())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import random
@@ -18,7 +17,7 @@ from kubeai_notebook.core.objects import at, text_at
 from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, NotInstalledError, UnauthorizedError
 
 from .answer import items_of, no_api
-from .api import BROKEN, allow_silence
+from .api import BROKEN, allow_silence, cut
 from .errors import BusyError, ExpiredError
 
 if TYPE_CHECKING:
@@ -126,9 +125,7 @@ class Reflector:
         with self._lock:
             stream = self._stream
         if stream is not None:
-            # Gone already, or being closed by its own thread.
-            with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError, urllib3.exceptions.HTTPError):
-                stream.shutdown()
+            cut(stream)
 
     def close(self) -> None:
         """End the thread at once, in whatever it waits."""

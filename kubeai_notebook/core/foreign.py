@@ -39,12 +39,23 @@ def page_of(data: bytes) -> str:
     return f'the web page "{said}"' if said else "a web page"
 
 
+def described(data: bytes) -> str:
+    """What a body is that holds no JSON.
+
+    >>> described(b" ")
+    'nothing'
+    """
+    if not data.strip():
+        return "nothing"
+    return page_of(data) if is_page(data) else "no JSON"
+
+
 def words_of(data: bytes) -> str:
     """What a body without a known shape says; ``""`` where that is nothing to show."""
     if is_page(data):
         return page_of(data)
-    text = data[: 4 * _SHORT].decode(errors="replace").strip()
-    return one_line(masked(text), _SHORT) if text and "\x00" not in text and not text.startswith(("{", "[")) else ""
+    text = masked(data[:MOST_ERROR_BYTES].decode(errors="replace").strip(), limit=4 * _SHORT)
+    return one_line(text, _SHORT) if text and "\x00" not in text and not text.startswith(("{", "[")) else ""
 
 
 def shown(text: Any) -> str:

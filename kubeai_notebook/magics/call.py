@@ -77,12 +77,12 @@ def _show(deltas: Iterator[Delta]) -> Reply:
             write(delta.text)
         write("\n")
         return reply
-    shown = Updated(bundle())
+    shown = Updated(bundle)
     try:
         for delta in deltas:
             reply = fold(reply, delta)
             if shown.due:
-                shown.update(bundle())
+                shown.update()
     finally:
-        shown.update(bundle())
+        shown.update()
     return reply

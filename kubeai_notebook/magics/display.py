@@ -13,12 +13,13 @@ from IPython.display import display
 from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.observer import View
 
 FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
+PAUSE_PER_UPDATE = 10  # so a long answer, which takes long to render, costs a tenth of the time at most
 
 
 def can_update() -> bool:
@@ -33,22 +34,26 @@ def write(text: str) -> None:
 
 
 class Updated:
-    """One display; `update` is for the thread that runs the cell."""
+    """One display of what ``make`` gives at each `update`, which is for the thread that runs the cell."""
 
-    def __init__(self, bundle: Mapping[str, str]) -> None:
-        self._handle = display(dict(bundle), raw=True, display_id=True)
-        self._shown_seconds = time.monotonic()
+    def __init__(self, make: Callable[[], Mapping[str, str]], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._make, self._clock = make, clock
+        self._handle = display(dict(make()), raw=True, display_id=True)
+        self._shown_seconds, self._pause_seconds = clock(), FRAME_SECONDS
 
-    def update(self, bundle: Mapping[str, str]) -> None:
-        """Show ``bundle`` in place of what was shown."""
+    def update(self) -> None:
+        """Show what there is now in place of what was shown."""
+        begun = self._clock()
+        bundle = dict(self._make())
         if self._handle is not None:
-            self._handle.update(dict(bundle), raw=True)
-        self._shown_seconds = time.monotonic()
+            self._handle.update(bundle, raw=True)
+        self._shown_seconds = self._clock()
+        self._pause_seconds = max(FRAME_SECONDS, PAUSE_PER_UPDATE * (self._shown_seconds - begun))
 
     @property
     def due(self) -> bool:
         """Whether the last update is long enough ago."""
-        return time.monotonic() - self._shown_seconds >= FRAME_SECONDS
+        return self._clock() - self._shown_seconds >= self._pause_seconds
 
 
 @contextmanager

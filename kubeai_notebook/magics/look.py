@@ -136,17 +136,17 @@ def _follow(model: Model) -> None:
     stop = model.listen(views.put)
     try:
         view = views.get()
-        shown, said = Updated(_face(model)), _said(view)
+        shown, said = Updated(lambda: _face(model)), _said(view)
         while view is not None and not view.status.settled:
             # Where displays can be updated, the seconds go on; a terminal gets what is new.
             view = _next(views, view, TICK_SECONDS if can_update() else None)
             if can_update() or _said(view) != said:
-                shown.update(_face(model))
+                shown.update()
             said = _said(view)
         if view is not None and view.status.phase in ("Blocked", "Failing") and not view.findings:
             # A log that explains it may still be on its way.
             _next(views, view, FINDING_SECONDS)
-            shown.update(_face(model))
+            shown.update()
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped looking; {model.name} goes on.") from None
     finally:

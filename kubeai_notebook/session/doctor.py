@@ -10,7 +10,6 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook import settings
-from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.models import offered
 from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
@@ -173,7 +172,7 @@ def _gateway(session: Session) -> Check:
     """One small request to the gateway."""
     try:
         access = access_to(session.cluster)
-        models, seconds = offered(Endpoint(access, "The gateway"), GATEWAY_SECONDS)
+        models, seconds = offered(access, GATEWAY_SECONDS)
         count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+import urllib3
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.api import Api
@@ -169,4 +170,17 @@ def test_sorts_objects_into_groups() -> None:
         assert reflector.of("b") == ()
         assert [name for name in changed if name] == ["a", "a", "b", "b"]
         assert len(reflector.objects()) == 2
+        reflector.close()
+
+
+def test_begins_another_watch_when_it_is_doubted(monkeypatch) -> None:
+    """Also with an urllib3 before 2.3, whose answers cannot be shut down."""
+    for kind in (urllib3.HTTPResponse, urllib3.BaseHTTPResponse):
+        monkeypatch.delattr(kind, "shutdown", raising=False)
+    with FakeApi().in_thread() as api:
+        api.objects[MODELS_PATH] = {}
+        reflector = Reflector(Api(Configuration(host=api.url)), MODELS_PATH)
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1 and reflector.link.state == "live", 5)
+        reflector.doubt()
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2, 5)
         reflector.close()

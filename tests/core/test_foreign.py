@@ -1,6 +1,6 @@
 import pytest
 
-from kubeai_notebook.core.foreign import is_page, origin_of, page_of, shown, words_of
+from kubeai_notebook.core.foreign import described, is_page, origin_of, page_of, shown, words_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,15 @@ def test_shows_short_words_and_no_structure() -> None:
     assert words_of(b'{"a": 1}') == words_of(b"\x00\x01") == words_of(b"") == ""
     assert len(words_of(b"x" * 10_000)) <= 200
     assert len(shown("x" * 10_000)) <= 2_000
+
+
+def test_shows_no_half_of_a_secret_where_a_body_is_cut() -> None:
+    token = b"glpat-ABCDEFGHIJ1234567890"
+    for blanks in range(700, 810):
+        assert "glpat" not in words_of(b"no entry" + b" " * blanks + token)
+
+
+def test_says_what_a_body_without_json_is() -> None:
+    assert described(b" \n") == "nothing"
+    assert described(b"<html><title>Log in</title>") == 'the web page "Log in"'
+    assert described(b"oops") == "no JSON"

@@ -1,0 +1,159 @@
+"""A server that moves, and a login that is renewed, while several threads send requests."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+import urllib3
+import yaml
+from kubernetes.client import Configuration
+
+from kubeai_notebook.cluster.api import Api
+from kubeai_notebook.cluster.kubeconfig import GATEWAY_EXTENSION, Kubeconfig
+from kubeai_notebook.cluster.login import Login
+from kubeai_notebook.errors import KubeAIError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def configuration(host: str, certificate: str | None = None) -> Configuration:
+    found = Configuration(host=host)
+    found.cert_file = found.key_file = certificate
+    return found
+
+
+def together(count: int, work: Any) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+
+@pytest.fixture
+def refusing_three() -> Iterator[str]:
+    """A server that refuses the first three requests, once all three are there, and no other."""
+    meet, left = threading.Barrier(3), iter(range(3))
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = 200
+            if next(left, None) is not None:
+                meet.wait(10)
+                status = 401
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_lets_all_threads_in_with_a_renewed_certificate(refusing_three: str) -> None:
+    loaded: list[str] = []
+
+    def load() -> Configuration:
+        loaded.append("new")
+        return configuration(refusing_three, "new")
+
+    api = Api(login=Login(configuration(refusing_three, "old"), load))
+    answers: list[Any] = []
+    together(3, lambda: answers.append(api.request("GET", "x")))
+    api.close()
+    assert answers == [{}, {}, {}]
+    assert loaded == ["new"]
+
+
+def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, str]] = []
+    making, go = threading.Event(), threading.Event()
+    moved = [False]
+
+    class Pool:
+        pool_classes_by_scheme: ClassVar[dict[str, Any]] = {}
+
+        def __init__(self, host: str) -> None:
+            self.host = host
+
+        def request(self, _method: str, url: str, **_: Any) -> Any:
+            sent.append((self.host, url))
+            raise urllib3.exceptions.HTTPError
+
+        def clear(self) -> None:
+            pass
+
+    def connections(of: Configuration) -> SimpleNamespace:
+        if moved[0]:
+            making.set()
+            go.wait(10)
+        return SimpleNamespace(pool_manager=Pool(of.host))
+
+    def ask() -> None:
+        with pytest.raises(KubeAIError):
+            api.request("GET", "x", patient=False)
+
+    monkeypatch.setattr("kubeai_notebook.cluster.api.RESTClientObject", connections)
+    login = Login(configuration("http://old"), lambda: configuration("http://new"), moved=lambda: moved[0])
+    api = Api(login=login)
+    moved[0] = True
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    threads[0].start()
+    assert making.wait(10)
+    threads[1].start()
+    threads[1].join(0.5)  # it has to wait for the first; where it does not, it is done by now
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert sent == [("http://new", "http://new/x")] * 2
+
+
+def document(port: int) -> dict[str, Any]:
+    extension = {"name": GATEWAY_EXTENSION, "extension": {"url": f"http://127.0.0.1:{port}/openai/v1"}}
+    cluster = {"server": f"http://127.0.0.1:{port}", "extensions": [extension]}
+    return {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c", "namespace": f"ns-{port}"}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "c", "user": {"token": "t"}}],
+    }
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        yaml.safe_dump(document(2))[:-40],
+        yaml.safe_dump(document(2) | {"users": []}),
+        yaml.safe_dump(document(2) | {"clusters": [{"name": "c", "cluster": {"insecure-skip-tls-verify": True}}]}),
+    ],
+)
+def test_keeps_what_it_knew_and_looks_again_after_a_half_written_kubeconfig(tmp_path: Path, half: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(document(1)))
+    kubeconfig = Kubeconfig(str(path))
+    kubeconfig.load()
+    before = (kubeconfig.namespace, kubeconfig.gateway)
+    path.write_text(half)
+    assert kubeconfig.moved()
+    with pytest.raises(KubeAIError):
+        kubeconfig.load()
+    assert (kubeconfig.namespace, kubeconfig.gateway) == before
+    assert kubeconfig.moved()
+    path.write_text(yaml.safe_dump(document(3)))
+    assert kubeconfig.load().host == "http://127.0.0.1:3"
+    assert kubeconfig.namespace == "ns-3"
+    assert not kubeconfig.moved()
