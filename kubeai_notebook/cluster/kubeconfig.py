@@ -150,7 +150,6 @@ class Kubeconfig:
         """
         found = Kubeconfig(self.path, self._context)
         if found._identity != self._identity:
-            self._seen = found._seen
             raise self._wrong(f'leads to another cluster now in its context "{one_line(self._context)}"')
         configuration = found.configuration()
         vars(self).update(vars(found))
