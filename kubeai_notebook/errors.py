@@ -33,6 +33,11 @@ from kubeai_notebook.text import plain
 
 LONGEST = 10_000
 """Characters of a message or a hint."""
+LOCAL_GONE = (
+    "KubeAI on this machine does not run.",
+    "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local.",
+)
+"""Message and hint where our own daemon has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def complete(endpoint: Endpoint, prompt: str, options: Mapping[str, Any]) -> Rep
     Raises:
         CallError: the gateway or the engine refused it, or answered something that cannot be read.
     """
-    with explained(endpoint.model):
+    with explained(endpoint.model, this_machine=endpoint.access.this_machine):
         raw = endpoint.client.completions.with_raw_response
         response: Any = raw.create(model=endpoint.model, prompt=prompt, **options)
     with reading(endpoint.model):
@@ -48,7 +48,7 @@ def stream(endpoint: Endpoint, turns: Sequence[Turn], options: Mapping[str, Any]
         CallError: the gateway or the engine refused it, or the stream broke off or cannot be read.
     """
     settings = {"stream_options": {"include_usage": True}, **options}
-    with explained(endpoint.model):
+    with explained(endpoint.model, this_machine=endpoint.access.this_machine):
         # Any: the client's overloads do not take options that are only known at run time.
         messages: Any = list(turns)
         raw: Any = endpoint.client.chat.completions.with_streaming_response

@@ -25,7 +25,7 @@ def embed(endpoint: Endpoint, texts: str | Sequence[str], options: Mapping[str, 
         return []
     # Plain numbers: the client would ask for base64, which not every engine gives.
     settings = {"encoding_format": "float", **options}
-    with explained(endpoint.model):
+    with explained(endpoint.model, this_machine=endpoint.access.this_machine):
         raw = endpoint.client.embeddings.with_raw_response
         response: Any = raw.create(model=endpoint.model, input=inputs, **settings)
     with reading(endpoint.model):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of, page_of, shown, words_of
-from kubeai_notebook.errors import CallError, KubeAIError, WaitInterruptedError
+from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, WaitInterruptedError
 
 from .http import library
 
@@ -22,11 +22,11 @@ _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionErro
 
 
 @contextmanager
-def explained(model: str) -> Iterator[None]:
+def explained(model: str, *, this_machine: bool = False) -> Iterator[None]:
     """Turn the client's errors into one sentence each.
 
     KubeAI's gateway answers ``{"error": "text"}``, engines ``{"error": {"message": …}}`` or
-    ``{"detail": …}``: all three are read.
+    ``{"detail": …}``: all three are read. ``this_machine``: the gateway is that of our own daemon.
     """
     import openai
 
@@ -40,6 +40,8 @@ def explained(model: str) -> Iterator[None]:
         cause = error.__cause__ or error
         if isinstance(cause, KubeAIError):
             raise cause from None  # ours, from below the client
+        if this_machine and isinstance(cause, library().ConnectError):
+            raise CallError(*LOCAL_GONE) from None
         raise CallError(f"The gateway did not answer ({type(cause).__name__}).", "Is KubeAI still running?") from None
     except openai.APIStatusError as error:
         raise _refused(model, error) from None

@@ -23,7 +23,7 @@ def offered(access: Access, timeout_seconds: float) -> tuple[Sequence[Mapping[st
         CallError: the gateway does not answer, refuses it, or answers something that cannot be read.
     """
     endpoint = Endpoint(access, "The gateway")
-    with explained(endpoint.model), endpoint.client as client:
+    with explained(endpoint.model, this_machine=endpoint.access.this_machine), endpoint.client as client:
         begun = time.monotonic()
         response: Any = client.with_options(timeout=timeout_seconds).models.with_raw_response.list()
     seconds = time.monotonic() - begun

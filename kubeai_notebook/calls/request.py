@@ -36,7 +36,7 @@ def send(endpoint: Endpoint, request: Request) -> Any:
     """
     kind = {"Content-Type": "multipart/form-data"} if request.files else {}
     options: Any = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
-    with explained(endpoint.model):
+    with explained(endpoint.model, this_machine=endpoint.access.this_machine):
         client, response = endpoint.client, library().Response
         if request.body is None:
             return client.get(request.path, cast_to=response, options=options)

@@ -19,7 +19,7 @@ from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
-from kubeai_notebook.errors import ClusterError, KubeAIError, UnauthorizedError, UnreachableError
+from kubeai_notebook.errors import LOCAL_GONE, ClusterError, KubeAIError, UnauthorizedError, UnreachableError
 
 from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .errors import BusyError, LostAnswerError, error_of
@@ -308,6 +308,8 @@ class Api:
         if "CERTIFICATE_VERIFY_FAILED" in str(cause):
             message = f"What answers at {self.host} has no certificate that the kubeconfig's CA vouches for."
             hint = "Check the certificate-authority in the kubeconfig, and whether another server has this address now."
+        if self.login.this_machine and isinstance(cause, urllib3.exceptions.NewConnectionError):
+            message, hint = LOCAL_GONE
         if isinstance(cause, _NEVER_SENT):
             return UnreachableError(message, hint)
         return LostAnswerError(message, hint, timed_out=isinstance(cause, urllib3.exceptions.TimeoutError))

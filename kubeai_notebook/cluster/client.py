@@ -91,7 +91,7 @@ class Cluster(ObjectVerbs, PodVerbs):
         if gateway is None:
             return None
         access = self._through_api(gateway.path.lstrip("/"), base_url=gateway.url)
-        return replace(access, proxied_by_api=False, renewed=lambda: self.near() or access)
+        return replace(access, proxied_by_api=False, this_machine=True, renewed=lambda: self.near() or access)
 
     def access(self) -> Access:
         """How the gateway is reached: as the configuration says, or through the API server."""

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import urllib3
 from kubernetes import config
 from kubernetes.client import Configuration
 
@@ -71,7 +72,7 @@ def _passed_over(api: Api) -> str | None:
     except NotInstalledError:
         return f"The cluster at {api.host} has no KubeAI."
     except UnreachableError as error:
-        if "NewConnectionError" in error.message or "NameResolutionError" in error.message:
+        if isinstance(getattr(error.__cause__, "reason", error.__cause__), urllib3.exceptions.NewConnectionError):
             return f"The cluster at {api.host} is not there."
         raise
     return None
@@ -89,8 +90,8 @@ def _of_account() -> Configuration:
 
 def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str, ...] = ()) -> Cluster:
     kubeconfig = Kubeconfig(path, context)
-    api = Api(login=Login(kubeconfig.load(), kubeconfig.load, moved=kubeconfig.moved))
     ours = kubeconfig.gateway is not None
+    api = Api(login=Login(kubeconfig.load(), kubeconfig.load, moved=kubeconfig.moved, this_machine=ours))
     return Cluster(
         api,
         namespace or kubeconfig.namespace,

@@ -53,7 +53,10 @@ class Gateway:
 
 
 class Kubeconfig:
-    """One context of the files of ``path``, which are joined as in ``$KUBECONFIG``."""
+    """One context of the files of ``path``, which are joined as in ``$KUBECONFIG``.
+
+    Which context that is, is decided once: `load` stays with it when the current one is switched in a terminal.
+    """
 
     def __init__(self, path: str, context: str = "") -> None:
         self.path, self._context = path, context
@@ -68,9 +71,13 @@ class Kubeconfig:
         name = self._context or current
         if not name:
             raise self._wrong("names no current context")
+        self._context = name
         self.context = self._entry(documents, "contexts", name)[1]
-        file, self._cluster = self._entry(documents, "clusters", text_at(self.context, "cluster"))
+        cluster = text_at(self.context, "cluster")
+        file, self._cluster = self._entry(documents, "clusters", cluster)
         self._folder = file.parent
+        # Our daemon moves, and only it writes its entry; any other cluster is where it is.
+        self._identity = (str(file), cluster) if self.gateway else (text_at(self._cluster, "server"),)
         user = text_at(self.context, "user")
         self._user: Mapping[str, Any] = self._entry(documents, "users", user)[1] if user else {}
         self._seen = seen
@@ -138,10 +145,12 @@ class Kubeconfig:
         Where that fails, all stays as it was, and `moved` says so again: the file may be half written.
 
         Raises:
-            NotInstalledError: it cannot be used, and why.
+            NotInstalledError: it cannot be used, and why, or it leads to another cluster now.
             UnauthorizedError: its plugin gives no login, in the plugin's own words.
         """
         found = Kubeconfig(self.path, self._context)
+        if found._identity != self._identity:
+            raise self._wrong(f'leads to another cluster now in its context "{one_line(self._context)}"')
         configuration = found.configuration()
         vars(self).update(vars(found))
         return configuration
@@ -153,7 +162,7 @@ class Kubeconfig:
         configuration = Configuration()
         with _overheard() as said:
             try:
-                config.load_kube_config(self.path, context=self._context or None, client_configuration=configuration)
+                config.load_kube_config(self.path, context=self._context, client_configuration=configuration)
             except UNREADABLE as error:
                 # What the error says may quote a secret.
                 raise self._wrong(f"has a cluster or a user that cannot be read ({type(error).__name__})") from None

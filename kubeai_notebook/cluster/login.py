@@ -57,12 +57,19 @@ class Login:
 
     ``moved`` tells whether the server has another address now than the configuration says: that of the
     daemon on this machine, which writes its own kubeconfig. Any other address is for ever.
+    ``this_machine`` tells whether it is that daemon's.
     """
 
     def __init__(
-        self, configuration: Configuration, load: Load | None = None, *, moved: Callable[[], bool] = lambda: False
+        self,
+        configuration: Configuration,
+        load: Load | None = None,
+        *,
+        moved: Callable[[], bool] = lambda: False,
+        this_machine: bool = False,
     ) -> None:
         self.configuration = configuration
+        self.this_machine = this_machine
         self._load, self._moved = load, moved
         self._lock = threading.Lock()
         self._renewed_at = float("-inf")

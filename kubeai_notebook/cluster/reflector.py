@@ -23,6 +23,8 @@ from .errors import BusyError, ExpiredError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kubernetes.client import Configuration
+
     from .api import Api, Query
 
 WATCH_SECONDS = 240
@@ -81,6 +83,8 @@ class Reflector:
         on_change: Callable[[str | None], None] = lambda _group: None,
     ) -> None:
         self.link = Link("starting")
+        self.back_at_seconds = 0.0
+        """Unix time at which a lost link was last found again; 0.0: it never was."""
         self._api, self._path, self._query = api.apart(), path, dict(query or {})
         self._keep, self._group, self._on_change = keep, group, on_change
         self._groups: dict[str, dict[str, Item]] = {}
@@ -134,7 +138,7 @@ class Reflector:
     def _run(self) -> None:
         pause, version = FIRST_PAUSE_SECONDS, ""
         while not self._closed.is_set():
-            began = time.monotonic()
+            began, before, listed = time.monotonic(), self._api.login.configuration, version
             asked, longest = 0.0, LONGEST_PAUSE_SECONDS
             try:
                 version = version or self._list()
@@ -145,7 +149,10 @@ class Reflector:
                     self._closed.wait(pause)  # a server that ends each watch at once is not asked in a loop
                 continue
             except (ExpiredError, _OddWatchError) as error:
-                version = self._failed(error, "") if isinstance(error, _OddWatchError) else ""
+                if isinstance(error, ExpiredError) and listed:
+                    version = ""
+                    continue  # a version of old: a list shows what is new, and at once
+                version = self._failed(error, "")
             except ClusterError as error:
                 version = self._failed(error, version)
                 asked = error.retry_after_seconds if isinstance(error, BusyError) else 0.0
@@ -158,17 +165,22 @@ class Reflector:
             # again and again would be no better than polling.
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > LIVED_SECONDS else pause
             # Jitter, so that many notebooks do not return to a recovering server at once.
-            self._rest(max(asked, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret is made of it
-            pause = min(pause * 2, longest)
+            seconds = max(asked, pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
+            lost = self.link.state == "reconnecting"
+            woken = self._rest(seconds, before if lost else self._api.login.configuration)
+            # A daemon tells where it is a little before it answers there.
+            pause = FIRST_PAUSE_SECONDS if woken and lost else min(pause * 2, longest)
 
-    def _rest(self, seconds: float) -> None:
-        """Wait, but no longer than until the server has another address or the login was renewed."""
+    def _rest(self, seconds: float, before: Configuration) -> bool:
+        """Wait, but not once the server has another address or the login is renewed: whether that is so."""
         login, until = self._api.login, time.monotonic() + seconds
-        before = login.configuration
+        if login.configuration is not before:
+            return True
         while (left := until - time.monotonic()) > 0 and not self._closed.wait(min(left, LOOK_SECONDS)):
             login.look()
             if login.configuration is not before:
-                return
+                return True
+        return False
 
     def _failed(self, error: ClusterError, version: str) -> str:
         """Show it; the version to go on from, where the server may still know it."""
@@ -254,6 +266,8 @@ class Reflector:
     def _heard(self) -> None:
         self._heard_at = time.time()
         if self.link.state != "live":
+            if self.link.state != "starting":
+                self.back_at_seconds = self._heard_at
             self._set_link(Link("live"))
 
     def _set_link(self, link: Link) -> None:

@@ -19,6 +19,8 @@ class Access:
     """Where our own requests go, with the login below; ``""``: to ``base_url``, without one."""
     proxied_by_api: bool = False
     """Whether this leads through the Kubernetes API: the long way, for want of an address."""
+    this_machine: bool = False
+    """Whether the gateway is that of our own daemon, which the user may start."""
     ca_file: str | None = None
     client_certificate: tuple[str, str] | None = None
     """Certificate file, key file."""

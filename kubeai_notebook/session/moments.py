@@ -23,8 +23,13 @@ class Moments:
     def __init__(self) -> None:
         self._seen: dict[str, tuple[frozenset[str], datetime]] = {}
 
-    def changed_at(self, model: KubernetesObject, pods: Iterable[KubernetesObject], now: datetime) -> datetime | None:
-        """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look."""
+    def changed_at(
+        self, model: KubernetesObject, pods: Iterable[KubernetesObject], now: datetime, *, back_at_seconds: float = 0.0
+    ) -> datetime | None:
+        """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look.
+
+        What was so while the link was lost is not known: it counts from ``back_at_seconds``, Unix time.
+        """
         uid = uid_of(model)
         present = frozenset([f"wanted {desired_replicas(model)}", *map(uid_of, pods)])
         before = self._seen.get(uid)
@@ -36,4 +41,6 @@ class Moments:
         elif before[0] != present:
             self._seen[uid] = (present, now)
         moment = self._seen[uid][1]
+        if back_at_seconds:
+            moment = max(moment, datetime.fromtimestamp(back_at_seconds, UTC))
         return None if moment == _UNKNOWN else moment

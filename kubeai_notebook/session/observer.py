@@ -247,13 +247,16 @@ class Observer:
             return self._look(model, follow=follow)
 
     def _look(self, model: Object, *, follow: bool) -> View:
-        now = datetime.now(UTC)
         watches = self._watches
+        link, now = watches.link, datetime.now(UTC)
+        if link.state in ("reconnecting", "forbidden"):
+            # What was last seen is judged as of then: that nothing is seen to happen means nothing.
+            now = min(now, datetime.fromtimestamp(link.since_seconds, UTC))
         pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
         own_claims = tuple(claim for claim in claims if name_of(claim) == claim_of(model))
         observation = Observation(
             model=model,
-            changed_at=self._moments.changed_at(model, pods, now),
+            changed_at=self._moments.changed_at(model, pods, now, back_at_seconds=watches.back_at_seconds),
             pods=pods,
             pods_readable=watches.pods.link.state != "forbidden",
             events=watches.events_of(model, *pods, *jobs, *own_claims),
@@ -268,7 +271,7 @@ class Observer:
             model=model,
             status=_shown(status_of(observation, now), secrets_of(model)),
             findings=addressed(diagnose(observation, now=now), self._kubectl),
-            link=watches.link,
+            link=link,
             pods=pod_states(pods),
             notes=tuple(self._notes()),
             stand_in=stand_in_of(pods),

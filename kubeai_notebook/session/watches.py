@@ -61,9 +61,17 @@ class Watches:
 
     @property
     def link(self) -> Link:
-        """How fresh all of this is: the link of the Models, or that of the Pods where only theirs is lost."""
-        ours, pods = self.models.link, self.pods.link
-        return pods if ours.state == "live" and pods.state == "reconnecting" else ours
+        """How fresh all of this is: the link of the Models, or where that is good, another that is lost."""
+        ours = self.models.link
+        if ours.state != "live":
+            return ours
+        lost = [link for one in self._all() if (link := one.link).state == "reconnecting"]
+        return min(lost, key=lambda link: link.since_seconds, default=ours)
+
+    @property
+    def back_at_seconds(self) -> float:
+        """Unix time at which a lost link was last found again; 0.0: none ever was lost."""
+        return max(reflector.back_at_seconds for reflector in self._all())
 
     @property
     def heard_at_seconds(self) -> float:

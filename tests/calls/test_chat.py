@@ -32,7 +32,8 @@ def answering(pieces: Iterable[bytes]) -> SimpleNamespace:
 
     raw = SimpleNamespace(create=lambda **_: Answer())
     completions = SimpleNamespace(with_streaming_response=raw)
-    return SimpleNamespace(model="m", client=SimpleNamespace(chat=SimpleNamespace(completions=completions)))
+    client = SimpleNamespace(chat=SimpleNamespace(completions=completions))
+    return SimpleNamespace(model="m", client=client, access=SimpleNamespace(this_machine=False))
 
 
 def test_joins_the_lines_of_one_event() -> None:

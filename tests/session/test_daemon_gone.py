@@ -1,0 +1,67 @@
+"""What is said once the daemon of this machine has ended: how to start it, and not to look at the network."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from kubeai_notebook.calls.chat import complete
+from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.cluster.connect import connect
+from kubeai_notebook.errors import CallError, KubeAIError, UnreachableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubeai_notebook.cluster.client import Cluster
+
+HINT = "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local."
+
+
+def cluster_at(url: str, path: Path, *, ours: bool, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    gateway = {"url": "http://127.0.0.1:9/openai/v1", "tls": f"{url}/openai/v1"}
+    cluster = {"server": url} | (
+        {"extensions": [{"name": "kubeai-notebook/gateway", "extension": gateway}]} if ours else {}
+    )
+    document = {
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "default"}}],
+        "current-context": "c",
+    }
+    path.write_text(yaml.safe_dump(document))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    return connect("c")
+
+
+@pytest.fixture
+def closed() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def told(error: KubeAIError) -> tuple[str, str]:
+    return error.message, error.hint
+
+
+def test_says_how_to_start_it_instead_of_checking_the_network(closed, tmp_path, monkeypatch) -> None:
+    cluster = cluster_at(closed, tmp_path / "config", ours=True, monkeypatch=monkeypatch)
+    with pytest.raises(UnreachableError) as failed:
+        cluster.models()
+    assert told(failed.value) == ("KubeAI on this machine does not run.", HINT)
+    near = cluster.near()
+    assert near is not None
+    with pytest.raises(CallError) as refused:
+        complete(Endpoint(near, "smol"), "Hello", {"max_tokens": 1})
+    assert told(refused.value) == ("KubeAI on this machine does not run.", HINT)
+
+
+def test_says_nothing_of_this_machine_where_a_cluster_is_away(closed, tmp_path, monkeypatch) -> None:
+    cluster = cluster_at(closed, tmp_path / "config", ours=False, monkeypatch=monkeypatch)
+    with pytest.raises(UnreachableError) as failed:
+        cluster.models()
+    assert closed in failed.value.message
+    assert "network" in failed.value.hint

@@ -1,0 +1,155 @@
+"""What is said of a Model after its API was away for long: nothing is concluded from what was not seen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from kubernetes.client import Configuration
+
+from kubeai_notebook.cluster.client import Api, Cluster
+from kubeai_notebook.cluster.login import Login
+from kubeai_notebook.cluster.reflector import Reflector
+from kubeai_notebook.session.moments import Moments
+from kubeai_notebook.session.observer import Observer
+from tests.local.conftest import until
+from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Restarting(FakeApi):
+    """A FakeApi that can be away, path by path, and knows no version of its life before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: set[str] = set()
+        self.forgotten: set[str] = set()
+        self.lists: list[str] = []
+        for path in (MODELS, PODS, EVENTS):
+            self.objects[path] = {}
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        if path in self.away:
+            return web.json_response({"kind": "Status", "status": "Failure", "code": 500}, status=500)
+        if request.query.get("watch") != "true":
+            self.lists.append(path)
+            self.forgotten.discard(path)
+        elif path in self.forgotten:
+            gone = {"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}
+            return web.json_response(gone, status=410)
+        return await super()._answer(request)
+
+    def drop(self, *paths: str) -> None:
+        """End the watches of these paths, by an event that cannot be read."""
+        self.away |= set(paths)
+        for path in paths:
+            self.send(path, {"type": "ERROR", "object": {"metadata": {"labels": {"model": "", "job-name": ""}}}})
+
+
+@pytest.fixture
+def api() -> Iterator[Restarting]:
+    with Restarting().in_thread() as api:
+        api.put(MODELS, model("served"))
+        yield api  # type: ignore[misc]
+
+
+@pytest.fixture
+def observer(api: Restarting) -> Iterator[Observer]:
+    cluster = Cluster(Api(Configuration(host=api.url)), "default")
+    observer = Observer(cluster)
+    observer.ready()
+    yield observer
+    observer.close()
+    cluster.close()
+
+
+def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, observer: Observer) -> None:
+    api.change(PODS, pod("model-served-a-1", "served"))
+    until(lambda: observer.view("served").status.phase == "Ready", 5)
+    api.drop(PODS)
+    until(lambda: observer.view("served").link.state == "reconnecting", 5)
+    assert observer.view("served").status.phase == "Ready"
+    api.away.clear()
+    until(lambda: observer.view("served").link.state == "live", 10)
+
+
+def test_concludes_no_blocked_from_a_link_that_is_lost_or_has_just_come_back(
+    api: Restarting, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubeai_notebook.core.status.GRACE_SECONDS", 1.0)
+    api.change(PODS, pod("model-served-a-1", "served"))
+    until(lambda: observer.view("served").status.phase == "Ready", 5)
+    api.change(PODS, pod("model-served-a-1", "served"), gone=True)
+    until(lambda: observer.view("served").pods == (), 5)
+    api.drop(MODELS, PODS, EVENTS)
+    until(lambda: observer.view("served").link.state == "reconnecting", 5)
+    until_time = time.monotonic() + 1.5
+    phases = set()
+    while time.monotonic() < until_time:
+        phases.add(observer.view("served").status.phase)
+        threading.Event().wait(0.05)
+    api.away.clear()
+    until(lambda: observer.view("served").link.state == "live", 20)
+    phases.add(observer.view("served").status.phase)
+    assert phases == {"Submitted"}
+    # That it stays so is a Blocked then.
+    until(lambda: observer.view("served").status.phase == "Blocked", 5)
+
+
+def test_counts_from_the_moment_at_which_the_link_came_back() -> None:
+    moments, served, now = Moments(), {"metadata": {"uid": "u"}}, datetime.now(UTC)
+    assert moments.changed_at(served, [], now) is None
+    back = now + timedelta(seconds=60)
+    assert moments.changed_at(served, [], back, back_at_seconds=back.timestamp()) == back
+
+
+def test_lists_at_once_where_its_version_is_of_an_earlier_life(
+    api: Restarting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reflector = Reflector(Api(Configuration(host=api.url)), PODS)
+    try:
+        until(lambda: reflector.link.state == "live", 5)
+        pauses: list[float] = []
+        monkeypatch.setattr(reflector, "_rest", lambda seconds, *_: pauses.append(seconds))
+        before = len(api.lists)
+        api.forgotten.add(PODS)
+        reflector.doubt()
+        until(lambda: len(api.lists) > before and reflector.link.state == "live", 5)
+        assert pauses == []
+    finally:
+        reflector.close()
+
+
+def test_asks_often_again_once_the_server_says_where_it_is(api: Restarting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is written a little before the server answers: what fails then is no reason for a long pause."""
+    monkeypatch.setattr("kubeai_notebook.cluster.reflector.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("kubeai_notebook.cluster.reflector.FIRST_PAUSE_SECONDS", 0.2)
+    there: list[Any] = []
+    login = Login(Configuration(host="http://127.0.0.1:9"), there.pop, moved=lambda: bool(there))
+    rests: list[float] = []
+    rest = Reflector._rest
+
+    class Noting(Reflector):
+        def _rest(self, seconds: float, *others: Configuration) -> bool:
+            rests.append(seconds)
+            return rest(self, seconds, *others)
+
+    reflector = Noting(Api(login=login), PODS)
+    try:
+        until(lambda: rests and rests[-1] > 0.8, 10)
+        seen = len(rests)
+        api.away.add(PODS)
+        there.append(Configuration(host=api.url))
+        until(lambda: len(rests) > seen, 3)
+        assert rests[seen] <= 0.2
+        api.away.clear()
+        until(lambda: reflector.link.state == "live", 3)
+    finally:
+        reflector.close()
