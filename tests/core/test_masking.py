@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from kubeai_notebook.core.foreign import words_of
 from kubeai_notebook.core.masking import (
     is_secret_name,
     masked,
@@ -158,6 +159,13 @@ def test_quotes_what_is_a_name_and_hides_what_is_a_key():
     assert quoted(secrets.values()["hf"]) == '"***"'
     assert quoted(secrets.values()["long"]) == '"***"'
     assert len(quoted("a-" * 100)) == 82
+
+
+@pytest.mark.parametrize("cut", range(780, 800, 3))
+def test_leaves_no_half_of_a_key_in_the_words_of_a_body(cut):
+    value = secrets.values()["gitlab"]
+    body = "x x password=" + "q" * 700
+    assert value[:8] not in words_of(f"{body:{cut}}{value}".encode())
 
 
 UNSEEN = (
