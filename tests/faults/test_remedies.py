@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,14 @@ PROBED = [event("Killing", "Container server failed startup probe, will be resta
 READY = pod("model-m-abc-1", container(running=True), ready=True)
 STREAMED = "ModuleNotFoundError: No module named 'runai_model_streamer'"
 LORA = {"adapters": [{"name": "colorist", "url": "hf://o/lora"}], "minReplicas": 0}
+LOGS = Path(__file__).parents[1] / "golden" / "logs"
+
+
+def log(name: str) -> str:
+    """A recorded log."""
+    return (LOGS / f"{name}.log").read_text(errors="replace")
+
+
 IN_PURE_FORM = {
     ("DiskFull", "_download_once"): Pure(
         NO_CACHE, crash("OSError: [Errno 28] No space left on device"), lambda spec: "cacheProfile" not in spec
@@ -93,6 +102,16 @@ IN_PURE_FORM = {
             waiting("CreateContainerConfigError", quotes()["CodeInEnvironment"]["quote"]),
         ),
         lambda spec: "LD_PRELOAD" in (spec.get("env") or {}),
+    ),
+    ("ChatTemplateFileMissing", "drop_argument --chat-template"): Pure(
+        "the daemon leaves out a template that is no file of the Model's own",
+        crash(log("vllm-chat-template-missing"), model(args=["--chat-template=/etc/templates/chatml.jinja"])),
+        lambda spec: "--chat-template=/etc/templates/chatml.jinja" in (spec.get("args") or []),
+    ),
+    ("ProxyUnreachable", "drop_env HTTPS_PROXY https_proxy"): Pure(
+        "the daemon reaches the network by its own proxies only",
+        crash(log("loader-hf-proxy"), model(env={"HTTPS_PROXY": "http://proxy.corp.example:3128"})),
+        lambda spec: "HTTPS_PROXY" in (spec.get("env") or {}),
     ),
     ("QuotaExceeded", "fewer_units"): Pure(
         "the daemon has no quotas",

@@ -143,7 +143,7 @@ _NAMES = (
         fixes=(
             drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
             _token_secret,
-            advise("If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN: replace it or remove it."),
+            advise("If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN; replace or remove it."),
         ),
     ),
     Rule(
