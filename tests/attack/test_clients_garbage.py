@@ -94,7 +94,7 @@ def tried(cluster: Cluster, number: int, verb: str) -> str:
 @pytest.mark.finding("M5")
 @pytest.mark.finding("L2")
 def test_takes_no_garbage_for_an_answer_whatever_is_asked(address: str) -> None:
-    count = rounds(500, 40)
+    count = rounds(500, 20)
     clusters = [Cluster(api_at(f"{address}/{number}"), "default") for number in range(count)]
     asked = [(clusters[number], number, verb) for number in range(count) for verb in verbs()]
     # The slow ones first: they wait, and the others go on beside them.

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.local.conftest import MODELS, SCRIPTED, Daemon, model_of, processes_of, until
-from tests.support.attack import rounds
+from tests.support.attack import at_length
 from tests.support.network import network_options
 
 WRITERS, SEED = 4, 1
@@ -48,6 +48,7 @@ class Writer(threading.Thread):
                 self.acknowledged[name] = int(body["metadata"]["resourceVersion"])
 
 
+@at_length
 @pytest.mark.finding("L3", "H4")
 @pytest.mark.timeout(600)
 def test_loses_no_acknowledged_write_when_it_is_killed(house):
@@ -55,11 +56,11 @@ def test_loses_no_acknowledged_write_when_it_is_killed(house):
     writers = [Writer(house, number) for number in range(WRITERS)]
     for writer in writers:
         writer.start()
-    kills = rounds(full=12, short=2)
+    kills = 12
     for _ in range(kills):
         written = sum(len(writer.acknowledged) for writer in writers)
         until(lambda: sum(len(writer.acknowledged) for writer in writers) > written + 20, 60)  # noqa: B023
-        moment = time.monotonic() + chance.random() * rounds(full=2, short=1)
+        moment = time.monotonic() + chance.random() * 2
         until(lambda: time.monotonic() > moment, 10)  # noqa: B023
         os.kill(house.status()["pid"], signal.SIGKILL)
         house.start()

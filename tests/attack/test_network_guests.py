@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 
 from tests.local.conftest import MODELS, SCRIPTED, Daemon, model_of, until
-from tests.support.attack import rounds
+from tests.support.attack import at_length, rounds
 from tests.support.network import (
     another_user,
     answer,
@@ -176,15 +176,15 @@ def test_ends_connections_that_never_ask(house):
                 assert connection.recv(1) == b""
 
 
+@at_length
 @pytest.mark.finding("H4")
 def test_ends_a_body_that_stands_still(house):
-    if rounds(full=1, short=0) == 0:
-        pytest.skip("takes half a minute: make test-attack")
     with connected(house, "gateway", 60) as connection:
         connection.sendall(HALVES["half a body"][1])
         assert answer(connection).startswith(b"HTTP/1.1 408")
 
 
+@at_length
 @pytest.mark.finding("H4")
 def test_keeps_a_request_that_waits_for_its_model(house):
     house.create("never", url="ollama://never-there", minReplicas=0)
@@ -192,12 +192,10 @@ def test_keeps_a_request_that_waits_for_its_model(house):
     for port in ("api", "gateway"):
         login = f"Bearer {token_of(house)}"
         request = head("POST", "/openai/v1/completions", Content_Length=str(len(body)), Authorization=login) + body
-        with connected(house, port, rounds(full=80, short=12)) as connection:
+        with connected(house, port, 80) as connection:
             connection.sendall(request)
             with pytest.raises(TimeoutError):
                 connection.recv(1)
-        if rounds(full=1, short=0) == 0:
-            break
     house.delete("never")
 
 

@@ -18,7 +18,7 @@ from tests.support.attack import FULL
 from tests.support.network import gateway_of
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "golden" / "damaged_home.yaml").read_text())
-EVERY = 1 if FULL else 9
+EVERY = 1 if FULL else 15
 """Which of the cases the short form tries: each ninth."""
 
 

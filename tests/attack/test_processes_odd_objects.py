@@ -15,7 +15,7 @@ from tests.local.conftest import CONFIG_MAPS, EVENTS, MODELS, PODS, SCRIPTED, Da
 from tests.support.attack import rounds
 
 CORE = "/api/v1/namespaces/default"
-OBJECTS = rounds(full=900, short=330)
+OBJECTS = rounds(full=900, short=120)
 KILLS = rounds(full=50, short=2)
 ODD = (None, "", "text", 5, -1, 1.5, True, [], {}, [None], {"a": None}, ["x"], 10**20, "2026-01-01T00:00:00.123456Z",
        "2026-01-01T00:00:00+00:00", "0001-01-01T00:00:00+23:59", "\u202e\x1b[31m")  # fmt: skip

@@ -39,7 +39,7 @@ def zeros_inside(path):
         file.write(bytes(1024))
 
 
-DAMAGES = [zeros_inside, truncated, empty, garbage][: rounds(full=4, short=2)]
+DAMAGES = [zeros_inside, truncated, empty, garbage][: rounds(full=4, short=1)]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 FULL = os.environ.get("KUBEAI_TEST_ATTACK") == "full"
+at_length = pytest.mark.skipif(not FULL, reason="takes long: make test-attack")
+"""For an attack that has no short form."""
 
 
 def rounds(full: int, short: int) -> int:
