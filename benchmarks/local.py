@@ -130,8 +130,11 @@ def engine() -> Iterator[tuple[str, str]]:
     arguments = ["--parent", str(os.getpid()), "--weights", str(file), "--alias", "smol", "--threads", "2"]
     worker = [sys.executable, "-m", "kubeai_notebook.local.engines.llamacpp_worker"]
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
-    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    process = subprocess.Popen([*worker, *arguments, "--"], stdout=subprocess.PIPE, **quiet)
+    quiet = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": environment}
+    process = subprocess.Popen([*worker, *arguments], stdout=subprocess.PIPE, **quiet)
+    # Its arguments come by stdin, where ps shows them to nobody; the pipe stays open, since adapters come by it too.
+    process.stdin.write(b"[]\n")
+    process.stdin.flush()
     told = json.loads(process.stdout.readline())
     try:
         yield told["address"], told["key"]
