@@ -155,9 +155,10 @@ async def _gateway(daemon: Local, address: str, key: str, *, proxy: str, authori
             aiohttp.ClientSession(headers=login, connector=trusted) as proxied,
         ):
             ways: dict[str, tuple[aiohttp.ClientSession, str]] = {
+                # Two engines in turn: the second of two requests to one of them is some milliseconds slower.
                 "TLS": (api, "/openai/v1/completions"),
-                "plain": (plain, f"{daemon.gateway}/completions"),
                 "proxy": (proxied, f"{proxy}/v1/completions"),
+                "plain": (plain, f"{daemon.gateway}/completions"),
                 "direct": (straight, f"{address}/v1/completions"),
             }
             over, shares, base = await _compared(ways)
