@@ -216,7 +216,7 @@ async def _bounded_async(response: Any) -> None:
 def _beginning(http: Any) -> Any:
     """The class of a body that is read as far as its Bound lets it, made of this library's own."""
 
-    class Beginning(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc]
+    class Beginning(http.SyncByteStream, http.AsyncByteStream):  # type: ignore[misc]  # the library is known at run time only
         def __init__(self, whole: Any, bound: Bound) -> None:
             self._whole, self._bound = whole, bound
 

@@ -45,7 +45,7 @@ def read_whole(answer: urllib3.BaseHTTPResponse, *, most: int, seconds: float) -
         if size > most:
             return b"".join(pieces)[:most], True
         if time.monotonic() > until:
-            raise urllib3.exceptions.ReadTimeoutError(None, None, "the answer does not end")  # type: ignore[arg-type]
+            raise urllib3.exceptions.ReadTimeoutError(None, None, "the answer does not end")  # type: ignore[arg-type]  # no pool is at hand
     return b"".join(pieces), False
 
 

@@ -128,7 +128,7 @@ class _Cuttable(HTTPConnection):
             if raw is not None:
                 raw.close()
 
-    def response_class(  # type: ignore[override]
+    def response_class(  # type: ignore[override]  # a class there, a method here
         self, line: socket.socket, *options: Any, **named: Any
     ) -> http.client.HTTPResponse:
         """The answer on this socket, read with patience; http.client asks for it by this name."""

@@ -83,7 +83,7 @@ def _run(home: Home, options: argparse.Namespace) -> str:
         if options.test_engine and os.environ.get("KUBEAI_LOCAL_TESTING") != "1":
             raise LocalError("--test-engine is for this project's own tests.", "Leave it out.")
         run(home, options, dict(os.environ))
-    except Exception as error:
+    except Exception as error:  # (the daemon's outermost frame: whoever starts it is told why)
         why = _explained(error, home.folder) if isinstance(error, OSError) else error
         said = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
         if options.ready_fd is not None:

@@ -40,7 +40,7 @@ class Body:
 
     def __init__(self, folder: Path) -> None:
         # Without a name, so that nothing of it is left over, whatever happens.
-        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115
+        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115  (closed by __exit__)
         self.size = 0
 
     def __enter__(self) -> Body:

@@ -40,7 +40,7 @@ class Guarded(FakeApi):
 @pytest.fixture
 def two() -> Iterator[tuple[Guarded, Guarded]]:
     with Guarded("token-a", "of-a").in_thread() as a, Guarded("token-b", "of-b").in_thread() as b:
-        yield a, b  # type: ignore[misc]
+        yield a, b
 
 
 def write(path: Path, urls: dict[str, str], current: str, *, ours: bool = False, tokens: str = "token") -> None:

@@ -66,7 +66,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 def ports_of(daemon: Daemon) -> tuple[int, int]:
     cluster = daemon.kubeconfig["clusters"][0]["cluster"]
     urls = cluster["server"], cluster["extensions"][0]["extension"]["url"]
-    return tuple(urlsplit(url).port or 0 for url in urls)  # type: ignore[return-value]
+    return urlsplit(urls[0]).port or 0, urlsplit(urls[1]).port or 0
 
 
 def asked(model: Any) -> str:

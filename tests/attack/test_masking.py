@@ -13,7 +13,7 @@ import pytest
 from kubeai_notebook.errors import KubeAIError, SpecError
 from kubeai_notebook.session.session import Session
 from tests.conftest import SMOL
-from tests.magics.conftest import here, run, shell  # noqa: F401
+from tests.magics.conftest import here, run, shell  # noqa: F401 - fixtures
 from tests.support import secrets
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
 
@@ -79,7 +79,7 @@ def test_masks_the_value_and_not_its_neighbour_in_the_diff(session: Session) -> 
 
 @pytest.mark.finding("H8")
 def test_prints_no_secret_from_a_magic_line(
-    here: Callable[[str], Any],  # noqa: F811
+    here: Callable[[str], Any],  # noqa: F811 - the fixture
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = " ".join(ARGS)

@@ -243,7 +243,7 @@ def elsewhere():
             self.send_response(200)
             self.end_headers()
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_POST  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *_):
             pass

@@ -189,13 +189,17 @@ def test_ends_a_body_that_stands_still(house):
 def test_keeps_a_request_that_waits_for_its_model(house):
     house.create("never", url="ollama://never-there", minReplicas=0)
     body = b'{"model": "never", "prompt": "x"}'
-    for port in ("api", "gateway"):
-        login = f"Bearer {token_of(house)}"
-        request = head("POST", "/openai/v1/completions", Content_Length=str(len(body)), Authorization=login) + body
-        with connected(house, port, 80) as connection:
-            connection.sendall(request)
-            with pytest.raises(TimeoutError):
-                connection.recv(1)
+    fields = {"Content_Length": str(len(body)), "Authorization": f"Bearer {token_of(house)}"}
+    request = head("POST", "/openai/v1/completions", **fields) + body
+    with connected(house, "api", 80) as by_tls, connected(house, "gateway", 80) as in_plain:
+        by_tls.sendall(request)
+        in_plain.sendall(request)
+        with pytest.raises(TimeoutError):
+            by_tls.recv(1)
+        # The plain one has waited as long by now.
+        in_plain.settimeout(1)
+        with pytest.raises(TimeoutError):
+            in_plain.recv(1)
     house.delete("never")
 
 
@@ -307,7 +311,7 @@ def test_ends_the_engines_work_when_a_client_of_the_tls_way_hangs_up(house):
             request = head("POST", "/openai/v1/completions", Content_Length=str(len(body)), Authorization=login)
             connection.sendall(request + body)
             until(lambda: b"data: " in connection.recv(1 << 16), 20)
-        until(lambda: house.log(pod).count("hung up") > before, 20)  # noqa: B023
+        until(lambda: house.log(pod).count("hung up") > before, 20)  # noqa: B023 - used within the turn
     house.delete("talks")
 
 

@@ -57,7 +57,7 @@ class Restarting(FakeApi):
 def api() -> Iterator[Restarting]:
     with Restarting().in_thread() as api:
         api.put(MODELS, model("served"))
-        yield api  # type: ignore[misc]
+        yield api
 
 
 @pytest.fixture

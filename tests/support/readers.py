@@ -143,7 +143,7 @@ def kept(seen: Observation) -> Observation | None:
 
 def view_of(seen: Observation) -> View:
     return View(
-        model=seen.model,  # type: ignore[arg-type]
+        model=seen.model,
         status=status_of(seen, NOW),
         findings=diagnose(seen, now=NOW),
         link=Link("live", since_seconds=1.0),

@@ -188,7 +188,7 @@ def spared(name: str, look: Callable[_Given, _Seen], *given: _Given.args, **name
     """
     try:
         return look(*given, **named)
-    except Exception:
+    except Exception:  # (whatever a rule fails of: one bug must not hide what the others found)
         _logger.exception("The rule %s of the diagnosis failed; the others go on.", name)
         return None
 
