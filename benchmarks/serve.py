@@ -52,7 +52,7 @@ import gc, json, sys, threading, time, urllib.request
 import psutil
 from kubernetes.client import Configuration
 from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.session.observer import Observer
+from kubeai_notebook.session.live.publisher import Observer
 url, changes = sys.argv[1], int(sys.argv[2])
 me = psutil.Process()
 gc.collect()

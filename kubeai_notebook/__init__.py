@@ -26,7 +26,7 @@ _PUBLIC = {
     "Model": "session.model",
     "ModelSpec": "core.spec",
     "Project": "session.platform",
-    "Reply": "core.turns",
+    "Reply": "core.chat_messages",
     "Session": "session.session",
     "errors": "errors",
 }

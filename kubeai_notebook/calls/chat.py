@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.chat_messages import Delta, Reply, delta_of, reason_of, usage_of, words_of
 from kubeai_notebook.core.framing import lines_of
 from kubeai_notebook.core.objects import maps_at
-from kubeai_notebook.core.turns import Delta, Reply, delta_of, reason_of, usage_of, words_of
 
 from .errors import explained, object_of, reading, unreadable
 

@@ -21,10 +21,10 @@ from kubernetes.client.rest import RESTClientObject
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
 from kubeai_notebook.errors import LOCAL_GONE, ClusterError, KubeAIError, UnauthorizedError, UnreachableError
 
+from .abortable_connections import WHOLE, Lines
 from .answer import MOST_BYTES, no_api, object_of, read_whole
+from .credentials import Credentials, Login, place_of
 from .errors import BusyError, LostAnswerError, error_of
-from .lines import WHOLE, Lines
-from .login import Credentials, Login, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ from kubeai_notebook.errors import (
 
 from .api import MODELS, Api
 from .client import Cluster
+from .credentials import Login
 from .kubeconfig import Kubeconfig
-from .login import Login
 from .operator import service_of
 
 PROBE_SECONDS = 5.0

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.foreign import is_page, origin_of, shown, words_of
+from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.objects import maps_at, text_at
-from kubeai_notebook.core.wording import sentence_of
 from kubeai_notebook.errors import (
     ClusterError,
     ConflictError,

@@ -28,7 +28,7 @@ from kubeai_notebook.core.objects import maps_at, text_at
 from kubeai_notebook.errors import ClusterError, NotInstalledError, UnauthorizedError
 from kubeai_notebook.text import one_line
 
-from .login import UNREADABLE
+from .credentials import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kubeai_notebook.core.model_spec import SecretKey, SecretName, SecretValue, validated
 from kubeai_notebook.core.objects import map_at, text_at, texts_in
-from kubeai_notebook.core.parts import SecretKey, SecretName, SecretValue, validated
 from kubeai_notebook.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.parts import LoadBalancing, ModelSpec, Scaling
+    from kubeai_notebook.core.model_spec import LoadBalancing, ModelSpec, Scaling
 
 API_VERSION = "kubeai.org/v1"
 

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubeai_notebook.core import inference
-from kubeai_notebook.core.catalog import Catalog, catalog_of
+from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
+from kubeai_notebook.core.field_aliases import fields_of, to_snake
 from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest
 from kubeai_notebook.core.masking import masked, secret_values
+from kubeai_notebook.core.messages import sentence_of
+from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec, validated
 from kubeai_notebook.core.naming import check_name
-from kubeai_notebook.core.parts import ENGINES, FEATURES, ModelSpec, validated
 from kubeai_notebook.core.plain_data import check_fields
-from kubeai_notebook.core.platform import fields_of, to_snake
 from kubeai_notebook.core.profile import parse_profile
 from kubeai_notebook.core.rules.admission import admit
-from kubeai_notebook.core.rules.against import profile_for
-from kubeai_notebook.core.rules.cause import NO_FIELD, NOT_CHECKED, Cause
-from kubeai_notebook.core.rules.traps import problems_of
+from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
+from kubeai_notebook.core.rules.catalog_checks import profile_for
+from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.source import parse_source
-from kubeai_notebook.core.wording import sentence_of
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import Problem, SpecError
 
@@ -29,7 +29,7 @@ __all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of", "spec_of_yaml"]
 def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog: Catalog | None = None) -> ModelSpec:
     """Make a ModelSpec of keyword arguments, magic options, form values or our short YAML.
 
-    All spellings of `core.platform` are accepted. What is left out is inferred from the url and
+    All spellings of `core.field_aliases` are accepted. What is left out is inferred from the url and
     recorded in ``inferred``. ``resources={"gpu": 1, "memory": "24Gi"}``, which no Model has, becomes
     the smallest profile of the ``catalog`` (without one: of KubeAI's chart) that covers it.
 

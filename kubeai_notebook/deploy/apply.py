@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.changes import changed_fields, patch_of
 from kubeai_notebook.core.manifest import API_VERSION
+from kubeai_notebook.core.spec_diff import changed_fields, patch_of
 from kubeai_notebook.errors import ClusterError, KubeAIError
 
 from . import history, secrets
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.parts import ModelSpec
+    from kubeai_notebook.core.model_spec import ModelSpec
 
 
 def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Plan:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kubeai_notebook.core.catalog import Catalog, catalog_of
+from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kubeai_notebook.core.changes import changed_fields, readable, restarts_pods
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.objects import is_going, uid_of
+from kubeai_notebook.core.spec_diff import changed_fields, readable, restarts_pods
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.changes import Changes
-    from kubeai_notebook.core.parts import ModelSpec
+    from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.spec_diff import Changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

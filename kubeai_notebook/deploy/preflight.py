@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.calls import BROKEN_PULLS
+from kubeai_notebook.core.diagnosis.tables.responses import BROKEN_PULLS
 from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
 from kubeai_notebook.core.masking import quoted
-from kubeai_notebook.core.parts import SecretKey, SecretName
-from kubeai_notebook.core.rules.against import against_catalog
-from kubeai_notebook.core.rules.traps import problems_of
-from kubeai_notebook.core.wording import did_you_mean
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.model_spec import SecretKey, SecretName
+from kubeai_notebook.core.rules.catalog_checks import against_catalog
+from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.errors import Problem, SpecError
 
 from .check import Check, State
@@ -19,7 +19,7 @@ from .quota import quota_checks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubeai_notebook.core.parts import ModelSpec
+    from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.rules.advice import Advice
 
     from .facts import Facts

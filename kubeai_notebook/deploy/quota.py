@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from fractions import Fraction
 
-    from kubeai_notebook.core.parts import ModelSpec
+    from kubeai_notebook.core.model_spec import ModelSpec
 
     from .facts import Facts
     from .plan import Plan

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.api import CORE, NAMES_ONLY
 from kubeai_notebook.core.manifest import own_secret_entries, own_secret_name
+from kubeai_notebook.core.model_spec import SecretValue
 from kubeai_notebook.core.objects import time_at
-from kubeai_notebook.core.parts import SecretValue
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, Problem, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.parts import ModelSpec, SecretKey
+    from kubeai_notebook.core.model_spec import ModelSpec, SecretKey
 
 LABEL = "kubeai-notebook/model"
 YOUNG_SECONDS = 60.0

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.kubeai.stand_in import usable_files
 from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.errors import KubeAIError, LocalError
+from kubeai_notebook.local.emulation.stand_in import usable_files
 from kubeai_notebook.text import one_line
 
 from .seals import Seal, sha256_of

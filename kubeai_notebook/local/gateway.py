@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
-from kubeai_notebook.core.kubeai import balancing
-from kubeai_notebook.core.kubeai.forms import FormError, read_form
-from kubeai_notebook.core.kubeai.gateway import ROUTES, Asked, UnreadableError, adapters_in, is_form, listed, read
-from kubeai_notebook.core.kubernetes.kinds import MODELS, PODS, Object, Ref, ref_of
-from kubeai_notebook.core.kubernetes.refusals import StatusError
-from kubeai_notebook.core.kubernetes.selectors import selector_of
-from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.core.phase import is_ready
+from kubeai_notebook.local.emulation import balancing
+from kubeai_notebook.local.emulation.gateway_requests import (
+    ROUTES,
+    Asked,
+    UnreadableError,
+    adapters_in,
+    is_form,
+    listed,
+    read,
+)
+from kubeai_notebook.local.emulation.kinds import MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.local.emulation.multipart import FormError, read_form
+from kubeai_notebook.local.emulation.refusals import StatusError
+from kubeai_notebook.local.emulation.selectors import selector_of
 
 from .bodies import Body, BodyError, receive, worked_on
 from .operator.adapters import LABEL
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
-    from kubeai_notebook.core.kubeai.forms import Form
+    from kubeai_notebook.local.emulation.multipart import Form
 
     from .api.store import Store
     from .operator.runtime import Endpoint

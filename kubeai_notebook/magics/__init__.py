@@ -18,7 +18,7 @@ def install(shell: InteractiveShell) -> None:
 
     from kubeai_notebook import settings
 
-    from .verbs import register, semicolons
+    from .registry import register, semicolons
 
     kubeai = settings.KubeAI(parent=shell)
     settings.install(kubeai)
@@ -43,7 +43,7 @@ def uninstall(shell: InteractiveShell) -> None:
 
 
 def _remove(shell: InteractiveShell) -> None:
-    from .verbs import semicolons
+    from .registry import semicolons
 
     transformers, matchers = shell.input_transformers_post, shell.Completer.custom_matchers
     transformers[:] = [one for one in transformers if one is not semicolons]

@@ -12,7 +12,7 @@ from IPython.core.completer import SimpleCompletion
 from kubeai_notebook.core.rules.schema import SPEC
 from kubeai_notebook.errors import KubeAIError
 
-from .verbs import VERBS, Verb, parser_of
+from .registry import VERBS, Verb, parser_of
 
 if TYPE_CHECKING:
     import argparse
@@ -92,7 +92,7 @@ def _known(what: str) -> list[str]:
 
 def _urls() -> list[str]:
     """Models that KubeAI is known to serve."""
-    from kubeai_notebook.core.rules.starters import STARTERS
+    from kubeai_notebook.core.catalog.starters import STARTERS
 
     return sorted({starter.url for starter in STARTERS})
 

@@ -12,15 +12,15 @@ from traitlets import TraitError
 
 from kubeai_notebook import settings
 from kubeai_notebook.core.masking import masked, quoted
-from kubeai_notebook.core.wording import did_you_mean
+from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import Shown
 
 from . import changed_here
-from .help import MagicParser, parser_for
+from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
-    from .call_of import Call
+    from .invocation import Call
 
 
 @cache

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
 
-from . import fields
-from .help import MagicParser, parser_for
+from . import spec_options as fields
+from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.spec import ModelSpec
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.receipt import Receipt
+    from kubeai_notebook.session.plan_report import Receipt
     from kubeai_notebook.session.session import Session
 
-    from .call_of import Call
+    from .invocation import Call
 
 
 @cache
@@ -80,7 +80,7 @@ def serve(call: Call) -> Model | Receipt:
     """Serve what the line and the cell say."""
     said = fields.fields_of_line(call.options)
     if call.body is not None:
-        from .body import filled
+        from .templating import filled
 
         said = fields.laid_over(said, filled(call))
     if call.options.project:
@@ -95,7 +95,7 @@ def apply(call: Call) -> Model | Receipt | list[Model | Receipt]:
     from kubeai_notebook import settings
     from kubeai_notebook.core.spec import spec_of_yaml
 
-    from .body import filled
+    from .templating import filled
 
     documents = [text for text in re.split(r"^---\s*$", filled(call), flags=re.MULTILINE) if _says_something(text)]
     if not documents:
@@ -112,7 +112,7 @@ def _says_something(text: str) -> bool:
 
 
 def _served(call: Call, spec: ModelSpec) -> Model | Receipt:
-    from .confirm import check_update
+    from .guards import check_update
 
     options, session = call.options, _session_of(call, spec)
     unique = bool(getattr(options, "unique", False))
@@ -140,13 +140,13 @@ def waited(call: Call, model: Model) -> Model:
         return model
     if options.quiet:
         return model.wait(options.timeout_seconds)
-    from kubeai_notebook.session import display
+    from kubeai_notebook.session import presenter as display
 
     try:
         display.face().show(model)
     except NotImplementedError:
         # A terminal shows no card that lives: a line for each phase, and in the end the result itself.
-        from .display import lines_of
+        from .live_output import lines_of
 
         with lines_of(model):
             return model.wait(options.timeout_seconds)

@@ -18,7 +18,7 @@ from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
 from kubeai_notebook.text import Shown
 
-from .answers import access_to
+from .live.readiness_probe import access_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import masked, masked_lines
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, text_at
-from kubeai_notebook.core.status import broken_because
+from kubeai_notebook.core.phase import broken_because
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.text import LONGEST, Shown, plain
 
-from .runs import main_container, secrets_of
+from .live.log_sources import main_container, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def events_of(model: Model) -> pd.DataFrame:
     """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
     import pandas as pd
 
-    from .table import PlainTable
+    from .models_frame import PlainTable
 
     view = model.view
     secrets = secrets_of(view.model)

@@ -10,17 +10,17 @@ from kubeai_notebook import deploy, settings
 from kubeai_notebook.calls import chat as calls_chat
 from kubeai_notebook.calls import embed as calls_embed
 from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.core.chat_messages import Delta, Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.objects import number_at, text_at
-from kubeai_notebook.core.turns import Delta, Reply, reply_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import CallError, NotFoundError, UsageError
 from kubeai_notebook.text import one_line
 
-from . import display
-from .answers import access_to
+from . import presenter as display
+from .live.readiness_probe import access_to
 from .logs import Log, events_of, follow, log_of
-from .report import report_of
+from .support_report import report_of
 from .waiting import delete, restart_pods, wait_ready
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kubeai_notebook.core.diagnosis import Finding
-    from kubeai_notebook.core.parts import ModelSpec
-    from kubeai_notebook.core.status import ModelStatus
+    from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.phase import ModelStatus
 
-    from .observer import View
+    from .explanation import Why
+    from .live.publisher import View
     from .session import Session
-    from .why import Why
 
 Prompt = str | Sequence[calls_chat.Turn]
 
@@ -96,7 +96,7 @@ class Model:
 
     def why(self) -> Why:
         """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
-        from .why import Why
+        from .explanation import Why
 
         view = self.view
         return Why(self.name, view.status, view.findings)

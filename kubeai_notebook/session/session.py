@@ -13,15 +13,15 @@ from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.errors import Problem, SpecError
 
+from .live.publisher import Observer
 from .model import Model
-from .observer import Observer
-from .receipt import Receipt
+from .plan_report import Receipt
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.catalog import Catalog
+    from kubeai_notebook.core.catalog.operator_catalog import Catalog
 
     from .doctor import Doctor
 
@@ -136,7 +136,7 @@ class Session:
 
     def models(self) -> pd.DataFrame:
         """All Models: name, phase, ready, engine, features, profile, age, what is wrong, GPUs held, idle for."""
-        from .table import table_of
+        from .models_frame import table_of
 
         return table_of(self)
 

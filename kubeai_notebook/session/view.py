@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.reflector import Link
     from kubeai_notebook.core.diagnosis import Finding
     from kubeai_notebook.core.observation import KubernetesObject, Observation
-    from kubeai_notebook.core.status import ModelStatus
+    from kubeai_notebook.core.phase import ModelStatus
 
 _KUBECTL = re.compile(r"(?<![^\s|&;(])kubectl(?=\s)")
 

@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.objects import name_of
-from kubeai_notebook.core.status import broken_because, is_ready
+from kubeai_notebook.core.phase import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
 if TYPE_CHECKING:
+    from .live.publisher import View
     from .model import Model
-    from .observer import View
 
 LOOK_SECONDS, STUCK_SECONDS, REPLACED_SECONDS = 0.5, 3.0, 10.0
 

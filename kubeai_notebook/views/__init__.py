@@ -26,6 +26,6 @@ class CardFace:
 
 def install() -> None:
     """Give every Model its card."""
-    from kubeai_notebook.session import display
+    from kubeai_notebook.session import presenter as display
 
     display.install(CardFace())

@@ -6,7 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.objects import map_at, name_of, text_at
-from kubeai_notebook.session.why import how_to
+from kubeai_notebook.session.explanation import how_to
 from kubeai_notebook.views.wire import Card, CardFact, CardFinding
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.diagnosis import Finding
     from kubeai_notebook.core.observation import Answer
-    from kubeai_notebook.core.status import ModelStatus, Phase
-    from kubeai_notebook.session.observer import View
+    from kubeai_notebook.core.phase import ModelStatus, Phase
+    from kubeai_notebook.session.live.publisher import View
     from kubeai_notebook.views.wire import Tone
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."

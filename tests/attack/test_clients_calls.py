@@ -14,7 +14,7 @@ from kubeai_notebook.calls.embed import embed
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.request import Request, send
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.core.turns import reply_of
+from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.garbage import Handler, serving, within
 

@@ -20,7 +20,7 @@ from kubeai_notebook.calls.probe import Probe
 from kubeai_notebook.calls.request import Request, send
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.core.turns import reply_of
+from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.attack import rounds
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from kubeai_notebook.core.changes import changed_fields, readable, restarts_pods
+from kubeai_notebook.core.spec_diff import changed_fields, readable, restarts_pods
 from kubeai_notebook.deploy.history import remembered
 from kubeai_notebook.deploy.scaling import scaled
 from kubeai_notebook.session.session import Session

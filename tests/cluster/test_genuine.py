@@ -23,7 +23,7 @@ from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, QuotaError
-from kubeai_notebook.session.refusals import pod_wanted
+from kubeai_notebook.session.live.pod_dry_run import pod_wanted
 from kubeai_notebook.session.session import Session
 from tests.local.conftest import until
 from tests.support.fake_api import pod

@@ -13,8 +13,8 @@ import yaml
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.api import Api
+from kubeai_notebook.cluster.credentials import Login
 from kubeai_notebook.cluster.kubeconfig import GATEWAY_EXTENSION, Kubeconfig
-from kubeai_notebook.cluster.login import Login
 from kubeai_notebook.errors import KubeAIError
 
 if TYPE_CHECKING:

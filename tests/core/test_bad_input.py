@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubeai_notebook.core.parts import ModelSpec
+from kubeai_notebook.core.model_spec import ModelSpec
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import Problem, SpecError
 

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubeai_notebook.core.catalog import STARTERS, Starter, catalog_of
+from kubeai_notebook.core.catalog.operator_catalog import STARTERS, Starter, catalog_of
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.rules.admission import admit
-from kubeai_notebook.core.rules.against import against_catalog
-from kubeai_notebook.core.rules.traps import problems_of
+from kubeai_notebook.core.rules.catalog_checks import against_catalog
+from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import SpecError
 

@@ -1,8 +1,8 @@
 import yaml
 
-from kubeai_notebook.core.changes import changed_fields
 from kubeai_notebook.core.manifest import to_manifest, to_yaml
 from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.core.spec_diff import changed_fields
 
 SEED = {
     "name": "tinyllama-chat",

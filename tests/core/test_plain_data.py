@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from kubeai_notebook.core.parts import Adapter
+from kubeai_notebook.core.model_spec import Adapter
 from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.errors import SpecError
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
-from kubeai_notebook.core.catalog import catalog_of
+from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, preflight, refused

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeai_notebook.core.diagnosis import Finding
-    from kubeai_notebook.core.diagnosis.rule import Remedy, Rule
+    from kubeai_notebook.core.diagnosis.engine.rule import Remedy, Rule
     from kubeai_notebook.core.observation import Observation
 
 RULES = "kubeai_notebook.core.diagnosis"

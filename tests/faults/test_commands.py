@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubeai_notebook.core.diagnosis.evidence import Scene
-from kubeai_notebook.core.diagnosis.passage import Passage
-from kubeai_notebook.core.diagnosis.rule import Case
+from kubeai_notebook.core.diagnosis.engine.rule import Case
+from kubeai_notebook.core.diagnosis.engine.scene import Scene
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.objects import Pod
 from kubeai_notebook.core.observation import Observation, Operator
 from tests.core.diagnosis.scenes import NOW

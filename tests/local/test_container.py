@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from kubeai_notebook.core.kubernetes import environment
-from kubeai_notebook.core.kubernetes.environment import ConfigError
-from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
-from kubeai_notebook.core.kubernetes.kubelet import memory_limit_of, threads_of
 from kubeai_notebook.local.api.store import Store
+from kubeai_notebook.local.emulation import environment
+from kubeai_notebook.local.emulation.environment import ConfigError
+from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
+from kubeai_notebook.local.emulation.kubelet_states import memory_limit_of, threads_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.operator import kubelet
 from kubeai_notebook.local.operator.container import MountError, data_of, files_of, kill_over, placed_in

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from kubeai_notebook.core.kubeai.stand_in import BERT_FILES, wrong_routes
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.stand_in import BERT_FILES, wrong_routes
 from kubeai_notebook.local.engines.gguf_files import converted
 
 SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}

@@ -6,8 +6,8 @@ import socket
 
 import aiohttp
 
-from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.local.doors import Places, door
+from kubeai_notebook.local.emulation.refusals import StatusError
 from kubeai_notebook.local.gateway import Gateway, connections
 from kubeai_notebook.local.plain_port import plain_app
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.magics.verbs import VERBS
+from kubeai_notebook.magics.registry import VERBS
 from kubeai_notebook.session.session import default
 
 if TYPE_CHECKING:

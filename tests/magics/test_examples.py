@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.magics.verbs import VERBS, Verb, parser_of
+from kubeai_notebook.magics.registry import VERBS, Verb, parser_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

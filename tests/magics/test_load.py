@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 from kubeai_notebook import settings
-from kubeai_notebook.magics.verbs import VERBS, parser_of
+from kubeai_notebook.magics.registry import VERBS, parser_of
 
 COUNT_MODULES = """
 import json, sys

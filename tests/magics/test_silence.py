@@ -1,6 +1,6 @@
 import pytest
 
-from kubeai_notebook.magics.verbs import semicolons
+from kubeai_notebook.magics.registry import semicolons
 
 LINE = "get_ipython().run_line_magic('kubeai_status', {!r})\n"
 

@@ -10,7 +10,7 @@ import pytest
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.session.observer import Observer, View
+from kubeai_notebook.session.live.publisher import Observer, View
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi
 
 if TYPE_CHECKING:

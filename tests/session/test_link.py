@@ -22,7 +22,7 @@ from tests.support.faulty_api import FaultyApi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kubeai_notebook.session.observer import View
+    from kubeai_notebook.session.live.publisher import View
 
 SLEEPING: dict[str, Any] = {"scaling": {"min_replicas": 0}, **SMOL}
 
@@ -212,8 +212,8 @@ def test_asks_nothing_while_nothing_happens(session, api, daemon) -> None:
 
 
 def test_sees_that_a_frozen_api_does_not_answer_and_catches_up_when_it_thaws(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("kubeai_notebook.session.pulse.SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr("kubeai_notebook.session.pulse.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("kubeai_notebook.session.live.heartbeat.SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("kubeai_notebook.session.live.heartbeat.ANSWER_SECONDS", 0.5)
     monkeypatch.setattr("kubeai_notebook.cluster.reflector.OPEN_SECONDS", 1.0)
     monkeypatch.setattr("kubeai_notebook.cluster.api.CONNECT_SECONDS", 1.0)
     daemon = Daemon(tmp_path / "home", *scripted_options(tmp_path), KUBEAI_LOCAL_TESTING="1")

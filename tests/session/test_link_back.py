@@ -12,10 +12,10 @@ from aiohttp import web
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.cluster.login import Login
+from kubeai_notebook.cluster.credentials import Login
 from kubeai_notebook.cluster.reflector import Reflector
-from kubeai_notebook.session.moments import Moments
-from kubeai_notebook.session.observer import Observer
+from kubeai_notebook.session.live.change_tracker import Moments
+from kubeai_notebook.session.live.publisher import Observer
 from tests.local.conftest import until
 from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
 
@@ -83,7 +83,7 @@ def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, o
 def test_concludes_no_blocked_from_a_link_that_is_lost_or_has_just_come_back(
     api: Restarting, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kubeai_notebook.core.status.GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("kubeai_notebook.core.phase.GRACE_SECONDS", 1.0)
     api.change(PODS, pod("model-served-a-1", "served"))
     until(lambda: observer.view("served").status.phase == "Ready", 5)
     api.change(PODS, pod("model-served-a-1", "served"), gone=True)

@@ -10,8 +10,8 @@ import pytest
 from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
 from kubeai_notebook.core.observation import Observation
-from kubeai_notebook.core.status import ModelStatus
-from kubeai_notebook.session.observer import View
+from kubeai_notebook.core.phase import ModelStatus
+from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.views.static_files import STATIC
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.core.diagnosis import Fix
 from kubeai_notebook.core.observation import Answer
-from kubeai_notebook.core.status import Phase
+from kubeai_notebook.core.phase import Phase
 from kubeai_notebook.errors import ForbiddenError
 from kubeai_notebook.views.card import card_of, deleted_card
 from kubeai_notebook.views.wire import Card

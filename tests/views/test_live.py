@@ -7,7 +7,7 @@ import pytest
 
 from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session.observer import View
+from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.views import live
 
 from .conftest import view_in

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import is_going
 
-from . import cache, calls, refusal, silence
-from .causes import cause, ready_cause
-from .cleaning import clean
-from .evidence import Scene
-from .finding import Evidence, Finding, Fix, Who
-from .reserved import reserved
-from .rollout import rollout_stuck
-from .rule import spared
+from .engine.causes import cause, ready_cause
+from .engine.cleaning import clean
+from .engine.finding import Evidence, Finding, Fix, Who
+from .engine.rule import spared
+from .engine.scene import Scene
+from .tables import cache
+from .tables import operator_rejections as silence
+from .tables import pod_admission as refusal
+from .tables import responses as calls
+from .tables.overridden_settings import reserved
+from .tables.rollout import rollout_stuck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.catalog import Catalog
+    from kubeai_notebook.core.catalog.operator_catalog import Catalog
 
 HASH_LABEL = "pod-hash"
 PORT_ANNOTATION = "model-pod-port"

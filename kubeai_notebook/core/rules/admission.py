@@ -6,8 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import expressions, metadata, structure
-from .cause import INVALID, NOT_CHECKED, NOT_CHECKED_BEFORE_1_35, Cause, blocks, cause, go_type, kind_of, plain, quoted
+from . import cel_rules as expressions
+from . import metadata
+from . import schema_validation as structure
+from .admission_errors import (
+    INVALID,
+    NOT_CHECKED,
+    NOT_CHECKED_BEFORE_1_35,
+    Cause,
+    blocks,
+    cause,
+    go_type,
+    kind_of,
+    plain,
+    quoted,
+)
 from .schema import GROUP, KIND, MODEL, VERSION
 
 API_VERSION = f"{GROUP}/{VERSION}"

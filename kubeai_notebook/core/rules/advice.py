@@ -13,7 +13,7 @@ from kubeai_notebook.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeai_notebook.core.parts import ModelSpec
+    from kubeai_notebook.core.model_spec import ModelSpec
 
 Severity = Literal["error", "warning"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from .cause import INVALID, Cause, cause, kind_of, required, too_long
+from .admission_errors import INVALID, Cause, cause, kind_of, required, too_long
 
 MAX_GENERATED_BASE = 58
 """The server cuts ``generateName`` here and appends five characters."""

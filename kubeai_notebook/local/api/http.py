@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from kubeai_notebook.core.kubernetes import refusals
-from kubeai_notebook.core.kubernetes.admission import admitted
-from kubeai_notebook.core.kubernetes.discovery import documents
-from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref, address_of
-from kubeai_notebook.core.kubernetes.requests import deletion_policy, is_dry, placed, updated, warnings_of
-from kubeai_notebook.core.kubernetes.scale import scale_of
 from kubeai_notebook.local.doors import answering, from_another_site
+from kubeai_notebook.local.emulation import refusals
+from kubeai_notebook.local.emulation.admission import admitted
+from kubeai_notebook.local.emulation.discovery import documents
+from kubeai_notebook.local.emulation.kinds import MODELS, Ref, address_of
+from kubeai_notebook.local.emulation.requests import deletion_policy, is_dry, placed, updated, warnings_of
+from kubeai_notebook.local.emulation.scale import scale_of
 from kubeai_notebook.local.gateway import PREFIX
 
 from .logs import pod_log

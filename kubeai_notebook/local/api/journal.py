@@ -14,9 +14,9 @@ from contextlib import suppress
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.kubernetes.kinds import EVENTS, PODS, RESOURCES, Object, Ref
-from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.kinds import EVENTS, PODS, RESOURCES, Object, Ref
+from kubeai_notebook.local.emulation.refusals import StatusError
 
 if TYPE_CHECKING:
     from pathlib import Path

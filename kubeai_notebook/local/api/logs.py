@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.core.kubernetes.logs import log_of, shown, wanted_of
+from kubeai_notebook.local.emulation.log_requests import log_of, shown, wanted_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubeai_notebook.core.kubernetes.kinds import Object, Ref
+    from kubeai_notebook.local.emulation.kinds import Object, Ref
 
     from .store import Store
 

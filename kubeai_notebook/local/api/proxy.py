@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from kubeai_notebook.core.kubernetes.kinds import SERVICES, Ref
-from kubeai_notebook.core.kubernetes.refusals import StatusError
+from kubeai_notebook.local.emulation.kinds import SERVICES, Ref
+from kubeai_notebook.local.emulation.refusals import StatusError
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.core.kubernetes.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
-from kubeai_notebook.core.kubernetes.refusals import StatusError, bad_request
-from kubeai_notebook.core.kubernetes.requests import number_of
-from kubeai_notebook.core.kubernetes.selectors import selector_of
+from kubeai_notebook.local.emulation.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
+from kubeai_notebook.local.emulation.refusals import StatusError, bad_request
+from kubeai_notebook.local.emulation.requests import number_of
+from kubeai_notebook.local.emulation.selectors import selector_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeai_notebook.core.kubernetes.kinds import Object, Ref
-    from kubeai_notebook.core.kubernetes.selectors import Selector
+    from kubeai_notebook.local.emulation.kinds import Object, Ref
+    from kubeai_notebook.local.emulation.selectors import Selector
 
     from .store import Store
 

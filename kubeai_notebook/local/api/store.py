@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from kubeai_notebook.core.kubernetes.kinds import (
+from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.core.rules.metadata import MAX_GENERATED_BASE
+from kubeai_notebook.local.emulation.kinds import (
     EVENTS,
     MODELS,
     NAMESPACES,
@@ -20,10 +22,8 @@ from kubeai_notebook.core.kubernetes.kinds import (
     Resource,
     ref_of,
 )
-from kubeai_notebook.core.kubernetes.listing import Change, rewound
-from kubeai_notebook.core.kubernetes.patches import merged
-from kubeai_notebook.core.kubernetes.refusals import StatusError, already_exists, conflict, not_found
-from kubeai_notebook.core.rules.metadata import MAX_GENERATED_BASE
+from kubeai_notebook.local.emulation.listing import Change, rewound
+from kubeai_notebook.local.emulation.refusals import StatusError, already_exists, conflict, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable

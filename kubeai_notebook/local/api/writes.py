@@ -8,8 +8,8 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from kubeai_notebook.core.kubernetes.patches import merged
-from kubeai_notebook.core.kubernetes.refusals import StatusError, bad_request, unsupported_media
+from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.local.emulation.refusals import StatusError, bad_request, unsupported_media
 
 _JSON_PATCH, _MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"

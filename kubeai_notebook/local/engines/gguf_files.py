@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import gguf
 from safetensors import safe_open
 
-from kubeai_notebook.core.kubeai.stand_in import LORA_FILES, POOLING
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.stand_in import LORA_FILES, POOLING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from kubeai_notebook.core.kubeai.engines import Asked, Recipe
+    from kubeai_notebook.local.emulation.engine_commands import Asked, Recipe
 
 HEALTH_SECONDS = 0.5
 STOP_SECONDS = 3.0

@@ -10,8 +10,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kubeai.engines import Recipe, recipe_of
-from kubeai_notebook.core.kubeai.stand_in import embeds, stands_in
+from kubeai_notebook.local.emulation.engine_commands import Recipe, recipe_of
+from kubeai_notebook.local.emulation.stand_in import embeds, stands_in
 from kubeai_notebook.local.environment import import_path
 
 if TYPE_CHECKING:

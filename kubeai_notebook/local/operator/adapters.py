@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import safe_hash
-from kubeai_notebook.core.kubernetes.kinds import MODELS, Ref
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.kinds import MODELS, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from kubeai_notebook.core.kubernetes.kubelet import Run
     from kubeai_notebook.local.api.store import Store
+    from kubeai_notebook.local.emulation.kubelet_states import Run
     from kubeai_notebook.local.engines.process import Engine
 
 

@@ -7,9 +7,9 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kubeai.autoscaling import Scaling
-from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, MODELS, Ref
 from kubeai_notebook.local.api.store import Store, timestamp
+from kubeai_notebook.local.emulation.autoscaling import Scaling
+from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, MODELS, Ref
 
 from .system import NAMESPACE, system_of
 

@@ -11,9 +11,9 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kubernetes.environment import ConfigError
-from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, SECRETS, Object, Ref
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.environment import ConfigError
+from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, SECRETS, Object, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
 from kubeai_notebook.core.kubeai.this_machine import code_refusal
-from kubeai_notebook.core.kubernetes import kubelet as states
-from kubeai_notebook.core.kubernetes.environment import ConfigError, environment_of
-from kubeai_notebook.core.kubernetes.kinds import PODS, Object, Ref, ref_of
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.api.store import Store, timestamp
+from kubeai_notebook.local.emulation import kubelet_states as states
+from kubeai_notebook.local.emulation.environment import ConfigError, environment_of
+from kubeai_notebook.local.emulation.kinds import PODS, Object, Ref, ref_of
 from kubeai_notebook.local.engines.process import Engine, EngineEndedError
 
 from .adapters import keep_adapters

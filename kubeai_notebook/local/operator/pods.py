@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kubeai.engines import Asked
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
-from kubeai_notebook.core.kubeai.stand_in import ANNOTATION, stands_in
+from kubeai_notebook.local.emulation.engine_commands import Asked
+from kubeai_notebook.local.emulation.stand_in import ANNOTATION, stands_in
 from kubeai_notebook.local.engines.recipes import image_of
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.kubernetes.kinds import Object
+    from kubeai_notebook.local.emulation.kinds import Object
 
     from .system import System
 

@@ -8,13 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL, UnusableSpecError, files_of
-from kubeai_notebook.core.kubeai.rollout import labels_and_bounds, pod_plan
-from kubeai_notebook.core.kubernetes.admission import admitted
-from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
-from kubeai_notebook.core.kubernetes.refusals import StatusError
 from kubeai_notebook.core.objects import text_at
-from kubeai_notebook.core.status import is_ready
+from kubeai_notebook.core.phase import is_ready
 from kubeai_notebook.errors import SpecError
+from kubeai_notebook.local.emulation.admission import admitted
+from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, MODELS, PODS, Object, Ref, ref_of
+from kubeai_notebook.local.emulation.refusals import StatusError
+from kubeai_notebook.local.emulation.rollout import labels_and_bounds, pod_plan
 
 from .pods import local_pod
 from .system import CONFIG, NAMESPACE, System, system_of

@@ -7,11 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kubeai.stand_in import ANNOTATION, check_loadable, check_servable, defaults_of, wrong_routes
 from kubeai_notebook.core.kubeai.this_machine import kept
-from kubeai_notebook.core.kubernetes.environment import expanded
-from kubeai_notebook.core.kubernetes.kinds import PODS, Object, ref_of
-from kubeai_notebook.core.kubernetes.kubelet import threads_of
+from kubeai_notebook.local.emulation.environment import expanded
+from kubeai_notebook.local.emulation.kinds import PODS, Object, ref_of
+from kubeai_notebook.local.emulation.kubelet_states import threads_of
+from kubeai_notebook.local.emulation.stand_in import (
+    ANNOTATION,
+    check_loadable,
+    check_servable,
+    defaults_of,
+    wrong_routes,
+)
 from kubeai_notebook.local.engines import recipes
 from kubeai_notebook.local.engines.process import Engine, Launch, start
 from kubeai_notebook.local.environment import inherited

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from kubeai_notebook.core.catalog import Catalog, catalog_of
-from kubeai_notebook.core.kubernetes.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
-from kubeai_notebook.core.kubernetes.patches import merged
+from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
+from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
 
 if TYPE_CHECKING:
     from kubeai_notebook.local.api.store import Store

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from kubeai_notebook.core.kubernetes.kinds import EVENTS, Object, ref_of
-from kubeai_notebook.core.kubernetes.kubelet import event_of
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import Event
 from kubeai_notebook.local.api.store import Store, timestamp
+from kubeai_notebook.local.emulation.kinds import EVENTS, Object, ref_of
+from kubeai_notebook.local.emulation.kubelet_states import event_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

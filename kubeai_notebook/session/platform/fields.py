@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kubeai_notebook.core.wording import did_you_mean
+from kubeai_notebook.core.messages import did_you_mean
 
 
 class Fields(dict[str, Any]):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings
-from kubeai_notebook.core import inference, platform
+from kubeai_notebook.core import field_aliases as platform
+from kubeai_notebook.core import inference
+from kubeai_notebook.core.model_spec import validated
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
 from kubeai_notebook.core.objects import map_at, name_of, texts_in
-from kubeai_notebook.core.parts import validated
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import Problem, SpecError
@@ -21,8 +22,8 @@ from .run import Run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeai_notebook.core.parts import ModelSpec
-    from kubeai_notebook.session.receipt import Receipt
+    from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.session.plan_report import Receipt
 
     from .project import Project
 

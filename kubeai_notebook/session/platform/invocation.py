@@ -8,8 +8,8 @@ from urllib.parse import urlencode, urlsplit
 
 from kubeai_notebook.calls.request import Request
 from kubeai_notebook.core.masking import quoted
+from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import request_name
-from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import CallError
 
 if TYPE_CHECKING:

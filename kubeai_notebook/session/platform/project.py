@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.client import MODELS
-from kubeai_notebook.core import platform
+from kubeai_notebook.core import field_aliases as platform
+from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, name_of
-from kubeai_notebook.core.wording import did_you_mean
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.session.model import Model
 

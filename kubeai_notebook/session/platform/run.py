@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.calls.request import send
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session import display
+from kubeai_notebook.session import presenter as display
 
 from .invocation import request_of
 from .status import ended_status, status_of_run

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook.cluster.client import CORE
 from kubeai_notebook.core.masking import quoted
-from kubeai_notebook.core.wording import did_you_mean
+from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import NotFoundError, Problem, SpecError
 
 if TYPE_CHECKING:

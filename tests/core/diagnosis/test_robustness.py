@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubeai_notebook.core.diagnosis import diagnose
-from kubeai_notebook.core.diagnosis.evidence import Scene
-from kubeai_notebook.core.diagnosis.harmless import small
-from kubeai_notebook.core.diagnosis.passage import Passage
-from kubeai_notebook.core.diagnosis.rule import Rule, first
+from kubeai_notebook.core.diagnosis.engine.harmless import small
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
+from kubeai_notebook.core.diagnosis.engine.scene import Scene
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.observation import Answer, Observation, Operator
 
 from .scenes import CONFIG, NOW, crash

@@ -5,9 +5,9 @@ import pkgutil
 from importlib import import_module
 
 import kubeai_notebook.core.diagnosis as package
-from kubeai_notebook.core.diagnosis.evidence import Scene
-from kubeai_notebook.core.diagnosis.passage import Passage
-from kubeai_notebook.core.diagnosis.rule import Case, Rule, filled
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, filled
+from kubeai_notebook.core.diagnosis.engine.scene import Scene
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.objects import Pod
 from kubeai_notebook.core.observation import Observation
 

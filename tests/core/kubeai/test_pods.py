@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kubeai_notebook.core.catalog import catalog_of
-from kubeai_notebook.core.changes import changed_fields, restarts_pods
+from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL, UnusableSpecError, files_of, pod_of
-from kubeai_notebook.core.kubernetes.patches import merged
+from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.core.spec_diff import changed_fields, restarts_pods
 
 CATALOG = catalog_of(None)
 METADATA = {"name": "m", "namespace": "default", "uid": "u"}

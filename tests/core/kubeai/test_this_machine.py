@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubeai_notebook.core.kubeai.engines import Asked, recipe_of
 from kubeai_notebook.core.kubeai.this_machine import code_refusal, kept, loads_code, unsteered
+from kubeai_notebook.local.emulation.engine_commands import Asked, recipe_of
 
 LOADING = """LD_PRELOAD LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES PATH HOME PYTHONPATH PYTHONHOME PYTHONSTARTUP
 PYTHONBREAKPOINT PYTHONWARNINGS BASH_ENV BASH_FUNC_ls%% ENV PERL5LIB NODE_OPTIONS GIT_SSH_COMMAND GCONV_PATH LOCPATH

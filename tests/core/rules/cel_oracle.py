@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cel_expr_python import cel
 
-from kubeai_notebook.core.rules.cause import INVALID, NO_FIELD, Cause, cause
+from kubeai_notebook.core.rules.admission_errors import INVALID, NO_FIELD, Cause, cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, validators
 
 from kubeai_notebook.core.rules.admission import Verdict, admit, summary_message
-from kubeai_notebook.core.rules.cause import INT64, NOT_CHECKED
+from kubeai_notebook.core.rules.admission_errors import INT64, NOT_CHECKED
 from kubeai_notebook.core.rules.schema import MODEL
 
 from .documents import ANY_MODELS, BROKEN_MODELS, JSON, model

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubeai_notebook.core.rules.admission import admit
-from kubeai_notebook.core.rules.cause import blocks
+from kubeai_notebook.core.rules.admission_errors import blocks
 
 from . import test_crd
 from .documents import GOOD_MODELS

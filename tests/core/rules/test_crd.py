@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubeai_notebook.core.rules import expressions
+from kubeai_notebook.core.rules import cel_rules as expressions
 from kubeai_notebook.core.rules.schema import MODEL
 
 CEL = "x-kubernetes-validations"

@@ -1,0 +1,1 @@
+"""How a rule is found and ordered; the rules themselves are rows in ``tables``."""

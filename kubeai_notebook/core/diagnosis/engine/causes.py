@@ -1,0 +1,140 @@
+"""Why one Pod is not ready, in the order of evidence: its status, its Events, its log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.tables import nodes
+from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
+from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, LENGTHS
+from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
+from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
+from kubeai_notebook.core.diagnosis.tables.gpu import GPU
+from kubeai_notebook.core.diagnosis.tables.hub import HUB
+from kubeai_notebook.core.diagnosis.tables.images import IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
+from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, REACH
+from kubeai_notebook.core.diagnosis.tables.object_stores import S3_NOTHING, STORES
+from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA
+from kubeai_notebook.core.diagnosis.tables.overridden_settings import IN_LOG
+from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unscheduled, why_unscheduled
+from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passages
+from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED, THIS_MACHINE
+
+from .cleaning import clean
+from .remedies import delete_pod
+from .rule import Case, Rule, first, spared
+from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
+from .unknown import QUIET_EXITS, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubeai_notebook.core.objects import Pod
+
+    from .finding import Finding
+    from .scene import Scene
+
+FILES: tuple[Rule, ...] = (*IN_LOG, *ARGUMENTS, *LENGTHS, *FEATURES, *ARCHITECTURES, *WEIGHTS)
+LOADING: tuple[Rule, ...] = (*THIS_MACHINE, *HUB, *REACH, *OLLAMA_REGISTRY, *STORES, *IMAGES_IN_LOG, *FILES, *GPU)
+"""Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
+LOG: tuple[Rule, ...] = (*LOADING, *OLLAMA, *ADAPTERS, *nodes.L_OF_NODES, *LAST_RESORT)
+_STARTING: tuple[Rule, ...] = (*REFUSED, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *nodes.RUNTIME)
+
+
+def cause(scene: Scene, pod: Pod) -> Finding | None:
+    """The first explanation of a Pod that is not ready."""
+    steps: tuple[Callable[[Scene, Pod], Finding | None], ...] = (
+        nodes.failed_phase,
+        nodes.ended_run,
+        _not_placed,
+        _not_started,
+        _from_log,
+        _restarted,
+        nodes.exit_code,
+        _unexplained,
+    )
+    found = next((finding for step in steps if (finding := spared(step.__name__, step, scene, pod))), None)
+    return _deletable(found, scene, pod) if found and pod.phase == "Failed" else found
+
+
+def _unexplained(scene: Scene, pod: Pod) -> Finding | None:
+    return unknown(scene, pod, log_passage(scene, pod))
+
+
+def ready_cause(scene: Scene, pod: Pod) -> Finding | None:
+    """What is wrong behind a Ready Pod: FasterWhisper loads at the first request, adapters load afterwards."""
+    if scene.engine == "FasterWhisper":
+        log = log_passage(scene, pod)
+        return first((*LOADING, *LAST_RESORT), (_since_last_success(log),), scene, pod=pod) if log else None
+    if scene.engine != "VLLM":
+        return None
+    log = log_passage(scene, pod) if _has_open_adapters(scene, pod) else None
+    return (first(ADAPTERS, (log,), scene, pod=pod) if log else None) or unlabelled(scene, pod)
+
+
+def _has_open_adapters(scene: Scene, pod: Pod) -> bool:
+    if missing_adapters(scene, pod):
+        return True
+    tail = scene.log_of(pod)
+    return not scene.spec.get("adapters") and tail is not None and "enable_lora" in str(tail.text)
+
+
+def _since_last_success(log: Passage) -> Passage:
+    served = [index for index, line in enumerate(log.lowered) if "post /v1/audio" in line and "200 ok" in line]
+    return replace(log, lines=log.lines[served[-1] + 1 :]) if served else log
+
+
+def _not_placed(scene: Scene, pod: Pod) -> Finding | None:
+    if not unscheduled(pod):
+        return None
+    return why_unscheduled(scene, pod, STORAGE, behind=claim_passages(scene, pod))
+
+
+def _not_started(scene: Scene, pod: Pod) -> Finding | None:
+    """Storage, image and runtime: what the kubelet says until every container ran once."""
+    said = [
+        text for container in pod.containers if not container.running for text in container_passages(container, pod)
+    ]
+    waits = not pod.containers or any(not container.started for container in pod.containers)
+    if waits and pod.phase in ("", "Pending", "Running"):
+        said.extend(event_passage(event) for event in still_true(scene.events_of(pod)))
+        said.extend(claim_passages(scene, pod) if pod.phase != "Running" else ())
+        said.extend(passage for passage in (condition_passage(pod, "PodScheduled"),) if passage)
+    passages = tuple(said)
+    return first(_STARTING, passages, scene, pod=pod) or (nodes.sandbox(scene, pod, passages) if waits else None)
+
+
+def _from_log(scene: Scene, pod: Pod) -> Finding | None:
+    log = (
+        log_passage(scene, pod)
+        if pod.main.started or not pod.containers or pod.main.waiting == "CrashLoopBackOff"
+        else None
+    )
+    passages = (*_pulls(scene, pod), *((log,) if log else ()))
+    if pod.main.ended.get("exitCode") in QUIET_EXITS or _finished(log):
+        return first(S3_NOTHING, passages, scene, pod=pod) if pod.is_of_job else None
+    return first(LOG, passages, scene, pod=pod)
+
+
+def _finished(log: Passage | None) -> bool:
+    """The loader's script went on behind its download, however often that was tried."""
+    return log is not None and any(line.startswith("[[ dir ==") for line in log.lowered[-3:])
+
+
+def _pulls(scene: Scene, pod: Pod) -> tuple[Passage, ...]:
+    """What Ollama's pull said: it runs in the startup probe, so Events carry it, and a later try hides the first."""
+    if scene.engine != "OLlama" or pod.is_of_job:
+        return ()
+    events = (event for event in scene.events_of(pod) if event.reason == "Unhealthy")
+    return tuple(replace(event_passage(event), lines=clean(event.message)) for event in events)
+
+
+def _restarted(scene: Scene, pod: Pod) -> Finding | None:
+    return nodes.probe(scene, pod, tuple(event_passage(event) for event in scene.events_of(pod)))
+
+
+def _deletable(found: Finding, scene: Scene, pod: Pod) -> Finding:
+    """KubeAI neither replaces nor forgets a Failed Pod."""
+    fix = delete_pod(Case(scene, Passage("status", pod.name, ("",)), 0, pod))
+    return found if fix is None or fix in found.fixes else replace(found, fixes=(fix, *found.fixes))

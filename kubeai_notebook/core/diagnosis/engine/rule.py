@@ -1,0 +1,220 @@
+"""A rule is one row of a table of failures: what is seen, what it is called, who cures it and how."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from string import Formatter
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from kubeai_notebook.core.masking import masked
+
+from .cleaning import excerpt
+from .finding import Evidence, Finding, Fix, Who
+from .text_source import Passage
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
+    from .scene import Scene
+
+
+_logger = logging.getLogger(__name__)
+
+_Given = ParamSpec("_Given")
+_Seen = TypeVar("_Seen")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule's hit: the passage, the line in it, and what can be filled into sentences."""
+
+    scene: Scene
+    passage: Passage
+    index: int = 0
+    pod: Pod | None = None
+    taken: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """The deciding line."""
+        return self.passage.lines[self.index]
+
+    def above(self, count: int) -> str:
+        """The lowered lines before the deciding one."""
+        return "\n".join(self.passage.lowered[max(0, self.index - count) : self.index])
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """Everything a sentence may name; only what is known is in it."""
+        pod = {"pod": self.pod.name, "node": self.pod.node} if self.pod else {}
+        everything = {**self.scene.values, **pod, **self.taken}
+        return {key: value for key, value in everything.items() if value}
+
+
+Remedy = Callable[[Case], Fix | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row. ``seen``, ``unless``: fragments of one line in any letter case, ``…`` standing for any text."""
+
+    code: str
+    seen: tuple[str, ...]
+    title: tuple[str, ...]
+    """Sentences with ``{values}``; the first whose values are all known is used."""
+    who: Who
+    fixes: tuple[Remedy, ...] = ()
+    take: tuple[str, ...] = ()
+    """Patterns with named groups, searched in the deciding line, then in those around it."""
+    far: tuple[str, ...] = ()
+    """The same, searched in the whole text where ``take`` found nothing."""
+    unless: tuple[str, ...] = ()
+    only: Callable[[Case], bool] | None = None
+    reasons: tuple[str, ...] = ()
+    """Reasons of Events and waiting containers in which the row may be seen; empty: any."""
+
+
+@lru_cache(maxsize=1024)
+def _parts(fragment: str) -> tuple[str, ...]:
+    return tuple(part.strip() if "…" in fragment else part for part in fragment.lower().split("…"))
+
+
+@lru_cache(maxsize=1024)
+def _longest(fragment: str) -> str:
+    return max(_parts(fragment), key=len)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(source: str) -> re.Pattern[str]:
+    return re.compile(source, re.IGNORECASE)
+
+
+@lru_cache(maxsize=1024)
+def _names(template: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
+
+
+def contains(line: str, fragment: str) -> bool:
+    """Whether a lowered line holds the fragment.
+
+    >>> contains("secret 'hub' not found", "secret … not found")
+    True
+    """
+    return _position(line, fragment) >= 0
+
+
+def _position(line: str, fragment: str) -> int:
+    first = found = -1
+    for part in _parts(fragment):
+        found = line.find(part, found + 1)
+        if found < 0:
+            return -1
+        first = found if first < 0 else first
+        found += len(part) - 1
+    return first
+
+
+def filled(templates: Iterable[str], values: Mapping[str, str]) -> str | None:
+    """The first template whose values are all known, filled in."""
+    for template in templates:
+        if all(values.get(name) for name in _names(template)):
+            return template.format_map(values)
+    return None
+
+
+def hits(rule: Rule, passage: Passage) -> Iterator[int]:
+    """Indexes of the lines that hold one of the rule's fragments."""
+    if rule.reasons and passage.reason not in rule.reasons:
+        return
+    haystack = passage.haystack
+    for fragment in rule.seen:
+        if _longest(fragment) not in haystack:
+            continue
+        for index, line in enumerate(passage.lowered):
+            # A traceback shows the source line that raises as well: it is no message yet.
+            if line.startswith("raise ") or not contains(line, fragment):
+                continue
+            if not any(contains(line, other) for other in rule.unless):
+                yield index
+
+
+def case_of(rule: Rule, passage: Passage, scene: Scene, *, index: int, pod: Pod | None) -> Case:
+    """The hit with its values taken from the text."""
+    near = passage.lines[max(0, index - 2) : index] + passage.lines[index + 1 : index + 5]
+    taken = _first_groups(rule.take, (passage.lines[index], *near))
+    found = {**_first_groups(rule.far, passage.lines), **taken}
+    masks = scene.secrets
+    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in found.items()})
+
+
+def _first_groups(sources: tuple[str, ...], lines: tuple[str, ...]) -> dict[str, str]:
+    """Named groups of each pattern's first match; of two patterns for one name the earlier counts."""
+    taken: dict[str, str] = {}
+    for source in sources:
+        match = next((match for match in map(_pattern(source).search, lines) if match), None)
+        if match:
+            taken = {key: value.strip() for key, value in match.groupdict().items() if value} | taken
+    return taken
+
+
+def first(
+    rules: Iterable[Rule], passages: tuple[Passage, ...], scene: Scene, *, pod: Pod | None = None
+) -> Finding | None:
+    """The Finding of the first rule, from above, that is seen in any passage."""
+    for rule in rules:
+        finding = spared(rule.code, _seen, rule, passages, scene, pod=pod)
+        if finding:
+            return finding
+    return None
+
+
+def _seen(rule: Rule, passages: tuple[Passage, ...], scene: Scene, *, pod: Pod | None) -> Finding | None:
+    for passage in passages:
+        for index in hits(rule, passage):
+            case = case_of(rule, passage, scene, index=index, pod=pod)
+            if rule.only is None or rule.only(case):
+                return finding_of(rule, case)
+    return None
+
+
+def spared(name: str, look: Callable[_Given, _Seen], *given: _Given.args, **named: _Given.kwargs) -> _Seen | None:
+    """What a rule sees; a rule that raises costs that rule, and the Model keeps its other Findings.
+
+    A rule that raises is a bug: it is logged, and every test of the diagnosis fails of such a line.
+    """
+    try:
+        return look(*given, **named)
+    except Exception:  # (whatever a rule fails of: one bug must not hide what the others found)
+        _logger.exception("The rule %s of the diagnosis failed; the others go on.", name)
+        return None
+
+
+def finding_of(rule: Rule, case: Case) -> Finding:
+    """Say what the rule says about this case."""
+    secrets = case.scene.secrets
+    low = case.passage.lowered[case.index]
+    start = max((_position(low, fragment) for fragment in rule.seen), default=0)
+    text = excerpt(masked(case.line, secrets), max(start, 0))
+    title = filled(rule.title, case.values) or rule.title[-1]
+    fixes: list[Fix] = []
+    for remedy in rule.fixes:
+        fix = remedy(case)
+        if fix is not None and fix not in fixes:
+            fixes.append(fix)
+    return Finding(
+        code=rule.code,
+        title=title,
+        evidence=(Evidence(case.passage.kind, case.passage.where, text),),
+        who=rule.who,
+        fixes=tuple(fixes),
+    )
+
+
+def stated(rule: Rule, scene: Scene, evidence: Evidence, *, pod: Pod | None = None, **taken: str) -> Finding:
+    """The Finding of a rule that was recognised in an object's fields and not in text."""
+    passage = Passage(evidence.kind, evidence.where, (evidence.text,))
+    return finding_of(rule, Case(scene, passage, 0, pod, taken))

@@ -1,0 +1,219 @@
+"""Which Pod, which of its runs and which Events count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.masking import secret_values
+from kubeai_notebook.core.objects import (
+    Event,
+    Pod,
+    desired_replicas,
+    in_utc,
+    is_going,
+    map_at,
+    text_at,
+    texts_at,
+    texts_in,
+    time_at,
+)
+from kubeai_notebook.core.phase import GRACE_SECONDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kubeai_notebook.core.observation import KubernetesObject, LogTail, Observation
+
+FEATURE_LABEL = "features.kubeai.org/"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An Observation with the questions that rules ask of it."""
+
+    observation: Observation
+    now: datetime
+
+    @property
+    def model(self) -> KubernetesObject:
+        """The Model."""
+        return self.observation.model
+
+    @property
+    def name(self) -> str:
+        """The Model's name, or ``""``."""
+        return text_at(self.model, "metadata", "name")
+
+    @property
+    def namespace(self) -> str:
+        """The Model's namespace, or ``""``."""
+        return text_at(self.model, "metadata", "namespace")
+
+    @cached_property
+    def spec(self) -> Mapping[str, Any]:
+        """The Model's spec."""
+        return map_at(self.model, "spec")
+
+    @cached_property
+    def engine(self) -> str:
+        """The engine as the Model names it."""
+        return text_at(self.spec, "engine")
+
+    @cached_property
+    def url(self) -> str:
+        """The Model's url."""
+        return text_at(self.spec, "url")
+
+    @property
+    def scheme(self) -> str:
+        """What stands before ``://`` in the url."""
+        return self.url.partition("://")[0] if "://" in self.url else ""
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        """The Model's args."""
+        return texts_at(self.spec, "args")
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The operator's configuration; empty where it could not be read."""
+        config = self.observation.operator.config
+        return config if isinstance(config, Mapping) else {}
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """The Model's env."""
+        return texts_in(self.spec, "env")
+
+    def variable(self, name: str) -> str:
+        """The value of a variable in the newest Pod, as far as it is written there; else in the Model."""
+        pod = self.newest
+        return self.env.get(name, "") or (text_at(pod.env.get(name), "value") if pod else "")
+
+    @property
+    def profile(self) -> tuple[str, int]:
+        """The resource profile's name and count; count 0 where it is malformed."""
+        name, _, count = text_at(self.spec, "resourceProfile").partition(":")
+        return name, int(count) if count.isascii() and count.isdigit() and len(count) < 10 else 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the operator has had time to act on the Model's last change; unknown age counts as no."""
+        created, changed = time_at(self.model, "metadata", "creationTimestamp"), self.observation.changed_at
+        moments = [in_utc(moment) for moment in (created, changed) if moment]
+        return created is not None and (in_utc(self.now) - max(moments)).total_seconds() > GRACE_SECONDS
+
+    @property
+    def desired(self) -> int:
+        """Replicas that should run."""
+        return desired_replicas(self.model)
+
+    @property
+    def managed(self) -> bool:
+        """Whether an operator left any trace on the Model."""
+        labels = map_at(self.model, "metadata", "labels")
+        return bool(map_at(self.model, "status")) or any(str(key).startswith(FEATURE_LABEL) for key in labels)
+
+    @cached_property
+    def all_pods(self) -> tuple[Pod, ...]:
+        """Pods that are not being deleted, newest first; the later one listed wins a tie."""
+        pods = [Pod(raw) for raw in reversed(self.observation.pods) if isinstance(raw, Mapping)]
+        if not pods:
+            # Pods may be hidden from the reader where their logs are not.
+            pods = [
+                Pod({"metadata": {"name": name}}) for name in dict.fromkeys(tail.pod for tail in self.observation.logs)
+            ]
+        living = [pod for pod in pods if not is_going(pod.raw)]
+        return tuple(sorted(living, key=lambda pod: pod.created, reverse=True))
+
+    @cached_property
+    def pods(self) -> tuple[Pod, ...]:
+        """The engine's Pods."""
+        return tuple(pod for pod in self.all_pods if not pod.is_of_job)
+
+    @cached_property
+    def loaders(self) -> tuple[Pod, ...]:
+        """Pods of the cache Job."""
+        return tuple(pod for pod in self.all_pods if pod.is_of_job)
+
+    @property
+    def newest(self) -> Pod | None:
+        """The engine's newest Pod."""
+        return self.pods[0] if self.pods else None
+
+    @cached_property
+    def current(self) -> tuple[Pod, ...]:
+        """Pods of the newest hash: what the Model's present spec became."""
+        return tuple(pod for pod in self.pods if pod.hash == self.pods[0].hash)
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """Events, newest first; the later one listed wins a tie."""
+        events = [Event(raw) for raw in reversed(self.observation.events) if isinstance(raw, Mapping)]
+        return tuple(sorted(events, key=lambda event: event.time, reverse=True))
+
+    def events_of(self, pod: Pod) -> tuple[Event, ...]:
+        """Events about this very Pod: a uid that differs is an earlier Pod of the same name."""
+        uid = text_at(pod.raw, "metadata", "uid")
+        mine = (event for event in self.events if event.kind in ("Pod", "") and event.name == pod.name)
+        return tuple(event for event in mine if text_at(event.raw, "involvedObject", "uid") in ("", uid) or not uid)
+
+    def log_of(self, pod: Pod) -> LogTail | None:
+        """The log of the newest run: the previous one only while the container waits to be started again."""
+        tails = [tail for tail in self.observation.logs if tail.pod == pod.name]
+        if not tails:
+            return None
+        name = pod.main.name
+        tails = [tail for tail in tails if not name or tail.container == name or len(pod.containers) == 1]
+        wants_previous = pod.main.waiting == "CrashLoopBackOff"
+        exact = [tail for tail in tails if tail.previous == wants_previous]
+        # A run that ended is told by either log, where only one of them was read.
+        return next(iter(exact or ([] if pod.main.running else tails)), None)
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Values of the Model's and its newest Pod's own that must not be shown, the longest first."""
+        variables = {name: text_at(entry, "value") for name, entry in (self.newest.env if self.newest else {}).items()}
+        return tuple(dict.fromkeys([*secret_values(self.spec), *secret_values({"env": variables})]))
+
+    @property
+    def own_claim(self) -> str:
+        """The claim of a ``pvc://`` url, else that of the cache."""
+        cache = text_at(self.spec, "cacheProfile")
+        if self.scheme == "pvc":
+            return self.url.removeprefix("pvc://").partition("/")[0].partition("?")[0]
+        return f"shared-model-cache-{cache}" if cache else ""
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """What every sentence may name."""
+        rest = self.url.partition("://")[2].partition("?")[0]
+        profile, count = self.profile
+        return {
+            "name": self.name or "this Model",
+            "namespace": self.namespace,
+            "url": self.url,
+            "weights": rest.rstrip("/"),
+            "hub_repo": rest if self.scheme == "hf" else "",
+            "engine": self.engine,
+            "profile": text_at(self.spec, "resourceProfile"),
+            "profile_name": profile,
+            "profile_count": str(count) if count else "",
+            "own_claim": self.own_claim,
+            "cache_profile": text_at(self.spec, "cacheProfile"),
+            # KubeAI mounts a claim there, but does not tell these two engines.
+            "infinity_path": "/model" if (self.engine, self.scheme) == ("Infinity", "pvc") else "",
+            "whisper_path": "/model" if (self.engine, self.scheme) == ("FasterWhisper", "pvc") else "",
+            "kv_space": "".join(re.findall(r"^\d+", self.env.get("VLLM_CPU_KVCACHE_SPACE", ""))),
+            "gguf_hint": f"If it is GGUF: url ollama://hf.co/{rest}:<quantization>, engine OLlama."
+            if "gguf" in rest.lower()
+            else "",
+            "lora_hint": "If it is a LoRA adapter: name it in adapters of a Model of its base."
+            if "lora" in rest.lower()
+            else "",
+            "operator_ns": self.observation.operator.namespace or self.namespace,
+        }

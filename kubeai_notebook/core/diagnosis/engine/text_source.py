@@ -1,0 +1,94 @@
+"""Text in which rules look: a log, or the one message of an Event, condition or status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.objects import text_at
+
+from .cleaning import clean
+from .harmless import small, without_harmless
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Container, Event, Pod
+
+    from .finding import EvidenceKind
+    from .scene import Scene
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Cleaned text from one source.
+
+    No line of it holds a line break, whoever wrote the text: rules find a line by its number among the lowered ones.
+    """
+
+    kind: EvidenceKind
+    where: str
+    lines: tuple[str, ...]
+    reason: str = ""
+    """The reason of an Event, a waiting container or a condition."""
+    source: str = ""
+    """The component that wrote an Event."""
+
+    def __post_init__(self) -> None:
+        if any("\n" in line for line in self.lines):
+            object.__setattr__(self, "lines", tuple(one_line(line) for line in self.lines))
+
+    @cached_property
+    def lowered(self) -> tuple[str, ...]:
+        """The lines in small letters, one byte a letter: searching those is several times faster."""
+        return small(self.lines)
+
+    @cached_property
+    def haystack(self) -> str:
+        """The different lowered lines as one text: a failure is told several times over, once is enough to search."""
+        return "\n".join(dict.fromkeys(self.lowered))
+
+
+def one_line(message: str) -> str:
+    """A message without its line breaks, so that a rule sees all of it."""
+    return " ".join(message.split())
+
+
+def log_passage(scene: Scene, pod: Pod) -> Passage | None:
+    """The log of the Pod's newest run without its harmless lines."""
+    tail = scene.log_of(pod)
+    if tail is None or not isinstance(tail.text, str):
+        return None
+    return Passage("log", f"{pod.name}/{tail.container}", without_harmless(clean(tail.text)))
+
+
+def event_passage(event: Event) -> Passage:
+    """An Event's message."""
+    return Passage(
+        "event", f"{event.reason} {event.name}".strip(), (one_line(event.message),), event.reason, event.source
+    )
+
+
+def condition_passage(pod: Pod, kind: str) -> Passage | None:
+    """The message of a Pod's condition of that type."""
+    condition = pod.condition(kind)
+    message = text_at(condition, "message")
+    return (
+        Passage("condition", f"{pod.name} {kind}", (one_line(message),), text_at(condition, "reason"))
+        if message
+        else None
+    )
+
+
+def container_passages(container: Container, pod: Pod) -> tuple[Passage, ...]:
+    """Why a container waits and how its last run ended, as the kubelet words it."""
+    found = []
+    where = f"{pod.name}/{container.name}"
+    if container.waiting:
+        message = text_at(container.raw, "state", "waiting", "message")
+        found.append(Passage("status", where, (one_line(f"{container.waiting}: {message}"),), container.waiting))
+    for state in ("state", "lastState"):
+        reason = text_at(container.raw, state, "terminated", "reason")
+        message = text_at(container.raw, state, "terminated", "message")
+        if reason or message:
+            found.append(Passage("status", where, (one_line(f"{reason}: {message}"),), reason))
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""A failure that no rule explains: the last line that names an error, and never a guess."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.objects import number_at, text_at
+from kubeai_notebook.core.phase import FATAL_WAITING
+
+from .cleaning import excerpt
+from .finding import Evidence, Finding
+from .remedies import read_log, run
+from .rule import Rule, stated
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.objects import Pod
+
+    from .scene import Scene
+    from .text_source import Passage
+
+_EXCEPTION = re.compile(
+    r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
+    r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|^panic: "
+)
+_WRAPPERS = (
+    "engine core initialization failed",
+    "workerproc",
+    "enginecore failed to start",
+    "worker failed with error",
+    "application startup failed",
+    "exiting due to model loading error",
+    "failed to init server",
+    "died unexpectedly",
+    "see stack trace",
+    "see root cause",
+)
+# Source lines in a traceback speak of errors too.
+_SOURCE = re.compile(r"^(?:raise\b|except\b|File \"|[~^]+$|import |from |#)")
+QUIET_EXITS = (0, 143)
+"""Ends that are no failure: done, and asked to end (SIGTERM)."""
+
+UNKNOWN = Rule(
+    code="Unknown",
+    seen=(),
+    title=(
+        'The container of "{name}" failed with exit code {code}, for a reason that this diagnosis does not know.',
+        '"{name}" fails for a reason that this diagnosis does not know.',
+    ),
+    who="user",
+    fixes=(read_log, run("Look at the Pod and its Events.", "kubectl {in_ns}describe pod {pod}")),
+)
+
+
+def error_line(passage: Passage | None) -> str:
+    """The last line that names an exception or says ``error:``; a wrapper only where there is nothing else."""
+    wrapper = ""
+    for line, low in zip(reversed(passage.lines), reversed(passage.lowered), strict=True) if passage else ():
+        if not _EXCEPTION.search(line) or _SOURCE.match(line):
+            continue
+        last = max(match.start() for match in _EXCEPTION.finditer(line))
+        if not any(words in low for words in _WRAPPERS):
+            return excerpt(line, last)
+        wrapper = wrapper or excerpt(line, last)
+    return wrapper
+
+
+def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
+    """A Pod that surely failed and that nothing explained."""
+    code = number_at(pod.main.ended, "exitCode")
+    waiting = next((container for container in pod.containers if container.waiting in FATAL_WAITING), None)
+    ended = code is not None and code not in QUIET_EXITS
+    if not ended and waiting is None and pod.phase != "Failed":
+        return None
+    if code in QUIET_EXITS and (waiting is None or waiting.waiting == "CrashLoopBackOff") and pod.phase != "Failed":
+        return None
+    line = error_line(log)
+    if log and line:
+        evidence = Evidence("log", log.where, line)
+    elif told := text_at(pod.main.ended, "message"):
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {told}")
+    elif waiting:
+        message = text_at(waiting.raw, "state", "waiting", "message")
+        evidence = Evidence("status", f"{pod.name}/{waiting.name}", f"{waiting.waiting}: {message}")
+    else:
+        reason = text_at(pod.main.ended, "reason") or text_at(pod.raw, "status", "reason") or pod.phase
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{reason}, exit code {code}")
+    return stated(UNKNOWN, scene, evidence, pod=pod, code=str(code) if ended else "")

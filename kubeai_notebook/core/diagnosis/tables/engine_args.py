@@ -1,0 +1,284 @@
+"""Arguments that the engine does not take."""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    advise,
+    download_once,
+    drop_argument,
+    drop_env,
+    set_argument,
+    set_env,
+    without,
+)
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+_ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
+
+ARGUMENTS: tuple[Rule, ...] = (
+    Rule(
+        code="UnknownArgument",
+        seen=("unrecognized arguments:", "No such option", "Got unexpected extra argument", "error: ambiguous option:"),
+        take=(
+            r"unrecognized arguments: (?P<argument>.+)",
+            r"No such option:? '?(?P<argument>-[\w-]+)",
+            r"extra arguments? \((?P<argument>[^)]+)\)",
+            r"ambiguous option: (?P<argument>-[\w-]+)",
+            r"Did you mean '?(?P<meant>-(?!-help)[\w-]+)",
+        ),
+        title=(
+            "{engine} knows no argument {argument}; it asks whether {meant} was meant.",
+            "{engine} (this version of its image) knows no argument {argument}.",
+            "The engine knows no argument {argument}.",
+            "The engine does not know one of the arguments.",
+        ),
+        who="user",
+        fixes=(
+            drop_argument("{argument}"),
+            advise("Remove {argument}; newer versions may have dropped it.", "Remove that argument."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("requires --tool-call-parser",),
+        title=("--enable-auto-tool-choice needs --tool-call-parser beside it.",),
+        who="user",
+        fixes=(
+            set_argument("--tool-call-parser", "hermes", "Set {argument}, or the parser made for this model."),
+            drop_argument("--enable-auto-tool-choice"),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("invalid tool call parser",),
+        take=(r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",),
+        title=('There is no tool call parser "{value}".', "There is no such tool call parser."),
+        who="user",
+        fixes=(
+            advise("Set --tool-call-parser to one of: {choices}", "Set --tool-call-parser to one that this vLLM has."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("error: argument --", "Invalid value for '--"),
+        unless=("--url-prefix",),
+        take=(
+            rf"{_ARGUMENT}[^:]*'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
+            _ARGUMENT,
+            r"choose from (?P<choices>[^)]{1,200})",
+            r"is not one of (?P<choices>.{1,200}?)\.?$",
+            r"is not a valid (?P<expected>\w+)",
+        ),
+        title=(
+            "{argument} may not be {value}; choose from {choices}.",
+            "{argument} must be an {expected}, not {value}.",
+            "{argument} may not be {value}.",
+            "{argument} has a value that the engine does not take.",
+            "An argument has a value that the engine does not take.",
+        ),
+        who="user",
+        fixes=(
+            drop_argument("{argument}", title="Use the engine's own choice: remove {argument}."),
+            advise("Correct the value of {argument}.", "Correct the value."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("is not a valid InferenceEngine", "is not a valid Device"),
+        take=(r"'(?P<value>[^']*)' is not a valid (?P<kind>InferenceEngine|Device)",),
+        title=(
+            "INFINITY_ENGINE or INFINITY_DEVICE may not be {value}.",
+            "INFINITY_ENGINE or INFINITY_DEVICE has a wrong value.",
+        ),
+        who="user",
+        fixes=(
+            drop_env("INFINITY_DEVICE", "INFINITY_ENGINE"),
+            drop_argument("--device", "--engine"),
+            advise("Use engine torch, ctranslate2 or optimum, and device auto, cpu, cuda or mps."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("invalid literal for int()",),
+        take=(r"base 10: (?P<value>'[^']*')",),
+        title=("A setting must be a whole number, not {value}.", "A setting must be a whole number."),
+        who="user",
+        fixes=(
+            set_env("VLLM_CPU_KVCACHE_SPACE", "{kv_space}", "Write the number without its unit: env.{variable}."),
+            advise("Write a plain number in place of {value}.", "Write a plain number."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Input should be",),
+        take=(
+            r"Input should be (?P<expected>[^\[]+)",
+            r"input_value=(?P<value>[^,\]]+)",
+            r"^(?P<argument>[a-z][a-z_]+)$",
+        ),
+        title=(
+            "{argument} should be {expected}, not {value}.",
+            "An argument should be {expected}, not {value}.",
+            "An argument has a value that the engine does not take.",
+        ),
+        who="user",
+        fixes=(
+            drop_argument("--{argument}", title="Use the engine's own choice: remove {argument}."),
+            advise("Correct {argument}.", "Correct the value."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("error parsing value for field", "in setup_logger", "Expected length", "libgomp: Thread creation failed"),
+        take=(
+            r'field "(?P<variable>\w+)"',
+            r"(?:in )?(?P<variable>setup_logger)",
+            r"(?P<variable>libgomp)",
+        ),
+        title=("A setting of the engine has a value that it does not take.",),
+        who="user",
+        fixes=(
+            drop_env("LOG_LEVEL", "PRELOAD_MODELS", "VLLM_CPU_OMP_THREADS_BIND"),
+            advise("Correct or remove the variable; lists are JSON, log levels debug, info, warning or error."),
+        ),
+    ),
+)
+
+LENGTHS: tuple[Rule, ...] = (
+    Rule(
+        code="MaxNumBatchedTokensTooSmall",
+        seen=("is smaller than max_model_len",),
+        take=(r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)",),
+        title=(
+            "--max-num-batched-tokens is {batched}, less than the {length} tokens of one request.",
+            "--max-num-batched-tokens is less than the tokens of one request.",
+        ),
+        who="user",
+        fixes=(
+            set_argument("--max-num-batched-tokens", "{length}"),
+            set_argument("--max-model-len", "{batched}", "Or set {argument}."),
+            without("length", "Set --max-num-batched-tokens to at least the length of a request."),
+        ),
+    ),
+    Rule(
+        code="MaxModelLenTooLarge",
+        seen=("greater than the derived max_model_len",),
+        take=(
+            r"max_model_len \((?P<asked>\d+)\)",
+            r"(?:max_position_embeddings|max_seq_len|n_positions|max_length|model_max_length)\w*=(?P<limit>\d+)",
+            r"derived max_model_len \((?:\w+=)?(?P<limit>\d+)",
+        ),
+        title=(
+            "{weights} can take at most {limit} tokens, but --max-model-len asks for {asked}.",
+            "The model can take at most {limit} tokens, but --max-model-len asks for more.",
+            "--max-model-len asks for more tokens than the model can take.",
+        ),
+        who="user",
+        fixes=(
+            set_argument("--max-model-len", "{limit}"),
+            without("limit", "Set --max-model-len to what the model can take."),
+            drop_argument("--max-model-len", title="Or remove {argument}: the model knows its length."),
+        ),
+    ),
+    Rule(
+        code="ChatTemplateFileMissing",
+        seen=("appears path-like, but doesn't exist",),
+        take=(r"string \((?P<path>[^)]+)\)",),
+        title=(
+            "--chat-template names {path}, which is not in the container.",
+            "--chat-template names a file that is not in the container.",
+        ),
+        who="user",
+        fixes=(
+            advise("Add the template to files with the path {path}.", "Add the template to files."),
+            drop_argument("--chat-template", title="Or use the model's own template: remove {argument}."),
+        ),
+    ),
+    Rule(
+        code="QuantizationUnsupported",
+        seen=(
+            "Unknown quantization method",
+            "does not match the quantization method",
+            "Cannot find the config file for",
+        ),
+        take=(
+            r"quantization method: '?(?P<method>[\w.-]+\w)",
+            r"in the `quantization` argument \((?P<method>[\w-]+)\)",
+            r"config file for (?P<method>[\w-]+)",
+        ),
+        title=(
+            'This vLLM cannot load "{name}" with the quantization {method}.',
+            'This vLLM cannot load "{name}" with its quantization.',
+        ),
+        who="user",
+        fixes=(
+            drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
+            advise(
+                "Choose another build of the model, or a newer image that knows {method}.",
+                "Choose another build of the model.",
+            ),
+        ),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("is not supported for quantization method",),
+        take=(r"torch\.(?P<dtype>\w+)", r"Supported dtypes: (?P<supported>\[[^\]]*\])"),
+        title=(
+            "The quantized weights cannot be computed in {dtype}.",
+            "The quantized weights cannot be computed in this dtype.",
+        ),
+        who="user",
+        fixes=(set_argument("--dtype", "half"),),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("Requested … compute type",),
+        take=(r"Requested (?P<dtype>\w+) compute type",),
+        title=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the asked type."),
+        who="user",
+        fixes=(
+            drop_env("WHISPER__COMPUTE_TYPE"),
+            set_env("WHISPER__COMPUTE_TYPE", "int8", "Or set env.{variable}, which every processor can."),
+        ),
+    ),
+    Rule(
+        code="TrustRemoteCodeNeeded",
+        seen=("contains custom code which must be executed", "requires you to execute the"),
+        take=(r"repository (?P<repo>\S+) contains", r"Loading (?P<repo>\S+) requires you"),
+        title=(
+            "{repo} brings its own Python code, which runs only with your consent.",
+            "The model brings its own Python code, which runs only with your consent.",
+        ),
+        who="user",
+        fixes=(
+            drop_argument("--no-trust-remote-code", title="Read the code first; then remove {argument}."),
+            set_argument("--trust-remote-code", "", "Read the code first; then set {argument}."),
+        ),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("packages that were not found in your environment",),
+        take=(r"environment: (?P<packages>[\w\s,.-]+?)(?:\. Run|$)",),
+        title=(
+            "The image lacks the Python packages that this model needs: {packages}.",
+            "The image lacks Python packages that this model needs.",
+        ),
+        who="user",
+        fixes=(
+            advise(
+                "Set image to one that has {packages}; installing into a running Pod does not last.",
+                "Set image to one that has them; installing into a running Pod does not last.",
+            ),
+        ),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("No module named 'runai_model_streamer'",),
+        title=("The image cannot stream weights from S3: runai_model_streamer is not in it.",),
+        who="user",
+        fixes=(
+            download_once,
+            advise("Set a cacheProfile, or an image that has runai_model_streamer."),
+        ),
+    ),
+)

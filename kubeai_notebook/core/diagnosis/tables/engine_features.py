@@ -1,0 +1,30 @@
+"""What a Model is asked to do and its engine cannot."""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_features
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+FEATURES: tuple[Rule, ...] = (
+    Rule(
+        code="FeatureMismatch",
+        seen=("does not have a padding token",),
+        title=('"{name}" generates text; Infinity serves embedding and reranking models only.',),
+        who="user",
+        fixes=(advise("Make the Model anew with engine VLLM and feature TextGeneration."),),
+    ),
+    Rule(
+        code="FeatureMismatch",
+        seen=(
+            "Embedding models do not support",
+            "does not support generate",
+            "does not support the 'generate' task",
+        ),
+        title=('"{name}" is an embedding model and cannot generate text.',),
+        who="user",
+        fixes=(
+            set_features("TextEmbedding"),
+            drop_argument("--runner", "--task"),
+        ),
+    ),
+)

@@ -1,0 +1,235 @@
+"""Model files that the engine cannot use, and ports."""
+
+from __future__ import annotations
+
+import re
+
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, delete_pod, drop_argument, drop_env, set_env
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+
+_COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
+
+
+def _listed_as_supported(case: Case) -> bool:
+    """The refused architecture stands in the list of the supported ones: the image itself is broken."""
+    refused, _, supported = case.line.partition("Supported architectures")
+    names = re.findall(r"'(\w+)'", refused)
+    return bool(names) and any(f"'{name}'" in supported for name in names)
+
+
+BROKEN_IMAGE = Rule(
+    code="BrokenEngineImage",
+    seen=(
+        "failed to be inspected",
+        "undefined symbol",
+        "is not found or cannot be loaded",
+        "Unable to load any of {lib",
+    ),
+    title=("The engine's image is broken: its own libraries do not fit each other.",),
+    who="user",
+    fixes=(advise("Set image to a released one, or remove image."),),
+)
+
+ARCHITECTURES: tuple[Rule, ...] = (
+    BROKEN_IMAGE,
+    Rule(
+        code="BrokenEngineImage",
+        seen=("Model architectures … not supported for",),
+        only=_listed_as_supported,
+        take=(r"architectures \['(?P<architecture>\w+)'",),
+        title=(
+            "The engine's image is broken: it refuses {architecture}, which it lists as supported.",
+            "The engine's image is broken.",
+        ),
+        who="user",
+        fixes=(advise("Set image to a released one, or remove image."),),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=(
+            "does not recognize this architecture",
+            "update Transformers with",
+            "Model architectures … not supported for",
+            "unknown model architecture",
+            "unknown pre-tokenizer type",
+            "must be a dictionary with",
+            "does not exist or is not currently imported",
+        ),
+        take=(
+            r"model type `(?P<type>[^`]+)`",
+            r"architectures \['(?P<type>\w+)'",
+            r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
+            r"`?(?P<type>rope_scaling)`? must be",
+            r"Tokenizer class (?P<type>\w+)",
+        ),
+        title=(
+            'This version of the engine does not know the architecture "{type}".',
+            "This version of the engine does not know the model's architecture.",
+        ),
+        who="user",
+        fixes=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+    ),
+    Rule(
+        code="ModelFormatUnsupported",
+        seen=("No onnx files found",),
+        title=('"{name}" has no ONNX files, which INFINITY_ENGINE=optimum needs.',),
+        who="user",
+        fixes=(set_env("INFINITY_ENGINE", "torch"),),
+    ),
+    Rule(
+        code="ModelFormatUnsupported",
+        seen=("open file 'model.bin'", "Unsupported model binary version"),
+        title=('The weights of "{name}" are not in the CTranslate2 format that FasterWhisper reads.',),
+        who="user",
+        fixes=(advise("Use a converted build, such as hf://Systran/faster-whisper-small."),),
+    ),
+    Rule(
+        code="ModelFormatUnsupported",
+        seen=(
+            "GGUFv1 is no longer supported",
+            "only supports up to version",
+            ".gguf' is not a valid JSON",
+            "GGUF model with architecture",
+        ),
+        take=(r"'(?P<file>[^']+\.gguf)'",),
+        title=("The engine cannot read this GGUF file ({file}).", "The engine cannot read this kind of GGUF file."),
+        who="user",
+        fixes=(
+            advise("Serve GGUF by engine OLlama, as ollama://hf.co/<repo>:<quantization>, from a current conversion."),
+        ),
+    ),
+    Rule(
+        code="NoConfigJson",
+        seen=(
+            "Invalid repository ID or local directory",
+            "No such file or directory: '…/config.json'",
+            "does not appear to have a file named config.json",
+            "Entry Not Found for url: … /config.json",
+            "Can't load the configuration of '",
+        ),
+        take=(
+            r"specified: '(?P<path>[^']+)'",
+            r"directory: '(?P<path>[^']+)/config\.json'",
+            r"(?P<path>[\w/.-]+) does not appear",
+        ),
+        title=(
+            "{path} holds no config.json: it is empty, a folder too high, GGUF only, or an adapter.",
+            "There is no config.json: the folder is empty, a folder too high, GGUF only, or an adapter.",
+        ),
+        who="user",
+        fixes=(
+            advise("{gguf_hint}"),
+            advise("{lora_hint}"),
+            advise(
+                'Let the url name the folder that holds config.json; now it is "{url}".',
+                "Let the url name the folder that holds config.json.",
+            ),
+        ),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("is not a valid JSON file", "JSONDecodeError", "key in its config.json"),
+        take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
+        title=(
+            "{file} is no valid JSON (line {row}, column {column}).",
+            "{file} is no valid configuration of a model.",
+            "config.json or tokenizer.json is damaged or incomplete.",
+        ),
+        who="user",
+        fixes=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+    ),
+)
+
+_UNREADABLE = (
+    "while deserializing header",
+    "invalid magic characters",
+    "failed to read magic",
+    "failed to read key-value pairs",
+    "not within the file bounds",
+    "key not found in model",
+    "check_tensor_dims",
+    "invalid payload size",
+    "into an index-sized integer",
+    "invalid load key, ",
+    "PytorchStreamReader failed",
+    "GGUF file … Permission denied",
+)
+
+WEIGHTS: tuple[Rule, ...] = (
+    Rule(
+        code="WeightsUnreadable",
+        seen=("header too large", "HeaderTooLarge", "invalid magic characters: 'vers", "invalid load key, 'v'"),
+        title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
+        who="user",
+        fixes=(_COPY_AGAIN,),
+    ),
+    Rule(
+        code="WeightsUnreadable",
+        seen=("MemoryError",),
+        only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
+        title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
+        who="user",
+        fixes=(_COPY_AGAIN,),
+    ),
+    Rule(
+        code="WeightsUnreadable",
+        seen=_UNREADABLE,
+        take=(
+            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+)",
+            r"tensor '(?P<tensor>[^']+)'",
+            r"header: (?P<why>[^:]+)$",
+        ),
+        title=(
+            "{file} is damaged, cut off, no weights file or not readable.",
+            "A weights file is damaged or cut off ({why}).",
+            "A weights file is damaged, cut off or not readable.",
+        ),
+        who="user",
+        fixes=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("loading state_dict for", "size mismatch for", "exceeds dimension size"),
+        take=(
+            r"shape (?P<theirs>torch\.Size\([^)]*\)) from checkpoint",
+            r"current model is (?P<ours>torch\.Size\([^)]*\))",
+        ),
+        title=(
+            "The weights have shape {theirs} where config.json expects {ours}: they are of two models.",
+            "The weights do not have the shapes that config.json expects: they are of two models.",
+        ),
+        who="user",
+        fixes=(advise("Take config.json and the weights from one repository."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("weights were not initialized from checkpoint", "There is no module or parameter named"),
+        take=(r"named '(?P<part>[^']+)' in (?P<architecture>\w+)",),
+        title=(
+            'The weights hold "{part}", which this version of the engine does not know in {architecture}.',
+            "The weights have other parts than the engine expects of this architecture.",
+        ),
+        who="user",
+        fixes=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("must match the size of tensor",),
+        only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
+        title=("The weights do not have the shapes that config.json expects: they are of two models.",),
+        who="user",
+        fixes=(advise("Take config.json and the weights from one repository."),),
+    ),
+    Rule(
+        code="CannotListen",
+        seen=("address already in use", "couldn't bind HTTP server socket"),
+        take=(r"port: (?P<port>\d+)", r"', (?P<port>\d+)\)", r"hostname: (?P<host>[\w.:-]+)"),
+        title=("The engine cannot listen on port {port}.", "The engine cannot listen on its port."),
+        who="user",
+        fixes=(
+            drop_argument("--port", "--host", title="Let KubeAI choose: remove {argument}."),
+            drop_env("INFINITY_PORT", "UVICORN_PORT", "UVICORN_HOST", "OLLAMA_HOST", "VLLM_PORT"),
+            delete_pod,
+        ),
+    ),
+)

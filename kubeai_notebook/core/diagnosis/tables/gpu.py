@@ -1,0 +1,205 @@
+"""GPU counts, generations and drivers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env, set_argument, set_env
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+
+from .gpu_memory import MEMORY, is_gpu_profile, number, with_taken
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.finding import Fix
+
+
+def _one_gpu_each(case: Case) -> Fix | None:
+    """``--tensor-parallel-size`` of the GPUs that are there."""
+    _, count = case.scene.profile
+    gpus = int(number(case.values.get("gpus"))) or (count if is_gpu_profile(case) else 1)
+    return with_taken(case, size=str(max(gpus, 1)), remedy=set_argument("--tensor-parallel-size", "{size}"))
+
+
+def _divisor(case: Case) -> Fix | None:
+    """The largest divisor of the heads below the size that was asked, with as many GPUs."""
+    heads, size = int(number(case.values.get("heads"))), int(number(case.values.get("size")))
+    fitting = [number for number in range(1, size) if heads % number == 0]
+    if not heads or not fitting:
+        return None
+    wanted = str(max(fitting))
+    fix = with_taken(case, wanted=wanted, remedy=set_argument("--tensor-parallel-size", "{wanted}"))
+    name, count = case.scene.profile
+    if fix is None or fix.patch is None or count != size or not is_gpu_profile(case):
+        return fix
+    spec = {**fix.patch["spec"], "resourceProfile": f"{name}:{wanted}"}
+    return replace(fix, title=f"{fix.title} And take {name}:{wanted}.", patch={"spec": spec})
+
+
+def _no_gpu_asked(case: Case) -> bool:
+    return case.scene.engine == "FasterWhisper" and not is_gpu_profile(case)
+
+
+_GPU_OR_CPU = (
+    drop_argument("--device"),
+    drop_env("INFINITY_DEVICE", "WHISPER__INFERENCE_DEVICE"),
+    advise(
+        "Take a GPU profile, or an image for the CPU: now the resource profile is {profile}.",
+        "Take a GPU profile, or an image for the CPU.",
+    ),
+    advise("If the profile is a GPU's: the admin sets its runtimeClassName."),
+)
+
+COUNTS: tuple[Rule, ...] = (
+    Rule(
+        code="TensorParallelMoreThanGpus",
+        seen=(
+            "larger than the number of available GPUs",
+            "Not enough allowed NUMA nodes",
+            "required GPUs exceeds",
+            "world_size … gpu count",
+            "number of visible devices",
+        ),
+        take=(
+            r"world[_ ]size \(?(?P<size>\d+)",
+            r"threads of (?P<size>\d+) local",
+            r"available GPUs \(?(?P<gpus>\d+)",
+            r"gpu count \(?(?P<gpus>\d+)",
+            r"visible devices \(?(?P<gpus>\d+)",
+        ),
+        title=(
+            "--tensor-parallel-size asks for {size} GPUs, but the Pod has {gpus}.",
+            "--tensor-parallel-size asks for {size} devices, more than the Pod has.",
+            "--tensor-parallel-size asks for more GPUs than the Pod has.",
+        ),
+        who="user",
+        fixes=(_one_gpu_each, advise("Or take as many of the profile: {profile_name}:{size}.")),
+    ),
+    Rule(
+        code="TensorParallelNotDivisible",
+        seen=("must be divisible by tensor parallel size",),
+        take=(r"heads \((?P<heads>\d+)\)", r"parallel size \((?P<size>\d+)\)"),
+        title=(
+            "The model's {heads} attention heads cannot be shared by {size} GPUs evenly.",
+            "The model's attention heads cannot be shared by that many GPUs evenly.",
+        ),
+        who="user",
+        fixes=(_divisor, advise("Set --tensor-parallel-size to a divisor of the number of heads.")),
+    ),
+    Rule(
+        code="TensorParallelNotDivisible",
+        seen=("caused by too large tensor parallel size", "Consider reducing tensor_parallel_size"),
+        title=("The quantized weights cannot be shared by that many GPUs.",),
+        who="user",
+        fixes=(advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=("no kernel image is available for execution on the device",),
+        title=(
+            "The engine's image has no code for this GPU: it is older, or newer, than those the image is built for.",
+        ),
+        who="user",
+        fixes=(advise("Take a profile with another GPU, or set image to a release that is built for this one."),),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=(
+            "compute capability below",
+            "FlashAttention only supports Ampere GPUs or newer",
+            "quantization method … not supported for the current GPU",
+            "Quantization scheme is not supported",
+        ),
+        take=(
+            r"capability below (?P<needs>[\d.]+)",
+            r"(?:Minimum|Min) capability: (?P<needs>\d+)",
+            r"Current capability: (?P<has>\d+)",
+            r"quantization method (?P<method>\S+)",
+        ),
+        title=(
+            "This GPU (compute capability {has}) is too old; {needs} is needed.",
+            "This GPU is too old; compute capability {needs} is needed.",
+            "This GPU is too old for the model or its quantization.",
+        ),
+        who="user",
+        fixes=(advise("Take a profile with a newer GPU; for a quantized model, or another build of it."),),
+    ),
+    Rule(
+        code="GpuTooOldForBfloat16",
+        seen=("Bfloat16 is only supported on",),
+        take=(r"Your (?P<gpu>.+?) GPU has compute capability (?P<has>[\d.]+)",),
+        title=("The GPU {gpu} cannot compute in bfloat16.", "This GPU cannot compute in bfloat16."),
+        who="user",
+        fixes=(set_argument("--dtype", "half"),),
+    ),
+)
+
+DRIVERS: tuple[Rule, ...] = (
+    Rule(
+        code="NoGpuVisible",
+        seen=(
+            "Failed to infer device type",
+            "No platform detected",
+            "autodevice_string = []",
+            "Found no NVIDIA driver on your system",
+            "No CUDA GPUs are available",
+            "No HIP GPUs are available",
+            "libcuda.so.1: cannot open shared object file",
+        ),
+        title=('The engine of "{name}" is built for a GPU and finds none in its Pod.',),
+        who="user",
+        fixes=_GPU_OR_CPU,
+    ),
+    Rule(
+        code="NoGpuVisible",
+        seen=("CUDA driver version is insufficient",),
+        only=_no_gpu_asked,
+        title=('"{name}" was told to use a GPU, but its Pod asks for none.',),
+        who="user",
+        fixes=_GPU_OR_CPU,
+    ),
+    Rule(
+        code="NoGpuVisible",
+        seen=("Torch not compiled with CUDA enabled",),
+        title=('"{name}" was told to use a GPU, but its image is built for the CPU.',),
+        who="user",
+        fixes=_GPU_OR_CPU,
+    ),
+    Rule(
+        code="NvidiaDriverTooOld",
+        seen=(
+            "driver on your system is too old",
+            "CUDA driver version is insufficient",
+            "unsupported display driver / cuda driver combination",
+        ),
+        take=(r"found version (?P<version>\d+)",),
+        title=(
+            "The node's NVIDIA driver is too old for this image (it has {version}).",
+            "The node's NVIDIA driver is too old for this image.",
+        ),
+        who="admin",
+        fixes=(advise("Update the node's driver, or set image to an older release of the engine."),),
+    ),
+    Rule(
+        code="RocmError",
+        seen=("HIP error:",),
+        take=(r"HIP error: (?P<error>[^.]+)",),
+        title=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
+        who="user",
+        fixes=(
+            advise(
+                'Set image to a build for this GPU\'s architecture (gfx); "invalid device function" means it has none.'
+            ),
+        ),
+    ),
+    Rule(
+        code="NcclError",
+        seen=("NCCL error in", "NCCL error:"),
+        take=(r"NCCL error in: (?P<place>\S+)",),
+        title=("The GPUs cannot talk to each other (NCCL).",),
+        who="user",
+        fixes=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
+    ),
+)
+
+GPU: tuple[Rule, ...] = (*MEMORY, *COUNTS, *DRIVERS)

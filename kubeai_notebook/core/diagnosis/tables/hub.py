@@ -1,0 +1,269 @@
+"""The hub, its tokens and the way to it."""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, download_once, drop_argument, drop_env, run
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+
+# Repositories as hub errors name them, in urls of any mirror and in words.
+REPO = (
+    r"(?:access to model|repo(?:sitory)? model|model) '?(?P<repo>[\w.-]+/[\w.-]+)'? "
+    r"(?:is (?:restricted|gated)|not found|requires)",
+    r"https?://[^/\s]+/(?:api/models/)?(?P<repo>[\w.-]+/[\w.-]+)/(?:resolve|revision|tree|raw)/",
+)
+HOST = (
+    r"(?:host=\\*'|https?://)(?P<host>[\w.-]*[a-z0-9])",
+    r"lookup (?P<host>[\w.-]+)",
+)
+_ENGINES_THAT_MISREAD_CLAIMS = ("Infinity", "FasterWhisper")
+
+_ask = advise(
+    "Ask for access on https://huggingface.co/{repo} with the account that the token belongs to; then restart the Pod.",
+    "Ask for access on the model's page with the account that the token belongs to; then restart the Pod.",
+)
+_accept = advise(
+    "Accept the license on https://huggingface.co/{repo} and make a token with the right to read it.",
+    "Accept the license on the model's page and make a token with the right to read it.",
+)
+_token_secret = run(
+    "Put a token of an account that has access into the Secret that KubeAI reads.",
+    "kubectl {in_ns}create secret generic kubeai-huggingface --from-literal=token=<token>" + APPLIED,
+)
+
+
+def token_given(case: Case) -> bool:
+    """Whether the Pod surely has a hub token: an optional secret reference alone proves nothing."""
+    if case.scene.variable("HF_TOKEN") or case.scene.variable("HUGGING_FACE_HUB_TOKEN"):
+        return True
+    pod = case.pod
+    source = pod.env.get("HF_TOKEN", {}).get("valueFrom") if pod else None
+    reference = source.get("secretKeyRef") if isinstance(source, dict) else None
+    return isinstance(reference, dict) and reference.get("optional") is not True
+
+
+def _no_token(case: Case) -> bool:
+    return not token_given(case)
+
+
+def misread_claim(case: Case) -> bool:
+    """Whether the engine took the name of a claim for that of a repository."""
+    return case.scene.scheme == "pvc" and case.scene.engine in _ENGINES_THAT_MISREAD_CLAIMS
+
+
+def _real_repository(case: Case) -> bool:
+    return not misread_claim(case)
+
+
+DISK_FULL = Rule(
+    code="DiskFull",
+    seen=("no space left on device", "Not enough free disk space", "Disk quota exceeded"),
+    unless=("dev/shm", "nccl", "shared memory", "</torch_"),
+    far=(
+        r"expected file size is: (?P<needed>[\d.]+ \w+)",
+        r"target location (?P<path>\S+) only has (?P<free>[\d.]+ \w+)",
+        r"(?:write|mkdir|open) (?P<path>/\S+?):",
+    ),
+    title=(
+        'The disk is full: {path} has {free} free, a file of "{name}" needs {needed}.',
+        'The disk filled up while the weights of "{name}" were written to {path}.',
+        'The disk filled up while the weights of "{name}" were written.',
+    ),
+    who="admin",
+    fixes=(
+        run(
+            "Enlarge the cache's volume.",
+            "kubectl {in_ns}patch pvc shared-model-cache-{cache_profile} --type=merge"
+            ' -p \'{{"spec":{{"resources":{{"requests":{{"storage":"<size>"}}}}}}}}\'',
+        ),
+        download_once,
+        advise("Choose a smaller or a quantized model, or nodes with more disk."),
+    ),
+)
+
+_GATED = (
+    Rule(
+        code="HubTokenLacksPermission",
+        seen=("fine-grained token settings",),
+        take=REPO,
+        title=(
+            "The token may not read gated repositories such as {repo}; its fine-grained settings forbid it.",
+            "The token may not read gated repositories; its fine-grained settings forbid it.",
+        ),
+        who="user",
+        fixes=(advise('Allow "read access to public gated repositories" at https://huggingface.co/settings/tokens.'),),
+    ),
+    Rule(
+        code="GatedModelNotAuthorized",
+        seen=("not in the authorized list", "is awaiting a review"),
+        take=REPO,
+        title=(
+            "The token's account has no access to the gated model {repo} yet.",
+            "The token's account has no access to this gated model yet.",
+        ),
+        who="user",
+        fixes=(_ask,),
+    ),
+    Rule(
+        code="GatedModelNotAuthorized",
+        seen=("requires approval",),
+        only=token_given,
+        take=REPO,
+        title=(
+            "The token's account has no access to the gated model {repo} yet.",
+            "The token's account has no access to this gated model yet.",
+        ),
+        who="user",
+        fixes=(_ask,),
+    ),
+    Rule(
+        code="GatedModelNoToken",
+        seen=("be authenticated to access it", "repo model … is gated"),
+        take=REPO,
+        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        who="user",
+        fixes=(_accept, _token_secret),
+    ),
+    Rule(
+        code="GatedModelNoToken",
+        seen=("requires approval",),
+        only=_no_token,
+        take=REPO,
+        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        who="user",
+        fixes=(_accept, _token_secret),
+    ),
+)
+
+_NAMES = (
+    Rule(
+        code="HubTokenInvalid",
+        seen=("Invalid credentials in Authorization header", "Invalid user token"),
+        title=("The Hugging Face token is wrong or revoked; the hub then refuses even public models.",),
+        who="user",
+        fixes=(
+            drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+            _token_secret,
+            advise("If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN; replace or remove it."),
+        ),
+    ),
+    Rule(
+        code="RevisionNotFound",
+        seen=("Revision Not Found", "not a valid git identifier"),
+        take=(
+            r"(?P<revision>[\w./-]+) is not a valid git identifier",
+            r"/(?:resolve|revision)/(?P<revision>[^/\s]+?)(?:/|\.?$)",
+            *REPO,
+        ),
+        title=(
+            'The repository {repo} has no revision "{revision}".',
+            'The repository has no revision "{revision}".',
+            "The repository has no such revision.",
+        ),
+        who="user",
+        fixes=(
+            drop_argument("--revision", title="Use the newest one: remove {argument}."),
+            drop_env("INFINITY_REVISION"),
+            advise("Choose a branch, tag or commit from the model's page."),
+        ),
+    ),
+    Rule(
+        code="ModelNotFound",
+        seen=(
+            "Repository Not Found",
+            "not a valid model identifier",
+            "Error: Model '…' not found",
+            "Invalid model size",
+            "pull model manifest: file does not exist",
+            "is not a valid quantization scheme",
+            "unauthorized: access denied",
+        ),
+        only=_real_repository,
+        take=(
+            r"(?P<repo>[\w.-]+/[\w.-]+) is not a local folder",
+            r"Model '(?P<repo>[^']+)' not found",
+            r"Invalid model size '(?P<repo>[^']+)'",
+            *REPO,
+        ),
+        title=(
+            "The hub has no model {repo} that may be read: it is misspelt, private or gone.",
+            "The registry has no model {weights} that may be read: it is misspelt, private or gone.",
+            "The hub has no such model that may be read: it is misspelt, private or gone.",
+        ),
+        who="user",
+        fixes=(
+            advise('Correct the url; now it is "{url}".', "Correct the url."),
+            advise(
+                "If {repo} is private, give a token that may read it in Secret kubeai-huggingface.",
+                "If the model is private, give a token that may read it.",
+            ),
+        ),
+    ),
+    Rule(
+        code="OfflineNoCache",
+        seen=("offline mode is enabled", "outgoing traffic has been disabled"),
+        title=('Downloads are switched off and the weights of "{name}" are not there yet.',),
+        who="user",
+        fixes=(
+            drop_env("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"),
+            advise("Remove HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE wherever they are set."),
+        ),
+    ),
+    Rule(
+        code="HubRateLimited",
+        seen=("429 Client Error", "429 Too Many Requests"),
+        take=HOST,
+        title=("{host} limits how often this address may ask.", "The hub limits how often this address may ask."),
+        who="user",
+        fixes=(_token_secret, advise("Or wait: it is tried again.")),
+    ),
+    Rule(
+        code="SourceServerError",
+        seen=("Server Error: … for url", "Server error '5", "(SlowDown)", "(InternalError)"),
+        take=(
+            r"(?P<status>5\d\d) Server Error",
+            r"Server error '(?P<status>5\d\d)",
+            r"\((?P<status>SlowDown|InternalError)\)",
+            *HOST,
+        ),
+        title=(
+            "{host} has trouble of its own (it answered {status}).",
+            "The store has trouble of its own (it answered {status}).",
+            "The store of the weights has trouble of its own.",
+        ),
+        who="nobody",
+        fixes=(advise("Wait: the Pod tries again by itself."),),
+    ),
+)
+
+# The hub's first sentence alone, where the one that says why was cut off.
+_GATED_SOMEHOW = (
+    Rule(
+        code="GatedModelNotAuthorized",
+        seen=("Cannot access gated repo", "trying to access a gated repo"),
+        only=token_given,
+        take=REPO,
+        title=(
+            "The token's account has no access to the gated model {repo}.",
+            "The token's account has no access to this gated model.",
+        ),
+        who="user",
+        fixes=(_ask,),
+    ),
+    Rule(
+        code="GatedModelNoToken",
+        seen=("Cannot access gated repo", "trying to access a gated repo"),
+        take=REPO,
+        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        who="user",
+        fixes=(_accept, _token_secret),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("'hf_transfer' package is not available",),
+        title=("The image cannot download by hf_transfer, which HF_HUB_ENABLE_HF_TRANSFER asks for.",),
+        who="user",
+        fixes=(drop_env("HF_HUB_ENABLE_HF_TRANSFER"), advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set.")),
+    ),
+)
+
+HUB: tuple[Rule, ...] = (DISK_FULL, *_GATED, *_NAMES, *_GATED_SOMEHOW)

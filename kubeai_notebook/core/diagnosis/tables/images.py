@@ -1,0 +1,264 @@
+"""Secrets, images and registries, as the kubelet words them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.finding import Fix
+
+WAITING_FOR_IMAGE = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RegistryUnavailable",
+    "ImageInspectError",
+    "ErrImageNeverPull",
+)
+_PULL = ("Failed", *WAITING_FOR_IMAGE)
+_CONFIG = ("Failed", "FailedMount", "CreateContainerConfigError", "CreateContainerError")
+_IMAGE = (
+    r"(?:pull(?:ing)? (?:and unpack )?image|image reference|apply default tag) \\?\"(?P<image>[^\"\\]+)",
+    r"(?:access denied for|manifest for) (?P<image>[\w./:@-]*\w)",
+)
+_REGISTRY = (
+    r"https?://(?P<host>[\w.-]+)",
+    r"lookup (?P<host>[\w.-]+)",
+    r"dial tcp (?P<host>[\w.:-]*\w)",
+    r"image \\?\"(?P<host>[\w.-]+\.[\w.-]+)/",
+)
+_KUBEAIS_OWN = set_field("image", None, "Remove image, so that KubeAI takes its own.")
+
+
+def _without_own_image(case: Case) -> Fix | None:
+    return _KUBEAIS_OWN(case) if case.scene.spec.get("image") else None
+
+
+_OTHER_IMAGE = (
+    _without_own_image,
+    advise("Correct image; or the admin corrects modelServers in kubeai-config."),
+)
+
+
+def is_probe_of_ollama(case: Case) -> bool:
+    """Whether the text is what Ollama's pull said in its startup probe."""
+    return case.scene.engine == "OLlama" and case.passage.reason not in _PULL
+
+
+IMAGES: tuple[Rule, ...] = (
+    Rule(
+        code="SecretKeyNotFound",
+        seen=("find key … in secret", "find key … in configmap"),
+        reasons=_CONFIG,
+        take=(r"key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) (?:[\w.-]+/)?(?P<object>[\w.-]+\w)",),
+        title=('{kind} "{object}" has no key "{key}".', "A Secret or ConfigMap lacks a key that the Pod needs."),
+        who="user",
+        fixes=(
+            run(
+                'Add the key "{key}".',
+                'kubectl {in_ns}patch {kind} {object} --type=merge -p \'{{"stringData":{{"{key}":"<value>"}}}}\'',
+            ),
+            advise("Or correct envFrom."),
+        ),
+    ),
+    Rule(
+        code="SecretNotFound",
+        seen=('secret "… not found', "secret … not found"),
+        reasons=_CONFIG,
+        take=(r"secret \\?\"?(?P<object>[\w./-]*\w)\\?\"? not found",),
+        title=('There is no Secret "{object}" in the namespace.', "A Secret that the Pod needs does not exist."),
+        who="user",
+        fixes=(
+            run(
+                'Make the Secret "{object}".',
+                "kubectl {in_ns}create secret generic {object} --from-literal=<key>=<value>" + APPLIED,
+            ),
+            advise("Or correct envFrom."),
+        ),
+    ),
+    Rule(
+        code="SecretNotFound",
+        seen=("configmap … not found",),
+        reasons=_CONFIG,
+        take=(r"configmap \\?\"?(?P<object>[\w./-]*\w)\\?\"? not found",),
+        title=('There is no ConfigMap "{object}" in the namespace.', "A ConfigMap that the Pod needs does not exist."),
+        who="user",
+        fixes=(
+            run(
+                'Make the ConfigMap "{object}".',
+                "kubectl {in_ns}create configmap {object} --from-literal=<key>=<value>" + APPLIED,
+            ),
+            advise("Or correct envFrom."),
+        ),
+    ),
+    Rule(
+        code="PolicyDenied",
+        seen=("container has runAsNonRoot and image will run as root",),
+        reasons=_CONFIG,
+        title=("The cluster wants containers that do not run as root, and the image of the engine does.",),
+        who="admin",
+        fixes=(advise("Set runAsUser in modelServerPods' securityContext in kubeai-config, or change the policy."),),
+    ),
+    Rule(
+        code="DiskFull",
+        seen=("no space left on device",),
+        reasons=_PULL,
+        title=(
+            "The disk of node {node} is full: the image cannot be unpacked.",
+            "The node's disk is full: the image cannot be unpacked.",
+        ),
+        who="admin",
+        fixes=(advise("Make room on the node, or give it a larger disk: images of engines take 5 to 20 GB."),),
+    ),
+    Rule(
+        code="RegistryCertificate",
+        seen=("x509:",),
+        reasons=_PULL,
+        take=_REGISTRY,
+        title=(
+            "The node does not trust the certificate of the registry {host}.",
+            "The node does not trust the registry's certificate.",
+        ),
+        who="admin",
+        fixes=(advise("Install the registry's certificate authority on the nodes."),),
+    ),
+    Rule(
+        code="ImagePullRateLimited",
+        seen=("toomanyrequests",),
+        reasons=_PULL,
+        take=_REGISTRY,
+        title=(
+            "The registry {host} limits how often it may be asked.",
+            "The registry limits how often it may be asked.",
+        ),
+        who="nobody",
+        fixes=(advise("Wait: it is tried again. An admin can add a mirror or registry credentials."),),
+    ),
+    Rule(
+        code="ImagePlatformMismatch",
+        seen=("no match for platform in manifest",),
+        reasons=_PULL,
+        take=_IMAGE,
+        title=(
+            "The image {image} has no build for this node's processor.",
+            "The image has no build for this node's processor.",
+        ),
+        who="user",
+        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+    ),
+    Rule(
+        code="ImagePullUnauthorized",
+        seen=(
+            "403 Forbidden",
+            "401 Unauthorized",
+            "pull access denied",
+            "insufficient_scope",
+            ": denied",
+            "unauthorized:",
+            "no basic auth credentials",
+        ),
+        reasons=_PULL,
+        take=_IMAGE,
+        title=(
+            "The registry does not give out {image}: it is misspelt or private.",
+            "The registry does not give out the image: it is misspelt or private.",
+        ),
+        who="user",
+        fixes=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
+    ),
+    Rule(
+        code="RegistryUnreachable",
+        seen=(
+            "RegistryUnavailable",
+            "registry is unavailable",
+            "dial tcp … i/o timeout",
+            "dial tcp … no such host",
+            "dial tcp … connection refused",
+            "dial tcp … network is unreachable",
+            "dial tcp … no route to host",
+            "TLS handshake timeout",
+            "Client.Timeout exceeded",
+            "connection reset by peer",
+            "failed to do request … EOF",
+            "failed to do request … context deadline exceeded",
+            "server gave HTTP response to HTTPS client",
+            "503 Service Unavailable",
+            "server misbehaving",
+        ),
+        reasons=_PULL,
+        take=_REGISTRY,
+        title=(
+            "The node gets no usable answer of the registry at {host}.",
+            "The node gets no usable answer of the registry.",
+        ),
+        who="admin",
+        fixes=(
+            advise(
+                "Open the way from the nodes to {host}, or set their proxy.",
+                "Open the way from the nodes to the registry.",
+            ),
+        ),
+    ),
+    Rule(
+        code="ImageNotFound",
+        seen=("InvalidImageName", "ErrImageNeverPull", "name unknown", "code = NotFound", "manifest unknown"),
+        reasons=_PULL,
+        take=_IMAGE,
+        title=("There is no image {image}.", "There is no such image."),
+        who="user",
+        fixes=_OTHER_IMAGE,
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("executable file not found in $PATH",),
+        unless=("nvidia-smi", "nvidia-container"),
+        take=(r"exec: \\?\"(?P<program>[^\"\\]+)",),
+        title=(
+            'The image has no program "{program}", which KubeAI starts.',
+            "The image lacks the program that KubeAI starts.",
+        ),
+        who="user",
+        fixes=_OTHER_IMAGE,
+    ),
+)
+
+IMAGES_IN_LOG: tuple[Rule, ...] = (
+    Rule(
+        code="ImagePlatformMismatch",
+        seen=("exec … exec format error",),
+        title=("The image is built for another processor than this node has.",),
+        who="user",
+        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+    ),
+)
+
+OLLAMA_REGISTRY: tuple[Rule, ...] = (
+    Rule(
+        code="RegistryUnreachable",
+        seen=(
+            "registry is unavailable",
+            "dial tcp … i/o timeout",
+            "dial tcp … no such host",
+            "dial tcp … network is unreachable",
+            "dial tcp … no route to host",
+            "pull model manifest … connection refused",
+            "pull model manifest … TLS handshake timeout",
+            "pull model manifest … context deadline exceeded",
+            "server misbehaving",
+        ),
+        only=is_probe_of_ollama,
+        take=_REGISTRY,
+        title=(
+            "The Pod cannot reach {host}, from where it pulls the model.",
+            "The Pod cannot reach the model's registry.",
+        ),
+        who="user",
+        fixes=(
+            advise("If the cluster goes out through a proxy, set env.HTTPS_PROXY."),
+            advise("Else the admin opens the way out to {host}.", "Else the admin opens the way out."),
+        ),
+    ),
+)

@@ -1,0 +1,99 @@
+"""Settings that are KubeAI's own, overridden by the Model."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
+from kubeai_notebook.core.objects import text_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.objects import Pod
+
+_PORT = "8000"
+_ALL_ADDRESSES = ("0.0.0.0", "::", "[::]", "")  # noqa: S104 - compared with, never bound
+_REMOVE = (
+    drop_argument(
+        "--port", "--host", "--model", "--served-model-name", "--url-prefix", title="Remove {argument}: KubeAI sets it."
+    ),
+    drop_env("INFINITY_PORT", "INFINITY_URL_PREFIX"),
+)
+
+
+def expected_port(pod: Pod | None) -> str:
+    """The port on which KubeAI asks this Pod."""
+    return (text_at(pod.raw, "metadata", "annotations", "model-pod-port") if pod else "") or _PORT
+
+
+def _other_port(case: Case) -> bool:
+    found = re.search(r"running on \S*?:(\d+)\b|running on socket \(.*, (\d+)\)", case.passage.lowered[case.index])
+    return found is not None and (found[1] or found[2]) != expected_port(case.pod)
+
+
+IN_LOG: tuple[Rule, ...] = (
+    Rule(
+        code="ReservedArgument",
+        seen=("Uvicorn running on",),
+        only=_other_port,
+        take=(r"running on (?P<address>\S+)",),
+        title=(
+            'The engine of "{name}" runs and listens on {address}, but KubeAI asks another port.',
+            "The engine listens on another port than KubeAI asks: it will never be ready.",
+        ),
+        who="user",
+        fixes=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
+    ),
+    Rule(
+        code="ReservedArgument",
+        seen=("Invalid value for '--url-prefix'",),
+        title=("INFINITY_URL_PREFIX is KubeAI's own setting and has a value that Infinity refuses.",),
+        who="user",
+        fixes=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
+    ),
+)
+IN_MODEL = Rule(
+    code="ReservedArgument",
+    seen=(),
+    title=(
+        '"{name}" sets {setting}, which is KubeAI\'s own setting: its requests miss the engine.',
+        "The Model overrides KubeAI's own settings.",
+    ),
+    who="user",
+    fixes=_REMOVE,
+)
+
+
+def overridden(scene: Scene) -> Iterator[str]:
+    """Settings with another value than the one KubeAI counts on."""
+    weights = scene.url.partition("://")[2].partition("?")[0]
+    port = expected_port(scene.newest)
+    for name, allowed in (
+        ("--port", (port,)),
+        ("--host", _ALL_ADDRESSES),
+        ("--served-model-name", (scene.name,)),
+        ("--model", (weights, "/model")),
+        ("--url-prefix", ("/v1",)),
+    ):
+        value = value_of(scene.args, name)
+        if value is not None and value not in allowed:
+            yield f"{name}={value}"
+    for name, wanted in (("INFINITY_PORT", port), ("INFINITY_URL_PREFIX", "/v1")):
+        value = scene.env.get(name, wanted)
+        if value != wanted:
+            yield f"env.{name}={value}"
+
+
+def reserved(scene: Scene) -> Finding | None:
+    """The Finding of an overridden setting, from the Model alone."""
+    settings = tuple(overridden(scene))
+    if not settings:
+        return None
+    evidence = Evidence("field", f"Model {scene.name}", ", ".join(settings))
+    return stated(IN_MODEL, scene, evidence, setting=" and ".join(settings))

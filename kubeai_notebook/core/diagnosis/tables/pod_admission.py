@@ -1,0 +1,152 @@
+"""The API server refuses the Pods; KubeAI tells only its own log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, fewer_units, run, set_field, stop_another, touch
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.objects import number_at
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.scene import Scene
+
+REFUSALS: tuple[Rule, ...] = (
+    Rule(
+        code="QuotaExceeded",
+        seen=("exceeded quota:",),
+        take=(
+            r"exceeded quota: (?P<quota>[\w.-]+)",
+            r"requested: (?P<requested>[^,]+(?:,(?! used)[^,]+)*)",
+            r"used: (?P<used>[^,]+(?:,(?! limited)[^,]+)*)",
+            r"limited: (?P<limited>.+)",
+        ),
+        title=(
+            'The quota "{quota}" is used up: {requested} requested, {used} used, {limited} allowed.',
+            "The namespace's quota is used up.",
+        ),
+        who="user",
+        fixes=(
+            fewer_units,
+            stop_another,
+            advise('The admin can raise the quota "{quota}".', "The admin can raise the quota."),
+            touch,
+        ),
+    ),
+    Rule(
+        code="QuotaNeedsRequests",
+        seen=("failed quota: … must specify",),
+        take=(r"failed quota: (?P<quota>[\w.-]+)", r"must specify (?P<resources>[\w.,/-]+)"),
+        title=(
+            'The quota "{quota}" wants every Pod to say {resources}, which the profile does not.',
+            "The quota wants requests or limits that the profile does not have.",
+        ),
+        who="admin",
+        fixes=(
+            advise(
+                "Set {resources} in resource profile {profile_name}; for the cache's Job, add a LimitRange.",
+                "Set them in the resource profile; for the cache's Job, add a LimitRange.",
+            ),
+            touch,
+        ),
+    ),
+    Rule(
+        code="PriorityClassMissing",
+        seen=("no PriorityClass with name",),
+        take=(r"PriorityClass with name (?P<priority>[\w.-]*\w)",),
+        title=('There is no PriorityClass "{priority}".', "The PriorityClass does not exist."),
+        who="user",
+        fixes=(
+            set_field("priorityClassName", None, "Remove priorityClassName."),
+            run("Or choose one that exists.", "kubectl get priorityclass"),
+            touch,
+        ),
+    ),
+    Rule(
+        code="PolicyDenied",
+        seen=(
+            "violates PodSecurity",
+            "admission webhook … denied",
+            "validate against any security context constraint",
+            "ValidatingAdmissionPolicy … denied request",
+        ),
+        take=(
+            r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
+            r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
+            r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
+        ),
+        title=(
+            'The policy "{policy}" forbids the Model\'s Pods: {why}',
+            "A policy of the cluster forbids the Model's Pods.",
+        ),
+        who="admin",
+        fixes=(
+            advise(
+                "Set modelServerPods' securityContext in kubeai-config as the policy wants it, or change the policy."
+            ),
+            touch,
+        ),
+    ),
+    Rule(
+        code="PodInvalid",
+        seen=("is invalid: spec.", "must be equal to … limit"),
+        take=(r"(?P<field>spec\.[\w.\[\]]+(?:\[[^\]]*\])?): (?P<why>.+)",),
+        title=(
+            "KubeAI's Pod for profile {profile} is not valid: {field}: {why}",
+            "The Pod that KubeAI makes for this profile is not valid.",
+        ),
+        who="admin",
+        fixes=(
+            advise(
+                "Correct resource profile {profile_name} in kubeai-config; GPUs need request = limit.",
+                "Correct the resource profile; GPUs need request = limit.",
+            ),
+            touch,
+        ),
+    ),
+)
+
+_REFUSED = Rule(
+    code="CreationRefused",
+    seen=(),
+    title=('KubeAI should run Pods for "{name}" and cannot make them.',),
+    who="admin",
+    fixes=(
+        run("Read the refusal in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),
+        touch,
+    ),
+)
+
+
+def _only_warned(message: str) -> bool:
+    """The API only warns of PodSecurity where the namespace does not enforce it."""
+    low = message.lower()
+    return "violates podsecurity" in low and "forbidden" not in low
+
+
+def refusal(scene: Scene) -> Finding | None:
+    """What the API server said to a dry run, or to the cache's Job."""
+    refused = [event for event in scene.events if event.reason == "FailedCreate" and event.kind in ("Job", "")]
+    texts = [Passage("event", f"FailedCreate {event.name}", (event.message,)) for event in refused if not scene.loaders]
+    if isinstance(scene.observation.refusal, str) and scene.observation.refusal:
+        message = " ".join(scene.observation.refusal.split())
+        texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
+    texts = [text for text in texts if not _only_warned(text.lines[0])]
+    found = first(REFUSALS, tuple(texts), scene)
+    if found or not texts:
+        return found
+    return stated(_REFUSED, scene, Evidence(texts[0].kind, texts[0].where, texts[0].lines[0]))
+
+
+def no_pods(scene: Scene) -> Finding | None:
+    """Pods are wanted and the Model's own status counts none."""
+    counted = number_at(scene.model, "status", "replicas", "all")
+    if not scene.desired or counted != 0 or not scene.settled or scene.all_pods or scene.spec.get("cacheProfile"):
+        return None
+    text = f"spec.replicas {scene.desired}, status.replicas.all 0"
+    return stated(_REFUSED, scene, Evidence("field", f"Model {scene.name}", text))
+
+
+ALL: tuple[Rule, ...] = (*REFUSALS, _REFUSED)

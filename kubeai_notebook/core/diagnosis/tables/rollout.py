@@ -1,0 +1,47 @@
+"""The new Pod waits for room that the old one holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
+from kubeai_notebook.core.diagnosis.engine.remedies import run
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.objects import text_at
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.scene import Scene
+
+STUCK = Rule(
+    code="RolloutStuck",
+    seen=(),
+    title=(
+        'The change of "{name}" waits: its new Pod finds no node while the old Pod {old} keeps serving.',
+        "The change waits: the new Pod finds no node while the old one keeps serving.",
+    ),
+    who="user",
+    fixes=(
+        run(
+            "Make room: delete the old Pod; the Model is away until the new one is ready.",
+            "kubectl {in_ns}delete pod {old}",
+        ),
+        run(
+            # Scaling to 0 would not do: KubeAI keeps minReplicas at once.
+            "Or delete all its old Pods at once.",
+            "kubectl {in_ns}delete pod -l model={name},pod-hash={old_hash}",
+        ),
+    ),
+)
+
+
+def rollout_stuck(scene: Scene, found: Finding | None) -> Finding | None:
+    """Two hashes, the old one ready, the new one unschedulable and no node on its way."""
+    old = next((pod for pod in scene.pods if pod.hash != scene.pods[0].hash and pod.ready), None)
+    if old is None or (found and found.code == "WaitingForNode"):
+        return None
+    for pod in scene.current:
+        scheduled = pod.condition("PodScheduled")
+        if scheduled.get("status") == "False" and not pod.node:
+            evidence = Evidence("condition", f"{pod.name} PodScheduled", text_at(scheduled, "message"))
+            return stated(STUCK, scene, evidence, pod=pod, old=old.name, old_hash=old.hash)
+    return None

@@ -1,0 +1,260 @@
+"""No node takes the Pod."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, fewer_units, run, stop_another
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
+from kubeai_notebook.core.objects import LONG_AGO, Event, Pod
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.finding import Finding
+    from kubeai_notebook.core.diagnosis.engine.scene import Scene
+
+_SCALE_UP = ("TriggeredScaleUp", "Nominated")
+_UNSCHEDULED = ("FailedScheduling", "Unschedulable", "SchedulerError")
+_NOT_SCALED = ("NotTriggerScaleUp", "FailedScaleUp")
+_SHORT = (r"(?P<short>\d+) Insufficient (?P<resource>[\w./-]*\w)", r"0/(?P<nodes>\d+) nodes")
+_GPUS = (
+    "nvidia.com/",  # gpu, gpu.shared, mig-1g.10gb
+    "amd.com/",
+    "google.com/tpu",
+    "habana.ai/",
+    "gpu.intel.com/",
+    "aws.amazon.com/neuron",
+)
+
+
+def _from_karpenter(case: Case) -> bool:
+    # Karpenter's reason is FailedScheduling too; without a source its own words decide.
+    source = case.passage.source
+    return "karpenter" in source or (not source and "failed to schedule pod" in case.passage.haystack)
+
+
+SCALING: tuple[Rule, ...] = (
+    Rule(
+        code="WaitingForNode",
+        seen=("pod triggered scale-up", "Pod should schedule on"),
+        reasons=_SCALE_UP,
+        title=('A node is being added for "{name}"; that takes some minutes.',),
+        who="nobody",
+    ),
+    Rule(
+        code="AutoscalerAtLimit",
+        seen=("in backoff after failed scale-up", "associated with this pod failed"),
+        reasons=_NOT_SCALED,
+        title=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
+        who="admin",
+        fixes=(fewer_units, stop_another, advise("Ask for more quota, or add another node group.")),
+    ),
+    Rule(
+        code="AutoscalerAtLimit",
+        seen=("max node group size reached", "max total nodes in cluster", "exceed limits for nodepool"),
+        take=(
+            r"(?P<limit>max node group size|max total nodes in cluster)",
+            r"(?P<limit>limits for nodepool \\?\"?[\w-]*\w)",
+        ),
+        title=("The cluster may not grow further: {limit} is reached.", "The cluster may not grow further."),
+        who="admin",
+        fixes=(fewer_units, stop_another, advise("Raise the autoscaler's limit.")),
+    ),
+    Rule(
+        code="AutoscalerCannotHelp",
+        seen=("didn't trigger scale-up", "wouldn't fit if a new node is added"),
+        take=(r"scale-up[^:]*: (?P<reasons>.+)",),
+        title=(
+            "No node that the cluster could add would take the Pod: {reasons}.",
+            "No node that the cluster could add would take the Pod.",
+        ),
+        who="user",
+        fixes=(
+            fewer_units,
+            advise(
+                "Or the admin adds a node group that fits profile {profile_name}.",
+                "Or the admin adds a node group that fits.",
+            ),
+        ),
+    ),
+    Rule(
+        code="AutoscalerCannotHelp",
+        seen=("no instance type", "had a required offering"),
+        only=_from_karpenter,
+        title=("No machine that Karpenter could add would take the Pod, or they are sold out now.",),
+        who="user",
+        fixes=(
+            fewer_units,
+            advise(
+                "Or the admin adds a node pool that fits profile {profile_name}.",
+                "Or the admin adds a node pool that fits.",
+            ),
+        ),
+    ),
+)
+
+NODES: tuple[Rule, ...] = (
+    Rule(
+        code="InsufficientGpu",
+        seen=tuple(f"Insufficient {resource}" for resource in _GPUS),
+        take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
+        title=(
+            "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
+            "No node has enough free {resource}.",
+            "No node has enough free GPUs.",
+        ),
+        who="user",
+        fixes=(
+            fewer_units,
+            stop_another,
+            run(
+                "See which nodes offer it at all; if none does, the admin installs the device plugin or adds a node.",
+                "kubectl get nodes -o custom-columns='NAME:.metadata.name,ALLOCATABLE:.status.allocatable'",
+            ),
+        ),
+    ),
+    Rule(
+        code="InsufficientCpuOrMemory",
+        seen=("Insufficient memory", "Insufficient cpu", "Insufficient ephemeral-storage"),
+        take=_SHORT,
+        title=(
+            "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
+            "No node has enough free {resource}.",
+            "No node has enough free processors, memory or disk.",
+        ),
+        who="user",
+        fixes=(fewer_units, stop_another, advise("Or the admin adds a node.")),
+    ),
+    Rule(
+        code="InsufficientCpuOrMemory",
+        seen=("Too many pods",),
+        title=("The nodes run as many Pods already as they may.",),
+        who="user",
+        fixes=(stop_another, advise("Or the admin adds a node.")),
+    ),
+    Rule(
+        code="NodeUnavailable",
+        seen=("taint {node.kubernetes.io/", "were unschedulable"),
+        take=(r"taint \{(?P<taint>node\.kubernetes\.io/[\w-]+)",),
+        title=(
+            "The node that would fit is out of order ({taint}).",
+            "The node that would fit takes no Pods at the moment.",
+        ),
+        who="admin",
+        fixes=(run("Repair or uncordon the node.", "kubectl get nodes"),),
+    ),
+    Rule(
+        code="UntoleratedTaint",
+        seen=("had untolerated taint", "had taint {", "did not tolerate"),
+        take=(r"taint\(?s?\)? \\?\"?\{?(?P<taint>[\w./-]+(?:[:=] ?[\w-]+)*)",),
+        title=(
+            "The nodes keep off Pods without a toleration for {taint}.",
+            "The nodes keep off Pods without a toleration for their taint.",
+        ),
+        who="admin",
+        fixes=(
+            advise(
+                "Add the toleration to resource profile {profile_name} in kubeai-config.",
+                "Add the toleration to the profile.",
+            ),
+        ),
+    ),
+    Rule(
+        code="NodeSelectorMismatch",
+        seen=("match Pod's node affinity/selector", "match node selector", "does not have known values"),
+        title=(
+            "No node has the labels that profile {profile_name} asks for.",
+            "No node has the labels that the profile asks for.",
+        ),
+        who="admin",
+        fixes=(
+            run(
+                "Compare the nodes' labels with the profile's nodeSelector; label a node or change the profile.",
+                "kubectl get nodes --show-labels",
+            ),
+        ),
+    ),
+    Rule(
+        code="AutoscalerCannotHelp",
+        seen=("Failed to schedule pod",),
+        only=_from_karpenter,
+        title=("Karpenter finds no machine that would take the Pod.",),
+        who="user",
+        fixes=(fewer_units, advise("Or the admin adds a node pool that fits.")),
+    ),
+)
+
+_DISPLACED = Rule(
+    code="Preempted",
+    seen=("Preempted by",),
+    reasons=("Preempted",),
+    take=(r"Preempted by (?P<by>(?:pod )?\S+)",),
+    title=(
+        "The Pod had to give way to {by}, which has a higher priority.",
+        "The Pod had to give way to one of higher priority.",
+    ),
+    who="user",
+    fixes=(advise("Set priorityClassName to a class that is not displaced."), fewer_units),
+)
+SCHEDULING: tuple[Rule, ...] = (*SCALING, *NODES, _DISPLACED)
+
+
+def unscheduled(pod: Pod) -> bool:
+    """Whether no node was found for the Pod yet."""
+    if pod.node or pod.phase not in ("", "Pending"):
+        return False
+    return pod.condition("PodScheduled").get("status") != "True"
+
+
+def scheduling_passages(scene: Scene, pod: Pod) -> tuple[Passage, ...]:
+    """What schedulers and autoscalers said last; a scale-up that is under way overrules older refusals."""
+    events = [event for event in scene.events_of(pod) if event.reason in (*_SCALE_UP, *_UNSCHEDULED, *_NOT_SCALED)]
+    refused = max((event.time for event in events if event.reason not in _SCALE_UP), default=LONG_AGO)
+    coming = [
+        event for event in events if event.reason in _SCALE_UP and (event.time >= refused or event.time == LONG_AGO)
+    ]
+    if coming:
+        return tuple(event_passage(event) for event in coming)
+    latest: dict[tuple[str, ...], Event] = {}
+    for event in events:
+        latest.setdefault((event.reason, event.source, event.message.partition(" ")[0]), event)
+    condition = condition_passage(pod, "PodScheduled")
+    said = [*(event_passage(event) for event in latest.values() if event.reason not in _SCALE_UP), condition]
+    return tuple(_without_preemption(passage) for passage in said if passage)
+
+
+def _without_preemption(passage: Passage) -> Passage:
+    # Preemption is the scheduler's second try, not a reason.
+    text = passage.lines[0].partition("preemption:")[0].rstrip()
+    return Passage(passage.kind, passage.where, (text,), passage.reason, passage.source)
+
+
+_STEPS_AFTER = {
+    "FailedScheduling": ("Scheduled", "SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
+    "FailedAttachVolume": ("SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
+    "FailedMount": ("Pulling", "Pulled", "Created", "Started"),
+    "FailedCreatePodSandBox": ("Pulling", "Pulled", "Created", "Started"),
+    "Failed": ("Started",),
+}
+
+
+def still_true(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Events without those that a later step of the same Pod has overtaken: a mount that failed once, and then not."""
+    return tuple(
+        event
+        for event in events
+        if not any(step.reason in _STEPS_AFTER.get(event.reason, ()) and step.time >= event.time for step in events)
+    )
+
+
+def displaced(scene: Scene) -> tuple[Passage, ...]:
+    """Events of the Model's Pods that had to give way; those Pods are gone."""
+    prefix = f"model-{scene.name}-"
+    events = (event for event in scene.events if event.reason == "Preempted" and event.name.startswith(prefix))
+    return tuple(event_passage(event) for event in events)
+
+
+def why_unscheduled(scene: Scene, pod: Pod, more: tuple[Rule, ...], *, behind: tuple[Passage, ...]) -> Finding | None:
+    """The first reason that can be cured; ``more`` are rules that stand below these, ``behind`` what claims say."""
+    passages = (*scheduling_passages(scene, pod), *behind, *displaced(scene))
+    return first((*SCALING, *NODES, *more, _DISPLACED), passages, scene, pod=pod)

@@ -1,0 +1,167 @@
+"""Claims and volumes."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.finding import Fix
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_field
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
+from kubeai_notebook.core.objects import maps_at, text_at
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.finding import Finding
+    from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.objects import Pod
+
+_CLAIM = (r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)", r"storageclass[\w.]* \\?\"(?P<storage_class>[^\"\\]+)")
+_MOUNTS = ("FailedMount", "FailedAttachVolume")
+_LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl {in_ns}describe pvc {own_claim}")
+_LOOK_AT_ALL = run("See which claims are unbound.", "kubectl {in_ns}get pvc")
+
+
+def _nearest_claim(case: Case) -> Fix | None:
+    """The url with the existing claim whose name is nearest."""
+    names = [text_at(claim, "metadata", "name") for claim in case.scene.observation.claims]
+    wanted = case.values.get("missing", "")
+    nearest = next(iter(difflib.get_close_matches(wanted, names, n=1)), "")
+    if not nearest or case.scene.scheme != "pvc":
+        return None
+    url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{nearest}", 1)
+    return Fix(title=f'Use the claim "{nearest}", which exists: url {url}.', patch={"spec": {"url": url}})
+
+
+CLAIMS: tuple[Rule, ...] = (
+    Rule(
+        code="ClaimNotFound",
+        seen=("persistentvolumeclaim … not found",),
+        take=_CLAIM,
+        title=(
+            'There is no PersistentVolumeClaim "{missing}" in the namespace.',
+            "The PersistentVolumeClaim of the url does not exist.",
+        ),
+        who="user",
+        fixes=(
+            _nearest_claim,
+            advise('Correct the url "{url}", or make the claim "{missing}".', "Correct the url, or make the claim."),
+        ),
+    ),
+    Rule(
+        code="StorageClassNotFound",
+        seen=("storageclass.storage.k8s.io … not found",),
+        take=_CLAIM,
+        title=(
+            'There is no StorageClass "{storage_class}", which the cache profile names.',
+            "The cache profile names a StorageClass that does not exist.",
+        ),
+        who="admin",
+        fixes=(
+            run("Set an existing class in the cache profile (kubeai-config).", "kubectl get storageclass"),
+            set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
+        ),
+    ),
+    Rule(
+        code="StorageNoReadWriteMany",
+        seen=(
+            "capability at index 0 is not supported",
+            "MULTI_NODE_MULTI_WRITER",
+            "invalid AccessModes",
+            "only supports ReadWriteOnce",
+            "specified multi writer",
+        ),
+        take=(r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)",),
+        title=(
+            'StorageClass "{storage_class}" cannot make a volume that several nodes write to (ReadWriteMany).',
+            "The storage class cannot make a volume that several nodes write to (ReadWriteMany).",
+        ),
+        who="admin",
+        fixes=(
+            advise("Use a class with ReadWriteMany in the cache profile: NFS, CephFS, EFS or Filestore."),
+            set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
+        ),
+    ),
+)
+
+WAITING_CLAIMS: tuple[Rule, ...] = (
+    Rule(
+        code="PvcUnbound",
+        seen=("waiting for a volume to be created",),
+        title=("The storage system is making the volume.",),
+        who="nobody",
+        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+    ),
+    Rule(
+        code="PvcUnbound",
+        seen=("failed to provision volume",),
+        take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
+        title=("The volume could not be made: {why}", "The volume could not be made."),
+        who="admin",
+        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+    ),
+    Rule(
+        code="PvcUnbound",
+        seen=("unbound immediate PersistentVolumeClaims", "find available persistent volumes"),
+        title=('The volume that "{name}" needs does not exist yet.',),
+        who="admin",
+        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+    ),
+)
+
+VOLUMES: tuple[Rule, ...] = (
+    Rule(
+        code="VolumeNodeAffinity",
+        seen=("volume node affinity conflict",),
+        title=(
+            "The volume lies in another zone than the nodes that fit profile {profile_name}.",
+            "The volume lies in another zone than the nodes that fit.",
+        ),
+        who="admin",
+        fixes=(advise("Make the volume in the zone of those nodes, or add nodes in its zone."),),
+    ),
+    Rule(
+        code="VolumeMountFailed",
+        seen=("Multi-Attach error for volume",),
+        reasons=_MOUNTS,
+        take=(r"used by pod\(s\) (?P<other>[\w.-]+)",),
+        title=(
+            "The volume is held by another Pod ({other}) and may be used on one node only.",
+            "The volume is held by another Pod and may be used on one node only.",
+        ),
+        who="user",
+        fixes=(
+            run("Stop the other Pod.", "kubectl {in_ns}delete pod {other}"),
+            advise("Stop the Pod that holds the volume, or the admin moves to a class with ReadWriteMany."),
+        ),
+    ),
+    Rule(
+        code="VolumeMountFailed",
+        seen=("MountVolume.SetUp failed", "MountVolume.MountDevice failed", "AttachVolume.Attach failed"),
+        unless=("secret … not found", "configmap … not found", "find key", "failed to sync"),
+        reasons=_MOUNTS,
+        take=(r"for volume \\?\"(?P<volume>[^\"\\]+)",),
+        title=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
+        who="admin",
+        fixes=(advise("Look at the storage system; the Event has its words."),),
+    ),
+)
+STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *VOLUMES)
+
+
+def claim_passages(scene: Scene, pod: Pod | None = None) -> tuple[Passage, ...]:
+    """Events of the claims that the Pod (or any Pod of the Model) waits for; those of bound claims are history."""
+    bound = {
+        text_at(claim, "metadata", "name")
+        for claim in scene.observation.claims
+        if text_at(claim, "status", "phase") == "Bound"
+    }
+    volumes = maps_at(pod.raw, "spec", "volumes") if pod else ()
+    mine = {text_at(volume, "persistentVolumeClaim", "claimName") for volume in volumes} - {""}
+    events = (event for event in scene.events if event.kind == "PersistentVolumeClaim" and event.name not in bound)
+    return tuple(event_passage(event) for event in events if not mine or event.name in mine)
+
+
+def waiting_claim(scene: Scene) -> Finding | None:
+    """What keeps a claim of the Model unbound, with or without a Pod that waits for it."""
+    return first((*CLAIMS, *WAITING_CLAIMS), claim_passages(scene), scene)

@@ -1,0 +1,30 @@
+"""Traps: what admission lets through and the operator, the engine or the gateway then fails on without a word.
+
+The rows come from the operator and the engines as they were measured; each knows one way to fall and one step out.
+What a cluster's own configuration says is `against.against_catalog`'s; what admission refuses, `admission.admit`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .advice import Advice, Subject
+from .lint_engine import engine_traps
+from .lint_parts import part_traps
+from .lint_source import source_traps
+from .lint_text import text_traps
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.model_spec import ModelSpec
+
+
+def problems_of(spec: ModelSpec, *, platform: bool = False) -> list[Advice]:
+    """Every trap that the spec stands in, errors first; ``platform``: it goes through DigitalHub."""
+    subject = Subject(spec)
+    found = [
+        *source_traps(subject),
+        *engine_traps(subject),
+        *part_traps(subject, platform=platform),
+        *text_traps(subject),
+    ]
+    return sorted(found, key=lambda advice: advice.severity)

@@ -1,0 +1,88 @@
+"""Magics that talk to a Model: chat."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.errors import UsageError
+from kubeai_notebook.text import LONGEST, markdown, plain
+
+from .invocation import Shown
+from .parser import MagicParser, parser_for
+from .templating import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubeai_notebook.core.chat_messages import Delta, Reply
+
+    from .invocation import Call
+
+
+@cache
+def chat_parser() -> MagicParser:
+    """The options of ``%%kubeai_chat``."""
+    parser = parser_for(
+        "%%kubeai_chat",
+        "Send the cell's text to a Model and stream its answer; {{name}} stands for a variable.",
+        "%%kubeai_chat smol\n  What is the capital of France?",
+        "%%kubeai_chat smol --max-tokens 50 -o answer\n  Name three cheeses.",
+        '%%kubeai_chat smol --system "Be brief."\n  Explain {{topic}}.',
+        synopsis="NAME [options]",
+    )
+    add = parser.add_argument
+    add("name", metavar="NAME", help="name of the Model")
+    add("--system", metavar="TEXT", help="an instruction that stands before the conversation")
+    add("--max-tokens", type=int, metavar="N", help="end the answer after so many tokens")
+    add("--temperature", type=float, metavar="T", help="0: the likeliest answer each time")
+    add("--raw", action="store_true", help="leave {{…}} in the cell as it is")
+    return parser
+
+
+def chat(call: Call) -> Shown:
+    """Stream the Model's answer to the cell's text."""
+    options = call.options
+    prompt = filled(call).strip()
+    if not prompt:
+        raise UsageError("%%kubeai_chat has nothing to send.", "Write the prompt below its line.")
+    turns = [{"role": "system", "content": options.system}] if options.system else []
+    turns.append({"role": "user", "content": prompt})
+    asked = {"max_tokens": options.max_tokens, "temperature": options.temperature}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    deltas = call.model.stream(turns, **chosen)
+    return Shown(_read(deltas) if options.quiet else _show(deltas))
+
+
+def _read(deltas: Iterator[Delta]) -> Reply:
+    from kubeai_notebook.core.chat_messages import reply_of
+
+    return reply_of(deltas)
+
+
+def _show(deltas: Iterator[Delta]) -> Reply:
+    """Show the answer as it comes, in one display that is updated; an interrupt keeps what has come."""
+    from kubeai_notebook.core.chat_messages import Reply, fold
+
+    from .live_output import Updated, can_update, write
+
+    def bundle() -> dict[str, str]:
+        """What is shown, and saved in the notebook; the Reply itself keeps the Model's words."""
+        return {"text/plain": plain(reply, LONGEST), "text/markdown": markdown(reply)}
+
+    reply = Reply()
+    if not can_update():
+        for delta in deltas:
+            reply = fold(reply, delta)
+            write(delta.text)
+        write("\n")
+        return reply
+    shown = Updated(bundle)
+    try:
+        for delta in deltas:
+            reply = fold(reply, delta)
+            if shown.due:
+                shown.update()
+    finally:
+        shown.update()
+    return reply

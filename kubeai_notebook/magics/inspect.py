@@ -1,0 +1,198 @@
+"""Magics that only look: models, status, attach, yaml, logs."""
+
+from __future__ import annotations
+
+import queue
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import WaitInterruptedError
+
+from .invocation import Shown
+from .parser import MagicParser, Text, parser_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.session.model import Model
+
+    from .invocation import Call
+
+TICK_SECONDS, FINDING_SECONDS = 1.0, 2.0
+THE_ONLY_ONE = "name of the Model; without it, the only one there is"
+
+
+@cache
+def models_parser() -> MagicParser:
+    """The options of ``%kubeai_models``."""
+    return parser_for(
+        "%kubeai_models",
+        "List the Models of the namespace as a DataFrame, whoever made them.",
+        "%kubeai_models",
+        "df = %kubeai_models",
+        "%kubeai_models -n team",
+    )
+
+
+@cache
+def status_parser() -> MagicParser:
+    """The options of ``%kubeai_status``."""
+    parser = parser_for(
+        "%kubeai_status",
+        "Show what a Model is doing; in a notebook the card stays live.",
+        "%kubeai_status smol",
+        "%kubeai_status smol --follow",
+        "m = %kubeai_status smol",
+        synopsis="[NAME] [options]",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    parser.add_argument(
+        "-f", "--follow", action="store_true",
+        help="stay until nothing changes any more (ready, asleep or failed), with one display that is updated",
+    )  # fmt: skip
+    return parser
+
+
+@cache
+def attach_parser() -> MagicParser:
+    """The options of ``%kubeai_attach``."""
+    parser = parser_for(
+        "%kubeai_attach",
+        "Give the handle on a Model that is there, whoever made it: nothing of it lives in the kernel.",
+        "m = %kubeai_attach smol",
+        "%kubeai_attach smol -o m",
+        "%kubeai_attach smol -n team",
+        synopsis="[NAME] [options]",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    return parser
+
+
+@cache
+def yaml_parser() -> MagicParser:
+    """The options of ``%kubeai_yaml``."""
+    parser = parser_for(
+        "%kubeai_yaml",
+        "Show a Model as kubectl apply takes it; %%kubeai_apply takes it too.",
+        "%kubeai_yaml smol",
+        "text = %kubeai_yaml smol",
+        "%kubeai_yaml smol -o text -q",
+        synopsis="[NAME] [options]",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    return parser
+
+
+@cache
+def logs_parser() -> MagicParser:
+    """The options of ``%kubeai_logs``."""
+    parser = parser_for(
+        "%kubeai_logs",
+        "Show the end of an engine's log: of a Pod that is broken, else of the newest. Secrets are masked.",
+        "%kubeai_logs smol",
+        "%kubeai_logs smol --tail 50 --previous",
+        "%kubeai_logs smol --follow",
+        synopsis="[NAME] [options]",
+    )
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    add("--tail", type=int, metavar="LINES", help="how many lines; default 200, with --follow 20")
+    add("--previous", action="store_true", help="of the run before the present one")
+    add("--pod", default="", metavar="POD", help="of this Pod")
+    add("--container", default="", metavar="CONTAINER", help="of this container; by default the one that loads")
+    add("-f", "--follow", action="store_true", help="go on as it is written, until you interrupt")
+    return parser
+
+
+def models(call: Call) -> pd.DataFrame:
+    """All Models."""
+    return call.session.models()
+
+
+def attach(call: Call) -> Model:
+    """The handle."""
+    return call.model
+
+
+def yaml(call: Call) -> Text:
+    """The Manifest."""
+    return Text(call.model.yaml)
+
+
+def status(call: Call) -> Model | Shown:
+    """The Model, which shows itself; with ``--follow`` until it is settled."""
+    if not call.options.follow:
+        return call.model
+    _follow(call.model)
+    return Shown(call.model)
+
+
+def _follow(model: Model) -> None:
+    """Keep one display up to date until nothing goes on by itself any more."""
+    from .live_output import Updated, can_update
+
+    views: queue.SimpleQueue[View | None] = queue.SimpleQueue()
+    stop = model.listen(views.put)
+    try:
+        view = views.get()
+        shown, said = Updated(lambda: _face(model)), _said(view)
+        while view is not None and not view.status.settled:
+            # Where displays can be updated, the seconds go on; a terminal gets what is new.
+            view = _next(views, view, TICK_SECONDS if can_update() else None)
+            if can_update() or _said(view) != said:
+                shown.update()
+            said = _said(view)
+        if view is not None and view.status.phase in ("Blocked", "Failing") and not view.findings:
+            # A log that explains it may still be on its way.
+            _next(views, view, FINDING_SECONDS)
+            shown.update()
+    except KeyboardInterrupt:
+        raise WaitInterruptedError(f"Stopped looking; {model.name} goes on.") from None
+    finally:
+        stop()
+
+
+def _face(model: Model) -> dict[str, str]:
+    """The Model's text and snapshot; as an output of its own, not the hidden companion of a card before it."""
+    from kubeai_notebook.session import presenter as display
+
+    return {
+        kind: text.replace("kubeai-snapshot", "kubeai-followed") for kind, text in display.face().bundle(model).items()
+    }
+
+
+def _said(view: View | None) -> Any:
+    return view and (view.status.phase, view.status.detail, view.findings)
+
+
+def _next(views: queue.SimpleQueue[View | None], last: View, wait_seconds: float | None) -> View | None:
+    """The newest View, or the last one again after a while."""
+    try:
+        view = views.get(timeout=wait_seconds)
+        while not views.empty():
+            view = views.get()
+    except queue.Empty:
+        return last
+    return view
+
+
+def logs(call: Call) -> Any:
+    """The end of the log, or all that follows."""
+    model, options = call.model, call.options
+    place = {"pod": options.pod, "container": options.container}
+    if not options.follow:
+        return model.logs(tail_lines=_or(options.tail, 200), previous=options.previous, **place)
+    from .live_output import write
+
+    lines = model.follow_logs(tail_lines=_or(options.tail, 20), **place)
+    try:
+        for line in lines:
+            write(line.rstrip("\n") + "\n")
+    except KeyboardInterrupt:
+        raise WaitInterruptedError(f"Stopped looking at the log; {model.name} goes on.") from None
+    return None
+
+
+def _or(stated: int | None, usual: int) -> int:
+    return usual if stated is None else stated

@@ -1,0 +1,100 @@
+"""One call of a magic: its options read, its Session and Model found, its result put where it was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import NotFoundError, UsageError
+
+from .parser import Help
+from .registry import function_of, parser_of
+
+if TYPE_CHECKING:
+    import argparse
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.session import Session
+
+    from .registry import Verb
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A result that has been shown already: it goes into ``-o NAME``, and nowhere else."""
+
+    value: Any
+
+
+@dataclass
+class Call:
+    """What a verb's function gets."""
+
+    shell: InteractiveShell
+    verb: Verb
+    options: argparse.Namespace
+    body: str | None = None
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The user's own."""
+        variables: dict[str, Any] = self.shell.user_ns
+        return variables
+
+    @cached_property
+    def session(self) -> Session:
+        """The Session of the namespace that the line names, or of the settings'."""
+        from kubeai_notebook.session.session import default
+
+        return default(self.options.namespace or "")
+
+    @cached_property
+    def model(self) -> Model:
+        """The Model that the line names; without a name, the only one there is."""
+        name = self.options.name or self._only()
+        try:
+            return self.session.attach(name)
+        except NotFoundError as error:
+            from kubeai_notebook.core.messages import did_you_mean
+
+            near = did_you_mean(name, self.session.observer.names()).strip()
+            raise NotFoundError(error.message, near or error.hint) from None
+
+    def _only(self) -> str:
+        names = self.session.observer.names()
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise NotFoundError("There are no Models here.", "%kubeai_serve --help shows how one is served.")
+        raise UsageError(f"{self.verb.magic} needs the name of a Model.", f"There are: {', '.join(names)}.")
+
+
+def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> Any:
+    """Read the line, run the verb, keep its result where ``-o`` says."""
+    options = parser_of(verb).read(line)
+    if isinstance(options, Help):
+        return options
+    if options.out and not options.out.isidentifier():
+        raise UsageError(
+            f'"{options.out}" cannot be the name of a variable.', f"Write it like {verb.magic} … -o found."
+        )
+    call = Call(shell, verb, options, body)
+    try:
+        result = function_of(verb)(call)
+    finally:
+        _learn(call)
+    value = result.value if isinstance(result, Shown) else result
+    if options.out:
+        shell.user_ns[options.out] = value
+    return None if isinstance(result, Shown) else value
+
+
+def _learn(call: Call) -> None:
+    """Have names at hand for the next Tab, without waiting for them."""
+    if "session" in vars(call):
+        from .completion import learn
+
+        learn(call.session)

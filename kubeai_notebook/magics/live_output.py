@@ -1,0 +1,74 @@
+"""One output that is updated while its cell runs; in a terminal, which cannot update, what is new is written below."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from IPython import get_ipython
+from IPython.display import display
+
+from kubeai_notebook.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.session.model import Model
+
+FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
+PAUSE_PER_UPDATE = 10  # so a long answer, which takes long to render, costs a tenth of the time at most
+
+
+def can_update() -> bool:
+    """Whether what is shown can be replaced: in a kernel, unlike in a terminal."""
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def write(text: str) -> None:
+    """Write to the cell's output, or to the terminal: the one way for text that is shown as it comes."""
+    sys.stdout.write(plain(text))
+    sys.stdout.flush()
+
+
+class Updated:
+    """One display of what ``make`` gives at each `update`, which is for the thread that runs the cell."""
+
+    def __init__(self, make: Callable[[], Mapping[str, str]], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._make, self._clock = make, clock
+        self._handle = display(dict(make()), raw=True, display_id=True)
+        self._shown_seconds, self._pause_seconds = clock(), FRAME_SECONDS
+
+    def update(self) -> None:
+        """Show what there is now in place of what was shown."""
+        begun = self._clock()
+        bundle = dict(self._make())
+        if self._handle is not None:
+            self._handle.update(bundle, raw=True)
+        self._shown_seconds = self._clock()
+        self._pause_seconds = max(FRAME_SECONDS, PAUSE_PER_UPDATE * (self._shown_seconds - begun))
+
+    @property
+    def due(self) -> bool:
+        """Whether the last update is long enough ago."""
+        return self._clock() - self._shown_seconds >= self._pause_seconds
+
+
+@contextmanager
+def lines_of(model: Model) -> Iterator[None]:
+    """Meanwhile write a line for each phase that the Model comes to."""
+    written: set[str] = set()
+
+    def listener(view: View | None) -> None:
+        if view is None or view.status.settled or view.status.phase in written:
+            return
+        written.add(view.status.phase)
+        write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")
+
+    stop = model.listen(listener)
+    try:
+        yield
+    finally:
+        stop()

@@ -1,0 +1,136 @@
+"""The table of magics, and how IPython calls one: each has its module, imported when it is first used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Verb(NamedTuple):
+    """One magic: ``room`` has a function of its name, and one with ``_parser`` after it."""
+
+    name: str
+    kind: Literal["line", "cell", "line_cell"]
+    room: str
+    summary: str
+
+    @property
+    def magic(self) -> str:
+        """As a user writes it."""
+        return f"{'%%' if self.kind == 'cell' else '%'}kubeai_{self.name}"
+
+
+VERBS = (
+    Verb("serve", "line_cell", "serve", "Serve a model, on the configured cluster or on this machine."),
+    Verb("models", "line", "inspect", "List the Models as a DataFrame."),
+    Verb("status", "line", "inspect", "Show what a Model is doing."),
+    Verb("why", "line", "diagnose", "Say why a Model is not ready, and apply a fix."),
+    Verb("logs", "line", "inspect", "Show the end of an engine's log."),
+    Verb("chat", "cell", "chat", "Send the cell's text to a Model and stream its answer."),
+    Verb("scale", "line", "lifecycle", "Change how many replicas a Model has."),
+    Verb("restart", "line", "lifecycle", "Replace a Model's Pods, one by one."),
+    Verb("delete", "line", "lifecycle", "Delete a Model and its Pods."),
+    Verb("attach", "line", "inspect", "Give the handle on a Model that is there, whoever made it."),
+    Verb("yaml", "line", "inspect", "Show a Model as kubectl apply takes it."),
+    Verb("apply", "cell", "serve", "Create or update the Models that the cell's YAML describes."),
+    Verb("doctor", "line", "diagnose", "Check the way from this notebook to KubeAI."),
+    Verb("config", "line", "config", "Show or change the settings, and where each comes from."),
+)
+
+
+class Magic:
+    """A magic as IPython calls and explains it."""
+
+    # IPython's own expansion would make "image" of the JSON {"image": 2}, so ours is taken.
+    needs_local_scope = True
+    _ipython_magic_no_var_expand = True
+
+    def __init__(self, shell: InteractiveShell, verb: Verb) -> None:
+        self._shell, self._verb = shell, verb
+        self.__name__, self.__doc__ = f"kubeai_{verb.name}", verb.summary
+
+    def __call__(self, line: str, cell: str | None = None, *, local_ns: Any = None) -> Any:
+        """Run it; a mistake is one of our errors."""
+        line = _expanded(self._shell, line, local_ns)
+        return _room("invocation").run(self._shell, self._verb, line=line, body=cell)
+
+    def getdoc(self) -> str:
+        """What ``?`` shows: the same as ``--help``."""
+        return str(parser_of(self._verb).format_help())
+
+
+class Umbrella:
+    """``%kubeai``: lists the magics, and ``%kubeai VERB …`` is ``%kubeai_VERB …``."""
+
+    needs_local_scope = True
+    _ipython_magic_no_var_expand = True
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self.__name__, self.__doc__ = "kubeai", "List what can be said: %kubeai VERB … is %kubeai_VERB …"
+
+    def __call__(self, line: str, cell: str | None = None, *, local_ns: Any = None) -> Any:
+        """List the magics, or run the one that the line names."""
+        return _room("root_magic").run(self._shell, _expanded(self._shell, line, local_ns), cell)
+
+    def getdoc(self) -> str:
+        """What ``?`` shows: the list."""
+        return repr(_room("root_magic").Listing())
+
+
+def register(shell: InteractiveShell) -> None:
+    """Make all magics known to IPython."""
+    known = shell.magics_manager.register_function
+    known(Umbrella(shell), "line_cell", "kubeai")
+    for verb in VERBS:
+        known(Magic(shell, verb), verb.kind, f"kubeai_{verb.name}")
+
+
+def parser_of(verb: Verb) -> Any:
+    """The parser of a magic's line."""
+    return getattr(_room(verb.room), f"{verb.name}_parser")()
+
+
+def function_of(verb: Verb) -> Any:
+    """What a magic does, once its line is read."""
+    return getattr(_room(verb.room), verb.name)
+
+
+def _expanded(shell: InteractiveShell, line: str, local_ns: Any) -> str:
+    if not {"{", "$"} & set(line):
+        return line
+    return str(_room("templating").expand_line(line, {**shell.user_ns, **(local_ns or {})}))
+
+
+def _room(name: str) -> ModuleType:
+    return import_module(f"{__package__}.{name}")
+
+
+_QUIET = re.compile(r"(?<!\S)(-q|--quiet)(?!\S)")
+
+
+def semicolons(lines: list[str]) -> list[str]:
+    """Put the semicolon at the end of a magic's line behind the call too, where IPython looks for it; likewise ``-q``.
+
+    A magic that returned nothing instead would spoil ``m = %kubeai_serve … ;``.
+    """
+    return [_silenced(line) if "_magic('kubeai" in line else line for line in lines]
+
+
+def _silenced(line: str) -> str:
+    try:
+        call = next(node for node in ast.walk(ast.parse(line.strip())) if isinstance(node, ast.Call) and node.args)
+        name, text = (str(ast.literal_eval(argument)).rstrip() for argument in call.args[:2])
+    except (SyntaxError, StopIteration, ValueError):
+        return line
+    # After a bare -- all words are the engine's.
+    if not (name.endswith(";") or text.endswith(";") or _QUIET.search(text.partition(" -- ")[0])):
+        return line
+    return f"{line.rstrip().replace(repr(name), repr(name.rstrip(';')), 1)};\n"

@@ -1,0 +1,110 @@
+"""A Model's report: one redacted text to send to somebody who is to help."""
+
+from __future__ import annotations
+
+import platform
+import re
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.manifest import cleaned, to_yaml
+from kubeai_notebook.core.masking import masked, masked_spec
+from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
+from kubeai_notebook.text import plain
+
+from .live.log_sources import secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.observation import Observation
+
+    from .model import Model
+
+LAST_EVENTS, LAST_LINES = 20, 100
+_PACKAGES = ("kubeai-notebook", "kubernetes", "openai", "ipywidgets", "pandas")
+
+
+def report_of(model: Model) -> str:
+    """Markdown: status, Findings, the Model, its Pods, Events and logs; every secret is masked."""
+    view = model.view
+    secrets = secrets_of(view.model)
+    sections = [
+        f"# {model.name}: {view.status.phase}",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
+        _versions(view.observation),
+        *_findings(view.findings),
+        "## Model\n" + _fenced(to_yaml(_redacted(view.model)), "yaml"),
+        "## Pods\n" + (_fenced("\n".join(_pod(pod, secrets) for pod in view.observation.pods)) or "None."),
+        "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
+        *_logs(view.observation),
+    ]
+    text = "\n\n".join(section for section in sections if section)
+    return plain(masked(text, secrets)) + "\n"
+
+
+def _versions(observation: Observation) -> str:
+    known = [f"{name} {_version(name)}" for name in _PACKAGES]
+    kubeai = [f"KubeAI {observation.operator.version}"] if observation.operator.version else []
+    return f"{', '.join([*kubeai, *known])}, Python {platform.python_version()} on {platform.system()}."
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed: run from its source)"
+
+
+def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
+    for number, finding in enumerate(findings, 1):
+        lines = [f"## {number}. {finding.title} ({finding.code})"]
+        lines += [f"- {evidence.where}: `{evidence.text}`" for evidence in finding.evidence]
+        lines += [f"- Fix: {fix.title}" for fix in finding.fixes]
+        yield "\n".join(lines)
+
+
+def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The Model without values that may be secret, and without what its files hold."""
+    clean = cleaned(model)
+    return {**clean, "spec": masked_spec(map_at(clean, "spec"))}
+
+
+def _pod(pod: Mapping[str, Any], secrets: tuple[str, ...]) -> str:
+    statuses = maps_at(pod, "status", "containerStatuses")
+    states = [
+        f"{text_at(one, 'name')} restarts {count_at(one, 'restartCount')} {_hidden(map_at(one, 'state'), secrets)}"
+        for one in statuses
+    ]
+    return "\n  ".join([f"{name_of(pod)} {text_at(pod, 'status', 'phase')}", *states])
+
+
+def _hidden(part: Any, secrets: tuple[str, ...]) -> Any:
+    """The same without secrets; masked before it is written as Python, which spells a control character out."""
+    if isinstance(part, dict):
+        return {key: _hidden(value, secrets) for key, value in part.items()}
+    return masked(part, secrets) if isinstance(part, str) else part
+
+
+def _events(observation: Observation) -> Iterator[str]:
+    events = sorted(map(Event, observation.events), key=lambda event: event.order)
+    for event in events[-LAST_EVENTS:]:
+        times = f" {event.count} times" if event.count > 1 else ""
+        seen = f"{event.time:%Y-%m-%dT%H:%M:%SZ}" if event.time != LONG_AGO else "at an unknown time"
+        yield f"{seen} {event.reason}{times}: {event.message}"
+
+
+def _logs(observation: Observation) -> Iterator[str]:
+    for tail in observation.logs:
+        run = " (the run before)" if tail.previous else ""
+        lines = tail.text.splitlines()[-LAST_LINES:]
+        yield f"## Log of {tail.pod}/{tail.container}{run}\n" + _fenced("\n".join(lines))
+
+
+def _fenced(text: str, language: str = "") -> str:
+    """A fence that no log can end."""
+    longest = max(map(len, re.findall("`{3,}", text)), default=3)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}" if text else ""

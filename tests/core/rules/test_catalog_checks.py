@@ -1,0 +1,159 @@
+"""A spec against one cluster's configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
+from kubeai_notebook.core.profile import ResourceProfile
+from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for
+from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.errors import SpecError
+
+from .lint_cases import INFINITY, spec_with
+
+CLUSTER = catalog_of("""
+resourceProfiles:
+  cpu: {imageName: cpu, requests: {cpu: 1, memory: 2Gi}}
+  1xa100: {imageName: nvidia-gpu, requests: {cpu: "8", memory: 80Gi}, limits: {nvidia.com/gpu: 1}}
+  8xa100: {imageName: nvidia-gpu, requests: {cpu: "64", memory: 640Gi}, limits: {nvidia.com/gpu: 8}}
+  bare: {limits: {nvidia.com/gpu: 1}}
+cacheProfiles: {efs: {sharedFilesystem: {storageClassName: efs}}}
+modelServers:
+  VLLM: {images: {default: vllm, cpu: vllm-cpu}}
+  OLlama: {images: {nvidia-gpu: ollama-gpu}}
+secretNames: {huggingface: hub, aws: s3-keys}
+""")
+GPU = {"resource_profile": "1xa100:1"}
+
+
+def found(catalog: Catalog, changes: dict[str, Any], **known: Any) -> list[tuple[str, str, str]]:
+    advice = against_catalog(spec_with(**{**GPU, **changes}), catalog, **known)
+    return [(entry.severity, entry.code, entry.field) for entry in advice]
+
+
+def test_says_nothing_of_a_spec_that_the_cluster_has_everything_for() -> None:
+    assert found(CLUSTER, {"cache_profile": "efs"}, secrets=["hub"], priority_classes=[], models=[]) == []
+
+
+def test_names_the_nearest_profile_and_patches_it() -> None:
+    (advice,) = against_catalog(spec_with(resource_profile="1xa10:2"), CLUSTER)
+    assert (advice.severity, advice.code) == ("error", "UnknownResourceProfile")
+    assert advice.patch == {"spec": {"resourceProfile": "1xa100:2"}}
+
+
+def test_is_less_sure_when_only_the_charts_defaults_are_known() -> None:
+    chart = catalog_of(None)
+    assert found(chart, {}) == [("warning", "UnknownResourceProfile", "resource_profile")]
+    assert found(chart, {"cache_profile": "efs"})[1] == ("warning", "UnknownCacheProfile", "cache_profile")
+
+
+def test_takes_a_profile_that_another_model_runs_on_for_existing() -> None:
+    assert found(catalog_of(None), {}, models=[{"spec": {"resourceProfile": "1xa100:2"}}, {}]) == []
+
+
+def test_misses_a_cache_profile() -> None:
+    assert found(CLUSTER, {"cache_profile": "efss"}) == [("error", "UnknownCacheProfile", "cache_profile")]
+
+
+def test_misses_an_image_for_the_engine_unless_the_spec_names_one() -> None:
+    assert found(CLUSTER, INFINITY) == [("error", "NoServerImage", "image")]
+    assert found(CLUSTER, {**INFINITY, "image": "my/infinity"}) == []
+    ollama = {"engine": "OLlama", "url": "ollama://x"}
+    assert found(CLUSTER, ollama) == []
+    assert found(CLUSTER, {**ollama, "resource_profile": "cpu:1"}) == [("error", "NoServerImage", "image")]
+
+
+def test_counts_the_gpus_that_the_profile_really_has() -> None:
+    eight = {"args": ("--tensor-parallel-size=8",)}
+    assert found(CLUSTER, {**eight, "resource_profile": "8xa100:1"}) == []
+    assert found(CLUSTER, {**eight, "resource_profile": "1xa100:8"}) == []
+    assert found(CLUSTER, {**eight, "resource_profile": "1xa100:4"}) == [
+        ("error", "TensorParallelMoreThanGpus", "args")
+    ]
+
+
+def test_warns_that_the_clusters_token_wins() -> None:
+    mine = {"env": {"HF_TOKEN": "x"}}
+    assert found(CLUSTER, mine, secrets=["hub"]) == [("warning", "SystemTokenWins", "env.HF_TOKEN")]
+    assert found(CLUSTER, mine, secrets=[]) == []
+    assert found(CLUSTER, mine) == []
+
+
+def test_asks_for_a_token_only_where_the_hub_does() -> None:
+    gated = {"url": "hf://meta-llama/Llama-3.2-1B"}
+    assert found(CLUSTER, gated, secrets=[]) == [("warning", "HubTokenMissing", "url")]
+    assert found(CLUSTER, gated, secrets=["hub"]) == []
+    assert found(CLUSTER, {}, secrets=[]) == []
+    assert found(CLUSTER, {"url": "s3://b/p"}, secrets=[]) == [("warning", "CloudCredentialsMissing", "url")]
+
+
+def test_misses_a_priority_class() -> None:
+    named = {"priority_class_name": "hgh"}
+    assert found(CLUSTER, named, priority_classes=["high"]) == [
+        ("error", "PriorityClassMissing", "priority_class_name")
+    ]
+    assert found(CLUSTER, named) == []
+    assert found(CLUSTER, {"priority_class_name": "high"}, priority_classes=["high"]) == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({"gpu": 1, "cpu": 6, "memory": "24Gi"}, "1xa100:1"),
+        ({"gpu": 1, "memory": "81Gi"}, "1xa100:2"),
+        ({"gpu": 8}, "bare:8"),
+        ({"gpu": 8, "memory": "1Gi"}, "1xa100:8"),
+        ({"cpu": 3, "memory": "5Gi"}, "cpu:3"),
+        ({"cpu": "1500m"}, "cpu:2"),
+        ({"nvidia.com/gpu": 1, "cpu": "1"}, "1xa100:1"),
+        ({}, "cpu:1"),
+    ],
+)
+def test_finds_the_smallest_profile_that_covers(resources: dict[str, Any], expected: str) -> None:
+    assert str(profile_for(resources, CLUSTER)) == expected
+
+
+def test_covers_the_platforms_example_with_the_chart() -> None:
+    assert profile_for({"gpu": 1, "cpu": 6, "memory": "24Gi"}, catalog_of(None)) == ResourceProfile("nvidia-gpu-l4", 1)
+
+
+def test_names_the_nearest_when_nothing_covers() -> None:
+    with pytest.raises(SpecError, match=r'The nearest is "1xa100", .*memory 80Gi'):
+        profile_for({"gpu": 1, "memory": "1Gi", "habana.ai/gaudi": 1}, CLUSTER)
+    with pytest.raises(SpecError, match="the cluster has none"):
+        profile_for({"gpu": 1}, catalog_of("{}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "equal"),
+    [
+        ("1", "1000m"),
+        ("1Ki", "1024"),
+        ("1.5Gi", "1536Mi"),
+        ("2e3", "2k"),
+        ("2E", "2000P"),
+        ("1Ei", "1024Pi"),
+        (".5", "500m"),
+    ],
+)
+def test_reads_quantities_exactly(text: str, equal: str) -> None:
+    assert quantity_of(text) == quantity_of(equal)
+
+
+@pytest.mark.parametrize("text", ["", "1 Gi", "Gi", "1gi", "1KiB", "0x1", True, "1e", "٣"])
+def test_refuses_what_is_no_quantity(text: Any) -> None:
+    with pytest.raises(SpecError, match="no quantity"):
+        quantity_of(text)
+
+
+def test_writes_quantities_back() -> None:
+    assert [to_quantity(quantity_of(text)) for text in ("6Gi", "1500Mi", "3", "1500m", "0")] == [
+        "6Gi",
+        "1500Mi",
+        "3",
+        "1500m",
+        "0",
+    ]

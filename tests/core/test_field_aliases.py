@@ -1,0 +1,142 @@
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from kubeai_notebook.core.field_aliases import function_fields, run_fields
+from kubeai_notebook.core.manifest import own_secret_entries, to_manifest
+from kubeai_notebook.core.spec import ModelSpec, spec_of
+from kubeai_notebook.errors import SpecError
+
+URL = {"url": "hf://a/b"}
+
+
+def spec(**fields: Any) -> ModelSpec:
+    return spec_of({**URL, **fields})
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"model_name": "m"}, {"name": "m"}),
+        ({"modelName": "m"}, {"name": "m"}),
+        ({"profile": "x", "processors": 2}, {"resource_profile": "x:2"}),
+        ({"processors": 3}, {"resource_profile": "cpu:3"}),
+        ({"profile": "1xa100", "processors": 1}, {"resource_profile": "1xa100:1"}),
+        ({"caching_profile": "efs"}, {"cache_profile": "efs"}),
+        ({"cacheProfile": "efs"}, {"cache_profile": "efs"}),
+        ({"envs": {"A": "1"}}, {"env": {"A": "1"}}),
+        ({"envs": [{"name": "A", "value": "1"}]}, {"env": {"A": "1"}}),
+        ({"env": {"A": 1}}, {"env": {"A": "1"}}),
+        ({"features": "TextEmbedding"}, {"features": ["TextEmbedding"]}),
+        ({"adapters": {"c": "hf://c/d"}}, {"adapters": [{"name": "c", "url": "hf://c/d"}]}),
+        ({"files": {"/a": "text"}}, {"files": [{"path": "/a", "content": "text"}]}),
+        ({"min_replicas": 0, "maxReplicas": 2}, {"scaling": {"min_replicas": 0, "max_replicas": 2}}),
+        ({"scaling": {"target_request": 5}}, {"scaling": {"target_requests": 5}}),
+        ({"scaling": {"targetRequests": 5}}, {"scaling": {"target_requests": 5}}),
+        (
+            {"loadBalancing": {"strategy": "PrefixHash", "prefixHash": {"meanLoadFactor": 150}}},
+            {"scaling": {"load_balancing": {"strategy": "PrefixHash", "mean_load_factor": 150}}},
+        ),
+        ({"secrets": "hub"}, {"secrets": ["hub"]}),
+        ({"secrets": {"b", "a"}}, {"secrets": ["a", "b"]}),
+    ],
+)
+def test_reads_every_spelling_as_the_same_field(given: dict[str, Any], meant: dict[str, Any]) -> None:
+    assert to_manifest(spec(**given)) == to_manifest(spec(**meant))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"cache_profile": "a", "caching_profile": "b"}, '"cache_profile" and "caching_profile" are the same field.'),
+        ({"profile": "x:2", "processors": 2}, "The profile says already how many times it is taken."),
+        ({"processors": 0}, '"processors" must be a whole number from 1 up'),
+        ({"processors": True}, '"processors" must be a whole number from 1 up'),
+        ({"secrets": {"HF_TOKEN": "hf_abcdef"}}, "The secret for HF_TOKEN does not name a key of a Secret."),
+        ({"secrets": 3}, "Each of secrets must be the name of a Secret"),
+        ({"scaling": 3}, 'The field "scaling" must be a mapping'),
+        ({"scaling": {"load_balancing": {"prefix_hash": 3}}}, 'has no field "scaling.load_balancing.prefix_hash"'),
+        ({"env": [1]}, 'The field "env" must be a mapping'),
+    ],
+)
+def test_refuses_what_has_two_meanings_or_none(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        spec(**given)
+    assert sentence in str(raised.value)
+    assert "hf_abcdef" not in str(raised.value)
+
+
+def test_refuses_a_field_whose_name_is_no_text() -> None:
+    with pytest.raises(SpecError, match="must be text, not int"):
+        spec_of({**URL, 1: 2})  # type: ignore[dict-item]  # the very mistake
+
+
+def test_refers_to_a_secret_by_its_name() -> None:
+    manifest = to_manifest(spec(secrets=["hub", "store"]))
+    assert manifest["spec"]["envFrom"] == [{"secretRef": {"name": "hub"}}, {"secretRef": {"name": "store"}}]
+
+
+def test_refers_to_a_key_of_the_same_name_through_its_secret() -> None:
+    served = spec(secrets={"HF_TOKEN": "hub:HF_TOKEN"})
+    assert to_manifest(served)["spec"]["envFrom"] == [{"secretRef": {"name": "hub"}}]
+    assert own_secret_entries(served) == ()
+
+
+def test_puts_other_keys_and_values_into_the_models_own_secret() -> None:
+    served = spec(name="m", secrets={"HF_TOKEN": "hub:token", "API_KEY": SecretStr("very-secret")})
+    assert to_manifest(served)["spec"]["envFrom"] == [{"secretRef": {"name": "m-secrets"}}]
+    assert [entry.env for entry in own_secret_entries(served)] == ["HF_TOKEN", "API_KEY"]
+
+
+def test_never_shows_the_value_of_a_secret() -> None:
+    served = spec(secrets={"API_KEY": SecretStr("very-secret")})
+    assert "very-secret" not in f"{served!r} {served} {served.model_dump()} {to_manifest(served)}"
+    assert "very-secret" not in served.model_dump_json()
+
+
+def test_gives_a_function_the_fields_of_its_kind() -> None:
+    speech = function_fields("kubeai-speech", {"url": "hf://a/whisper", "model_name": "w"})
+    assert speech == {
+        "url": "hf://a/whisper", "name": "w", "engine": "FasterWhisper", "features": "SpeechToText"
+    }  # fmt: skip
+    assert function_fields("kubeai-speech", {**URL, "features": ["SpeechToText"]})["features"] == ["SpeechToText"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "sentence"),
+    [
+        ("kubeai-txt", URL, 'There is no kind "kubeai-txt" here. Did you mean "kubeai-text"?'),
+        ("kubeai-speech", {**URL, "engine": "VLLM"}, "A function of kind kubeai-speech always has FasterWhisper."),
+        ("kubeai-text", {}, 'A function needs a url, such as url="hf://org/model"'),
+        ("kubeai-text", {"url": 3}, "A function needs a url"),
+        ("kubeai-text", {**URL, "modle_name": "x"}, 'no field "modle_name". Did you mean "model_name"?'),
+        ("kubeai-text", {**URL, "profile": "x"}, 'give it to run(action="serve", resource_profile=…)'),
+    ],
+)
+def test_refuses_what_is_no_functions(kind: str, given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        function_fields(kind, given)
+    assert sentence in str(raised.value)
+
+
+def test_lays_a_runs_fields_over_those_of_its_function() -> None:
+    function = {"url": "hf://a/b", "name": "m"}
+    assert run_fields(function, {"profile": "x", "processors": 2, "local_execution": False}) == {
+        "url": "hf://a/b", "name": "m", "resource_profile": "x", "processors": 2
+    }  # fmt: skip
+    assert run_fields({"url": "ollama://a"}, {"url": "ollama://a:7b"})["url"] == "ollama://a:7b"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"model_name": "x"}, "model_name is a field of the function. Give it to new_function(model_name=…)."),
+        ({"url": "hf://a/c"}, "must start with that of its function"),
+        ({"local_execution": True}, "Leave local_execution out."),
+    ],
+)
+def test_refuses_what_a_run_cannot_say(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        run_fields({"url": "hf://a/b"}, given)
+    assert sentence in str(raised.value)

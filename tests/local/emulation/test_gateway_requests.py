@@ -1,0 +1,125 @@
+"""What the gateway reads and refuses, and which Pod it picks, without a network."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kubeai_notebook.local.emulation.balancing import chosen
+from kubeai_notebook.local.emulation.gateway_requests import UnreadableError, is_form, read
+
+CHAT, TEXT, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/rerank"
+
+
+def sent(route, **fields):
+    return read(route, json.dumps({"model": "m", **fields}).encode()).body()
+
+
+@pytest.mark.parametrize(
+    ("route", "fields", "reason"),
+    [
+        (TEXT, {"stop": "x"}, 'json: cannot unmarshal JSON string into Go []string within "/stop"'),
+        (TEXT, {"max_tokens": 1.5}, 'json: cannot unmarshal JSON number into Go int within "/max_tokens"'),
+        (TEXT, {"logit_bias": {"1": 0.5}}, 'within "/logit_bias/1"'),
+        (CHAT, {"metadata": {"a": 1}}, 'within "/metadata/a"'),
+        (CHAT, {"modalities": "text"}, 'within "/modalities"'),
+        (CHAT, {"messages": [{"role": 1}]}, 'within "/messages/0/role"'),
+        (RERANK, {"documents": [{"text": "x"}]}, 'within "/documents/0"'),
+        (TEXT, {"stream": 1}, 'within "/stream"'),
+    ],
+)
+def test_refuses_types_that_kubeais_structs_have_not(route, fields, reason):
+    with pytest.raises(UnreadableError) as refused:
+        sent(route, **fields)
+    assert str(refused.value).startswith("reading model from body: decoding: ")
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "reading model from body: decoding: "),
+        (b"null", "reading model from body: decoding: "),
+        (b'{"model": "a", "model": "b"}', 'duplicate object member name "model"'),
+        (b'{"model": "\xff"}', "invalid UTF-8"),
+        (b'{"model": ""}', "reading model from body: missing 'model' field"),
+        (b'{"model": "m", "a": ' + b"[" * 200_000, "exceeded max depth"),
+        (b'{"model": "m", "temperature": NaN}', "invalid character 'N'"),
+        (b'{"model": "m", "n": ' + b"9" * 5000 + b"}", "decoding: "),
+        (b'{"Model": "a"}', "reading model from body: missing 'model' field"),
+    ],
+)
+def test_refuses_what_it_cannot_decode(body, reason):
+    with pytest.raises(UnreadableError) as refused:
+        read(CHAT, body)
+    assert reason in str(refused.value)
+
+
+def test_keeps_unknown_fields_at_the_top_only():
+    message = {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}], "reasoning_content": "x"}
+    got = sent(CHAT, messages=[message], top_k=3, stream_options={"include_usage": True, "other": 1})
+    assert got["messages"] == [{"role": "user", "content": [{"type": "input_audio"}]}]
+    assert (got["top_k"], got["stream_options"]) == (3, {"include_usage": True})
+
+
+def test_leaves_out_zeros_but_not_those_that_mean_something():
+    assert sent(TEXT, max_tokens=0, stream=False, temperature=0, n=0) == {"model": "m", "temperature": 0, "n": 0}
+
+
+def test_names_only_the_adapter_to_the_engine():
+    asked = read(TEXT, b'{"model": "m_a_b"}')
+    assert (asked.model, asked.adapter) == ("m", "a_b")
+    assert asked.body() == {"model": "a_b"}
+    assert read(TEXT, b'{"model": "m_"}').adapter == ""
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "Multipart/Form-Data;x=y"])
+def test_knows_a_form_by_its_type(kind):
+    assert is_form(kind)
+    assert not is_form("application/json")
+
+
+def test_refuses_a_type_that_is_none_in_kubeais_words():
+    with pytest.raises(UnreadableError, match="^parse media type: mime: "):
+        is_form("application/")
+
+
+@pytest.mark.parametrize(
+    ("fields", "prefix"),
+    [
+        ({"prompt": "Hello"}, "Hel"),
+        ({"prompt": ["One", "Two"]}, "One"),
+        ({"prompt": [1, 2]}, ""),
+        ({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "日本語だ"}]}, "日本語"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": t} for t in "ab"]}]}, "ab"),
+        ({"messages": [{"role": "user", "content": None}]}, ""),
+    ],
+)
+def test_finds_the_prefix_that_balancing_goes_by(fields, prefix):
+    route = CHAT if "messages" in fields else TEXT
+    assert read(route, json.dumps({"model": "m", **fields}).encode()).prefix(3) == prefix
+
+
+PODS = ["a", "b", "c"]
+HASHED = {"strategy": "PrefixHash", "prefixHash": {"meanLoadFactor": 125, "replication": 256, "prefixCharLength": 100}}
+
+
+def test_picks_the_pod_with_fewest_requests():
+    assert chosen(PODS, {"a": 2, "b": 1, "c": 3}, strategy={"strategy": "LeastLoad"}, key="x") == "b"
+
+
+def test_sends_one_prefix_to_one_pod_and_all_prefixes_to_all():
+    picks = {key: chosen(PODS, {}, strategy=HASHED, key=key) for key in map(str, range(300))}
+    assert all(chosen(PODS[::-1], {}, strategy=HASHED, key=key) == uid for key, uid in picks.items())
+    counts = [list(picks.values()).count(uid) for uid in PODS]
+    assert min(counts) > 50
+    smaller = {key: chosen(PODS[:2], {}, strategy=HASHED, key=key) for key in picks}
+    assert all(smaller[key] == uid for key, uid in picks.items() if uid != "c")
+
+
+def test_passes_over_a_pod_that_has_more_than_its_share():
+    usual = chosen(PODS, {}, strategy=HASHED, key="x")
+    busy = {uid: 10 if uid == usual else 0 for uid in PODS}
+    assert chosen(PODS, busy, strategy=HASHED, key="x") != usual
+    assert chosen(PODS, dict.fromkeys(PODS, 10), strategy=HASHED, key="x") == usual

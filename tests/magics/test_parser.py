@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.errors import KubeAIError, UsageError
+from kubeai_notebook.magics.parser import Help, MagicParser
+from kubeai_notebook.magics.registry import VERBS, Verb, parser_of
+from kubeai_notebook.magics.serve import serve_parser
+from kubeai_notebook.magics.spec_options import fields_of_line, laid_over
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fields(line: str) -> dict[str, object]:
+    options = serve_parser().read(line)
+    assert not isinstance(options, Help)
+    return fields_of_line(options)
+
+
+def test_reads_the_line_of_the_tour() -> None:
+    assert fields("smol --engine OLlama --url ollama://smollm2:135m") == {
+        "name": "smol",
+        "engine": "OLlama",
+        "url": "ollama://smollm2:135m",
+    }
+
+
+def test_takes_a_lone_url_as_the_model() -> None:
+    assert fields("hf://Qwen/Qwen2.5-0.5B-Instruct") == {"url": "hf://Qwen/Qwen2.5-0.5B-Instruct"}
+
+
+def test_reads_repeated_and_paired_options() -> None:
+    line = (
+        "t --url hf://a/b --adapter colorist=hf://c/d --arg=--max-model-len=8192 --arg=--enforce-eager "
+        "--env A=1 --env B=x=y --min-replicas 0 --max-replicas 3"
+    )
+    read = fields(line)
+    assert read["adapters"] == [{"name": "colorist", "url": "hf://c/d"}]
+    assert read["args"] == ["--max-model-len=8192", "--enforce-eager"]
+    assert read["env"] == {"A": "1", "B": "x=y"}
+    assert read["scaling"] == {"min_replicas": 0, "max_replicas": 3}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("a --enginee VLLM", "%kubeai_serve does not know --enginee. Did you mean --engine?"),
+        ("a --eng VLLM", "%kubeai_serve does not know --eng. Did you mean --engine?"),
+        ("a --zzz", "%kubeai_serve does not know --zzz. %kubeai_serve --help lists its options."),
+        ("a --max-model-len=8", "An argument of the engine stands behind a bare --: … -- --max-model-len=8"),
+        ("a --engine", "%kubeai_serve: --engine needs a value."),
+        ("a 'b", "A quotation mark in this line is not closed"),
+        ("a --min-replicas x", '--min-replicas needs a whole number, not "x".'),
+        ("a -name b", "%kubeai_serve does not know -name. Did you mean --name?"),
+        ("a --arg --seed=1", "--arg needs a value. A value that begins with - is written behind an equals sign."),
+        ("a b", 'The line has two names, "a" and "b".'),
+        ("a ollama://a b", '%kubeai_serve has no use for "b".'),
+        ("a ollama://a --url ollama://b", "The line has two urls."),
+        ("a --file /x=y", "--file needs PATH=@LOCAL."),
+        ("ollama://a --url ollama://b", "The line has two urls."),
+        ("a --name b", 'The line has two names, "a" and "b".'),
+        ("a --env NAME", "--env needs NAME=VALUE."),
+    ],
+)
+def test_answers_a_mistake_with_one_sentence(line: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        fields(line)
+    assert sentence in str(raised.value)
+
+
+def test_shows_examples_in_its_help() -> None:
+    shown = serve_parser().read("--help")
+    assert isinstance(shown, Help)
+    assert "Examples:\n  %kubeai_serve ollama://smollm2:135m" in repr(shown)
+
+
+def test_refuses_abbreviated_options() -> None:
+    parser = MagicParser("%x", "x", ())
+    parser.add_argument("--verbose", action="store_true")
+    with pytest.raises(UsageError, match="Did you mean --verbose"):
+        parser.read("--verb")
+
+
+def test_hands_everything_after_two_dashes_to_the_engine() -> None:
+    read = fields("t --url hf://a/b --arg=--seed=1 -- --max-model-len=8192 --name 'x y' -q;")
+    assert read["args"] == ["--seed=1", "--max-model-len=8192", "--name", "x y", "-q"]
+
+
+def test_says_everything_that_a_model_can_be(tmp_path: Path) -> None:
+    template = tmp_path / "chat.jinja"
+    template.write_text("{{ messages }}")
+    line = (
+        "t --url hf://a/b --engine vllm --feature TextGeneration --profile 1xa100 --processors 2 --secret hub-keys "
+        f"--secret TOKEN=hub:token --file /config/chat.jinja=@{template} --no-autoscaling --replicas 0 "
+        "--target-requests 5 --scale-down-delay 60 --load-balancing PrefixHash --mean-load-factor 125 "
+        "--replication 20 --prefix-char-length 200 --caching-profile efs --image x/y:1 --priority-class high "
+        "--label team=nlp"
+    )
+    spec = spec_of(fields(line))
+    assert (spec.engine, spec.resource_profile, spec.cache_profile) == ("VLLM", "1xa100:2", "efs")
+    assert (spec.image, spec.priority_class_name, spec.labels) == ("x/y:1", "high", {"team": "nlp"})
+    assert [file.content for file in spec.files] == ["{{ messages }}"]
+    assert (spec.scaling.autoscaling_disabled, spec.scaling.replicas, spec.scaling.target_requests) == (True, 0, 5)
+    assert spec.scaling.scale_down_delay_seconds == 60
+    assert spec.scaling.load_balancing.model_dump() == {
+        "strategy": "PrefixHash",
+        "mean_load_factor": 125,
+        "replication": 20,
+        "prefix_char_length": 200,
+    }
+    assert len(spec.secrets) == 2
+
+
+def test_chooses_a_profile_for_resources() -> None:
+    spec = spec_of(fields("t --url hf://a/b --resource gpu=1 --resource memory=20Gi"))
+    assert spec.resource_profile == "nvidia-gpu-l4:1"
+
+
+def test_lays_a_cells_yaml_over_the_line() -> None:
+    line = fields("t --url hf://a/b --env A=1 --env B=1 --min-replicas 0 --profile 1xa100 --arg=--x")
+    body = "env: {B: 2}\nmaxReplicas: 3\nprocessors: 2\nargs: [--y]\nurl: hf://c/d"
+    assert laid_over(line, body) == {
+        "name": "t",
+        "url": "hf://c/d",
+        "env": {"A": "1", "B": "2"},
+        "scaling": {"min_replicas": 0, "max_replicas": 3},
+        "resource_profile": "1xa100:2",
+        "args": ["--y"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- a", "The cell's YAML is no mapping"),
+        ("a: [", "The cell's YAML cannot be read"),
+        ("kind: Model", "%%kubeai_apply takes it as it is"),
+    ],
+)
+def test_answers_a_wrong_body_with_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(KubeAIError) as raised:
+        laid_over({}, text)
+    assert sentence in str(raised.value)
+
+
+def test_repeats_no_value_that_may_be_a_secret() -> None:
+    with pytest.raises(UsageError) as raised:
+        fields("a --env hf_secret_value")
+    assert "hf_secret_value" not in str(raised.value)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_gives_examples_that_can_be_read(verb: Verb) -> None:
+    parser = parser_of(verb)
+    shown = repr(parser.read("--help"))
+    examples = re.findall(rf"^  (?:\w+ = )?{re.escape(verb.magic)}(?!_)(.*)$", shown, re.MULTILINE)
+    assert len(examples) >= 3
+    for line in examples:
+        assert not isinstance(parser.read(line), Help)
+    assert shown.index("Examples:") < shown.index("--namespace")
+    assert max(map(len, shown.splitlines())) <= 112

@@ -1,0 +1,95 @@
+import re
+from html import unescape
+
+from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
+from kubeai_notebook.core.phase import ModelStatus
+from kubeai_notebook.session.explanation import Why, Whys
+
+SHORT = Finding(
+    code="ContextTooLong",
+    title="The model has 2048 positions, and --max-model-len asks for 8192.",
+    evidence=(Evidence("log", "model-tiny-x/server", "ValueError: max_model_len (8192) is greater\nthan <2048>"),),
+    fixes=(
+        Fix(title="Set --max-model-len=2048.", patch={"spec": {"args": ["--max-model-len=2048"]}}),
+        Fix(title="Choose another model."),
+    ),
+)
+FULL = Finding(
+    code="NoRoom",
+    title="No node has room.",
+    who="admin",
+    fixes=(Fix(title="Look at the nodes.", command="kubectl describe nodes"),),
+)
+FAILING = Why(
+    "tiny", ModelStatus(phase="Failing", detail="The engine ended with exit code 1 (2 tries)."), (SHORT, FULL)
+)
+
+
+def test_reads_as_text() -> None:
+    assert repr(FAILING).splitlines() == [
+        "tiny is Failing: The engine ended with exit code 1 (2 tries).",
+        "",
+        "✗ The model has 2048 positions, and --max-model-len asks for 8192.",
+        "    model-tiny-x/server:",
+        "      ValueError: max_model_len (8192) is greater",
+        "      than <2048>",
+        "  You can cure it:",
+        "  1. Set --max-model-len=2048.",
+        "       %kubeai_why tiny --fix 1",
+        "  2. Choose another model.",
+        "",
+        "✗ No node has room.",
+        "  Somebody who runs the cluster has to act:",
+        "  3. Look at the nodes.",
+        "       !kubectl describe nodes",
+    ]
+
+
+def test_numbers_the_fixes_of_all_findings_through() -> None:
+    assert [fix.title for fix in FAILING.fixes] == [
+        "Set --max-model-len=2048.",
+        "Choose another model.",
+        "Look at the nodes.",
+    ]
+
+
+def test_says_the_same_in_html_and_never_as_markup() -> None:
+    html = FAILING._repr_html_()
+    words = unescape(re.sub(r"<[^>]*>", " ", html)).split()
+    assert [word for word in words if word != ":"] == repr(FAILING).replace("/server:", "/server").split()
+    assert "than &lt;2048&gt;" in html
+
+
+def test_says_that_a_model_is_well() -> None:
+    ready = Why("tiny", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))
+    assert repr(ready) == "tiny is Ready, and nothing is wrong with it: 1 of 1 replicas ready."
+    asleep = Why("tiny", ModelStatus(phase="Asleep", detail="The next request wakes it."))
+    assert repr(asleep) == "tiny is Asleep, and nothing is wrong with it: The next request wakes it."
+
+
+def test_says_that_it_is_only_starting() -> None:
+    loading = Why("tiny", ModelStatus(phase="Loading", detail="The engine is loading the model."))
+    assert repr(loading) == "tiny is Loading: The engine is loading the model. Nothing is wrong so far."
+
+
+def test_owns_up_where_it_does_not_know() -> None:
+    failing = Why("tiny", ModelStatus(phase="Failing", detail="The Pod has failed."))
+    assert "Nothing that explains it was found; %kubeai_logs tiny may tell more." in repr(failing)
+
+
+def test_says_who_has_to_act_where_there_is_no_fix() -> None:
+    pulling = Finding(code="Slow", title="The image is large.", who="nobody")
+    said = repr(Why("tiny", ModelStatus(phase="Pulling", detail="It pulls."), (pulling,)))
+    assert said.endswith("  Nobody has to act; it passes by itself.")
+
+
+def test_shows_no_patch() -> None:
+    fix = Fix(title="Set env.", patch={"spec": {"env": {"PASSWORD": "hush"}}})
+    why = Why("tiny", ModelStatus(phase="Failing", detail="x"), (Finding(code="X", title="X.", fixes=(fix,)),))
+    assert "hush" not in repr(why) + why._repr_html_()
+
+
+def test_puts_several_models_one_below_the_other() -> None:
+    both = Whys((FAILING, Why("other", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))))
+    assert "\n\nother is Ready" in repr(both)
+    assert "other is Ready" in both._repr_html_()
