@@ -1,0 +1,50 @@
+"""Notice: the one way to say that something is wrong, doubtful or was inferred.
+
+Rules, the preflight, the diagnosis, the doctor and errors all speak in Notices, so that a form shows each under its
+field, a browser gets it as data, and its Remedy arrives wherever it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .remedy import Remedy
+
+Severity = Literal["error", "warning", "info"]
+"""``error``: it cannot work as it is; ``info``: nothing is wrong (what was inferred, what was checked and is well)."""
+Who = Literal["user", "admin", "nobody"]
+"""Who can act next; ``nobody``: waiting is enough."""
+EvidenceKind = Literal["answer", "condition", "event", "field", "log", "refusal", "status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that a user should know of a Model, a cluster or a field."""
+
+    code: str
+    severity: Severity = "error"
+    message: str
+    """A sentence about the reader's own thing; it shows no secret and names no magic."""
+    field: str = ""
+    """The ModelSpec's field, such as ``args[2]``; ``""`` where it is about none."""
+    remedies: tuple[Remedy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The very words a Finding rests on: masked, at most 300 characters."""
+
+    kind: EvidenceKind
+    where: str
+    """The object, and the field, container or reason in it."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding(Notice):
+    """A Notice about a Model that was seen, with what it rests on and who must act."""
+
+    evidence: tuple[Evidence, ...] = ()
+    who: Who = "user"

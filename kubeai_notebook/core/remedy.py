@@ -1,0 +1,112 @@
+"""Remedy: what would cure a problem, as data.
+
+A remedy was once a closure that made a patch when it was called. It had no identity, so it was "the third one now",
+and what was applied could differ from what was shown. As data it has an id made of what it does: the id goes to a
+browser and comes back, and it means the same change or none.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+
+from .arguments import with_argument, without_arguments
+from .merge_patch import merged
+from .objects import map_at, texts_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["change", "command", "advice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetArgument:
+    """Put ``name=value`` into the Model's args (``name`` alone where the value is ``""``); ``None`` takes it out."""
+
+    name: str
+    value: str | None = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEnv:
+    """Set a variable in the Model's env; ``None`` takes it out."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetField:
+    """Set one field of the Model's spec, by KubeAI's name (``resourceProfile``); ``None`` takes it out."""
+
+    name: str
+    # Its value may repeat a list of the user's own Model, which may hold a secret: it is sent, never shown.
+    value: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Something to run beside the Model: a verb of this package with its arguments, or a program.
+
+    Each face words it: a notebook as a magic or ``!program``, a browser as a button or as text to copy.
+    """
+
+    verb: str = ""
+    """A verb of ``session.verbs``, such as ``restart``; ``""`` where it is a program."""
+    arguments: tuple[str, ...] = ()
+    """Of the verb, or the program's argv with its name first."""
+
+
+Change = SetArgument | SetEnv | SetField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What would cure a problem: changes of the Model, or one command, or neither, which is advice to a person."""
+
+    title: str
+    """A sentence that says what to do."""
+    changes: tuple[Change, ...] = ()
+    command: Command | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What a face can do with it."""
+        return "change" if self.changes else "command" if self.command else "advice"
+
+    @property
+    def id(self) -> str:
+        """Ten characters that stand for what it does; of advice, for what it says.
+
+        >>> wider = Remedy(title="Set it.", changes=(SetArgument(name="--max-model-len", value="8192"),))
+        >>> wider.id == Remedy(title="Other words.", changes=wider.changes).id
+        True
+        """
+        steps: Any = [[type(one).__name__, asdict(one)] for one in (*self.changes, self.command) if one]
+        text = json.dumps(steps or self.title, sort_keys=True, default=str)
+        return sha256(text.encode()).hexdigest()[:10]
+
+    def patch(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        """The RFC 7386 merge patch that makes its changes to this Model; ``{}`` where they are made already."""
+        before = map_at(model, "spec")
+        spec: dict[str, Any] = {}
+        for change in self.changes:
+            now = merged(before, spec)
+            spec |= _field(change, now, spec)
+        unchanged = merged(before, spec) == dict(before)
+        return {} if unchanged else {"spec": spec}
+
+
+def _field(change: Change, now: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(change, SetField):
+        return {change.name: change.value}
+    if isinstance(change, SetEnv):
+        return {"env": {**map_at(spec, "env"), change.name: change.value}}
+    args = texts_at(now, "args")
+    if change.value is None:
+        return {"args": without_arguments(args, [change.name])[0] or None}
+    item = f"{change.name}={change.value}" if change.value else change.name
+    return {"args": with_argument(args, change.name, item)}
