@@ -41,7 +41,7 @@ class Cluster(ObjectVerbs, PodVerbs):
         *,
         gateway: Callable[[], Gateway | None] = lambda: None,
         notes: tuple[str, ...] = (),
-        kubectl: str = "kubectl",
+        kubectl: tuple[str, ...] = ("kubectl",),
     ) -> None:
         super().__init__(api, namespace)
         self.kubectl = kubectl

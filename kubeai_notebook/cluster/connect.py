@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -101,11 +100,11 @@ def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str,
     )
 
 
-def _kubectl(path: str, context: str, *, ours: bool) -> str:
+def _kubectl(path: str, context: str, *, ours: bool) -> tuple[str, ...]:
     """How kubectl is called so that it reaches the same cluster."""
     if ours and settings.kubeconfig_path(settings.current()) != path:
-        return f"kubectl --kubeconfig {shlex.quote(path)}"
-    return f"kubectl --context {shlex.quote(context)}" if context and not ours else "kubectl"
+        return "kubectl", "--kubeconfig", path
+    return ("kubectl", "--context", context) if context and not ours else ("kubectl",)
 
 
 def _placed(cluster: Cluster, usual: str) -> Cluster:

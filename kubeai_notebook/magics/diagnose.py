@@ -14,7 +14,7 @@ from .parser import MagicParser, Text, parser_for
 from .serve import waited
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis import Fix
+    from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.core.spec_diff import Changes
     from kubeai_notebook.session.doctor import Doctor
     from kubeai_notebook.session.explanation import Why, Whys
@@ -78,7 +78,7 @@ def _fixed(call: Call, model: Model, number: int) -> Model | Text:
     """The Model with one fix applied, or what that would change."""
     before = _shown().get(_uid(model), ())
     fixes = _noted(model).fixes
-    if not 1 <= number <= len(fixes) or fixes[number - 1].patch is None:
+    if not 1 <= number <= len(fixes) or not fixes[number - 1].changes:
         return model.fix(number)  # which says why not
     fix, line = fixes[number - 1], f"%kubeai_why {model.name} --fix {number}"
     if before and before[number - 1 : number] != (fix.title,):
@@ -106,7 +106,7 @@ def doctor(call: Call) -> Doctor:
     return call.session.doctor()
 
 
-def _said(model: Model, fix: Fix, changes: Changes, *, line: str) -> str:
+def _said(model: Model, fix: Remedy, changes: Changes, *, line: str) -> str:
     from kubeai_notebook.core.spec_diff import readable
 
     pods = _pods(model, changes)
@@ -144,10 +144,10 @@ def _restarts(model: Model, changes: Changes) -> bool:
     return restarts_pods(model.view.model, changes)
 
 
-def _changes(model: Model, fix: Fix) -> Changes:
+def _changes(model: Model, fix: Remedy) -> Changes:
     """What the fix would change in the spec."""
     from kubeai_notebook.core.merge_patch import merged
 
     now = map_at(model.view.model, "spec")
-    wanted = merged(now, (fix.patch or {}).get("spec", {}))
+    wanted = merged(now, fix.patch(model.view.model).get("spec", {}))
     return {key: (now.get(key), wanted.get(key)) for key in {**now, **wanted} if now.get(key) != wanted.get(key)}

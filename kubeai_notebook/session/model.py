@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import openai
     import pandas as pd
 
-    from kubeai_notebook.core.diagnosis import Finding
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
 
     from .explanation import Why
@@ -116,10 +116,10 @@ class Model:
             )
             raise UsageError(f"{self.name} has no fix {number}.", there)
         fix = fixes[number - 1]
-        if fix.patch is None:
-            hint = f"Run in a terminal: {fix.command}" if fix.command else fix.title
+        if not fix.changes:
+            hint = f"Run in a terminal: {fix.command.line}" if fix.command else fix.title
             raise UsageError(f"Fix {number} is not a change of the Model, so it cannot be applied from here.", hint)
-        return self._change(fix.patch, fix.title)
+        return self._change(fix.patch(self.view.model), fix.title)
 
     def scale(self, replicas: int) -> Model:
         """Ask for a number of replicas, and keep it: with autoscaling on, the lower bound moves with it.

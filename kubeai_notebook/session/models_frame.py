@@ -97,7 +97,7 @@ def _row(view: View, now: datetime) -> tuple[Any, ...]:
         ", ".join(texts_at(model, "spec", "features")),
         text_at(model, "spec", "resourceProfile"),
         duration((now - created).total_seconds()) if created else UNKNOWN,
-        view.findings[0].title if view.findings else "",
+        view.findings[0].message if view.findings else "",
         _gpus(view.observation.pods),
     )
 

@@ -18,7 +18,7 @@ from .live.log_sources import secrets_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Observation
 
     from .model import Model
@@ -60,9 +60,9 @@ def _version(package: str) -> str:
 
 def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
     for number, finding in enumerate(findings, 1):
-        lines = [f"## {number}. {finding.title} ({finding.code})"]
+        lines = [f"## {number}. {finding.message} ({finding.code})"]
         lines += [f"- {evidence.where}: `{evidence.text}`" for evidence in finding.evidence]
-        lines += [f"- Fix: {fix.title}" for fix in finding.fixes]
+        lines += [f"- Fix: {fix.title}" for fix in finding.remedies]
         yield "\n".join(lines)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import Pod, count_at, is_going, maps_at, text_at
 
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.reflector import Link
-    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import KubernetesObject, Observation
     from kubeai_notebook.core.phase import ModelStatus
-
-_KUBECTL = re.compile(r"(?<![^\s|&;(])kubectl(?=\s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +46,6 @@ class View:
 
 Listener = Callable[[View | None], None]
 """Gets each new View, and ``None`` when the Model is gone. Called in the publisher's thread."""
-
-
-def addressed(findings: tuple[Finding, ...], kubectl: str) -> tuple[Finding, ...]:
-    """The Findings with commands that reach this cluster from any terminal."""
-    if kubectl == "kubectl":
-        return findings
-    return tuple(
-        replace(finding, fixes=tuple(replace(fix, command=_addressed(fix.command, kubectl)) for fix in finding.fixes))
-        for finding in findings
-    )
-
-
-def _addressed(command: str | None, kubectl: str) -> str | None:
-    return command and _KUBECTL.sub(lambda _: kubectl, command)
 
 
 def pod_states(pods: tuple[KubernetesObject, ...]) -> tuple[PodState, ...]:

@@ -76,9 +76,9 @@ def _failed(name: str, view: View) -> DeployError:
     if finding is None:
         return DeployError(f"{name} is {view.status.phase}: {view.status.detail}")
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.fixes, 1)]
+    steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.remedies, 1)]
     hint = "\n".join([*seen, *steps])
-    return DeployError(f"{name} is {view.status.phase}: {finding.title}", hint, findings=view.findings)
+    return DeployError(f"{name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
 def delete(model: Model, limit_seconds: float) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubeai_notebook.cluster.reflector import Link
-from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.core.phase import ModelStatus
+from kubeai_notebook.core.remedy import Remedy
 from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.views.static_files import STATIC
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 SINCE = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
 FINDING = Finding(
     code="OutOfMemory",
-    title="The engine needs more memory.",
+    message="The engine needs more memory.",
     evidence=(Evidence("log", "pod/smol", "exit 137"), Evidence("status", "pod/smol", "OOMKilled")),
-    fixes=(Fix(title="Use a larger profile."), Fix(title="Serve a smaller model.")),
+    remedies=(Remedy(title="Use a larger profile."), Remedy(title="Serve a smaller model.")),
 )
 
 

@@ -1,4 +1,4 @@
-"""Explained failures: ``diagnose`` turns an Observation into Findings with Fixes.
+"""Explained failures: ``diagnose`` turns an Observation into Findings with Remedies.
 
 Each file holds one family of failures as rows of data; ``rule.py`` says how a row
 is found in text, ``causes.py`` in which order one Pod's evidence counts. Every function is
@@ -15,7 +15,6 @@ from kubeai_notebook.core.objects import is_going
 
 from .engine.causes import cause, ready_cause
 from .engine.cleaning import clean
-from .engine.finding import Evidence, Finding, Fix, Who
 from .engine.rule import spared
 from .engine.scene import Scene
 from .tables import cache
@@ -29,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Observation
 
-__all__ = ["Evidence", "Finding", "Fix", "Who", "clean", "diagnose"]
+__all__ = ["clean", "diagnose"]
 
 _YIELD_TO_RESERVED = frozenset({"BadArgumentValue", "ProbeKilledContainer", "ReadyButNotAnswering", "Unknown"})
 """What an overridden setting explains better."""
@@ -50,14 +50,18 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
 
 
 def _hidden(finding: Finding, secrets: tuple[str, ...]) -> Finding:
-    """The Finding as anybody may see it; only the patches, which are sent and not shown, keep what they hold."""
+    """The Finding as anybody may see it; only the changes, which are sent and not shown, keep what they hold."""
     return replace(
         finding,
-        title=masked(finding.title, secrets),
-        evidence=tuple(replace(one, text=masked(one.text, secrets)) for one in finding.evidence),
-        fixes=tuple(
-            replace(fix, title=masked(fix.title, secrets), command=fix.command and masked(fix.command, secrets))
-            for fix in finding.fixes
+        message=masked(finding.message, secrets),
+        evidence=tuple(replace(evidence, text=masked(evidence.text, secrets)) for evidence in finding.evidence),
+        remedies=tuple(
+            replace(
+                remedy,
+                title=masked(remedy.title, secrets),
+                command=remedy.command and remedy.command.worded(lambda word: masked(word, secrets)),
+            )
+            for remedy in finding.remedies
         ),
     )
 

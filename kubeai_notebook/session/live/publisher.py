@@ -14,11 +14,12 @@ from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.notice import addressed
 from kubeai_notebook.core.objects import count_at, name_of, uid_of
 from kubeai_notebook.core.observation import LogTail, Observation
 from kubeai_notebook.core.phase import ModelStatus, status_of
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session.view import Listener, PodState, View, addressed, pod_states, stand_in_of
+from kubeai_notebook.session.view import Listener, PodState, View, pod_states, stand_in_of
 
 from .change_tracker import Moments
 from .heartbeat import Pulse

@@ -207,7 +207,7 @@ def test_finds_the_cause_and_offers_a_fix(code):
 
     assert first.code == code
     assert first.evidence
-    assert first.fixes or first.who == "nobody"
+    assert first.remedies or first.who == "nobody"
 
 
 @pytest.mark.parametrize("code", NEAR_MISSES)
@@ -226,12 +226,14 @@ def test_reads_what_ollama_pulled_from_older_probes_too():
 
 def test_names_the_nearest_profile_and_keeps_the_count():
     (found,) = diagnose(CASES["UnknownResourceProfile"], now=NOW)
-    assert found.fixes[0].patch == {"spec": {"resourceProfile": "nvidia-gpu-l4:2"}}
+    assert found.remedies[0].patch(CASES["UnknownResourceProfile"].model) == {
+        "spec": {"resourceProfile": "nvidia-gpu-l4:2"}
+    }
 
 
 def test_says_how_many_nodes_lack_the_gpu():
     found = diagnose(CASES["InsufficientGpu"], now=NOW)[0]
-    assert found.title == "2 of 3 nodes lack free nvidia.com/gpu for profile cpu:1."
+    assert found.message == "2 of 3 nodes lack free nvidia.com/gpu for profile cpu:1."
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import inspect
 import pkgutil
 from importlib import import_module
 
-import kubeai_notebook.core.diagnosis as package
+import kubeai_notebook.core.diagnosis.tables as package
+from kubeai_notebook.core.diagnosis.engine import unknown
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, filled
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
@@ -45,8 +46,9 @@ ALWAYS = {"name": "m"}
 
 
 def rules():
-    for found in pkgutil.iter_modules(package.__path__):
-        for _, value in inspect.getmembers(import_module(f"{package.__name__}.{found.name}")):
+    tables = [import_module(f"{package.__name__}.{table.name}") for table in pkgutil.iter_modules(package.__path__)]
+    for module in (*tables, unknown):
+        for _, value in inspect.getmembers(module):
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Rule):
                     yield item
@@ -68,7 +70,11 @@ def test_every_rule_has_a_fix_even_where_it_could_read_no_value():
     case = Case(Scene(Observation(model=made), NOW), Passage("log", "p", ("x",)), 0, Pod({"metadata": {"name": "p"}}))
     # The first waits; the others are made from the Model or Pod that they name.
     exempt = {"WaitingForNode", "ReservedArgument", "RolloutStuck"}
-    assert [rule.code for rule in rules() if rule.code not in exempt and not any(fix(case) for fix in rule.fixes)] == []
+    assert [
+        rule.code
+        for rule in rules()
+        if rule.code not in exempt and not any(template(case) for template in rule.remedies)
+    ] == []
 
 
 def test_fragments_are_long_enough_to_mean_something():

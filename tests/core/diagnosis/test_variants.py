@@ -275,4 +275,4 @@ def test_knows_the_message_in_other_versions(code, text, spec):
 )
 def test_names_the_argument_that_argparse_refuses(line, title):
     (found,) = diagnose(crash(line, model(args=[])), now=NOW)
-    assert (found.code, found.title) == ("BadArgumentValue", title)
+    assert (found.code, found.message) == ("BadArgumentValue", title)

@@ -30,9 +30,9 @@ from .unknown import QUIET_EXITS, unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
 
-    from .finding import Finding
     from .scene import Scene
 
 FILES: tuple[Rule, ...] = (*IN_LOG, *ARGUMENTS, *LENGTHS, *FEATURES, *ARCHITECTURES, *WEIGHTS)
@@ -136,5 +136,6 @@ def _restarted(scene: Scene, pod: Pod) -> Finding | None:
 
 def _deletable(found: Finding, scene: Scene, pod: Pod) -> Finding:
     """KubeAI neither replaces nor forgets a Failed Pod."""
-    fix = delete_pod(Case(scene, Passage("status", pod.name, ("",)), 0, pod))
-    return found if fix is None or fix in found.fixes else replace(found, fixes=(fix, *found.fixes))
+    remedy = delete_pod(Case(scene, Passage("status", pod.name, ("",)), 0, pod))
+    known = found.remedies
+    return found if remedy is None or remedy in known else replace(found, remedies=(remedy, *known))

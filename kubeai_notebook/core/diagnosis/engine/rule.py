@@ -11,13 +11,14 @@ from string import Formatter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.notice import Evidence, Finding, Who
 
 from .cleaning import excerpt
-from .finding import Evidence, Finding, Fix, Who
 from .text_source import Passage
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.objects import Pod
+    from kubeai_notebook.core.remedy import Remedy
 
     from .scene import Scene
 
@@ -55,7 +56,7 @@ class Case:
         return {key: value for key, value in everything.items() if value}
 
 
-Remedy = Callable[[Case], Fix | None]
+Template = Callable[[Case], "Remedy | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Rule:
     title: tuple[str, ...]
     """Sentences with ``{values}``; the first whose values are all known is used."""
     who: Who
-    fixes: tuple[Remedy, ...] = ()
+    remedies: tuple[Template, ...] = ()
     take: tuple[str, ...] = ()
     """Patterns with named groups, searched in the deciding line, then in those around it."""
     far: tuple[str, ...] = ()
@@ -199,18 +200,17 @@ def finding_of(rule: Rule, case: Case) -> Finding:
     low = case.passage.lowered[case.index]
     start = max((_position(low, fragment) for fragment in rule.seen), default=0)
     text = excerpt(masked(case.line, secrets), max(start, 0))
-    title = filled(rule.title, case.values) or rule.title[-1]
-    fixes: list[Fix] = []
-    for remedy in rule.fixes:
-        fix = remedy(case)
-        if fix is not None and fix not in fixes:
-            fixes.append(fix)
+    remedies: list[Remedy] = []
+    for template in rule.remedies:
+        remedy = template(case)
+        if remedy is not None and remedy not in remedies:
+            remedies.append(remedy)
     return Finding(
         code=rule.code,
-        title=title,
+        message=filled(rule.title, case.values) or rule.title[-1],
         evidence=(Evidence(case.passage.kind, case.passage.where, text),),
         who=rule.who,
-        fixes=tuple(fixes),
+        remedies=tuple(remedies),
     )
 
 

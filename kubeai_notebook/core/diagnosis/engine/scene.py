@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 FEATURE_LABEL = "features.kubeai.org/"
 
 
+def _count(text: str) -> int:
+    """The whole number that the text is; 0 where it is none, or one of more than nine digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
 @dataclass(frozen=True)
 class Scene:
     """An Observation with the questions that rules ask of it."""
@@ -98,7 +103,7 @@ class Scene:
     def profile(self) -> tuple[str, int]:
         """The resource profile's name and count; count 0 where it is malformed."""
         name, _, count = text_at(self.spec, "resourceProfile").partition(":")
-        return name, int(count) if count.isascii() and count.isdigit() and len(count) < 10 else 0
+        return name, _count(count)
 
     @property
     def settled(self) -> bool:
@@ -215,5 +220,7 @@ class Scene:
             "lora_hint": "If it is a LoRA adapter: name it in adapters of a Model of its base."
             if "lora" in rest.lower()
             else "",
+            # An annotation with another value than it has makes KubeAI look again.
+            "touches": str(_count(text_at(self.model, "metadata", "annotations", "touch")) + 1),
             "operator_ns": self.observation.operator.namespace or self.namespace,
         }

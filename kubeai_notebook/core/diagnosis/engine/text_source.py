@@ -12,9 +12,9 @@ from .cleaning import clean
 from .harmless import small, without_harmless
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.notice import EvidenceKind
     from kubeai_notebook.core.objects import Container, Event, Pod
 
-    from .finding import EvidenceKind
     from .scene import Scene
 
 

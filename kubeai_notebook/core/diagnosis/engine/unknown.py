@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.phase import FATAL_WAITING
 
 from .cleaning import excerpt
-from .finding import Evidence, Finding
 from .remedies import read_log, run
 from .rule import Rule, stated
 
@@ -48,7 +48,7 @@ UNKNOWN = Rule(
         '"{name}" fails for a reason that this diagnosis does not know.',
     ),
     who="user",
-    fixes=(read_log, run("Look at the Pod and its Events.", "kubectl {in_ns}describe pod {pod}")),
+    remedies=(read_log, run("Look at the Pod and its Events.", "kubectl {in_ns}describe pod {pod}")),
 )
 
 

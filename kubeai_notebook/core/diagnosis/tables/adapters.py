@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding, Fix
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_argument
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import in_utc, maps_at, number_at, text_at, time_at
+from kubeai_notebook.core.remedy import Remedy, SetField
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -21,7 +22,7 @@ _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """vLLM's values of ``--max-lora-rank``."""
 
 
-def _next_rank(case: Case) -> Fix | None:
+def _next_rank(case: Case) -> Remedy | None:
     rank = case.values.get("rank", "")
     fitting = [str(known) for known in _RANKS if rank and known >= int(rank)]
     if not fitting:
@@ -34,12 +35,12 @@ _MADE_FOR_IT = advise("Use an adapter that was trained on this very base model."
 _CHECK_URL = advise("Check the adapter's url and whether a token is needed for it.")
 
 
-def _keep_one(case: Case) -> Fix | None:
+def _keep_one(case: Case) -> Remedy | None:
     """Requests to an adapter do not count for scaling, so a Model may be stopped below it."""
     if number_at(case.scene.spec, "minReplicas"):
         return None
     title = "Keep one replica running (minReplicas 1): requests to an adapter do not count for scaling."
-    return Fix(title=title, patch={"spec": {"minReplicas": 1}})
+    return Remedy(title=title, changes=(SetField(name="minReplicas", value=1),))
 
 
 ADAPTERS: tuple[Rule, ...] = (
@@ -52,7 +53,7 @@ ADAPTERS: tuple[Rule, ...] = (
             "The adapter's rank is greater than the engine takes.",
         ),
         who="user",
-        fixes=(_next_rank, advise("Set --max-lora-rank to the adapter's rank.")),
+        remedies=(_next_rank, advise("Set --max-lora-rank to the adapter's rank.")),
     ),
     Rule(
         code="AdapterWrongBase",
@@ -64,14 +65,14 @@ ADAPTERS: tuple[Rule, ...] = (
             "The adapter was made for another base model.",
         ),
         who="user",
-        fixes=(_MADE_FOR_IT,),
+        remedies=(_MADE_FOR_IT,),
     ),
     Rule(
         code="AdapterWrongBase",
         seen=("maybe wrong base model", "LoRA arch mismatch", "to be 'adapter', but got"),
         title=("The adapter was made for another base model, or is no adapter.",),
         who="user",
-        fixes=(_MADE_FOR_IT,),
+        remedies=(_MADE_FOR_IT,),
     ),
     Rule(
         code="AdapterNotLoaded",
@@ -79,7 +80,7 @@ ADAPTERS: tuple[Rule, ...] = (
         take=(r"found for (?P<path>[\w/.-]+\w)", r"failed to open '(?P<path>[^']+)'"),
         title=("There is no adapter in {path}.", "The adapter's folder is empty."),
         who="user",
-        fixes=(_CHECK_URL,),
+        remedies=(_CHECK_URL,),
     ),
 )
 
@@ -91,7 +92,7 @@ _UNLABELLED = Rule(
         "An adapter is not loaded although the Pod is ready.",
     ),
     who="user",
-    fixes=(
+    remedies=(
         _CHECK_URL,
         _keep_one,
         run("Read why in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),

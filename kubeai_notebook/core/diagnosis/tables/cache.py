@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.causes import cause
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.diagnosis.engine.unknown import UNKNOWN
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import at, maps_at, number_at, text_at
 
 from .nodes import FAILED_PODS
@@ -25,7 +25,7 @@ JOB_FAILED = Rule(
     seen=(),
     title=('The weights of "{name}" could not be loaded into the cache, and the loader\'s log tells nothing.',),
     who="user",
-    fixes=(
+    remedies=(
         run("Watch the loader's next try.", "kubectl {in_ns}logs -f job/load-cache-{name}"),
         advise(
             'Check the url "{url}" and the token or keys it needs.', "Check the url and the token or keys it needs."

@@ -33,7 +33,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "The engine does not know one of the arguments.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("{argument}"),
             advise("Remove {argument}; newer versions may have dropped it.", "Remove that argument."),
         ),
@@ -43,7 +43,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         seen=("requires --tool-call-parser",),
         title=("--enable-auto-tool-choice needs --tool-call-parser beside it.",),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--tool-call-parser", "hermes", "Set {argument}, or the parser made for this model."),
             drop_argument("--enable-auto-tool-choice"),
         ),
@@ -54,7 +54,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         take=(r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",),
         title=('There is no tool call parser "{value}".', "There is no such tool call parser."),
         who="user",
-        fixes=(
+        remedies=(
             advise("Set --tool-call-parser to one of: {choices}", "Set --tool-call-parser to one that this vLLM has."),
         ),
     ),
@@ -77,7 +77,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "An argument has a value that the engine does not take.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("{argument}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct the value of {argument}.", "Correct the value."),
         ),
@@ -91,7 +91,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "INFINITY_ENGINE or INFINITY_DEVICE has a wrong value.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("INFINITY_DEVICE", "INFINITY_ENGINE"),
             drop_argument("--device", "--engine"),
             advise("Use engine torch, ctranslate2 or optimum, and device auto, cpu, cuda or mps."),
@@ -103,7 +103,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         take=(r"base 10: (?P<value>'[^']*')",),
         title=("A setting must be a whole number, not {value}.", "A setting must be a whole number."),
         who="user",
-        fixes=(
+        remedies=(
             set_env("VLLM_CPU_KVCACHE_SPACE", "{kv_space}", "Write the number without its unit: env.{variable}."),
             advise("Write a plain number in place of {value}.", "Write a plain number."),
         ),
@@ -122,7 +122,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "An argument has a value that the engine does not take.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--{argument}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct {argument}.", "Correct the value."),
         ),
@@ -137,7 +137,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         ),
         title=("A setting of the engine has a value that it does not take.",),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("LOG_LEVEL", "PRELOAD_MODELS", "VLLM_CPU_OMP_THREADS_BIND"),
             advise("Correct or remove the variable; lists are JSON, log levels debug, info, warning or error."),
         ),
@@ -154,7 +154,7 @@ LENGTHS: tuple[Rule, ...] = (
             "--max-num-batched-tokens is less than the tokens of one request.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--max-num-batched-tokens", "{length}"),
             set_argument("--max-model-len", "{batched}", "Or set {argument}."),
             without("length", "Set --max-num-batched-tokens to at least the length of a request."),
@@ -174,7 +174,7 @@ LENGTHS: tuple[Rule, ...] = (
             "--max-model-len asks for more tokens than the model can take.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--max-model-len", "{limit}"),
             without("limit", "Set --max-model-len to what the model can take."),
             drop_argument("--max-model-len", title="Or remove {argument}: the model knows its length."),
@@ -189,7 +189,7 @@ LENGTHS: tuple[Rule, ...] = (
             "--chat-template names a file that is not in the container.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("Add the template to files with the path {path}.", "Add the template to files."),
             drop_argument("--chat-template", title="Or use the model's own template: remove {argument}."),
         ),
@@ -211,7 +211,7 @@ LENGTHS: tuple[Rule, ...] = (
             'This vLLM cannot load "{name}" with its quantization.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
             advise(
                 "Choose another build of the model, or a newer image that knows {method}.",
@@ -228,7 +228,7 @@ LENGTHS: tuple[Rule, ...] = (
             "The quantized weights cannot be computed in this dtype.",
         ),
         who="user",
-        fixes=(set_argument("--dtype", "half"),),
+        remedies=(set_argument("--dtype", "half"),),
     ),
     Rule(
         code="DtypeUnsupported",
@@ -236,7 +236,7 @@ LENGTHS: tuple[Rule, ...] = (
         take=(r"Requested (?P<dtype>\w+) compute type",),
         title=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the asked type."),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("WHISPER__COMPUTE_TYPE"),
             set_env("WHISPER__COMPUTE_TYPE", "int8", "Or set env.{variable}, which every processor can."),
         ),
@@ -250,7 +250,7 @@ LENGTHS: tuple[Rule, ...] = (
             "The model brings its own Python code, which runs only with your consent.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--no-trust-remote-code", title="Read the code first; then remove {argument}."),
             set_argument("--trust-remote-code", "", "Read the code first; then set {argument}."),
         ),
@@ -264,7 +264,7 @@ LENGTHS: tuple[Rule, ...] = (
             "The image lacks Python packages that this model needs.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise(
                 "Set image to one that has {packages}; installing into a running Pod does not last.",
                 "Set image to one that has them; installing into a running Pod does not last.",
@@ -276,7 +276,7 @@ LENGTHS: tuple[Rule, ...] = (
         seen=("No module named 'runai_model_streamer'",),
         title=("The image cannot stream weights from S3: runai_model_streamer is not in it.",),
         who="user",
-        fixes=(
+        remedies=(
             download_once,
             advise("Set a cacheProfile, or an image that has runai_model_streamer."),
         ),

@@ -11,7 +11,7 @@ FEATURES: tuple[Rule, ...] = (
         seen=("does not have a padding token",),
         title=('"{name}" generates text; Infinity serves embedding and reranking models only.',),
         who="user",
-        fixes=(advise("Make the Model anew with engine VLLM and feature TextGeneration."),),
+        remedies=(advise("Make the Model anew with engine VLLM and feature TextGeneration."),),
     ),
     Rule(
         code="FeatureMismatch",
@@ -22,7 +22,7 @@ FEATURES: tuple[Rule, ...] = (
         ),
         title=('"{name}" is an embedding model and cannot generate text.',),
         who="user",
-        fixes=(
+        remedies=(
             set_features("TextEmbedding"),
             drop_argument("--runner", "--task"),
         ),

@@ -27,7 +27,7 @@ BROKEN_IMAGE = Rule(
     ),
     title=("The engine's image is broken: its own libraries do not fit each other.",),
     who="user",
-    fixes=(advise("Set image to a released one, or remove image."),),
+    remedies=(advise("Set image to a released one, or remove image."),),
 )
 
 ARCHITECTURES: tuple[Rule, ...] = (
@@ -42,7 +42,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "The engine's image is broken.",
         ),
         who="user",
-        fixes=(advise("Set image to a released one, or remove image."),),
+        remedies=(advise("Set image to a released one, or remove image."),),
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -67,21 +67,21 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "This version of the engine does not know the model's architecture.",
         ),
         who="user",
-        fixes=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+        remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
     ),
     Rule(
         code="ModelFormatUnsupported",
         seen=("No onnx files found",),
         title=('"{name}" has no ONNX files, which INFINITY_ENGINE=optimum needs.',),
         who="user",
-        fixes=(set_env("INFINITY_ENGINE", "torch"),),
+        remedies=(set_env("INFINITY_ENGINE", "torch"),),
     ),
     Rule(
         code="ModelFormatUnsupported",
         seen=("open file 'model.bin'", "Unsupported model binary version"),
         title=('The weights of "{name}" are not in the CTranslate2 format that FasterWhisper reads.',),
         who="user",
-        fixes=(advise("Use a converted build, such as hf://Systran/faster-whisper-small."),),
+        remedies=(advise("Use a converted build, such as hf://Systran/faster-whisper-small."),),
     ),
     Rule(
         code="ModelFormatUnsupported",
@@ -94,7 +94,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         take=(r"'(?P<file>[^']+\.gguf)'",),
         title=("The engine cannot read this GGUF file ({file}).", "The engine cannot read this kind of GGUF file."),
         who="user",
-        fixes=(
+        remedies=(
             advise("Serve GGUF by engine OLlama, as ollama://hf.co/<repo>:<quantization>, from a current conversion."),
         ),
     ),
@@ -117,7 +117,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "There is no config.json: the folder is empty, a folder too high, GGUF only, or an adapter.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("{gguf_hint}"),
             advise("{lora_hint}"),
             advise(
@@ -136,7 +136,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "config.json or tokenizer.json is damaged or incomplete.",
         ),
         who="user",
-        fixes=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+        remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
     ),
 )
 
@@ -161,7 +161,7 @@ WEIGHTS: tuple[Rule, ...] = (
         seen=("header too large", "HeaderTooLarge", "invalid magic characters: 'vers", "invalid load key, 'v'"),
         title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
         who="user",
-        fixes=(_COPY_AGAIN,),
+        remedies=(_COPY_AGAIN,),
     ),
     Rule(
         code="WeightsUnreadable",
@@ -169,7 +169,7 @@ WEIGHTS: tuple[Rule, ...] = (
         only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
         title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
         who="user",
-        fixes=(_COPY_AGAIN,),
+        remedies=(_COPY_AGAIN,),
     ),
     Rule(
         code="WeightsUnreadable",
@@ -185,7 +185,7 @@ WEIGHTS: tuple[Rule, ...] = (
             "A weights file is damaged, cut off or not readable.",
         ),
         who="user",
-        fixes=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
+        remedies=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
     ),
     Rule(
         code="ConfigWeightsMismatch",
@@ -199,7 +199,7 @@ WEIGHTS: tuple[Rule, ...] = (
             "The weights do not have the shapes that config.json expects: they are of two models.",
         ),
         who="user",
-        fixes=(advise("Take config.json and the weights from one repository."),),
+        remedies=(advise("Take config.json and the weights from one repository."),),
     ),
     Rule(
         code="ConfigWeightsMismatch",
@@ -210,7 +210,7 @@ WEIGHTS: tuple[Rule, ...] = (
             "The weights have other parts than the engine expects of this architecture.",
         ),
         who="user",
-        fixes=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
     ),
     Rule(
         code="ConfigWeightsMismatch",
@@ -218,7 +218,7 @@ WEIGHTS: tuple[Rule, ...] = (
         only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
         title=("The weights do not have the shapes that config.json expects: they are of two models.",),
         who="user",
-        fixes=(advise("Take config.json and the weights from one repository."),),
+        remedies=(advise("Take config.json and the weights from one repository."),),
     ),
     Rule(
         code="CannotListen",
@@ -226,7 +226,7 @@ WEIGHTS: tuple[Rule, ...] = (
         take=(r"port: (?P<port>\d+)", r"', (?P<port>\d+)\)", r"hostname: (?P<host>[\w.:-]+)"),
         title=("The engine cannot listen on port {port}.", "The engine cannot listen on its port."),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--port", "--host", title="Let KubeAI choose: remove {argument}."),
             drop_env("INFINITY_PORT", "UVICORN_PORT", "UVICORN_HOST", "OLLAMA_HOST", "VLLM_PORT"),
             delete_pod,

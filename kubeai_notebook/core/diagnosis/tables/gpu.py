@@ -7,33 +7,34 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env, set_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.remedy import SetField
 
 from .gpu_memory import MEMORY, is_gpu_profile, number, with_taken
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Fix
+    from kubeai_notebook.core.remedy import Remedy
 
 
-def _one_gpu_each(case: Case) -> Fix | None:
+def _one_gpu_each(case: Case) -> Remedy | None:
     """``--tensor-parallel-size`` of the GPUs that are there."""
     _, count = case.scene.profile
     gpus = int(number(case.values.get("gpus"))) or (count if is_gpu_profile(case) else 1)
     return with_taken(case, size=str(max(gpus, 1)), remedy=set_argument("--tensor-parallel-size", "{size}"))
 
 
-def _divisor(case: Case) -> Fix | None:
+def _divisor(case: Case) -> Remedy | None:
     """The largest divisor of the heads below the size that was asked, with as many GPUs."""
     heads, size = int(number(case.values.get("heads"))), int(number(case.values.get("size")))
     fitting = [number for number in range(1, size) if heads % number == 0]
     if not heads or not fitting:
         return None
     wanted = str(max(fitting))
-    fix = with_taken(case, wanted=wanted, remedy=set_argument("--tensor-parallel-size", "{wanted}"))
+    remedy = with_taken(case, wanted=wanted, remedy=set_argument("--tensor-parallel-size", "{wanted}"))
     name, count = case.scene.profile
-    if fix is None or fix.patch is None or count != size or not is_gpu_profile(case):
-        return fix
-    spec = {**fix.patch["spec"], "resourceProfile": f"{name}:{wanted}"}
-    return replace(fix, title=f"{fix.title} And take {name}:{wanted}.", patch={"spec": spec})
+    if remedy is None or count != size or not is_gpu_profile(case):
+        return remedy
+    sized = SetField(name="resourceProfile", value=f"{name}:{wanted}")
+    return replace(remedy, title=f"{remedy.title} And take {name}:{wanted}.", changes=(*remedy.changes, sized))
 
 
 def _no_gpu_asked(case: Case) -> bool:
@@ -73,7 +74,7 @@ COUNTS: tuple[Rule, ...] = (
             "--tensor-parallel-size asks for more GPUs than the Pod has.",
         ),
         who="user",
-        fixes=(_one_gpu_each, advise("Or take as many of the profile: {profile_name}:{size}.")),
+        remedies=(_one_gpu_each, advise("Or take as many of the profile: {profile_name}:{size}.")),
     ),
     Rule(
         code="TensorParallelNotDivisible",
@@ -84,14 +85,14 @@ COUNTS: tuple[Rule, ...] = (
             "The model's attention heads cannot be shared by that many GPUs evenly.",
         ),
         who="user",
-        fixes=(_divisor, advise("Set --tensor-parallel-size to a divisor of the number of heads.")),
+        remedies=(_divisor, advise("Set --tensor-parallel-size to a divisor of the number of heads.")),
     ),
     Rule(
         code="TensorParallelNotDivisible",
         seen=("caused by too large tensor parallel size", "Consider reducing tensor_parallel_size"),
         title=("The quantized weights cannot be shared by that many GPUs.",),
         who="user",
-        fixes=(advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),),
+        remedies=(advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),),
     ),
     Rule(
         code="GpuTooOld",
@@ -100,7 +101,7 @@ COUNTS: tuple[Rule, ...] = (
             "The engine's image has no code for this GPU: it is older, or newer, than those the image is built for.",
         ),
         who="user",
-        fixes=(advise("Take a profile with another GPU, or set image to a release that is built for this one."),),
+        remedies=(advise("Take a profile with another GPU, or set image to a release that is built for this one."),),
     ),
     Rule(
         code="GpuTooOld",
@@ -122,7 +123,7 @@ COUNTS: tuple[Rule, ...] = (
             "This GPU is too old for the model or its quantization.",
         ),
         who="user",
-        fixes=(advise("Take a profile with a newer GPU; for a quantized model, or another build of it."),),
+        remedies=(advise("Take a profile with a newer GPU; for a quantized model, or another build of it."),),
     ),
     Rule(
         code="GpuTooOldForBfloat16",
@@ -130,7 +131,7 @@ COUNTS: tuple[Rule, ...] = (
         take=(r"Your (?P<gpu>.+?) GPU has compute capability (?P<has>[\d.]+)",),
         title=("The GPU {gpu} cannot compute in bfloat16.", "This GPU cannot compute in bfloat16."),
         who="user",
-        fixes=(set_argument("--dtype", "half"),),
+        remedies=(set_argument("--dtype", "half"),),
     ),
 )
 
@@ -148,7 +149,7 @@ DRIVERS: tuple[Rule, ...] = (
         ),
         title=('The engine of "{name}" is built for a GPU and finds none in its Pod.',),
         who="user",
-        fixes=_GPU_OR_CPU,
+        remedies=_GPU_OR_CPU,
     ),
     Rule(
         code="NoGpuVisible",
@@ -156,14 +157,14 @@ DRIVERS: tuple[Rule, ...] = (
         only=_no_gpu_asked,
         title=('"{name}" was told to use a GPU, but its Pod asks for none.',),
         who="user",
-        fixes=_GPU_OR_CPU,
+        remedies=_GPU_OR_CPU,
     ),
     Rule(
         code="NoGpuVisible",
         seen=("Torch not compiled with CUDA enabled",),
         title=('"{name}" was told to use a GPU, but its image is built for the CPU.',),
         who="user",
-        fixes=_GPU_OR_CPU,
+        remedies=_GPU_OR_CPU,
     ),
     Rule(
         code="NvidiaDriverTooOld",
@@ -178,7 +179,7 @@ DRIVERS: tuple[Rule, ...] = (
             "The node's NVIDIA driver is too old for this image.",
         ),
         who="admin",
-        fixes=(advise("Update the node's driver, or set image to an older release of the engine."),),
+        remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
     ),
     Rule(
         code="RocmError",
@@ -186,7 +187,7 @@ DRIVERS: tuple[Rule, ...] = (
         take=(r"HIP error: (?P<error>[^.]+)",),
         title=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
         who="user",
-        fixes=(
+        remedies=(
             advise(
                 'Set image to a build for this GPU\'s architecture (gfx); "invalid device function" means it has none.'
             ),
@@ -198,7 +199,7 @@ DRIVERS: tuple[Rule, ...] = (
         take=(r"NCCL error in: (?P<place>\S+)",),
         title=("The GPUs cannot talk to each other (NCCL).",),
         who="user",
-        fixes=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
+        remedies=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
     ),
 )
 

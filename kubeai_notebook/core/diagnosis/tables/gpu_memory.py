@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from kubeai_notebook.core.arguments import SPREAD, spread_over, value_of
-from kubeai_notebook.core.diagnosis.engine.finding import Fix
+from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, more_units, set_argument, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Remedy, Rule
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, Template
+from kubeai_notebook.core.remedy import Remedy, SetArgument, SetField
 
 _BLOCK = 16
 """Tokens of vLLM's usual cache block: lengths are rounded down to whole blocks."""
@@ -22,7 +22,7 @@ def number(text: str | None) -> float:
         return 0.0
 
 
-def _estimated_length(case: Case) -> Fix | None:
+def _estimated_length(case: Case) -> Remedy | None:
     """``--max-model-len`` that fits: the engine's own estimate, else asked times available by needed."""
     values = case.values
     limit = int(number(values.get("estimate") or values.get("stored")))
@@ -34,7 +34,7 @@ def _estimated_length(case: Case) -> Fix | None:
     return with_taken(case, limit=str(limit), remedy=set_argument("--max-model-len", "{limit}"))
 
 
-def _more_cpu_cache(case: Case) -> Fix | None:
+def _more_cpu_cache(case: Case) -> Remedy | None:
     needed = number(case.values.get("needed"))
     if not needed or is_gpu_profile(case):
         return None
@@ -42,7 +42,7 @@ def _more_cpu_cache(case: Case) -> Fix | None:
     return with_taken(case, room=str(ceil(needed)), remedy=remedy)
 
 
-def _free_share(case: Case) -> Fix | None:
+def _free_share(case: Case) -> Remedy | None:
     """``--gpu-memory-utilization`` that fits into what is free, in hundredths."""
     free, total = number(case.values.get("free")), number(case.values.get("total"))
     hundredths = int(free / total * 100) if total else 0
@@ -51,12 +51,12 @@ def _free_share(case: Case) -> Fix | None:
     return with_taken(case, share=f"{hundredths / 100:.2f}", remedy=set_argument("--gpu-memory-utilization", "{share}"))
 
 
-def with_taken(case: Case, *, remedy: Remedy, **taken: str) -> Fix | None:
+def with_taken(case: Case, *, remedy: Template, **taken: str) -> Remedy | None:
     """The remedy with values that were worked out."""
     return remedy(replace(case, taken={**case.taken, **taken}))
 
 
-def _more_gpus(case: Case) -> Fix | None:
+def _more_gpus(case: Case) -> Remedy | None:
     """All GPUs of the profile, then twice as many; only vLLM has to be told, other engines but Ollama use one."""
     name, count = case.scene.profile
     if case.scene.engine == "OLlama":
@@ -65,12 +65,12 @@ def _more_gpus(case: Case) -> Fix | None:
         return None
     used = int(number(value_of(case.scene.args, SPREAD)) or 1)
     if used < count and is_gpu_profile(case):
-        args = spread_over(case.scene.args, count)
-        return Fix(title=f"Spread it over all GPUs of the profile: {SPREAD}={count}.", patch={"spec": {"args": args}})
+        title = f"Spread it over all GPUs of the profile: {SPREAD}={count}."
+        return Remedy(title=title, changes=(SetArgument(name=SPREAD, value=str(count)),))
     wanted = count * 2
     title = f"Spread it over twice as many GPUs: resourceProfile {name}:{wanted} and {SPREAD}={wanted}."
-    spec = {"resourceProfile": f"{name}:{wanted}", "args": spread_over(case.scene.args, wanted)}
-    return Fix(title=title, patch={"spec": spec})
+    sized = SetField(name="resourceProfile", value=f"{name}:{wanted}")
+    return Remedy(title=title, changes=(sized, SetArgument(name=SPREAD, value=str(wanted))))
 
 
 def is_gpu_profile(case: Case) -> bool:
@@ -97,7 +97,7 @@ MEMORY: tuple[Rule, ...] = (
             "Shared memory (/dev/shm) is too small for the engine's processes.",
         ),
         who="admin",
-        fixes=(advise("Give the volume dshm of the Model's Pods more room (modelServerPods.jsonPatches)."),),
+        remedies=(advise("Give the volume dshm of the Model's Pods more room (modelServerPods.jsonPatches)."),),
     ),
     Rule(
         code="MaxModelLenTooLargeForKvCache",
@@ -115,7 +115,7 @@ MEMORY: tuple[Rule, ...] = (
             "One request of full length does not fit into the cache that is left beside the weights.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             _estimated_length,
             _more_cpu_cache,
             advise("Or raise --gpu-memory-utilization, or take a bigger profile."),
@@ -126,7 +126,7 @@ MEMORY: tuple[Rule, ...] = (
         seen=("No available memory for the cache blocks",),
         title=('The weights of "{name}" fill the GPU: nothing is left for the cache.',),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--gpu-memory-utilization", "0.95"),
             _more_gpus,
             advise("Or take a bigger GPU, or a quantized model; a shorter length hardly helps."),
@@ -145,14 +145,14 @@ MEMORY: tuple[Rule, ...] = (
             "Something else uses the GPU's memory.",
         ),
         who="nobody",
-        fixes=(_free_share, advise("If an old Pod of the Model is ending on this GPU, wait.")),
+        remedies=(_free_share, advise("If an old Pod of the Model is ending on this GPU, wait.")),
     ),
     Rule(
         code="GpuMemoryInUseByOthers",
         seen=("Error in memory profiling. Initial free memory",),
         title=("Something else on the GPU gave memory back while the engine measured it.",),
         who="nobody",
-        fixes=(advise("Wait: the next try measures again. If it goes on, find what shares the GPU."),),
+        remedies=(advise("Wait: the next try measures again. If it goes on, find what shares the GPU."),),
     ),
     Rule(
         code="CudaOutOfMemory",
@@ -174,6 +174,6 @@ MEMORY: tuple[Rule, ...] = (
             '"{name}" does not fit into the memory of the GPU.',
         ),
         who="user",
-        fixes=(_more_gpus, advise("Or take a profile with a bigger GPU, or choose a smaller or quantized model.")),
+        remedies=(_more_gpus, advise("Or take a profile with a bigger GPU, or choose a smaller or quantized model.")),
     ),
 )

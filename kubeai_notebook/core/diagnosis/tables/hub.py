@@ -69,7 +69,7 @@ DISK_FULL = Rule(
         'The disk filled up while the weights of "{name}" were written.',
     ),
     who="admin",
-    fixes=(
+    remedies=(
         run(
             "Enlarge the cache's volume.",
             "kubectl {in_ns}patch pvc shared-model-cache-{cache_profile} --type=merge"
@@ -90,7 +90,9 @@ _GATED = (
             "The token may not read gated repositories; its fine-grained settings forbid it.",
         ),
         who="user",
-        fixes=(advise('Allow "read access to public gated repositories" at https://huggingface.co/settings/tokens.'),),
+        remedies=(
+            advise('Allow "read access to public gated repositories" at https://huggingface.co/settings/tokens.'),
+        ),
     ),
     Rule(
         code="GatedModelNotAuthorized",
@@ -101,7 +103,7 @@ _GATED = (
             "The token's account has no access to this gated model yet.",
         ),
         who="user",
-        fixes=(_ask,),
+        remedies=(_ask,),
     ),
     Rule(
         code="GatedModelNotAuthorized",
@@ -113,7 +115,7 @@ _GATED = (
             "The token's account has no access to this gated model yet.",
         ),
         who="user",
-        fixes=(_ask,),
+        remedies=(_ask,),
     ),
     Rule(
         code="GatedModelNoToken",
@@ -121,7 +123,7 @@ _GATED = (
         take=REPO,
         title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
         who="user",
-        fixes=(_accept, _token_secret),
+        remedies=(_accept, _token_secret),
     ),
     Rule(
         code="GatedModelNoToken",
@@ -130,7 +132,7 @@ _GATED = (
         take=REPO,
         title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
         who="user",
-        fixes=(_accept, _token_secret),
+        remedies=(_accept, _token_secret),
     ),
 )
 
@@ -140,7 +142,7 @@ _NAMES = (
         seen=("Invalid credentials in Authorization header", "Invalid user token"),
         title=("The Hugging Face token is wrong or revoked; the hub then refuses even public models.",),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
             _token_secret,
             advise("If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN; replace or remove it."),
@@ -160,7 +162,7 @@ _NAMES = (
             "The repository has no such revision.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--revision", title="Use the newest one: remove {argument}."),
             drop_env("INFINITY_REVISION"),
             advise("Choose a branch, tag or commit from the model's page."),
@@ -190,7 +192,7 @@ _NAMES = (
             "The hub has no such model that may be read: it is misspelt, private or gone.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise('Correct the url; now it is "{url}".', "Correct the url."),
             advise(
                 "If {repo} is private, give a token that may read it in Secret kubeai-huggingface.",
@@ -203,7 +205,7 @@ _NAMES = (
         seen=("offline mode is enabled", "outgoing traffic has been disabled"),
         title=('Downloads are switched off and the weights of "{name}" are not there yet.',),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"),
             advise("Remove HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE wherever they are set."),
         ),
@@ -214,7 +216,7 @@ _NAMES = (
         take=HOST,
         title=("{host} limits how often this address may ask.", "The hub limits how often this address may ask."),
         who="user",
-        fixes=(_token_secret, advise("Or wait: it is tried again.")),
+        remedies=(_token_secret, advise("Or wait: it is tried again.")),
     ),
     Rule(
         code="SourceServerError",
@@ -231,7 +233,7 @@ _NAMES = (
             "The store of the weights has trouble of its own.",
         ),
         who="nobody",
-        fixes=(advise("Wait: the Pod tries again by itself."),),
+        remedies=(advise("Wait: the Pod tries again by itself."),),
     ),
 )
 
@@ -247,7 +249,7 @@ _GATED_SOMEHOW = (
             "The token's account has no access to this gated model.",
         ),
         who="user",
-        fixes=(_ask,),
+        remedies=(_ask,),
     ),
     Rule(
         code="GatedModelNoToken",
@@ -255,14 +257,17 @@ _GATED_SOMEHOW = (
         take=REPO,
         title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
         who="user",
-        fixes=(_accept, _token_secret),
+        remedies=(_accept, _token_secret),
     ),
     Rule(
         code="PythonPackageMissing",
         seen=("'hf_transfer' package is not available",),
         title=("The image cannot download by hf_transfer, which HF_HUB_ENABLE_HF_TRANSFER asks for.",),
         who="user",
-        fixes=(drop_env("HF_HUB_ENABLE_HF_TRANSFER"), advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set.")),
+        remedies=(
+            drop_env("HF_HUB_ENABLE_HF_TRANSFER"),
+            advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set."),
+        ),
     ),
 )
 

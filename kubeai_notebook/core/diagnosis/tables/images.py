@@ -8,7 +8,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run,
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Fix
+    from kubeai_notebook.core.remedy import Remedy
 
 WAITING_FOR_IMAGE = (
     "ErrImagePull",
@@ -33,7 +33,7 @@ _REGISTRY = (
 _KUBEAIS_OWN = set_field("image", None, "Remove image, so that KubeAI takes its own.")
 
 
-def _without_own_image(case: Case) -> Fix | None:
+def _without_own_image(case: Case) -> Remedy | None:
     return _KUBEAIS_OWN(case) if case.scene.spec.get("image") else None
 
 
@@ -56,7 +56,7 @@ IMAGES: tuple[Rule, ...] = (
         take=(r"key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) (?:[\w.-]+/)?(?P<object>[\w.-]+\w)",),
         title=('{kind} "{object}" has no key "{key}".', "A Secret or ConfigMap lacks a key that the Pod needs."),
         who="user",
-        fixes=(
+        remedies=(
             run(
                 'Add the key "{key}".',
                 'kubectl {in_ns}patch {kind} {object} --type=merge -p \'{{"stringData":{{"{key}":"<value>"}}}}\'',
@@ -71,7 +71,7 @@ IMAGES: tuple[Rule, ...] = (
         take=(r"secret \\?\"?(?P<object>[\w./-]*\w)\\?\"? not found",),
         title=('There is no Secret "{object}" in the namespace.', "A Secret that the Pod needs does not exist."),
         who="user",
-        fixes=(
+        remedies=(
             run(
                 'Make the Secret "{object}".',
                 "kubectl {in_ns}create secret generic {object} --from-literal=<key>=<value>" + APPLIED,
@@ -86,7 +86,7 @@ IMAGES: tuple[Rule, ...] = (
         take=(r"configmap \\?\"?(?P<object>[\w./-]*\w)\\?\"? not found",),
         title=('There is no ConfigMap "{object}" in the namespace.', "A ConfigMap that the Pod needs does not exist."),
         who="user",
-        fixes=(
+        remedies=(
             run(
                 'Make the ConfigMap "{object}".',
                 "kubectl {in_ns}create configmap {object} --from-literal=<key>=<value>" + APPLIED,
@@ -100,7 +100,7 @@ IMAGES: tuple[Rule, ...] = (
         reasons=_CONFIG,
         title=("The cluster wants containers that do not run as root, and the image of the engine does.",),
         who="admin",
-        fixes=(advise("Set runAsUser in modelServerPods' securityContext in kubeai-config, or change the policy."),),
+        remedies=(advise("Set runAsUser in modelServerPods' securityContext in kubeai-config, or change the policy."),),
     ),
     Rule(
         code="DiskFull",
@@ -111,7 +111,7 @@ IMAGES: tuple[Rule, ...] = (
             "The node's disk is full: the image cannot be unpacked.",
         ),
         who="admin",
-        fixes=(advise("Make room on the node, or give it a larger disk: images of engines take 5 to 20 GB."),),
+        remedies=(advise("Make room on the node, or give it a larger disk: images of engines take 5 to 20 GB."),),
     ),
     Rule(
         code="RegistryCertificate",
@@ -123,7 +123,7 @@ IMAGES: tuple[Rule, ...] = (
             "The node does not trust the registry's certificate.",
         ),
         who="admin",
-        fixes=(advise("Install the registry's certificate authority on the nodes."),),
+        remedies=(advise("Install the registry's certificate authority on the nodes."),),
     ),
     Rule(
         code="ImagePullRateLimited",
@@ -135,7 +135,7 @@ IMAGES: tuple[Rule, ...] = (
             "The registry limits how often it may be asked.",
         ),
         who="nobody",
-        fixes=(advise("Wait: it is tried again. An admin can add a mirror or registry credentials."),),
+        remedies=(advise("Wait: it is tried again. An admin can add a mirror or registry credentials."),),
     ),
     Rule(
         code="ImagePlatformMismatch",
@@ -147,7 +147,7 @@ IMAGES: tuple[Rule, ...] = (
             "The image has no build for this node's processor.",
         ),
         who="user",
-        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+        remedies=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
     ),
     Rule(
         code="ImagePullUnauthorized",
@@ -167,7 +167,7 @@ IMAGES: tuple[Rule, ...] = (
             "The registry does not give out the image: it is misspelt or private.",
         ),
         who="user",
-        fixes=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
+        remedies=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
     ),
     Rule(
         code="RegistryUnreachable",
@@ -195,7 +195,7 @@ IMAGES: tuple[Rule, ...] = (
             "The node gets no usable answer of the registry.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Open the way from the nodes to {host}, or set their proxy.",
                 "Open the way from the nodes to the registry.",
@@ -209,7 +209,7 @@ IMAGES: tuple[Rule, ...] = (
         take=_IMAGE,
         title=("There is no image {image}.", "There is no such image."),
         who="user",
-        fixes=_OTHER_IMAGE,
+        remedies=_OTHER_IMAGE,
     ),
     Rule(
         code="BrokenEngineImage",
@@ -221,7 +221,7 @@ IMAGES: tuple[Rule, ...] = (
             "The image lacks the program that KubeAI starts.",
         ),
         who="user",
-        fixes=_OTHER_IMAGE,
+        remedies=_OTHER_IMAGE,
     ),
 )
 
@@ -231,7 +231,7 @@ IMAGES_IN_LOG: tuple[Rule, ...] = (
         seen=("exec … exec format error",),
         title=("The image is built for another processor than this node has.",),
         who="user",
-        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+        remedies=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
     ),
 )
 
@@ -256,7 +256,7 @@ OLLAMA_REGISTRY: tuple[Rule, ...] = (
             "The Pod cannot reach the model's registry.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("If the cluster goes out through a proxy, set env.HTTPS_PROXY."),
             advise("Else the admin opens the way out to {host}.", "Else the admin opens the way out."),
         ),

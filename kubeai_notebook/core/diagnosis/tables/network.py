@@ -45,7 +45,7 @@ REACH: tuple[Rule, ...] = (
             "The certificate of the weights' source is not trusted inside the container.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise("Build the certificate authority into the image, or mount it and point SSL_CERT_FILE at it."),
             advise("Or point env.HF_ENDPOINT (hub) or env.AWS_ENDPOINT_URL (S3) at a host whose certificate fits."),
         ),
@@ -60,7 +60,7 @@ REACH: tuple[Rule, ...] = (
             "The bucket lies in another region than the one that was asked.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_env("AWS_DEFAULT_REGION", "{region}"),
             advise("Set env.AWS_DEFAULT_REGION to the bucket's region; AWS_REGION is not read."),
         ),
@@ -71,7 +71,7 @@ REACH: tuple[Rule, ...] = (
         take=(r"region_name '(?P<asked>[^']*)'",),
         title=('"{asked}" is no region name.', "AWS_DEFAULT_REGION is no region name."),
         who="user",
-        fixes=(set_env("AWS_DEFAULT_REGION", "us-east-1", "Set env.{variable}, or the region of your store."),),
+        remedies=(set_env("AWS_DEFAULT_REGION", "us-east-1", "Set env.{variable}, or the region of your store."),),
     ),
     Rule(
         code="S3SettingsWrong",
@@ -82,7 +82,7 @@ REACH: tuple[Rule, ...] = (
             "The store speaks http, but was asked by https.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_env("AWS_ENDPOINT_URL", "http://{endpoint}"),
             advise("Begin env.AWS_ENDPOINT_URL with http://."),
         ),
@@ -93,7 +93,7 @@ REACH: tuple[Rule, ...] = (
         take=(r"Invalid endpoint: (?P<endpoint>\S+)", r'endpoint URL: "(?P<endpoint>[^"]+)"'),
         title=("AWS_ENDPOINT_URL does not fit the store ({endpoint}).", "AWS_ENDPOINT_URL does not fit the store."),
         who="user",
-        fixes=(advise("Write env.AWS_ENDPOINT_URL as http://host:port or https://host:port, as the store speaks."),),
+        remedies=(advise("Write env.AWS_ENDPOINT_URL as http://host:port or https://host:port, as the store speaks."),),
     ),
     Rule(
         code="ProxyUnreachable",
@@ -101,7 +101,7 @@ REACH: tuple[Rule, ...] = (
         take=(r"host=\\*'(?P<proxy>[\w.-]+)\\*', port=\d+\): failed", r"lookup (?P<proxy>[\w.-]+)"),
         title=("The proxy {proxy} cannot be reached.", "The proxy cannot be reached."),
         who="user",
-        fixes=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
     ),
     Rule(
         code="ProxyUnreachable",
@@ -110,14 +110,14 @@ REACH: tuple[Rule, ...] = (
         only=_proxied,
         title=('The proxy that "{name}" is told to use (HTTPS_PROXY) cannot be reached.',),
         who="user",
-        fixes=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
     ),
     Rule(
         code="DownloadInterrupted",
         seen=("CAS service error", "CAS client error"),
         title=("The download broke off in the hub's Xet storage.",),
         who="user",
-        fixes=(_without_xet,),
+        remedies=(_without_xet,),
     ),
     Rule(
         code="DownloadInterrupted",
@@ -136,7 +136,9 @@ REACH: tuple[Rule, ...] = (
         take=HOST,
         title=("The download from {host} broke off.", "The download of the weights broke off."),
         who="nobody",
-        fixes=(advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts long downloads."),),
+        remedies=(
+            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts long downloads."),
+        ),
     ),
     Rule(
         code="SourceUnreachable",
@@ -149,7 +151,7 @@ REACH: tuple[Rule, ...] = (
             "The source of the weights cannot be reached from the cluster.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Open the way out to {host}, or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.",
                 "Open the way out, or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.",
@@ -166,7 +168,7 @@ LAST_RESORT: tuple[Rule, ...] = (
         only=_proxied,
         title=('"{name}" got no answer through the proxy that it is told to use (HTTPS_PROXY).',),
         who="user",
-        fixes=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
     ),
     Rule(
         code="SourceUnreachable",
@@ -174,6 +176,6 @@ LAST_RESORT: tuple[Rule, ...] = (
         take=(r"connect to '(?:https?://)?(?P<host>[^'/]+)", *HOST),
         title=("{host} gave no usable answer.", "The source of the weights gave no usable answer."),
         who="admin",
-        fixes=(advise("Check the way out of the cluster, or name a mirror in env.HF_ENDPOINT."),),
+        remedies=(advise("Check the way out of the cluster, or name a mirror in env.HF_ENDPOINT."),),
     ),
 )

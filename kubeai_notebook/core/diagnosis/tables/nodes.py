@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     advise,
     delete_pod,
@@ -20,6 +19,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import map_at, number_at, text_at
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ RUNTIME: tuple[Rule, ...] = (
             "The driver of the node is too old for this image.",
         ),
         who="admin",
-        fixes=(advise("Update the node's driver, or set image to an older release of the engine."),),
+        remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
     ),
     Rule(
         code="NvidiaRuntimeMissing",
@@ -51,7 +51,7 @@ RUNTIME: tuple[Rule, ...] = (
             "The node cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
         ),
         who="admin",
-        fixes=(advise("Install the NVIDIA container toolkit and driver on the node."), delete_pod),
+        remedies=(advise("Install the NVIDIA container toolkit and driver on the node."), delete_pod),
     ),
 )
 
@@ -60,7 +60,7 @@ _SANDBOX = Rule(
     seen=("Failed to create pod sandbox",),
     title=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
     who="admin",
-    fixes=(advise("Look at the node's network plugin."), delete_pod),
+    remedies=(advise("Look at the node's network plugin."), delete_pod),
 )
 _SANDBOX_TRIES = 2
 """A new node fails once or twice before its network is up."""
@@ -77,7 +77,7 @@ FAILED_PODS: tuple[Rule, ...] = (
         ),
         title=("Node {node} went away under the Pod.", "The Pod's node went away."),
         who="user",
-        fixes=(delete_pod,),
+        remedies=(delete_pod,),
     ),
     Rule(
         code="Evicted",
@@ -92,7 +92,7 @@ FAILED_PODS: tuple[Rule, ...] = (
             "The Pod was evicted: it used more disk than its own limit.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             delete_pod,
             download_once,
             advise("The admin raises ephemeral-storage in the profile's limits."),
@@ -114,14 +114,14 @@ FAILED_PODS: tuple[Rule, ...] = (
             "The Pod was evicted because its node ran out of memory or disk.",
         ),
         who="user",
-        fixes=(delete_pod, more_units, advise("If it was the disk: a cacheProfile, or nodes with more of it.")),
+        remedies=(delete_pod, more_units, advise("If it was the disk: a cacheProfile, or nodes with more of it.")),
     ),
     Rule(
         code="DeadlineExceeded",
         seen=("specified deadline",),
         title=("The Pod was stopped at a deadline that somebody else set; KubeAI sets none.",),
         who="admin",
-        fixes=(
+        remedies=(
             advise("Find what sets activeDeadlineSeconds (a policy, a quota) and exempt the Model's Pods."),
             delete_pod,
         ),
@@ -138,7 +138,7 @@ _REFUSED = Rule(
         "A node took the Pod and refused it.",
     ),
     who="user",
-    fixes=(delete_pod, advise("If it comes back, the admin looks at the node's device plugin.")),
+    remedies=(delete_pod, advise("If it comes back, the admin looks at the node's device plugin.")),
 )
 _REFUSALS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError", "NodeAffinity")
 _PREEMPTED = Rule(
@@ -149,7 +149,7 @@ _PREEMPTED = Rule(
         "The Pod had to give way to one of higher priority.",
     ),
     who="user",
-    fixes=(delete_pod, advise("Set priorityClassName to a class that is not displaced.")),
+    remedies=(delete_pod, advise("Set priorityClassName to a class that is not displaced.")),
 )
 _OOM = Rule(
     code="OomKilled",
@@ -159,7 +159,7 @@ _OOM = Rule(
         '"{name}" needed more memory than its Pod may have.',
     ),
     who="user",
-    fixes=(
+    remedies=(
         more_units,
         set_env(
             "LLAMA_ARG_CACHE_RAM",
@@ -174,7 +174,7 @@ _KILLED = Rule(
     seen=(),
     title=('The container of "{name}" was killed from outside (137), and not for its memory limit.',),
     who="admin",
-    fixes=(run("Look for the reason among the Events of Pod and node.", "kubectl {in_ns}describe pod {pod}"),),
+    remedies=(run("Look for the reason among the Events of Pod and node.", "kubectl {in_ns}describe pod {pod}"),),
 )
 _PROBE = Rule(
     code="ProbeKilledContainer",
@@ -186,7 +186,7 @@ _PROBE = Rule(
         '"{name}" was stopped because a probe failed.',
     ),
     who="user",
-    fixes=(
+    remedies=(
         download_once,
         advise("Choose a smaller model, or hardware that loads it faster."),
         read_log,
@@ -197,7 +197,7 @@ _SIGILL = Rule(
     seen=("Illegal instruction",),
     title=("The processor lacks instructions (AVX-512) that this image was built for.",),
     who="user",
-    fixes=(
+    remedies=(
         drop_argument("--device"),
         advise("Serve the model by engine OLlama, or set image to a build for this processor."),
         advise("Or the admin provides nodes with AVX-512."),

@@ -41,7 +41,7 @@ S3_NOTHING: tuple[Rule, ...] = (
             "There is nothing under the url.",
         ),
         who="user",
-        fixes=(advise('Correct the url; now it is "{url}".', "Correct the url: bucket, prefix and letter case."),),
+        remedies=(advise('Correct the url; now it is "{url}".', "Correct the url: bucket, prefix and letter case."),),
     ),
 )
 
@@ -51,7 +51,7 @@ CREDENTIALS = (
         seen=("GOOGLE_APPLICATION_CREDENTIALS: unbound variable",),
         title=("There are no Google Cloud credentials for {url}.", "There are no Google Cloud credentials."),
         who="user",
-        fixes=(_GCP_SECRET,),
+        remedies=(_GCP_SECRET,),
     ),
     Rule(
         code="CloudCredentialsMissing",
@@ -63,14 +63,14 @@ CREDENTIALS = (
             "There are no credentials for the bucket.",
         ),
         who="user",
-        fixes=(_S3_SECRET,),
+        remedies=(_S3_SECRET,),
     ),
     Rule(
         code="S3CredentialsRejected",
         seen=("(RequestTimeTooSkewed)",),
         title=("The store refuses the request because the node's clock is wrong.",),
         who="admin",
-        fixes=(advise("Set the node's clock right (NTP)."),),
+        remedies=(advise("Set the node's clock right (NTP)."),),
     ),
     Rule(
         code="S3CredentialsRejected",
@@ -78,7 +78,7 @@ CREDENTIALS = (
         take=(r"\((?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)\)",),
         title=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
         who="user",
-        fixes=(_S3_SECRET,),
+        remedies=(_S3_SECRET,),
     ),
     Rule(
         code="S3AccessDenied",
@@ -90,21 +90,21 @@ CREDENTIALS = (
             "The credentials may not read the bucket.",
         ),
         who="admin",
-        fixes=(advise("Allow this user to list and read the bucket (s3:ListBucket and s3:GetObject)."),),
+        remedies=(advise("Allow this user to list and read the bucket (s3:ListBucket and s3:GetObject)."),),
     ),
     Rule(
         code="S3NotFound",
         seen=("(NoSuchBucket)",),
         title=("There is no bucket as named in {url}.", "There is no bucket of that name."),
         who="user",
-        fixes=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
+        remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
     Rule(
         code="S3NotFound",
         seen=("(404) when calling", "(NoSuchKey)", "URLs matched no objects"),
         title=("There is nothing under {url}.", "There is nothing under the url."),
         who="user",
-        fixes=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
+        remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
     *S3_NOTHING,
     Rule(
@@ -116,7 +116,7 @@ CREDENTIALS = (
             "The objects are archived in GLACIER and cannot be read.",
         ),
         who="admin",
-        fixes=(advise("Restore the archived objects, then delete the load Job."),),
+        remedies=(advise("Restore the archived objects, then delete the load Job."),),
     ),
 )
 
@@ -140,7 +140,7 @@ LOADER = (
         ),
         title=("The container may not write to {path}.", "The container may not write where the weights go."),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Make the volume writable: access mode, fsGroup, and readOnlyRootFilesystem for the engine's own cache."
             ),
@@ -161,7 +161,7 @@ LOADER = (
             "The loader image does not fit its script.",
         ),
         who="admin",
-        fixes=(advise("Set modelLoading.image in kubeai-config to the image released with this KubeAI."),),
+        remedies=(advise("Set modelLoading.image in kubeai-config to the image released with this KubeAI."),),
     ),
 )
 
@@ -173,7 +173,7 @@ FOLDERS = (
         take=(r"'(?P<path>/[^']+)'\. Use", r"'(?P<path>/[^']+)'"),
         title=("The model's folder {path} lacks files.", "The model's folder lacks files."),
         who="user",
-        fixes=(_COPY_ALL,),
+        remedies=(_COPY_ALL,),
     ),
     Rule(
         code="ModelFolderIncomplete",
@@ -187,14 +187,14 @@ FOLDERS = (
         take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
         title=("There are no weights in {path}.", "There are no weights in the model's folder."),
         who="user",
-        fixes=(_COPY_ALL,),
+        remedies=(_COPY_ALL,),
     ),
     Rule(
         code="ModelFolderIncomplete",
         seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
         title=('"{name}" has no tokenizer files beside its weights.',),
         who="user",
-        fixes=(_COPY_ALL,),
+        remedies=(_COPY_ALL,),
     ),
     Rule(
         code="ModelFolderIncomplete",
@@ -202,7 +202,7 @@ FOLDERS = (
         only=lambda case: "tokenization" in case.above(8),
         title=('"{name}" has no tokenizer files beside its weights.',),
         who="user",
-        fixes=(_COPY_ALL,),
+        remedies=(_COPY_ALL,),
     ),
     Rule(
         code="ModelPathMissing",
@@ -214,7 +214,7 @@ FOLDERS = (
         take=(r"GGUF file '(?P<path>[^']+)'", r"'(?P<path>/[^']+)'"),
         title=("There is no {path} in the container.", "The model's path does not exist in the container."),
         who="user",
-        fixes=(advise("Name the folder that holds the model, as in pvc://claim/folder."),),
+        remedies=(advise("Name the folder that holds the model, as in pvc://claim/folder."),),
     ),
     Rule(
         code="InvalidModelUrl",
@@ -237,7 +237,7 @@ FOLDERS = (
             "The url names no place that a model can be loaded from.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_env(
                 "INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."
             ),
@@ -259,7 +259,7 @@ FOLDERS = (
             "The engine takes the claim's name for a repository of the hub.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_env(
                 "INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."
             ),

@@ -8,14 +8,14 @@ from kubeai_notebook.core.diagnosis.engine.remedies import advise, download_once
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Fix
+    from kubeai_notebook.core.remedy import Remedy
 
 
 def _whole_line(case: Case) -> bool:
     return case.passage.lowered[case.index].rstrip(": ") in ("memoryerror", "memoryerror: unable to allocate")
 
 
-def _smaller_cache(case: Case) -> Fix | None:
+def _smaller_cache(case: Case) -> Remedy | None:
     """As many whole GiB for vLLM's cache on a CPU as are available."""
     whole = case.values.get("available", "").partition(".")[0]
     if not whole or int(whole) < 1:
@@ -33,7 +33,7 @@ OLLAMA: tuple[Rule, ...] = (
             'The Pod of "{name}" has less memory than VLLM_CPU_KVCACHE_SPACE sets aside.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             _smaller_cache,
             more_units,
             advise("Or choose a smaller model; its weights and its cache share the memory."),
@@ -48,7 +48,7 @@ OLLAMA: tuple[Rule, ...] = (
             'There is not enough memory to load "{name}".',
         ),
         who="user",
-        fixes=(more_units, advise("Or choose a smaller or more strongly quantized model.")),
+        remedies=(more_units, advise("Or choose a smaller or more strongly quantized model.")),
     ),
     Rule(
         code="NotEnoughMemory",
@@ -56,21 +56,21 @@ OLLAMA: tuple[Rule, ...] = (
         only=_whole_line,
         title=('There is not enough memory to load "{name}".',),
         who="user",
-        fixes=(more_units, advise("Or choose a smaller or quantized model.")),
+        remedies=(more_units, advise("Or choose a smaller or quantized model.")),
     ),
     Rule(
         code="ModelFormatUnsupported",
         seen=("Repository is not GGUF",),
         title=("{weights} is no repository of GGUF files, which Ollama reads.", "The repository has no GGUF files."),
         who="user",
-        fixes=(advise("Name a GGUF build of the model; or serve the repository by engine VLLM with an hf:// url."),),
+        remedies=(advise("Name a GGUF build of the model; or serve the repository by engine VLLM with an hf:// url."),),
     ),
     Rule(
         code="OllamaTooOld",
         seen=("requires a newer version of Ollama",),
         title=("The registry gives this model only to a newer Ollama than the image has.",),
         who="user",
-        fixes=(advise("Set image to a current ollama/ollama release."),),
+        remedies=(advise("Set image to a current ollama/ollama release."),),
     ),
     Rule(
         code="EngineStartTimeout",
@@ -81,7 +81,7 @@ OLLAMA: tuple[Rule, ...] = (
             "Loading took longer than Ollama waits.",
         ),
         who="user",
-        fixes=(set_env("OLLAMA_LOAD_TIMEOUT", "30m"),),
+        remedies=(set_env("OLLAMA_LOAD_TIMEOUT", "30m"),),
     ),
     Rule(
         code="EngineStartTimeout",
@@ -89,7 +89,7 @@ OLLAMA: tuple[Rule, ...] = (
         take=(r"Waited (?P<seconds>\d+)s",),
         title=("Loading took longer than the {seconds} s that vLLM waits.", "Loading took longer than vLLM waits."),
         who="user",
-        fixes=(set_env("VLLM_ENGINE_READY_TIMEOUT_S", "3600"), download_once),
+        remedies=(set_env("VLLM_ENGINE_READY_TIMEOUT_S", "3600"), download_once),
     ),
     Rule(
         code="RunnerDied",
@@ -100,7 +100,7 @@ OLLAMA: tuple[Rule, ...] = (
         ),
         title=("Ollama's runner died while it loaded the model, and the log says no cause.",),
         who="user",
-        fixes=(read_log, more_units),
+        remedies=(read_log, more_units),
     ),
     # Ollama goes on without the GPU after this, so it stands below whatever stopped it.
     Rule(
@@ -108,6 +108,6 @@ OLLAMA: tuple[Rule, ...] = (
         seen=("NVIDIA driver too old",),
         title=("The node's NVIDIA driver is too old for this Ollama, which goes on by CPU.",),
         who="admin",
-        fixes=(advise("Update the node's driver, or set image to an older release."),),
+        remedies=(advise("Update the node's driver, or set image to an older release."),),
     ),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_env, set_features, set_field, touch
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
 from kubeai_notebook.errors import SpecError
@@ -25,27 +25,28 @@ NO_SPEC = Rule(
     seen=(),
     title=('"{name}" has no spec: it says neither what to serve nor how, so KubeAI starts nothing.',),
     who="user",
-    fixes=(advise("Serve it again under this name, with a url."), advise("Or delete it.")),
+    remedies=(advise("Serve it again under this name, with a url."), advise("Or delete it.")),
 )
 DOWN = Rule(
     code="OperatorDown",
     seen=(),
     title=('Nobody looks after "{name}": KubeAI\'s operator is not running, or it looks at another namespace.',),
     who="admin",
-    fixes=(run("See whether the operator runs.", "kubectl -n {operator_ns} get deploy kubeai"),),
+    remedies=(run("See whether the operator runs.", "kubectl -n {operator_ns} get deploy kubeai"),),
 )
 ELSEWHERE = Rule(
     code="WrongNamespace",
     seen=(),
     title=('Nobody looks after "{name}": KubeAI looks at namespace {operator_ns} only.',),
     who="user",
-    fixes=(
+    remedies=(
         run(
-            "Move the Model there.",
+            "Copy the Model there.",
             "kubectl {in_ns}get model {name} -o json | jq"
             " '.metadata={{name:.metadata.name,namespace:\"{operator_ns}\"}}|del(.status)'"
-            " | kubectl apply -f - && kubectl {in_ns}delete model {name}",
+            " | kubectl apply -f -",
         ),
+        run("Then delete it here.", "kubectl {in_ns}delete model {name}"),
     ),
 )
 BAD_PROFILE = Rule(
@@ -56,7 +57,7 @@ BAD_PROFILE = Rule(
         '"{name}" has no resource profile, so it can never start.',
     ),
     who="user",
-    fixes=(
+    remedies=(
         set_field("resourceProfile", "{nearest}:1", "Set resourceProfile {value}."),
         set_field("resourceProfile", "{written}:1", "Set resourceProfile {value}."),
         advise("Choose one of {known}, as in cpu:1.", "Write it like cpu:1."),
@@ -71,7 +72,7 @@ NO_PROFILE = Rule(
         'This cluster has no resource profile "{written}".',
     ),
     who="user",
-    fixes=(
+    remedies=(
         set_field("resourceProfile", "{nearest}:{count}", "Set resourceProfile {value}."),
         advise("Choose one of {known}."),
         touch,
@@ -85,21 +86,21 @@ NO_CACHE = Rule(
         'This cluster has no cache profile "{cache_profile}".',
     ),
     who="user",
-    fixes=(set_field("cacheProfile", None, "Remove cacheProfile; it can be removed, not changed."), touch),
+    remedies=(set_field("cacheProfile", None, "Remove cacheProfile; it can be removed, not changed."), touch),
 )
 NO_IMAGE = Rule(
     code="NoServerImage",
     seen=(),
     title=("KubeAI is not told which image to start for engine {engine}.",),
     who="admin",
-    fixes=(advise("Set image in the Model, or modelServers.{engine}.images.default in kubeai-config."), touch),
+    remedies=(advise("Set image in the Model, or modelServers.{engine}.images.default in kubeai-config."), touch),
 )
 BAD_URL = Rule(
     code="InvalidModelUrl",
     seen=(),
     title=("{why}",),
     who="user",
-    fixes=(
+    remedies=(
         set_env("INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."),
         set_env("WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."),
         set_field("engine", "{better_engine}", "Serve it by engine {value}."),
@@ -113,14 +114,14 @@ NOT_MADE_FOR_CHAT = Rule(
     seen=(),
     title=('"{name}" says TextGeneration, but Infinity has no chat: such requests get its 404.',),
     who="user",
-    fixes=(set_features("TextEmbedding"), advise("Make the Model anew with engine VLLM to chat.")),
+    remedies=(set_features("TextEmbedding"), advise("Make the Model anew with engine VLLM to chat.")),
 )
 STUCK = Rule(
     code="DeletionStuck",
     seen=(),
     title=('"{name}" cannot be deleted: KubeAI must clear its cache first, and {why}.',),
     who="user",
-    fixes=(
+    remedies=(
         set_field("resourceProfile", "{nearest}:1", "Set a resource profile that exists: {value}."),
         run(
             "Else remove the finalizer; the cached files then stay on the volume.",

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import value_of
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ IN_LOG: tuple[Rule, ...] = (
             "The engine listens on another port than KubeAI asks: it will never be ready.",
         ),
         who="user",
-        fixes=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
+        remedies=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
     ),
     Rule(
         code="ReservedArgument",
         seen=("Invalid value for '--url-prefix'",),
         title=("INFINITY_URL_PREFIX is KubeAI's own setting and has a value that Infinity refuses.",),
         who="user",
-        fixes=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
+        remedies=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
     ),
 )
 IN_MODEL = Rule(
@@ -66,7 +66,7 @@ IN_MODEL = Rule(
         "The Model overrides KubeAI's own settings.",
     ),
     who="user",
-    fixes=_REMOVE,
+    remedies=_REMOVE,
 )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, fewer_units, run, set_field, stop_another, touch
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ REFUSALS: tuple[Rule, ...] = (
             "The namespace's quota is used up.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             fewer_units,
             stop_another,
             advise('The admin can raise the quota "{quota}".', "The admin can raise the quota."),
@@ -44,7 +44,7 @@ REFUSALS: tuple[Rule, ...] = (
             "The quota wants requests or limits that the profile does not have.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Set {resources} in resource profile {profile_name}; for the cache's Job, add a LimitRange.",
                 "Set them in the resource profile; for the cache's Job, add a LimitRange.",
@@ -58,7 +58,7 @@ REFUSALS: tuple[Rule, ...] = (
         take=(r"PriorityClass with name (?P<priority>[\w.-]*\w)",),
         title=('There is no PriorityClass "{priority}".', "The PriorityClass does not exist."),
         who="user",
-        fixes=(
+        remedies=(
             set_field("priorityClassName", None, "Remove priorityClassName."),
             run("Or choose one that exists.", "kubectl get priorityclass"),
             touch,
@@ -82,7 +82,7 @@ REFUSALS: tuple[Rule, ...] = (
             "A policy of the cluster forbids the Model's Pods.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Set modelServerPods' securityContext in kubeai-config as the policy wants it, or change the policy."
             ),
@@ -98,7 +98,7 @@ REFUSALS: tuple[Rule, ...] = (
             "The Pod that KubeAI makes for this profile is not valid.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Correct resource profile {profile_name} in kubeai-config; GPUs need request = limit.",
                 "Correct the resource profile; GPUs need request = limit.",
@@ -113,7 +113,7 @@ _REFUSED = Rule(
     seen=(),
     title=('KubeAI should run Pods for "{name}" and cannot make them.',),
     who="admin",
-    fixes=(
+    remedies=(
         run("Read the refusal in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),
         touch,
     ),

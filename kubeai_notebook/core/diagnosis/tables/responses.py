@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import value_of, with_argument
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding, Fix
+from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, delete_pod, read_log, run, set_features
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
+from kubeai_notebook.core.remedy import Remedy, SetArgument
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -30,12 +31,11 @@ def _of_gateway(case: Case) -> bool:
     return "message" not in case.passage.haystack
 
 
-def _with_tools(case: Case) -> Fix:
-    args = with_argument(case.scene.args, "--enable-auto-tool-choice", "--enable-auto-tool-choice")
-    parser = value_of(args, "--tool-call-parser") or "hermes"
-    args = with_argument(args, "--tool-call-parser", f"--tool-call-parser={parser}")
+def _with_tools(case: Case) -> Remedy:
+    parser = value_of(case.scene.args, "--tool-call-parser") or "hermes"
     title = f"Set --enable-auto-tool-choice and --tool-call-parser={parser}, or the parser made for this model."
-    return Fix(title=title, patch={"spec": {"args": args}})
+    changes = SetArgument(name="--enable-auto-tool-choice"), SetArgument(name="--tool-call-parser", value=parser)
+    return Remedy(title=title, changes=changes)
 
 
 ANSWERS: tuple[Rule, ...] = (
@@ -45,7 +45,7 @@ ANSWERS: tuple[Rule, ...] = (
         take=(r"model not found: \\*\"(?P<asked>[^\"\\]+)",),
         title=('The gateway knows no "{asked}".', "The gateway does not know the model that was asked for."),
         who="user",
-        fixes=(
+        remedies=(
             run("See which Models there are; an adapter is asked as <model>_<adapter>.", "kubectl {in_ns}get models"),
             advise("The Model must be in KubeAI's own namespace."),
         ),
@@ -56,14 +56,14 @@ ANSWERS: tuple[Rule, ...] = (
         take=(r"bad request: (?P<why>[^\"}]+)",),
         title=("The gateway cannot read the request: {why}.", "The gateway cannot read the request."),
         who="user",
-        fixes=(advise("Correct the request; stop must be a list, max_tokens a whole number."),),
+        remedies=(advise("Correct the request; stop must be a list, max_tokens a whole number."),),
     ),
     Rule(
         code="ChatTemplateMissing",
         seen=("default chat template is no longer allowed",),
         title=('"{name}" is a base model without a chat template.',),
         who="user",
-        fixes=(
+        remedies=(
             advise("Call /completions in place of /chat/completions."),
             advise("Or add a template to files and name it by --chat-template."),
         ),
@@ -73,21 +73,21 @@ ANSWERS: tuple[Rule, ...] = (
         seen=("tool choice requires --enable-auto-tool-choice",),
         title=('"{name}" was started without support for tools.',),
         who="user",
-        fixes=(_with_tools,),
+        remedies=(_with_tools,),
     ),
     Rule(
         code="FeatureMismatch",
         seen=("does not support embeddings",),
         title=('"{name}" generates text and makes no embeddings.',),
         who="user",
-        fixes=(set_features("TextGeneration"), advise("Serve an embedding model for embeddings.")),
+        remedies=(set_features("TextGeneration"), advise("Serve an embedding model for embeddings.")),
     ),
     Rule(
         code="FeatureMismatch",
         seen=("does not support generate", "does not support chat"),
         title=('"{name}" is an embedding model and cannot generate text.',),
         who="user",
-        fixes=(set_features("TextEmbedding"), advise("Serve a text model for chat.")),
+        remedies=(set_features("TextEmbedding"), advise("Serve a text model for chat.")),
     ),
     Rule(
         code="FeatureMismatch",
@@ -98,7 +98,7 @@ ANSWERS: tuple[Rule, ...] = (
             '"{name}" was asked for what the model is not made for.',
         ),
         who="user",
-        fixes=(advise("Set features to what the model does, such as Reranking, or serve an embedding model."),),
+        remedies=(advise("Set features to what the model does, such as Reranking, or serve an embedding model."),),
     ),
     Rule(
         code="ModelNotPulledThoughReady",
@@ -106,7 +106,7 @@ ANSWERS: tuple[Rule, ...] = (
         only=_nothing_pulled,
         title=('The Pod of "{name}" is ready, but this KubeAI release never pulled the model into it.',),
         who="admin",
-        fixes=(
+        remedies=(
             run(
                 "Pull it by hand, in each new Pod.",
                 "kubectl {in_ns}exec {pod} -- sh -c 'ollama pull {weights} && ollama cp {weights} {name}'",
@@ -124,7 +124,7 @@ ANSWERS: tuple[Rule, ...] = (
             "The gateway failed and keeps the reason to itself.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             read_log,
             run(
                 "The admin finds the reason in the operator's log.",
@@ -142,7 +142,7 @@ _NOT_ANSWERING = Rule(
         '"{name}" is ready, but its test request got no answer.',
     ),
     who="user",
-    fixes=(delete_pod, read_log),
+    remedies=(delete_pod, read_log),
 )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ STUCK = Rule(
         "The change waits: the new Pod finds no node while the old one keeps serving.",
     ),
     who="user",
-    fixes=(
+    remedies=(
         run(
             "Make room: delete the old Pod; the Model is away until the new one is ready.",
             "kubectl {in_ns}delete pod {old}",

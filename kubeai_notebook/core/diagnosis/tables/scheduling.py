@@ -10,8 +10,8 @@ from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Finding
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.notice import Finding
 
 _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "SchedulerError")
@@ -47,7 +47,7 @@ SCALING: tuple[Rule, ...] = (
         reasons=_NOT_SCALED,
         title=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
         who="admin",
-        fixes=(fewer_units, stop_another, advise("Ask for more quota, or add another node group.")),
+        remedies=(fewer_units, stop_another, advise("Ask for more quota, or add another node group.")),
     ),
     Rule(
         code="AutoscalerAtLimit",
@@ -58,7 +58,7 @@ SCALING: tuple[Rule, ...] = (
         ),
         title=("The cluster may not grow further: {limit} is reached.", "The cluster may not grow further."),
         who="admin",
-        fixes=(fewer_units, stop_another, advise("Raise the autoscaler's limit.")),
+        remedies=(fewer_units, stop_another, advise("Raise the autoscaler's limit.")),
     ),
     Rule(
         code="AutoscalerCannotHelp",
@@ -69,7 +69,7 @@ SCALING: tuple[Rule, ...] = (
             "No node that the cluster could add would take the Pod.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             fewer_units,
             advise(
                 "Or the admin adds a node group that fits profile {profile_name}.",
@@ -83,7 +83,7 @@ SCALING: tuple[Rule, ...] = (
         only=_from_karpenter,
         title=("No machine that Karpenter could add would take the Pod, or they are sold out now.",),
         who="user",
-        fixes=(
+        remedies=(
             fewer_units,
             advise(
                 "Or the admin adds a node pool that fits profile {profile_name}.",
@@ -104,7 +104,7 @@ NODES: tuple[Rule, ...] = (
             "No node has enough free GPUs.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             fewer_units,
             stop_another,
             run(
@@ -123,14 +123,14 @@ NODES: tuple[Rule, ...] = (
             "No node has enough free processors, memory or disk.",
         ),
         who="user",
-        fixes=(fewer_units, stop_another, advise("Or the admin adds a node.")),
+        remedies=(fewer_units, stop_another, advise("Or the admin adds a node.")),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
         seen=("Too many pods",),
         title=("The nodes run as many Pods already as they may.",),
         who="user",
-        fixes=(stop_another, advise("Or the admin adds a node.")),
+        remedies=(stop_another, advise("Or the admin adds a node.")),
     ),
     Rule(
         code="NodeUnavailable",
@@ -141,7 +141,7 @@ NODES: tuple[Rule, ...] = (
             "The node that would fit takes no Pods at the moment.",
         ),
         who="admin",
-        fixes=(run("Repair or uncordon the node.", "kubectl get nodes"),),
+        remedies=(run("Repair or uncordon the node.", "kubectl get nodes"),),
     ),
     Rule(
         code="UntoleratedTaint",
@@ -152,7 +152,7 @@ NODES: tuple[Rule, ...] = (
             "The nodes keep off Pods without a toleration for their taint.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Add the toleration to resource profile {profile_name} in kubeai-config.",
                 "Add the toleration to the profile.",
@@ -167,7 +167,7 @@ NODES: tuple[Rule, ...] = (
             "No node has the labels that the profile asks for.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             run(
                 "Compare the nodes' labels with the profile's nodeSelector; label a node or change the profile.",
                 "kubectl get nodes --show-labels",
@@ -180,7 +180,7 @@ NODES: tuple[Rule, ...] = (
         only=_from_karpenter,
         title=("Karpenter finds no machine that would take the Pod.",),
         who="user",
-        fixes=(fewer_units, advise("Or the admin adds a node pool that fits.")),
+        remedies=(fewer_units, advise("Or the admin adds a node pool that fits.")),
     ),
 )
 
@@ -194,7 +194,7 @@ _DISPLACED = Rule(
         "The Pod had to give way to one of higher priority.",
     ),
     who="user",
-    fixes=(advise("Set priorityClassName to a class that is not displaced."), fewer_units),
+    remedies=(advise("Set priorityClassName to a class that is not displaced."), fewer_units),
 )
 SCHEDULING: tuple[Rule, ...] = (*SCALING, *NODES, _DISPLACED)
 

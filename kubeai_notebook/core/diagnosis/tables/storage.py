@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Fix
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
 from kubeai_notebook.core.objects import maps_at, text_at
+from kubeai_notebook.core.remedy import Remedy, SetField
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Finding
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
 
 _CLAIM = (r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)", r"storageclass[\w.]* \\?\"(?P<storage_class>[^\"\\]+)")
@@ -22,7 +22,7 @@ _LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl {in_ns}describe 
 _LOOK_AT_ALL = run("See which claims are unbound.", "kubectl {in_ns}get pvc")
 
 
-def _nearest_claim(case: Case) -> Fix | None:
+def _nearest_claim(case: Case) -> Remedy | None:
     """The url with the existing claim whose name is nearest."""
     names = [text_at(claim, "metadata", "name") for claim in case.scene.observation.claims]
     wanted = case.values.get("missing", "")
@@ -30,7 +30,8 @@ def _nearest_claim(case: Case) -> Fix | None:
     if not nearest or case.scene.scheme != "pvc":
         return None
     url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{nearest}", 1)
-    return Fix(title=f'Use the claim "{nearest}", which exists: url {url}.', patch={"spec": {"url": url}})
+    title = f'Use the claim "{nearest}", which exists: url {url}.'
+    return Remedy(title=title, changes=(SetField(name="url", value=url),))
 
 
 CLAIMS: tuple[Rule, ...] = (
@@ -43,7 +44,7 @@ CLAIMS: tuple[Rule, ...] = (
             "The PersistentVolumeClaim of the url does not exist.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             _nearest_claim,
             advise('Correct the url "{url}", or make the claim "{missing}".', "Correct the url, or make the claim."),
         ),
@@ -57,7 +58,7 @@ CLAIMS: tuple[Rule, ...] = (
             "The cache profile names a StorageClass that does not exist.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             run("Set an existing class in the cache profile (kubeai-config).", "kubectl get storageclass"),
             set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
         ),
@@ -77,7 +78,7 @@ CLAIMS: tuple[Rule, ...] = (
             "The storage class cannot make a volume that several nodes write to (ReadWriteMany).",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise("Use a class with ReadWriteMany in the cache profile: NFS, CephFS, EFS or Filestore."),
             set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
         ),
@@ -90,7 +91,7 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
         seen=("waiting for a volume to be created",),
         title=("The storage system is making the volume.",),
         who="nobody",
-        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
     Rule(
         code="PvcUnbound",
@@ -98,14 +99,14 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
         take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
         title=("The volume could not be made: {why}", "The volume could not be made."),
         who="admin",
-        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
     Rule(
         code="PvcUnbound",
         seen=("unbound immediate PersistentVolumeClaims", "find available persistent volumes"),
         title=('The volume that "{name}" needs does not exist yet.',),
         who="admin",
-        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
 )
 
@@ -118,7 +119,7 @@ VOLUMES: tuple[Rule, ...] = (
             "The volume lies in another zone than the nodes that fit.",
         ),
         who="admin",
-        fixes=(advise("Make the volume in the zone of those nodes, or add nodes in its zone."),),
+        remedies=(advise("Make the volume in the zone of those nodes, or add nodes in its zone."),),
     ),
     Rule(
         code="VolumeMountFailed",
@@ -130,7 +131,7 @@ VOLUMES: tuple[Rule, ...] = (
             "The volume is held by another Pod and may be used on one node only.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             run("Stop the other Pod.", "kubectl {in_ns}delete pod {other}"),
             advise("Stop the Pod that holds the volume, or the admin moves to a class with ReadWriteMany."),
         ),
@@ -143,7 +144,7 @@ VOLUMES: tuple[Rule, ...] = (
         take=(r"for volume \\?\"(?P<volume>[^\"\\]+)",),
         title=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
         who="admin",
-        fixes=(advise("Look at the storage system; the Event has its words."),),
+        remedies=(advise("Look at the storage system; the Event has its words."),),
     ),
 )
 STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *VOLUMES)

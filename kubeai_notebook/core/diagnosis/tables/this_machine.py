@@ -17,7 +17,7 @@ REFUSED: tuple[Rule, ...] = (
             '"{name}" sets a variable that can make its engine run code: on this machine that would be as you.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("{variables}"),
             advise(
                 "Take {variables} out of env, or out of the Secret or ConfigMap that envFrom names.",
@@ -37,7 +37,7 @@ THIS_MACHINE: tuple[Rule, ...] = (
             'There is no room for the weights of "{name}" on this machine.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("Make room there; the download then goes on by itself."),
             advise("Or keep weights elsewhere: kubeai-local stop, then kubeai-local start --cache FOLDER."),
         ),
@@ -47,7 +47,7 @@ THIS_MACHINE: tuple[Rule, ...] = (
         seen=("Could not reach the package index",),
         title=('The weights of "{name}" come from the package index, which cannot be reached.',),
         who="user",
-        fixes=(
+        remedies=(
             advise("Check the network. pip's own settings count (PIP_INDEX_URL, HTTPS_PROXY); it is tried again."),
             advise(_OWN_FILE),
         ),
@@ -62,6 +62,6 @@ THIS_MACHINE: tuple[Rule, ...] = (
             'This machine has no weights for "{name}".',
         ),
         who="user",
-        fixes=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
+        remedies=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
     ),
 )
