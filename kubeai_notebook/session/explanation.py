@@ -114,6 +114,8 @@ def how_to(model_name: str, number: int, fix: Remedy) -> str:
     """The line that applies a fix: a magic, or a command for a terminal; nothing for mere advice."""
     if fix.changes:
         return f"%kubeai_why {model_name} --fix {number}"
+    if fix.command and fix.command.verb:
+        return " ".join([f"%kubeai_{fix.command.verb}", *fix.command.arguments])
     return f"!{fix.command.line}" if fix.command else ""
 
 

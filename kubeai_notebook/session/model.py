@@ -117,7 +117,8 @@ class Model:
             raise UsageError(f"{self.name} has no fix {number}.", there)
         fix = fixes[number - 1]
         if not fix.changes:
-            hint = f"Run in a terminal: {fix.command.line}" if fix.command else fix.title
+            line = fix.command.line if fix.command else ""
+            hint = f"Run in a terminal: {line}" if line else fix.title
             raise UsageError(f"Fix {number} is not a change of the Model, so it cannot be applied from here.", hint)
         return self._change(fix.patch(self.view.model), fix.title)
 

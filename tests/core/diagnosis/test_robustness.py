@@ -94,8 +94,8 @@ def test_loses_nothing_else_by_a_rule_that_raises(caplog):
         raise KeyError("a bug")
 
     scene = Scene(crash("No space left on device"), NOW)
-    raising = Rule(code="Raising", seen=("No space",), title=("x",), who="user", only=broken)
-    sound = Rule(code="Sound", seen=("No space",), title=("It is full.",), who="user")
+    raising = Rule(code="Raising", seen=("No space",), message=("x",), who="user", only=broken)
+    sound = Rule(code="Sound", seen=("No space",), message=("It is full.",), who="user")
     found = first((raising, sound), (Passage("log", "p", ("No space left on device",)),), scene)
     assert found is not None
     assert found.code == "Sound"

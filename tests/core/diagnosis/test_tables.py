@@ -6,7 +6,8 @@ from importlib import import_module
 
 import kubeai_notebook.core.diagnosis.tables as package
 from kubeai_notebook.core.diagnosis.engine import unknown
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, filled
+from kubeai_notebook.core.diagnosis.engine.remedies import filled
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, finding_of
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.objects import Pod
@@ -61,7 +62,7 @@ def test_has_a_rule_for_every_code_and_no_other_code():
 def test_can_say_every_rule_without_any_value_from_the_text():
     # These are made with their values at hand, never without.
     given = {"why": "x", "profile": "x", "written": "x", "cache_profile": "x", "engine": "x", "operator_ns": "x"}
-    silent = [rule.code for rule in rules() if filled(rule.title[-1:], ALWAYS | given) is None]
+    silent = [rule.code for rule in rules() if filled(rule.message[-1:], ALWAYS | given) is None]
     assert silent == []
 
 
@@ -70,11 +71,7 @@ def test_every_rule_has_a_fix_even_where_it_could_read_no_value():
     case = Case(Scene(Observation(model=made), NOW), Passage("log", "p", ("x",)), 0, Pod({"metadata": {"name": "p"}}))
     # The first waits; the others are made from the Model or Pod that they name.
     exempt = {"WaitingForNode", "ReservedArgument", "RolloutStuck"}
-    assert [
-        rule.code
-        for rule in rules()
-        if rule.code not in exempt and not any(template(case) for template in rule.remedies)
-    ] == []
+    assert [rule.code for rule in rules() if rule.code not in exempt and not finding_of(rule, case).remedies] == []
 
 
 def test_fragments_are_long_enough_to_mean_something():

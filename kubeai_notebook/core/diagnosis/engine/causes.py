@@ -22,7 +22,7 @@ from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passage
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED, THIS_MACHINE
 
 from .cleaning import clean
-from .remedies import delete_pod
+from .remedies import DELETE_POD, remedy_of
 from .rule import Case, Rule, first, spared
 from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
 from .unknown import QUIET_EXITS, unknown
@@ -136,6 +136,6 @@ def _restarted(scene: Scene, pod: Pod) -> Finding | None:
 
 def _deletable(found: Finding, scene: Scene, pod: Pod) -> Finding:
     """KubeAI neither replaces nor forgets a Failed Pod."""
-    remedy = delete_pod(Case(scene, Passage("status", pod.name, ("",)), 0, pod))
+    remedy = remedy_of(DELETE_POD, Case(scene, Passage("status", pod.name, ("",)), 0, pod))
     known = found.remedies
     return found if remedy is None or remedy in known else replace(found, remedies=(remedy, *known))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.objects import (
     Event,
@@ -16,6 +17,7 @@ from kubeai_notebook.core.objects import (
     in_utc,
     is_going,
     map_at,
+    number_at,
     text_at,
     texts_at,
     texts_in,
@@ -193,6 +195,23 @@ class Scene:
             return self.url.removeprefix("pvc://").partition("/")[0].partition("?")[0]
         return f"shared-model-cache-{cache}" if cache else ""
 
+    @property
+    def resized(self) -> dict[str, str]:
+        """The profile twice and half as large, and over how many GPUs vLLM then has to be spread."""
+        name, count = self.profile
+        if not name or not count:
+            return {}
+        twice, half = f"{name}:{count * 2}", f"{name}:{count // 2}" if count > 1 else ""
+        spread = str(count // 2) if half and value_of(self.args, SPREAD) == str(count) else ""
+        return {"twice_profile": twice, "half_profile": half, "half_spread": spread}
+
+    @property
+    def usable_cache(self) -> str:
+        """A cache profile for a Model that has none; only for sources that KubeAI can cache."""
+        caches = sorted(str(name) for name in map_at(self.config, "cacheProfiles"))
+        cached = self.spec.get("cacheProfile") or self.scheme not in ("hf", "s3", "gs", "oss")
+        return caches[0] if caches and not cached else ""
+
     @cached_property
     def values(self) -> Mapping[str, str]:
         """What every sentence may name."""
@@ -208,6 +227,9 @@ class Scene:
             "profile": text_at(self.spec, "resourceProfile"),
             "profile_name": profile,
             "profile_count": str(count) if count else "",
+            **self.resized,
+            "min_replicas": str(number_at(self.spec, "minReplicas") or ""),
+            "usable_cache": self.usable_cache,
             "own_claim": self.own_claim,
             "cache_profile": text_at(self.spec, "cacheProfile"),
             # KubeAI mounts a claim there, but does not tell these two engines.

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 JOB_FAILED = Rule(
     code="CacheJobFailed",
     seen=(),
-    title=('The weights of "{name}" could not be loaded into the cache, and the loader\'s log tells nothing.',),
+    message=('The weights of "{name}" could not be loaded into the cache, and the loader\'s log tells nothing.',),
     who="user",
     remedies=(
-        run("Watch the loader's next try.", "kubectl {in_ns}logs -f job/load-cache-{name}"),
+        run("Watch the loader's next try.", "kubectl -n {namespace} logs -f job/load-cache-{name}"),
         advise(
             'Check the url "{url}" and the token or keys it needs.', "Check the url and the token or keys it needs."
         ),

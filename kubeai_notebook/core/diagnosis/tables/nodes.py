@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
 from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DELETE_POD,
+    DOWNLOAD_ONCE,
+    MORE_UNITS,
+    READ_LOG,
     advise,
-    delete_pod,
-    download_once,
     drop_argument,
-    more_units,
-    read_log,
     run,
     set_env,
 )
@@ -31,7 +31,7 @@ RUNTIME: tuple[Rule, ...] = (
         code="NvidiaDriverTooOld",
         seen=("nvidia-container-cli: requirement error",),
         take=(r"unsatisfied condition: (?P<needs>\w+ ?[<>=]+ ?[\w.]+)",),
-        title=(
+        message=(
             "The driver of the node is too old for this image, which needs {needs}.",
             "The driver of the node is too old for this image.",
         ),
@@ -46,21 +46,21 @@ RUNTIME: tuple[Rule, ...] = (
             "nvidia-container-runtime … executable file not found",
             "unresolvable CDI devices",
         ),
-        title=(
+        message=(
             "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
             "The node cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
         ),
         who="admin",
-        remedies=(advise("Install the NVIDIA container toolkit and driver on the node."), delete_pod),
+        remedies=(advise("Install the NVIDIA container toolkit and driver on the node."), DELETE_POD),
     ),
 )
 
 _SANDBOX = Rule(
     code="PodSandboxFailed",
     seen=("Failed to create pod sandbox",),
-    title=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
+    message=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
     who="admin",
-    remedies=(advise("Look at the node's network plugin."), delete_pod),
+    remedies=(advise("Look at the node's network plugin."), DELETE_POD),
 )
 _SANDBOX_TRIES = 2
 """A new node fails once or twice before its network is up."""
@@ -75,9 +75,9 @@ FAILED_PODS: tuple[Rule, ...] = (
             "node no longer exists",
             "deleting due to NoExecute taint",
         ),
-        title=("Node {node} went away under the Pod.", "The Pod's node went away."),
+        message=("Node {node} went away under the Pod.", "The Pod's node went away."),
         who="user",
-        remedies=(delete_pod,),
+        remedies=(DELETE_POD,),
     ),
     Rule(
         code="Evicted",
@@ -87,14 +87,14 @@ FAILED_PODS: tuple[Rule, ...] = (
             "Usage of EmptyDir volume",
         ),
         take=(r"limit \"?(?P<limit>[\d.]+\w*)",),
-        title=(
+        message=(
             "The Pod was evicted: it used more disk than its limit of {limit}.",
             "The Pod was evicted: it used more disk than its own limit.",
         ),
         who="user",
         remedies=(
-            delete_pod,
-            download_once,
+            DELETE_POD,
+            DOWNLOAD_ONCE,
             advise("The admin raises ephemeral-storage in the profile's limits."),
         ),
     ),
@@ -107,23 +107,23 @@ FAILED_PODS: tuple[Rule, ...] = (
             r"available: (?P<available>\w+)",
             r"using (?P<used>\w+), request is (?P<request>\w+)",
         ),
-        title=(
+        message=(
             "The Pod was evicted because its node ran out of {resource} ({used} used, {request} requested).",
             "The Pod was evicted because its node ran out of {resource}.",
             "The Pod was evicted because its node is under {pressure}.",
             "The Pod was evicted because its node ran out of memory or disk.",
         ),
         who="user",
-        remedies=(delete_pod, more_units, advise("If it was the disk: a cacheProfile, or nodes with more of it.")),
+        remedies=(DELETE_POD, MORE_UNITS, advise("If it was the disk: a cacheProfile, or nodes with more of it.")),
     ),
     Rule(
         code="DeadlineExceeded",
         seen=("specified deadline",),
-        title=("The Pod was stopped at a deadline that somebody else set; KubeAI sets none.",),
+        message=("The Pod was stopped at a deadline that somebody else set; KubeAI sets none.",),
         who="admin",
         remedies=(
             advise("Find what sets activeDeadlineSeconds (a policy, a quota) and exempt the Model's Pods."),
-            delete_pod,
+            DELETE_POD,
         ),
     ),
 )
@@ -132,35 +132,35 @@ _REFUSED = Rule(
     code="NodeRefusedPod",
     seen=(),
     take=(),
-    title=(
+    message=(
         "Node {node} took the Pod and refused it: {reason}.",
         "A node took the Pod and refused it: {reason}.",
         "A node took the Pod and refused it.",
     ),
     who="user",
-    remedies=(delete_pod, advise("If it comes back, the admin looks at the node's device plugin.")),
+    remedies=(DELETE_POD, advise("If it comes back, the admin looks at the node's device plugin.")),
 )
 _REFUSALS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError", "NodeAffinity")
 _PREEMPTED = Rule(
     code="Preempted",
     seen=(),
-    title=(
+    message=(
         "The Pod had to give way to one of higher priority ({by}).",
         "The Pod had to give way to one of higher priority.",
     ),
     who="user",
-    remedies=(delete_pod, advise("Set priorityClassName to a class that is not displaced.")),
+    remedies=(DELETE_POD, advise("Set priorityClassName to a class that is not displaced.")),
 )
 _OOM = Rule(
     code="OomKilled",
     seen=(),
-    title=(
+    message=(
         '"{name}" needed more memory than its limit of {limit}.',
         '"{name}" needed more memory than its Pod may have.',
     ),
     who="user",
     remedies=(
-        more_units,
+        MORE_UNITS,
         set_env(
             "LLAMA_ARG_CACHE_RAM",
             "{ollama_cache}",
@@ -172,30 +172,32 @@ _OOM = Rule(
 _KILLED = Rule(
     code="Killed",
     seen=(),
-    title=('The container of "{name}" was killed from outside (137), and not for its memory limit.',),
+    message=('The container of "{name}" was killed from outside (137), and not for its memory limit.',),
     who="admin",
-    remedies=(run("Look for the reason among the Events of Pod and node.", "kubectl {in_ns}describe pod {pod}"),),
+    remedies=(
+        run("Look for the reason among the Events of Pod and node.", "kubectl -n {namespace} describe pod {pod}"),
+    ),
 )
 _PROBE = Rule(
     code="ProbeKilledContainer",
     seen=("failed startup probe, will be restarted", "failed liveness probe"),
     reasons=("Killing",),
     take=(r"failed (?P<probe>startup|liveness) probe",),
-    title=(
+    message=(
         '"{name}" was stopped because its {probe} probe failed: it was not ready in time, or hung.',
         '"{name}" was stopped because a probe failed.',
     ),
     who="user",
     remedies=(
-        download_once,
+        DOWNLOAD_ONCE,
         advise("Choose a smaller model, or hardware that loads it faster."),
-        read_log,
+        READ_LOG,
     ),
 )
 _SIGILL = Rule(
     code="CpuLacksInstructions",
     seen=("Illegal instruction",),
-    title=("The processor lacks instructions (AVX-512) that this image was built for.",),
+    message=("The processor lacks instructions (AVX-512) that this image was built for.",),
     who="user",
     remedies=(
         drop_argument("--device"),

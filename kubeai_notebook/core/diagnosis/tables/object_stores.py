@@ -9,12 +9,12 @@ from .hub import misread_claim
 
 _S3_SECRET = run(
     "Put the right keys into the Secret that KubeAI reads.",
-    "kubectl {in_ns}create secret generic kubeai-aws --from-literal=accessKeyID=<id>"
+    "kubectl -n {namespace} create secret generic kubeai-aws --from-literal=accessKeyID=<id>"
     " --from-literal=secretAccessKey=<secret>" + APPLIED,
 )
 _GCP_SECRET = run(
     "Put the service account's key file into the Secret that KubeAI reads.",
-    "kubectl {in_ns}create secret generic kubeai-gcp --from-file=jsonKeyfile=<file>" + APPLIED,
+    "kubectl -n {namespace} create secret generic kubeai-gcp --from-file=jsonKeyfile=<file>" + APPLIED,
 )
 _COPY_ALL = advise(
     "Copy the whole repository to {path}, every file of it.", "Copy the whole repository, every file of it."
@@ -36,7 +36,7 @@ S3_NOTHING: tuple[Rule, ...] = (
         seen=("aws s3 sync",),
         only=_synced_nothing,
         take=(r"sync '?(?P<prefix>s3://[^\s']+)",),
-        title=(
+        message=(
             "There is nothing under {prefix}; small and capital letters differ there.",
             "There is nothing under the url.",
         ),
@@ -49,7 +49,7 @@ CREDENTIALS = (
     Rule(
         code="CloudCredentialsMissing",
         seen=("GOOGLE_APPLICATION_CREDENTIALS: unbound variable",),
-        title=("There are no Google Cloud credentials for {url}.", "There are no Google Cloud credentials."),
+        message=("There are no Google Cloud credentials for {url}.", "There are no Google Cloud credentials."),
         who="user",
         remedies=(_GCP_SECRET,),
     ),
@@ -57,7 +57,7 @@ CREDENTIALS = (
         code="CloudCredentialsMissing",
         seen=("Unable to locate credentials", "Partial credentials found"),
         take=(r"missing: (?P<missing>\w+)",),
-        title=(
+        message=(
             "{missing} is missing for the bucket.",
             "There are no credentials for {url}.",
             "There are no credentials for the bucket.",
@@ -68,7 +68,7 @@ CREDENTIALS = (
     Rule(
         code="S3CredentialsRejected",
         seen=("(RequestTimeTooSkewed)",),
-        title=("The store refuses the request because the node's clock is wrong.",),
+        message=("The store refuses the request because the node's clock is wrong.",),
         who="admin",
         remedies=(advise("Set the node's clock right (NTP)."),),
     ),
@@ -76,7 +76,7 @@ CREDENTIALS = (
         code="S3CredentialsRejected",
         seen=("(InvalidAccessKeyId)", "(SignatureDoesNotMatch)", "(ExpiredToken)", "(InvalidToken)"),
         take=(r"\((?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)\)",),
-        title=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
+        message=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
         who="user",
         remedies=(_S3_SECRET,),
     ),
@@ -84,7 +84,7 @@ CREDENTIALS = (
         code="S3AccessDenied",
         seen=("(AccessDenied)", "(403) when calling", "does not have storage.objects"),
         take=(r"calling the (?P<operation>\w+) operation", r"s3://(?P<bucket>[\w.-]+)", r":::(?P<bucket>[\w.-]+)"),
-        title=(
+        message=(
             "The credentials may not call {operation} on bucket {bucket}.",
             "The credentials may not call {operation} on the bucket.",
             "The credentials may not read the bucket.",
@@ -95,14 +95,14 @@ CREDENTIALS = (
     Rule(
         code="S3NotFound",
         seen=("(NoSuchBucket)",),
-        title=("There is no bucket as named in {url}.", "There is no bucket of that name."),
+        message=("There is no bucket as named in {url}.", "There is no bucket of that name."),
         who="user",
         remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
     Rule(
         code="S3NotFound",
         seen=("(404) when calling", "(NoSuchKey)", "URLs matched no objects"),
-        title=("There is nothing under {url}.", "There is nothing under the url."),
+        message=("There is nothing under {url}.", "There is nothing under the url."),
         who="user",
         remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
@@ -111,7 +111,7 @@ CREDENTIALS = (
         code="S3ObjectsArchived",
         seen=("storage class GLACIER",),
         take=(r"Skipping file (?P<object>s3://\S+?)\.? Object",),
-        title=(
+        message=(
             "{object} is archived in GLACIER and cannot be read.",
             "The objects are archived in GLACIER and cannot be read.",
         ),
@@ -138,7 +138,7 @@ LOADER = (
             r"(?:file system|denied): '(?P<path>[^']+)'",
             r" to (?P<path>\S+) \[Errno",
         ),
-        title=("The container may not write to {path}.", "The container may not write where the weights go."),
+        message=("The container may not write to {path}.", "The container may not write where the weights go."),
         who="admin",
         remedies=(
             advise(
@@ -156,7 +156,7 @@ LOADER = (
         ),
         unless=("is deprecated. use",),
         take=(r"(?P<command>[\w.-]+): command not found", r"`(?P<command>[\w-]+)` is deprecated"),
-        title=(
+        message=(
             'The loader image does not fit its script: "{command}" does not work in it.',
             "The loader image does not fit its script.",
         ),
@@ -171,7 +171,7 @@ FOLDERS = (
         seen=("repo id must … '/",),
         only=lambda case: "load_dir_path" in case.above(60),
         take=(r"'(?P<path>/[^']+)'\. Use", r"'(?P<path>/[^']+)'"),
-        title=("The model's folder {path} lacks files.", "The model's folder lacks files."),
+        message=("The model's folder {path} lacks files.", "The model's folder lacks files."),
         who="user",
         remedies=(_COPY_ALL,),
     ),
@@ -185,14 +185,14 @@ FOLDERS = (
         ),
         unless=("file named config.json",),
         take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
-        title=("There are no weights in {path}.", "There are no weights in the model's folder."),
+        message=("There are no weights in {path}.", "There are no weights in the model's folder."),
         who="user",
         remedies=(_COPY_ALL,),
     ),
     Rule(
         code="ModelFolderIncomplete",
         seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
-        title=('"{name}" has no tokenizer files beside its weights.',),
+        message=('"{name}" has no tokenizer files beside its weights.',),
         who="user",
         remedies=(_COPY_ALL,),
     ),
@@ -200,7 +200,7 @@ FOLDERS = (
         code="ModelFolderIncomplete",
         seen=("error: … NoneType",),
         only=lambda case: "tokenization" in case.above(8),
-        title=('"{name}" has no tokenizer files beside its weights.',),
+        message=('"{name}" has no tokenizer files beside its weights.',),
         who="user",
         remedies=(_COPY_ALL,),
     ),
@@ -212,7 +212,7 @@ FOLDERS = (
             "Incorrect path_or_model_id: '/",
         ),
         take=(r"GGUF file '(?P<path>[^']+)'", r"'(?P<path>/[^']+)'"),
-        title=("There is no {path} in the container.", "The model's path does not exist in the container."),
+        message=("There is no {path} in the container.", "The model's path does not exist in the container."),
         who="user",
         remedies=(advise("Name the folder that holds the model, as in pvc://claim/folder."),),
     ),
@@ -231,7 +231,7 @@ FOLDERS = (
             r"source url: (?P<asked>\S+)",
             r'bucket name "(?P<asked>[^"]+)"',
         ),
-        title=(
+        message=(
             '{engine} cannot load "{asked}" from the url "{url}".',
             '"{asked}" is no place that a model can be loaded from.',
             "The url names no place that a model can be loaded from.",
@@ -254,7 +254,7 @@ FOLDERS = (
         code="InvalidModelUrl",
         seen=("Repository Not Found", "not a valid model identifier"),
         only=misread_claim,
-        title=(
+        message=(
             "{engine} takes the claim's name in {url} for a repository of the hub.",
             "The engine takes the claim's name for a repository of the hub.",
         ),

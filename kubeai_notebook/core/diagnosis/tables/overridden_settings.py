@@ -43,7 +43,7 @@ IN_LOG: tuple[Rule, ...] = (
         seen=("Uvicorn running on",),
         only=_other_port,
         take=(r"running on (?P<address>\S+)",),
-        title=(
+        message=(
             'The engine of "{name}" runs and listens on {address}, but KubeAI asks another port.',
             "The engine listens on another port than KubeAI asks: it will never be ready.",
         ),
@@ -53,7 +53,7 @@ IN_LOG: tuple[Rule, ...] = (
     Rule(
         code="ReservedArgument",
         seen=("Invalid value for '--url-prefix'",),
-        title=("INFINITY_URL_PREFIX is KubeAI's own setting and has a value that Infinity refuses.",),
+        message=("INFINITY_URL_PREFIX is KubeAI's own setting and has a value that Infinity refuses.",),
         who="user",
         remedies=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
     ),
@@ -61,7 +61,7 @@ IN_LOG: tuple[Rule, ...] = (
 IN_MODEL = Rule(
     code="ReservedArgument",
     seen=(),
-    title=(
+    message=(
         '"{name}" sets {setting}, which is KubeAI\'s own setting: its requests miss the engine.',
         "The Model overrides KubeAI's own settings.",
     ),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STUCK = Rule(
     code="RolloutStuck",
     seen=(),
-    title=(
+    message=(
         'The change of "{name}" waits: its new Pod finds no node while the old Pod {old} keeps serving.',
         "The change waits: the new Pod finds no node while the old one keeps serving.",
     ),
@@ -23,12 +23,12 @@ STUCK = Rule(
     remedies=(
         run(
             "Make room: delete the old Pod; the Model is away until the new one is ready.",
-            "kubectl {in_ns}delete pod {old}",
+            "kubectl -n {namespace} delete pod {old}",
         ),
         run(
             # Scaling to 0 would not do: KubeAI keeps minReplicas at once.
             "Or delete all its old Pods at once.",
-            "kubectl {in_ns}delete pod -l model={name},pod-hash={old_hash}",
+            "kubectl -n {namespace} delete pod -l model={name},pod-hash={old_hash}",
         ),
     ),
 )
