@@ -4,8 +4,8 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 
+from .cluster_cases import ADAPTER, CASES
 from .scenes import NOW, answered, container, crash, log, merged, model, pod, seen
-from .test_cluster_findings import ADAPTER, CASES
 
 GPUS = {"resourceProfile": "nvidia-gpu-l4:4"}
 OF_OLLAMA = {"engine": "OLlama", "url": "ollama://llama3"}

@@ -14,8 +14,8 @@ from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.observation import Answer, Observation, Operator
 
+from .cluster_cases import CASES
 from .scenes import CONFIG, NOW, crash
-from .test_cluster_findings import CASES
 
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, {}])

@@ -58,8 +58,8 @@ def _more_gpus(case: Case) -> dict[str, str]:
     return {"all_gpus": str(count)} if used < count and is_gpu_profile(case) else {"twice_gpus": str(count * 2)}
 
 
-_MORE_GPUS = (
-    set_field("resourceProfile", "{for_ollama}", MORE_UNITS.titles[0]),
+_MORE_OF_OLLAMA = set_field("resourceProfile", "{for_ollama}", MORE_UNITS.titles[0])
+_MORE_OF_VLLM = (
     set_argument(SPREAD, "{all_gpus}", "Spread it over all GPUs of the profile: {argument}."),
     Template(
         titles=("Spread it over twice as many GPUs: resourceProfile {value} and {argument}.",),
@@ -128,7 +128,7 @@ MEMORY: tuple[Rule, ...] = (
         derive=_more_gpus,
         remedies=(
             set_argument("--gpu-memory-utilization", "0.95"),
-            *_MORE_GPUS,
+            *_MORE_OF_VLLM,
             advise("Or take a bigger GPU, or a quantized model; a shorter length hardly helps."),
         ),
     ),
@@ -179,6 +179,10 @@ MEMORY: tuple[Rule, ...] = (
         ),
         who="user",
         derive=_more_gpus,
-        remedies=(*_MORE_GPUS, advise("Or take a profile with a bigger GPU, or choose a smaller or quantized model.")),
+        remedies=(
+            _MORE_OF_OLLAMA,
+            *_MORE_OF_VLLM,
+            advise("Or take a profile with a bigger GPU, or choose a smaller or quantized model."),
+        ),
     ),
 )
