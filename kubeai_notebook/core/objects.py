@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .kubeai.labels import FEATURE_LABEL
+
 if TYPE_CHECKING:
     from .observation import KubernetesObject
 
@@ -128,6 +130,22 @@ def desired_replicas(model: Any) -> int:
     if replicas is None and at(model, "spec", "autoscalingDisabled") is not True:
         replicas = number_at(model, "spec", "minReplicas")
     return max(replicas or 0, 0)
+
+
+def is_managed(model: Any) -> bool:
+    """Whether an operator left any trace on the Model."""
+    return bool(map_at(model, "status")) or any(
+        str(label).startswith(FEATURE_LABEL) for label in map_at(model, "metadata", "labels")
+    )
+
+
+def claim_of(model: Any) -> str:
+    """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
+    cache = text_at(model, "spec", "cacheProfile")
+    if cache:
+        return f"shared-model-cache-{cache}"
+    scheme, _, rest = text_at(model, "spec", "url").partition("://")
+    return rest.partition("?")[0].partition("/")[0] if scheme == "pvc" else ""
 
 
 @dataclass(frozen=True)

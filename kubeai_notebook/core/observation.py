@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .masking import secret_values
+from .objects import Pod, map_at, text_at
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -67,3 +70,12 @@ class Observation:
     refusal: str | None = None
     """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
     answer: Answer | None = None
+
+
+def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, ...]:
+    """Values that nobody may see: of the Model's env, args, urls and files, and of the Pods' env; the longest first."""
+    values = secret_values(map_at(model, "spec"))
+    for pod in map(Pod, pods):
+        variables = {name: text_at(entry, "value") for name, entry in pod.env.items()}
+        values += secret_values({"env": variables})
+    return tuple(sorted(dict.fromkeys(values), key=len, reverse=True))

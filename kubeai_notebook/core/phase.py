@@ -21,6 +21,7 @@ from .objects import (
     desired_replicas,
     in_utc,
     is_going,
+    is_managed,
     map_at,
     maps_at,
     number_at,
@@ -117,12 +118,11 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
     model = observation.model
     if is_going(model):
         return "Deleting", "The Model is being deleted.", None
-    touched = any(str(label).startswith("features.kubeai.org/") for label in map_at(model, "metadata", "labels"))
-    quiet_seconds = _quiet_seconds(observation, now)
-    if not touched and not map_at(model, "status"):
-        if quiet_seconds < GRACE_SECONDS:
+    quiet = quiet_seconds(observation, now)
+    if not is_managed(model):
+        if quiet < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to see the Model.", None
-        return "Unmanaged", f"Nobody has looked at this Model for {quiet_seconds:.0f} s.", None
+        return "Unmanaged", f"Nobody has looked at this Model for {quiet:.0f} s.", None
     if desired == 0:
         return _without_replicas(model)
     if text_at(model, "spec", "cacheProfile") and at(model, "status", "cache", "loaded") is not True and not pods:
@@ -132,7 +132,7 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
         detail = f"{ready} of {desired} replicas ready, says KubeAI; the Pods themselves cannot be seen."
         return ("Ready" if ready >= desired else "Loading"), detail, None
     if not pods:
-        if quiet_seconds < GRACE_SECONDS:
+        if quiet < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to create the Pod.", None
         return "Blocked", "KubeAI creates no Pod for this Model as it is.", None
     return None
@@ -235,7 +235,7 @@ def _server(pod: Pod) -> Container:
     return next((container for container in found if container.name == "server"), Container({}))
 
 
-def _quiet_seconds(observation: Observation, now: datetime) -> float:
-    """Seconds since the Model was created or, if we saw that, since its Pods last changed."""
+def quiet_seconds(observation: Observation, now: datetime) -> float:
+    """Seconds since the Model was created, or its Pods or desired replicas changed; 0.0 where that is not known."""
     moments = [in_utc(moment) for moment in (created_at(observation.model), observation.changed_at) if moment]
     return (in_utc(now) - max(moments)).total_seconds() if moments else 0.0

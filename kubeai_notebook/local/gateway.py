@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.phase import is_ready
 from kubeai_notebook.local.emulation import balancing
 from kubeai_notebook.local.emulation.gateway_requests import (
@@ -28,7 +29,6 @@ from kubeai_notebook.local.emulation.refusals import StatusError
 from kubeai_notebook.local.emulation.selectors import selector_of
 
 from .bodies import Body, BodyError, receive, worked_on
-from .operator.adapters import LABEL
 from .operator.system import NAMESPACE
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class Gateway:
             version, found = self._store.version, []
             for pod in self._store.items(PODS, NAMESPACE):
                 labels, uid = pod["metadata"].get("labels", {}), pod["metadata"]["uid"]
-                adapted = not asked.adapter or LABEL + asked.adapter in labels
+                adapted = not asked.adapter or ADAPTER_LABEL + asked.adapter in labels
                 if wanted <= labels.items() and adapted and is_ready(pod) and uid in self._endpoints:
                     found.append(uid)
             if found:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.local.emulation.selectors import selector_of
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def listed(
     Raises:
         ValueError: that is no selector.
     """
-    wanted = [f"features.kubeai.org/{name}" for name in features or ("TextGeneration",)]
+    wanted = [f"{FEATURE_LABEL}{name}" for name in features or ("TextGeneration",)]
     selected = selector_of(selector) if selector is not None else None
     found = []
     for model in models:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.phase import is_ready
 
 Object = Mapping[str, Any]
-FEATURE_LABEL = "features.kubeai.org/"
 
 
 def bounded(spec: Object, replicas: int) -> int:

@@ -15,6 +15,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     set_field,
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.kubeai.releases import NARROW_URLS
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
-
-_STRICT_URLS = (0, 23, 2)
-"""The KubeAI release from which on a url may hold few characters only."""
 
 NO_SPEC = Rule(
     code="NoSpec",
@@ -273,11 +271,7 @@ def _why_not_loadable(scene: Scene) -> str:
 
 def _why_not_parsed(scene: Scene) -> str:
     """The operator's own grammar, where its version is known to be the strict one."""
-    version = scene.observation.operator.version
-    numbers = tuple(
-        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and len(part) < 10
-    )
-    if len(numbers) < 3 or numbers < _STRICT_URLS or scene.scheme == "oci":
+    if not NARROW_URLS.holds(scene.observation.operator.version) or scene.scheme == "oci":
         return ""
     try:
         parse_source(scene.url)
