@@ -41,6 +41,11 @@ Phase = Literal[
     "Scheduling", "Pulling", "Loading", "Ready", "Asleep",
 ]  # fmt: skip
 
+WELL: frozenset[Phase] = frozenset({"Ready", "Asleep"})
+"""Nothing is wrong, and nothing has to happen."""
+STOPPED: frozenset[Phase] = frozenset({"Blocked", "Failing", "Unmanaged"})
+"""Nothing serves, and nothing comes of waiting: somebody has to act."""
+
 GRACE_SECONDS = 10.0
 """How long the operator may take for a step before its silence means something."""
 
@@ -80,9 +85,19 @@ class ModelStatus:
         return _WHO_ACTS.get(self.phase, "nobody")
 
     @property
+    def well(self) -> bool:
+        """Whether it serves all that it should, or a request wakes it."""
+        return self.phase in WELL
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing serves, and nothing comes of waiting."""
+        return self.phase in STOPPED
+
+    @property
     def settled(self) -> bool:
         """Whether nothing changes from here without somebody acting."""
-        return self.phase in ("Ready", "Asleep", "Blocked", "Failing", "Unmanaged")
+        return self.well or self.stopped
 
 
 def status_of(observation: Observation, now: datetime) -> ModelStatus:
@@ -95,10 +110,9 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     pods = [Pod(raw) for raw in observation.pods if isinstance(raw, Mapping) and not is_going(raw)]
     waiting = [pod for pod in pods if not pod.ready]
     ready = len(pods) - len(waiting)
-    found = _before_pods(observation, pods, desired=desired, now=now) or _by_pods(
+    phase, detail, progress = _before_pods(observation, pods, desired=desired, now=now) or _by_pods(
         pods, waiting, desired=desired, events=observation.events
     )
-    phase, detail, progress = found
     if not observation.pods_readable:
         ready = _counted_ready(observation.model)
     since = _since(phase, observation, pods)
@@ -110,10 +124,11 @@ def _counted_ready(model: KubernetesObject) -> int:
     return count_at(model, "status", "replicas", "ready")
 
 
-_Found = tuple[Phase, str, float | None]
+_Conclusion = tuple[Phase, str, float | None]
+"""The phase, its sentence, and how much of it is done."""
 
 
-def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now: datetime) -> _Found | None:
+def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now: datetime) -> _Conclusion | None:
     """The phases that are decided without looking into a Pod."""
     model = observation.model
     if is_going(model):
@@ -138,13 +153,13 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
     return None
 
 
-def _without_replicas(model: KubernetesObject) -> _Found:
+def _without_replicas(model: KubernetesObject) -> _Conclusion:
     if not map_at(model, "spec"):
         return "Blocked", "It has no spec, so KubeAI starts nothing.", None
     return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
 
 
-def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Found:
+def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Conclusion:
     """The phases that the Pods decide."""
     ready = len(pods) - len(waiting)
     broken = [reason for pod in waiting if (reason := _broken(pod))]
@@ -158,13 +173,13 @@ def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Itera
         return "Degraded", broken[0], None
     if not waiting:
         return "Submitted", f"KubeAI is adding replicas: {ready} of {desired} ready.", None
-    return max((_starting(pod, events) for pod in waiting), key=lambda found: _ADVANCE[found[0]])
+    return max((_starting(pod, events) for pod in waiting), key=lambda conclusion: _ADVANCE[conclusion[0]])
 
 
 _ADVANCE: Mapping[str, int] = {"Scheduling": 0, "Pulling": 1, "Loading": 2}
 
 
-def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Found:
+def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Conclusion:
     """How far a Pod has come that is neither ready nor broken."""
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") != "True":
@@ -231,8 +246,8 @@ def _since(phase: Phase, observation: Observation, pods: list[Pod]) -> datetime 
 
 def _server(pod: Pod) -> Container:
     """The engine's container; one that says nothing where the kubelet has not written of it yet."""
-    found = map(Container, maps_at(pod.raw, "status", "containerStatuses"))
-    return next((container for container in found if container.name == "server"), Container({}))
+    containers = map(Container, maps_at(pod.raw, "status", "containerStatuses"))
+    return next((container for container in containers if container.name == "server"), Container({}))
 
 
 def quiet_seconds(observation: Observation, now: datetime) -> float:
