@@ -103,13 +103,13 @@ def contains(line: str, fragment: str) -> bool:
 
 
 def _position(line: str, fragment: str) -> int:
-    first = found = -1
+    first = position = -1
     for part in _parts(fragment):
-        found = line.find(part, found + 1)
-        if found < 0:
+        position = line.find(part, position + 1)
+        if position < 0:
             return -1
-        first = found if first < 0 else first
-        found += len(part) - 1
+        first = position if first < 0 else first
+        position += len(part) - 1
     return first
 
 
@@ -133,9 +133,9 @@ def case_of(rule: Rule, passage: Passage, scene: Scene, *, index: int, pod: Pod 
     """The hit with its values taken from the text."""
     near = passage.lines[max(0, index - 2) : index] + passage.lines[index + 1 : index + 5]
     taken = _first_groups(rule.take, (passage.lines[index], *near))
-    found = {**_first_groups(rule.far, passage.lines), **taken}
+    values = {**_first_groups(rule.far, passage.lines), **taken}
     masks = scene.secrets
-    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in found.items()})
+    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in values.items()})
 
 
 def _first_groups(sources: tuple[str, ...], lines: tuple[str, ...]) -> dict[str, str]:

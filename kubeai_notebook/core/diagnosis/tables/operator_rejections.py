@@ -256,8 +256,8 @@ def _why_not_loadable(scene: Scene) -> str:
     loadable = LOADABLE.get(scene.engine, ())
     cached = bool(scene.spec.get("cacheProfile"))
     if scene.scheme == "pvc" and scene.engine in CLAIM_VARIABLES:
-        told = scene.env.get(CLAIM_VARIABLES[scene.engine])
-        return "" if told else f"{scene.engine} takes the claim's name for that of a repository."
+        mount = scene.env.get(CLAIM_VARIABLES[scene.engine])
+        return "" if mount else f"{scene.engine} takes the claim's name for that of a repository."
     if loadable and scene.scheme and scene.scheme not in loadable:
         return f"{scene.engine} cannot load {scene.scheme}:// urls."
     if (scene.engine, scene.scheme) in CACHED_ONLY and not cached:

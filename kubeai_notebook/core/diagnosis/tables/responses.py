@@ -166,9 +166,9 @@ def answer(scene: Scene) -> Finding | None:
     body = " ".join(given.body.split()) if isinstance(given.body, str) else ""
     passage = Passage("answer", "test request", (f"{code or 'no answer'} {body}".strip(),))
     pod = next((pod for pod in scene.current if pod.ready), None) if scene.pods else None
-    found = first(ANSWERS, (passage,), scene, pod=pod)
-    if found or not (pod or number_at(scene.model, "status", "replicas", "ready")):
-        return found
+    finding = first(ANSWERS, (passage,), scene, pod=pod)
+    if finding or not (pod or number_at(scene.model, "status", "replicas", "ready")):
+        return finding
     evidence = Evidence("answer", "test request", passage.lines[0])
     return stated(_NOT_ANSWERING, scene, evidence, pod=pod, status=str(code or ""))
 
