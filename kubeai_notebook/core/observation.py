@@ -56,7 +56,7 @@ class Observation:
 
     model: KubernetesObject
     changed_at: datetime | None = None
-    """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look."""
+    """When desired replicas or Pods last changed; ``None`` if they have not since watching began."""
     pods: tuple[KubernetesObject, ...] = ()
     pods_readable: bool = True
     """``False``: the right to list Pods is missing, so that their absence says nothing."""

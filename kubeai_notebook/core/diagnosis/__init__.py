@@ -1,8 +1,14 @@
 """Explained failures: ``diagnose`` turns an Observation into Findings with Remedies.
 
-Each file holds one family of failures as rows of data; ``rule.py`` says how a row
-is found in text, ``causes.py`` in which order one Pod's evidence counts. Every function is
-pure: the time comes in as an argument.
+KubeAI writes no Events and no conditions, so a failure has to be read from what others wrote: the API server, the
+scheduler, the kubelet, the engine's own log. The same failure is often told by several of them, and each of them
+tells failures that are none, so the order in which they are believed is half of the diagnosis:
+
+- ``tables/`` holds the failures, one file a family, each failure a row of data that can be read without code;
+- ``engine/`` says how a row is recognised in text (``rule``), in which order one Pod's evidence counts (``causes``),
+  and what is no failure at all (``harmless``).
+
+Every function is pure: the time comes in as an argument. A rule that raises costs that rule only.
 """
 
 from __future__ import annotations

@@ -127,10 +127,10 @@ def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
 
 
 def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[str, str]]:
-    one = catalog.profiles[profile]
+    unit = catalog.profiles[profile]
     return {
         kind: {name: to_quantity(quantity_of(text) * multiple) for name, text in quantities.items()}
-        for kind, quantities in (("requests", one.requests), ("limits", one.limits))
+        for kind, quantities in (("requests", unit.requests), ("limits", unit.limits))
         if quantities
     }
 

@@ -1,4 +1,9 @@
-"""Why one Pod is not ready, in the order of evidence: its status, its Events, its log."""
+"""Why one Pod is not ready, in the order of evidence: its status, its Events, its log.
+
+A status is a fact, an Event is somebody's words about a moment, a log holds retries and warnings beside its last
+words. So a container that was killed for its memory is that, whatever its log says; and a log is searched by all
+rules from above, since its last line is hardly ever the cause: engines wrap one error into three others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Which Pod, which of its runs and which Events count."""
+"""Scene: an Observation with the questions that rules ask of it.
+
+Which Pod, which of its runs and which Events count is decided here, once: a Model has Pods of two hashes while it is
+updated, a Pod has the log of its last run and of the one before, and Events outlive the Pod that they tell of.
+"""
 
 from __future__ import annotations
 
