@@ -155,7 +155,10 @@ def code_refusal(names: Iterable[str]) -> str | None:
     if not refused:
         return None
     noun = "variable" if len(refused) == 1 else "variables"
-    return f"the {noun} {', '.join(refused)} can make the engine run code, and on this machine a Model runs as you, outside a container"
+    return (
+        f"the {noun} {', '.join(refused)} can make the engine run code, and on this machine a Model runs as you, "
+        "outside a container"
+    )
 
 
 def unsteered(environment: Mapping[str, str]) -> dict[str, str]:
