@@ -1,8 +1,8 @@
 """A rule is one row of a table of failures: what is seen, what it is called, who cures it and how.
 
-Rows look for fragments of a line and not for patterns: a log of hundreds of lines is searched by 200 rows whenever a Model
-changes, and ``str.find`` over the whole text rules nearly all of them out at once. Patterns only take values out of
-the line that was hit. Each sentence has fallbacks for the values that another version of an engine does not tell.
+Rows look for fragments of a line and not for patterns: a log of hundreds of lines is searched by 200 rows whenever a
+Model changes, and ``str.find`` over the whole text rules nearly all of them out at once. Patterns only take values
+out of the line that was hit. Each sentence has fallbacks for the values that another version does not tell.
 """
 
 from __future__ import annotations
