@@ -14,7 +14,7 @@ import pytest
 
 from kubeai_notebook.local.weights import shipped_packages
 from tests.local.conftest import Daemon, is_ready, until
-from tests.local.test_adapters import write_lora
+from tests.support.lora import write_lora
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(1200)]
 MINILM = "hf://sentence-transformers/all-MiniLM-L6-v2"
