@@ -19,7 +19,6 @@ from kubeai_notebook.core.objects import (
     claim_of,
     desired_replicas,
     is_going,
-    is_managed,
     map_at,
     number_at,
     text_at,
@@ -119,11 +118,6 @@ class Scene:
         """Replicas that should run."""
         return desired_replicas(self.model)
 
-    @property
-    def managed(self) -> bool:
-        """Whether an operator left any trace on the Model."""
-        return is_managed(self.model)
-
     @cached_property
     def all_pods(self) -> tuple[Pod, ...]:
         """Pods that are not being deleted, newest first; the later one listed wins a tie."""
@@ -186,11 +180,6 @@ class Scene:
         return secrets_of(self.model, *((self.newest.raw,) if self.newest else ()))
 
     @property
-    def own_claim(self) -> str:
-        """The claim that its weights lie in, or ``""``."""
-        return claim_of(self.model)
-
-    @property
     def resized(self) -> dict[str, str]:
         """The profile twice and half as large, and over how many GPUs vLLM then has to be spread."""
         name, count = self.profile
@@ -225,7 +214,7 @@ class Scene:
             **self.resized,
             "min_replicas": str(number_at(self.spec, "minReplicas") or ""),
             "usable_cache": self.usable_cache,
-            "own_claim": self.own_claim,
+            "own_claim": claim_of(self.model),
             "cache_profile": text_at(self.spec, "cacheProfile"),
             # KubeAI mounts a claim there, but does not tell these two engines.
             "infinity_path": "/model" if (self.engine, self.scheme) == ("Infinity", "pvc") else "",

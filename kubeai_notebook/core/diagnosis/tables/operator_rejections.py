@@ -17,7 +17,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
 from kubeai_notebook.core.kubeai.releases import NARROW_URLS
 from kubeai_notebook.core.notice import Evidence, Finding
-from kubeai_notebook.core.objects import map_at, text_at, texts_at
+from kubeai_notebook.core.objects import is_managed, map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
 from kubeai_notebook.errors import SpecError
 
@@ -158,7 +158,7 @@ def no_spec(scene: Scene) -> Finding | None:
 
 def unmanaged(scene: Scene) -> Finding | None:
     """A Model that no operator touched although it had time to."""
-    if scene.managed or scene.all_pods or not scene.settled:
+    if is_managed(scene.model) or scene.all_pods or not scene.settled:
         return None
     evidence = _field(scene, "status", "absent, and no label features.kubeai.org/*")
     operator = scene.observation.operator.namespace
