@@ -138,9 +138,10 @@ class Home:
     @contextmanager
     def starting(self) -> Iterator[None]:
         """Hold while starting or stopping, so that two at once are one after the other. LocalError."""
+        from filelock import FileLock
+
         self.prepare()
-        with (self.folder / "start.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(self.folder / "start.lock"):
             yield
 
     def prepare(self) -> None:
@@ -163,7 +164,8 @@ class Home:
     def claim(self) -> bool:
         """Take the lock of the daemon's life; False when another daemon has it.
 
-        It is never given back by hand: it is free when the process is gone, and ``stop`` waits for just that.
+        It is never given back by hand: it is free when the process is gone, and ``stop`` waits for just that. It is
+        no `filelock`, which has no shared lock: two that asked for the pid at once would take each other for a daemon.
         """
         descriptor = os.open(self.folder / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
         # A few tries, because whoever asks for the pid holds it for a moment.
