@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +15,7 @@ from kubeai_notebook.cluster.api import Api
 from kubeai_notebook.cluster.credentials import Login
 from kubeai_notebook.cluster.kubeconfig import GATEWAY_EXTENSION, Kubeconfig
 from kubeai_notebook.errors import KubeAIError
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,27 +41,14 @@ def refusing_three() -> Iterator[str]:
     """A server that refuses the first three requests, once all three are there, and no other."""
     meet, left = threading.Barrier(3), iter(range(3))
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status = 200
-            if next(left, None) is not None:
-                meet.wait(10)
-                status = 401
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+    def answer(_request: Received) -> Answer:
+        if next(left, None) is None:
+            return json_answer({})
+        meet.wait(10)
+        return json_answer({}, 401)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with HttpServer(answer) as server:
+        yield server.address
 
 
 def test_lets_all_threads_in_with_a_renewed_certificate(refusing_three: str) -> None:
