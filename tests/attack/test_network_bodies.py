@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.local.conftest import MODELS, PODS, SCRIPTED, Daemon, until
 from tests.support.attack import rounds
+from tests.support.daemon import MODELS, PODS, SCRIPTED, Daemon
 from tests.support.http_server import HttpServer
 from tests.support.network import (
     CLIENT_SECONDS,
@@ -25,6 +25,7 @@ from tests.support.network import (
     ports_of,
     token_of,
 )
+from tests.support.waiting import until
 
 COMPLETIONS, AUDIO = "/openai/v1/completions", "/openai/v1/audio/transcriptions"
 FORM = "multipart/form-data; boundary=b"

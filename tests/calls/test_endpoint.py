@@ -22,11 +22,11 @@ from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
 from tests.support.faults import denied, silent
 from tests.support.faulty_api import FaultyApi
 from tests.support.http_server import HttpServer, json_answer
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,10 +25,10 @@ from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, QuotaError
 from kubeai_notebook.session.live.pod_dry_run import pod_wanted
 from kubeai_notebook.session.session import Session
-from tests.local.conftest import until
 from tests.support.fake_api import pod
 from tests.support.faults import answer_lost
 from tests.support.faulty_api import FaultyApi
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

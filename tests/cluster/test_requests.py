@@ -26,9 +26,9 @@ from kubeai_notebook.errors import (
     UnauthorizedError,
     UnreachableError,
 )
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
 from tests.support.faults import answer_lost, broken, busy, cut_after, cut_before, denied, silent
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
