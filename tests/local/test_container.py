@@ -19,7 +19,7 @@ from kubeai_notebook.local.emulation.kubelet_states import memory_limit_of, thre
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.operator import kubelet
 from kubeai_notebook.local.operator.container import MountError, data_of, files_of, kill_over, placed_in
-from kubeai_notebook.local.operator.telling import Recorder, RunLog
+from kubeai_notebook.local.operator.recorder import Recorder, RunLog
 
 
 @pytest.fixture

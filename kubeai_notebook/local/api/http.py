@@ -22,7 +22,7 @@ from kubeai_notebook.local.gateway import PREFIX
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy
 from .reads import read
-from .store import named
+from .store import with_generated_name
 from .writes import parsed, patched
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class _Api:
         item = await _sent(request)
         if bool(target.namespace) != target.resource.namespaced:
             raise refusals.method_not_allowed()
-        item = named(placed(item, target))
+        item = with_generated_name(placed(item, target))
         item, unknown = admitted(target.resource, item, strict=_strict(request))
         created = self._store.create(target.resource, item, dry_run=is_dry(request.query))
         return web.json_response(created, status=201, headers=warnings_of(request.query, unknown))
@@ -163,7 +163,7 @@ class _Api:
         if "deletionTimestamp" in item["metadata"]:
             return web.json_response(item)
         details = refusals.details_of(target) | {"uid": item["metadata"]["uid"]}
-        return web.json_response({**refusals.status_of("Success"), "details": details})
+        return web.json_response({**refusals.status_body("Success"), "details": details})
 
 
 def _strict(request: web.Request) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL
-from kubeai_notebook.local.emulation.autoscaling import Scaling
+from kubeai_notebook.local.emulation.autoscaling import Autoscaling
 from kubeai_notebook.local.emulation.rollout import bounded, pod_plan
 
 
@@ -47,7 +47,7 @@ def test_scales_up_at_once_and_down_after_the_delay():
     spec = {"minReplicas": 0, "targetRequests": 1, "scaleDownDelaySeconds": 20, "replicas": 1}
     models = [{"metadata": {"name": "m"}, "spec": spec}, {"metadata": {"name": "other"}, "spec": {}}]
     models[1]["spec"] = {"autoscalingDisabled": True}
-    scaling = Scaling(catalog, {})
+    scaling = Autoscaling(catalog, {})
     assert scaling.tick(models, {"m": 6}) == {"m": 3}
     assert scaling.averages == {"m": 3.0}
     spec["replicas"] = 3
@@ -55,6 +55,6 @@ def test_scales_up_at_once_and_down_after_the_delay():
 
 
 def test_goes_on_from_the_averages_of_the_last_life():
-    scaling = Scaling(catalog_of(None), {"m": 2.0})
+    scaling = Autoscaling(catalog_of(None), {"m": 2.0})
     spec = {"minReplicas": 0, "targetRequests": 1, "scaleDownDelaySeconds": 0, "replicas": 0}
     assert scaling.tick([{"metadata": {"name": "m"}, "spec": spec}], {"m": 2}) == {"m": 2}
