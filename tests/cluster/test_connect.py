@@ -104,11 +104,10 @@ def test_does_not_leave_a_cluster_that_refuses_the_login(kubeconfig, api) -> Non
         connect()
 
 
-def test_does_not_leave_a_cluster_that_times_out(kubeconfig, silent, monkeypatch) -> None:
-    monkeypatch.setattr("kubeai_notebook.cluster.connect.PROBE_SECONDS", 0.2)
+def test_does_not_leave_a_cluster_that_times_out(kubeconfig, silent) -> None:
     kubeconfig(silent)
     with pytest.raises(UnreachableError, match=f"The Kubernetes API at {silent} does not answer"):
-        connect()
+        connect(probe_seconds=0.2)
 
 
 def test_does_not_replace_a_context_that_was_named(kubeconfig) -> None:

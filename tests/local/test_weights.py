@@ -18,7 +18,7 @@ from kubeai_notebook.local import weights as module
 from kubeai_notebook.local.fetch_worker import Package, reason
 from kubeai_notebook.local.weights import Weights, shipped_packages
 from tests.support.daemon import is_alive
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 URL = "ollama://smollm2:135m"
 CONTENT = b"GGUF" + bytes(range(256)) * 4096
@@ -204,8 +204,7 @@ def test_ends_the_download_with_its_last_waiter(tmp_path, environment):
     async def give_up():
         weights = Weights(cache, mapped={}, environment=environment, packages={URL: tiny()})
         waiters = [asyncio.create_task(weights.fetch(URL, lambda *_: None)) for _ in range(2)]
-        while not list(cache.glob("*.part")):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: list(cache.glob("*.part")), 60)
         waiters[0].cancel()
         await asyncio.wait([waiters[0]])
         assert list(cache.glob("*.part"))

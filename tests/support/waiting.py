@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,3 +18,11 @@ def until(look: Callable[[], Any], seconds: float) -> Any:
             return found
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {look.__qualname__}")
+
+
+async def eventually(look: Callable[[], Any], seconds: float) -> Any:
+    """As `until`, where others have to go on meanwhile."""
+    async with asyncio.timeout(seconds):
+        while not (seen := look()):
+            await asyncio.sleep(0.01)
+        return seen
