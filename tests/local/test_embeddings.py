@@ -6,7 +6,7 @@ import math
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.stand_in import BERT_FILES, wrong_routes
+from kubeai_notebook.local.emulation.stand_in import BERT_FILES
 from kubeai_notebook.local.engines.gguf_files import converted
 
 SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}
@@ -61,14 +61,6 @@ def test_says_that_llamacpp_stands_in(kubeai, mini):
 def test_answers_a_wrong_route_as_infinity_would(kubeai, mini, route):
     status, text = kubeai.ask(route, {"model": "mini", "prompt": "Hi", "messages": []})
     assert (status, json.loads(text)) == (404, {"detail": "Not Found"})
-
-
-def test_answers_a_wrong_route_as_each_engine_would():
-    ollama = wrong_routes("OLlama", ["TextEmbedding"], "mini")["/v1/chat/completions"]
-    assert (ollama[0], json.loads(ollama[1])["error"]["message"]) == (400, '"mini" does not support chat')
-    vllm = wrong_routes("VLLM", ["TextEmbedding"], "mini")["/v1/completions"]
-    assert json.loads(vllm[1])["error"]["message"] == "The model does not support Completions API"
-    assert wrong_routes("OLlama", ["TextEmbedding", "TextGeneration"], "mini") == {}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class LogRequest:
     """How many bytes at most."""
 
 
-def wanted_of(query: Mapping[str, str], now: datetime, *, pod: str) -> LogRequest:
+def log_request_of(query: Mapping[str, str], now: datetime, *, pod: str) -> LogRequest:
     """Read ``sinceTime``, ``sinceSeconds``, ``tailLines`` and ``limitBytes``. StatusError 400 or 422."""
     seconds, lines, size = (number_of(query, name) for name in ("sinceSeconds", "tailLines", "limitBytes"))
     refused = [
