@@ -21,7 +21,7 @@ import yaml
 
 import kubeai_notebook
 from kubeai_notebook.local.weights import Weights
-from tests.conftest import kubeai_local
+from tests.support.daemon import kubeai_local
 from tests.support.lora import write_lora
 
 if TYPE_CHECKING:

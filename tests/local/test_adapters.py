@@ -5,11 +5,10 @@ import json
 import pytest
 
 from kubeai_notebook.local.weights import shipped_packages
-from tests.support.lora import write_lora
+from tests.support.daemon import MODELS, Daemon
+from tests.support.lora import BASE, write_lora
+from tests.support.waiting import until
 
-from .conftest import MODELS, Daemon, until
-
-BASE = "hf://HuggingFaceTB/SmolLM2-135M-Instruct"
 PROMPT = {"prompt": "The capital of France is", "max_tokens": 12, "temperature": 0}
 
 

@@ -48,7 +48,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GatewayRequest:
     """A request as it goes on: the requested name, its two halves, and the body without what KubeAI drops.
 
     ``fields`` are those of a JSON body; a form's body goes on from where it lies.
@@ -89,7 +89,7 @@ def is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-def read(route: str, body: bytes) -> Asked:
+def read(route: str, body: bytes) -> GatewayRequest:
     """Read a JSON body. UnreadableError when KubeAI would not."""
     try:
         if route not in _SHAPES:
@@ -105,7 +105,9 @@ def read(route: str, body: bytes) -> Asked:
         raise UnreadableError(f"reading model from body: {error}") from error
     if not kept.get("model"):
         raise UnreadableError("reading model from body: missing 'model' field")
-    return Asked(kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO})
+    return GatewayRequest(
+        kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO}
+    )
 
 
 def listed(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeai_notebook.local.api.store import Store
-    from kubeai_notebook.local.emulation.kubelet_states import Run
+    from kubeai_notebook.local.emulation.kubelet_states import ContainerRun
     from kubeai_notebook.local.engines.process import Engine
 
 
@@ -27,7 +27,7 @@ MAX_RETRY_SECONDS = 1000.0
 
 async def keep_adapters(
     store: Store,
-    run: Run,
+    run: ContainerRun,
     engine: Engine,
     *,
     pull: Callable[[str], Awaitable[Path]],
