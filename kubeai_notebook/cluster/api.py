@@ -21,7 +21,7 @@ from kubernetes.client.rest import RESTClientObject
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
 from kubeai_notebook.errors import LOCAL_GONE, ClusterError, KubeAIError, UnauthorizedError, UnreachableError
 
-from .abortable_connections import WHOLE, Lines
+from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .credentials import Credentials, Login, place_of
 from .errors import BusyError, LostAnswerError, error_of
@@ -70,21 +70,21 @@ class Bounds:
 
 
 def allow_silence(answer: urllib3.BaseHTTPResponse, seconds: float, *, whole_seconds: float = math.inf) -> None:
-    """How long this answer may pause from here on, and how long it may go on."""
-    line: Any = getattr(answer, "connection", None)
-    if line is not None and hasattr(line, "patience"):
-        line.patience.silence_seconds = seconds
-        line.patience.until = time.monotonic() + whole_seconds
-    elif line is not None and line.sock is not None:
-        line.sock.settimeout(seconds)
+    """Set the read timeout of a response that is already streaming, and how long it may go on."""
+    connection: Any = getattr(answer, "connection", None)
+    if connection is not None and hasattr(connection, "limits"):
+        connection.limits.silence_seconds = seconds
+        connection.limits.until = time.monotonic() + whole_seconds
+    elif connection is not None and connection.sock is not None:
+        connection.sock.settimeout(seconds)
 
 
 def cut(answer: urllib3.BaseHTTPResponse) -> None:
     """End this answer at once, whoever waits in it."""
-    line: Any = answer.connection
-    if hasattr(line, "cut"):
-        line.cut()
-    elif (end := getattr(line, "sock", None)) is not None:
+    connection: Any = answer.connection
+    if hasattr(connection, "cut"):
+        connection.cut()
+    elif (end := getattr(connection, "sock", None)) is not None:
         # Gone already, or being closed by its own thread.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(end, socket.SHUT_RDWR)
@@ -104,21 +104,21 @@ class Api:
         self.login = login or Login(configuration or Configuration())
         self.bounds = bounds or Bounds()
         self._closed = threading.Event()
-        self._lines = Lines()
+        self._connections = Connections()
         self._moving = threading.Lock()
         self._place = place_of(self.configuration)
-        self._pool = self._connections(self.configuration)
+        self._pool = self._pool_of(self.configuration)
 
-    def _connections(self, configuration: Configuration) -> urllib3.PoolManager:
+    def _pool_of(self, configuration: Configuration) -> urllib3.PoolManager:
         pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
-        self._lines.track(pool)
+        self._connections.track(pool)
         return pool
 
     def _pool_to(self, login: Credentials) -> urllib3.PoolManager:
         """The connections to this place; what is in flight on those to another goes on to its end."""
         with self._moving:
             if login.place != self._place:
-                old, self._pool = self._pool, self._connections(login.configuration)
+                old, self._pool = self._pool, self._pool_of(login.configuration)
                 self._place = login.place
                 old.clear()
             return self._pool
@@ -200,11 +200,11 @@ class Api:
         data, more = self.read(answer, most=MOST_BYTES, read_seconds=read_seconds)
         if more:
             raise ClusterError(f"The Kubernetes API at {self.host} answers with more than {MOST_BYTES >> 20} MiB.")
-        found = object_of(data, self.host)
-        if found.get("kind") == "Status" and found.get("status") == "Failure":
-            code = found.get("code")
+        document = object_of(data, self.host)
+        if document.get("kind") == "Status" and document.get("status") == "Failure":
+            code = document.get("code")
             raise error_of(code if isinstance(code, int) else 500, data, host=self.host)
-        return found
+        return document
 
     def read(
         self, answer: urllib3.BaseHTTPResponse, *, most: int, read_seconds: float | None = None
@@ -301,7 +301,7 @@ class Api:
     def close(self) -> None:
         """End all connections at once, whoever waits in them."""
         self._closed.set()
-        self._lines.cut()
+        self._connections.cut()
         self._pool.clear()
 
     def failure(self, error: Exception) -> UnreachableError:

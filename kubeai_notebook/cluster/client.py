@@ -34,6 +34,7 @@ __all__ = ["BATCH", "CORE", "MODELS", "Api", "Cluster"]
 GATEWAY_PORT = 80
 _STRICT = {"fieldValidation": "Strict", "fieldManager": FIELD_MANAGER}
 _OURS = {"fieldManager": FIELD_MANAGER}
+_DRY = {"dryRun": "All"}
 _MAY_NOT_CREATE = re.compile(r'cannot create resource "pods"|not found|the server does not allow')
 
 
@@ -72,8 +73,7 @@ class Cluster:
 
     def create_model(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create a Model; ``Strict``, so that a misspelt field is refused and not dropped."""
-        query = {**_STRICT, **({"dryRun": "All"} if dry_run else {})}
-        return self.requests.create(self.path(MODELS, "models"), manifest, query=query)
+        return self.requests.create(self.path(MODELS, "models"), manifest, query=_STRICT | (_DRY if dry_run else {}))
 
     def model(self, name: str) -> dict[str, Any]:
         """Read one Model."""
@@ -83,9 +83,10 @@ class Cluster:
         """All Models of the namespace."""
         return self.requests.listed(self.path(MODELS, "models"))
 
-    def patch_model(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply a JSON merge patch to a Model."""
-        return self.requests.patch(self.path(MODELS, "models", name), patch, query=_STRICT)
+    def patch_model(self, name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Apply a JSON merge patch to a Model; one that names a ``resourceVersion`` applies to that version only."""
+        query = _STRICT | (_DRY if dry_run else {})
+        return self.requests.patch(self.path(MODELS, "models", name), patch, query=query)
 
     def delete_model(self, name: str) -> None:
         """Delete a Model; its Pods go with it."""
@@ -99,20 +100,26 @@ class Cluster:
         """The names of the namespace's Secrets; their values do not even leave the server."""
         return _names(self.requests.listed(self.path(CORE, "secrets"), accept=NAMES_ONLY))
 
-    def write_secret(self, manifest: Mapping[str, Any]) -> None:
-        """Create a Secret, or change the data, labels and annotations of the one that is there."""
+    def write_secret(self, manifest: Mapping[str, Any]) -> bool:
+        """Create a Secret, or change data, labels, annotations and owners of the one that is there; True: created."""
         path = self.path(CORE, "secrets")
         try:
             self.requests.create(path, manifest, query=_OURS)
         except ConflictError:
             metadata = manifest["metadata"]
-            kept = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
+            kept = {key: metadata[key] for key in ("labels", "annotations", "ownerReferences") if key in metadata}
             patch = {"metadata": kept, **{key: manifest[key] for key in ("data", "stringData") if key in manifest}}
-            self.requests.patch(self.path(CORE, "secrets", metadata["name"]), patch, query=_OURS)
+            self.patch_secret(metadata["name"], patch)
+            return False
+        return True
+
+    def patch_secret(self, name: str, patch: Mapping[str, Any]) -> None:
+        """Apply a JSON merge patch to a Secret."""
+        self.requests.patch(self.path(CORE, "secrets", name), patch, query=_OURS)
 
     def own_secret(self, name: str, owner: Mapping[str, Any]) -> None:
         """Tie a Secret to a Model, so that it goes with it."""
-        self.requests.patch(self.path(CORE, "secrets", name), {"metadata": {"ownerReferences": [owner]}}, query=_OURS)
+        self.patch_secret(name, {"metadata": {"ownerReferences": [owner]}})
 
     def delete_secret(self, name: str) -> None:
         """Delete a Secret."""
@@ -133,7 +140,7 @@ class Cluster:
     def try_pod(self, manifest: Mapping[str, Any]) -> str | None:
         """Dry-run a Pod: the API server's objection, or ``None`` where it has none or the user may not ask."""
         try:
-            self.requests.send("POST", self.path(CORE, "pods"), query={"dryRun": "All"}, body=manifest)
+            self.requests.send("POST", self.path(CORE, "pods"), query=_DRY, body=manifest)
         except UnreachableError:
             raise
         except ClusterError as error:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 from .answer import items_of, named
@@ -85,7 +86,9 @@ class Requests:
             return self.send("PATCH", path, query=query, body=patch)
         except LostAnswerError:
             present = self.get(path)
-            if not _holds(present, patch):
+            # A patch that came through has moved the version that it was for.
+            unversioned = merged(patch, {"metadata": {"resourceVersion": None}}) if "metadata" in patch else patch
+            if not _holds(present, unversioned):
                 raise
             return present
 

@@ -89,10 +89,10 @@ def _run(home: Home, options: argparse.Namespace) -> str:
         run(home, options, dict(os.environ))
     except Exception as error:  # (the daemon's outermost frame: whoever starts it is told why)
         why = _explained(error, home.folder) if isinstance(error, OSError) else error
-        said = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
+        message = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
         if options.ready_fd is not None:
             with suppress(OSError):
-                os.write(options.ready_fd, said.encode("utf-8", "replace"))
+                os.write(options.ready_fd, message.encode("utf-8", "replace"))
         raise
     finally:
         if options.ready_fd is not None:
@@ -106,9 +106,9 @@ def _mapping(text: str) -> tuple[str, Path]:
         raise LocalError(
             f'--weights "{text}" is not URL=PATH.', "Write it like ollama://tiny:latest=/models/tiny.gguf."
         )
-    if not (found := _path(path)).exists():
-        raise LocalError(f'The weights for "{url}" are not there: {found} does not exist.', "Check the path.")
-    return url, found
+    if not (place := _path(path)).exists():
+        raise LocalError(f'The weights for "{url}" are not there: {place} does not exist.', "Check the path.")
+    return url, place
 
 
 def _config(path: str) -> str:

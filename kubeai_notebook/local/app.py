@@ -69,8 +69,8 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     notes = [f"{journal.path} was empty: there are no Models."] if journal.empty and home.kubeconfig.exists() else []
     store, pods = Store(journal=journal), home.folder / "pods"
     preload(store, options.config or "")
-    access, told = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
-    for note in (notes := notes + told):
+    access, renewals = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
+    for note in (notes := notes + renewals):
         log.warning(note)
     home.note(notes)
     tls, places = server_tls(home.certificate), Places(raise_descriptors())

@@ -51,7 +51,7 @@ _MARK = {"X-Proxy": "lingo"}
 # Those of one connection only (RFC 9110), and what the upstream's answer or our request carries anew.
 _HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 _ANEW = _HOP | {"host", "authorization"}
-# What the client does not say is not said for it: engines read a body without Content-Type as JSON.
+# Add no default headers: engines read a body without Content-Type as JSON.
 _SILENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -201,14 +201,14 @@ class Gateway:
         """Wait, without limit as KubeAI does, for ready Pods (that have the adapter)."""
         wanted = {"model": asked.model}.items()
         while True:
-            version, found = self._store.version, []
+            version, ready = self._store.version, []
             for pod in self._store.items(PODS, NAMESPACE):
                 labels, uid = pod["metadata"].get("labels", {}), pod["metadata"]["uid"]
                 adapted = not asked.adapter or ADAPTER_LABEL + asked.adapter in labels
                 if wanted <= labels.items() and adapted and is_ready(pod) and uid in self._endpoints:
-                    found.append(uid)
-            if found:
-                return found
+                    ready.append(uid)
+            if ready:
+                return ready
             await self._store.changed(version)
 
 

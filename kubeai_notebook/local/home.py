@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import FileLock
 
 from kubeai_notebook.errors import LocalError
 
@@ -50,8 +51,8 @@ class DaemonAccess:
     @property
     def ports(self) -> tuple[int, int]:
         """Those of API and gateway. ValueError when there is none in a url."""
-        found = _SERVER.fullmatch(self.api), _GATEWAY.fullmatch(self.gateway)
-        numbers = tuple(int(match[1]) if match else 0 for match in found)
+        matches = _SERVER.fullmatch(self.api), _GATEWAY.fullmatch(self.gateway)
+        numbers = tuple(int(match[1]) if match else 0 for match in matches)
         if not all(0 < number < 1 << 16 for number in numbers):
             raise ValueError("no port")
         return numbers[0], numbers[1]
@@ -138,8 +139,6 @@ class Home:
     @contextmanager
     def starting(self) -> Iterator[None]:
         """Hold while starting or stopping, so that two at once are one after the other. LocalError."""
-        from filelock import FileLock
-
         self.prepare()
         with FileLock(self.folder / "start.lock"):
             yield

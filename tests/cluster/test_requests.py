@@ -80,6 +80,29 @@ def test_sees_in_the_object_that_a_lost_patch_came_through(cluster, api) -> None
     assert api.count("patch", "models") == 1
 
 
+def test_sees_that_a_lost_patch_for_one_version_came_through(cluster, api) -> None:
+    cluster.write_secret(secret("guarded", key="value"))
+    path, version = cluster.path(CORE, "secrets", "guarded"), cluster.secret("guarded")["metadata"]["resourceVersion"]
+    api.faults.append(answer_lost(verb="patch", resource="secrets", times=1))
+    patch = {"metadata": {"resourceVersion": version, "labels": {"a": "b"}}}
+    assert cluster.patch(path, patch)["metadata"]["labels"] == {"a": "b"}
+    with pytest.raises(ConflictError):
+        cluster.patch(path, patch)
+    cluster.delete_secret("guarded")
+
+
+def test_tells_whether_it_made_a_secret_or_changed_one(cluster) -> None:
+    assert cluster.write_secret(secret("told", key="value"))
+    assert not cluster.write_secret(secret("told", key="other"))
+    cluster.delete_secret("told")
+
+
+def test_tries_a_patch_without_changing_anything(cluster) -> None:
+    cluster.create_model(sleeping("tried"))
+    tried = cluster.patch_model("tried", {"spec": {"targetRequests": 7}}, dry_run=True)
+    assert (tried["spec"]["targetRequests"], cluster.model("tried")["spec"]["targetRequests"]) == (7, 100)
+
+
 def test_says_that_a_patch_did_not_come_through(cluster, api) -> None:
     cluster.create_model(sleeping("unpatched"))
     api.faults.append(cut_before(verb="patch", resource="models"))

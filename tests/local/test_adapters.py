@@ -6,9 +6,10 @@ import pytest
 
 from kubeai_notebook.local.weights import shipped_packages
 from tests.support.daemon import MODELS, Daemon
-from tests.support.lora import BASE, write_lora
+from tests.support.lora import write_lora
 from tests.support.waiting import until
 
+BASE = "hf://HuggingFaceTB/SmolLM2-135M-Instruct"
 PROMPT = {"prompt": "The capital of France is", "max_tokens": 12, "temperature": 0}
 
 

@@ -1,4 +1,4 @@
-"""Adapters as PEFT writes them, with random numbers."""
+"""A LoRA adapter that a test can load: of the right shapes, and of no use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-BASE = "hf://HuggingFaceTB/SmolLM2-135M-Instruct"
+BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HIDDEN, KEYS, LAYERS, RANK = 576, 192, 30, 4
 
 
@@ -31,7 +31,7 @@ def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
         "r": RANK,
         "lora_alpha": 8,
         "target_modules": ["q_proj", "k_proj", "v_proj"],
-        "base_model_name_or_path": BASE[5:],
+        "base_model_name_or_path": BASE,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder

@@ -39,10 +39,10 @@ async def read(request: web.Request, store: Store, target: Ref) -> web.StreamRes
     page = page_of(query)
     page = replace(page, version=page.version or store.version)
     try:
-        found = store.items(resource, target.namespace, version=page.version)
+        items = store.items(resource, target.namespace, version=page.version)
     except StatusError as error:
         raise StatusError(410, "Expired", TOO_OLD) from error
-    return web.json_response(list_of(resource, found, page, selected=selected, whole=not labels and not fields))
+    return web.json_response(list_of(resource, items, page, selected=selected, whole=not labels and not fields))
 
 
 async def _watched(request: web.Request, store: Store, *, target: Ref, selected: Selector) -> web.StreamResponse:

@@ -93,15 +93,15 @@ def _vllm(asked: EngineSpec, weights: str, program: str, *, port: int) -> Recipe
 def _ollama(asked: EngineSpec, weights: str, program: str, *, port: int) -> Recipe:
     """A script in KubeAI's startup probe, single commands without a shell here."""
     source = parse_source(asked.url)
-    said = {key: value.lower() for key, value in source.parameters.items()}
+    parameters = {key: value.lower() for key, value in source.parameters.items()}
     environment = {"OLLAMA_KEEP_ALIVE": "999999h"}
     steps: list[tuple[str, ...]] = []
     reference = source.reference
     if source.scheme == "pvc":
         environment["OLLAMA_MODELS"] = weights
         reference = source.parameters.get("model", "")
-    elif said.get("pull") != "false":
-        insecure = ("--insecure",) if said.get("insecure") == "true" else ()
+    elif parameters.get("pull") != "false":
+        insecure = ("--insecure",) if parameters.get("insecure") == "true" else ()
         steps.append((program, "pull", *insecure, reference))
     steps.append((program, "cp", reference, asked.name))
     if "TextGeneration" in asked.features:

@@ -99,8 +99,8 @@ def read(route: str, body: bytes) -> GatewayRequest:
     except RecursionError as error:
         raise UnreadableError("reading model from body: decoding: jsontext: exceeded max depth") from error
     except ValueError as error:
-        said = "jsontext: invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise UnreadableError(f"reading model from body: decoding: {said}") from error
+        reason = "jsontext: invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UnreadableError(f"reading model from body: decoding: {reason}") from error
     except UnreadableError as error:
         raise UnreadableError(f"reading model from body: {error}") from error
     if not kept.get("model"):
@@ -120,12 +120,12 @@ def listed(
     """
     wanted = [f"{FEATURE_LABEL}{name}" for name in features or ("TextGeneration",)]
     selected = selector_of(selector) if selector is not None else None
-    found = []
+    values = []
     for model in models:
         labels = model["metadata"].get("labels") or {}
         if selected(model) if selected else any(labels.get(label) == "true" for label in wanted):
-            found += _entries(model)
-    return found
+            values += _entries(model)
+    return values
 
 
 def adapters_in(model: Mapping[str, Any]) -> list[str]:
@@ -143,11 +143,11 @@ def _entries(model: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f'jsontext: duplicate object member name "{twice}"')
-    return found
+    return fields
 
 
 def _no_number(constant: str) -> None:

@@ -34,8 +34,8 @@ def unschedulable(pod: Object, missing_claim: str | None) -> str | None:
         why = f"1 Insufficient {missing}. preemption: 0/1 nodes are available: {preempted}"
     elif missing_claim:
         preempted = "1 Preemption is not helpful for scheduling."
-        found = f'persistentvolumeclaim "{missing_claim}" not found'
-        why = f"{found}. preemption: 0/1 nodes are available: {preempted}"
+        missing_volume = f'persistentvolumeclaim "{missing_claim}" not found'
+        why = f"{missing_volume}. preemption: 0/1 nodes are available: {preempted}"
     else:
         return None
     return f"0/1 nodes are available: {why}"

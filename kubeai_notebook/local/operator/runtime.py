@@ -118,19 +118,19 @@ class Runtime:
     ) -> Path:
         """The weights of a model or an adapter, fetched if need be. LocalError when they cannot be had."""
         note = partial(self.recorder.note, pod)
-        found, message = self.weights.present(url), f'Weights "{url}" were already on this machine'
-        if found is None:
+        weights, message = self.weights.present(url), f'Weights "{url}" were already on this machine'
+        if weights is None:
             pulling = Pulling(url, note=partial(note, "Pulling", update=True), say=log.say)
 
             def damaged(text: str) -> None:
                 log.say(text)
                 note("WeightsDamaged", text, warning=True)
 
-            found = await self.weights.fetch(url, pulling, kind=kind, environment=environment, say=damaged)
+            weights = await self.weights.fetch(url, pulling, kind=kind, environment=environment, say=damaged)
             message = message if pulling.total is None else f'Weights "{url}" are here: {pulling.end()}'
         log.say(message)
         note("Pulled", message)
-        return found
+        return weights
 
     def _real(self, pod: Object) -> str | None:
         """The program of the engine asked for, if this machine has it and it can use the weights mapped to the url."""
