@@ -14,7 +14,7 @@ from .parser import MagicParser, Text, parser_for
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
 
     from .invocation import Call

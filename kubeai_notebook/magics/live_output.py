@@ -15,7 +15,7 @@ from kubeai_notebook.text import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
 
 FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
+    from kubeai_notebook.core.view import View
 
     from .explanation import Why
-    from .live.publisher import View
     from .session import Session
 
 Prompt = str | Sequence[calls_chat.Turn]

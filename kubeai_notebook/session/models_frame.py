@@ -19,7 +19,8 @@ from kubeai_notebook.text import NO_FORMULAS, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .live.publisher import View
+    from kubeai_notebook.core.view import View
+
     from .session import Session
 
 AUTOSCALER_STATE = "kubeai-autoscaler-state"

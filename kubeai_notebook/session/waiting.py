@@ -12,7 +12,8 @@ from kubeai_notebook.core.phase import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
 if TYPE_CHECKING:
-    from .live.publisher import View
+    from kubeai_notebook.core.view import View
+
     from .model import Model
 
 LOOK_SECONDS, STUCK_SECONDS, REPLACED_SECONDS = 0.5, 3.0, 10.0

@@ -15,7 +15,7 @@ from kubeai_notebook.views.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
 

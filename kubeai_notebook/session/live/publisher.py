@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.logs import Logs
-from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
@@ -18,8 +17,8 @@ from kubeai_notebook.core.notice import addressed
 from kubeai_notebook.core.objects import claim_of, count_at, name_of, uid_of
 from kubeai_notebook.core.observation import LogTail, Observation, secrets_of
 from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.core.view import Link, PodState, View, stand_in_of
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session.view import Listener, PodState, View, pod_states, stand_in_of
 
 from .change_tracker import Moments
 from .heartbeat import Pulse
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
 
 __all__ = ["Listener", "Observer", "PodState", "View"]
+
+Listener = "Callable[[View | None], None]"
 
 PAUSE_SECONDS = 0.05  # at most 20 updates a second
 TICK_SECONDS = 1.0  # phases that depend on time are looked at this often, while somebody looks
@@ -269,11 +270,9 @@ class Observer:
             answer=self._answers.of(model, pods),
         )
         view = View(
-            model=model,
             status=_shown(status_of(observation, now), secrets_of(model)),
             findings=addressed(diagnose(observation, now=now), self._kubectl),
             link=link,
-            pods=pod_states(pods),
             notes=tuple(self._notes()),
             stand_in=stand_in_of(pods),
             observation=observation,
