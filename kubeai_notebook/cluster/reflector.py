@@ -146,8 +146,8 @@ class Reflector:
                 _logger.exception("The watch of %s failed and begins anew.", self._path)
                 version = self._failed(ClusterError(f"What the API sent could not be read ({error!r})."), "")
             self._listed.set()
-            # A list that came does not count, however long it took: where only the watch is refused, or its events are odd, listing
-            # again and again would be no better than polling.
+            # A list that came does not count, however long it took: where only the watch is refused, or its events
+            # are odd, listing again and again would be no better than polling.
             pause = timing.first_pause if time.monotonic() - began > timing.lived else pause
             # Jitter, so that many notebooks do not return to a recovering server at once.
             seconds = max(asked, pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it

@@ -43,7 +43,9 @@ class Timing:
     heartbeat_answer: float = 5.0
 
     log_fresh: float = 2.0
-    """How long the log of a run that goes on is believed where nobody follows it."""
+    """How long the log of a run that goes on is believed before it is followed: who looks once needs no stream."""
+    log_glance: float = 30.0
+    """How long it is believed where nobody looks at this Model in particular."""
     log_pause: float = 2.0
     """Before an empty log of a run that is over is asked for again, and a stream that broke is begun anew."""
     log_refused: float = 60.0
