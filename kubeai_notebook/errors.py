@@ -5,6 +5,7 @@
     KubeAIError                    message, hint; a cell shows these two and no stack
     ├── SpecError                  nothing was sent; ``problems`` holds each wrong field
     ├── UsageError                 a magic's line could not be read
+    ├── SessionClosedError         the Session was closed, or what it was made for is no longer set
     ├── ClusterError               the Kubernetes API did not do what was asked
     │   ├── NotFoundError          the object (or its namespace) does not exist
     │   ├── ForbiddenError         a right is missing
@@ -86,6 +87,10 @@ class SpecError(KubeAIError):
 
 class UsageError(KubeAIError):
     """A magic's line could not be read."""
+
+
+class SessionClosedError(KubeAIError):
+    """The Session was closed, or the settings that it was made for have changed; nothing was sent."""
 
 
 class ClusterError(KubeAIError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from IPython import get_ipython
@@ -13,10 +12,7 @@ from IPython.display import display
 from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from kubeai_notebook.session.live.publisher import View
-    from kubeai_notebook.session.model import Model
+    from collections.abc import Callable, Mapping
 
 FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
 PAUSE_PER_UPDATE = 10  # so a long answer, which takes long to render, costs a tenth of the time at most
@@ -54,21 +50,3 @@ class Updated:
     def due(self) -> bool:
         """Whether the last update is long enough ago."""
         return self._clock() - self._shown_seconds >= self._pause_seconds
-
-
-@contextmanager
-def lines_of(model: Model) -> Iterator[None]:
-    """Meanwhile write a line for each phase that the Model comes to."""
-    written: set[str] = set()
-
-    def listener(view: View | None) -> None:
-        if view is None or view.status.settled or view.status.phase in written:
-            return
-        written.add(view.status.phase)
-        write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")
-
-    stop = model.listen(listener)
-    try:
-        yield
-    finally:
-        stop()

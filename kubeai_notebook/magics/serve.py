@@ -146,8 +146,17 @@ def waited(call: Call, model: Model) -> Model:
         display.face().show(model)
     except NotImplementedError:
         # A terminal shows no card that lives: a line for each phase, and in the end the result itself.
-        from .live_output import lines_of
-
-        with lines_of(model):
-            return model.wait(options.timeout_seconds)
+        _write_phases(model, options.timeout_seconds)
+        return model
     return model.wait(options.timeout_seconds)
+
+
+def _write_phases(model: Model, timeout_seconds: float | None) -> None:
+    """Wait as `Model.wait` does, and meanwhile write a line for each phase that the Model comes to."""
+    from .live_output import write
+
+    written: set[str] = set()
+    for view in model.waiting(timeout_seconds):
+        if not view.status.settled and view.status.phase not in written:
+            written.add(view.status.phase)
+            write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")

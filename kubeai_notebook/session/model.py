@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
@@ -21,7 +21,7 @@ from . import presenter as display
 from .live.readiness_probe import access_to
 from .logs import Log, events_of, follow, log_of
 from .support_report import report_of
-from .waiting import delete, restart_pods, wait_ready
+from .waiting import delete, look_at, restart_pods, views_until_ready, wait_ready, wait_seen
 
 if TYPE_CHECKING:
     import openai
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
+    from kubeai_notebook.core.view import View
 
     from .explanation import Why
-    from .live.publisher import View
+    from .live.subscription import Subscription
     from .session import Session
 
 Prompt = str | Sequence[calls_chat.Turn]
@@ -57,7 +58,7 @@ class Model:
     @property
     def view(self) -> View:
         """Status, Findings and freshness at this moment."""
-        return self.session.observer.view(self.name)
+        return look_at(self.session.observer, self.name)
 
     @property
     def status(self) -> ModelStatus:
@@ -79,9 +80,9 @@ class Model:
         """What is asked of KubeAI, as a ModelSpec."""
         return spec_of_manifest(cleaned(self.view.model))
 
-    def listen(self, listener: Callable[[View | None], None]) -> Callable[[], None]:
-        """Call ``listener`` with every new View, in another thread; returns a function that ends this."""
-        return self.session.observer.listen(self.name, listener)
+    def subscribe(self, *, looks: bool = True) -> Subscription:
+        """Hear of every new View: iterate, or wait with `Subscription.until`; ``close`` it, or use it in a ``with``."""
+        return self.session.observer.subscribe([self.name], looks=looks)
 
     def wait(self, timeout_seconds: float | None = None) -> Model:
         """Wait until the Model is Ready or Asleep.
@@ -91,8 +92,12 @@ class Model:
             WaitTimeoutError: it is still starting after ``timeout_seconds``.
             WaitInterruptedError: interrupted; the Model keeps starting.
         """
-        wait_ready(self, self._limit(timeout_seconds))
+        wait_ready(self.session, self.name, self._limit(timeout_seconds))
         return self
+
+    def waiting(self, timeout_seconds: float | None = None) -> Iterator[View]:
+        """The Views on the way to Ready, as they come; ends, and raises, as `wait` does."""
+        return views_until_ready(self.session, self.name, self._limit(timeout_seconds))
 
     def why(self) -> Why:
         """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
@@ -147,7 +152,7 @@ class Model:
             ForbiddenError: the right to delete Pods is missing.
             WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
         """
-        count = restart_pods(self, self._limit(timeout_seconds))
+        count = restart_pods(self.session, self.name, self._limit(timeout_seconds))
         self.note = (
             f"{count} {'Pod is' if count == 1 else 'Pods are'} replaced." if count else "It has no Pod to restart."
         )
@@ -166,7 +171,7 @@ class Model:
         return self._changed(deploy.change(self.session.cluster, self.name, patch, remember=remember), said)
 
     def _changed(self, generation: int, said: str) -> Model:
-        self.session.observer.wait_for(self.name, generation)
+        wait_seen(self.session.observer, self.name, generation)
         self.note = said
         return self
 
@@ -230,7 +235,7 @@ class Model:
             NotFoundError: there is no such Model.
             WaitTimeoutError: something still holds it after ``timeout_seconds``.
         """
-        delete(self, timeout_seconds)
+        delete(self.session, self.name, timeout_seconds)
         self.note = f"{self.name} is deleted."
         return self
 

@@ -13,9 +13,10 @@ from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.errors import Problem, SpecError
 
-from .live.publisher import Observer
+from .live.publisher import Publisher
 from .model import Model
 from .plan_report import Receipt
+from .waiting import wait_seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,9 +48,9 @@ class Session:
         return connect(self._context, self._namespace)
 
     @cached_property
-    def observer(self) -> Observer:
+    def observer(self) -> Publisher:
         """What watches the Models."""
-        observer = Observer(self.cluster)
+        observer = Publisher(self.cluster)
         observer.ready()
         return observer
 
@@ -86,8 +87,8 @@ class Session:
         done = deploy.apply(self.cluster, receipt.spec, receipt.plan)
         name, created = receipt.spec.name, done.action == "create"
         self.own.setdefault(done.uid, "created" if created else "served")
-        self.observer.wait_for(name, done.generation)
-        self.observer.answer(name)
+        wait_seen(self.observer, name, done.generation)
+        self.observer.test(name, done.uid)
         note = " ".join([*self.cluster.notes, _note(receipt)])
         return Model(self, name, note=note, created=created)
 

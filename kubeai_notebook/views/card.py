@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.phase import ModelStatus, Phase
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.views.wire import Tone
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
-    from kubeai_notebook.session.view import View
 
     from .table import Fault
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kubeai_notebook.core.view import View
 from kubeai_notebook.errors import CallError, DeployError, NotFoundError, SpecError, WaitTimeoutError
-from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.session.session import Session
 from tests.conftest import SMOL
 
