@@ -5,6 +5,8 @@
     KubeAIError                    message, hint; a cell shows these two and no stack
     ├── SpecError                  nothing was sent; ``problems`` holds each wrong field
     ├── UsageError                 a magic's line could not be read
+    ├── SessionClosedError         the Session was closed, or what it was made for is no longer set
+    ├── NotYoursError              this Session did not make the Model; ``stake`` says what would be lost
     ├── ClusterError               the Kubernetes API did not do what was asked
     │   ├── NotFoundError          the object (or its namespace) does not exist
     │   ├── ForbiddenError         a right is missing
@@ -86,6 +88,19 @@ class SpecError(KubeAIError):
 
 class UsageError(KubeAIError):
     """A magic's line could not be read."""
+
+
+class SessionClosedError(KubeAIError):
+    """The Session was closed, or the settings that it was made for have changed; nothing was sent."""
+
+
+class NotYoursError(KubeAIError):
+    """A verb would take something away from a Model that this Session did not make; nothing was done."""
+
+    def __init__(self, message: str, hint: str = "", *, stake: Any = None) -> None:
+        super().__init__(message, hint)
+        self.stake = stake
+        """A `core.plan.Stake`: what would be lost."""
 
 
 class ClusterError(KubeAIError):

@@ -58,16 +58,19 @@ class Endpoint:
         }
 
 
-def access_of(near: Access | None, far: Callable[[], Access], namespace: str) -> Access:
+def access_of(
+    near: Access | None, far: Callable[[], Access], namespace: str, *, now: settings.Settings | None = None
+) -> Access:
     """How the gateway is reached; ``far``, which may send requests, is asked only where nothing else is known.
 
     The user's address → the one in the cluster's own configuration (``near``, this machine) →
     ``$KUBEAI_ENDPOINT`` → the Service from within the cluster → through the Kubernetes API (``far``).
+    ``now``: the settings to go by; by default those in force.
     """
-    address = settings.current().endpoint
-    if near and not address:
+    now = now or settings.current()
+    if near and not now.endpoint:
         return near
-    address = settings.stated_endpoint(settings.current())
+    address = now.endpoint or now.platform_endpoint
     if not address and settings.in_cluster():
         address = f"kubeai.{namespace}"
     return Access(base_url=base_url_of(address)) if address else far()

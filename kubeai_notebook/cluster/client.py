@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.core.observation import Operator
+    from kubeai_notebook.settings import Settings
 
     from .kubeconfig import Gateway
 
@@ -42,8 +43,11 @@ class Cluster(ObjectVerbs, PodVerbs):
         gateway: Callable[[], Gateway | None] = lambda: None,
         notes: tuple[str, ...] = (),
         kubectl: tuple[str, ...] = ("kubectl",),
+        settings: Settings | None = None,
     ) -> None:
         super().__init__(api, namespace)
+        self.settings = settings
+        """The settings by which it was connected."""
         self.kubectl = kubectl
         """How kubectl is called in a terminal so that it reaches this cluster."""
         self._notes = notes

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _STRICT = {"fieldValidation": "Strict", "fieldManager": FIELD_MANAGER}
 _OURS = {"fieldManager": FIELD_MANAGER}
+_DRY = {"dryRun": "All"}
 
 
 class ObjectVerbs(Verbs):
@@ -21,8 +22,7 @@ class ObjectVerbs(Verbs):
 
     def create_model(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create a Model; ``Strict``, so that a misspelt field is refused and not dropped."""
-        query = {**_STRICT, **({"dryRun": "All"} if dry_run else {})}
-        return self.create(self.path(MODELS, "models"), manifest, query=query)
+        return self.create(self.path(MODELS, "models"), manifest, query=_STRICT | (_DRY if dry_run else {}))
 
     def model(self, name: str) -> dict[str, Any]:
         """Read one Model."""
@@ -32,9 +32,9 @@ class ObjectVerbs(Verbs):
         """All Models of the namespace."""
         return self.listed(self.path(MODELS, "models"))
 
-    def patch_model(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply a JSON merge patch to a Model."""
-        return self.patch(self.path(MODELS, "models", name), patch, query=_STRICT)
+    def patch_model(self, name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Apply a JSON merge patch to a Model; one that names a ``resourceVersion`` applies to that version only."""
+        return self.patch(self.path(MODELS, "models", name), patch, query=_STRICT | (_DRY if dry_run else {}))
 
     def scale_model(self, name: str, replicas: int) -> None:
         """Set ``replicas`` through the scale subresource."""
@@ -52,20 +52,22 @@ class ObjectVerbs(Verbs):
         """The names of the namespace's Secrets; their values do not even leave the server."""
         return _names(self.listed(self.path(CORE, "secrets"), accept=NAMES_ONLY))
 
-    def write_secret(self, manifest: Mapping[str, Any]) -> None:
-        """Create a Secret, or change the data, labels and annotations of the one that is there."""
+    def write_secret(self, manifest: Mapping[str, Any]) -> bool:
+        """Create a Secret, or change data, labels, annotations and owners of the one that is there; True: created."""
         path = self.path(CORE, "secrets")
         try:
             self.create(path, manifest, query=_OURS)
         except ConflictError:
             metadata = manifest["metadata"]
-            kept = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
+            kept = {key: metadata[key] for key in ("labels", "annotations", "ownerReferences") if key in metadata}
             patch = {"metadata": kept, **{key: manifest[key] for key in ("data", "stringData") if key in manifest}}
-            self.patch(self.path(CORE, "secrets", metadata["name"]), patch, query=_OURS)
+            self.patch_secret(metadata["name"], patch)
+            return False
+        return True
 
-    def own_secret(self, name: str, owner: Mapping[str, Any]) -> None:
-        """Tie a Secret to a Model, so that it goes with it."""
-        self.patch(self.path(CORE, "secrets", name), {"metadata": {"ownerReferences": [owner]}}, query=_OURS)
+    def patch_secret(self, name: str, patch: Mapping[str, Any]) -> None:
+        """Apply a JSON merge patch to a Secret."""
+        self.patch(self.path(CORE, "secrets", name), patch, query=_OURS)
 
     def delete_secret(self, name: str) -> None:
         """Delete a Secret."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 from .answer import items_of, named
@@ -82,7 +83,9 @@ class Verbs:
             return self._object("PATCH", path, query=query, body=patch)
         except LostAnswerError:
             found = self.get(path)
-            if not _holds(found, patch):
+            # A patch that came through has moved the version that it was for.
+            unversioned = merged(patch, {"metadata": {"resourceVersion": None}}) if "metadata" in patch else patch
+            if not _holds(found, unversioned):
                 raise
             return found
 

@@ -19,8 +19,8 @@ from kubeai_notebook.text import NO_FORMULAS, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from .connection import Connection
     from .live.publisher import View
-    from .session import Session
 
 AUTOSCALER_STATE = "kubeai-autoscaler-state"
 UNKNOWN = "—"
@@ -69,7 +69,7 @@ class ModelsTable(PlainTable):
         return {"max_rows": min(least or most, most), "show_dimensions": True}
 
 
-def table_of(session: Session) -> ModelsTable:
+def table_of(session: Connection) -> ModelsTable:
     """All Models of the Session's namespace, one row each."""
     now, averages = datetime.now(UTC), _averages(session)
     window = duration(session.catalog.autoscaling_window_seconds)
@@ -79,7 +79,7 @@ def table_of(session: Session) -> ModelsTable:
     return ModelsTable(shown, columns=list(COLUMNS))
 
 
-def _views(session: Session) -> Iterator[tuple[str, View]]:
+def _views(session: Connection) -> Iterator[tuple[str, View]]:
     """Each Model that is there; one that goes meanwhile is no row."""
     for name in session.observer.names():
         with suppress(NotFoundError):
@@ -118,7 +118,7 @@ def _amount(quantity: Any) -> Fraction:
         return Fraction()
 
 
-def _averages(session: Session) -> dict[str, float]:
+def _averages(session: Connection) -> dict[str, float]:
     """Requests at work on each Model, averaged by KubeAI's autoscaler; nothing where that may not be read."""
     try:
         models = json.loads(text_at(session.cluster.config_map(AUTOSCALER_STATE), "data", "models"))

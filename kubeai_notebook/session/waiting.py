@@ -12,13 +12,13 @@ from kubeai_notebook.core.phase import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
 if TYPE_CHECKING:
+    from .connection import Connection
     from .live.publisher import View
-    from .model import Model
 
 LOOK_SECONDS, STUCK_SECONDS, REPLACED_SECONDS = 0.5, 3.0, 10.0
 
 
-def wait_ready(model: Model, limit_seconds: float) -> None:
+def wait_ready(session: Connection, name: str, limit_seconds: float) -> None:
     """Return when the Model is Ready or Asleep; errors as `Model.wait`."""
     arrived = threading.Event()
     last: list[View | None] = []
@@ -28,23 +28,23 @@ def wait_ready(model: Model, limit_seconds: float) -> None:
         if view is None or view.status.settled:
             arrived.set()
 
-    stop = model.listen(listener)
+    stop = session.observer.listen(name, listener)
     try:
         settled = _wait(arrived, last, limit_seconds)
     except KeyboardInterrupt:
-        message = f"Stopped waiting; {model.name} keeps starting."
-        raise WaitInterruptedError(message, f"%kubeai_delete {model.name} ends it.") from None
+        message = f"Stopped waiting; {name} keeps starting."
+        raise WaitInterruptedError(message, f"%kubeai_delete {name} ends it.") from None
     finally:
         stop()
-    view = last[0] if last else model.view
+    view = last[0] if last else session.observer.view(name)
     if view is None:
-        raise NotFoundError(f'"{model.name}" was deleted meanwhile.', "Serve it again.")
+        raise NotFoundError(f'"{name}" was deleted meanwhile.', "Serve it again.")
     if view.status.phase in ("Ready", "Asleep"):
         return
     if settled:
-        raise _failed(model.name, view)
+        raise _failed(name, view)
     raise WaitTimeoutError(
-        f"{model.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
+        f"{name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
         "It keeps starting; wait() waits on.",
     )
 
@@ -81,22 +81,22 @@ def _failed(name: str, view: View) -> DeployError:
     return DeployError(f"{name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
-def delete(model: Model, limit_seconds: float) -> None:
+def delete(session: Connection, name: str, limit_seconds: float) -> None:
     """Delete the Model and return when it is gone; errors as `Model.delete`."""
     gone = threading.Event()
-    stop = model.listen(lambda view: gone.set() if view is None else None)
+    stop = session.observer.listen(name, lambda view: gone.set() if view is None else None)
     try:
-        model.session.cluster.delete_model(model.name)
+        session.cluster.delete_model(name)
         if not gone.wait(limit_seconds):
-            message = f"{model.name} is being deleted, but is not gone after {limit_seconds:.0f} s."
-            raise WaitTimeoutError(message, f"%kubeai_why {model.name} says what holds it.")
+            message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
+            raise WaitTimeoutError(message, f"%kubeai_why {name} says what holds it.")
     except KeyboardInterrupt:
-        raise WaitInterruptedError(f"Stopped waiting; {model.name} is being deleted all the same.") from None
+        raise WaitInterruptedError(f"Stopped waiting; {name} is being deleted all the same.") from None
     finally:
         stop()
 
 
-def restart_pods(model: Model, limit_seconds: float) -> int:
+def restart_pods(session: Connection, name: str, limit_seconds: float) -> int:
     """Delete the Model's Pods one by one, so that KubeAI makes new ones; returns how many.
 
     A Pod that is ready goes only when as many others are ready as the Model wants, but one.
@@ -105,17 +105,17 @@ def restart_pods(model: Model, limit_seconds: float) -> int:
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the rest was left alone.
     """
-    cluster = model.session.cluster
-    old = sorted(model.view.observation.pods, key=is_ready)
+    cluster = session.cluster
+    old = sorted(session.observer.view(name).observation.pods, key=is_ready)
     for number, pod in enumerate(old):
         if number and is_ready(pod):
-            wait_ready(model, limit_seconds)
+            wait_ready(session, name, limit_seconds)
         cluster.delete_pod(name_of(pod))
-        _wait_replaced(model, name_of(pod), limit_seconds, count=len(old))
+        _wait_replaced(session, name, name_of(pod), limit_seconds=limit_seconds, count=len(old))
     return len(old)
 
 
-def _wait_replaced(model: Model, pod_name: str, limit_seconds: float, *, count: int) -> None:
+def _wait_replaced(session: Connection, name: str, pod_name: str, *, limit_seconds: float, count: int) -> None:
     """Wait until the Pod is gone and, unless KubeAI is slow or scales down, another is there in its place."""
     gone, replaced = threading.Event(), threading.Event()
 
@@ -126,7 +126,7 @@ def _wait_replaced(model: Model, pod_name: str, limit_seconds: float, *, count: 
             if view is None or len(names) >= count:
                 replaced.set()
 
-    stop = model.listen(listener)
+    stop = session.observer.listen(name, listener)
     try:
         if not gone.wait(limit_seconds):
             raise WaitTimeoutError(f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s.")

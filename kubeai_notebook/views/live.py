@@ -15,9 +15,9 @@ from kubeai_notebook.views.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
+    from kubeai_notebook.session.connection import Connection
     from kubeai_notebook.session.live.publisher import View
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.session import Session
 
 # A widget, and what ends its subscription. Neither leads back to the Session, or it would never be let go.
 _Feed = tuple[StatusCard, Callable[[], None]]
@@ -73,7 +73,7 @@ def follow(model: Model) -> StatusCard:
 
 
 @cache
-def _feeds() -> WeakKeyDictionary[Session, dict[str, _Feed]]:
+def _feeds() -> WeakKeyDictionary[Connection, dict[str, _Feed]]:
     return WeakKeyDictionary()
 
 

@@ -67,8 +67,9 @@ def test_puts_values_and_renamed_keys_into_a_secret_that_goes_with_the_model(ses
 
 def test_renews_a_value_when_an_equal_spec_is_served_again(session: Session) -> None:
     deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("old")}))
-    planned = deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("new")}))
-    assert (planned.action, data_of(session)) == ("attach", {"API_KEY": "new"})
+    done = deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("new")}))
+    assert (done.action, done.diff) == ("updated", ("secrets: API_KEY (changed)",))
+    assert data_of(session) == {"API_KEY": "new"}
 
 
 def test_names_the_keys_that_a_secret_has(session: Session, hub: None) -> None:

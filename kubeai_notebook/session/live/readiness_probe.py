@@ -25,7 +25,7 @@ _Key = tuple[str, str]
 
 def access_to(cluster: Cluster) -> Access:
     """How the gateway of a cluster is reached; nothing is sent to find what is configured."""
-    return access_of(cluster.near(), cluster.access, cluster.namespace)
+    return access_of(cluster.near(), cluster.access, cluster.namespace, now=cluster.settings)
 
 
 class Answers:
