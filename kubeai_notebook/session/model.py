@@ -115,9 +115,11 @@ class Model:
 
     def why(self) -> Why:
         """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
+        return self._why(self.view)
+
+    def _why(self, view: View) -> Why:
         from .explanation import Why
 
-        view = self.view
         why = Why(self.name, view.status, view.findings)
         self.session.remember_shown(uid_of(view.model), why.fixes)
         return why
@@ -137,8 +139,9 @@ class Model:
         Raises:
             UsageError: it is another one now, or there is none.
         """
-        shown = self._open.shown_remedies.get(uid_of(self.view.model))
-        now = self.why().fixes
+        view = self.view
+        shown = self._open.shown_remedies.get(uid_of(view.model))
+        now = self._why(view).fixes
         if not 1 <= number <= max(len(now), len(shown or ())):
             there = f"why() shows the {len(now)} that there are." if now else "Nothing is wrong with it."
             raise UsageError(f"{self.name} has no fix {number}.", there)
