@@ -35,12 +35,17 @@ class Outcome:
         return self.action == "created"
 
 
+Guarded = Literal["serve", "fix", "rollback", "restart", "delete"]
+"""The verbs that can take away Pods which are ready, or the Model itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:
     """What a verb would take away from a Model that the Session did not make."""
 
-    verb: Literal["serve", "fix", "rollback", "restart", "delete"]
+    verb: Guarded
     name: str
+    uid: str = ""
     pods: int = 0
     ready: int = 0
     """How many Pods are ready, so that requests may be under way."""

@@ -71,22 +71,29 @@ def plan_change(current: Mapping[str, Any], patch: Mapping[str, Any]) -> Plan:
 
 
 def change(
-    cluster: Cluster, action: Action, current: Mapping[str, Any], *, patch: Patch, remember: bool = True
+    cluster: Cluster,
+    action: Action,
+    current: Mapping[str, Any],
+    *,
+    patch: Patch,
+    remember: bool = True,
+    dry_run: bool = False,
 ) -> Outcome:
     """Change the Model as ``patch`` says, which is computed from ``current``.
 
-    ``remember``: `rollback` can take it back.
+    ``remember``: `rolled_back` can take it back. ``dry_run``: the API server says whether it would, and nothing is
+    changed.
 
     Raises:
         ConflictError: somebody else changed the Model since ``current`` was read.
         ClusterError: the API server refused it or does not answer.
     """
     planned = plan_change(current, patch(current))
-    stored = _patched(cluster, current, partial(_remembering, patch) if remember else patch)
-    return _outcome(action, planned, stored)
+    stored = _patched(cluster, current, partial(_remembering, patch) if remember else patch, dry_run=dry_run)
+    return _outcome(action, planned, stored, dry_run=dry_run)
 
 
-def rollback(current: Mapping[str, Any]) -> dict[str, Any]:
+def rolled_back(current: Mapping[str, Any]) -> dict[str, Any]:
     """The patch back to the spec that was applied before the present one.
 
     Raises:
@@ -97,13 +104,13 @@ def rollback(current: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _remembering(patch: Patch, current: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch, and the present spec among those that `rollback` finds."""
+    """The patch, and the present spec among those that `rolled_back` finds."""
     wanted = patch(current)
     stated = map_at(wanted, "metadata", "annotations")
     return {**wanted, "metadata": {"annotations": {**stated, **history.remembered(current)}}}
 
 
-def _outcome(action: Action, planned: Plan, stored: Mapping[str, Any]) -> Outcome:
+def _outcome(action: Action, planned: Plan, stored: Mapping[str, Any], *, dry_run: bool = False) -> Outcome:
     return Outcome(
         action=action,
         name=name_of(stored),
@@ -111,6 +118,7 @@ def _outcome(action: Action, planned: Plan, stored: Mapping[str, Any]) -> Outcom
         generation=count_at(stored, "metadata", "generation"),
         diff=tuple(planned.diff.splitlines()),
         restarts=planned.restarts,
+        dry_run=dry_run,
     )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kubeai_notebook.core.notice import Finding
-    from kubeai_notebook.core.plan import Action
+    from kubeai_notebook.core.plan import Action, Guarded
     from kubeai_notebook.core.remedy import Remedy
 
     from .connection import Connection
@@ -108,9 +108,9 @@ def rollback(session: Connection, name: str, *, confirmed: bool = False) -> Outc
         NotYoursError: it has to be ``confirmed``.
     """
     current = session.cluster.model(name)
-    planned = deploy.plan_change(current, deploy.rollback(current))
+    planned = deploy.plan_change(current, deploy.rolled_back(current))
     _check_restart(session, "rollback", planned, confirmed=confirmed)
-    done = deploy.change(session.cluster, "rolled back", current, patch=deploy.rollback, remember=False)
+    done = deploy.change(session.cluster, "rolled back", current, patch=deploy.rolled_back, remember=False)
     return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}")
 
 
@@ -129,18 +129,14 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
     if planned.action == "attach":
         note = f"Nothing was changed: {name} is so already. {remedy.title}"
         return Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run)
-    pods = bool(view.observation.pods)
-    replaced = [] if not pods else ["Its Pods are replaced." if planned.restarts else "Its Pods go on."]
+    if not dry_run:
+        _check_restart(session, "fix", planned, confirmed=confirmed)
+    done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch, dry_run=dry_run)
+    pods = "Its Pods are replaced." if done.restarts else "Its Pods go on."
+    pods = f" {pods}" if view.observation.pods else ""
     if dry_run:
-        note = " ".join([f"{name} would be changed. {remedy.title}", *replaced])
-        return Outcome(
-            action="fixed", name=name, note=note, uid=planned.uid, diff=tuple(planned.diff.splitlines()),
-            restarts=planned.restarts, dry_run=True,
-        )  # fmt: skip
-    _check_restart(session, "fix", planned, confirmed=confirmed)
-    done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch)
-    note = " ".join([f"{name} is changed: {'; '.join(done.diff)}.", *replaced, "rollback() takes it back."])
-    return _noted(session, done, note)
+        return replace(done, note=f"{name} would be changed. {remedy.title}{pods}")
+    return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods} rollback() takes it back.")
 
 
 def restart(
@@ -154,7 +150,7 @@ def restart(
         WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
     """
     if not confirmed:
-        _check_ready(session, _stake(session, "restart", name), uid_of(session.observer.view(name).model))
+        _check_ready(session, _stake(session, "restart", name))
     limit = session.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
     count = waiting.restart_pods(session, name, limit)
     if not count:
@@ -184,6 +180,7 @@ def delete(
         note = f"{name} is being deleted; you may not list Models here, so it is not known when it is gone."
         return Outcome(action="deleted", name=name, uid=uid, note=note)
     waiting.delete(session, name, timeout_seconds)
+    session.own.pop(uid, None)
     return Outcome(action="deleted", name=name, uid=uid, note=f"{name} is deleted.")
 
 
@@ -266,11 +263,11 @@ def _remedy(name: str, findings: tuple[Finding, ...], remedy_id: str) -> Remedy:
     """The Remedy of this id, which is a change of the Model."""
     remedies = [remedy for finding in findings for remedy in finding.remedies if remedy.id == remedy_id]
     if not remedies:
-        message = f"What is wrong with {name} has changed, so that this remedy is none any more; nothing was changed."
+        message = f"What is wrong with {name} has changed, and this remedy no longer applies. Nothing was changed."
         raise UsageError(message, "why() says what is wrong now.")
     remedy, *_ = remedies
     if remedy.kind != "change":
-        raise UsageError(f"It is not a change of {name} that can be made from here.", _line_of(remedy))
+        raise UsageError(f"This remedy is not a change of {name}, so it cannot be applied from here.", _line_of(remedy))
     return remedy
 
 
@@ -279,14 +276,12 @@ def _line_of(remedy: Remedy) -> str:
     command = remedy.command
     if command is None:
         return remedy.title
-    return (
-        f"Call {command.verb}({', '.join(command.arguments)})."
-        if command.verb
-        else f"Run in a terminal: {command.line}"
-    )
+    if command.verb:
+        return f"Call {command.verb}({', '.join(command.arguments)})."
+    return f"Run in a terminal: {command.line}"
 
 
-def _check_restart(session: Connection, verb: Any, planned: deploy.Plan, *, confirmed: bool) -> None:
+def _check_restart(session: Connection, verb: Guarded, planned: deploy.Plan, *, confirmed: bool) -> None:
     """Refuse to replace ready Pods of a Model that this Session has neither created nor served."""
     if confirmed or not planned.restarts or planned.uid in session.own:
         return
@@ -294,21 +289,22 @@ def _check_restart(session: Connection, verb: Any, planned: deploy.Plan, *, conf
         stake = _stake(session, verb, text_at(planned.current, "metadata", "name"))
     except (ForbiddenError, NotFoundError):
         return  # whoever may not look may still create
-    _check_ready(session, replace(stake, diff=tuple(planned.diff.splitlines())), planned.uid)
+    _check_ready(session, replace(stake, diff=tuple(planned.diff.splitlines())))
 
 
-def _check_ready(session: Connection, stake: Stake, uid: str) -> None:
-    if stake.ready and uid not in session.own:
+def _check_ready(session: Connection, stake: Stake) -> None:
+    if stake.ready and stake.uid not in session.own:
         message = f"This Session has not served {stake.name}, so nothing was done: ready Pods would be replaced."
         raise NotYoursError(message, stake=stake)
 
 
-def _stake(session: Connection, verb: Any, name: str) -> Stake:
+def _stake(session: Connection, verb: Guarded, name: str) -> Stake:
     view = session.observer.view(name)
     spec = map_at(view.model, "spec")
     return Stake(
         verb=verb,
         name=name,
+        uid=uid_of(view.model),
         pods=len(view.observation.pods),
         ready=view.status.ready,
         resource_profile=text_at(spec, "resourceProfile") or "cpu",

@@ -51,6 +51,8 @@ class FakeCluster:
         before()
         if patch["metadata"]["resourceVersion"] != str(self.version):
             raise ConflictError('"smol" was changed by somebody else meanwhile.')
+        if dry_run:
+            return self.model(name)
         self.patches.append(patch["spec"])
         self.version += 1
         self.spec |= patch["spec"]
@@ -74,7 +76,9 @@ class FakeObserver:
     def view(self, _name: str) -> View:
         remedies = self._shown.pop(0) if len(self._shown) > 1 else self._shown[0]
         finding = Finding(code="X", message="Something is wrong.", remedies=remedies)
-        return view_in("Failing", findings=(finding,) if remedies else (), ready=self._ready)
+        view = view_in("Failing", findings=(finding,) if remedies else (), ready=self._ready)
+        view.model["metadata"]["uid"] = "u"
+        return view
 
     def wait_for(self, _name: str, _generation: int) -> None: ...
 
