@@ -84,7 +84,8 @@ def _fixed(call: Call, number: int) -> Model | Text:
     with confirmed_by(f"{line} --yes"):
         done = verbs.fix(session, model.name, remedy.id, confirmed=call.options.yes)
     if done.action != "nothing":
-        done = replace(done, note=f"Fix {number} is applied: {done.note}")
+        back = f"kubeai_notebook.attach({model.name!r}).rollback() takes it back."
+        done = replace(done, note=f"Fix {number} is applied: {done.note} {back}")
     return waited(call, session.handle(done))
 
 

@@ -103,10 +103,10 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        """Whether a cluster was found already."""
-        return self.known("cluster") is not None
+        """Whether it is open, and a cluster was found already."""
+        return not self._closed_because and "cluster" in self._parts
 
-    def known(self, name: Literal["cluster", "facts", "observer"]) -> Any:
+    def known(self, name: Literal["facts", "observer"]) -> Any:
         """A part that was made already, without making it; ``None`` as long as it was not.
 
         Raises:

@@ -136,7 +136,7 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
     pods = f" {pods}" if view.observation.pods else ""
     if dry_run:
         return replace(done, note=f"{name} would be changed. {remedy.title}{pods}")
-    return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods} rollback() takes it back.")
+    return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}")
 
 
 def restart(

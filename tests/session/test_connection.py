@@ -194,6 +194,16 @@ def test_closes_at_once_while_it_connects_and_stays_closed(kubeconfig, silent) -
         _ = session.cluster
 
 
+def test_closes_while_its_first_lists_are_awaited(kubeconfig, silent) -> None:
+    session = Session(settings=settings.Settings(kubeconfig=kubeconfig(silent.address)), context="a")
+    failures: list[KubeAIError] = []
+    listing = in_thread(lambda: session.observer, failures)
+    silent.wait_asked()
+    session.close()
+    listing.join(10)
+    assert [type(error) for error in failures] == [SessionClosedError]
+
+
 def in_thread(use: Callable[[], object], failures: list[KubeAIError]) -> threading.Thread:
     def run() -> None:
         try:
