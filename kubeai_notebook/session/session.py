@@ -9,11 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook import deploy, settings
+from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.errors import Problem, SpecError
 
 from .live.publisher import Observer
+from .live.readiness_probe import access_to
 from .model import Model
 from .plan_report import Receipt
 
@@ -36,6 +38,8 @@ class Session:
         self._context, self._namespace = context, namespace
         self._facts: deploy.Facts | None = None
         self._asking = threading.Lock()
+        self._connecting = threading.RLock()
+        self._endpoint: Endpoint | None = None
         self.own: dict[str, Literal["created", "served"]] = {}
         """Models by their uid that this Session created or, if others had created them, served."""
 
@@ -52,6 +56,14 @@ class Session:
         observer = Observer(self.cluster)
         observer.ready()
         return observer
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The way to the gateway; all calls of this Session share its clients."""
+        with self._connecting:
+            if self._endpoint is None:
+                self._endpoint = Endpoint(access_to(self.cluster))
+            return self._endpoint
 
     @property
     def facts(self) -> deploy.Facts:
@@ -159,7 +171,11 @@ class Session:
         return sorted(self._facts.secret_names or ()) if self._facts else []
 
     def close(self) -> None:
-        """End all watches; Models go on."""
+        """End all watches and calls; Models go on."""
+        with self._connecting:
+            endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            endpoint.close()
         if "observer" in self.__dict__:
             self.__dict__.pop("observer").close()
         if "cluster" in self.__dict__:
