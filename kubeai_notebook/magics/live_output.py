@@ -1,10 +1,10 @@
 """One output that is updated while its cell runs; in a terminal, which cannot update, what is new is written below.
 
-Jupyter can only replace an output, not add to it, so a text that grows at a constant pace sends bytes as the square
-of its length. Two things that add to it were tried on paper and left: stream output, which cannot be replaced by
-Markdown at the end without clearing what else the cell has shown; and one output for each finished block, which
-leaves an answer in pieces in the saved notebook. So the answer stays one output, and its updates become rarer as it
-grows, such that a second costs `BYTES_PER_SECOND` at most: the bytes of an answer then grow with its duration.
+Jupyter can replace an output, but it cannot add to one: a text that grows at a constant pace sends bytes as the square
+of its length (530 MB for an answer of 20,000 tokens). What can be added to does not serve here: stream output cannot
+become Markdown at the end without clearing what else the cell has shown, and one output for each finished paragraph
+leaves the answer in pieces in the saved notebook. So the answer stays one output, and its updates become rarer as it
+grows: a second costs `CHARACTERS_PER_SECOND` at most, and the answer as many as it lasts (39 MB).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
 PAUSE_PER_UPDATE = 10  # so a long answer, which takes long to render, costs a tenth of the time at most
-BYTES_PER_SECOND = 100_000  # a page of text still moves ten times a second; 20,000 tokens once in two seconds
+CHARACTERS_PER_SECOND = 100_000  # a page of text still moves ten times a second; 20,000 tokens once in two seconds
 
 
 def can_update() -> bool:
@@ -59,7 +59,7 @@ class Updated:
         self._pause_seconds = max(
             FRAME_SECONDS,
             PAUSE_PER_UPDATE * (self._shown_seconds - begun),
-            sum(map(len, bundle.values())) / BYTES_PER_SECOND,
+            sum(map(len, bundle.values())) / CHARACTERS_PER_SECOND,
         )
 
     @property

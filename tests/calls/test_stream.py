@@ -176,9 +176,7 @@ BROKEN = whole(PIECE, Content_Type="text/event-stream", Content_Length="1000")
         (lambda exchange: (BROKEN(exchange), exchange.end()), "broke off", "network", True),
     ],
 )
-def test_raises_call_errors_only(
-    answer: Callable[[Exchange], None], words: str, kind: str, retryable: bool
-) -> None:
+def test_raises_call_errors_only(answer: Callable[[Exchange], None], words: str, kind: str, retryable: bool) -> None:
     with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
         with pytest.raises(CallError, match=words) as raised:
             list(ChatStream(endpoint, "m", TURNS, timeout=0.3))
