@@ -46,7 +46,7 @@ def explained(model: str, access: Access) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise WaitInterruptedError(f"Stopped. The request to {model} was cancelled.") from None
+        raise interrupted(model) from None
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
         if isinstance(cause, KubeAIError):
@@ -75,6 +75,11 @@ def reading(model: str) -> Iterator[None]:
 def unreadable(model: str, why: str, kind: Refuser = "engine") -> CallError:
     """An answer of status 200 that does not hold what it should."""
     return CallError(f"{model} answered something that cannot be read: {why}.", "Its log may say why.", kind=kind)
+
+
+def interrupted(model: str) -> WaitInterruptedError:
+    """The error of an interrupt that ended a request."""
+    return WaitInterruptedError(f"Stopped. The request to {model} was cancelled.")
 
 
 def session_closed() -> CallError:

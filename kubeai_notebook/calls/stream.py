@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.chat_messages import Delta, delta_of
 from kubeai_notebook.core.framing import EndlessLineError, events_of
 
-from .errors import explained, object_of, reading, session_closed, unreadable
+from .errors import explained, interrupted, object_of, reading, session_closed, unreadable
 
 if TYPE_CHECKING:
     import openai
@@ -42,7 +42,7 @@ class ChatStream(Iterator[Delta]):
 
     Raises, while it is read:
         CallError: the gateway or the engine refused it, or the stream broke off or cannot be read.
-        WaitInterruptedError: interrupted; the request is cancelled.
+        WaitInterruptedError: interrupted, while it waits or anywhere in its ``with`` block; the request is cancelled.
     """
 
     def __init__(self, endpoint: Endpoint, model: str, turns: Sequence[Turn], **options: Any) -> None:
@@ -76,8 +76,10 @@ class ChatStream(Iterator[Delta]):
     def __enter__(self) -> ChatStream:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
+        if kind is KeyboardInterrupt:
+            raise interrupted(self._model) from None
 
     def __del__(self) -> None:
         if hasattr(self, "_pieces"):  # unlike where making it has failed

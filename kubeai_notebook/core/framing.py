@@ -16,11 +16,13 @@ class EndlessLineError(ValueError):
     """A line or an event is longer than it may be."""
 
 
-def lines_of(pieces: Iterable[bytes], limit: int, *, rest: bool = True) -> Iterator[bytes]:
+def lines_of(pieces: Iterable[bytes], limit: int, *, rest: bool = True, cut: bool = False) -> Iterator[bytes]:
     r"""Each line without its line feed; ``rest``: also what follows the last line feed.
 
+    ``limit`` is the number of bytes that may come without a line feed, ``cut``: of a longer line the beginning is kept.
+
     Raises:
-        EndlessLineError: more than ``limit`` bytes came without a line feed.
+        EndlessLineError: a line is longer, and none is to be cut.
 
     >>> list(lines_of([b"on", b"e\ntw", b"o"], 10))
     [b'one', b'two']
@@ -36,7 +38,9 @@ def lines_of(pieces: Iterable[bytes], limit: int, *, rest: bool = True) -> Itera
             yield from more[:-1]
             held, size = [more[-1]], len(more[-1])
         if size > limit:
-            raise EndlessLineError
+            if not cut:
+                raise EndlessLineError
+            held, size = [b"".join(held)[:limit]], limit
     if rest and size:
         yield b"".join(held)
 

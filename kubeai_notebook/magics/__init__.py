@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-_CONNECTS = frozenset({"context", "kubeconfig", "namespace"})
+_CONNECTS = frozenset({"context", "endpoint", "kubeconfig", "namespace"})
 
 
 def install(shell: InteractiveShell) -> None:

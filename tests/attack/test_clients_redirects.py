@@ -171,11 +171,13 @@ def test_signs_nothing_that_goes_elsewhere(
     assert not [one for one in sink.seen if TOKEN in one]
 
 
-@pytest.fixture
-def settings_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(params=["setting", "variable"])
+def settings_of_the_endpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from kubeai_notebook import settings
 
-    settings.install(settings.KubeAI(endpoint="127.0.0.1:9"))
+    if request.param == "variable":
+        monkeypatch.setenv("KUBEAI_ENDPOINT", "127.0.0.1:9")
+    settings.install(settings.KubeAI(endpoint="127.0.0.1:9" if request.param == "setting" else ""))
     yield
     settings.install(settings.KubeAI())
 

@@ -138,10 +138,14 @@ def in_a_bare_loop(endpoint: Endpoint) -> None:
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("read", [in_a_with_block, in_a_bare_loop])
-def test_ends_the_request_when_an_interrupt_hits_its_reader(read: Callable[[Endpoint], None]) -> None:
+@pytest.mark.parametrize(
+    ("read", "error"), [(in_a_with_block, WaitInterruptedError), (in_a_bare_loop, KeyboardInterrupt)]
+)
+def test_ends_the_request_when_an_interrupt_hits_its_reader(
+    read: Callable[[Endpoint], None], error: type[BaseException]
+) -> None:
     with scripted_gateway(says_one_piece) as gateway, endpoint_of(gateway) as endpoint:
-        with pytest.raises(KeyboardInterrupt) as raised:
+        with pytest.raises(error) as raised:
             read(endpoint)
         assert gateway.hung_up.wait(SECONDS)
         assert raised.tb is not None
