@@ -53,10 +53,6 @@ class BackgroundLoop:
                 self._running = self._start()
             return asyncio.run_coroutine_threadsafe(coroutine, self._running[0])
 
-    def pull(self, items: AsyncGenerator[_T, None]) -> Pulled[_T]:
-        """The items of an asynchronous generator, for a thread."""
-        return Pulled(self, items)
-
     def close(self, last: Coroutine[Any, Any, None]) -> None:
         """Cancel everything that runs, await ``last``, and end the thread."""
         with self._lock:

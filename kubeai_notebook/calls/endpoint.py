@@ -20,7 +20,7 @@ from kubeai_notebook.core.access import Access
 
 from .background_loop import BackgroundLoop
 from .errors import session_closed
-from .http import async_http_client, http_client
+from .http import async_http_client, http_client, library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,7 +147,8 @@ class Endpoint:
 
 def _at(client: Any, base_url: str) -> Any:
     """The client with this address; it goes on with the same connections."""
-    return client if str(client.base_url).rstrip("/") == base_url else client.with_options(base_url=base_url)
+    is_there = client.base_url == library().URL(f"{base_url.rstrip('/')}/")
+    return client if is_there else client.with_options(base_url=base_url)
 
 
 def _close_in(loop: asyncio.AbstractEventLoop | None, client: openai.AsyncOpenAI) -> None:

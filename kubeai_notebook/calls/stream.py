@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.chat_messages import Delta, delta_of
 from kubeai_notebook.core.framing import EndlessLineError, events_of
 
+from .background_loop import Pulled
 from .errors import explained, interrupted, object_of, reading, session_closed, unreadable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ChatStream(Iterator[Delta]):
     def __init__(self, endpoint: Endpoint, model: str, turns: Sequence[Turn], **options: Any) -> None:
         self._model, self._access = model, endpoint.access
         asked = {"model": model, "messages": list(turns), "stream_options": {"include_usage": True}, **options}
-        self._pieces = endpoint.loop.pull(_answer(endpoint.own_client, asked))
+        self._pieces = Pulled(endpoint.loop, _answer(endpoint.own_client, asked))
         # Not a method: a generator that holds this object would keep it from ending with its last reference.
         self._deltas = _deltas(self._pieces, model)
         self._reading = threading.Lock()

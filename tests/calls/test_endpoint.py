@@ -222,6 +222,23 @@ def test_asks_with_one_client_for_all_models_and_closes_it() -> None:
             complete(endpoint, "a", "Hi")
 
 
+def test_goes_on_with_the_same_connections_where_the_gateway_has_moved() -> None:
+    with scripted_gateway(whole(b'{"data": []}')) as gateway:
+        moved = Access(base_url="http://127.0.0.1:9/openai/v1", own_url=gateway.url)
+        places = [moved]
+        access = Access(base_url="http://LOCALHOST:8/openai/v1", own_url=gateway.url, renewed=lambda: places[-1])
+        places.append(access)
+        with Endpoint(access) as endpoint:
+            before = endpoint.client
+            assert endpoint.client is before
+            assert before.models.list().data == []
+            places.append(moved)
+            assert endpoint.base_url == "http://127.0.0.1:9/openai/v1"
+            assert str(endpoint.client.base_url) == "http://127.0.0.1:9/openai/v1/"
+            assert endpoint.client.models.list().data == before.models.list().data == []
+            assert gateway.connections == 1
+
+
 def test_gives_a_client_for_await_that_users_may_close_in_any_loop() -> None:
     with scripted_gateway(whole(b'{"data": []}')) as gateway, Endpoint(Access(base_url=gateway.url)) as endpoint:
 
