@@ -29,7 +29,7 @@ server; what it quotes is made plain here, where every error begins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kubeai_notebook.text import plain
 
@@ -150,12 +150,32 @@ class WaitTimeoutError(KubeAIError):
     """The Model was not ready within the time given; it keeps starting."""
 
 
-class CallError(KubeAIError):
-    """The gateway or the engine refused a request; ``status`` is the HTTP status, if there was one."""
+Refuser = Literal["", "engine", "gateway", "proxy", "api-server", "network"]
+"""Who refused a call; ``""``: nothing was sent."""
 
-    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+
+class CallError(KubeAIError):
+    """A call to a Model failed.
+
+    ``status`` is the HTTP status, if there was one. ``retryable``: the same request may succeed later; where the other
+    side said how much later, ``retry_after_seconds`` holds it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        kind: Refuser = "",
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.kind: Refuser = kind
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
 
 
 class LocalError(KubeAIError):

@@ -51,7 +51,7 @@ _MARK = {"X-Proxy": "lingo"}
 # Those of one connection only (RFC 9110), and what the upstream's answer or our request carries anew.
 _HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 _ANEW = _HOP | {"host", "authorization"}
-# What the client does not say is not said for it: engines read a body without Content-Type as JSON.
+# Add no default headers: engines read a body without Content-Type as JSON.
 _SILENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.settings import Settings
 
-KEPT_ENDPOINTS, KEPT_LISTS = 64, 256
+KEPT_LISTS = 256
 
 
 class _Closable(Protocol):
@@ -41,7 +41,7 @@ _Opened = TypeVar("_Opened", bound=_Closable)
 
 
 class Connection:
-    """Cluster, Facts, Endpoints and Observer of one namespace, each made when it is first used.
+    """Cluster, Facts, Endpoint and Observer of one namespace, each made when it is first used.
 
     ``context`` and ``namespace`` go before those of ``settings``, which by default are those in force now.
     """
@@ -60,7 +60,6 @@ class Connection:
         self._opened: dict[str, _Closable] = {}
         """What `close` closes, which may still be in the making."""
         self._closed_because = ""
-        self._endpoints: OrderedDict[str, Endpoint] = OrderedDict()
 
     @property
     def cluster(self) -> Cluster:
@@ -84,22 +83,19 @@ class Connection:
         """Profiles, images and cache profiles of the operator, or of KubeAI's chart where these may not be read."""
         return self.facts.catalog
 
-    def endpoint(self, name: str) -> Endpoint:
-        """Where the Model of this name answers at this moment."""
+    @property
+    def endpoint(self) -> Endpoint:
+        """The way to the gateway; all calls of this Session share its clients."""
         cluster = self.cluster
-        with self._changed:
-            endpoint = self._endpoints.get(name)
-        if endpoint is None or not endpoint.current:
-            endpoint = Endpoint(access_to(cluster), name)
-        with self._changed:
-            self._refuse_closed()
-            _keep(self._endpoints, name, endpoint, most=KEPT_ENDPOINTS)
-        return endpoint
+        return self._part("endpoint", lambda: self._closes_too("endpoint", Endpoint(access_to(cluster))))
 
     def remember_shown(self, uid: str, remedies: tuple[Remedy, ...]) -> None:
         """Keep the Remedies that a reader just saw, numbered from 1: the number they type next means one of these."""
         with self._changed:
-            _keep(self.shown_remedies, uid, remedies, most=KEPT_LISTS)
+            self.shown_remedies[uid] = remedies
+            self.shown_remedies.move_to_end(uid)
+            while len(self.shown_remedies) > KEPT_LISTS:
+                self.shown_remedies.popitem(last=False)
 
     @property
     def connected(self) -> bool:
@@ -132,16 +128,12 @@ class Connection:
             if self._closed_because:
                 return
             self._closed_because = because
-            opened, endpoints = tuple(self._opened.values()), tuple(self._endpoints.values())
+            opened = tuple(self._opened.values())
             self._parts.clear()
             self._opened.clear()
-            self._endpoints.clear()
             self._changed.notify_all()
         for part in reversed(opened):
             part.close()
-        for endpoint in endpoints:
-            if "client" in vars(endpoint):
-                endpoint.client.close()
 
     def _connect(self) -> Cluster:
         from kubeai_notebook.cluster.connect import connect
@@ -200,11 +192,3 @@ class Connection:
     def _closed_error(self) -> SessionClosedError:
         message = f"This Session is closed: {self._closed_because}. Nothing was sent."
         return SessionClosedError(message, "Make a new one, such as kubeai_notebook.Session().")
-
-
-def _keep(kept: OrderedDict[str, _Part], key: str, value: _Part, *, most: int) -> None:
-    """Put a value last; the one that was used longest ago makes room."""
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > most:
-        kept.popitem(last=False)

@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.calls import chat as calls_chat
-from kubeai_notebook.calls import embed as calls_embed
-from kubeai_notebook.core.chat_messages import Delta, Reply, reply_of
+from kubeai_notebook.calls.chat import complete
+from kubeai_notebook.calls.embed import embed
+from kubeai_notebook.calls.endpoint import Endpoint, ModelEndpoint
+from kubeai_notebook.calls.stream import ChatStream, Turn
+from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.objects import number_at, text_at, uid_of
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     import openai
     import pandas as pd
 
-    from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from .explanation import Why
     from .live.publisher import View
 
-Prompt = str | Sequence[calls_chat.Turn]
+Prompt = str | Sequence[Turn]
 
 
 class Model:
@@ -186,19 +187,19 @@ class Model:
         return self._after(verbs.rollback(self._open, self.name, confirmed=True))
 
     @property
-    def endpoint(self) -> Endpoint:
-        """Where this Model answers at this moment."""
-        return self._open.endpoint(self.name)
+    def endpoint(self) -> ModelEndpoint:
+        """Where this Model answers at this moment: the base url and the model id for any OpenAI client."""
+        return ModelEndpoint(self._open.endpoint.base_url, self.name)
 
     @property
     def client(self) -> openai.OpenAI:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
-        return self.endpoint.client
+        return self._open.endpoint.client
 
     @property
     def async_client(self) -> openai.AsyncOpenAI:
         """The same for ``await``."""
-        return self.endpoint.async_client
+        return self._open.endpoint.async_client
 
     def _awake(self) -> Endpoint:
         """The endpoint of a Model that answers, or that the request wakes; one replica that is ready is enough."""
@@ -207,7 +208,7 @@ class Model:
         if spec.get("autoscalingDisabled") is True and not number_at(spec, "replicas"):
             message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
             raise CallError(message, "resume() or scale(1) brings it back.")
-        return self.endpoint
+        return self._open.endpoint
 
     def complete(self, prompt: str, **options: Any) -> Reply:
         """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
@@ -218,20 +219,24 @@ class Model:
             DeployError: the Model cannot become ready as it is.
             CallError: the gateway or the engine refused the request.
         """
-        return calls_chat.complete(self._awake(), prompt, options)
+        return complete(self._awake(), self.name, prompt, **options)
 
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """One vector for each text, in the texts' order; options and errors as `complete`."""
-        return calls_embed.embed(self._awake(), texts, options)
+        return embed(self._awake(), self.name, texts, **options)
 
-    def stream(self, prompt: Prompt, **options: Any) -> Iterator[Delta]:
-        """The Model's next turn, piece by piece; options and errors as `complete`."""
+    def stream(self, prompt: Prompt, **options: Any) -> ChatStream:
+        """The Model's next turn, piece by piece; options and errors as `complete`.
+
+        ``close()``, from any thread, ends it and the engine's work; so does the end of a ``with`` block.
+        """
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        return calls_chat.stream(self._awake(), turns, options)
+        return ChatStream(self._awake(), self.name, turns, **options)
 
     def chat(self, prompt: Prompt, **options: Any) -> Reply:
         """The Model's next turn, to a text or to a list of turns; options and errors as `complete`."""
-        return reply_of(self.stream(prompt, **options))
+        with self.stream(prompt, **options) as deltas:
+            return reply_of(deltas)
 
     def delete(self, timeout_seconds: float = verbs.DELETE_SECONDS) -> Model:
         """Delete the Model and its Pods, and wait until it is gone.

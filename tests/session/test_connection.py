@@ -270,7 +270,7 @@ def use():
     with Session(settings=Settings(kubeconfig=sys.argv[1])) as session:
         assert session.observer.names() == []
         assert session.facts.this_machine
-        assert session.endpoint("nobody").client.models.list().data == []
+        assert session.endpoint.client.models.list().data == []
         try:
             session.attach("nobody")
         except NotFoundError:

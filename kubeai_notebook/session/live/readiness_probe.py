@@ -68,13 +68,13 @@ class Answers:
     def _ask(self, key: _Key, name: str, features: tuple[str, ...]) -> None:
         answer: Answer | None = None
         try:
-            endpoint = Endpoint(access_to(self._cluster), name)
-            probe = Probe(endpoint, features)
-            with self._lock:
-                if self._closed:
-                    return
-                self._asking[key] = (probe, self._asking[key][1])
-            answer = probe.run()
+            with Endpoint(access_to(self._cluster)) as endpoint:
+                probe = Probe(endpoint, name, features)
+                with self._lock:
+                    if self._closed:
+                        return
+                    self._asking[key] = (probe, self._asking[key][1])
+                answer = probe.run()
         except (CallError, ClusterError):
             pass  # no way to the gateway is known here: that says nothing about the Model
         finally:
