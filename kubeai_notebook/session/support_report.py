@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
+from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.text import plain
-
-from .live.log_sources import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

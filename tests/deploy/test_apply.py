@@ -16,8 +16,7 @@ from kubeai_notebook.deploy.secrets import LABEL, sweep
 from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, SpecError
 from kubeai_notebook.session import verbs
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
-from tests.local.conftest import Daemon
+from tests.support.daemon import SMOL, Daemon
 from tests.support.faults import Fault, answer_lost, denied, refuse
 from tests.support.faulty_api import FaultyApi
 

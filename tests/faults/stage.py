@@ -201,7 +201,7 @@ class Stage:
         return [float(line.split()[0]) for line in seen.read_text().splitlines()] if seen.exists() else [began]
 
     def _fix(self, fault: Fault, session: Session) -> str:
-        """Apply the Fix of the fault's remedy as the user would; the remedy's label."""
+        """Apply the Remedy that the fault names, as the user would; its label."""
         model, deadline = session.attach(fault.name), time.monotonic() + FIX_SECONDS
         while True:
             findings = diagnose(model.view.observation, now=datetime.now(UTC))
@@ -224,7 +224,7 @@ class Stage:
         assert done.returncode == 0, f"{line}: {done.stderr}"
 
     def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a Fix's command in a terminal, with what only the user knows put in."""
+        """Run a Remedy's command in a terminal, with what only the user knows put in."""
         for word, value in _PLACEHOLDERS.items():
             command = command.replace(word, value)
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.scripts)}

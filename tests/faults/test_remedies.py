@@ -1,4 +1,4 @@
-"""Every Fix that a rule can give is tried: played through the stack, in pure form, or at kubectl."""
+"""Every Remedy that a rule can give is tried: played through the stack, in pure form, or at kubectl."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pure:
         return self.code, self.fix
 
 
-NO_CACHE = "this machine has no cache profiles: its operator refuses the Model that the Fix makes"
+NO_CACHE = "this machine has no cache profiles: its operator refuses the Model that the Remedy makes"
 PROBED = [event("Killing", "Container server failed startup probe, will be restarted", level="Normal")]
 READY = pod("model-m-abc-1", container(running=True), ready=True)
 STREAMED = "ModuleNotFoundError: No module named 'runai_model_streamer'"

@@ -17,9 +17,9 @@ import yaml
 from kubeai_notebook import settings
 from kubeai_notebook.errors import KubeAIError, SessionClosedError
 from kubeai_notebook.session.session import Session, close_defaults, default
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pytest
 from kubeai_notebook import settings
 from kubeai_notebook.errors import ForbiddenError, NotFoundError
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
+from tests.support.daemon import SMOL
 from tests.support.faults import denied
 from tests.support.faulty_api import FaultyApi
 

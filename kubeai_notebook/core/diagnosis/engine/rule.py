@@ -1,4 +1,9 @@
-"""A rule is one row of a table of failures: what is seen, what it is called, who cures it and how."""
+"""A rule is one row of a table of failures: what is seen, what it is called, who cures it and how.
+
+Rows look for fragments of a line and not for patterns: a log of hundreds of lines is searched by 200 rows whenever a
+Model changes, and ``str.find`` over the whole text rules nearly all of them out at once. Patterns only take values
+out of the line that was hit. Each sentence has fallbacks for the values that another version does not tell.
+"""
 
 from __future__ import annotations
 
@@ -103,13 +108,13 @@ def contains(line: str, fragment: str) -> bool:
 
 
 def _position(line: str, fragment: str) -> int:
-    first = found = -1
+    first = position = -1
     for part in _parts(fragment):
-        found = line.find(part, found + 1)
-        if found < 0:
+        position = line.find(part, position + 1)
+        if position < 0:
             return -1
-        first = found if first < 0 else first
-        found += len(part) - 1
+        first = position if first < 0 else first
+        position += len(part) - 1
     return first
 
 
@@ -133,9 +138,9 @@ def case_of(rule: Rule, passage: Passage, scene: Scene, *, index: int, pod: Pod 
     """The hit with its values taken from the text."""
     near = passage.lines[max(0, index - 2) : index] + passage.lines[index + 1 : index + 5]
     taken = _first_groups(rule.take, (passage.lines[index], *near))
-    found = {**_first_groups(rule.far, passage.lines), **taken}
+    values = {**_first_groups(rule.far, passage.lines), **taken}
     masks = scene.secrets
-    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in found.items()})
+    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in values.items()})
 
 
 def _first_groups(sources: tuple[str, ...], lines: tuple[str, ...]) -> dict[str, str]:

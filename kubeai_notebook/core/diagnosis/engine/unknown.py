@@ -77,8 +77,8 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     line = error_line(log)
     if log and line:
         evidence = Evidence("log", log.where, line)
-    elif told := text_at(pod.main.ended, "message"):
-        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {told}")
+    elif message := text_at(pod.main.ended, "message"):
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {message}")
     elif waiting:
         message = text_at(waiting.raw, "state", "waiting", "message")
         evidence = Evidence("status", f"{pod.name}/{waiting.name}", f"{waiting.waiting}: {message}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import in_utc, maps_at, text_at, time_at
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.objects import Pod
 
-ADAPTER_LABEL = "adapter.kubeai.org/"
 LOADING_TIME = timedelta(seconds=60)
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """vLLM's values of ``--max-lora-rank``."""

@@ -1,49 +1,14 @@
-"""Model files that the engine cannot use, and ports."""
+"""Model files that the engine cannot use."""
 
 from __future__ import annotations
 
-import re
-
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, advise, drop_argument, drop_env, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
 
 
-def _listed_as_supported(case: Case) -> bool:
-    """The refused architecture stands in the list of the supported ones: the image itself is broken."""
-    refused, _, supported = case.line.partition("Supported architectures")
-    names = re.findall(r"'(\w+)'", refused)
-    return bool(names) and any(f"'{name}'" in supported for name in names)
-
-
-BROKEN_IMAGE = Rule(
-    code="BrokenEngineImage",
-    seen=(
-        "failed to be inspected",
-        "undefined symbol",
-        "is not found or cannot be loaded",
-        "Unable to load any of {lib",
-    ),
-    message=("The engine's image is broken: its own libraries do not fit each other.",),
-    who="user",
-    remedies=(advise("Set image to a released one, or remove image."),),
-)
-
 ARCHITECTURES: tuple[Rule, ...] = (
-    BROKEN_IMAGE,
-    Rule(
-        code="BrokenEngineImage",
-        seen=("Model architectures … not supported for",),
-        only=_listed_as_supported,
-        take=(r"architectures \['(?P<architecture>\w+)'",),
-        message=(
-            "The engine's image is broken: it refuses {architecture}, which it lists as supported.",
-            "The engine's image is broken.",
-        ),
-        who="user",
-        remedies=(advise("Set image to a released one, or remove image."),),
-    ),
     Rule(
         code="UnsupportedArchitecture",
         seen=(
@@ -219,17 +184,5 @@ WEIGHTS: tuple[Rule, ...] = (
         message=("The weights do not have the shapes that config.json expects: they are of two models.",),
         who="user",
         remedies=(advise("Take config.json and the weights from one repository."),),
-    ),
-    Rule(
-        code="CannotListen",
-        seen=("address already in use", "couldn't bind HTTP server socket"),
-        take=(r"port: (?P<port>\d+)", r"', (?P<port>\d+)\)", r"hostname: (?P<host>[\w.:-]+)"),
-        message=("The engine cannot listen on port {port}.", "The engine cannot listen on its port."),
-        who="user",
-        remedies=(
-            drop_argument("--port", "--host", title="Let KubeAI choose: remove {argument}."),
-            drop_env("INFINITY_PORT", "UVICORN_PORT", "UVICORN_HOST", "OLLAMA_HOST", "VLLM_PORT"),
-            DELETE_POD,
-        ),
     ),
 )

@@ -1,9 +1,10 @@
-"""GPU counts, generations and drivers."""
+"""GPUs: how many, how old, with which driver, and whether the node can give them to a container."""
 
 from __future__ import annotations
 
 from kubeai_notebook.core.arguments import SPREAD
 from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DELETE_POD,
     Template,
     advise,
     drop_argument,
@@ -215,5 +216,35 @@ DRIVERS: tuple[Rule, ...] = (
         remedies=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
     ),
 )
+
+GPU_RUNTIME: tuple[Rule, ...] = (
+    Rule(
+        code="NvidiaDriverTooOld",
+        seen=("nvidia-container-cli: requirement error",),
+        take=(r"unsatisfied condition: (?P<needs>\w+ ?[<>=]+ ?[\w.]+)",),
+        message=(
+            "The driver of the node is too old for this image, which needs {needs}.",
+            "The driver of the node is too old for this image.",
+        ),
+        who="admin",
+        remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=(
+            'no runtime for "nvidia"',
+            "nvidia-container-cli:",
+            "nvidia-container-runtime … executable file not found",
+            "unresolvable CDI devices",
+        ),
+        message=(
+            "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
+            "The node cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
+        ),
+        who="admin",
+        remedies=(advise("Install the NVIDIA container toolkit and driver on the node."), DELETE_POD),
+    ),
+)
+"""What the kubelet says of a container that is to get a GPU."""
 
 GPU: tuple[Rule, ...] = (*MEMORY, *COUNTS, *DRIVERS)

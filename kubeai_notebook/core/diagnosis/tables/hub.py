@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DOWNLOAD_ONCE, advise, drop_argument, drop_env, run
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, drop_argument, drop_env, run
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
 
 # Repositories as hub errors name them, in urls of any mirror and in words.
@@ -53,32 +53,6 @@ def misread_claim(case: Case) -> bool:
 def _real_repository(case: Case) -> bool:
     return not misread_claim(case)
 
-
-DISK_FULL = Rule(
-    code="DiskFull",
-    seen=("no space left on device", "Not enough free disk space", "Disk quota exceeded"),
-    unless=("dev/shm", "nccl", "shared memory", "</torch_"),
-    far=(
-        r"expected file size is: (?P<needed>[\d.]+ \w+)",
-        r"target location (?P<path>\S+) only has (?P<free>[\d.]+ \w+)",
-        r"(?:write|mkdir|open) (?P<path>/\S+?):",
-    ),
-    message=(
-        'The disk is full: {path} has {free} free, a file of "{name}" needs {needed}.',
-        'The disk filled up while the weights of "{name}" were written to {path}.',
-        'The disk filled up while the weights of "{name}" were written.',
-    ),
-    who="admin",
-    remedies=(
-        run(
-            "Enlarge the cache's volume.",
-            "kubectl -n {namespace} patch pvc shared-model-cache-{cache_profile} --type=merge"
-            ' -p \'{{"spec":{{"resources":{{"requests":{{"storage":"<size>"}}}}}}}}\'',
-        ),
-        DOWNLOAD_ONCE,
-        advise("Choose a smaller or a quantized model, or nodes with more disk."),
-    ),
-)
 
 _GATED = (
     Rule(
@@ -259,16 +233,6 @@ _GATED_SOMEHOW = (
         who="user",
         remedies=(_accept, _token_secret),
     ),
-    Rule(
-        code="PythonPackageMissing",
-        seen=("'hf_transfer' package is not available",),
-        message=("The image cannot download by hf_transfer, which HF_HUB_ENABLE_HF_TRANSFER asks for.",),
-        who="user",
-        remedies=(
-            drop_env("HF_HUB_ENABLE_HF_TRANSFER"),
-            advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set."),
-        ),
-    ),
 )
 
-HUB: tuple[Rule, ...] = (DISK_FULL, *_GATED, *_NAMES, *_GATED_SOMEHOW)
+HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
 
@@ -224,6 +226,41 @@ IMAGES_IN_LOG: tuple[Rule, ...] = (
         message=("The image is built for another processor than this node has.",),
         who="user",
         remedies=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+    ),
+)
+
+
+def _listed_as_supported(case: Case) -> bool:
+    """The refused architecture stands in the list of the supported ones: the image itself is broken."""
+    refused, _, supported = case.line.partition("Supported architectures")
+    names = re.findall(r"'(\w+)'", refused)
+    return bool(names) and any(f"'{name}'" in supported for name in names)
+
+
+BROKEN_IN_LOG: tuple[Rule, ...] = (
+    Rule(
+        code="BrokenEngineImage",
+        seen=(
+            "failed to be inspected",
+            "undefined symbol",
+            "is not found or cannot be loaded",
+            "Unable to load any of {lib",
+        ),
+        message=("The engine's image is broken: its own libraries do not fit each other.",),
+        who="user",
+        remedies=(advise("Set image to a released one, or remove image."),),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("Model architectures … not supported for",),
+        only=_listed_as_supported,
+        take=(r"architectures \['(?P<architecture>\w+)'",),
+        message=(
+            "The engine's image is broken: it refuses {architecture}, which it lists as supported.",
+            "The engine's image is broken.",
+        ),
+        who="user",
+        remedies=(advise("Set image to a released one, or remove image."),),
     ),
 )
 

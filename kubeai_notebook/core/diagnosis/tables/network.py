@@ -35,7 +35,7 @@ def _proxied(case: Case) -> bool:
     return any(case.scene.variable(name) for name in PROXIES)
 
 
-REACH: tuple[Rule, ...] = (
+NETWORK: tuple[Rule, ...] = (
     Rule(
         code="TlsCertificate",
         seen=("CERTIFICATE_VERIFY_FAILED", "doesn't match either of", "x509:"),
@@ -49,51 +49,6 @@ REACH: tuple[Rule, ...] = (
             advise("Build the certificate authority into the image, or mount it and point SSL_CERT_FILE at it."),
             advise("Or point env.HF_ENDPOINT (hub) or env.AWS_ENDPOINT_URL (S3) at a host whose certificate fits."),
         ),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("(AuthorizationHeaderMalformed)", "(PermanentRedirect)"),
-        take=(r"expecting '(?P<region>[\w-]+)'", r"region '(?P<asked>[\w-]+)' is wrong"),
-        message=(
-            "The bucket lies in region {region}, not in {asked}.",
-            "The bucket lies in region {region}.",
-            "The bucket lies in another region than the one that was asked.",
-        ),
-        who="user",
-        remedies=(
-            set_env("AWS_DEFAULT_REGION", "{region}"),
-            advise("Set env.AWS_DEFAULT_REGION to the bucket's region; AWS_REGION is not read."),
-        ),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("Provided region_name",),
-        take=(r"region_name '(?P<asked>[^']*)'",),
-        message=('"{asked}" is no region name.', "AWS_DEFAULT_REGION is no region name."),
-        who="user",
-        remedies=(set_env("AWS_DEFAULT_REGION", "us-east-1", "Set env.{variable}, or the region of your store."),),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("WRONG_VERSION_NUMBER",),
-        take=(r"https://(?P<endpoint>[\w.:-]+)",),
-        message=(
-            "The store {endpoint} speaks http, but was asked by https.",
-            "The store speaks http, but was asked by https.",
-        ),
-        who="user",
-        remedies=(
-            set_env("AWS_ENDPOINT_URL", "http://{endpoint}"),
-            advise("Begin env.AWS_ENDPOINT_URL with http://."),
-        ),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("Invalid endpoint:", "closed before we received a valid response"),
-        take=(r"Invalid endpoint: (?P<endpoint>\S+)", r'endpoint URL: "(?P<endpoint>[^"]+)"'),
-        message=("AWS_ENDPOINT_URL does not fit the store ({endpoint}).", "AWS_ENDPOINT_URL does not fit the store."),
-        who="user",
-        remedies=(advise("Write env.AWS_ENDPOINT_URL as http://host:port or https://host:port, as the store speaks."),),
     ),
     Rule(
         code="ProxyUnreachable",

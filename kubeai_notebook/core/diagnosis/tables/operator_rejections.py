@@ -15,8 +15,9 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     set_field,
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.kubeai.releases import NARROW_URLS
 from kubeai_notebook.core.notice import Evidence, Finding
-from kubeai_notebook.core.objects import map_at, text_at, texts_at
+from kubeai_notebook.core.objects import is_managed, map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
 from kubeai_notebook.errors import SpecError
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
-
-_STRICT_URLS = (0, 23, 2)
-"""The KubeAI release from which on a url may hold few characters only."""
 
 NO_SPEC = Rule(
     code="NoSpec",
@@ -160,7 +158,7 @@ def no_spec(scene: Scene) -> Finding | None:
 
 def unmanaged(scene: Scene) -> Finding | None:
     """A Model that no operator touched although it had time to."""
-    if scene.managed or scene.all_pods or not scene.settled:
+    if is_managed(scene.model) or scene.all_pods or not scene.settled:
         return None
     evidence = _field(scene, "status", "absent, and no label features.kubeai.org/*")
     operator = scene.observation.operator.namespace
@@ -258,8 +256,8 @@ def _why_not_loadable(scene: Scene) -> str:
     loadable = LOADABLE.get(scene.engine, ())
     cached = bool(scene.spec.get("cacheProfile"))
     if scene.scheme == "pvc" and scene.engine in CLAIM_VARIABLES:
-        told = scene.env.get(CLAIM_VARIABLES[scene.engine])
-        return "" if told else f"{scene.engine} takes the claim's name for that of a repository."
+        mount = scene.env.get(CLAIM_VARIABLES[scene.engine])
+        return "" if mount else f"{scene.engine} takes the claim's name for that of a repository."
     if loadable and scene.scheme and scene.scheme not in loadable:
         return f"{scene.engine} cannot load {scene.scheme}:// urls."
     if (scene.engine, scene.scheme) in CACHED_ONLY and not cached:
@@ -273,11 +271,7 @@ def _why_not_loadable(scene: Scene) -> str:
 
 def _why_not_parsed(scene: Scene) -> str:
     """The operator's own grammar, where its version is known to be the strict one."""
-    version = scene.observation.operator.version
-    numbers = tuple(
-        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and len(part) < 10
-    )
-    if len(numbers) < 3 or numbers < _STRICT_URLS or scene.scheme == "oci":
+    if not NARROW_URLS.holds(scene.observation.operator.version) or scene.scheme == "oci":
         return ""
     try:
         parse_source(scene.url)

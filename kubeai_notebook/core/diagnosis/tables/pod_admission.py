@@ -126,7 +126,7 @@ def _only_warned(message: str) -> bool:
     return "violates podsecurity" in low and "forbidden" not in low
 
 
-def refusal(scene: Scene) -> Finding | None:
+def refused(scene: Scene) -> Finding | None:
     """What the API server said to a dry run, or to the cache's Job."""
     refused = [event for event in scene.events if event.reason == "FailedCreate" and event.kind in ("Job", "")]
     texts = [Passage("event", f"FailedCreate {event.name}", (event.message,)) for event in refused if not scene.loaders]
@@ -134,9 +134,9 @@ def refusal(scene: Scene) -> Finding | None:
         message = " ".join(scene.observation.refusal.split())
         texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
     texts = [text for text in texts if not _only_warned(text.lines[0])]
-    found = first(REFUSALS, tuple(texts), scene)
-    if found or not texts:
-        return found
+    finding = first(REFUSALS, tuple(texts), scene)
+    if finding or not texts:
+        return finding
     return stated(_REFUSED, scene, Evidence(texts[0].kind, texts[0].where, texts[0].lines[0]))
 
 

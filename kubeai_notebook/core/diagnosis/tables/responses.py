@@ -8,6 +8,7 @@ from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, Template, advise, run, set_features
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
 from kubeai_notebook.core.remedy import SetArgument
@@ -15,15 +16,13 @@ from kubeai_notebook.core.remedy import SetArgument
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
 
-BROKEN_PULLS = ("0.23.2", "0.23.3", "0.23.4")
-"""KubeAI releases whose startup probe of OLlama pulls nothing (their issue 721)."""
-
 
 def _nothing_pulled(case: Case) -> bool:
     version = case.scene.observation.operator.version
-    known = not isinstance(version, str) or version.lstrip("v").startswith(BROKEN_PULLS)
     # The gateway's own 404 is {"error": "model not found: …"}; the engine's is an object.
-    return case.scene.engine == "OLlama" and known and "model not found:" not in case.passage.haystack
+    of_engine = case.scene.engine == "OLlama" and "model not found:" not in case.passage.haystack
+    # Where the version is not known, nothing else explains the answer.
+    return of_engine and PULLS_NOTHING.holds(version) is not False
 
 
 def _of_gateway(case: Case) -> bool:
@@ -167,9 +166,9 @@ def answer(scene: Scene) -> Finding | None:
     body = " ".join(given.body.split()) if isinstance(given.body, str) else ""
     passage = Passage("answer", "test request", (f"{code or 'no answer'} {body}".strip(),))
     pod = next((pod for pod in scene.current if pod.ready), None) if scene.pods else None
-    found = first(ANSWERS, (passage,), scene, pod=pod)
-    if found or not (pod or number_at(scene.model, "status", "replicas", "ready")):
-        return found
+    finding = first(ANSWERS, (passage,), scene, pod=pod)
+    if finding or not (pod or number_at(scene.model, "status", "replicas", "ready")):
+        return finding
     evidence = Evidence("answer", "test request", passage.lines[0])
     return stated(_NOT_ANSWERING, scene, evidence, pod=pod, status=str(code or ""))
 

@@ -34,10 +34,10 @@ STUCK = Rule(
 )
 
 
-def rollout_stuck(scene: Scene, found: Finding | None) -> Finding | None:
+def rollout_stuck(scene: Scene, cause: Finding | None) -> Finding | None:
     """Two hashes, the old one ready, the new one unschedulable and no node on its way."""
     old = next((pod for pod in scene.pods if pod.hash != scene.pods[0].hash and pod.ready), None)
-    if old is None or (found and found.code == "WaitingForNode"):
+    if old is None or (cause and cause.code == "WaitingForNode"):
         return None
     for pod in scene.current:
         scheduled = pod.condition("PodScheduled")

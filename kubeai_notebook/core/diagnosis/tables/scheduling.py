@@ -219,8 +219,8 @@ def scheduling_passages(scene: Scene, pod: Pod) -> tuple[Passage, ...]:
     for event in events:
         latest.setdefault((event.reason, event.source, event.message.partition(" ")[0]), event)
     condition = condition_passage(pod, "PodScheduled")
-    said = [*(event_passage(event) for event in latest.values() if event.reason not in _SCALE_UP), condition]
-    return tuple(_without_preemption(passage) for passage in said if passage)
+    passages = [*(event_passage(event) for event in latest.values() if event.reason not in _SCALE_UP), condition]
+    return tuple(_without_preemption(passage) for passage in passages if passage)
 
 
 def _without_preemption(passage: Passage) -> Passage:

@@ -7,7 +7,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _OWN_FILE = 'Or use a file you have: kubeai-local stop, then kubeai-local start --weights "{url}=FILE.gguf".'
 
-REFUSED: tuple[Rule, ...] = (
+REFUSED_HERE: tuple[Rule, ...] = (
     Rule(
         code="CodeInEnvironment",
         seen=("can make the engine run code, and on this machine a Model runs as you",),

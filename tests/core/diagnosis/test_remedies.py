@@ -1,4 +1,4 @@
-"""A Fix changes the Model as it says; where the Model alone shows the fault, the fault is gone afterwards."""
+"""A Remedy changes the Model as it says; where the Model alone shows the fault, the fault is gone afterwards."""
 
 import pytest
 
