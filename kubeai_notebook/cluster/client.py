@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.core.observation import Operator
+    from kubeai_notebook.settings import Settings
 
     from .api import Query
     from .kubeconfig import Gateway
@@ -49,10 +50,13 @@ class Cluster:
         gateway: Callable[[], Gateway | None] = lambda: None,
         notes: tuple[str, ...] = (),
         kubectl: tuple[str, ...] = ("kubectl",),
+        settings: Settings | None = None,
     ) -> None:
         self.api = api
         self.namespace = namespace
         self.requests = Requests(api, namespace)
+        self.settings = settings
+        """The settings by which it was connected."""
         self.kubectl = kubectl
         """How kubectl is called in a terminal so that it reaches this cluster."""
         self._notes = notes
@@ -116,10 +120,6 @@ class Cluster:
     def patch_secret(self, name: str, patch: Mapping[str, Any]) -> None:
         """Apply a JSON merge patch to a Secret."""
         self.requests.patch(self.path(CORE, "secrets", name), patch, query=_OURS)
-
-    def own_secret(self, name: str, owner: Mapping[str, Any]) -> None:
-        """Tie a Secret to a Model, so that it goes with it."""
-        self.patch_secret(name, {"metadata": {"ownerReferences": [owner]}})
 
     def delete_secret(self, name: str) -> None:
         """Delete a Secret."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.framing import lines_of
 from kubeai_notebook.errors import ClusterError, NotFoundError
 
 from .api import BROKEN, CORE, Api, Query
@@ -30,14 +31,9 @@ class LogStream:
     def __iter__(self) -> Iterator[str]:
         try:
             answer = self._api.open("GET", self._path, query=self._query, silence_seconds=FOLLOW_SECONDS)
-            rest = b""
-            while data := answer.read1():
-                *lines, rest = (rest + data).split(b"\n")
-                yield from (line.decode(errors="replace") for line in lines)
-                # The beginning is kept: a value without its name could not be known for a secret.
-                rest = rest[:LONGEST_LINE_BYTES]
-            if rest:
-                yield rest.decode(errors="replace")
+            # The beginning of a long line is kept: a value without its name could not be known for a secret.
+            for line in lines_of(iter(answer.read1, b""), LONGEST_LINE_BYTES, cut=True):
+                yield line.decode(errors="replace")
         except BROKEN:
             return  # cut by us or by the other side: the lines so far are what there is
         finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import UsageError
 
 from . import spec_options as fields
+from .guards import confirmed_by
 from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
@@ -112,15 +113,15 @@ def _says_something(text: str) -> bool:
 
 
 def _served(call: Call, spec: ModelSpec) -> Model | Receipt:
-    from .guards import check_update
+    from kubeai_notebook.session import verbs
 
     options, session = call.options, _session_of(call, spec)
     unique = bool(getattr(options, "unique", False))
     if options.dry_run:
-        return session.plan(spec, unique=unique)
-    if not (options.yes or unique):
-        check_update(session, spec=spec, line=f"{call.verb.magic} … --yes")
-    return waited(call, session.serve(spec, unique=unique, force=options.force))
+        return verbs.plan(session, spec, unique=unique)
+    with confirmed_by(f"{call.verb.magic} … --yes"):
+        done = verbs.serve(session, spec, unique=unique, force=options.force, confirmed=options.yes)
+    return waited(call, session.handle(done))
 
 
 def _session_of(call: Call, spec: ModelSpec) -> Session:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.view import View
 
-    from .session import Session
+    from .connection import Connection
 
 AUTOSCALER_STATE = "kubeai-autoscaler-state"
 UNKNOWN = "—"
@@ -71,7 +71,7 @@ class ModelsTable(PlainTable):
         return {"max_rows": min(least or most, most), "show_dimensions": True}
 
 
-def table_of(session: Session) -> ModelsTable:
+def table_of(session: Connection) -> ModelsTable:
     """All Models of the Session's namespace, one row each."""
     now, averages = datetime.now(UTC), _averages(session)
     window = duration(session.catalog.autoscaling_window_seconds)
@@ -113,7 +113,7 @@ def _amount(quantity: Any) -> Fraction:
         return Fraction()
 
 
-def _averages(session: Session) -> dict[str, float]:
+def _averages(session: Connection) -> dict[str, float]:
     """Requests at work on each Model, averaged by KubeAI's autoscaler; nothing where that may not be read."""
     try:
         models = json.loads(text_at(session.cluster.config_map(AUTOSCALER_STATE), "data", "models"))

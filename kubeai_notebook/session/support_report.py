@@ -19,19 +19,17 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Observation
-
-    from .model import Model
+    from kubeai_notebook.core.view import View
 
 LAST_EVENTS, LAST_LINES = 20, 100
 _PACKAGES = ("kubeai-notebook", "kubernetes", "openai", "ipywidgets", "pandas")
 
 
-def report_of(model: Model) -> str:
+def report_of(view: View) -> str:
     """Markdown: status, Findings, the Model, its Pods, Events and logs; every secret is masked."""
-    view = model.view
     secrets = secrets_of(view.model)
     sections = [
-        f"# {model.name}: {view.status.phase}",
+        f"# {name_of(view.model)}: {view.status.phase}",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
         _versions(view.observation),
         *_findings(view.findings),

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.view import View
 
+    from .connection import Connection
     from .live.publisher import Publisher
     from .live.subscription import Change
-    from .session import Session
 
 STUCK_SECONDS, REPLACED_SECONDS, SEEN_SECONDS = 3.0, 10.0, 10.0
 ANSWER_SECONDS = 1.0
@@ -65,13 +65,13 @@ def wait_seen(publisher: Publisher, name: str, generation: int) -> None:
         changes.until(seen, SEEN_SECONDS)
 
 
-def wait_ready(session: Session, name: str, limit_seconds: float) -> None:
+def wait_ready(session: Connection, name: str, limit_seconds: float) -> None:
     """Return when the Model is Ready or Asleep; errors as `Model.wait`."""
     for _ in views_until_ready(session, name, limit_seconds):
         pass
 
 
-def views_until_ready(session: Session, name: str, limit_seconds: float) -> Iterator[View]:
+def views_until_ready(session: Connection, name: str, limit_seconds: float) -> Iterator[View]:
     """Each new View until the Model is Ready or Asleep; errors as `Model.wait`.
 
     An update whose new Pods cannot start is given up after a while: one that was just mended looks the same.
@@ -124,7 +124,7 @@ def _failed(view: View) -> DeployError:
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
-def delete(session: Session, name: str, limit_seconds: float) -> None:
+def delete(session: Connection, name: str, limit_seconds: float) -> None:
     """Delete the Model and return when it is gone; errors as `Model.delete`."""
     try:
         with session.observer.subscribe([name], looks=False) as changes:
@@ -142,7 +142,7 @@ def _is_gone(change: Change, before: View | None) -> bool:
     return change.view is None or (before is not None and change.view.uid != before.uid)
 
 
-def restart_pods(session: Session, name: str, limit_seconds: float) -> int:
+def restart_pods(session: Connection, name: str, limit_seconds: float) -> int:
     """Delete the Model's Pods one by one, so that KubeAI makes new ones; returns how many.
 
     A Pod that is ready goes only when as many others are ready as the Model wants, but one.
@@ -160,7 +160,7 @@ def restart_pods(session: Session, name: str, limit_seconds: float) -> int:
     return len(pods)
 
 
-def _wait_replaced(session: Session, name: str, pod_name: str, *, limit_seconds: float, count: int) -> None:
+def _wait_replaced(session: Connection, name: str, pod_name: str, *, limit_seconds: float, count: int) -> None:
     """Wait until the Pod is gone and, unless KubeAI is slow or scales down, another is there in its place."""
 
     def names(change: Change) -> list[str]:

@@ -18,9 +18,9 @@ from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.view import View
+    from kubeai_notebook.session.connection import Connection
     from kubeai_notebook.session.live.subscription import Change, Subscription
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.session import Session
 
 KEPT_GONE = 50
 """Cards of Models that are gone and live again with a Model of that name; older ones stay as they are."""
@@ -73,7 +73,7 @@ def follow(model: Model) -> StatusCard:
 
 
 @cache
-def _cards_by_session() -> WeakKeyDictionary[Session, _Cards]:
+def _cards_by_session() -> WeakKeyDictionary[Connection, _Cards]:
     return WeakKeyDictionary()
 
 

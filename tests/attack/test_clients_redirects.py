@@ -11,11 +11,12 @@ import pytest
 import trustme
 import yaml
 
-from kubeai_notebook.calls.chat import complete, stream
+from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.embed import embed
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.probe import Probe
 from kubeai_notebook.calls.request import Request, send
+from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.chat_messages import reply_of
@@ -46,7 +47,7 @@ class Server(HttpServer):
 
 
 def invoked(endpoint: Endpoint) -> Any:
-    return send(endpoint, Request(method="POST", path="/completions", body={"model": "m", "prompt": PROMPT}))
+    return send(endpoint, "m", Request(method="POST", path="/completions", body={"model": "m", "prompt": PROMPT}))
 
 
 def awaited(endpoint: Endpoint) -> Any:
@@ -58,13 +59,13 @@ def awaited(endpoint: Endpoint) -> Any:
 
 
 WAYS = {
-    "complete": lambda endpoint: complete(endpoint, PROMPT, {}),
-    "stream": lambda endpoint: list(stream(endpoint, TURNS, {})),
-    "chat": lambda endpoint: reply_of(stream(endpoint, TURNS, {"temperature": 0})),
-    "embed": lambda endpoint: embed(endpoint, PROMPT, {}),
+    "complete": lambda endpoint: complete(endpoint, "m", PROMPT),
+    "stream": lambda endpoint: list(ChatStream(endpoint, "m", TURNS)),
+    "chat": lambda endpoint: reply_of(ChatStream(endpoint, "m", TURNS, temperature=0)),
+    "embed": lambda endpoint: embed(endpoint, "m", PROMPT),
     "invoke": invoked,
-    "models": lambda endpoint: send(endpoint, Request(method="GET", path="/models")),
-    "probe": lambda endpoint: Probe(endpoint, ["TextGeneration"]).run(),
+    "models": lambda endpoint: send(endpoint, "m", Request(method="GET", path="/models")),
+    "probe": lambda endpoint: Probe(endpoint, "m", ["TextGeneration"]).run(),
     "client": lambda endpoint: endpoint.client.chat.completions.create(model="m", messages=TURNS),
     "async": awaited,
 }
@@ -85,7 +86,7 @@ def far(server: Server, folder: Path, authority: trustme.CA) -> Endpoint:
         "current-context": "x",
     }
     (folder / "config").write_text(yaml.safe_dump(content))
-    return Endpoint(connect().access(), "m")
+    return Endpoint(connect().access())
 
 
 @pytest.mark.finding("C2")
@@ -102,14 +103,12 @@ def test_follows_no_redirect(
         host = "localhost" if target == "other host" else "127.0.0.1"
         where = f"http://{host}:{sink.address.rpartition(':')[2]}/openai/v1/stolen?token=QUERY"
         with Server(code, where, tls=tls if target == "no tls" and way == "through the API" else None) as server:
-            near = Endpoint(Access(base_url=f"{server.address}/openai/v1"), "m")
+            near = Endpoint(Access(base_url=f"{server.address}/openai/v1"))
             reached = near if way == "by its address" else far(server, tmp_path, authority)
             for name, ask in WAYS.items():
-                # These two end the client that they are given.
-                endpoint = Endpoint(reached.access, "m") if name in ("probe", "async") else reached
                 said = ""
                 try:
-                    ask(endpoint)
+                    ask(reached)
                 except Exception as error:  # noqa: BLE001 - the raw clients raise openai's own
                     said = str(error) if isinstance(error, CallError) else ""
                 assert sink.received == [], name
@@ -123,7 +122,7 @@ def test_follows_no_redirect(
 @pytest.mark.finding("C2")
 def test_takes_no_redirect_for_an_answer_of_the_test_request(tmp_path: Path) -> None:
     with Server() as sink, Server(307, f"{sink.address}/openai/v1/completions") as server:
-        answer = Probe(Endpoint(Access(base_url=f"{server.address}/openai/v1"), "m"), ["TextGeneration"]).run()
+        answer = Probe(Endpoint(Access(base_url=f"{server.address}/openai/v1")), "m", ["TextGeneration"]).run()
     assert answer is not None
     assert answer.status == 307
 
@@ -143,11 +142,13 @@ def test_signs_nothing_that_goes_elsewhere(
     assert not [one for one in sink.received if TOKEN in str(one)]
 
 
-@pytest.fixture
-def settings_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(params=["setting", "variable"])
+def settings_of_the_endpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from kubeai_notebook import settings
 
-    settings.install(settings.KubeAI(endpoint="127.0.0.1:9"))
+    if request.param == "variable":
+        monkeypatch.setenv("KUBEAI_ENDPOINT", "127.0.0.1:9")
+    settings.install(settings.KubeAI(endpoint="127.0.0.1:9" if request.param == "setting" else ""))
     yield
     settings.install(settings.KubeAI())
 
@@ -164,6 +165,6 @@ def test_asks_for_no_service_where_the_address_is_known(
         far(server, tmp_path, authority)
         session = Session()
         server.received.clear()
-        assert Model(session, "m").endpoint.access.base_url == "http://127.0.0.1:9/openai/v1"
+        assert Model(session, "m").endpoint.base_url == "http://127.0.0.1:9/openai/v1"
         assert [one for one in server.received if "services" in one.path] == []
         session.close()

@@ -207,7 +207,7 @@ def test_cuts_the_table_of_very_many_models_and_says_how_many_there_are() -> Non
         for number in range(MANY):
             api.put(MODELS, model(f"m{number}"))
         session = Session()
-        session.__dict__["cluster"] = Cluster(Api(Configuration(host=api.url)), "default")
+        session._parts["cluster"] = Cluster(Api(Configuration(host=api.url)), "default")
         table = session.models()
         session.close()
     assert len(table) == MANY

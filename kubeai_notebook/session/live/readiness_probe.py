@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def access_to(cluster: Cluster) -> Access:
     """How the gateway of a cluster is reached; nothing is sent to find what is configured."""
-    return access_of(cluster.near(), cluster.access, cluster.namespace)
+    return access_of(cluster.near(), cluster.access, cluster.namespace, now=cluster.settings)
 
 
 class ReadinessProbes:
@@ -70,12 +70,13 @@ class ReadinessProbes:
     def _ask(self, view: View, pods: str) -> None:
         answer: Answer | None = None
         try:
-            probe = Probe(Endpoint(access_to(self._cluster), view.name), texts_at(view.model, "spec", "features"))
-            with self._lock:
-                if self._closed or view.uid not in self._answers:
-                    return
-                self._asking[view.uid, pods] = probe
-            answer = probe.run()
+            with Endpoint(access_to(self._cluster)) as endpoint:
+                probe = Probe(endpoint, view.name, texts_at(view.model, "spec", "features"))
+                with self._lock:
+                    if self._closed or view.uid not in self._answers:
+                        return
+                    self._asking[view.uid, pods] = probe
+                answer = probe.run()
         except (CallError, ClusterError):
             pass  # no way to the gateway is known here: that says nothing about the Model
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook import settings
 from kubeai_notebook.core import field_aliases as platform
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.model_spec import validated
@@ -76,7 +75,7 @@ class Function:
             # As the platform does, which takes any text for a name.
             fields["name"] = sanitized(fields["name"])
         catalog = session.catalog if fields.get("resources") is not None else None
-        spec = spec_of(fields, default_profile=settings.current().default_profile, catalog=catalog)
+        spec = spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
         labels = {vault.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 
