@@ -7,13 +7,13 @@ import logging
 import random
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
 from kubeai_notebook.core.framing import EndlessLineError, lines_of
 from kubeai_notebook.core.objects import at, text_at
+from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, NotInstalledError, UnauthorizedError
 
 from .answer import items_of, no_api
@@ -53,16 +53,6 @@ _logger = logging.getLogger(__name__)
 Item = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How a reflector stands with the API server."""
-
-    state: Literal["starting", "live", "reconnecting", "forbidden", "closed"]
-    error: ClusterError | None = None
-    since_seconds: float = field(default_factory=time.time, compare=False)
-    """Unix time from which on it is so: for a lost link, when the server was last heard."""
-
-
 class Reflector:
     """Keeps its objects equal to what the API server has, in a thread of its own.
 
@@ -82,7 +72,7 @@ class Reflector:
         group: Callable[[Item], str] = lambda item: str(item["metadata"]["name"]),
         on_change: Callable[[str | None], None] = lambda _group: None,
     ) -> None:
-        self.link = Link("starting")
+        self.link = Link("starting", since_seconds=time.time())
         self.back_at_seconds = 0.0
         """Unix time at which a lost link was last found again; 0.0: it never was."""
         self._api, self._path, self._query = api.apart(), path, dict(query or {})
@@ -187,7 +177,7 @@ class Reflector:
         if self._closed.is_set():
             return ""
         if isinstance(error, (*_REFUSED, UnauthorizedError)):
-            self._set_link(Link("forbidden", error))
+            self._set_link(Link("forbidden", error, time.time()))
             return ""
         self._set_link(Link("reconnecting", error, self._heard_at))
         return version
@@ -268,7 +258,7 @@ class Reflector:
         if self.link.state != "live":
             if self.link.state != "starting":
                 self.back_at_seconds = self._heard_at
-            self._set_link(Link("live"))
+            self._set_link(Link("live", since_seconds=time.time()))
 
     def _set_link(self, link: Link) -> None:
         if link != self.link:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.manifest import API_VERSION
+from kubeai_notebook.core.plan import Plan
 from kubeai_notebook.core.spec_diff import changed_fields, patch_of
 from kubeai_notebook.errors import ClusterError, KubeAIError
 
 from . import history, secrets
-from .plan import Plan, plan
+from .plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

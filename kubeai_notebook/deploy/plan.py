@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.objects import is_going, uid_of
-from kubeai_notebook.core.spec_diff import changed_fields, readable, restarts_pods
+from kubeai_notebook.core.plan import Plan
+from kubeai_notebook.core.spec_diff import changed_fields
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.model_spec import ModelSpec
-    from kubeai_notebook.core.spec_diff import Changes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is to be done, and what that means for the Pods."""
-
-    action: Literal["create", "attach", "update"]
-    manifest: dict[str, Any]
-    current: dict[str, Any] = field(default_factory=dict)
-    """The Model as it is in the cluster; empty where there is none."""
-    changes: Changes = field(default_factory=dict)
-    generation: int = 0
-    """The Model's generation after this; 0 as long as it was not applied."""
-    uid: str = ""
-    """The Model's own; ``""`` as long as there is none."""
-
-    @property
-    def restarts(self) -> bool:
-        """Whether KubeAI replaces the Model's Pods."""
-        return restarts_pods(self.current, self.changes)
-
-    @property
-    def diff(self) -> str:
-        """The changes, one line a field."""
-        return "\n".join(readable(self.changes))
-
-    def __repr__(self) -> str:
-        return f"Plan({self.action}: {', '.join(self.changes) or 'nothing to change'})"
 
 
 def plan(cluster: Cluster, spec: ModelSpec) -> Plan:

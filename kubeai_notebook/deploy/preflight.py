@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.plan import Plan
     from kubeai_notebook.core.rules.advice import Advice
 
     from .facts import Facts
-    from .plan import Plan
 
 
 def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Check, ...]:

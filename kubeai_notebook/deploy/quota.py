@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.plan import Plan
 
     from .facts import Facts
-    from .plan import Plan
 
 
 def quota_checks(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Check]:

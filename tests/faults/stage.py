@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeai_notebook.core.diagnosis import Fix
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
-    from kubeai_notebook.session.view import View
 
     from .table import Fault
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.core.phase import ModelStatus
 from kubeai_notebook.core.remedy import Remedy
+from kubeai_notebook.core.view import Link
 from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.views.static_files import STATIC
 

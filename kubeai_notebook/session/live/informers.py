@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
-from kubeai_notebook.cluster.reflector import Link, Reflector
+from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.cluster.rights import Right, right_to
 from kubeai_notebook.core.objects import name_of, text_at, uid_of
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
@@ -17,6 +17,7 @@ from .transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod, 
 
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.view import Link
 
 FIRST_LOOK_SECONDS = 3.0
 """How long somebody who looks at a Model with a cache waits for the first list of its Jobs."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.view import View
 
 _Key = tuple[str, int]
 """A Model's uid and its generation."""

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.logs import Logs
-from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
@@ -18,8 +17,8 @@ from kubeai_notebook.core.notice import addressed
 from kubeai_notebook.core.objects import count_at, name_of, uid_of
 from kubeai_notebook.core.observation import LogTail, Observation
 from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.core.view import Link, Listener, PodState, View, pod_states, stand_in_of
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session.view import Listener, PodState, View, pod_states, stand_in_of
 
 from .change_tracker import Moments
 from .heartbeat import Pulse
@@ -178,7 +177,7 @@ class Observer:
             self._publisher.join(timeout=3)
         for subscription in tuple(self._subscriptions):
             if subscription.told and subscription.looks:
-                self._tell(subscription, Link("closed"))
+                self._tell(subscription, Link("closed", since_seconds=time.time()))
 
     def _touch(self, what: str | None) -> None:
         """Something changed: a Model or claim by its name, an object of an Event by its uid, or all."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.access import Access
     from kubeai_notebook.core.observation import Answer
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.view import View
 
 _Key = tuple[str, str]
 """A Model's uid, and the hash of its Pods."""

@@ -11,7 +11,7 @@ from .fields import Fields
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.view import View
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
     "TextGeneration": ("/chat/completions", "/completions"),

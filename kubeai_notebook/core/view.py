@@ -1,18 +1,32 @@
-"""View: one Model as it is at a moment, and how it is made of what was seen."""
+"""View: one Model as it is at a moment, and how fresh that is.
+
+A value, so that whoever shows one (a card, a table, a report, a server) needs no Session and no cluster.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from kubeai_notebook.core.objects import Pod, count_at, is_going, maps_at, text_at
+from .objects import Pod, count_at, is_going, maps_at, text_at
 
 if TYPE_CHECKING:
-    from kubeai_notebook.cluster.reflector import Link
-    from kubeai_notebook.core.notice import Finding
-    from kubeai_notebook.core.observation import KubernetesObject, Observation
-    from kubeai_notebook.core.phase import ModelStatus
+    from kubeai_notebook.errors import ClusterError
+
+    from .notice import Finding
+    from .observation import KubernetesObject, Observation
+    from .phase import ModelStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How what was seen stands with the API server."""
+
+    state: Literal["starting", "live", "reconnecting", "forbidden", "closed"]
+    error: ClusterError | None = None
+    since_seconds: float = field(default=0.0, compare=False)
+    """Unix time from which on it is so: for a lost link, when the server was last heard."""
 
 
 @dataclass(frozen=True, slots=True)
