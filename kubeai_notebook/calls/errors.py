@@ -35,7 +35,7 @@ def explained(model: str, *, this_machine: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped; {model} no longer works on this request.") from None
     except openai.APITimeoutError:
-        raise CallError(f"{model} gave no answer in time.", f"See what it is doing: %kubeai_status {model}") from None
+        raise CallError(f"{model} gave no answer in time.", f'See what it is doing: attach("{model}").status') from None
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
         if isinstance(cause, KubeAIError):
@@ -91,7 +91,7 @@ def _refused(model: str, error: Any) -> CallError:
         return CallError(f"{model} redirects the request to {where} ({status}).", hint, status=status)
     words = said(error.body) or words_of(response.content[:MOST_ERROR_BYTES]) or shown(error.message).rstrip(".")
     if status == 404:
-        hint = "%kubeai_models lists the names; an adapter is asked for as <model>_<adapter>."
+        hint = "models() lists the names; an adapter is asked for as <model>_<adapter>."
         return CallError(f"{model} cannot be called: {words}.", hint, status=404)
     # The Kubernetes API's own refusal, where it stands between us and the gateway.
     hint = _PROXY_RIGHT if status == 403 and "services/proxy" in words else ""

@@ -36,7 +36,8 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     older = _specs(model)
     if not older:
         name = name_of(model)
-        raise NotFoundError(f"{name} has no earlier spec to go back to.", f"%kubeai_yaml {name} shows the present one.")
+        present = f'attach("{name}").yaml shows the present one.'
+        raise NotFoundError(f"{name} has no earlier spec to go back to.", present)
     last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
 

@@ -16,8 +16,8 @@ from .serve import waited
 if TYPE_CHECKING:
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.core.spec_diff import Changes
-    from kubeai_notebook.session.doctor import Doctor
-    from kubeai_notebook.session.explanation import Why, Whys
+    from kubeai_notebook.present.doctor_report import Doctor
+    from kubeai_notebook.present.explanation import Explanation, Explanations
     from kubeai_notebook.session.model import Model
 
     from .invocation import Call
@@ -58,26 +58,26 @@ def doctor_parser() -> MagicParser:
     )
 
 
-def why(call: Call) -> Why | Whys | Model | Text:
+def why(call: Call) -> Explanation | Explanations | Model | Text:
     """The Findings of a Model or of all; with ``--fix`` the Model, changed."""
     if call.options.fix is not None:
         return _fixed(call, call.model, call.options.fix)
     names = call.session.observer.names()
     if call.options.name or len(names) < 2:
         return _noted(call.model)
-    from kubeai_notebook.session.explanation import Whys
+    from kubeai_notebook.present.explanation import Explanations
 
     whys = []
     for name in names:
         with suppress(NotFoundError):  # it went meanwhile
             whys.append(_noted(call.session.attach(name)))
-    return Whys(sorted(whys, key=lambda why: not why.findings))
+    return Explanations(sorted(whys, key=lambda why: not why.findings))
 
 
 def _fixed(call: Call, model: Model, number: int) -> Model | Text:
     """The Model with one fix applied, or what that would change."""
     before = _shown().get(_uid(model), ())
-    fixes = _noted(model).fixes
+    fixes = _noted(model).remedies
     if not 1 <= number <= len(fixes) or not fixes[number - 1].changes:
         return model.fix(number)  # which says why not
     fix, line = fixes[number - 1], f"%kubeai_why {model.name} --fix {number}"
@@ -94,10 +94,10 @@ def _fixed(call: Call, model: Model, number: int) -> Model | Text:
     return waited(call, model)
 
 
-def _noted(model: Model) -> Why:
+def _noted(model: Model) -> Explanation:
     """Why, with a note of what its reader saw."""
     found = model.why()
-    _shown()[_uid(model)] = tuple(fix.title for fix in found.fixes)
+    _shown()[_uid(model)] = tuple(fix.title for fix in found.remedies)
     return found
 
 

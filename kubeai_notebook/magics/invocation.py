@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.errors import NotFoundError, UsageError
+from kubeai_notebook.errors import KubeAIError, NotFoundError, UsageError, WaitInterruptedError
 
 from .parser import Help
 from .registry import function_of, parser_of
@@ -84,6 +84,12 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     call = Call(shell, verb, options, body)
     try:
         result = function_of(verb)(call)
+    except (KubeAIError, WaitInterruptedError) as error:
+        from kubeai_notebook.present.wording import in_magics
+
+        # What is below the magics names Python verbs; whoever wrote a magic reads magics.
+        error.reword(in_magics)
+        raise
     finally:
         _learn(call)
     value = result.value if isinstance(result, Shown) else result

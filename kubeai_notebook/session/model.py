@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import deploy, settings
@@ -12,15 +13,14 @@ from kubeai_notebook.calls import embed as calls_embed
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.core.chat_messages import Delta, Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.objects import number_at, text_at
+from kubeai_notebook.core.objects import number_at
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import CallError, NotFoundError, UsageError
-from kubeai_notebook.text import one_line
 
 from . import presenter as display
 from .live.readiness_probe import access_to
-from .logs import Log, events_of, follow, log_of
-from .support_report import report_of
+from .logs import follow, log_of
+from .software import software
 from .waiting import delete, restart_pods, wait_ready
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
+    from kubeai_notebook.present.explanation import Explanation
+    from kubeai_notebook.present.log import Log
 
-    from .explanation import Why
     from .live.publisher import View
     from .session import Session
 
@@ -94,12 +95,12 @@ class Model:
         wait_ready(self, self._limit(timeout_seconds))
         return self
 
-    def why(self) -> Why:
+    def why(self) -> Explanation:
         """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
-        from .explanation import Why
+        from kubeai_notebook.present.explanation import Explanation
 
         view = self.view
-        return Why(self.name, view.status, view.findings)
+        return Explanation(self.name, view.status, view.findings)
 
     def fix(self, number: int = 1) -> Model:
         """Apply one of the fixes that `why` numbers; ``note`` then says what was changed.
@@ -107,15 +108,7 @@ class Model:
         Raises:
             UsageError: there is no fix of this number, or it is nothing that the Model itself can change.
         """
-        fixes = self.why().fixes
-        if not 1 <= number <= len(fixes):
-            there = (
-                f"%kubeai_why {self.name} shows the {len(fixes)} that there are."
-                if fixes
-                else "Nothing is wrong with it."
-            )
-            raise UsageError(f"{self.name} has no fix {number}.", there)
-        fix = fixes[number - 1]
+        fix = self.why().remedy(number)
         if not fix.changes:
             hint = f"Run in a terminal: {fix.command.line}" if fix.command else fix.title
             raise UsageError(f"Fix {number} is not a change of the Model, so it cannot be applied from here.", hint)
@@ -250,11 +243,15 @@ class Model:
 
     def events(self) -> pd.DataFrame:
         """What happened to the Model's Pods, the newest last; Kubernetes forgets it after an hour."""
-        return events_of(self)
+        from kubeai_notebook.present.events_frame import events_frame
+
+        return events_frame(self.view)
 
     def report(self) -> str:
         """Status, Findings, spec, Pods, Events and logs as Markdown, secrets masked: for somebody who is to help."""
-        return report_of(self)
+        from kubeai_notebook.present.support_report import support_report
+
+        return support_report(self.view, software=software(), now=datetime.now(UTC))
 
     def __enter__(self) -> Model:
         return self
@@ -265,15 +262,12 @@ class Model:
                 self.delete()
 
     def __repr__(self) -> str:
+        from kubeai_notebook.present.card import line_of
+
         try:
-            view = self.view
+            return line_of(self.name, self.view)
         except NotFoundError:
-            return f"Model({self.name!r}, Deleted)"
-        status = view.status
-        counts = f"{status.ready}/{status.desired}"
-        engine = text_at(view.model, "spec", "engine") or "no engine"
-        profile = text_at(view.model, "spec", "resourceProfile") or "no profile"
-        return one_line(f"Model({self.name!r}, {status.phase} {counts}, {engine}, {profile})")
+            return line_of(self.name, None)
 
     def _ipython_display_(self) -> None:
         display.face().show(self)

@@ -5,25 +5,29 @@ from __future__ import annotations
 import atexit
 import secrets
 import threading
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
 from kubeai_notebook.core.spec import ModelSpec, spec_of
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import NotFoundError, Problem, SpecError
+from kubeai_notebook.present.plan_report import PlanReport
 
 from .live.publisher import Observer
 from .model import Model
-from .plan_report import Receipt
+from .notices import notice_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Iterator
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.catalog.operator_catalog import Catalog
-
-    from .doctor import Doctor
+    from kubeai_notebook.core.view import View
+    from kubeai_notebook.present.doctor_report import Doctor
+    from kubeai_notebook.present.models_frame import ModelsFrame
 
 
 class Session:
@@ -91,7 +95,7 @@ class Session:
         note = " ".join([*self.cluster.notes, _note(receipt)])
         return Model(self, name, note=note, created=created)
 
-    def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Receipt:
+    def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> PlanReport:
         """What `serve` would do, and what speaks against it; nothing is changed.
 
         Raises:
@@ -116,14 +120,17 @@ class Session:
             raise SpecError([Problem("namespace", "WrongNamespace", message)])
         return spec
 
-    def _receipt(self, spec: ModelSpec) -> Receipt:
+    def _receipt(self, spec: ModelSpec) -> PlanReport:
         planned, known = deploy.plan(self.cluster, spec), self._facts
-        receipt = Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
+        receipt = self._planned(spec, planned)
         if receipt.refusal and self._facts is known:
             # What was missing may have been made since: only fresh facts refuse.
             self._facts = None
-            return Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
+            return self._planned(spec, planned)
         return receipt
+
+    def _planned(self, spec: ModelSpec, planned: deploy.Plan) -> PlanReport:
+        return PlanReport(spec, tuple(map(notice_of, deploy.preflight(self.facts, spec, planned))), planned)
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -134,11 +141,22 @@ class Session:
         self.observer.view(name)
         return Model(self, name)
 
-    def models(self) -> pd.DataFrame:
-        """All Models: name, phase, ready, engine, features, profile, age, what is wrong, GPUs held, idle for."""
-        from .models_frame import table_of
+    def models(self) -> ModelsFrame:
+        """All Models, one row each, as numbers, times and categories; `present.models_frame` names the columns.
 
-        return table_of(self)
+        Its display is a table that reads well; one that goes meanwhile is no row.
+        """
+        from kubeai_notebook.present.models_frame import models_frame
+
+        from .idle import idle_seconds
+
+        idle = idle_seconds(self.cluster, self.catalog.autoscaling_window_seconds)
+        return models_frame(self._views(), idle=idle, now=datetime.now(UTC))
+
+    def _views(self) -> Iterator[View]:
+        for name in self.observer.names():
+            with suppress(NotFoundError):
+                yield self.observer.view(name)
 
     def doctor(self) -> Doctor:
         """Every station on the way from here to KubeAI, with what is in the way."""
@@ -166,7 +184,7 @@ class Session:
             self.__dict__.pop("cluster").close()
 
 
-def _note(receipt: Receipt) -> str:
+def _note(receipt: PlanReport) -> str:
     """What serving did, in a sentence."""
     spec, plan = receipt.spec, receipt.plan
     if plan.action == "attach":
@@ -177,9 +195,9 @@ def _note(receipt: Receipt) -> str:
     said = [f"{spec.name} is being served."]
     if spec.inferred:
         said.append("Inferred: " + "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred) + ".")
-    # Missing rights are the same for every Model: %kubeai_doctor tells them.
-    warnings = [check for check in receipt.checks if check.state == "warn" and check.name != "rights"]
-    said += [f"Take care: {check.message} {check.hint}" for check in warnings]
+    # Missing rights are the same for every Model: the doctor tells them.
+    warnings = [one for one in receipt.notices if one.severity == "warning" and one.code != "RightMissing"]
+    said += [" ".join(["Take care:", one.message, *(remedy.title for remedy in one.remedies)]) for one in warnings]
     return " ".join(said)
 
 

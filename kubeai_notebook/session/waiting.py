@@ -33,7 +33,7 @@ def wait_ready(model: Model, limit_seconds: float) -> None:
         settled = _wait(arrived, last, limit_seconds)
     except KeyboardInterrupt:
         message = f"Stopped waiting; {model.name} keeps starting."
-        raise WaitInterruptedError(message, f"%kubeai_delete {model.name} ends it.") from None
+        raise WaitInterruptedError(message, f'attach("{model.name}").delete() ends it.') from None
     finally:
         stop()
     view = last[0] if last else model.view
@@ -76,7 +76,7 @@ def _failed(name: str, view: View) -> DeployError:
     if finding is None:
         return DeployError(f"{name} is {view.status.phase}: {view.status.detail}")
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.remedies, 1)]
+    steps = [f"- {remedy.title}" for remedy in finding.remedies]
     hint = "\n".join([*seen, *steps])
     return DeployError(f"{name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
@@ -89,7 +89,7 @@ def delete(model: Model, limit_seconds: float) -> None:
         model.session.cluster.delete_model(model.name)
         if not gone.wait(limit_seconds):
             message = f"{model.name} is being deleted, but is not gone after {limit_seconds:.0f} s."
-            raise WaitTimeoutError(message, f"%kubeai_why {model.name} says what holds it.")
+            raise WaitTimeoutError(message, f'attach("{model.name}").why() says what holds it.')
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped waiting; {model.name} is being deleted all the same.") from None
     finally:

@@ -123,7 +123,7 @@ class Observer:
         self._pulse.look()
         view = self._view_of(name)
         if view is None:
-            raise NotFoundError(f'There is no Model "{name}".', "%kubeai_models lists what is there.")
+            raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
         return view
 
     def answer(self, name: str) -> None:

@@ -3,9 +3,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from pydantic import BaseModel
-
 from kubeai_notebook.views.wire import Card, CardFact, CardFinding, Tone
+from pydantic import BaseModel
 
 TYPES = (Path(__file__).parents[2] / "labextension" / "widgets" / "types.ts").read_text()
 

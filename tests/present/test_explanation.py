@@ -1,10 +1,11 @@
 import re
 from html import unescape
 
+from kubeai_notebook.session.explanation import Why, Whys
+
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.phase import ModelStatus
 from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv
-from kubeai_notebook.session.explanation import Why, Whys
 
 SHORT = Finding(
     code="ContextTooLong",

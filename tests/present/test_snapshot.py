@@ -1,7 +1,6 @@
 from datetime import UTC, datetime
 
 import pytest
-
 from kubeai_notebook.views.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.wire import Card, CardFact, CardFinding
 

@@ -2,14 +2,14 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+from kubeai_notebook.views.card import card_of, deleted_card
+from kubeai_notebook.views.wire import Card
 
 from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.core.phase import Phase
 from kubeai_notebook.core.remedy import Command, Remedy, SetField
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ForbiddenError
-from kubeai_notebook.views.card import card_of, deleted_card
-from kubeai_notebook.views.wire import Card
 
 from .conftest import FINDING, SINCE, view_in
 
