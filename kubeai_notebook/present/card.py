@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import map_at, name_of, text_at
 from kubeai_notebook.text import one_line
 
@@ -101,7 +102,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
         "Replicas": _replicas(view.status, view.observation.answer),
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
-        "Source": text_at(spec, "url"),
+        "Source": masked(text_at(spec, "url")),
     }
     return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
 

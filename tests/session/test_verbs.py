@@ -137,7 +137,7 @@ def test_has_no_fix_for_what_is_well(smol: Model) -> None:
 def test_lists_all_models_in_a_table_that_reads_well(smol: Model) -> None:
     table = smol.session.models()
     assert list(table["name"]) == ["smol"]
-    assert table["GPUs held"].tolist() == [0]
+    assert table["gpus"].tolist() == [0]
     assert "Ready" in repr(table)
     assert "<th></th>" not in table._repr_html_()
 
