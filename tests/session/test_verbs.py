@@ -151,6 +151,6 @@ def test_gives_commands_that_reach_this_cluster_from_any_terminal(session: Sessi
     model = session.serve(name="broken", args=["--max-model-len=-5"], **SMOL)
     with pytest.raises(DeployError):
         model.wait(60)
-    [command] = [fix.command.line for fix in model.why().fixes if fix.command and "logs" in fix.command.arguments]
+    [command] = [fix.command.line for fix in model.why().remedies if fix.command and "logs" in fix.command.arguments]
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "could not load" in done.stdout, done.stderr
