@@ -1,9 +1,8 @@
 """Bring a spec to the cluster: preflight, plan, apply; and change what is there."""
 
 from .apply import apply, change, rollback
-from .check import Check
 from .facts import Facts, facts_of
 from .plan import Plan, plan
 from .preflight import preflight, refused
 
-__all__ = ["Check", "Facts", "Plan", "apply", "change", "facts_of", "plan", "preflight", "refused", "rollback"]
+__all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "preflight", "refused", "rollback"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from kubeai_notebook import settings
 from kubeai_notebook.calls.models import offered
 from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.spec import spec_of
-from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
+from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
 from kubeai_notebook.text import Shown
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.rights import Right
-    from kubeai_notebook.deploy.check import State
+    from kubeai_notebook.core.notice import Notice
 
     from .session import Session
 
+State = Literal["ok", "warn", "fail"]
 GATEWAY_SECONDS, LOCAL_SECONDS = 5.0, 20.0
 _MARKS: Final[Mapping[State, tuple[str, str]]] = {
     "ok": ("✓", "#388e3c"),
@@ -36,9 +37,25 @@ _MARKS: Final[Mapping[State, tuple[str, str]]] = {
 }
 # What a preflight says whichever Model it is about; an Ollama model is the one that known bugs concern.
 _ANY_MODEL = {"name": "any", "url": "ollama://smollm2:135m"}
-_OF_ANY_MODEL = ("KubeAI", "namespace", "rights")
+_STATIONS: Final[Mapping[str, str]] = {
+    "KubeAIInstalled": "KubeAI",
+    "ModelNotPulledThoughReady": "KubeAI",
+    "NamespaceWatched": "namespace",
+    "WrongNamespace": "namespace",
+    "RightsGranted": "rights",
+}
 _PROFILES_SHOWN = 8
 _NO_GATEWAY = 'Is KubeAI in this namespace? Else name its address: %config KubeAI.endpoint = "host:port"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One station. ``fail``: no Model can be served as it is."""
+
+    name: str
+    state: State
+    message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,14 +110,17 @@ def doctor_of(session: Session, *, context: str = "") -> Doctor:
             return Doctor((*checks, installed, local.result()))
         gateway = pool.submit(_gateway, session)
         of_any = preflight(facts, spec_of(_ANY_MODEL), Plan(action="create", manifest={}))
-        checks += [_of_all(check) for check in of_any if check.name in _OF_ANY_MODEL and check.code != "RightMissing"]
+        checks += [_of_all(notice) for notice in of_any if notice.code in _STATIONS]
         checks += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
         return Doctor(tuple(checks), _role(facts))
 
 
-def _of_all(check: Check) -> Check:
-    """The same line, said of every Model."""
-    return replace(check, message=check.message.replace("The Model goes into", "Models go into"))
+def _of_all(notice: Notice) -> Check:
+    """The preflight's Notice about a Model, said of every Model."""
+    states: dict[str, State] = {"info": "ok", "warning": "warn", "error": "fail"}
+    message = notice.message.replace("The Model goes into", "Models go into")
+    hint = " ".join(remedy.title for remedy in notice.remedies)
+    return Check(name=_STATIONS[notice.code], state=states[notice.severity], message=message, hint=hint)
 
 
 def _chosen(context: str) -> str:

@@ -11,10 +11,11 @@ from kubeai_notebook.text import Shown
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
-    from kubeai_notebook.deploy import Check, Plan
+    from kubeai_notebook.core.notice import Notice
+    from kubeai_notebook.deploy import Plan
     from kubeai_notebook.errors import SpecError
 
-_MARKS = {"ok": "✓", "warn": "⚠", "fail": "✗"}
+_MARKS = {"info": "✓", "warning": "⚠", "error": "✗"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,7 +23,7 @@ class Receipt(Shown):
     """The spec, the preflight list and the plan; shows itself as text."""
 
     spec: ModelSpec
-    checks: tuple[Check, ...]
+    checks: tuple[Notice, ...]
     plan: Plan
 
     @property
@@ -53,6 +54,6 @@ class Receipt(Shown):
         lines += [f"  {inferred.field} {inferred.value} ({inferred.why})" for inferred in self.spec.inferred]
         lines += [f"  {line}" for line in self.plan.diff.splitlines()]
         for check in self.checks:
-            lines.append(f"{_MARKS[check.state]} {check.name}: {check.message}")
-            lines += [f"    {check.hint}"] if check.hint and check.state != "ok" else []
+            lines.append(f"{_MARKS[check.severity]} {check.message}")
+            lines += [f"    {remedy.title}" for remedy in check.remedies]
         return "\n".join(lines)

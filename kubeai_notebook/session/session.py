@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.spec import ModelSpec, spec_of
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 
 from .live.publisher import Observer
 from .model import Model
@@ -113,7 +114,7 @@ class Session:
         here = self.cluster.namespace
         if spec.namespace not in (None, here):
             message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
-            raise SpecError([Problem("namespace", "WrongNamespace", message)])
+            raise SpecError([wrong("namespace", "WrongNamespace", message)])
         return spec
 
     def _receipt(self, spec: ModelSpec) -> Receipt:
@@ -178,8 +179,8 @@ def _note(receipt: Receipt) -> str:
     if spec.inferred:
         said.append("Inferred: " + "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred) + ".")
     # Missing rights are the same for every Model: %kubeai_doctor tells them.
-    warnings = [check for check in receipt.checks if check.state == "warn" and check.name != "rights"]
-    said += [f"Take care: {check.message} {check.hint}" for check in warnings]
+    warnings = [one for one in receipt.checks if one.severity == "warning" and one.code != "RightMissing"]
+    said += [f"Take care: {warning}" for warning in warnings]
     return " ".join(said)
 
 
