@@ -45,7 +45,7 @@ class SetField:
 
     name: str
     # Its value may repeat a list of the user's own Model, which may hold a secret: it is sent, never shown.
-    value: Any = field(repr=False)
+    value: Any = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

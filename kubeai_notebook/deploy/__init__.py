@@ -3,9 +3,8 @@
 from kubeai_notebook.core.plan import Plan
 
 from .apply import apply, change, rollback
-from .check import Check
 from .facts import Facts, facts_of
 from .plan import plan
 from .preflight import preflight, refused
 
-__all__ = ["Check", "Facts", "Plan", "apply", "change", "facts_of", "plan", "preflight", "refused", "rollback"]
+__all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "preflight", "refused", "rollback"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import count_at, map_at, name_of, number_at, text_at
-from kubeai_notebook.errors import ConflictError, Problem, SpecError
+from kubeai_notebook.errors import ConflictError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
         SpecError: a number below 0.
     """
     if replicas < 0:
-        raise SpecError([Problem("replicas", "InvalidValue", f"{replicas} replicas cannot be: 0 lets a Model sleep.")])
+        raise SpecError([wrong("replicas", "InvalidValue", f"{replicas} replicas cannot be: 0 lets a Model sleep.")])
     spec = map_at(model, "spec")
     if spec.get("autoscalingDisabled") is True:
         return {"spec": {"replicas": replicas}}

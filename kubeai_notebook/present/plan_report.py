@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.manifest import to_yaml
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 from kubeai_notebook.text import Shown
 
 from .wording import in_magics
@@ -32,12 +32,8 @@ class PlanReport(Shown):
     @property
     def refusal(self) -> SpecError | None:
         """Why serving this would fail; ``None`` when nothing speaks against it."""
-        problems = [
-            Problem(notice.field, notice.code, " ".join([notice.message, *(one.title for one in notice.remedies)]))
-            for notice in self.notices
-            if notice.severity == "error"
-        ]
-        return SpecError(problems) if problems else None
+        errors = [notice for notice in self.notices if notice.severity == "error"]
+        return SpecError(errors) if errors else None
 
     @property
     def yaml(self) -> str:

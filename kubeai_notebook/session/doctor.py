@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook import settings
 from kubeai_notebook.calls.models import offered
@@ -13,23 +13,30 @@ from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.remedy import Command, Remedy
 from kubeai_notebook.core.spec import spec_of
-from kubeai_notebook.deploy import Check, Facts, Plan, facts_of, preflight
+from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
 from kubeai_notebook.present.doctor_report import Doctor, Station
 
 from .live.readiness_probe import access_to
-from .notices import SEVERITIES, advice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubeai_notebook.cluster.rights import Right
-    from kubeai_notebook.core.notice import Severity
+    from kubeai_notebook.core.notice import Notice, Severity
 
     from .session import Session
 
 GATEWAY_SECONDS, LOCAL_SECONDS = 5.0, 20.0
 # What a preflight says whichever Model it is about; an Ollama model is the one that known bugs concern.
 _ANY_MODEL = {"name": "any", "url": "ollama://smollm2:135m"}
-_OF_ANY_MODEL = ("KubeAI", "namespace", "rights")
+_STATIONS: Final[Mapping[str, str]] = {
+    "KubeAIInstalled": "KubeAI",
+    "ModelNotPulledThoughReady": "KubeAI",
+    "NamespaceWatched": "namespace",
+    "WrongNamespace": "namespace",
+    "RightsGranted": "rights",
+}
 _PROFILES_SHOWN = 8
 _NAME_IT = Command(verb="config", arguments=("endpoint=host:port",))
 _NO_GATEWAY = Remedy(title="Is KubeAI in this namespace? Else name its address.", command=_NAME_IT)
@@ -52,16 +59,16 @@ def doctor_of(session: Session, *, context: str = "") -> Doctor:
             return Doctor((*stations, installed, local.result()))
         gateway = pool.submit(_gateway, session)
         of_any = preflight(facts, spec_of(_ANY_MODEL), Plan(action="create", manifest={}))
-        stations += [_of_all(check) for check in of_any if check.name in _OF_ANY_MODEL and check.code != "RightMissing"]
+        stations += [_of_all(notice) for notice in of_any if notice.code in _STATIONS]
         stations += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
         return Doctor(tuple(stations), _role(facts))
 
 
-def _of_all(check: Check) -> Station:
-    """A line of a preflight, about every Model."""
-    message = check.message.replace("The Model goes into", "Models go into")
-    code, severity = check.code or check.name, SEVERITIES[check.state]
-    return Station(name=check.name, code=code, severity=severity, message=message, remedies=advice(check.hint))
+def _of_all(notice: Notice) -> Station:
+    """The preflight's Notice about a Model, said of every Model."""
+    message = notice.message.replace("The Model goes into", "Models go into")
+    name, code, severity = _STATIONS[notice.code], notice.code, notice.severity
+    return Station(name=name, code=code, severity=severity, message=message, remedies=notice.remedies)
 
 
 def _chosen(context: str) -> str:
@@ -94,7 +101,12 @@ def _well(name: str, message: str) -> Station:
 
 
 def _failed(name: str, error: KubeAIError) -> Station:
-    return Station(name=name, code=type(error).__name__, message=error.message, remedies=advice(error.hint))
+    return Station(name=name, code=type(error).__name__, message=error.message, remedies=_advice(error.hint))
+
+
+def _advice(hint: str) -> tuple[Remedy, ...]:
+    """The next step that a sentence names; none where it names none."""
+    return (Remedy(title=hint),) if hint else ()
 
 
 def _rights(facts: Facts) -> list[Station]:
@@ -127,10 +139,10 @@ def _profiles(facts: Facts) -> Station:
     listed = ", ".join(names[:_PROFILES_SHOWN]) + more
     if catalog.source != "kubeai-config":
         message = f"This cluster's resource profiles may not be read. KubeAI's chart has {listed}."
-        ask = advice("Ask who runs KubeAI which ones there are.")
+        ask = _advice("Ask who runs KubeAI which ones there are.")
         return Station(name="profiles", code="ProfilesUnknown", severity="warning", message=message, remedies=ask)
     if not names:
-        ask = advice("Ask who runs KubeAI to add one; a Model without a profile is never started.")
+        ask = _advice("Ask who runs KubeAI to add one; a Model without a profile is never started.")
         return Station(name="profiles", code="NoProfile", message="KubeAI has no resource profile.", remedies=ask)
     return _well("profiles", f"KubeAI has the resource profiles {listed}.")
 
@@ -143,7 +155,7 @@ def _gateway(session: Session) -> Station:
         count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404
-        remedies = (_NO_GATEWAY,) if missing else advice(error.hint) or (_OTHER_GATEWAY,)
+        remedies = (_NO_GATEWAY,) if missing else _advice(error.hint) or (_OTHER_GATEWAY,)
         return Station(name="gateway", code=type(error).__name__, message=error.message, remedies=remedies)
     way = " through the Kubernetes API" if access.proxied_by_api else ""
     offers = f"offers {count} {'model' if count == 1 else 'models'}"

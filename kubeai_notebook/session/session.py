@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.spec import ModelSpec, spec_of
-from kubeai_notebook.errors import NotFoundError, Problem, SpecError
+from kubeai_notebook.errors import NotFoundError, SpecError
 from kubeai_notebook.present.plan_report import PlanReport
 
 from .live.publisher import Observer
 from .model import Model
-from .notices import notice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,20 +117,17 @@ class Session:
         here = self.cluster.namespace
         if spec.namespace not in (None, here):
             message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
-            raise SpecError([Problem("namespace", "WrongNamespace", message)])
+            raise SpecError([wrong("namespace", "WrongNamespace", message)])
         return spec
 
     def _receipt(self, spec: ModelSpec) -> PlanReport:
         planned, known = deploy.plan(self.cluster, spec), self._facts
-        receipt = self._planned(spec, planned)
+        receipt = PlanReport(spec, deploy.preflight(self.facts, spec, planned), planned)
         if receipt.refusal and self._facts is known:
             # What was missing may have been made since: only fresh facts refuse.
             self._facts = None
-            return self._planned(spec, planned)
+            return PlanReport(spec, deploy.preflight(self.facts, spec, planned), planned)
         return receipt
-
-    def _planned(self, spec: ModelSpec, planned: deploy.Plan) -> PlanReport:
-        return PlanReport(spec, tuple(map(notice_of, deploy.preflight(self.facts, spec, planned))), planned)
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -197,7 +194,7 @@ def _note(receipt: PlanReport) -> str:
         said.append("Inferred: " + "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred) + ".")
     # Missing rights are the same for every Model: the doctor tells them.
     warnings = [one for one in receipt.notices if one.severity == "warning" and one.code != "RightMissing"]
-    said += [" ".join(["Take care:", one.message, *(remedy.title for remedy in one.remedies)]) for one in warnings]
+    said += [f"Take care: {warning}" for warning in warnings]
     return " ".join(said)
 
 

@@ -59,8 +59,8 @@ def test_has_a_sentence_for_every_recorded_answer(name: str) -> None:
 def test_names_every_cause_of_a_refusal() -> None:
     found = error("multi")
     assert isinstance(found, errors.SpecError)
-    assert [problem.field for problem in found.problems][:2] == ["adapters[0].name", "spec"]
-    assert len(found.problems) == 7
+    assert [problem.field for problem in found.notices][:2] == ["adapters[0].name", "spec"]
+    assert len(found.notices) == 7
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"\xff\xfe", b'{"kind": "Pod"}'])

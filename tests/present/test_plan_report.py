@@ -27,12 +27,8 @@ def test_is_refused_by_an_error_and_by_nothing_else() -> None:
     assert PlanReport(SPEC, (WELL, WARNING), CREATE).refusal is None
     report = PlanReport(SPEC, (WELL, ERROR), CREATE)
     assert report.title == "smol would not serve as it is."
-    (problem,) = report.refusal.problems
-    assert (problem.field, problem.code, problem.message) == (
-        "resource_profile",
-        "ProfileUnknown",
-        "No such profile. Write cpu:1.",
-    )
+    assert str(report.refusal) == "resource_profile: No such profile. Write cpu:1."
+    assert report.refusal.notices == (ERROR,)
 
 
 def test_says_whether_pods_restart() -> None:
