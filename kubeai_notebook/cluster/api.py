@@ -64,6 +64,8 @@ class Bounds:
     """A server that asks for more than this before the next try is not waited for; the user is told."""
     list_seconds: float = 300.0
     """The longest for all pages of a list."""
+    page_objects: int = 500
+    """How many objects a page of a list has."""
     pages: int = 10_000
 
 
@@ -173,15 +175,16 @@ class Api:
     def pages(
         self, path: str, *, query: Query, accept: str = JSON, patient: bool = True
     ) -> Iterator[Mapping[str, Any]]:
-        """The pages of a list.
+        """The pages of a list, as many objects each as `Bounds` says.
 
         Raises:
             ClusterError: as `request`, or the pages have no end.
         """
         until, token = time.monotonic() + self.bounds.list_seconds, ""
         for _ in range(self.bounds.pages):
-            wanted = {**query, **({"continue": token} if token else {})}
-            page = self.request("GET", path, query=wanted, accept=accept, patient=patient)
+            place: Query = {"continue": token} if token else {}
+            asked = {**query, "limit": self.bounds.page_objects, **place}
+            page = self.request("GET", path, query=asked, accept=accept, patient=patient)
             metadata = page.get("metadata")
             before, token = token, str((metadata.get("continue") if isinstance(metadata, dict) else "") or "")
             yield page
@@ -238,12 +241,14 @@ class Api:
 
         ``silence_seconds`` makes it a stream, which may pause so long once it began, and has no end.
         """
-        answer = self._let_in(method, path, query=query, body=body, read_seconds=read_seconds, accept=accept)
+        answer = self._send_authenticated(
+            method, path, query=query, body=body, read_seconds=read_seconds, accept=accept
+        )
         if silence_seconds is not None:
             allow_silence(answer, silence_seconds)
         return answer
 
-    def _let_in(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:
+    def _send_authenticated(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:
         self.login.look()
         login = self.login.credentials()
         try:

@@ -28,7 +28,7 @@ PROBE_SECONDS = 5.0
 DEFAULT_NAMESPACE = "default"
 
 
-def connect(context: str = "", namespace: str = "") -> Cluster:
+def connect(context: str = "", namespace: str = "", *, probe_seconds: float = PROBE_SECONDS) -> Cluster:
     """Find the API server and return a client for it.
 
     Order: ``context`` → the settings → the Pod's service account → the kubeconfig's current
@@ -38,6 +38,8 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
 
     Namespace: ``namespace`` → the settings → the context's → the one that holds Service
     ``kubeai``, with a note where that is not the default.
+
+    ``probe_seconds`` is how long a kubeconfig's own cluster may take to say whether it has KubeAI.
 
     Raises:
         ClusterError: the chosen cluster cannot be used.
@@ -57,17 +59,17 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
             raise NotInstalledError(f'There is no kubeconfig to find the context "{context}" in.', "Set KUBECONFIG.")
         return _local(namespace)
     cluster = _of_kubeconfig(path, context, namespace)
-    passed_over = None if context else _passed_over(cluster.api)
+    passed_over = None if context else _passed_over(cluster.api, probe_seconds)
     if passed_over is None:
         return cluster if cluster.namespace else _placed(cluster, DEFAULT_NAMESPACE)
     cluster.close()
     return _local(namespace, notes=(f"{passed_over} Serving on this machine instead.",))
 
 
-def _passed_over(api: Api) -> str | None:
+def _passed_over(api: Api, seconds: float) -> str | None:
     """Why the kubeconfig's own cluster cannot be meant, or ``None`` when it can."""
     try:
-        api.request("GET", MODELS, read_seconds=PROBE_SECONDS)
+        api.request("GET", MODELS, read_seconds=seconds)
     except NotInstalledError:
         return f"The cluster at {api.host} has no KubeAI."
     except UnreachableError as error:

@@ -14,7 +14,7 @@ from kubeai_notebook.core.masking import masked_lines
 from kubeai_notebook.core.observation import LogTail
 from kubeai_notebook.errors import ClusterError, ForbiddenError
 
-from .pods import TAIL_LINES, LogStream, PodVerbs
+from .pod_logs import TAIL_LINES, LogStream, PodLogs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -62,7 +62,7 @@ class Logs:
     """The last lines of the runs that were asked for."""
 
     def __init__(self, cluster: Cluster, on_change: Callable[[str], None]) -> None:
-        self._pods = PodVerbs(cluster.api.apart(), cluster.namespace)
+        self._pods = PodLogs(cluster.api.apart(), cluster.namespace)
         self._on_change = on_change
         self._lock = threading.Lock()
         self._kept: dict[Run, _Kept] = {}
@@ -135,7 +135,7 @@ class Logs:
 
     def _read(self, run: Run, kept: _Kept, secrets: Collection[str]) -> None:
         try:
-            text = self._pods.pod_log(run.pod, container=run.container, previous=run.previous)
+            text = self._pods.read(run.pod, container=run.container, previous=run.previous)
         except ClusterError as error:
             self.forbidden = self.forbidden or isinstance(error, ForbiddenError)
             return
@@ -146,7 +146,7 @@ class Logs:
         self._on_change(run.model)
 
     def _follow(self, run: Run, kept: _Kept, secrets: Collection[str]) -> None:
-        kept.stream = self._pods.follow_log(run.pod, container=run.container)
+        kept.stream = self._pods.follow(run.pod, container=run.container)
         kept.lines.clear()
         options = {"kept": kept, "stream": kept.stream, "secrets": secrets}
         thread = threading.Thread(

@@ -40,7 +40,6 @@ LONGEST_PAUSE_REFUSED_SECONDS = 300.0
 LIVED_SECONDS = 10.0
 LONGEST_WATCH_SECONDS = WATCH_SECONDS + 60.0
 LOOK_SECONDS = 1.0
-PAGE = 500
 # etcd takes objects of 1.5 MB; a server may add to them what it knows besides.
 LONGEST_EVENT_BYTES = 16 << 20
 
@@ -186,7 +185,7 @@ class Reflector:
         """Take in all objects, page by page, and return the version to watch from."""
         groups: dict[str, dict[str, Item]] = {}
         version = ""
-        for page in self._api.pages(self._path, query={**self._query, "limit": PAGE}, patient=False):
+        for page in self._api.pages(self._path, query=self._query, patient=False):
             for item in items_of(page, self._api.host):
                 kept = self._keep(item)
                 if kept is not None:

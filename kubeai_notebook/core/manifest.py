@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.model_spec import SecretKey, SecretName, SecretValue, validated
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, text_at, texts_in
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import LoadBalancing, ModelSpec, Scaling
 
 API_VERSION = "kubeai.org/v1"
-
-# The operator writes these; a user never does.
-_FEATURE_LABEL = "features.kubeai.org/"
 
 
 def to_manifest(spec: ModelSpec) -> dict[str, Any]:
@@ -194,7 +192,7 @@ def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         "name": text_at(manifest, "metadata", "name"),
         "namespace": text_at(manifest, "metadata", "namespace"),
-        "labels": {key: value for key, value in labels.items() if not key.startswith(_FEATURE_LABEL)},
+        "labels": {key: value for key, value in labels.items() if not key.startswith(FEATURE_LABEL)},
     }
     spec = dict(map_at(manifest, "spec"))
     if spec.get("autoscalingDisabled") is not True:

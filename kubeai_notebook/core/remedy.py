@@ -30,6 +30,11 @@ class SetArgument:
     name: str
     value: str | None = ""
 
+    @property
+    def item(self) -> str:
+        """The item of the args, or the name of what is taken out."""
+        return f"{self.name}={self.value}" if self.value else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetEnv:
@@ -37,6 +42,11 @@ class SetEnv:
 
     name: str
     value: str | None
+
+    @property
+    def item(self) -> str:
+        """``NAME=value``, or the name of what is taken out."""
+        return self.name if self.value is None else f"{self.name}={self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +85,14 @@ class Command:
         """The command with the words that make kubectl reach one cluster, wherever kubectl is called."""
         if self.verb:
             return self
-        first, *rest = (
-            (*kubectl, *argv[1:]) if argv[:1] == ("kubectl",) else argv for argv in (self.arguments, *self.into)
-        )
-        return replace(self, arguments=first, into=tuple(rest))
+        return self._with(lambda argv: (*kubectl, *argv[1:]) if argv[:1] == ("kubectl",) else argv)
 
     def worded(self, word: Callable[[str], str]) -> Command:
         """The command with each of its words put through ``word``, such as a masking."""
-        first, *rest = (tuple(map(word, argv)) for argv in (self.arguments, *self.into))
-        return replace(self, arguments=first, into=tuple(rest))
+        return self._with(lambda argv: tuple(map(word, argv)))
+
+    def _with(self, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Command:
+        return replace(self, arguments=change(self.arguments), into=tuple(map(change, self.into)))
 
 
 Change = SetArgument | SetEnv | SetField
@@ -111,7 +120,7 @@ class Remedy:
         >>> wider.id == Remedy(title="Other words.", changes=wider.changes).id
         True
         """
-        steps: Any = [[type(one).__name__, asdict(one)] for one in (*self.changes, self.command) if one]
+        steps: Any = [[type(step).__name__, asdict(step)] for step in (*self.changes, self.command) if step]
         text = json.dumps(steps or self.title, sort_keys=True, default=str)
         return sha256(text.encode()).hexdigest()[:10]
 
@@ -139,6 +148,5 @@ def _fields(change: Change, now: Mapping[str, Any], spec: Mapping[str, Any]) -> 
     if change.value is None:
         kept, gone = without_arguments(args, [change.name])
         return {"args": kept or None} if gone else {}
-    item = f"{change.name}={change.value}" if change.value else change.name
-    changed = with_argument(args, change.name, item)
+    changed = with_argument(args, change.name, change.item)
     return {} if changed == list(args) else {"args": changed}

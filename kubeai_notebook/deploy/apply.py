@@ -60,7 +60,7 @@ def _write(cluster: Cluster, name: str, planned: Plan) -> dict[str, Any]:
 
 
 def change(cluster: Cluster, name: str, patch: Mapping[str, Any], *, remember: bool = True) -> int:
-    """Send a merge patch, such as a Fix's; returns the new generation.
+    """Send a merge patch, such as a Remedy's; returns the new generation.
 
     ``remember``: `rollback` can take it back.
     """

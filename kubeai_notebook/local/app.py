@@ -24,10 +24,10 @@ from .home import server_tls
 from .log_file import keep_bounded
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
-from .operator.reconcile import Operator
+from .operator.reconcile import Reconciler
+from .operator.recorder import Recorder
 from .operator.runtime import Runtime
 from .operator.system import preload
-from .operator.telling import Recorder
 from .plain_port import plain_app
 from .weights import Weights
 
@@ -87,7 +87,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         tasks = [await stack.enter_async_context(opened) for opened in doors]
         parts = (
             kubelet.run(),
-            Operator(store).run(),
+            Reconciler(store).run(),
             Autoscaler(store, gateway.active_requests).run(),
             keep_bounded(home.log),
         )

@@ -27,7 +27,7 @@ START_SECONDS = 30.0
 READY = b"\x06"
 """What a daemon that answers writes into the pipe of whoever started it; no text begins with it."""
 STOP_SECONDS = 15.0
-_PACKAGES = ("aiohttp", "trustme", "xllamacpp")
+_PACKAGES = ("aiohttp", "filelock", "psutil", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"
 _INSTALL = 'Install it with: pip install "kubeai-notebook[local]"'
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import shutil
@@ -14,9 +13,10 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
+from filelock import AsyncFileLock, FileLock, Timeout
 
 from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
@@ -29,8 +29,6 @@ from .seals import Seal
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, if known."""
-LOCK_SECONDS = 0.2
-"""How often another process' download is looked at; a file lock cannot be awaited."""
 
 _LIBRARIES = {"hf": ("huggingface_hub", "hub"), "s3": ("boto3", "s3")}
 
@@ -255,9 +253,7 @@ async def _part(cache: Path, name: str) -> AsyncIterator[Path]:
     """An empty folder in the cache, ours alone among all processes, and gone afterwards."""
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"{name}.part"
-    with (cache / f"{name}.lock").open("a") as file:
-        while not _try_lock(file):
-            await asyncio.sleep(LOCK_SECONDS)
+    async with AsyncFileLock(cache / f"{name}.lock", run_in_executor=False):
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -270,14 +266,5 @@ def _sweep(cache: Path) -> None:
     """Remove what a killed download left, unless another process is at it; a cache that cannot be written stays."""
     with suppress(OSError):
         for folder in cache.glob("*.part"):
-            with folder.with_suffix(".lock").open("a") as file:
-                if _try_lock(file):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+            with suppress(Timeout), FileLock(folder.with_suffix(".lock"), timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)

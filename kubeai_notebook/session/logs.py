@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import masked_lines
 from kubeai_notebook.core.objects import Pod
+from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.core.phase import broken_because
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.present.log import Log
 
-from .live.log_sources import main_container, secrets_of
+from .live.log_sources import main_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

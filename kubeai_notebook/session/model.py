@@ -110,7 +110,8 @@ class Model:
         """
         fix = self.why().remedy(number)
         if not fix.changes:
-            hint = f"Run in a terminal: {fix.command.line}" if fix.command else fix.title
+            line = fix.command.line if fix.command else ""
+            hint = f"Run in a terminal: {line}" if line else fix.title
             raise UsageError(f"Fix {number} is not a change of the Model, so it cannot be applied from here.", hint)
         return self._change(fix.patch(self.view.model), fix.title)
 

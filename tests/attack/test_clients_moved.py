@@ -12,7 +12,8 @@ import pytest
 
 from kubeai_notebook.errors import CallError, ClusterError, KubeAIError
 from kubeai_notebook.session.session import Session
-from tests.local.conftest import Daemon, scripted_options, until
+from tests.support.daemon import Daemon, scripted_options
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

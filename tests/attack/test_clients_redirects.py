@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +21,7 @@ from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.attack import rounds
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,45 +32,17 @@ TURNS = [{"role": "user", "content": PROMPT}]
 CODES = [301, 302, 303, 307, 308][:: rounds(1, 3)]
 
 
-class Server:
+class Server(HttpServer):
     """Answers every request below ``/proxy/`` and ``/openai/`` with a redirect, and writes down what came."""
 
     def __init__(self, code: int = 0, where: str = "", *, tls: ssl.SSLContext | None = None) -> None:
-        self.seen: list[str] = []
-        outer = self
+        def answer(request: Received) -> Answer:
+            redirects = code and "/openai/" in request.path
+            return json_answer(
+                {"metadata": {}}, code if redirects else 200, **({"Location": where} if redirects else {})
+            )
 
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                outer.seen.append(f"{self.path} {self.headers} {body}")
-                data, redirects = b'{"metadata": {}}', "/openai/" in self.path and code
-                self.send_response(code if redirects else 200)
-                if redirects:
-                    self.send_header("Location", where)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.address = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def __enter__(self) -> Server:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(answer, tls=tls)
 
 
 def invoked(endpoint: Endpoint) -> Any:
@@ -141,12 +112,12 @@ def test_follows_no_redirect(
                     ask(endpoint)
                 except Exception as error:  # noqa: BLE001 - the raw clients raise openai's own
                     said = str(error) if isinstance(error, CallError) else ""
-                assert sink.seen == [], name
-                assert len(server.seen) > 0
+                assert sink.received == [], name
+                assert len(server.received) > 0
                 assert "QUERY" not in said
                 if name in ("complete", "stream", "chat", "embed", "invoke", "models"):
                     assert f"redirects the request to http://{host}:" in said
-            assert any(PROMPT in one for one in server.seen)
+            assert any(PROMPT in str(one) for one in server.received)
 
 
 @pytest.mark.finding("C2")
@@ -169,7 +140,7 @@ def test_signs_nothing_that_goes_elsewhere(
             client.with_options(base_url=f"{sink.address}/openai/v1").models.list()
         with contextlib.suppress(Exception):
             client.get(f"{sink.address}/openai/v1/models", cast_to=object)
-    assert not [one for one in sink.seen if TOKEN in one]
+    assert not [one for one in sink.received if TOKEN in str(one)]
 
 
 @pytest.fixture
@@ -192,7 +163,7 @@ def test_asks_for_no_service_where_the_address_is_known(
     with Server() as server:
         far(server, tmp_path, authority)
         session = Session()
-        server.seen.clear()
+        server.received.clear()
         assert Model(session, "m").endpoint.access.base_url == "http://127.0.0.1:9/openai/v1"
-        assert [one for one in server.seen if "services" in one] == []
+        assert [one for one in server.received if "services" in one.path] == []
         session.close()

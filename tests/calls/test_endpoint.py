@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
 import ssl
 import threading
@@ -23,10 +22,11 @@ from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
 from tests.support.faults import denied, silent
 from tests.support.faulty_api import FaultyApi
+from tests.support.http_server import HttpServer, json_answer
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,42 +141,24 @@ def test_names_the_right_that_the_way_through_the_api_needs(daemon, smol, tmp_pa
 
 
 @pytest.fixture
-def demanding(tmp_path: Path) -> Iterator[tuple[str, list[dict], list[str]]]:
-    """A server that asks for a client certificate: its address, what it saw, files of certificate, key and CA."""
-    authority, seen = trustme.CA(), []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append(self.connection.getpeercert())
-            body = b'{"object": "list", "data": []}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def demanding(tmp_path: Path) -> Iterator[tuple[HttpServer, list[str]]]:
+    """A server that asks for a client certificate, and the files of certificate, key and CA."""
+    authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
     authority.issue_cert("api.internal").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
     own = authority.issue_cert("me@example.org", common_name="me")
     files = {"cert": own.cert_chain_pems[0], "key": own.private_key_pem, "ca": authority.cert_pem}
     for name, blob in files.items():
         blob.write_to_path(tmp_path / name)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}/openai/v1", seen, [str(tmp_path / name) for name in files]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with HttpServer(lambda _request: json_answer({"object": "list", "data": []}), tls=context) as server:
+        yield server, [str(tmp_path / name) for name in files]
 
 
 def test_shows_a_client_certificate(demanding) -> None:
-    address, seen, (certificate, key, authority) = demanding
+    server, (certificate, key, authority) = demanding
+    address = f"{server.address}/openai/v1"
     access = Access(
         base_url=address,
         own_url=address,
@@ -186,7 +168,7 @@ def test_shows_a_client_certificate(demanding) -> None:
         server_name="api.internal",
     )
     assert Endpoint(access, "m").client.models.list().data == []
-    assert ((("commonName", "me"),)) in seen[0]["subject"]
+    assert ((("commonName", "me"),)) in server.received[0].certificate["subject"]
 
 
 def test_keeps_the_order_of_texts() -> None:

@@ -13,7 +13,7 @@ from kubeai_notebook.cluster.client import CORE
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy.secrets import LABEL, sweep
 from kubeai_notebook.errors import NotFoundError, SpecError
-from tests.conftest import SMOL
+from tests.support.daemon import SMOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

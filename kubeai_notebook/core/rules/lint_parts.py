@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .subject import Subject, error, warning
@@ -21,7 +22,6 @@ _CONFIG_MAP_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 # Folders that KubeAI mounts into the engine's container; Kubernetes refuses a second mount at the same path.
 _MOUNTED = ("/dev/shm", "/model", "/models", "/adapters", "/secrets/gcp-credentials")  # noqa: S108 - no file is made
 _GGUF = re.compile(r"gguf", re.I)
-_FEATURE_LABELS = "features.kubeai.org/"
 
 
 def part_traps(subject: Subject, *, platform: bool) -> Iterator[Notice]:
@@ -32,7 +32,7 @@ def part_traps(subject: Subject, *, platform: bool) -> Iterator[Notice]:
     yield from _scaling(spec)
     yield from _balancing(spec)
     for label in spec.labels:
-        if label.startswith(_FEATURE_LABELS):
+        if label.startswith(FEATURE_LABEL):
             message = "KubeAI writes this label itself, from features."
             yield warning("labels", "OverwrittenLabel", message, step=f"Remove the label {label}.")
     if platform and "." in spec.name:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.local.emulation.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
+from kubeai_notebook.local.emulation.listing import INITIAL_END, TOO_OLD, bookmark, list_of, page_of, watch_events
 from kubeai_notebook.local.emulation.refusals import StatusError, bad_request
 from kubeai_notebook.local.emulation.requests import number_of
 from kubeai_notebook.local.emulation.selectors import selector_of
@@ -68,7 +68,7 @@ async def _watched(request: web.Request, store: Store, *, target: Ref, selected:
             return response
         version = store.version
         mine = [change for change in changes if change.resource is resource]
-        await _send(response, [event for change in mine for event in events_of(change, namespace, selected)])
+        await _send(response, [event for change in mine for event in watch_events(change, namespace, selected)])
         try:
             async with asyncio.timeout(min(BOOKMARK_SECONDS, end - loop.time())):
                 await store.changed(version)

@@ -96,7 +96,7 @@ class Store:
 
     def create(self, resource: Resource, item: Object, *, dry_run: bool = False) -> Object:
         """Add an object whose metadata names (or generates) it; StatusError 404, 409 or 500."""
-        metadata = named(item)["metadata"]
+        metadata = with_generated_name(item)["metadata"]
         ref = Ref(resource, metadata.get("namespace", ""), metadata["name"])
         if metadata.get("resourceVersion"):
             # The real server gives this code and no reason.
@@ -254,7 +254,7 @@ def _uid_in(event: Object) -> Any:
     return involved.get("uid") if isinstance(involved, dict) else None
 
 
-def named(item: Object) -> Object:
+def with_generated_name(item: Object) -> Object:
     """The object with a name of its own made from ``generateName``, where it has none."""
     metadata = item.get("metadata")
     base = metadata.get("generateName") if isinstance(metadata, dict) else None

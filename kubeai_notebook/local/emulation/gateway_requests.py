@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.local.emulation.selectors import selector_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GatewayRequest:
     """A request as it goes on: the requested name, its two halves, and the body without what KubeAI drops.
 
     ``fields`` are those of a JSON body; a form's body goes on from where it lies.
@@ -88,7 +89,7 @@ def is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-def read(route: str, body: bytes) -> Asked:
+def read(route: str, body: bytes) -> GatewayRequest:
     """Read a JSON body. UnreadableError when KubeAI would not."""
     try:
         if route not in _SHAPES:
@@ -104,7 +105,9 @@ def read(route: str, body: bytes) -> Asked:
         raise UnreadableError(f"reading model from body: {error}") from error
     if not kept.get("model"):
         raise UnreadableError("reading model from body: missing 'model' field")
-    return Asked(kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO})
+    return GatewayRequest(
+        kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO}
+    )
 
 
 def listed(
@@ -115,7 +118,7 @@ def listed(
     Raises:
         ValueError: that is no selector.
     """
-    wanted = [f"features.kubeai.org/{name}" for name in features or ("TextGeneration",)]
+    wanted = [f"{FEATURE_LABEL}{name}" for name in features or ("TextGeneration",)]
     selected = selector_of(selector) if selector is not None else None
     found = []
     for model in models:

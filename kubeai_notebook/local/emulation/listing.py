@@ -87,7 +87,7 @@ def rewound(
     return found
 
 
-def events_of(change: Change, namespace: str, selected: Selector) -> Iterator[tuple[str, Object]]:
+def watch_events(change: Change, namespace: str, selected: Selector) -> Iterator[tuple[str, Object]]:
     """The event of one change as a watcher with this selector sees it; at most one."""
 
     def seen(item: Object | None) -> bool:

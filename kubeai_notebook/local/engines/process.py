@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from kubeai_notebook.local.emulation.engine_commands import Asked, Recipe
+    from kubeai_notebook.local.emulation.engine_commands import EngineSpec, Recipe
 
 HEALTH_SECONDS = 0.5
 STOP_SECONDS = 3.0
@@ -28,7 +28,7 @@ GATHER_SECONDS = 0.05
 class Launch:
     """Everything that starting an engine takes."""
 
-    asked: Asked
+    asked: EngineSpec
     weights: Path | None
     """A GGUF file or a folder as of the hub; None where the engine fetches its own."""
     environment: Mapping[str, str]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
 from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.cluster.rights import Right, right_to
-from kubeai_notebook.core.objects import name_of, text_at, uid_of
+from kubeai_notebook.core.objects import claim_of, name_of, text_at, uid_of
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 
 from .transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod, model_of_job, model_of_pod
@@ -152,15 +152,6 @@ def _missing(error: ForbiddenError, resource: str) -> Right:
     """The right that a refusal tells of."""
     watched = resource in ("pods", "events") and "may not watch" in error.message
     return right_to("watch" if watched else "list", resource)
-
-
-def claim_of(model: Mapping[str, Any]) -> str:
-    """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
-    cache = text_at(model, "spec", "cacheProfile")
-    if cache:
-        return f"shared-model-cache-{cache}"
-    scheme, _, rest = text_at(model, "spec", "url").partition("://")
-    return rest.partition("?")[0].partition("/")[0] if scheme == "pvc" else ""
 
 
 def _is_cached(model: Mapping[str, Any]) -> bool:

@@ -14,17 +14,17 @@ from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.notice import addressed
-from kubeai_notebook.core.objects import count_at, name_of, uid_of
-from kubeai_notebook.core.observation import LogTail, Observation
+from kubeai_notebook.core.objects import claim_of, count_at, name_of, uid_of
+from kubeai_notebook.core.observation import LogTail, Observation, secrets_of
 from kubeai_notebook.core.phase import ModelStatus, status_of
 from kubeai_notebook.core.view import Link, Listener, PodState, View, pod_states, stand_in_of
 from kubeai_notebook.errors import NotFoundError
 
 from .change_tracker import Moments
 from .heartbeat import Pulse
-from .informers import Watches, claim_of
+from .informers import Watches
 from .installation_cache import OperatorWatch
-from .log_sources import runs_of, secrets_of
+from .log_sources import runs_of
 from .pod_dry_run import Refusals
 from .readiness_probe import Answers
 

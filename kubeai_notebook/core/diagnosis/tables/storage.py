@@ -9,7 +9,6 @@ from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_fiel
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
 from kubeai_notebook.core.objects import maps_at, text_at
-from kubeai_notebook.core.remedy import Remedy, SetField
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -18,20 +17,19 @@ if TYPE_CHECKING:
 
 _CLAIM = (r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)", r"storageclass[\w.]* \\?\"(?P<storage_class>[^\"\\]+)")
 _MOUNTS = ("FailedMount", "FailedAttachVolume")
-_LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl {in_ns}describe pvc {own_claim}")
-_LOOK_AT_ALL = run("See which claims are unbound.", "kubectl {in_ns}get pvc")
+_LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl -n {namespace} describe pvc {own_claim}")
+_LOOK_AT_ALL = run("See which claims are unbound.", "kubectl -n {namespace} get pvc")
 
 
-def _nearest_claim(case: Case) -> Remedy | None:
-    """The url with the existing claim whose name is nearest."""
+def _nearest_claim(case: Case) -> dict[str, str]:
+    """The existing claim whose name is nearest, and the url with it."""
     names = [text_at(claim, "metadata", "name") for claim in case.scene.observation.claims]
     wanted = case.values.get("missing", "")
     nearest = next(iter(difflib.get_close_matches(wanted, names, n=1)), "")
     if not nearest or case.scene.scheme != "pvc":
-        return None
+        return {}
     url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{nearest}", 1)
-    title = f'Use the claim "{nearest}", which exists: url {url}.'
-    return Remedy(title=title, changes=(SetField(name="url", value=url),))
+    return {"nearest_claim": nearest, "nearest_url": url}
 
 
 CLAIMS: tuple[Rule, ...] = (
@@ -39,13 +37,14 @@ CLAIMS: tuple[Rule, ...] = (
         code="ClaimNotFound",
         seen=("persistentvolumeclaim … not found",),
         take=_CLAIM,
-        title=(
+        derive=_nearest_claim,
+        message=(
             'There is no PersistentVolumeClaim "{missing}" in the namespace.',
             "The PersistentVolumeClaim of the url does not exist.",
         ),
         who="user",
         remedies=(
-            _nearest_claim,
+            set_field("url", "{nearest_url}", 'Use the claim "{nearest_claim}", which exists: url {value}.'),
             advise('Correct the url "{url}", or make the claim "{missing}".', "Correct the url, or make the claim."),
         ),
     ),
@@ -53,7 +52,7 @@ CLAIMS: tuple[Rule, ...] = (
         code="StorageClassNotFound",
         seen=("storageclass.storage.k8s.io … not found",),
         take=_CLAIM,
-        title=(
+        message=(
             'There is no StorageClass "{storage_class}", which the cache profile names.',
             "The cache profile names a StorageClass that does not exist.",
         ),
@@ -73,7 +72,7 @@ CLAIMS: tuple[Rule, ...] = (
             "specified multi writer",
         ),
         take=(r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)",),
-        title=(
+        message=(
             'StorageClass "{storage_class}" cannot make a volume that several nodes write to (ReadWriteMany).',
             "The storage class cannot make a volume that several nodes write to (ReadWriteMany).",
         ),
@@ -89,7 +88,7 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
     Rule(
         code="PvcUnbound",
         seen=("waiting for a volume to be created",),
-        title=("The storage system is making the volume.",),
+        message=("The storage system is making the volume.",),
         who="nobody",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
@@ -97,14 +96,14 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
         code="PvcUnbound",
         seen=("failed to provision volume",),
         take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
-        title=("The volume could not be made: {why}", "The volume could not be made."),
+        message=("The volume could not be made: {why}", "The volume could not be made."),
         who="admin",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
     Rule(
         code="PvcUnbound",
         seen=("unbound immediate PersistentVolumeClaims", "find available persistent volumes"),
-        title=('The volume that "{name}" needs does not exist yet.',),
+        message=('The volume that "{name}" needs does not exist yet.',),
         who="admin",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
@@ -114,7 +113,7 @@ VOLUMES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
         seen=("volume node affinity conflict",),
-        title=(
+        message=(
             "The volume lies in another zone than the nodes that fit profile {profile_name}.",
             "The volume lies in another zone than the nodes that fit.",
         ),
@@ -126,13 +125,13 @@ VOLUMES: tuple[Rule, ...] = (
         seen=("Multi-Attach error for volume",),
         reasons=_MOUNTS,
         take=(r"used by pod\(s\) (?P<other>[\w.-]+)",),
-        title=(
+        message=(
             "The volume is held by another Pod ({other}) and may be used on one node only.",
             "The volume is held by another Pod and may be used on one node only.",
         ),
         who="user",
         remedies=(
-            run("Stop the other Pod.", "kubectl {in_ns}delete pod {other}"),
+            run("Stop the other Pod.", "kubectl -n {namespace} delete pod {other}"),
             advise("Stop the Pod that holds the volume, or the admin moves to a class with ReadWriteMany."),
         ),
     ),
@@ -142,7 +141,7 @@ VOLUMES: tuple[Rule, ...] = (
         unless=("secret … not found", "configmap … not found", "find key", "failed to sync"),
         reasons=_MOUNTS,
         take=(r"for volume \\?\"(?P<volume>[^\"\\]+)",),
-        title=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
+        message=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
         who="admin",
         remedies=(advise("Look at the storage system; the Event has its words."),),
     ),

@@ -1,11 +1,11 @@
-"""A Fix changes the Model as it says; where the Model alone shows the fault, the fault is gone afterwards."""
+"""A Remedy changes the Model as it says; where the Model alone shows the fault, the fault is gone afterwards."""
 
 import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 
+from .cluster_cases import ADAPTER, CASES
 from .scenes import NOW, answered, container, crash, log, merged, model, pod, seen
-from .test_cluster_findings import ADAPTER, CASES
 
 GPUS = {"resourceProfile": "nvidia-gpu-l4:4"}
 OF_OLLAMA = {"engine": "OLlama", "url": "ollama://llama3"}

@@ -1,19 +1,17 @@
-"""Verbs on Pods and their logs."""
+"""The logs of containers: their end, or their lines as they come."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError, UnreachableError
+from kubeai_notebook.errors import ClusterError, NotFoundError
 
 from .api import BROKEN, CORE, Api, Query
-from .verbs import Verbs
+from .requests import Requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-_MAY_NOT_CREATE = re.compile(r'cannot create resource "pods"|not found|the server does not allow')
 TAIL_LINES = 400
 LONGEST_LINE_BYTES, MOST_LOG_BYTES = 64 << 10, 32 << 20
 # An engine that serves nobody writes nothing for hours: that its node is gone is seen elsewhere.
@@ -50,38 +48,18 @@ class LogStream:
         self._api.close()
 
 
-class PodVerbs(Verbs):
-    """What a Session does with Pods."""
+class PodLogs:
+    """The logs of one namespace's Pods."""
 
-    def pods(self, selector: str = "", namespace: str | None = None) -> list[dict[str, Any]]:
-        """Pods by a label selector, by default of the Session's namespace."""
-        path = Verbs(self.api, namespace or self.namespace).path(CORE, "pods")
-        return self.listed(path, query={"labelSelector": selector} if selector else None)
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.api = api
+        self._requests = Requests(api, namespace)
 
-    def try_pod(self, manifest: Mapping[str, Any]) -> str | None:
-        """What the API server says against a Pod: a dry run creates none. ``None``: nothing, or it may not be asked."""
-        query: Query = {"dryRun": "All"}
-        try:
-            self._object("POST", self.path(CORE, "pods"), query=query, body=manifest)
-        except UnreachableError:
-            raise
-        except ClusterError as error:
-            return None if _MAY_NOT_CREATE.search(error.said) else error.said or None
-        except SpecError as error:
-            return error.message
-        return None
-
-    def delete_pod(self, name: str) -> None:
-        """Delete a Pod; KubeAI makes a new one in its place."""
-        self.delete(self.path(CORE, "pods", name))
-
-    def pod_log(
-        self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES, previous: bool = False
-    ) -> str:
+    def read(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES, previous: bool = False) -> str:
         """The end of a container's log, ``""`` when there is none yet."""
         query: Query = {"container": container, "tailLines": tail_lines, "previous": str(previous).lower()}
         try:
-            answer = self.api.open("GET", self._log_of(pod), query=query)
+            answer = self.api.open("GET", self._path_of(pod), query=query)
         except NotFoundError:
             return ""
         except ClusterError as error:
@@ -92,10 +70,10 @@ class PodVerbs(Verbs):
         data, _ = self.api.read(answer, most=MOST_LOG_BYTES)
         return data.decode(errors="replace")
 
-    def follow_log(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
+    def follow(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
         """The last lines of a container's log, and each new one until the container ends."""
         query: Query = {"container": container, "tailLines": tail_lines, "follow": "true"}
-        return LogStream(self.api, self._log_of(pod), query)
+        return LogStream(self.api, self._path_of(pod), query)
 
-    def _log_of(self, pod: str) -> str:
-        return self.path(CORE, "pods", pod) + "/log"
+    def _path_of(self, pod: str) -> str:
+        return self._requests.path(CORE, "pods", pod) + "/log"
