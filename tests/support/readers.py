@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.diagnosis import diagnose
-from kubeai_notebook.core.observation import Observation
+from kubeai_notebook.core.observation import Observation, secrets_of
 from kubeai_notebook.core.phase import status_of
 from kubeai_notebook.core.view import Link, View, stand_in_of
 from kubeai_notebook.present.card import card_of, line_of
@@ -25,7 +25,7 @@ from kubeai_notebook.present.models_frame import models_frame
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
 from kubeai_notebook.present.support_report import support_report
 from kubeai_notebook.session.idle import idle_seconds
-from kubeai_notebook.session.live.log_sources import runs_of, secrets_of
+from kubeai_notebook.session.live.log_sources import runs_of
 from kubeai_notebook.session.live.transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod
 from kubeai_notebook.session.logs import log_of
 from tests.core.diagnosis.scenes import NOW
