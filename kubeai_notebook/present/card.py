@@ -88,7 +88,7 @@ def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
 
 def _next_step(view: View, tone: Tone) -> str:
     if view.link.state == "forbidden" and view.link.error:
-        return in_magics(str(view.link.error))
+        return in_magics(str(view.link.error), name_of(view.model))
     # The other phases' own sentence says what they wait for.
     waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
     return f"Waiting for {view.status.acts_next}." if waiting else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.core.phase import STOPPED, WELL
 from kubeai_notebook.errors import UsageError
 
 from .html import HtmlShown, element, joined, line_break
@@ -31,8 +32,6 @@ _WHO_WITHOUT_REMEDY: Final[Mapping[Who, str]] = {
     "admin": "Somebody who runs the cluster has to act.",
     "nobody": "Nobody has to act; it passes by itself.",
 }
-_WELL = ("Ready", "Asleep")
-_STUCK = ("Blocked", "Failing", "Unmanaged", "Degraded")
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,9 +66,9 @@ class Explanation(HtmlShown):
         detail = f": {self.status.detail}" if self.status.detail else "."
         if self.findings:
             return f"{name} is {phase}{detail}"
-        if phase in _WELL:
+        if phase in WELL:
             return f"{name} is {phase}, and nothing is wrong with it{detail}"
-        if phase in _STUCK:
+        if phase in STOPPED or phase == "Degraded":
             return f"{name} is {phase}{detail} Nothing that explains it was found; %kubeai_logs {name} may tell more."
         return f"{name} is {phase}{detail} Nothing is wrong so far."
 

@@ -59,5 +59,5 @@ class PlanReport(Shown):
         lines += [f"  {line}" for line in self.plan.diff.splitlines()]
         for notice in self.notices:
             lines.append(f"{_MARKS[notice.severity]} {notice.message}")
-            lines += [f"    {in_magics(remedy.title)}" for remedy in notice.remedies]
+            lines += [f"    {in_magics(remedy.title, self.spec.name)}" for remedy in notice.remedies]
         return "\n".join(lines)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.remedy import Command, Remedy
 
 _OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete)\b(?:\(\))?')
+_OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
 _OF_ALL = re.compile(r"\bmodels\(\)")
 _CONNECT = 'connect anew: Session(context="local")'
 
@@ -48,11 +49,18 @@ def line_of(command: Command) -> str:
     return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
 
 
-def in_magics(text: str) -> str:
+def in_magics(text: str, model_name: str = "") -> str:
     """The sentence with magics in place of the Python that it names.
+
+    A method without its object, such as ``restart()``, is the Model's that the reader has just named; where no name
+    is known, it stays.
 
     >>> in_magics('attach("smol").why() says why; models() lists what is there.')
     '%kubeai_why smol says why; %kubeai_models lists what is there.'
+    >>> in_magics("restart() does that.", "smol")
+    '%kubeai_restart smol does that.'
     """
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
+    if model_name:
+        text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")

@@ -58,7 +58,20 @@ def test_says_magics_in_place_of_python(python: str, magic: str) -> None:
     assert in_magics(python) == magic
 
 
+@pytest.mark.parametrize(
+    ("python", "magic"),
+    [
+        ("why() says why; restart() does that.", "%kubeai_why smol says why; %kubeai_restart smol does that."),
+        ("m.why() says why; resume() brings it back.", "m.why() says why; resume() brings it back."),
+    ],
+)
+def test_gives_a_method_the_model_that_the_reader_has_named(python: str, magic: str) -> None:
+    assert in_magics(python, "smol") == magic
+    assert in_magics(python) == python
+
+
 def test_names_magics_that_there_are() -> None:
     names = {verb.name for verb in VERBS}
-    verbs = wording._OF_A_MODEL.pattern.partition("(?P<verb>")[2].partition(")")[0].split("|")
-    assert {*verbs, "models", "config"} <= names
+    patterns = (wording._OF_A_MODEL.pattern, wording._OF_THE_MODEL.pattern)
+    verbs = [pattern.partition("(?P<verb>")[2].partition(")")[0].split("|") for pattern in patterns]
+    assert {*verbs[0], *verbs[1], "models", "config"} <= names
