@@ -3,7 +3,7 @@
 ::
 
     KubeAIError                    message, hint; a cell shows these two and no stack
-    ├── SpecError                  nothing was sent; ``problems`` holds each wrong field
+    ├── SpecError                  nothing was sent; ``notices`` holds each wrong field
     ├── UsageError                 a magic's line could not be read
     ├── SessionClosedError         the Session was closed, or what it was made for is no longer set
     ├── NotYoursError              this Session did not make the Model; ``stake`` says what would be lost
@@ -28,27 +28,20 @@ server; what it quotes is made plain here, where every error begins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 LONGEST = 10_000
 """Characters of a message or a hint."""
 LOCAL_GONE = (
     "KubeAI on this machine does not run.",
-    "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local.",
+    'Start it in a terminal: kubeai-local start, or connect anew: Session(context="local").',
 )
 """Message and hint where our own daemon has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One wrong field of a ModelSpec: where, which rule, and a sentence with the fix."""
-
-    field: str
-    code: str
-    message: str
 
 
 class _Shown(BaseException):
@@ -65,6 +58,11 @@ class _Shown(BaseException):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
 
+    def reword(self, word: Callable[[str], str]) -> None:
+        """Put the hint into a face's own words: it names verbs of Python."""
+        self.hint = word(self.hint)
+        self.args = (self.message, self.hint)
+
     def _render_traceback_(self) -> list[str]:
         """Lines that IPython shows instead of a traceback."""
         name = type(self).__name__
@@ -76,14 +74,15 @@ class KubeAIError(_Shown, Exception):
 
 
 class SpecError(KubeAIError):
-    """The ModelSpec is wrong; nothing was sent."""
+    """The ModelSpec is wrong; nothing was sent. A cell shows a sentence a line, one for each of ``notices``."""
 
-    def __init__(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
-        super().__init__(" ".join(problem.message for problem in problems))
-        self.problems = tuple(problems)
+    def __init__(self, notices: Sequence[Any]) -> None:
+        # Each is a `core.notice.Notice`, which stands above this module; all that is asked of one here is its text.
+        super().__init__(" ".join(map(str, notices)))
+        self.notices = tuple(notices)
 
     def _render_traceback_(self) -> list[str]:
-        return [f"SpecError: {plain(problem.message, LONGEST)}" for problem in self.problems]
+        return [f"SpecError: {plain(str(notice), LONGEST)}" for notice in self.notices]
 
 
 class UsageError(KubeAIError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.foreign import is_page, origin_of, shown, words_of
 from kubeai_notebook.core.messages import sentence_of
+from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import maps_at, text_at
 from kubeai_notebook.errors import (
     ClusterError,
@@ -17,7 +18,6 @@ from kubeai_notebook.errors import (
     KubeAIError,
     NotFoundError,
     NotInstalledError,
-    Problem,
     QuotaError,
     SpecError,
     UnauthorizedError,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CANNOT = re.compile(r'User "(?P<user>.*?)" cannot (?P<verb>\w+) resource "(?P<resource>.*?)"')
 _UNKNOWN = re.compile(r'unknown field "(.*?)"')
 _WHERE_TO_LOOK = {
-    "model": "%kubeai_models lists what is there.",
+    "model": "models() lists what is there.",
     "namespace": "Name another one with -n, or ask an administrator to create it.",
 }
 _NOT_CHECKED = "some validation rules were not checked"
@@ -84,9 +84,7 @@ def error_of(
         error = _EXPLAINED[status](answer, message)
     elif not reads and "strict decoding error" in message and _UNKNOWN.search(message):
         fields = _UNKNOWN.findall(message)
-        error = SpecError(
-            [Problem(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields]
-        )
+        error = SpecError([wrong(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
     elif message:
         error = ClusterError(f"The Kubernetes API answered {status}: {message}")
     else:
@@ -169,15 +167,15 @@ _NO_KUBEAI = ("This cluster has no KubeAI.", "Ask an administrator to install it
 _EXPLAINED = {401: _unauthorized, 403: _forbidden, 404: _not_found, 409: _conflict, 410: _expired}
 
 
-def _problems(answer: Mapping[str, Any], message: str) -> list[Problem]:
+def _problems(answer: Mapping[str, Any], message: str) -> list[Notice]:
     causes = maps_at(answer, "details", "causes")[:_MOST_PROBLEMS]
     found = [(text_at(cause, "field"), text_at(cause, "reason"), text_at(cause, "message")) for cause in causes]
     return [
-        Problem(
+        wrong(
             shown(field).removeprefix("spec.").replace("<nil>", "name"),
             reason or "Invalid",
             f"{shown(field)}: {sentence_of(shown(said))}".removeprefix("<nil>: "),
         )
         for field, reason, said in found
         if _NOT_CHECKED not in said
-    ] or [Problem("", "Invalid", message or "The Kubernetes API refused it as invalid, without an explanation.")]
+    ] or [wrong("", "Invalid", message or "The Kubernetes API refused it as invalid, without an explanation.")]

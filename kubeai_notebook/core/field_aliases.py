@@ -9,9 +9,10 @@ from typing import Any
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import sanitized
+from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 
 # The platform's documentation, its SDK and its server disagree; all of their words are accepted.
 _ALIASES = {
@@ -53,7 +54,7 @@ def check_label(name: str, *, of: str) -> None:
     better = sanitized(name).replace(".", "-") if masked(name) == name else ""
     fix = f' Call it "{better}".' if better else ""
     said = f'The {of}\'s name {quoted(name)} may hold only small letters, digits and "-", {MAX_LABEL_LENGTH} at most.'
-    raise SpecError([Problem("name", "InvalidName", said + fix)])
+    raise SpecError([wrong("name", "InvalidName", said + fix)])
 
 
 def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,10 +73,10 @@ def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for field, decided in KINDS[kind].items():
         if fields.setdefault(field, decided) not in (decided, [decided], (decided,)):
             message = f"A function of kind {kind} always has {decided}. Leave {field} out."
-            problems.append(Problem(field, "InvalidValue", message))
+            problems.append(wrong(field, "InvalidValue", message))
     if not isinstance(fields.get("url"), str):
         message = 'A function needs a url, such as url="hf://org/model" or url="ollama://smollm2:135m".'
-        problems.append(Problem("url", "Required", message))
+        problems.append(wrong("url", "Required", message))
     if problems:
         raise SpecError(problems)
     return fields
@@ -90,26 +91,26 @@ def run_fields(function: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
     check_fields(given)
     fields = renamed(given)
     problems = [
-        Problem(field, "MisplacedField", f"{name} is a field of the function. Give it to new_function({name}=…).")
+        wrong(field, "MisplacedField", f"{name} is a field of the function. Give it to new_function({name}=…).")
         for field, name in _OF_A_FUNCTION.items()
         if field in fields and field != "url"
     ]
     url = fields.setdefault("url", function["url"])
     if not str(url).lower().startswith(function["url"].lower()):
         message = f'A run\'s url must start with that of its function, "{function["url"]}". Only a tag may be added.'
-        problems.append(Problem("url", "InvalidValue", message))
+        problems.append(wrong("url", "InvalidValue", message))
     if fields.pop("local_execution", False):
         message = "These functions are served by KubeAI. Leave local_execution out."
-        problems.append(Problem("local_execution", "InvalidValue", message))
+        problems.append(wrong("local_execution", "InvalidValue", message))
     if problems:
         raise SpecError(problems)
     return {**function, **fields}
 
 
-def _misplaced(field: str) -> Problem:
+def _misplaced(field: str) -> Notice:
     near = did_you_mean(field, _OF_A_FUNCTION.values())
     fix = near or f' If it is a run\'s, give it to run(action="{ACTION}", {field}=…).'
-    return Problem(field, "MisplacedField", f'A function has no field "{field[:80]}".{fix}')
+    return wrong(field, "MisplacedField", f'A function has no field "{field[:80]}".{fix}')
 
 
 def fields_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,4 +251,4 @@ def _multiplied(profile: Any, processors: Any) -> str:
 
 
 def _wrong(field: str, message: str) -> SpecError:
-    return SpecError([Problem(field, "InvalidValue", message)])
+    return SpecError([wrong(field, "InvalidValue", message)])

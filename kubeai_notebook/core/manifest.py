@@ -10,8 +10,9 @@ import yaml
 
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.model_spec import SecretKey, SecretName, SecretValue, validated
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, text_at, texts_in
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import LoadBalancing, ModelSpec, Scaling
@@ -103,10 +104,10 @@ def spec_of_manifest(manifest: Mapping[str, Any]) -> ModelSpec:
     """
     if manifest.get("kind") != "Model" or not str(manifest.get("apiVersion", "")).startswith("kubeai.org/"):
         message = "This is no Model of KubeAI: kind must be Model and apiVersion kubeai.org/v1."
-        raise SpecError([Problem("kind", "WrongType", message)])
+        raise SpecError([wrong("kind", "WrongType", message)])
     metadata, body = manifest.get("metadata"), manifest.get("spec")
     if not isinstance(metadata, Mapping) or not isinstance(body, Mapping):
-        raise SpecError([Problem("spec", "Required", "A Model needs metadata and spec, each a mapping.")])
+        raise SpecError([wrong("spec", "Required", "A Model needs metadata and spec, each a mapping.")])
     spec = validated({**_typed(metadata, body), "name": metadata.get("name")})
     rest = _rest(manifest, to_manifest(spec))
     return spec.model_copy(update={"rest": rest}) if rest else spec

@@ -1,4 +1,4 @@
-"""Sentences about wrong fields: from pydantic's errors to Problems, never showing a value that may be secret."""
+"""Sentences about wrong fields: from pydantic's errors to Notices, never showing a value that may be secret."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.errors import Problem
+from .notice import wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from .notice import Notice
 
 _EXPECTED = {
     "string_type": "must be text",
@@ -26,21 +28,21 @@ _BOUNDS = {
 }
 
 
-def problem_of(detail: Mapping[str, Any], known: Iterable[str]) -> Problem:
+def problem_of(detail: Mapping[str, Any], known: Iterable[str]) -> Notice:
     """One sentence of one pydantic error, from ``loc``, ``type`` and limits only: ``input`` may be a secret."""
     field = ".".join(str(part) for part in detail["loc"])
     kind, limits = detail["type"], detail.get("ctx", {})
     if kind == "missing":
-        return Problem(field, "Required", f'The field "{field}" is missing.')
+        return wrong(field, "Required", f'The field "{field}" is missing.')
     if kind == "extra_forbidden":
         near = did_you_mean(field, known) if len(detail["loc"]) == 1 else ""
-        return Problem(field, "UnknownField", f'A Model has no field "{field[:80]}".{near}')
+        return wrong(field, "UnknownField", f'A Model has no field "{field[:80]}".{near}')
     if kind == "literal_error":
-        return Problem(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')
+        return wrong(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')
     if kind in _EXPECTED:
-        return Problem(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
+        return wrong(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
     bounds = " and ".join(_BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS)
-    return Problem(field, "InvalidValue", f'The field "{field}" must {bounds or "have another value"}.')
+    return wrong(field, "InvalidValue", f'The field "{field}" must {bounds or "have another value"}.')
 
 
 # The API server quotes the value before the rule's sentence; 1.35 and later leave "object" out.
@@ -59,13 +61,23 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f' Did you mean "{by_lower[nearest[0]]}"?' if nearest else ""
 
 
-def duration(seconds: float) -> str:
-    """A length of time as people say it.
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
-    >>> duration(200)
-    '3 min'
+
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """A length of time as people say it: about how long it is or, ``exact``, its two largest units.
+
+    >>> duration(200), duration(200, exact=True), duration(90), duration(7500, exact=True)
+    ('3 min', '3 min 20 s', '90 s', '2 h 5 min')
     """
-    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+    whole = max(int(seconds), 0)
+    if not exact:
+        # Below two of a unit, the smaller one says more: 90 min, not 2 h.
+        unit, length = next((one for one in _UNITS if whole >= 2 * one[1]), _UNITS[-1])
+        return f"{whole / length:.0f} {unit}"
+    first = next((index for index, (_, length) in enumerate(_UNITS) if whole >= length), len(_UNITS) - 1)
+    words = []
+    for unit, length in _UNITS[first : first + 2]:
+        amount, whole = divmod(whole, length)
+        words.append(f"{amount} {unit}")
+    return " ".join(words)

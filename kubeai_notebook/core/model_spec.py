@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.notice import Notice, wrong
+from kubeai_notebook.errors import SpecError
 
 from .masking import masked, masked_args, masked_content, masked_env, quoted, secret_values
 from .messages import did_you_mean, problem_of
@@ -159,15 +160,15 @@ def validated(fields: Mapping[str, Any]) -> ModelSpec:
         raise SpecError(list(dict.fromkeys(_said(detail, fields) for detail in details))) from None
 
 
-def _said(detail: Mapping[str, Any], given: Mapping[str, Any]) -> Problem:
+def _said(detail: Mapping[str, Any], given: Mapping[str, Any]) -> Notice:
     """What is wrong with one field; an engine's name is no secret, so that one is quoted."""
     if detail["loc"] == ("engine",) and isinstance(given.get("engine"), str):
         engine = given["engine"]
         message = (
             f"There is no engine {quoted(engine)}.{did_you_mean(engine[:80], ENGINES)} KubeAI has {', '.join(ENGINES)}."
         )
-        return Problem("engine", "UnsupportedValue", message)
+        return wrong("engine", "UnsupportedValue", message)
     if detail["loc"][0] == "secrets":
         message = "Each of secrets must be the name of a Secret, ENV=<secret>:<key>, or a pydantic SecretStr."
-        return Problem("secrets", "InvalidValue", message)
+        return wrong("secrets", "InvalidValue", message)
     return problem_of(detail, ModelSpec.model_fields.keys() - {"inferred", "rest"})

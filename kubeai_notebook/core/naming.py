@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.notice import Notice, wrong
+from kubeai_notebook.errors import SpecError
 
 from .masking import masked, quoted
 
@@ -18,16 +19,16 @@ SUFFIX_LENGTH = 6
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
-def check_name(name: str) -> list[Problem]:
+def check_name(name: str) -> list[Notice]:
     """Return what is wrong with a Model's name; an empty list when nothing is."""
     if len(name) > MAX_NAME_LENGTH:
         message = f"The name {quoted(name, 50)} has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most."
-        return [Problem("name", "NameTooLong", message)]
+        return [wrong("name", "NameTooLong", message)]
     if not _NAME.fullmatch(name):
         suggestion = sanitized(name) if masked(name) == name else ""
         fix = f'Call it "{suggestion}".' if suggestion else "Start and end with a letter or a digit."
         message = f'The name {quoted(name)} may hold only small letters, digits, "-" and ".". {fix}'
-        return [Problem("name", "InvalidName", message)]
+        return [wrong("name", "InvalidName", message)]
     return []
 
 
@@ -52,7 +53,7 @@ def unique_name(name: str, suffix: str) -> str:
         SpecError: the suffix is not six small letters or digits.
     """
     if not re.fullmatch(rf"[a-z0-9]{{{SUFFIX_LENGTH}}}", suffix):
-        raise SpecError([Problem("name", "InvalidName", f'The suffix "{suffix}" is not six small letters or digits.')])
+        raise SpecError([wrong("name", "InvalidName", f'The suffix "{suffix}" is not six small letters or digits.')])
     head = sanitized(name)[: MAX_GENERATED_LENGTH - SUFFIX_LENGTH - 1].rstrip("-.")
     return f"{head}-{suffix}" if head else suffix
 

@@ -31,6 +31,17 @@ class Notice:
     """The ModelSpec's field, such as ``args[2]``; ``""`` where it is about none."""
     remedies: tuple[Remedy, ...] = ()
 
+    def __str__(self) -> str:
+        """The whole of it in a line: its field where the message does not name it, the message, and the next steps."""
+        words = self.field.replace("_", " ")
+        where = "" if self.field in self.message or words in self.message.lower() else f"{self.field}: "
+        return where + " ".join([self.message, *(remedy.title for remedy in self.remedies)])
+
+
+def wrong(field: str, code: str, message: str) -> Notice:
+    """A Notice of a wrong field, whose message says what to do."""
+    return Notice(code=code, field=field, message=message)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.notice import Notice, wrong
+from kubeai_notebook.errors import SpecError
 
 MAX_DEPTH = 40
 MAX_VALUES = 50_000
@@ -32,11 +33,11 @@ def check_fields(fields: Any) -> None:
     """
     if not isinstance(fields, Mapping):
         message = f"A Model's fields must be a mapping of names to values, not {_type(fields)}."
-        raise SpecError([Problem("", "WrongType", message)])
-    problems: dict[Problem, None] = {}
+        raise SpecError([wrong("", "WrongType", message)])
+    problems: dict[Notice, None] = {}
     for number, problem in enumerate(_problems(fields, path=(), depth=0)):
         if number >= MAX_VALUES:
-            raise SpecError([Problem("", "TooLarge", f"The fields hold more than {MAX_VALUES:,} values.")])
+            raise SpecError([wrong("", "TooLarge", f"The fields hold more than {MAX_VALUES:,} values.")])
         if problem:
             problems[problem] = None
         if len(problems) == _MOST_PROBLEMS:
@@ -45,10 +46,10 @@ def check_fields(fields: Any) -> None:
         raise SpecError(list(problems))
 
 
-def _problems(value: Any, *, path: tuple[str, ...], depth: int) -> Iterator[Problem | None]:
+def _problems(value: Any, *, path: tuple[str, ...], depth: int) -> Iterator[Notice | None]:
     """For each value inside, what is wrong with it, or None."""
     if depth > MAX_DEPTH:
-        yield Problem(path[0], "TooDeep", f'The field "{path[0]}" nests deeper than {MAX_DEPTH} levels.')
+        yield wrong(path[0], "TooDeep", f'The field "{path[0]}" nests deeper than {MAX_DEPTH} levels.')
     elif isinstance(value, Mapping):
         yield None
         for key, inner in value.items():
@@ -62,19 +63,19 @@ def _problems(value: Any, *, path: tuple[str, ...], depth: int) -> Iterator[Prob
             yield from _problems(inner, path=(*path, str(number)), depth=depth + 1)
     else:
         why = _why_not_json(value)
-        yield Problem(_named(path), "WrongType", f'The field "{_named(path)}" is {why}') if why else None
+        yield (wrong(_named(path), "WrongType", f'The field "{_named(path)}" is {why}') if why else None)
 
 
 def _named(path: tuple[str, ...]) -> str:
     return ".".join(path)[:120]
 
 
-def _odd_key(field: str, key: Any) -> Problem:
+def _odd_key(field: str, key: Any) -> Notice:
     if not field:
-        return Problem("", "WrongType", f"A field's name must be text, not {_type(key)}.")
+        return wrong("", "WrongType", f"A field's name must be text, not {_type(key)}.")
     shown = isinstance(key, bool | float | None) or (isinstance(key, int) and key.bit_length() <= _MOST_BITS)
     what = f"the key {key}" if shown else f"a key of type {_type(key)}"
-    return Problem(field, "WrongType", f'The field "{field}" has {what}, and keys must be text. Put it in quotes.')
+    return wrong(field, "WrongType", f'The field "{field}" has {what}, and keys must be text. Put it in quotes.')
 
 
 def _why_not_json(value: Any) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.errors import SpecError
 
 from .masking import quoted
 
@@ -40,5 +41,5 @@ def parse_profile(text: str) -> ResourceProfile:
         message = (
             f"The resource profile {quoted(text)} is not <name>:<multiple>. Write it like cpu:1 or nvidia-gpu-l4:2."
         )
-        raise SpecError([Problem("resource_profile", "InvalidResourceProfile", message)])
+        raise SpecError([wrong("resource_profile", "InvalidResourceProfile", message)])
     return ResourceProfile(name, int(multiple or "1"))

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.errors import SpecError
 
 from .masking import quoted
 
@@ -76,4 +77,4 @@ def parse_source(url: str) -> Source:
 
 
 def _problem(message: str, fix: str) -> SpecError:
-    return SpecError([Problem("url", "InvalidModelUrl", f"{message} {fix}")])
+    return SpecError([wrong("url", "InvalidModelUrl", f"{message} {fix}")])

@@ -13,6 +13,7 @@ from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec, validated
 from kubeai_notebook.core.naming import check_name
+from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.core.profile import parse_profile
 from kubeai_notebook.core.rules.admission import admit
@@ -21,7 +22,7 @@ from kubeai_notebook.core.rules.catalog_checks import profile_for
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 
 __all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of", "spec_of_yaml"]
 
@@ -47,7 +48,7 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog
     given = fields_of(mapping)
     if not isinstance(given.get("url"), str):
         message = "A Model needs a url. Give one such as ollama://smollm2:135m or hf://org/model."
-        raise SpecError([Problem("url", "Required", message)])
+        raise SpecError([wrong("url", "Required", message)])
     source = parse_source(given["url"])
     resources = given.pop("resources", None)
     if resources is not None:
@@ -63,10 +64,10 @@ def _covering(resources: Any, given: Mapping[str, Any], catalog: Catalog | None)
     """The profile for a resource specification."""
     if not isinstance(resources, Mapping):
         message = 'The field "resources" must be a mapping such as {"gpu": 1, "memory": "24Gi"}.'
-        raise SpecError([Problem("resources", "WrongType", message)])
+        raise SpecError([wrong("resources", "WrongType", message)])
     if given.get("resource_profile"):
         message = "Give resources or a resource profile, not both: the profile is what holds the resources."
-        raise SpecError([Problem("resources", "InvalidValue", message)])
+        raise SpecError([wrong("resources", "InvalidValue", message)])
     return str(profile_for(resources, catalog or catalog_of(None)))
 
 
@@ -79,13 +80,13 @@ def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
     try:
         return spec_of(read_mapping(text), default_profile=default_profile)
     except UnreadableYamlError as error:
-        raise SpecError([Problem("", "InvalidYaml", f"The YAML {error}.")]) from None
+        raise SpecError([wrong("", "InvalidYaml", f"The YAML {error}.")]) from None
 
 
 _PROFILE_CODE = "InvalidResourceProfile"
 
 
-def _problems(spec: ModelSpec) -> list[Problem]:
+def _problems(spec: ModelSpec) -> list[Notice]:
     """All that is wrong: what would fail in silence, then what the API server would refuse besides."""
     own = [*check_name(spec.name), *_profile_problems(spec), *_trapped(spec)]
     fields = {problem.field.partition("[")[0] for problem in own}
@@ -93,28 +94,28 @@ def _problems(spec: ModelSpec) -> list[Problem]:
     return list(dict.fromkeys([*own, *refused]))
 
 
-def _profile_problems(spec: ModelSpec) -> list[Problem]:
+def _profile_problems(spec: ModelSpec) -> list[Notice]:
     try:
         parse_profile(spec.resource_profile)
     except SpecError as error:
-        return list(error.problems)
+        return list(error.notices)
     return []
 
 
-def _trapped(spec: ModelSpec) -> list[Problem]:
+def _trapped(spec: ModelSpec) -> list[Notice]:
     """Errors only, and not the profile's form: that is the parser's own matter."""
     found = [one for one in problems_of(spec) if one.severity == "error" and one.code != _PROFILE_CODE]
-    return [_problem(one.field, one.code, f"{one.message} {one.fix}") for one in found]
+    return [_problem(one.field, one.code, str(one)) for one in found]
 
 
-def _refused(manifest: Mapping[str, Any]) -> list[Problem]:
+def _refused(manifest: Mapping[str, Any]) -> list[Notice]:
     """What KubeAI's own rules say, by the fields of a spec; a field that only a newer KubeAI knows is let pass."""
     verdict = admit(manifest, strict=False)
     # These sentences quote the value that is wrong, as the API server does.
     spec = manifest.get("spec")
     secrets = secret_values(spec) if isinstance(spec, Mapping) else ()
     if verdict.bad_request:
-        return [Problem("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
+        return [wrong("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
     return [
         _problem(_field_of(cause), cause.reason, masked(sentence_of(cause.message), secrets))
         for cause in verdict.causes
@@ -128,6 +129,6 @@ def _field_of(cause: Cause) -> str:
     return to_snake(path)
 
 
-def _problem(field: str, code: str, message: str) -> Problem:
+def _problem(field: str, code: str, message: str) -> Notice:
     """A sentence that names its field."""
-    return Problem(field, code, message if field in message or field == "spec" else f"{field}: {message}")
+    return wrong(field, code, message if field in message or field == "spec" else f"{field}: {message}")

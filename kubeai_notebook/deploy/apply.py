@@ -13,13 +13,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
-from kubeai_notebook.core.plan import Outcome
+from kubeai_notebook.core.plan import Outcome, Plan
 from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
-from kubeai_notebook.errors import ClusterError, ConflictError, KubeAIError, Problem, SpecError
+from kubeai_notebook.errors import ClusterError, ConflictError, KubeAIError, SpecError
 
 from . import history, secrets
-from .plan import Plan, plan
+from .plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,7 +168,7 @@ def _sent_with_secret(cluster: Cluster, planned: Plan, own: secrets.OwnSecret) -
     except BaseException as error:
         left = " ".join(filter(None, [_deleted(cluster, created), own.take_back()]))
         if left and isinstance(error, SpecError):
-            raise SpecError([*error.problems, Problem("", "LeftBehind", left)]) from error
+            raise SpecError([*error.notices, wrong("", "LeftBehind", left)]) from error
         if left and isinstance(error, KubeAIError):
             error.hint = f"{left} {error.hint}".rstrip()
         raise

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import map_at, name_of
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.core.rules.subject import error
 from kubeai_notebook.errors import SpecError
-
-from .check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from fractions import Fraction
 
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Notice
+    from kubeai_notebook.core.plan import Plan
 
     from .facts import Facts
-    from .plan import Plan
 
 
-def quota_checks(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Check]:
-    """A line for each limit that the new Model would go over; none where nothing is limited."""
+def quota_notices(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Notice]:
+    """A Notice for each limit that the new Model would go over; none where nothing is limited."""
     if planned.action != "create":
         return
     asked = _asked(facts, spec)
@@ -35,8 +35,8 @@ def quota_checks(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Check
                     f'The quota "{name}" leaves {to_quantity(max(free, free * 0))} of {resource}, '
                     f"and this Model needs {to_quantity(wanted)}."
                 )
-                hint = "Delete a Model, choose a smaller profile, or ask for a higher quota."
-                yield Check(name="quota", state="fail", message=message, hint=hint, code="QuotaExceeded")
+                step = "Delete a Model, choose a smaller profile, or ask for a higher quota."
+                yield error("", "QuotaExceeded", message, step=step)
 
 
 def _left(quota: Mapping[str, Any]) -> dict[str, Fraction]:

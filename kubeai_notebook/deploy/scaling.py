@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import count_at, map_at, name_of, number_at, text_at
-from kubeai_notebook.errors import ConflictError, Problem, SpecError
+from kubeai_notebook.errors import ConflictError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
     """
     if replicas < 0:
         message = f"replicas must be 0 or more, not {replicas}. 0 puts the Model to sleep."
-        raise SpecError([Problem("replicas", "InvalidValue", message)])
+        raise SpecError([wrong("replicas", "InvalidValue", message)])
     spec = map_at(model, "spec")
     if spec.get("autoscalingDisabled") is True:
         return {"spec": {"replicas": replicas}}

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.cluster.api import CORE, NAMES_ONLY
 from kubeai_notebook.core.manifest import API_VERSION, own_secret_entries, own_secret_name
 from kubeai_notebook.core.model_spec import SecretValue
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, name_of, time_at, uid_of
-from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, Problem, SpecError
+from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ def _encoded(cluster: Cluster, entry: SecretKey | SecretValue) -> str:
     if entry.key not in data:
         there = ", ".join(sorted(data)) or "none"
         message = f'The Secret "{entry.secret}" has no key "{entry.key}". Its keys are: {there}.'
-        raise SpecError([Problem("secrets", "SecretKeyNotFound", message)])
+        raise SpecError([wrong("secrets", "SecretKeyNotFound", message)])
     return str(data[entry.key])
 
 

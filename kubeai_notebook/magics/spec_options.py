@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.masking import quoted
-from kubeai_notebook.errors import Problem, SpecError, UsageError
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -116,7 +117,7 @@ def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
     try:
         body = read_mapping(text)
     except UnreadableYamlError as error:
-        raise SpecError([Problem("", "InvalidYaml", f"The cell's YAML {error}.")]) from None
+        raise SpecError([wrong("", "InvalidYaml", f"The cell's YAML {error}.")]) from None
     check_fields(body)
     if "kind" in body or "apiVersion" in body:
         raise UsageError("The cell holds a whole Model of Kubernetes.", "%%kubeai_apply takes it as it is.")

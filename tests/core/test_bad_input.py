@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubeai_notebook.core.model_spec import ModelSpec
+from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.spec import spec_of
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 
 HUGE = "x" * 2_000_000
 
@@ -45,7 +46,7 @@ HUGE = "x" * 2_000_000
 def test_names_the_field_in_a_short_sentence(field: str, given: dict[str, Any]) -> None:
     with pytest.raises(SpecError) as raised:
         spec_of({"url": "hf://a/b", **given})
-    problem = raised.value.problems[0]
+    problem = raised.value.notices[0]
     assert field in problem.message
     assert len(problem.message) < 400
 
@@ -78,9 +79,9 @@ def test_answers_any_model_with_a_spec_or_with_problems(spec: dict[str, Any], me
         problems_or_none({"apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": about, "spec": body})
 
 
-def problems_or_none(mapping: dict[str, Any]) -> tuple[Problem, ...] | None:
+def problems_or_none(mapping: dict[str, Any]) -> tuple[Notice, ...] | None:
     try:
         spec_of(mapping)
     except SpecError as error:
-        return error.problems
+        return error.notices
     return None

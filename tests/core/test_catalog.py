@@ -122,5 +122,5 @@ def test_starter_passes_admission_traps_and_the_charts_catalog(starter: Starter)
     assert admit(to_manifest(spec)).admitted
     assert problems_of(spec) == []
     assert against_catalog(spec, catalog_of(None), secrets=["kubeai-huggingface"], priority_classes=[]) == []
-    gated: Any = [advice.code for advice in against_catalog(spec, catalog_of(None), secrets=[])]
+    gated: Any = [notice.code for notice in against_catalog(spec, catalog_of(None), secrets=[])]
     assert gated == (["HubTokenMissing"] if starter.gated else [])

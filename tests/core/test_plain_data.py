@@ -45,7 +45,7 @@ def test_names_the_field_and_never_the_value(fields: Any, sentence: str) -> None
 def test_names_every_field_at_once() -> None:
     with pytest.raises(SpecError) as raised:
         check_fields({"env": {"A": {1}, "B": b"x"}, "args": [1j]})
-    assert [problem.field for problem in raised.value.problems] == ["env.A", "env.B", "args.0"]
+    assert [problem.field for problem in raised.value.notices] == ["env.A", "env.B", "args.0"]
 
 
 def test_ends_where_a_list_holds_itself() -> None:

@@ -10,7 +10,7 @@ from kubeai_notebook.errors import SpecError
 def problems(**fields: Any) -> list[tuple[str, str]]:
     with pytest.raises(SpecError) as raised:
         spec_of(fields)
-    return [(problem.field, problem.message) for problem in raised.value.problems]
+    return [(problem.field, str(problem)) for problem in raised.value.notices]
 
 
 def test_infers_name_engine_feature_and_profile_and_says_why() -> None:

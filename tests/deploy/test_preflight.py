@@ -32,7 +32,7 @@ def lines(spec=None, *, planned=CREATE, known=None, **fields):
 
 
 def bad(*args, **fields):
-    return [(check.name, check.state, check.code) for check in lines(*args, **fields) if check.state != "ok"]
+    return [(notice.severity, notice.code) for notice in lines(*args, **fields) if notice.severity != "info"]
 
 
 def test_has_nothing_to_say_against_a_plain_model():
@@ -41,43 +41,44 @@ def test_has_nothing_to_say_against_a_plain_model():
 
 
 def test_names_the_profile_that_is_meant():
-    (line,) = [check for check in lines(resource_profile="l5:1") if check.state == "fail"]
+    (line,) = [notice for notice in lines(resource_profile="l5:1") if notice.severity == "error"]
     assert line.code == "UnknownResourceProfile"
-    assert line.hint == "Write l4:1."
+    assert line.remedies[0].title == "Write l4:1."
+    assert line.remedies[0].patch({}) == {"spec": {"resourceProfile": "l4:1"}}
 
 
 def test_makes_one_error_of_all_that_fails():
     known = facts(operator=Operator(namespace="kubeai"))
     error = refused(lines(resource_profile="l5:1", known=known))
-    assert [problem.field for problem in error.problems] == ["namespace", "resource_profile"]
+    assert [problem.field for problem in error.notices] == ["namespace", "resource_profile"]
     assert 'KubeAI looks after namespace "kubeai" only' in str(error)
 
 
 @pytest.mark.parametrize("version", ["0.23.2", "v0.23.3", "0.23.4"])
 def test_warns_of_the_releases_that_pull_nothing(version):
     known = facts(operator=Operator(namespace="ml", version=version))
-    assert bad(known=known) == [("KubeAI", "warn", "ModelNotPulledThoughReady")]
+    assert bad(known=known) == [("warning", "ModelNotPulledThoughReady")]
     assert bad(known=known, url="hf://a/b") == []
 
 
 def test_finds_a_secret_that_is_missing_or_cannot_be_seen():
     known = facts(secret_names=("hub-token",))
-    (line,) = [check for check in lines(known=known, secrets=["hub-tokn"]) if check.state == "fail"]
-    assert (line.code, line.hint) == ("SecretNotFound", 'Did you mean "hub-token"?')
-    assert bad(known=facts(secret_names=None), secrets=["x"]) == [("Secrets", "warn", "SecretUnknown")]
+    (line,) = [notice for notice in lines(known=known, secrets=["hub-tokn"]) if notice.severity == "error"]
+    assert (line.code, line.remedies[0].title) == ("SecretNotFound", 'Did you mean "hub-token"?')
+    assert bad(known=facts(secret_names=None), secrets=["x"]) == [("warning", "SecretUnknown")]
 
 
 def test_says_that_the_systems_token_wins():
     known = facts(secret_names=("kubeai-huggingface",))
-    codes = [code for _, _, code in bad(known=known, url="hf://a/b", env={"HF_TOKEN": "x"})]
+    codes = [code for _, code in bad(known=known, url="hf://a/b", env={"HF_TOKEN": "x"})]
     assert "SystemTokenWins" in codes
 
 
 def test_names_a_missing_right_and_the_rule_that_grants_it():
     right = SimpleNamespace(verb="create", resource="models", purpose="to serve", role_line="- verbs: [create]")
-    (line,) = [check for check in lines(known=facts(missing_rights=(right,))) if check.state == "fail"]
+    (line,) = [notice for notice in lines(known=facts(missing_rights=(right,))) if notice.severity == "error"]
     assert "may not create models" in line.message
-    assert "- verbs: [create]" in line.hint
+    assert "- verbs: [create]" in str(line)
 
 
 def quota(**hard):
@@ -90,12 +91,14 @@ def quota(**hard):
 def test_counts_what_a_quota_leaves():
     known = facts(quotas=(quota(gpu="4"),))
     assert bad(known=known, url="hf://a/b", resource_profile="l4:1") == []
-    (line,) = [check for check in lines(known=known, url="hf://a/b", resource_profile="l4:2") if check.state == "fail"]
+    (line,) = [
+        notice for notice in lines(known=known, url="hf://a/b", resource_profile="l4:2") if notice.severity == "error"
+    ]
     assert line.message == 'The quota "team" leaves 1 of requests.nvidia.com/gpu, and this Model needs 2.'
 
 
 def test_counts_the_models_themselves():
-    assert bad(known=facts(quotas=(quota(models="1"),))) == [("quota", "fail", "QuotaExceeded")]
+    assert bad(known=facts(quotas=(quota(models="1"),))) == [("error", "QuotaExceeded")]
     attach = Plan(action="attach", manifest={})
     assert bad(known=facts(quotas=(quota(models="1"),)), planned=attach) == []
 
@@ -107,21 +110,21 @@ def test_does_not_count_pods_for_a_model_that_sleeps():
 
 def test_says_once_that_a_model_runs_as_its_user_on_this_machine():
     known = facts(this_machine=True)
-    assert [check.state for check in lines(known=known) if check.name == "this machine"] == ["ok"]
-    assert [check for check in lines() if check.name == "this machine"] == []
+    assert [notice.severity for notice in lines(known=known) if notice.code == "RunsAsYou"] == ["info"]
+    assert [notice for notice in lines() if notice.code == "RunsAsYou"] == []
 
 
 def test_refuses_variables_that_load_code_on_this_machine_only():
     known, env = facts(this_machine=True), {"LD_PRELOAD": "/x.so"}
     assert bad(env=env) == []
-    (line,) = [check for check in lines(known=known, env=env) if check.state == "fail"]
+    (line,) = [notice for notice in lines(known=known, env=env) if notice.severity == "error"]
     assert (line.code, line.field) == ("CodeInEnvironment", "env")
     assert "/x.so" not in line.message
     secrets = {"LD_PRELOAD": SecretStr("/x.so")}
-    assert [field for field in (check.field for check in lines(known=known, secrets=secrets)) if field] == ["secrets"]
+    assert [field for field in (notice.field for notice in lines(known=known, secrets=secrets)) if field] == ["secrets"]
 
 
 def test_names_what_is_left_out_on_this_machine():
     known = facts(this_machine=True)
     found = bad(known=known, env={"PORT": "8000"})
-    assert found == [("this machine", "warn", "OnThisMachine")]
+    assert found == [("warning", "OnThisMachine")]

@@ -8,8 +8,7 @@ import pytest
 from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.views import live
-
-from .conftest import view_in
+from tests.support.views import view_in
 
 pytestmark = pytest.mark.usefixtures("built")
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.rules.quantity import quantity_of
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 
 from .chart import CHART
 from .starter import Starter
@@ -79,7 +80,7 @@ def catalog_of(system_yaml: str | Mapping[str, Any] | None) -> Catalog:
 
 def _refused(why: str) -> SpecError:
     message = f"KubeAI's configuration {why}. Ask who runs KubeAI to correct it."
-    return SpecError([Problem("system.yaml", "InvalidCatalog", message)])
+    return SpecError([wrong("system.yaml", "InvalidCatalog", message)])
 
 
 def _loaded(text: str) -> Mapping[str, Any]:

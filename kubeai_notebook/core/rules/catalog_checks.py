@@ -9,12 +9,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubeai.credentials import CREDENTIALS
+from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.profile import ResourceProfile
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.remedy import SetField
+from kubeai_notebook.errors import SpecError
 
-from .advice import Advice, Subject, error, warning
 from .quantity import quantity_of, to_quantity
+from .subject import Subject, error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -32,7 +34,7 @@ def against_catalog(
     secrets: Collection[str] | None = None,
     priority_classes: Collection[str] | None = None,
     models: Iterable[Mapping[str, Any]] | None = None,
-) -> list[Advice]:
+) -> list[Notice]:
     """What the cluster lacks for this spec, errors first.
 
     ``secrets`` and ``priority_classes`` are names that exist, ``None`` where that may not be asked; ``models`` are
@@ -50,8 +52,8 @@ def against_catalog(
             f'The cluster has no PriorityClass "{spec.priority_class_name}", so it refuses every Pod of the Model.'
         )
         fix = _nearest(spec.priority_class_name, priority_classes) or "Leave priority_class_name out."
-        found.append(error("priority_class_name", "PriorityClassMissing", message, fix=fix))
-    return sorted(found, key=lambda advice: advice.severity)
+        found.append(error("priority_class_name", "PriorityClassMissing", message, step=fix))
+    return sorted(found, key=lambda notice: notice.severity)
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -59,7 +61,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f'Use "{near[0]}".' if near else ""
 
 
-def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterator[Advice]:
+def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterator[Notice]:
     name, multiple = subject.unit
     if not name:
         return  # A trap of its own.
@@ -70,36 +72,36 @@ def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterat
         near = difflib.get_close_matches(name, sorted(catalog.profiles), n=1, cutoff=0.5)
         some = ", ".join(sorted(catalog.profiles)[:6]) or "none"
         fix = f"Write {near[0]}:{multiple or 1}." if near else f"Choose one of: {some}."
-        patch = {"resourceProfile": f"{near[0]}:{multiple or 1}"} if near else None
+        changes = [SetField(name="resourceProfile", value=f"{near[0]}:{multiple or 1}")] if near else []
         say = error if certain else warning
-        yield say("resource_profile", "UnknownResourceProfile", message, fix=fix, patch=patch)
+        yield say("resource_profile", "UnknownResourceProfile", message, *changes, step=fix)
     elif name in catalog.profiles and multiple:
         yield from _gpus(subject, catalog.profiles[name].gpus * multiple)
 
 
-def _gpus(subject: Subject, gpus: int) -> Iterator[Advice]:
+def _gpus(subject: Subject, gpus: int) -> Iterator[Notice]:
     asked = subject.parallel
     if subject.spec.engine != "VLLM" or asked is None or asked <= max(gpus, 1):
         return
     message = f"The arguments want {asked} GPUs; {subject.spec.resource_profile} gives {gpus}, so vLLM ends at once."
     fix = f"Set --tensor-parallel-size={max(gpus, 1)}, or take more units of the profile."
-    yield error("args", "TensorParallelMoreThanGpus", message, fix=fix)
+    yield error("args", "TensorParallelMoreThanGpus", message, step=fix)
 
 
-def _cache_and_image(spec: ModelSpec, catalog: Catalog) -> Iterator[Advice]:
+def _cache_and_image(spec: ModelSpec, catalog: Catalog) -> Iterator[Notice]:
     cache = spec.cache_profile
     if cache and cache not in catalog.cache_profiles:
         say = error if catalog.source == "kubeai-config" else warning
         message = f'KubeAI\'s configuration has no cache profile "{cache}"; with an unknown one it starts nothing.'
         fix = _nearest(cache, catalog.cache_profiles) or "Leave cache_profile out."
-        yield say("cache_profile", "UnknownCacheProfile", message, fix=fix)
+        yield say("cache_profile", "UnknownCacheProfile", message, step=fix)
     profile = spec.resource_profile.partition(":")[0]
     if not spec.image and catalog.image_of(spec.engine, profile) is None:
         message = f"KubeAI's configuration has no image for {spec.engine}, so it starts nothing."
-        yield error("image", "NoServerImage", message, fix="Set image.")
+        yield error("image", "NoServerImage", message, step="Set image.")
 
 
-def _credentials(subject: Subject, catalog: Catalog, secrets: Collection[str] | None) -> Iterator[Advice]:
+def _credentials(subject: Subject, catalog: Catalog, secrets: Collection[str] | None) -> Iterator[Notice]:
     scheme = subject.source.scheme if subject.source else ""
     if secrets is None or scheme not in CREDENTIALS:
         return
@@ -110,14 +112,14 @@ def _credentials(subject: Subject, catalog: Catalog, secrets: Collection[str] | 
         for name in own:
             message = f'The Secret "{secret}" exists, and its {name} silently wins over this one.'
             fix = f"Put the right one into {secret}, or leave env.{name} out."
-            yield warning(f"env.{name}", "SystemTokenWins", message, fix=fix)
+            yield warning(f"env.{name}", "SystemTokenWins", message, step=fix)
     elif not own and (scheme != "hf" or _GATED.search(subject.spec.url)):
         what = (
             "The hub asks for a token before it hands out this model" if scheme == "hf" else "The bucket may want keys"
         )
         message = f'{what}, and there is no Secret "{secret}" here.'
         code = "HubTokenMissing" if scheme == "hf" else "CloudCredentialsMissing"
-        yield warning("url", code, message, fix=f"Create the Secret {secret}.")
+        yield warning("url", code, message, step=f"Create the Secret {secret}.")
 
 
 def profile_for(resources: Mapping[str, str | float], catalog: Catalog) -> ResourceProfile:
@@ -139,7 +141,7 @@ def profile_for(resources: Mapping[str, str | float], catalog: Catalog) -> Resou
             ranked.append((size, place, ResourceProfile(profile.name, times)))
     if ranked:
         return min(ranked, key=lambda entry: entry[:2])[2]
-    raise SpecError([Problem("resource_profile", "UnknownResourceProfile", _none_covers(wanted, sized))])
+    raise SpecError([wrong("resource_profile", "UnknownResourceProfile", _none_covers(wanted, sized))])
 
 
 def _holdings(profile: Profile) -> dict[str, Fraction]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .advice import Advice, Subject
 from .lint_engine import engine_traps
 from .lint_parts import part_traps
 from .lint_source import source_traps
 from .lint_text import text_traps
+from .subject import Subject
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Notice
 
 
-def problems_of(spec: ModelSpec, *, platform: bool = False) -> list[Advice]:
+def problems_of(spec: ModelSpec, *, platform: bool = False) -> list[Notice]:
     """Every trap that the spec stands in, errors first; ``platform``: it goes through DigitalHub."""
     subject = Subject(spec)
     found = [
@@ -27,4 +28,4 @@ def problems_of(spec: ModelSpec, *, platform: bool = False) -> list[Advice]:
         *part_traps(subject, platform=platform),
         *text_traps(subject),
     ]
-    return sorted(found, key=lambda advice: advice.severity)
+    return sorted(found, key=lambda notice: notice.severity)

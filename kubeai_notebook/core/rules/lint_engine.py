@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.arguments import SPREAD, name_of
 from kubeai_notebook.core.masking import holds_secret
+from kubeai_notebook.core.remedy import SetArgument, SetEnv, SetField
 
-from .advice import Advice, Subject, error, warning
+from .subject import Subject, error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kubeai_notebook.core.notice import Notice
 
 # KubeAI routes to port 8000 and to the Model's name; a changed one makes the Pod unreachable or the answers 404.
 _RESERVED_FLAGS = frozenset({"host", "model", "model-id", "port", "served-model-name", "url-prefix"})
@@ -25,7 +29,7 @@ _AWS_IGNORED = {"AWS_REGION": "AWS_DEFAULT_REGION"}
 _IMAGE_FOLDER = "/vllm-workspace/"
 
 
-def engine_traps(subject: Subject) -> Iterator[Advice]:
+def engine_traps(subject: Subject) -> Iterator[Notice]:
     """Everything about args, env, image and resource profile."""
     yield from _arguments(subject)
     yield from _chat_template(subject)
@@ -34,15 +38,15 @@ def engine_traps(subject: Subject) -> Iterator[Advice]:
     yield from _image(subject.spec.image or "")
 
 
-def _image(image: str) -> Iterator[Advice]:
+def _image(image: str) -> Iterator[Notice]:
     # A registry's host and a tag may have capitals.
     name = re.sub(r"^[^/]*[.:][^/]*/|[:@][^/]*$", "", image)
     if re.search(r"\s|[A-Z]", name):
         message = "An image's name has no capital letters and no blanks; no node can pull this one."
-        yield error("image", "ImageNotFound", message, fix="Write it like registry/name:tag.")
+        yield error("image", "ImageNotFound", message, step="Write it like registry/name:tag.")
 
 
-def _arguments(subject: Subject) -> Iterator[Advice]:
+def _arguments(subject: Subject) -> Iterator[Notice]:
     args = subject.spec.args
     for flag in subject.flags:
         field = f"args[{flag.index}]"
@@ -50,31 +54,27 @@ def _arguments(subject: Subject) -> Iterator[Advice]:
         name, blank, _ = flag.name.partition(" ")
         if name in _RESERVED_FLAGS:
             message = f"KubeAI sets --{name} itself; another value makes the engine unreachable."
-            yield error(
-                field, "ReservedArgument", message, fix=f"Remove --{name}.", patch=_without(subject, flag.index)
-            )
+            yield error(field, "ReservedArgument", message, _without(args[flag.index]), step=f"Remove --{name}.")
         elif blank:
             message = f"--{name} and its value stand in one argument, which the engine does not split."
             split = args[flag.index].replace(" ", "=", 1)
-            patch = {"args": [*args[: flag.index], split, *args[flag.index + 1 :]]}
-            yield error(field, "UnknownArgument", message, fix=f"Write --{name}=<value>.", patch=patch)
+            # The value may be a secret, which a SetArgument would show.
+            change = SetField(name="args", value=[*args[: flag.index], split, *args[flag.index + 1 :]])
+            yield error(field, "UnknownArgument", message, change, step=f"Write --{name}=<value>.")
         elif name in _RETIRED_FLAGS and subject.spec.engine == "VLLM":
             message = f"Newer vLLM has no --{name} and ends at once."
-            patch = _without(subject, flag.index)
-            yield warning(field, "UnknownArgument", message, fix=f"Remove --{name}.", patch=patch)
+            yield warning(field, "UnknownArgument", message, _without(args[flag.index]), step=f"Remove --{name}.")
         elif flag.value and holds_secret(name, flag.value):
             message = f"The value of --{name} is stored in plain text, for everyone who may read Models."
-            yield warning(field, "SecretInPlainText", message, fix="Put it into a Secret.")
+            yield warning(field, "SecretInPlainText", message, step="Put it into a Secret.")
 
 
-def _without(subject: Subject, index: int) -> dict[str, list[str]]:
-    """The arguments without one option, and without its value when that stands apart."""
-    args = subject.spec.args
-    apart = "=" not in args[index] and " " not in args[index] and index + 1 < len(args) and args[index + 1][:1] != "-"
-    return {"args": [*args[:index], *args[index + 1 + apart :]]}
+def _without(item: str) -> SetArgument:
+    """The change that takes this option out, and its value where that stands in an item of its own."""
+    return SetArgument(name=name_of(item), value=None)
 
 
-def _chat_template(subject: Subject) -> Iterator[Advice]:
+def _chat_template(subject: Subject) -> Iterator[Notice]:
     if subject.spec.image is not None:
         return  # It may bring any file.
     paths = {file.path for file in subject.spec.files}
@@ -83,50 +83,48 @@ def _chat_template(subject: Subject) -> Iterator[Advice]:
         if flag.name != "chat-template" or path in paths or path.startswith(_IMAGE_FOLDER) or path[:1] != "/":
             continue
         message = f'"{path}" is none of the Model\'s files, so the engine will not find it.'
-        yield warning(f"args[{flag.index}]", "ChatTemplateFileMissing", message, fix="Add it to files.")
+        yield warning(f"args[{flag.index}]", "ChatTemplateFileMissing", message, step="Add it to files.")
 
 
-def _environment(subject: Subject) -> Iterator[Advice]:
+def _environment(subject: Subject) -> Iterator[Notice]:
     for name in subject.spec.env:
         field = f"env.{name}"
         if not _PRINTABLE.fullmatch(name):
             message = "A Pod takes no variable of this name, so Kubernetes refuses every Pod of the Model."
-            yield error(field, "CreationRefused", message, fix="Use letters, digits and _ in it.")
+            yield error(field, "CreationRefused", message, step="Use letters, digits and _ in it.")
         elif name in _RESERVED_ENV:
             message = f"KubeAI sets {name} itself; another value makes the engine unreachable."
-            fix, patch = f"Remove env.{name}.", {"env": {name: None}}
-            yield error(field, "ReservedArgument", message, fix=fix, patch=patch)
+            change = SetEnv(name=name, value=None)
+            yield error(field, "ReservedArgument", message, change, step=f"Remove env.{name}.")
         elif holds_secret(name, subject.spec.env[name]):
             message = f"The value of {name} is stored in plain text, for everyone who may read Models."
-            yield warning(field, "SecretInPlainText", message, fix="Put it into a Secret and take it out of env.")
+            yield warning(field, "SecretInPlainText", message, step="Put it into a Secret and take it out of env.")
         elif name in _AWS_IGNORED and subject.source and subject.source.scheme == "s3":
             message = f"What loads the weights does not read {name}."
-            yield warning(field, "IgnoredVariable", message, fix=f"Name it {_AWS_IGNORED[name]}.")
+            yield warning(field, "IgnoredVariable", message, step=f"Name it {_AWS_IGNORED[name]}.")
 
 
-def _profile(subject: Subject) -> Iterator[Advice]:
+def _profile(subject: Subject) -> Iterator[Notice]:
     field, code = "resource_profile", "InvalidResourceProfile"
     name, multiple = subject.unit
     if not name:
         message = "KubeAI starts nothing without a resource profile of the form <name>:<multiple>, and does not say so."
-        yield error(field, code, message, fix="Write it like cpu:1.")
+        yield error(field, code, message, step="Write it like cpu:1.")
     elif multiple < 1:
         message = "Zero times a profile asks for no GPU; on some nodes the engine then sees, and takes, all of them."
-        fix, patch = f"Write {name}:1.", {"resourceProfile": f"{name}:1"}
-        yield error(field, code, message, fix=fix, patch=patch)
+        yield error(field, code, message, SetField(name="resourceProfile", value=f"{name}:1"), step=f"Write {name}:1.")
     elif subject.spec.engine == "VLLM" and "cpu" not in name.split("-"):
         yield from _parallel(subject, multiple)
 
 
-def _parallel(subject: Subject, units: int) -> Iterator[Advice]:
+def _parallel(subject: Subject, units: int) -> Iterator[Notice]:
     """Judged as if one unit were one GPU; a catalog knows better, see ``against``."""
     asked = subject.parallel
     if asked is not None and asked > units:
         message = f"The arguments want {asked} GPUs, and {units} units of most profiles have fewer."
-        fix = f"Set --tensor-parallel-size={units}, or a multiple of {asked} in resource_profile."
-        yield warning("args", "TensorParallelMoreThanGpus", message, fix=fix)
+        fix = f"Set {SPREAD}={units}, or a multiple of {asked} in resource_profile."
+        yield warning("args", "TensorParallelMoreThanGpus", message, step=fix)
     elif units > 1 and (asked or 1) < units:
         message = f"vLLM is not told about the multiple: it uses {asked or 1} of {units} GPUs."
-        flag = f"--tensor-parallel-size={units}"
-        patch = {"args": [*subject.spec.args, flag]} if asked is None else None
-        yield warning("args", "GpusUnused", message, fix=f"Add {flag} to args.", patch=patch)
+        changes = [SetArgument(name=SPREAD, value=str(units))] if asked is None else []
+        yield warning("args", "GpusUnused", message, *changes, step=f"Add {SPREAD}={units} to args.")

@@ -7,13 +7,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
+from kubeai_notebook.core.remedy import SetArgument, SetField
 
-from .advice import Advice, Subject, error, warning
+from .subject import Subject, error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Notice
 
 MAX_CONFIG_MAP_BYTES = 1 << 20
 _CONFIG_MAP_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -22,7 +24,7 @@ _MOUNTED = ("/dev/shm", "/model", "/models", "/adapters", "/secrets/gcp-credenti
 _GGUF = re.compile(r"gguf", re.I)
 
 
-def part_traps(subject: Subject, *, platform: bool) -> Iterator[Advice]:
+def part_traps(subject: Subject, *, platform: bool) -> Iterator[Notice]:
     """Everything about adapters, files, scaling, labels and the name."""
     spec = subject.spec
     yield from _adapters(spec, subject)
@@ -32,101 +34,99 @@ def part_traps(subject: Subject, *, platform: bool) -> Iterator[Advice]:
     for label in spec.labels:
         if label.startswith(FEATURE_LABEL):
             message = "KubeAI writes this label itself, from features."
-            yield warning("labels", "OverwrittenLabel", message, fix=f"Remove the label {label}.")
+            yield warning("labels", "OverwrittenLabel", message, step=f"Remove the label {label}.")
     if platform and "." in spec.name:
         stripped = spec.name.replace(".", "")
         message = f'The platform takes dots out of names: the Model will be called "{stripped}-…".'
-        yield warning("name", "DotsInName", message, fix="Use - in place of dots.")
+        yield warning("name", "DotsInName", message, step="Use - in place of dots.")
 
 
-def _adapters(spec: ModelSpec, subject: Subject) -> Iterator[Advice]:
+def _adapters(spec: ModelSpec, subject: Subject) -> Iterator[Notice]:
     if not spec.adapters:
         return
     for name, count in Counter(adapter.name for adapter in spec.adapters).items():
         if count > 1:
             message = f'{count} adapters are called "{name}"; only one of them would be reached.'
-            yield error("adapters", "DuplicateAdapter", message, fix="Give each a name of its own.")
+            yield error("adapters", "DuplicateAdapter", message, step="Give each a name of its own.")
     for number, adapter in enumerate(spec.adapters):
         field = f"adapters[{number}].url"
         if "?" in adapter.url:
             message = "The loader gets the url with its query, and finds no such adapter."
-            yield error(field, "AdapterNotLoaded", message, fix="Leave out what follows the question mark.")
+            yield error(field, "AdapterNotLoaded", message, step="Leave out what follows the question mark.")
         elif _GGUF.search(adapter.url):
             message = "This adapter seems to be in GGUF files, which vLLM does not load."
-            yield warning(field, "AdapterNotLoaded", message, fix="Use the adapter's safetensors repository.")
+            yield warning(field, "AdapterNotLoaded", message, step="Use the adapter's safetensors repository.")
         elif adapter.url == spec.url:
             message = "This is the base model again, not an adapter for it."
-            yield warning(field, "AdapterNotLoaded", message, fix="Name the repository of the adapter.")
+            yield warning(field, "AdapterNotLoaded", message, step="Name the repository of the adapter.")
     if spec.scaling.min_replicas == 0 and not spec.scaling.autoscaling_disabled:
         message = "Calls to an adapter do not count as traffic: KubeAI stops the Model while they wait."
-        fix, patch = "Set scaling.min_replicas to 1.", {"minReplicas": 1}
-        yield warning("scaling.min_replicas", "AdapterNotLoaded", message, fix=fix, patch=patch)
+        change, step = SetField(name="minReplicas", value=1), "Set scaling.min_replicas to 1."
+        yield warning("scaling.min_replicas", "AdapterNotLoaded", message, change, step=step)
     if len(spec.adapters) > 1 and not any(flag.name == "max-loras" for flag in subject.flags):
         message = "vLLM computes one adapter at a time unless told otherwise."
-        flag = f"--max-loras={len(spec.adapters)}"
-        yield warning("args", "OneAdapterAtATime", message, fix=f"Add {flag}.", patch={"args": [*spec.args, flag]})
+        several = SetArgument(name="--max-loras", value=str(len(spec.adapters)))
+        yield warning("args", "OneAdapterAtATime", message, several, step=f"Add --max-loras={len(spec.adapters)}.")
 
 
-def _files(spec: ModelSpec) -> Iterator[Advice]:
+def _files(spec: ModelSpec) -> Iterator[Notice]:
     keys = Counter(file.path.replace("/", "_") for file in spec.files)
     size = sum(len(file.content.encode("utf-8", "surrogatepass")) for file in spec.files) + sum(map(len, keys))
     if size > MAX_CONFIG_MAP_BYTES:
         message = f"The files have {size:,} bytes together; KubeAI keeps them in one ConfigMap, which holds 1,048,576."
-        yield error("files", "CreationRefused", message, fix="Shorten them, or put them into the image.")
+        yield error("files", "CreationRefused", message, step="Shorten them, or put them into the image.")
     for number, file in enumerate(spec.files):
         field, key = f"files[{number}].path", file.path.replace("/", "_")
         if keys[key] > 1:
             message = f'KubeAI stores "{file.path}" as "{key}", and another file too: the last one would replace it.'
-            yield error(field, "FilePathsCollide", message, fix="Rename one of them.")
+            yield error(field, "FilePathsCollide", message, step="Rename one of them.")
         elif not _CONFIG_MAP_KEY.fullmatch(key):
             message = f'"{file.path}" cannot be a key of a ConfigMap, so KubeAI cannot store the file.'
-            yield error(field, "CreationRefused", message, fix="Use letters, digits and . _ - / in the path.")
+            yield error(field, "CreationRefused", message, step="Use letters, digits and . _ - / in the path.")
         elif file.path.endswith("/"):
             message = f'"{file.path}" is a folder, where a file is to be mounted.'
-            yield error(field, "CreationRefused", message, fix="Append the file's name.")
+            yield error(field, "CreationRefused", message, step="Append the file's name.")
         elif file.path in _MOUNTED:
             message = f'KubeAI mounts a folder of its own at "{file.path}"; Kubernetes refuses the Pod.'
-            yield error(field, "CreationRefused", message, fix="Use another path, such as /config/<file>.")
+            yield error(field, "CreationRefused", message, step="Use another path, such as /config/<file>.")
         elif file.path.startswith(tuple(f"{folder}/" for folder in _MOUNTED)):
             message = f'"{file.path}" lies in a folder that KubeAI mounts, which may be read-only.'
-            yield warning(field, "CreationRefused", message, fix="Use another path, such as /config/<file>.")
+            yield warning(field, "CreationRefused", message, step="Use another path, such as /config/<file>.")
 
 
-def _scaling(spec: ModelSpec) -> Iterator[Advice]:
+def _scaling(spec: ModelSpec) -> Iterator[Notice]:
     scaling = spec.scaling
     delay, wanted = scaling.scale_down_delay_seconds, scaling.replicas
     if delay is not None and delay < 0:
         message = "A delay below zero is taken by the API server and means nothing to the autoscaler."
-        patch = {"scaleDownDelaySeconds": 0}
-        yield error(
-            "scaling.scale_down_delay_seconds", "NegativeDelay", message, fix="Set it to 0 or more.", patch=patch
-        )
+        change = SetField(name="scaleDownDelaySeconds", value=0)
+        yield error("scaling.scale_down_delay_seconds", "NegativeDelay", message, change, step="Set it to 0 or more.")
     if not scaling.autoscaling_disabled:
         if wanted is not None:
             message = "KubeAI sets the number of replicas itself while autoscaling is on."
             fix = "Set scaling.min_replicas, or scaling.autoscaling_disabled to true."
-            yield warning("scaling.replicas", "ReplicasIgnored", message, fix=fix)
+            yield warning("scaling.replicas", "ReplicasIgnored", message, step=fix)
         return
     if not wanted:
         # Zero is how a Model is stopped on purpose; nothing at all is not.
         say = error if wanted is None else warning
         message = "With autoscaling off and no replicas nothing ever starts, and requests wait for ever."
-        fix, patch = "Set scaling.replicas to 1.", {"replicas": 1}
-        yield say("scaling.replicas", "NeverStarts", message, fix=fix, patch=patch)
+        change = SetField(name="replicas", value=1)
+        yield say("scaling.replicas", "NeverStarts", message, change, step="Set scaling.replicas to 1.")
     if scaling.max_replicas is not None:
         message = "With autoscaling off KubeAI does not look at the bounds."
-        yield warning("scaling.max_replicas", "BoundsIgnored", message, fix="Leave it out, or set scaling.replicas.")
+        yield warning("scaling.max_replicas", "BoundsIgnored", message, step="Leave it out, or set scaling.replicas.")
 
 
-def _balancing(spec: ModelSpec) -> Iterator[Advice]:
+def _balancing(spec: ModelSpec) -> Iterator[Notice]:
     balancing = spec.scaling.load_balancing
     by_prefix = balancing.strategy == "PrefixHash"
     if by_prefix and spec.features and "TextGeneration" not in spec.features:
         message = "Only chats and completions have a prefix; all other requests go to one replica until it is full."
-        fix, patch = "Use LeastLoad.", {"loadBalancing": {"strategy": "LeastLoad"}}
-        yield warning("scaling.load_balancing.strategy", "NoPrefix", message, fix=fix, patch=patch)
+        change = SetField(name="loadBalancing", value={"strategy": "LeastLoad"})
+        yield warning("scaling.load_balancing.strategy", "NoPrefix", message, change, step="Use LeastLoad.")
     tuned = (balancing.mean_load_factor, balancing.prefix_char_length)
     if not by_prefix and any(value is not None for value in tuned):
         message = "These numbers are read with the strategy PrefixHash only."
         fix = "Set scaling.load_balancing.strategy to PrefixHash, or leave them out."
-        yield warning("scaling.load_balancing", "PrefixHashIgnored", message, fix=fix)
+        yield warning("scaling.load_balancing", "PrefixHashIgnored", message, step=fix)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.errors import SpecError
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?([0-9]{1,40}(\.[0-9]{0,20})?|\.[0-9]{1,20}))(?P<unit>[eE][+-]?[0-9]{1,2}|[numkMGTPE]|[KMGTPE]i|)"
@@ -29,7 +30,7 @@ def quantity_of(text: str | float) -> Fraction:
     match = _QUANTITY.fullmatch(str(text))
     if match is None or isinstance(text, bool):
         message = f'"{str(text)[:40]}" is no quantity. Write it like 2, 500m or 24Gi.'
-        raise SpecError([Problem("resources", "InvalidQuantity", message)])
+        raise SpecError([wrong("resources", "InvalidQuantity", message)])
     unit = match["unit"]
     scale = Fraction(10) ** int(unit[1:]) if unit[:1] in ("e", "E") and len(unit) > 1 and unit != "Ei" else _UNITS[unit]
     return Fraction(match["number"]) * scale

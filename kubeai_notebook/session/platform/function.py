@@ -9,10 +9,11 @@ from kubeai_notebook.core import field_aliases as platform
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.model_spec import validated
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, name_of, texts_in
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.spec import spec_of
-from kubeai_notebook.errors import Problem, SpecError
+from kubeai_notebook.errors import SpecError
 from kubeai_notebook.text import one_line
 
 from . import vault
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.core.model_spec import ModelSpec
-    from kubeai_notebook.session.plan_report import Receipt
+    from kubeai_notebook.present.plan_report import PlanReport
 
     from .project import Project
 
@@ -56,7 +57,7 @@ class Function:
         run = Run(self, model, session.cluster.model(model.name))
         return run.wait() if wait else run
 
-    def plan(self, action: str = platform.ACTION, **fields: Any) -> Receipt:
+    def plan(self, action: str = platform.ACTION, **fields: Any) -> PlanReport:
         """What `run` would send, and what speaks against it here; nothing is changed."""
         return self.project.session.plan(self._spec(action, fields), unique=True)
 
@@ -67,7 +68,7 @@ class Function:
     def _spec(self, action: str, given: Mapping[str, Any]) -> ModelSpec:
         if action != platform.ACTION:
             message = f'A function of kind {self.kind} has no action "{action}". Its one action is "{platform.ACTION}".'
-            raise SpecError([Problem("action", "UnsupportedValue", message)])
+            raise SpecError([wrong("action", "UnsupportedValue", message)])
         session, fields = self.project.session, platform.run_fields(self.fields, given)
         if fields.get("secrets") is not None:
             fields["secrets"] = vault.granted(session.cluster, self.project.name, fields["secrets"])

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from kubeai_notebook.cluster.client import CORE
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
-from kubeai_notebook.errors import NotFoundError, Problem, SpecError
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.errors import NotFoundError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,10 +109,10 @@ def _check(name: str, value: str | SecretStr) -> None:
     """Neither sentence shows the value."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,252}", name):
         message = f"The secret's name {quoted(name)} becomes a variable: write it with letters, digits and _ only."
-        raise SpecError([Problem("name", "InvalidName", message)])
+        raise SpecError([wrong("name", "InvalidName", message)])
     if not isinstance(value, str | SecretStr) or not _text(value):
         message = f"The secret {name} needs a value: secret_value must be text, and not empty."
-        raise SpecError([Problem("secret_value", "WrongType", message)])
+        raise SpecError([wrong("secret_value", "WrongType", message)])
 
 
 def _require(name: str, project: str, *, known: Mapping[str, Any]) -> None:
@@ -119,4 +120,4 @@ def _require(name: str, project: str, *, known: Mapping[str, Any]) -> None:
         there = "" if known else " It has none so far."
         fix = f'Make it with: project.new_secret("{name}", secret_value=…)'
         message = f'The project "{project}" has no secret "{name}".{there}{did_you_mean(name, known)} {fix}'
-        raise SpecError([Problem("secrets", "SecretNotFound", message)])
+        raise SpecError([wrong("secrets", "SecretNotFound", message)])

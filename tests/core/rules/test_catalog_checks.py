@@ -30,8 +30,8 @@ GPU = {"resource_profile": "1xa100:1"}
 
 
 def found(catalog: Catalog, changes: dict[str, Any], **known: Any) -> list[tuple[str, str, str]]:
-    advice = against_catalog(spec_with(**{**GPU, **changes}), catalog, **known)
-    return [(entry.severity, entry.code, entry.field) for entry in advice]
+    notices = against_catalog(spec_with(**{**GPU, **changes}), catalog, **known)
+    return [(notice.severity, notice.code, notice.field) for notice in notices]
 
 
 def test_says_nothing_of_a_spec_that_the_cluster_has_everything_for() -> None:
@@ -39,9 +39,9 @@ def test_says_nothing_of_a_spec_that_the_cluster_has_everything_for() -> None:
 
 
 def test_names_the_nearest_profile_and_patches_it() -> None:
-    (advice,) = against_catalog(spec_with(resource_profile="1xa10:2"), CLUSTER)
-    assert (advice.severity, advice.code) == ("error", "UnknownResourceProfile")
-    assert advice.patch == {"spec": {"resourceProfile": "1xa100:2"}}
+    (notice,) = against_catalog(spec_with(resource_profile="1xa10:2"), CLUSTER)
+    assert (notice.severity, notice.code) == ("error", "UnknownResourceProfile")
+    assert notice.remedies[0].patch({}) == {"spec": {"resourceProfile": "1xa100:2"}}
 
 
 def test_is_less_sure_when_only_the_charts_defaults_are_known() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def found(spec: ModelSpec, *, platform: bool = False) -> list[tuple[str, str, str]]:
-    return [(advice.severity, advice.code, advice.field) for advice in problems_of(spec, platform=platform)]
+    return [(notice.severity, notice.code, notice.field) for notice in problems_of(spec, platform=platform)]
 
 
 @pytest.mark.parametrize("trap", TRAPS)
@@ -51,12 +51,14 @@ def test_puts_errors_first() -> None:
 def test_patch_cures_the_trap(trap: str) -> None:
     changes, expected, _ = TRAPS[trap]
     spec = spec_with(**changes)
-    advice = next(advice for advice in problems_of(spec) if (advice.severity, advice.code, advice.field) == expected)
-    assert advice.fix.endswith(".")
-    assert advice.message.endswith(".")
-    if advice.patch is None:
+    notice = next(notice for notice in problems_of(spec) if (notice.severity, notice.code, notice.field) == expected)
+    (remedy,) = notice.remedies
+    assert remedy.title.endswith(".")
+    assert notice.message.endswith(".")
+    assert (remedy.kind == "change") == bool(remedy.changes)
+    if not remedy.changes:
         return
-    manifest = merged(to_manifest(spec), advice.patch)
+    manifest = merged(to_manifest(spec), remedy.patch(to_manifest(spec)))
     assert admit(manifest).admitted
     assert expected not in found(spec_from(manifest["spec"], spec))
 
@@ -95,9 +97,9 @@ SECRET = "hunter2-very-secret"
 def test_never_shows_a_secret_value() -> None:
     spec = spec_with(env={"HF_TOKEN": SECRET, "OLLAMA_HOST": SECRET}, args=(f"--api-key={SECRET}", f"--port={SECRET}"))
     assert len(problems_of(spec)) == 4
-    for advice in problems_of(spec):
-        assert SECRET not in f"{advice!r} {advice.message} {advice.fix}"
-        assert SECRET not in json.dumps([advice.field, advice.code])
+    for notice in problems_of(spec):
+        assert SECRET not in f"{notice!r} {notice}"
+        assert SECRET not in json.dumps([notice.field, notice.code])
 
 
 WORDS = st.text(max_size=12)
@@ -113,4 +115,4 @@ WORDS = st.text(max_size=12)
 )
 def test_judges_any_spec(url: str, profile: str, args: tuple[str, ...], **rest: Any) -> None:
     spec = spec_with(url=url, resource_profile=profile, args=args, engine=rest["engine"], env=rest["env"])
-    assert all(advice.fix and advice.message for advice in problems_of(spec))
+    assert all(notice.remedies and notice.message for notice in problems_of(spec))

@@ -276,5 +276,5 @@ def _why_not_parsed(scene: Scene) -> str:
     try:
         parse_source(scene.url)
     except SpecError as error:
-        return error.problems[0].message
+        return str(error)
     return ""

@@ -1,49 +1,34 @@
-"""Advice: what the API server lets through and the user should know before it fails in silence."""
+"""What the rules share: a spec with what several of them ask of it, and how they say what they find."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.notice import Notice
+from kubeai_notebook.core.remedy import Change, Remedy
 from kubeai_notebook.core.source import Source, parse_source
 from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from kubeai_notebook.core.model_spec import ModelSpec
 
-Severity = Literal["error", "warning"]
+
+def error(field: str, code: str, message: str, *changes: Change, step: str) -> Notice:
+    """A Notice of what keeps the Model from serving as asked; ``step`` cures it, and ``changes`` take that step.
+
+    ``code`` is that of the Finding to come, where there is one. No value that may be secret is shown.
+    """
+    remedy = Remedy(title=step, changes=changes)
+    return Notice(code=code, field=field, message=message, remedies=(remedy,))
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """One trap. An error keeps the Model from serving as asked; a warning does not, or rests on a guess."""
-
-    severity: Severity
-    field: str
-    """The ModelSpec's field, as in ``adapters[0].url``."""
-    code: str
-    """The code of the Finding to come, where there is one."""
-    message: str
-    """What will happen. It never shows a value that may be secret."""
-    fix: str
-    """One step."""
-    # Repeats lists of the user's own Model, which may hold a secret: it is sent, never shown.
-    patch: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False, hash=False)
-    """An RFC 7386 merge patch on the Model that takes the step."""
-
-
-def error(field: str, code: str, message: str, *, fix: str, patch: Mapping[str, Any] | None = None) -> Advice:
-    """Advice without which the Model will not serve."""
-    return Advice("error", field, code, message, fix, patch and {"spec": patch})
-
-
-def warning(field: str, code: str, message: str, *, fix: str, patch: Mapping[str, Any] | None = None) -> Advice:
-    """Advice that may be left alone."""
-    return Advice("warning", field, code, message, fix, patch and {"spec": patch})
+def warning(field: str, code: str, message: str, *changes: Change, step: str) -> Notice:
+    """A Notice that may be left alone, or rests on a guess."""
+    return replace(error(field, code, message, *changes, step=step), severity="warning")
 
 
 @dataclass(frozen=True, slots=True)
