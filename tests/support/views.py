@@ -28,7 +28,6 @@ def view_in(phase: Any, **changes: Any) -> View:
     model = {"metadata": {"name": "smol"}, "spec": spec}
     observation = Observation(model=model)
     return View(
-        model=model,
         status=status,
         observation=observation,
         **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view},
