@@ -60,7 +60,7 @@ class BackgroundLoop:
             return request
 
     def begin(self, pulled: Pulled[Any]) -> None:
-        """Remember to end this, too."""
+        """Remember to end this when the loop is closed."""
         with self._lock:
             self._pulled.add(pulled)
 
@@ -98,7 +98,7 @@ class BackgroundLoop:
         await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
         # Those that nobody waits for at this moment. asyncio's own way ends a generator and the one inside it at once.
         for pulled in tuple(self._pulled):
-            await pulled.end()
+            await asyncio.gather(pulled.end(), return_exceptions=True)
         if self._last is not None:
             await self._last
 
