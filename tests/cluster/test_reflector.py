@@ -137,12 +137,14 @@ def test_misses_a_server_sooner_that_usually_speaks_often() -> None:
     with FakeApi().in_thread() as api:
         api.objects[MODELS_PATH] = {}
         states: list[str] = []
+        watching: list[Reflector] = []
         reflector = Reflector(
             Api(Configuration(host=api.url)),
             MODELS_PATH,
-            on_change=lambda _: states.append(reflector.link.state),
+            on_change=lambda _: states.append(watching[0].link.state if watching else ""),
             timing=Timing(shortest_silence=0.3),
         )
+        watching.append(reflector)
         until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1, 5)
         for _ in range(2):
             api.send(MODELS_PATH, mark)
