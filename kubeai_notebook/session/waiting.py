@@ -119,7 +119,7 @@ def _failed(view: View) -> DeployError:
     if finding is None:
         return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}")
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    steps = [f"{number}. {remedy.title}" for number, remedy in enumerate(finding.remedies, 1)]
+    steps = [f"- {remedy.title}" for remedy in finding.remedies]
     hint = "\n".join([*seen, *steps])
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
