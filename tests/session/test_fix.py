@@ -13,6 +13,7 @@ from kubeai_notebook.errors import ConflictError, KubeAIError, NotYoursError, Us
 from kubeai_notebook.magics import diagnose
 from kubeai_notebook.session import verbs
 from kubeai_notebook.session.connection import Connection
+from kubeai_notebook.session.live.subscription import Change, Subscription
 from kubeai_notebook.session.model import Model
 from tests.support.views import view_in
 
@@ -80,7 +81,13 @@ class FakeObserver:
         view.model["metadata"]["uid"] = "u"
         return view
 
-    def wait_for(self, _name: str, _generation: int) -> None: ...
+    def subscribe(self, names: list[str], *, looks: bool = True) -> Subscription:
+        """Tells at once of a Model in which every change is seen already."""
+        seen = view_in("Failing")
+        seen.model["metadata"]["generation"] = 99
+        changes = Subscription(names, looks=looks)
+        changes.put(Change(names[0], seen, 1))
+        return changes
 
 
 def session_of(*shown: tuple[Remedy, ...], ready: int = 0) -> tuple[Any, FakeCluster]:
