@@ -5,8 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kubeai_notebook.core.view import View
-from kubeai_notebook.errors import CallError, DeployError, NotFoundError, SpecError, WaitTimeoutError
+from kubeai_notebook.errors import (
+    CallError,
+    DeployError,
+    NotFoundError,
+    SessionClosedError,
+    SpecError,
+    WaitTimeoutError,
+)
 from kubeai_notebook.session.session import Session
 from tests.conftest import SMOL
 
@@ -72,18 +78,14 @@ def test_explains_what_the_gateway_refuses(smol) -> None:
 
 
 def test_returns_at_once_and_shows_each_phase(session) -> None:
-    phases: list[str] = []
-    ready = threading.Event()
-
-    def listener(view: View | None) -> None:
-        if view and view.status.phase not in phases:
-            phases.append(view.status.phase)
-        if view and view.status.phase == "Ready":
-            ready.set()
-
     model = session.serve(name="live", **SMOL)
-    model.listen(listener)
-    assert ready.wait(60)
+    with model.subscribe() as changes:
+        phases: list[str] = []
+        for change in changes:
+            if change.view.status.phase not in phases:
+                phases.append(change.view.status.phase)
+            if phases[-1] == "Ready":
+                break
     assert phases[-2:] == ["Loading", "Ready"]
 
 
@@ -132,20 +134,15 @@ def test_ends_all_its_threads(daemon) -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_tells_its_listeners_that_it_is_closed(daemon) -> None:
+def test_tells_its_subscriptions_that_it_is_closed(daemon) -> None:
     session = Session(context="local")
     model = session.serve(name="closing", scaling={"min_replicas": 0}, **SMOL)
-    links: list[str] = []
-    told = threading.Event()
-
-    def listener(view: View | None) -> None:
-        links.append(view.link.state if view else "gone")
-        told.set()
-
-    model.listen(listener)
-    assert told.wait(10)
+    changes = model.subscribe()
+    assert next(changes).view.link.state == "live"
     session.close()
-    assert (links[0], links[-1]) == ("live", "closed")
+    assert [change.view.link.state for change in changes][-1] == "closed"
+    with pytest.raises(SessionClosedError, match="The Session was closed"):
+        changes.until(lambda _change: True, 10)
     again = Session(context="local")
     again.attach("closing").delete()
     again.close()

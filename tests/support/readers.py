@@ -20,6 +20,7 @@ from kubeai_notebook.core.phase import status_of
 from kubeai_notebook.core.view import Link, View, stand_in_of
 from kubeai_notebook.session.explanation import Why
 from kubeai_notebook.session.live.log_sources import runs_of, secrets_of
+from kubeai_notebook.session.live.subscription import Subscription
 from kubeai_notebook.session.live.transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod
 from kubeai_notebook.session.logs import events_of, log_of
 from kubeai_notebook.session.models_frame import table_of
@@ -161,7 +162,9 @@ class Stage:
 
     @property
     def session(self) -> Any:
-        observer = SimpleNamespace(names=lambda: [self.name], view=lambda _name: self.view)
+        observer = SimpleNamespace(
+            names=list, view=lambda _name: self.view, views=lambda: [self.view], subscribe=Subscription
+        )
         return SimpleNamespace(observer=observer, catalog=self.catalog, cluster=self)
 
     def config_map(self, _name: str) -> Any:

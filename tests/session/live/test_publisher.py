@@ -307,8 +307,9 @@ def test_sends_nothing_to_a_model_of_another_uid(canned, observer, gateway) -> N
 @pytest.fixture
 def configured(canned):
     """KubeAI's configuration, found by its label."""
+    text = "resourceProfiles: {cpu: {}}\nmodelServers: {VLLM: {images: {default: vllm}}}"
     labels = {"app.kubernetes.io/name=kubeai": ""}
-    config = {"metadata": {"name": "kubeai-config", "labels": labels}, "data": {"system.yaml": "resourceProfiles: {}"}}
+    config = {"metadata": {"name": "kubeai-config", "labels": labels}, "data": {"system.yaml": text}}
     canned.objects["api/v1/namespaces/default/configmaps"] = {"kubeai-config": config}
 
 
