@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kubernetes.client import Configuration
@@ -14,7 +14,7 @@ from kubeai_notebook.session.live.publisher import Publisher
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 QUICK = Timing(log_fresh=0.1, log_pause=0.05, log_refused=0.2, tick=0.1)
 """So that no test waits for what a kernel lets rest."""
@@ -36,10 +36,22 @@ def canned_cluster(canned: FakeApi) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def observer(canned_cluster: Cluster) -> Iterator[Publisher]:
+def publishers(canned_cluster: Cluster) -> Iterator[Callable[..., Publisher]]:
+    """Makes publishers that are ready, and sees that they leave no thread."""
     before = set(threading.enumerate())
-    publisher = Publisher(canned_cluster, QUICK)
-    publisher.ready()
-    yield publisher
-    publisher.close()
+    made: list[Publisher] = []
+
+    def make(timing: Timing = QUICK, **options: Any) -> Publisher:
+        made.append(Publisher(canned_cluster, timing, **options))
+        made[-1].ready()
+        return made[-1]
+
+    yield make
+    for publisher in made:
+        publisher.close()
     assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture
+def observer(publishers: Callable[..., Publisher]) -> Publisher:
+    return publishers()

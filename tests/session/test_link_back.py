@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,15 @@ from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Clock:
+    """Real time, and what is added to it."""
+
+    later_seconds = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.later_seconds
 
 
 class Restarting(FakeApi):
@@ -62,9 +70,14 @@ def api() -> Iterator[Restarting]:
 
 
 @pytest.fixture
-def observer(api: Restarting) -> Iterator[Publisher]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def observer(api: Restarting, clock: Clock) -> Iterator[Publisher]:
     cluster = Cluster(Api(Configuration(host=api.url)), "default")
-    observer = Publisher(cluster)
+    observer = Publisher(cluster, Timing(now=clock, tick=0.05))
     observer.ready()
     yield observer
     observer.close()
@@ -82,26 +95,26 @@ def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, o
 
 
 def test_concludes_no_blocked_from_a_link_that_is_lost_or_has_just_come_back(
-    api: Restarting, observer: Publisher, monkeypatch: pytest.MonkeyPatch
+    api: Restarting, observer: Publisher, clock: Clock
 ) -> None:
-    monkeypatch.setattr("kubeai_notebook.core.phase.GRACE_SECONDS", 1.0)
     api.change(PODS, pod("model-served-a-1", "served"))
     until(lambda: observer.view("served").status.phase == "Ready", 5)
     api.change(PODS, pod("model-served-a-1", "served"), gone=True)
     until(lambda: observer.view("served").pods == (), 5)
     api.drop(MODELS, PODS, EVENTS)
     until(lambda: observer.view("served").link.state == "reconnecting", 5)
-    until_time = time.monotonic() + 1.5
-    phases = set()
-    while time.monotonic() < until_time:
-        phases.add(observer.view("served").status.phase)
-        threading.Event().wait(0.05)
-    api.away.clear()
-    until(lambda: observer.view("served").link.state == "live", 20)
-    phases.add(observer.view("served").status.phase)
-    assert phases == {"Submitted"}
-    # That it stays so is a Blocked then.
-    until(lambda: observer.view("served").status.phase == "Blocked", 5)
+    with observer.subscribe(["served"]) as changes:
+        clock.later_seconds = 60.0
+        api.away.clear()
+        phases = []
+        for change in changes:
+            phases.append((change.view.link.state, change.view.status.phase))
+            if change.view.link.state == "live":
+                break
+        assert {phase for _, phase in phases} == {"Submitted"}
+        # That it stays so is a Blocked then.
+        clock.later_seconds += 60.0
+        assert changes.until(lambda change: change.view.status.phase == "Blocked", 5)
 
 
 def test_counts_from_the_moment_at_which_the_link_came_back() -> None:
@@ -111,19 +124,27 @@ def test_counts_from_the_moment_at_which_the_link_came_back() -> None:
     assert moments.changed_at(served, [], back, back_at_seconds=back.timestamp()) == back
 
 
-def test_lists_at_once_where_its_version_is_of_an_earlier_life(
-    api: Restarting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reflector = Reflector(Api(Configuration(host=api.url)), PODS)
+class Noting(Reflector):
+    """Notes for how long it rests after a failure."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.rests: list[float] = []
+        super().__init__(*arguments, **options)
+
+    def _rest(self, seconds: float, *others: Configuration) -> bool:
+        self.rests.append(seconds)
+        return super()._rest(seconds, *others)
+
+
+def test_lists_at_once_where_its_version_is_of_an_earlier_life(api: Restarting) -> None:
+    reflector = Noting(Api(Configuration(host=api.url)), PODS)
     try:
         until(lambda: reflector.link.state == "live", 5)
-        pauses: list[float] = []
-        monkeypatch.setattr(reflector, "_rest", lambda seconds, *_: pauses.append(seconds))
         before = len(api.lists)
         api.forgotten.add(PODS)
         reflector.doubt()
         until(lambda: len(api.lists) > before and reflector.link.state == "live", 5)
-        assert pauses == []
+        assert reflector.rests == []
     finally:
         reflector.close()
 
@@ -132,15 +153,8 @@ def test_asks_often_again_once_the_server_says_where_it_is(api: Restarting) -> N
     """The file is written a little before the server answers: what fails then is no reason for a long pause."""
     there: list[Any] = []
     login = Login(Configuration(host="http://127.0.0.1:9"), there.pop, moved=lambda: bool(there))
-    rests: list[float] = []
-    rest = Reflector._rest
-
-    class Noting(Reflector):
-        def _rest(self, seconds: float, *others: Configuration) -> bool:
-            rests.append(seconds)
-            return rest(self, seconds, *others)
-
     reflector = Noting(Api(login=login), PODS, timing=Timing(look=0.05, first_pause=0.2))
+    rests = reflector.rests
     try:
         until(lambda: rests and rests[-1] > 0.8, 10)
         seen = len(rests)

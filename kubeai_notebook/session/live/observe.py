@@ -19,6 +19,8 @@ from .informers import ANY_CLAIM, Touch
 from .log_sources import runs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import KubernetesObject
 
@@ -37,8 +39,12 @@ def view_of(
     moments: Moments,
     kubectl: tuple[str, ...],
     now_seconds: float,
+    conclude: Callable[..., tuple[Finding, ...]] = diagnose,
 ) -> View:
-    """The Model's View; ``now_seconds`` is Unix time."""
+    """The Model's View; ``now_seconds`` is Unix time.
+
+    A diagnosis that fails costs the Findings, with a line in the log: who waits for the phase still sees it.
+    """
     link = watches.link
     if link.state in ("reconnecting", "forbidden"):
         # What was last seen is judged as of then: that nothing is seen to happen means nothing.
@@ -46,9 +52,14 @@ def view_of(
     now = datetime.fromtimestamp(now_seconds, UTC)
     observation = observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now)
     runs = runs_of(model, observation.pods)
+    findings: tuple[Finding, ...] = ()
+    try:
+        findings = conclude(observation, now=now)
+    except Exception:  # (whatever a bug in one of hundreds of rules raises)
+        _logger.exception("The diagnosis of %s failed.", name_of(model))
     view = View(
         status=_masked(status_of(observation, now), secrets_of(model)),
-        findings=addressed(_findings(observation, now), kubectl),
+        findings=addressed(findings, kubectl),
         link=link,
         notes=(*watches.notes(), *tasks.notes(runs)),
         stand_in=stand_in_of(observation.pods),
@@ -85,14 +96,6 @@ def touches_of(view: View) -> frozenset[Touch]:
     claim = claim_of(seen.model)
     claims = [Touch("claim", claim), ANY_CLAIM] if claim else []
     return frozenset([Touch("model", view.name), *claims, *(Touch("object", uid_of(item)) for item in objects)])
-
-
-def _findings(observation: Observation, now: datetime) -> tuple[Finding, ...]:
-    try:
-        return diagnose(observation, now=now)
-    except Exception:  # (a bug of the diagnosis costs the Findings: who waits for the phase must still see it)
-        _logger.exception("The diagnosis of %s failed.", name_of(observation.model))
-        return ()
 
 
 def _masked(status: ModelStatus, secrets: tuple[str, ...]) -> ModelStatus:

@@ -26,7 +26,7 @@ from .subscription import ALL, Change, Everything, Subscription
 from .tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.view import View
@@ -53,8 +53,10 @@ class _Known:
 class Publisher:
     """Watches the Models of one namespace."""
 
-    def __init__(self, cluster: Cluster, timing: Timing | None = None) -> None:
-        self._timing = timing or Timing()
+    def __init__(
+        self, cluster: Cluster, timing: Timing | None = None, *, make_view: Callable[..., View] = view_of
+    ) -> None:
+        self._timing, self._make_view = timing or Timing(), make_view
         self._kubectl = cluster.kubectl
         self._wake, self._closed = threading.Event(), threading.Event()
         # For what reflectors and readers write; never held while something is computed.
@@ -293,7 +295,7 @@ class Publisher:
         if model is None:
             return
         try:
-            view = view_of(
+            view = self._make_view(
                 model,
                 watches=self._watches,
                 tasks=self._tasks,

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kubeai_notebook.session.live.subscription import ALL
 from kubeai_notebook.session.waiting import look_at
 from tests.local.conftest import until
-from tests.session.live.seen import seen
+from tests.session.live.seen import crashed, seen
 from tests.support.fake_api import MODELS, PODS, model, pod
 
 LOG = f"GET {PODS}/model-m-a-1/log"
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
-
-
-def crashed(name: str, of: str, *, restarts: int = 1, **more: Any) -> dict[str, Any]:
-    status = {
-        "name": "server",
-        "restartCount": restarts,
-        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
-    }
-    return pod(name, of, ready=False, containerStatuses=[status], **more)
 
 
 def test_reads_the_loaders_log(canned, observer) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import gc
 import http.server
 import json
-import subprocess
-import sys
 import threading
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import psutil
 import pytest
-from kubernetes.client import Configuration
 
-from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.session.live.publisher import Observer, View
+from kubeai_notebook.session.live.observe import view_of
+from kubeai_notebook.session.live.subscription import ALL
 from kubeai_notebook.session.session import Session
+from kubeai_notebook.session.waiting import look_at, look_at_all, wait_ready
 from tests.conftest import SMOL
 from tests.local.conftest import until
-from tests.session.conftest import shown
+from tests.session.live.seen import crashed, seen
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, model, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kubeai_notebook.session.live.publisher import Publisher
 
 
 def event(name: str, kind: str, uid: str, message: str, reason: str = "Failed") -> dict[str, Any]:
@@ -38,14 +38,16 @@ def test_sees_the_events_of_the_model_and_of_its_pods_only(canned, observer) -> 
     canned.change(EVENTS, event("model-other-a-1", "Pod", "elsewhere", "of another"))
     canned.change(EVENTS, event("web-1", "ReplicaSet", f"uid-{PODS}-model-mine-a-1", "of a ReplicaSet"))
     canned.change(EVENTS, event("mine", "Model", f"uid-{MODELS}-mine", "of the Model"))
-    view = shown(observer, "mine", lambda view: len(view.observation.events) == 2)
+    # An Event of which nothing follows is no news, but it is there.
+    until(lambda: observer.names() and len(observer.view("mine").observation.events) == 2, 5)
+    view = observer.view("mine")
     assert {one["message"] for one in view.observation.events} == {"of the Pod", "of the Model"}
     assert [(one.name, one.ready, one.phase) for one in view.pods] == [("model-mine-a-1", False, "Running")]
 
 
 def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, observer) -> None:
     canned.change(MODELS, model("plain"))
-    shown(observer, "plain", lambda view: True)
+    seen(observer, "plain", lambda _view: True)
     assert not [one for one in canned.requests if "jobs" in one or "claims" in one]
     canned.change(MODELS, model("cached", cacheProfile="nfs"))
     canned.change(CLAIMS, {"metadata": {"name": "shared-model-cache-nfs"}, "status": {"phase": "Pending"}})
@@ -61,7 +63,7 @@ def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, observer
     failed = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
     canned.change(JOBS, {"metadata": {"name": "load-cache-cached"}, "status": failed})
     canned.change(JOBS, {"metadata": {"name": "somebody-elses"}, "status": {}})
-    view = shown(observer, "cached", lambda view: bool(view.observation.jobs and view.observation.events))
+    view = seen(observer, "cached", lambda view: bool(view.findings))
     assert [one["metadata"]["name"] for one in view.observation.jobs] == ["load-cache-cached"]
     assert [one["metadata"]["name"] for one in view.observation.claims] == ["shared-model-cache-nfs"]
     assert [finding.code for finding in view.findings] == ["StorageClassNotFound"]
@@ -70,7 +72,9 @@ def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, observer
 def test_offers_all_claims_where_the_urls_own_is_not_there(canned, observer) -> None:
     canned.change(MODELS, model("claimed", url="pvc://weihgts/m"))
     canned.change(CLAIMS, {"metadata": {"name": "weights"}, "status": {"phase": "Bound"}})
-    view = shown(observer, "claimed", lambda view: bool(view.observation.claims))
+    with observer.subscribe(["claimed"]):
+        until(lambda: observer.names() and observer.view("claimed").observation.claims, 5)
+    view = observer.view("claimed")
     assert [one["metadata"]["name"] for one in view.observation.claims] == ["weights"]
 
 
@@ -86,35 +90,110 @@ def test_forgets_what_nobody_reads(canned, observer) -> None:
         },
     )
     canned.change(PODS, pod("model-m-a-1", "m"))
-    view = shown(observer, "m", lambda view: bool(view.pods))
+    view = seen(observer, "m", lambda view: bool(view.pods))
     assert "managedFields" not in json.dumps([view.model, *view.observation.pods])
     assert view.model["metadata"]["annotations"] == {"mine": "y"}
     assert len(json.dumps(view.observation.pods[0])) < 2_000
 
 
-def test_tells_only_whom_it_concerns(canned, observer) -> None:
-    told: dict[str, int] = {"a": 0, "b": 0}
-    for name in told:
+def test_leaves_a_change_only_with_whom_it_concerns(canned, observer) -> None:
+    for name in ("a", "b"):
         canned.change(MODELS, model(name))
         canned.change(PODS, pod(f"model-{name}-a-1", name))
-        shown(observer, name, lambda view: view.status.phase == "Ready")
+        seen(observer, name, lambda view: view.status.phase == "Ready")
+    with observer.subscribe(["a"]) as of_a, observer.subscribe(["b"]) as of_b:
+        assert (next(of_a).name, next(of_b).name) == ("a", "b")
+        canned.change(PODS, pod("model-a-a-1", "a", ready=False))
+        assert of_a.until(lambda change: change.view.status.phase == "Loading", 5)
+        canned.change(PODS, pod("model-b-a-1", "b", ready=False))
+        assert next(of_b).view.status.phase == "Loading"
 
-        def listener(_view: View | None, name: str = name) -> None:
-            told[name] += 1
 
-        observer.listen(name, listener)
-    until(lambda: told == {"a": 1, "b": 1}, 5)
-    canned.change(PODS, pod("model-a-a-1", "a", ready=False))
-    until(lambda: told["a"] == 2, 5)
-    assert told["b"] == 1
+def test_makes_one_view_of_a_change_for_all_subscriptions(canned, publishers) -> None:
+    made: list[str] = []
+
+    def counted(model, **known):
+        made.append(model["metadata"]["name"])
+        return view_of(model, **known)
+
+    publisher = publishers(make_view=counted)
+    canned.change(MODELS, model("m", minReplicas=0, replicas=0))
+    seen(publisher, "m", lambda view: view.status.phase == "Asleep")
+    subscriptions = [publisher.subscribe(ALL if number % 2 else ["m"]) for number in range(20)]
+    before = [next(subscription).view for subscription in subscriptions]
+    made.clear()
+    assert [publisher.view("m") for _ in range(5)] == [publisher.views()[0]] * 5
+    assert made == []
+    changed = model("m", minReplicas=0, replicas=0)
+    changed["metadata"]["annotations"] = {"mine": "y"}
+    canned.change(MODELS, changed)
+    after = [next(subscription).view for subscription in subscriptions]
+    assert made == ["m"]
+    assert len({id(view) for view in before}) == len({id(view) for view in after}) == 1
+    assert after[0].revision > before[0].revision
+
+
+def test_tells_all_who_asked_for_all_what_comes_and_goes(canned, observer) -> None:
+    with observer.subscribe(ALL) as changes:
+        canned.change(MODELS, model("m"))
+        came = next(changes)
+        canned.change(MODELS, model("m"), gone=True)
+        went = changes.until(lambda change: change.view is None, 5)
+    assert came.view.name == went.name == "m"
+    assert went.revision > came.revision
+
+
+def test_goes_on_with_the_others_where_one_view_cannot_be_made(canned, publishers, caplog) -> None:
+    def odd(model, **known):
+        if model["metadata"]["name"] == "odd":
+            raise KeyError("status")
+        return view_of(model, **known)
+
+    with publishers(make_view=odd).subscribe(ALL) as changes:
+        canned.change(MODELS, model("odd"))
+        canned.change(MODELS, model("even"))
+        assert changes.until(lambda change: change.name == "even", 5)
+    assert "The View of the Model odd could not be made." in caplog.text
+
+
+def test_learns_of_a_model_that_is_ready_where_the_diagnosis_fails(canned, publishers, caplog) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("a rule")
+
+    publisher = publishers(make_view=partial(view_of, conclude=broken))
+    canned.change(MODELS, model("m"))
+    canned.change(PODS, pod("model-m-a-1", "m", ready=False))
+    seen(publisher, "m", lambda view: view.status.phase == "Loading")
+    canned.change(PODS, pod("model-m-a-1", "m"))
+    wait_ready(SimpleNamespace(observer=publisher), "m", 10)
+    assert "The diagnosis of m failed." in caplog.text
+
+
+def test_forgets_what_was_asked_about_a_model_that_is_gone(canned, observer, gateway) -> None:
+    for name in ("a", "b", "c"):
+        canned.change(MODELS, model(name))
+        canned.change(PODS, crashed(f"model-{name}-a-1", name))
+        view = seen(observer, name, lambda view: bool(view.status.stopped))
+        observer.test(name, view.uid)
+        canned.change(PODS, crashed(f"model-{name}-a-1", name), gone=True)
+        canned.change(MODELS, model(name), gone=True)
+        with observer.subscribe([name]) as changes:
+            changes.until(lambda change: change.view is None, 5)
+    assert [part for part in held_by(observer) if part] == []
+
+
+def held_by(publisher: Publisher) -> Iterator[Any]:
+    """What a publisher and its tasks hold by Model."""
+    tasks = publisher._tasks
+    yield from (publisher._known, publisher._stale, publisher._fresh, publisher._tested, publisher._moments._seen)
+    yield from (tasks._logs._kept, tasks._probes._answers, tasks._dry_runs._refusals)
 
 
 def test_asks_a_model_that_it_serves_once_whether_it_answers(daemon) -> None:
     session = Session(context="local")
     try:
         smol = session.serve(name="asked", **SMOL)
-        session.observer.answer("asked")
-        session.observer.answer("asked")
+        session.observer.test("asked", smol.view.uid)
         smol.wait(120)
         until(lambda: smol.view.observation.answer, 30)
         answer = smol.view.observation.answer
@@ -126,54 +205,6 @@ def test_asks_a_model_that_it_serves_once_whether_it_answers(daemon) -> None:
         smol.delete()
     finally:
         session.close()
-
-
-def test_leaves_a_sleeping_model_asleep(daemon) -> None:
-    session = Session(context="local")
-    try:
-        asleep = session.serve(name="asleep", scaling={"min_replicas": 0}, **SMOL)
-        session.observer.answer("asleep")
-        asleep.wait(10)
-        threading.Event().wait(0.3)
-        assert asleep.view.status.phase == "Asleep"
-        assert not [one for one in threading.enumerate() if "kubeai-probe" in one.name]
-        asleep.delete()
-    finally:
-        session.close()
-
-
-def test_holds_a_thousand_models_with_five_pods_each() -> None:
-    command = [sys.executable, "-m", "tests.support.fake_api", "1000", "5"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    url = server.stdout.readline().strip()
-    gc.collect()
-    process = psutil.Process()
-    before, others = process.memory_info().rss, set(threading.enumerate())
-    cluster = Cluster(Api(Configuration(host=url)), "default")
-    observer = Observer(cluster)
-    try:
-        observer.ready()
-        assert len(observer.names()) == 1000
-        stops = [observer.listen(name, lambda _view: None) for name in observer.names()[:100]]
-        gc.collect()
-        grown = process.memory_info().rss - before
-        assert grown < 100e6, f"{grown / 1e6:.0f} MB"
-        own = set(threading.enumerate()) - others
-        assert len([one for one in own if one.name.startswith("kubeai-watch")]) == 3
-        threading.Event().wait(0.5)
-        rested = process.cpu_times()
-        threading.Event().wait(2)
-        now = process.cpu_times()
-        spent = now.user + now.system - rested.user - rested.system
-        # The tests' own process may have other threads: the bar of 2 % is the benchmark's.
-        assert spent / 2 < 0.05
-        assert len(stops) == 100
-    finally:
-        observer.close()
-        cluster.close()
-        server.kill()
-        server.wait()
 
 
 @pytest.fixture
@@ -207,14 +238,14 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[http.server.BaseHT
 def test_explains_a_model_that_is_ready_and_does_not_answer(canned, observer, gateway) -> None:
     canned.change(MODELS, model("mute", features=["TextEmbedding"]))
     canned.change(PODS, pod("model-mute-a-1", "mute"))
-    observer.answer("mute")
-    view = shown(observer, "mute", lambda view: bool(view.findings))
+    observer.test("mute", seen(observer, "mute", lambda _view: True).uid)
+    view = seen(observer, "mute", lambda view: bool(view.findings))
     assert view.status.phase == "Ready"
     assert view.findings[0].code in ("GatewayError", "ReadyButNotAnswering")
     assert gateway.asked == [{"model": "mute", "input": ["Hi"], "encoding_format": "float"}]
     # Another Pod of the same hash is asked no more, one of another hash is.
     canned.change(PODS, pod("model-mute-a-2", "mute"))
-    shown(observer, "mute", lambda view: len(view.pods) == 2)
+    seen(observer, "mute", lambda view: len(view.pods) == 2)
     canned.change(PODS, pod("model-mute-a-1", "mute"), gone=True)
     new = pod("model-mute-a-2", "mute")
     new["metadata"]["labels"]["pod-hash"] = "other"
@@ -227,8 +258,67 @@ def test_blames_no_model_for_a_right_that_is_missing(status, canned, observer, g
     gateway.status = status
     canned.change(MODELS, model("well"))
     canned.change(PODS, pod("model-well-a-1", "well"))
-    observer.answer("well")
+    observer.test("well", seen(observer, "well", lambda _view: True).uid)
     until(lambda: gateway.asked, 5)
     until(lambda: not [one for one in threading.enumerate() if "kubeai-probe" in one.name], 5)
     view = observer.view("well")
     assert (view.observation.answer, view.findings) == (None, ())
+
+
+def test_leaves_a_sleeping_model_asleep(canned, observer, gateway) -> None:
+    canned.change(MODELS, model("asleep", minReplicas=0, replicas=0))
+    observer.test("asleep", seen(observer, "asleep", lambda view: view.status.phase == "Asleep").uid)
+    # Another that is awake is asked, after this one would have been.
+    canned.change(MODELS, model("awake"))
+    canned.change(PODS, pod("model-awake-a-1", "awake"))
+    observer.test("awake", seen(observer, "awake", lambda view: view.status.phase == "Ready").uid)
+    until(lambda: gateway.asked, 5)
+    assert {one["model"] for one in gateway.asked} == {"awake"}
+
+
+def test_sends_nothing_to_another_model_that_comes_under_the_name(canned, observer, gateway) -> None:
+    canned.change(MODELS, model("ours"))
+    observer.test("ours", seen(observer, "ours", lambda _view: True).uid)
+    canned.change(MODELS, model("ours"), gone=True)
+    theirs = model("ours")
+    theirs["metadata"]["uid"] = "another"
+    canned.change(MODELS, theirs)
+    canned.change(PODS, pod("model-ours-a-1", "ours"))
+    assert seen(observer, "ours", lambda view: view.uid == "another" and view.status.phase == "Ready")
+    canned.change(MODELS, model("mine"))
+    canned.change(PODS, pod("model-mine-a-1", "mine"))
+    observer.test("mine", seen(observer, "mine", lambda view: view.status.phase == "Ready").uid)
+    until(lambda: gateway.asked, 5)
+    assert {one["model"] for one in gateway.asked} == {"mine"}
+
+
+def test_sends_nothing_to_a_model_of_another_uid(canned, observer, gateway) -> None:
+    canned.change(MODELS, model("theirs"))
+    canned.change(PODS, pod("model-theirs-a-1", "theirs"))
+    seen(observer, "theirs", lambda view: view.status.phase == "Ready")
+    observer.test("theirs", "the uid of one that was deleted")
+    canned.change(MODELS, model("mine"))
+    canned.change(PODS, pod("model-mine-a-1", "mine"))
+    observer.test("mine", seen(observer, "mine", lambda view: view.status.phase == "Ready").uid)
+    until(lambda: gateway.asked, 5)
+    assert {one["model"] for one in gateway.asked} == {"mine"}
+
+
+@pytest.fixture
+def configured(canned):
+    """KubeAI's configuration, found by its label."""
+    text = "resourceProfiles: {cpu: {}}\nmodelServers: {VLLM: {images: {default: vllm}}}"
+    labels = {"app.kubernetes.io/name=kubeai": ""}
+    config = {"metadata": {"name": "kubeai-config", "labels": labels}, "data": {"system.yaml": text}}
+    canned.objects["api/v1/namespaces/default/configmaps"] = {"kubeai-config": config}
+
+
+def test_tries_no_pod_for_a_view_that_is_only_read(canned, configured, observer) -> None:
+    for number in range(20):
+        canned.change(MODELS, model(f"blocked-{number}"))
+    until(lambda: len(observer.names()) == 20, 5)
+    assert {view.status.phase for view in observer.views()} == {"Blocked"}
+    assert {view.status.phase for view in look_at_all(observer)} == {"Blocked"}
+    assert not [one for one in canned.requests if one.startswith("POST")]
+    look_at(observer, "blocked-7")
+    assert [one for one in canned.requests if one.startswith("POST")] == [f"POST {PODS}"]
