@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.core.source import Source
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.catalog.operator_catalog import Catalog
@@ -16,7 +17,6 @@ HASH_LABEL = "pod-hash"
 PORT_ANNOTATION = "model-pod-port"
 ADDRESS_ANNOTATION = "model-pod-ip"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_PROFILE = re.compile(r"([^:]*):\+?(\d{1,9})")
 _FROM_PROFILE = ("nodeSelector", "affinity", "tolerations", "schedulerName", "runtimeClassName")
 # Environment variable and key of the Secret that the operator's configuration names for a url's scheme.
 _CREDENTIALS = {
@@ -114,13 +114,12 @@ def _pod_spec(model: Object, catalog: Catalog, *, profiles: Object, container: O
 
 def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
     """The profile's name and its multiple."""
-    text = spec.get("resourceProfile", "")
-    match = _PROFILE.fullmatch(text)
-    if match is None:
+    profile = ResourceProfile(spec.get("resourceProfile", ""))
+    name, multiple = profile.name, profile.multiple
+    if multiple is None:
         raise UnusableSpecError(
-            f'invalid resource profile: "{text}", should match <name>:<multiple>, example: nvidia-gpu-l4:2'
+            f'invalid resource profile: "{profile}", should match <name>:<multiple>, example: nvidia-gpu-l4:2'
         )
-    name, multiple = match[1], int(match[2])
     if name not in catalog.profiles:
         raise UnusableSpecError(f'resource profile not found: "{name}"')
     if spec.get("cacheProfile") and spec["cacheProfile"] not in catalog.cache_profiles:
@@ -140,7 +139,7 @@ def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[
 
 
 def _credentials(url: str, catalog: Catalog) -> Iterator[Object]:
-    store, keys = _CREDENTIALS.get(url.partition("://")[0], ("", {}))
+    store, keys = _CREDENTIALS.get(Source(url).scheme, ("", {}))
     for variable, key in keys.items():
         reference = {"name": catalog.secret_names.get(store, ""), "key": key, "optional": True}
         yield {"name": variable, "valueFrom": {"secretKeyRef": reference}}

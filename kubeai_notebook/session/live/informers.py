@@ -11,6 +11,7 @@ from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
 from kubeai_notebook.cluster.reflector import Link, Reflector
 from kubeai_notebook.cluster.rights import Right, right_to
 from kubeai_notebook.core.objects import name_of, text_at, uid_of
+from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 
 from .transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod, model_of_job, model_of_pod
@@ -158,8 +159,7 @@ def claim_of(model: Mapping[str, Any]) -> str:
     cache = text_at(model, "spec", "cacheProfile")
     if cache:
         return f"shared-model-cache-{cache}"
-    scheme, _, rest = text_at(model, "spec", "url").partition("://")
-    return rest.partition("?")[0].partition("/")[0] if scheme == "pvc" else ""
+    return Source(text_at(model, "spec", "url")).claim
 
 
 def _is_cached(model: Mapping[str, Any]) -> bool:

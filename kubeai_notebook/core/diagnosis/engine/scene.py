@@ -22,6 +22,8 @@ from kubeai_notebook.core.objects import (
     time_at,
 )
 from kubeai_notebook.core.phase import GRACE_SECONDS
+from kubeai_notebook.core.profile import ResourceProfile
+from kubeai_notebook.core.source import Source
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,14 +66,14 @@ class Scene:
         return text_at(self.spec, "engine")
 
     @cached_property
-    def url(self) -> str:
+    def url(self) -> Source:
         """The Model's url."""
-        return text_at(self.spec, "url")
+        return Source(text_at(self.spec, "url"))
 
     @property
     def scheme(self) -> str:
         """What stands before ``://`` in the url."""
-        return self.url.partition("://")[0] if "://" in self.url else ""
+        return self.url.scheme
 
     @property
     def args(self) -> tuple[str, ...]:
@@ -97,8 +99,8 @@ class Scene:
     @property
     def profile(self) -> tuple[str, int]:
         """The resource profile's name and count; count 0 where it is malformed."""
-        name, _, count = text_at(self.spec, "resourceProfile").partition(":")
-        return name, int(count) if count.isascii() and count.isdigit() and len(count) < 10 else 0
+        profile = ResourceProfile(text_at(self.spec, "resourceProfile"))
+        return profile.name, profile.multiple or 0
 
     @property
     def settled(self) -> bool:
@@ -185,13 +187,13 @@ class Scene:
         """The claim of a ``pvc://`` url, else that of the cache."""
         cache = text_at(self.spec, "cacheProfile")
         if self.scheme == "pvc":
-            return self.url.removeprefix("pvc://").partition("/")[0].partition("?")[0]
+            return self.url.claim
         return f"shared-model-cache-{cache}" if cache else ""
 
     @cached_property
     def values(self) -> Mapping[str, str]:
         """What every sentence may name."""
-        rest = self.url.partition("://")[2].partition("?")[0]
+        rest = self.url.reference
         profile, count = self.profile
         return {
             "name": self.name or "this Model",
