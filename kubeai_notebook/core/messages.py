@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NEAR = 0.5
-"""Share of letters in common, as difflib counts them."""
-
 # The API server quotes the value before the rule's sentence; 1.35 and later leave "object" out.
 _QUOTED_VALUE = re.compile(r'^Invalid value: (("(\\.|[^"])*"|[\w.+-]+): )?')
 
@@ -21,14 +18,16 @@ def sentence_of(message: str) -> str:
     return _QUOTED_VALUE.sub("", message)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], *, share: float = 0.6) -> str:
     """The known word that is nearest in spelling, whatever its letter case; ``""`` where none is near.
+
+    ``share`` is how much they must have in common, as difflib counts it: names of few characters need less.
 
     >>> nearest("vlm", ["OLlama", "VLLM"])
     'VLLM'
     """
     by_lower = {name.lower(): name for name in sorted(known)}
-    near = difflib.get_close_matches(word[:80].lower(), by_lower, n=1, cutoff=_NEAR)
+    near = difflib.get_close_matches(word[:80].lower(), by_lower, n=1, cutoff=share)
     return by_lower[near[0]] if near else ""
 
 

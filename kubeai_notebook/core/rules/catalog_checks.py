@@ -33,6 +33,8 @@ _CREDENTIALS = {
     "gs": ("gcp", ("GOOGLE_APPLICATION_CREDENTIALS",)),
     "oss": ("alibaba", ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET")),
 }
+# Names in a catalog are short: one wrong character of "l4" is half of it.
+_NEAR = 0.5
 _GATED = re.compile(r"(meta-llama/|google/gemma)", re.I)
 
 
@@ -56,7 +58,7 @@ def against_catalog(spec: ModelSpec, facts: ClusterFacts) -> list[Notice]:
 
 
 def _use_nearest(word: str, known: Iterable[str]) -> str:
-    near = nearest(word, known)
+    near = nearest(word, known, share=_NEAR)
     return f'Use "{near}".' if near else ""
 
 
@@ -83,7 +85,7 @@ def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterat
         certain = catalog.source == "kubeai-config"
         where = "KubeAI's configuration" if certain else "the chart's defaults, and the cluster's own cannot be read,"
         message = f'There is no resource profile "{name}" in {where}; with an unknown one KubeAI starts nothing.'
-        near = nearest(name, catalog.profiles)
+        near = nearest(name, catalog.profiles, share=_NEAR)
         better = f"{near}:{multiple or 1}"
         some = ", ".join(sorted(catalog.profiles)[:6]) or "none"
         fix = f"Write {better}." if near else f"Choose one of: {some}."
