@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
 from kubeai_notebook.errors import SpecError
@@ -165,7 +166,7 @@ def _multiplied(profile: Any, processors: Any) -> str:
     if type(processors) is not int or processors < 1:
         raise _wrong("processors", 'The field "processors" must be a whole number from 1 up.')
     if isinstance(profile, str) and ":" in profile:
-        fix = f"Write resource_profile={profile!r} without processors."
+        fix = f"Write resource_profile={quoted(profile)} without processors."
         raise _wrong("processors", f"The profile says already how many times it is taken. {fix}")
     name = profile if isinstance(profile, str) else "cpu"
     return ResourceProfile(f"{parse_profile(name).name}:{processors}")

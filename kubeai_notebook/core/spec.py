@@ -106,7 +106,7 @@ def draft_of(
     bad = {_top(notice.field) for notice in notices}
     notices += _judged(spec, facts, bad)
     notices += [
-        Notice(code="Inferred", severity="info", field=one.field, message=f"{one.value}: {one.why}.")
+        Notice(code="Inferred", severity="info", field=one.field, message=f"{masked(one.value)}: {masked(one.why)}.")
         for one in spec.inferred
         if one.field not in bad and not (bad & {"url"} and one.field != "resource_profile")
     ]
