@@ -84,6 +84,7 @@ wheel: $(VENV)/.dev  ## build sdist and wheel into dist/
 bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/load_ext.py
 	$(BIN)/python benchmarks/core.py
+	$(BIN)/python benchmarks/completion.py
 	$(BIN)/python benchmarks/local.py
 	$(BIN)/python benchmarks/serve.py
 

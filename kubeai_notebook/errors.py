@@ -5,6 +5,8 @@
     KubeAIError                    message, hint; a cell shows these two and no stack
     ├── SpecError                  nothing was sent; ``notices`` holds each wrong field
     ├── UsageError                 a magic's line could not be read
+    ├── SessionClosedError         the Session was closed, or what it was made for is no longer set
+    ├── NotYoursError              this Session did not make the Model; ``stake`` says what would be lost
     ├── ClusterError               the Kubernetes API did not do what was asked
     │   ├── NotFoundError          the object (or its namespace) does not exist
     │   ├── ForbiddenError         a right is missing
@@ -26,7 +28,7 @@ server; what it quotes is made plain here, where every error begins.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook.text import plain
 
@@ -82,6 +84,19 @@ class UsageError(KubeAIError):
     """A magic's line could not be read."""
 
 
+class SessionClosedError(KubeAIError):
+    """The Session was closed, or the settings that it was made for have changed; nothing was sent."""
+
+
+class NotYoursError(KubeAIError):
+    """A verb would take something away from a Model that this Session did not make; nothing was done."""
+
+    def __init__(self, message: str, hint: str = "", *, stake: Any = None) -> None:
+        super().__init__(message, hint)
+        self.stake = stake
+        """A `core.plan.Stake`: what would be lost."""
+
+
 class ClusterError(KubeAIError):
     """The Kubernetes API did not do what was asked."""
 
@@ -129,12 +144,32 @@ class WaitTimeoutError(KubeAIError):
     """The Model was not ready within the time given; it keeps starting."""
 
 
-class CallError(KubeAIError):
-    """The gateway or the engine refused a request; ``status`` is the HTTP status, if there was one."""
+Refuser = Literal["", "engine", "gateway", "proxy", "api-server", "network"]
+"""Who refused a call; ``""``: nothing was sent."""
 
-    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+
+class CallError(KubeAIError):
+    """A call to a Model failed.
+
+    ``status`` is the HTTP status, if there was one. ``retryable``: the same request may succeed later; where the other
+    side said how much later, ``retry_after_seconds`` holds it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        kind: Refuser = "",
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.kind: Refuser = kind
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
 
 
 class LocalError(KubeAIError):

@@ -1,9 +1,15 @@
-"""Settings: one traitlets Configurable, and the only place in the client that reads the environment."""
+"""Settings: what a user may set once, as a value; and the only place in the client that reads the environment.
+
+The user writes traits (`KubeAI`, by ``%config``) and variables of the environment. A Session gets neither: it gets a
+`Settings`, made of both at one moment. Read anew inside each call, a trait that changed would have sent a handle that
+was made for one cluster to another one.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from traitlets import Float, Unicode
@@ -26,38 +32,66 @@ class KubeAI(Configurable):
     wait_timeout_seconds = Float(900.0, help="How long wait() waits unless told.").tag(config=True)
 
 
-_current: list[KubeAI] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a Session works by; `current` makes it of the user's configuration and the environment."""
+
+    context: str = ""
+    kubeconfig: str = ""
+    """Path that the user or $KUBECONFIG states (several, joined as there); ``""``: the usual place."""
+    namespace: str = ""
+    endpoint: str = ""
+    """The gateway's address that the user stated."""
+    platform_endpoint: str = ""
+    """The gateway's address of $KUBEAI_ENDPOINT; that of a cluster's own configuration goes before it."""
+    default_profile: str = "cpu"
+    wait_timeout_seconds: float = 900.0
+
+    @property
+    def kubeconfig_path(self) -> str | None:
+        """The kubeconfig to read, or ``None`` where there is none."""
+        usual = Path.home() / ".kube" / "config"
+        return self.kubeconfig or (str(usual) if usual.is_file() else None)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The settings that select cluster, namespace or gateway, by their names."""
+        names = ("context", "kubeconfig", "namespace", "endpoint", "platform_endpoint")
+        return {name: getattr(self, name) for name in names}
 
 
-def current() -> KubeAI:
-    """The settings in force: IPython's own if the extension is loaded, otherwise defaults."""
-    if not _current:
-        _current.append(KubeAI())
-    return _current[0]
+_configurable: list[KubeAI] = []
 
 
-def install(settings: KubeAI) -> None:
-    """Make these the settings in force."""
-    _current[:] = [settings]
+def configurable() -> KubeAI:
+    """The traits in force: IPython's own if the extension is loaded, otherwise defaults."""
+    if not _configurable:
+        _configurable.append(KubeAI())
+    return _configurable[0]
 
 
-def kubeconfig_path(settings: KubeAI) -> str | None:
-    """The kubeconfig to read (several, joined as in $KUBECONFIG), or ``None`` where there is none."""
-    stated = settings.kubeconfig or os.environ.get("KUBECONFIG", "")
-    if stated:
-        return stated
-    usual = Path.home() / ".kube" / "config"
-    return str(usual) if usual.is_file() else None
+def install(traits: KubeAI) -> None:
+    """Make these the traits in force."""
+    _configurable[:] = [traits]
+
+
+def current() -> Settings:
+    """The traits in force and the environment, as they are now."""
+    traits = configurable()
+    return Settings(
+        context=traits.context,
+        kubeconfig=traits.kubeconfig or os.environ.get("KUBECONFIG", ""),
+        namespace=traits.namespace,
+        endpoint=traits.endpoint,
+        platform_endpoint=os.environ.get("KUBEAI_ENDPOINT", ""),
+        default_profile=traits.default_profile,
+        wait_timeout_seconds=traits.wait_timeout_seconds,
+    )
 
 
 def in_cluster() -> bool:
     """Whether this process runs in a Pod with a service account."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _SERVICE_ACCOUNT.is_file()
-
-
-def stated_endpoint(settings: KubeAI) -> str:
-    """The gateway's address that the user or the platform stated, or ``""``."""
-    return settings.endpoint or os.environ.get("KUBEAI_ENDPOINT", "")
 
 
 def local_command() -> list[str]:

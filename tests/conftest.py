@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kubeai_notebook.session.session import Session
 
-SMOL = {"engine": "OLlama", "url": "ollama://smollm2:135m"}
+# Other rooms still take SMOL from here.
+from tests.support.daemon import SMOL, kubeai_local  # noqa: F401
 
-LocalCommand = Callable[..., "subprocess.CompletedProcess[str]"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,13 +28,6 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path_factory.mktemp("kubeai-local")))
     yield
     patch.undo()
-
-
-def kubeai_local(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run the daemon's command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "kubeai_notebook.local", *words], capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ import yaml
 
 import kubeai_notebook
 from kubeai_notebook.local.weights import Weights
-from tests.conftest import kubeai_local
-from tests.local.test_adapters import write_lora
+from tests.support.daemon import kubeai_local
+from tests.support.lora import write_lora
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

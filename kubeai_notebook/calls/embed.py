@@ -9,12 +9,12 @@ from kubeai_notebook.core.objects import maps_at, number_at
 from .errors import explained, object_of, reading, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from .endpoint import Endpoint
 
 
-def embed(endpoint: Endpoint, texts: str | Sequence[str], options: Mapping[str, Any]) -> list[list[float]]:
+def embed(endpoint: Endpoint, model: str, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
     """One vector for each text, in the texts' order; ``options`` are those of the OpenAI API.
 
     Raises:
@@ -25,14 +25,13 @@ def embed(endpoint: Endpoint, texts: str | Sequence[str], options: Mapping[str, 
         return []
     # Plain numbers: the client would ask for base64, which not every engine gives.
     settings = {"encoding_format": "float", **options}
-    with explained(endpoint.model, this_machine=endpoint.access.this_machine):
-        raw = endpoint.client.embeddings.with_raw_response
-        response: Any = raw.create(model=endpoint.model, input=inputs, **settings)
-    with reading(endpoint.model):
-        found = maps_at(object_of(response.content, endpoint.model), "data")
-        placed = {number_at(one, "index"): one for one in found}
-        ordered = [placed[number] for number in range(len(found))] if None not in placed else list(found)
-        vectors = [[float(number) for number in one["embedding"]] for one in ordered]
+    with explained(model, endpoint.access):
+        response: Any = endpoint.client.embeddings.with_raw_response.create(model=model, input=inputs, **settings)
+    with reading(model):
+        items = maps_at(object_of(response.content, model), "data")
+        by_index = {number_at(item, "index"): item for item in items}
+        ordered = [by_index[index] for index in range(len(items))] if None not in by_index else list(items)
+        vectors = [[float(number) for number in item["embedding"]] for item in ordered]
     if len(vectors) != len(inputs):
-        raise unreadable(endpoint.model, f"it holds {len(vectors)} vectors for {len(inputs)} texts")
+        raise unreadable(model, f"it holds {len(vectors)} vectors for {len(inputs)} texts")
     return vectors

@@ -1,85 +1,192 @@
-"""Where a Model answers: the gateway's address and the name to ask for."""
+"""Where the gateway is, and the clients that ask it: one Endpoint for each Session.
+
+A client costs 30 ms to make, and each holds connections of its own: one for each handle was one for each cell that
+chats, and none was ever closed. So the Session holds one, the Model's name is a parameter of the call, and what users
+are given (`ModelEndpoint`, the OpenAI clients) comes from it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kubeai_notebook import settings
 from kubeai_notebook.core.access import Access
 
-from .http import async_http_client, http_client
+from .background_loop import BackgroundLoop
+from .errors import session_closed
+from .http import async_http_client, http_client, library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import openai
 
 # The gateway holds a request silently while a Model wakes, so only connecting is bounded tightly.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 600.0
+_COMPLETED = re.compile(r"(?:(?:/openai){0,2}(?:/v1){0,2}|(?:/openai/v1){2})/?\Z")
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """A base url and the OpenAI model id to use there."""
+@dataclass(frozen=True, slots=True)
+class ModelEndpoint:
+    """What any OpenAI client needs to reach one Model."""
 
-    access: Access
+    base_url: str
     model: str
+    """The id to ask for."""
+
+
+class Endpoint:
+    """The way to one gateway; its clients are made when they are first needed, and `close` ends them all.
+
+    The clients repeat nothing, since the gateway does.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._lock = threading.RLock()
+        self._client: openai.OpenAI | None = None
+        self._async_client: openai.AsyncOpenAI | None = None
+        self._users_loop: asyncio.AbstractEventLoop | None = None
+        self._own_client: openai.AsyncOpenAI | None = None
+        self._closed = False
+        self.loop = BackgroundLoop("kubeai-calls")
+        """Where requests run that must be stoppable; with `own_client`, which is for this loop alone."""
 
     @property
-    def current(self) -> bool:
-        """Whether the gateway is still where this says."""
-        return self.access.renewed is None or self.access.renewed() == self.access
+    def access(self) -> Access:
+        """How the gateway is reached at this moment: that of this machine may move."""
+        return self._access if self._access.renewed is None else self._access.renewed()
 
-    @cached_property
+    @property
+    def base_url(self) -> str:
+        """What other programs are told, at this moment."""
+        return self.access.base_url
+
+    @property
     def client(self) -> openai.OpenAI:
-        """An OpenAI client for this endpoint, made once; it repeats nothing, since the gateway does."""
+        """The OpenAI client for threads."""
         import openai
 
-        return openai.OpenAI(http_client=http_client(self.access), **self._settings())
+        with self._opened():
+            if self._client is None:
+                self._client = openai.OpenAI(http_client=http_client(self.access), **self._settings())
+            self._client = _at(self._client, self.base_url)
+            return self._client
 
-    @cached_property
+    @property
     def async_client(self) -> openai.AsyncOpenAI:
-        """The same for ``await``."""
+        """The OpenAI client for the user's own ``await``; made anew where the user has closed it."""
         import openai
 
-        return openai.AsyncOpenAI(http_client=async_http_client(self.access), **self._settings())
+        with self._opened():
+            if self._async_client is None or self._async_client.is_closed():
+                http = async_http_client(self.access, on_request=self._note_loop)
+                self._async_client = openai.AsyncOpenAI(http_client=http, **self._settings())
+            self._async_client = _at(self._async_client, self.base_url)
+            return self._async_client
+
+    @property
+    def own_client(self) -> openai.AsyncOpenAI:
+        """The OpenAI client for `loop`."""
+        import openai
+
+        with self._opened():
+            if self._own_client is None:
+                http = async_http_client(self.access)
+                self._own_client = openai.AsyncOpenAI(http_client=http, **self._settings())
+            return self._own_client
+
+    def close(self) -> None:
+        """End all requests and connections."""
+        with self._lock:
+            self._closed = True
+            client, self._client = self._client, None
+            users, self._async_client = self._async_client, None
+        if client is not None:
+            client.close()
+        if users is not None:
+            _close_in(self._users_loop, users)
+        self.loop.close(self._close_own())
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise session_closed()
+            yield
 
     def _settings(self) -> dict[str, Any]:
         import openai
 
         return {
-            "base_url": self.access.base_url,
+            "base_url": self.base_url,
             "api_key": "unused",
             "max_retries": 0,
             "timeout": openai.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         }
 
+    async def _note_loop(self, _request: object) -> None:
+        self._users_loop = asyncio.get_running_loop()
 
-def access_of(near: Access | None, far: Callable[[], Access], namespace: str) -> Access:
+    async def _close_own(self) -> None:
+        if self._own_client is not None:
+            await self._own_client.close()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _at(client: Any, base_url: str) -> Any:
+    """The client with this address; it goes on with the same connections."""
+    is_there = client.base_url == library().URL(f"{base_url.rstrip('/')}/")
+    return client if is_there else client.with_options(base_url=base_url)
+
+
+def _close_in(loop: asyncio.AbstractEventLoop | None, client: openai.AsyncOpenAI) -> None:
+    """Close a client in the loop that its connections belong to; without one, it has none."""
+    if loop is None or loop.is_closed() or client.is_closed():
+        return
+    if loop.is_running():
+        asyncio.run_coroutine_threadsafe(client.close(), loop)
+    else:
+        loop.run_until_complete(client.close())
+
+
+def access_of(
+    near: Access | None, far: Callable[[], Access], namespace: str, *, now: settings.Settings | None = None
+) -> Access:
     """How the gateway is reached; ``far``, which may send requests, is asked only where nothing else is known.
 
     The user's address → the one in the cluster's own configuration (``near``, this machine) →
     ``$KUBEAI_ENDPOINT`` → the Service from within the cluster → through the Kubernetes API (``far``).
+    ``now``: the settings to go by; by default those in force.
     """
-    address = settings.current().endpoint
-    if near and not address:
+    now = now or settings.current()
+    if near and not now.endpoint:
         return near
-    address = settings.stated_endpoint(settings.current())
+    address = now.endpoint or now.platform_endpoint
     if not address and settings.in_cluster():
         address = f"kubeai.{namespace}"
     return Access(base_url=base_url_of(address)) if address else far()
 
 
 def base_url_of(address: str) -> str:
-    """Complete a gateway's address, given with or without scheme, port and path.
+    """Complete a gateway's address: with or without scheme, port, ``/openai`` and ``/v1``, each once or twice.
 
     >>> base_url_of("kubeai:80")
     'http://kubeai:80/openai/v1'
+    >>> base_url_of("https://host/kubeai/openai/v1/openai/v1/")
+    'https://host/kubeai/openai/v1'
     """
-    url = address if "://" in address else f"http://{address}"
-    parts = urlsplit(url.rstrip("/"))
-    path = parts.path.removesuffix("/v1").removesuffix("/openai")
+    parts = urlsplit(address if "://" in address else f"http://{address}")
+    path = _COMPLETED.sub("", parts.path, count=1)
     return f"{parts.scheme}://{parts.netloc}{path}/openai/v1"

@@ -21,7 +21,7 @@ from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
 from kubeai_notebook.errors import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from kubeai_notebook.core.access import Access
 
@@ -41,11 +41,11 @@ def http_client(access: Access) -> Any:
     return openai.DefaultHttpxClient(event_hooks=hooks, **_options(access, Signed))
 
 
-def async_http_client(access: Access) -> Any:
-    """An ``http_client`` for ``openai.AsyncOpenAI``."""
+def async_http_client(access: Access, on_request: Callable[[Any], Awaitable[None]] | None = None) -> Any:
+    """An ``http_client`` for ``openai.AsyncOpenAI``; ``on_request`` is awaited before each request."""
     import openai
 
-    hooks = {"response": [_bounded_async]}
+    hooks: dict[str, Any] = {"request": [on_request] if on_request else [], "response": [_bounded_async]}
     return openai.DefaultAsyncHttpxClient(event_hooks=hooks, **_options(access, AsyncSigned))
 
 
@@ -70,7 +70,8 @@ class _Road:
     def __init__(self, access: Access) -> None:
         self._access = access
         # Users hold clients for long, so requests come with the address that was in force when these were made.
-        self._known = [str(library().URL(url)).rstrip("/") for url in (access.base_url, access.own_url)]
+        self._known: dict[str, None] = {}
+        self._know(access)
         self._open: dict[Any, Any] = {}
         self._lock = threading.Lock()
 
@@ -78,7 +79,13 @@ class _Road:
         """The Access in force."""
         if self._access.renewed is not None:
             self._access = self._access.renewed()
+            self._know(self._access)
         return self._access
+
+    def _know(self, access: Access) -> None:
+        # A dict, which keeps the order and which threads may write to at once.
+        for url in (access.base_url, access.own_url):
+            self._known[str(library().URL(url)).rstrip("/")] = None
 
     def way(self, access: Access, make: Callable[..., Any]) -> tuple[Any, list[Any]]:
         """The connections to it, made once, and those to close.
@@ -103,7 +110,7 @@ class _Road:
             CallError: the request is for another address, which the login is not for.
         """
         url = str(request.url)
-        base = next((base for base in self._known if url.startswith(f"{base}/")), None)
+        base = next((base for base in tuple(self._known) if url.startswith(f"{base}/")), None)
         if base is None:
             where = f"{request.url.scheme}://{request.url.host}"
             raise CallError(f"The login for {access.base_url} is not sent to {where}.", "Ask it with another client.")

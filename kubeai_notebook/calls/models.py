@@ -1,4 +1,4 @@
-"""What the gateway offers."""
+"""The models that the gateway lists."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.access import Access
 
+_GATEWAY = "The gateway"
+
 
 def offered(access: Access, timeout_seconds: float) -> tuple[Sequence[Mapping[str, Any]], float]:
     """The models that the gateway lists, and how many seconds that took.
@@ -22,13 +24,13 @@ def offered(access: Access, timeout_seconds: float) -> tuple[Sequence[Mapping[st
     Raises:
         CallError: the gateway does not answer, refuses it, or answers something that cannot be read.
     """
-    endpoint = Endpoint(access, "The gateway")
-    with explained(endpoint.model, this_machine=endpoint.access.this_machine), endpoint.client as client:
+    with Endpoint(access) as endpoint, explained(_GATEWAY, access):
+        client = endpoint.client.with_options(timeout=timeout_seconds)
         begun = time.monotonic()
-        response: Any = client.with_options(timeout=timeout_seconds).models.with_raw_response.list()
+        response: Any = client.models.with_raw_response.list()
     seconds = time.monotonic() - begun
-    with reading(endpoint.model):
-        answer = object_of(response.content, endpoint.model)
+    with reading(_GATEWAY):
+        answer = object_of(response.content, _GATEWAY)
         if not isinstance(answer.get("data"), list):
-            raise unreadable(endpoint.model, "it lists no models")
+            raise unreadable(_GATEWAY, "it lists no models")
         return maps_at(answer, "data"), seconds

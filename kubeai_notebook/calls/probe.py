@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.foreign import origin_of
@@ -13,6 +14,9 @@ from kubeai_notebook.errors import KubeAIError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    import openai
 
     from .endpoint import Endpoint
 
@@ -25,11 +29,10 @@ _NOT_REACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError", "Unsup
 class Probe:
     """Asks for one token or one vector; may be cancelled from another thread."""
 
-    def __init__(self, endpoint: Endpoint, features: Sequence[str]) -> None:
-        self._endpoint, self._features = endpoint, features
+    def __init__(self, endpoint: Endpoint, model: str, features: Sequence[str]) -> None:
+        self._endpoint, self._model, self._features = endpoint, model, features
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self._asking: Future[Answer | None] | None = None
         self._cancelled = False
 
     def run(self) -> Answer | None:
@@ -40,56 +43,49 @@ class Probe:
         """
         if not {"TextGeneration", "TextEmbedding"} & set(self._features):
             return None
+        with self._lock:
+            if self._cancelled:
+                return None
+            request = _ask(self._endpoint.own_client, self._model, self._features)
+            self._asking = asking = self._endpoint.loop.submit(request)
         try:
-            return asyncio.run(self._asked())
-        except asyncio.CancelledError:
+            return asking.result()
+        except CancelledError:
             return None
 
     def cancel(self) -> None:
         """End the request, and the engine's work on it."""
         with self._lock:
             self._cancelled = True
-            if self._loop is not None and self._task is not None:
-                self._loop.call_soon_threadsafe(self._task.cancel)
-
-    async def _asked(self) -> Answer | None:
-        with self._lock:
-            if self._cancelled:
-                return None
-            self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        try:
-            return await _ask(self._endpoint, self._features)
-        finally:
-            with self._lock:
-                self._loop = self._task = None
+            if self._asking is not None:
+                self._asking.cancel()
 
 
-async def _ask(endpoint: Endpoint, features: Sequence[str]) -> Answer | None:
+async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) -> Answer | None:
     import openai
 
-    async with endpoint.async_client.with_options(timeout=PROBE_SECONDS) as client:
-        ask: Any
-        if "TextGeneration" in features:
-            # Not a chat: a base model has no template for one.
-            ask, asked = client.completions.with_raw_response.create, {"prompt": "Hi", "max_tokens": 1}
-        else:
-            ask, asked = client.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
-        began = time.monotonic()
-        try:
-            # The client's own time-out begins anew with each byte.
-            async with asyncio.timeout(PROBE_SECONDS + GRACE_SECONDS):
-                answer = await ask(model=endpoint.model, **asked)
-        except TimeoutError:
-            return Answer(status=None, seconds=time.monotonic() - began)
-        except openai.APIStatusError as error:
-            if error.status_code in (401, 403):
-                return None  # we may not ask: that says nothing about the Model
-            body = error.response.text[:LONGEST_BODY]
-            if 300 <= error.status_code < 400:
-                body = f"It redirects to {origin_of(error.response.headers.get('location'))}."
-            return Answer(status=error.status_code, body=body, seconds=time.monotonic() - began)
-        except openai.APIConnectionError as error:  # a time-out is one as well
-            if type(error.__cause__).__name__ in _NOT_REACHED or isinstance(error.__cause__, KubeAIError):
-                return None
-            return Answer(status=None, seconds=time.monotonic() - began)
-        return Answer(status=int(answer.status_code), seconds=time.monotonic() - began)
+    limited: Any = client.with_options(timeout=PROBE_SECONDS)
+    if "TextGeneration" in features:
+        # Not a chat: a base model has no template for one.
+        ask, asked = limited.completions.with_raw_response.create, {"prompt": "Hi", "max_tokens": 1}
+    else:
+        ask, asked = limited.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
+    began = time.monotonic()
+    try:
+        # The client's own time-out begins anew with each byte.
+        async with asyncio.timeout(PROBE_SECONDS + GRACE_SECONDS):
+            answer = await ask(model=model, **asked)
+    except TimeoutError:
+        return Answer(status=None, seconds=time.monotonic() - began)
+    except openai.APIStatusError as error:
+        if error.status_code in (401, 403):
+            return None  # we may not ask: that says nothing about the Model
+        body = error.response.text[:LONGEST_BODY]
+        if 300 <= error.status_code < 400:
+            body = f"It redirects to {origin_of(error.response.headers.get('location'))}."
+        return Answer(status=error.status_code, body=body, seconds=time.monotonic() - began)
+    except openai.APIConnectionError as error:  # a time-out is one as well
+        if type(error.__cause__).__name__ in _NOT_REACHED or isinstance(error.__cause__, KubeAIError):
+            return None
+        return Answer(status=None, seconds=time.monotonic() - began)
+    return Answer(status=int(answer.status_code), seconds=time.monotonic() - began)

@@ -28,15 +28,17 @@ class Request:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def send(endpoint: Endpoint, request: Request) -> Any:
+def send(endpoint: Endpoint, model: str, request: Request) -> Any:
     """Send it with the gateway's credentials; returns the response (``.json()``, ``.status_code`` …).
+
+    ``model`` is the name that errors tell.
 
     Raises:
         CallError: the gateway or the engine refused it.
     """
     kind = {"Content-Type": "multipart/form-data"} if request.files else {}
     options: Any = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
-    with explained(endpoint.model, this_machine=endpoint.access.this_machine):
+    with explained(model, endpoint.access):
         client, response = endpoint.client, library().Response
         if request.body is None:
             return client.get(request.path, cast_to=response, options=options)

@@ -30,7 +30,7 @@ WHOLE = 4
 
 
 @dataclass(slots=True)
-class Patience:
+class ReadLimits:
     """How long an answer may be silent, and until when (monotonic) it must be whole; both may change meanwhile."""
 
     silence_seconds: float
@@ -48,15 +48,15 @@ class Patience:
 class _Timed(io.RawIOBase):
     """A socket's file, each read of which asks how long it may take."""
 
-    def __init__(self, line: socket.socket, file: io.RawIOBase, patience: Patience) -> None:
+    def __init__(self, sock: socket.socket, file: io.RawIOBase, limits: ReadLimits) -> None:
         super().__init__()
-        self._line, self._file, self._patience = line, file, patience
+        self._socket, self._file, self._limits = sock, file, limits
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._line.settimeout(self._patience.left_seconds)
+        self._socket.settimeout(self._limits.left_seconds)
         return self._file.readinto(buffer)
 
     def close(self) -> None:
@@ -64,11 +64,11 @@ class _Timed(io.RawIOBase):
         super().close()
 
 
-class Lines:
+class Connections:
     """The connections of the pool managers that were given to `track`."""
 
     def __init__(self) -> None:
-        self._open: WeakSet[_Cuttable] = WeakSet()
+        self._open: WeakSet[_Abortable] = WeakSet()
         self._lock = threading.Lock()
         self._is_cut = False
 
@@ -77,11 +77,11 @@ class Lines:
         pools = manager.pool_classes_by_scheme
         # A SOCKS proxy brings connections of its own; those end by their time-outs.
         if pools == {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}:
-            plain = type("PlainLine", (_Cuttable,), {"lines": self})
-            secure = type("SecureLine", (_Cuttable, HTTPSConnection), {"lines": self})
+            plain = type("PlainConnection", (_Abortable,), {"owner": self})
+            secure = type("SecureConnection", (_Abortable, HTTPSConnection), {"owner": self})
             manager.pool_classes_by_scheme = {
-                "http": type("PlainLines", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-                "https": type("SecureLines", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+                "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+                "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
             }
 
     def cut(self) -> None:
@@ -89,24 +89,24 @@ class Lines:
         with self._lock:
             self._is_cut = True
             waiting = tuple(self._open)
-        for line in waiting:
-            line.cut()
+        for connection in waiting:
+            connection.cut()
 
-    def add(self, line: _Cuttable) -> None:
+    def add(self, connection: _Abortable) -> None:
         """Take in a connection that has just been made."""
         with self._lock:
             if self._is_cut:
                 raise ProtocolError("This client is closed.")
-            self._open.add(line)
+            self._open.add(connection)
 
 
-class _Cuttable(HTTPConnection):
+class _Abortable(HTTPConnection):
     """A connection that knows its socket from the first moment on."""
 
-    lines: ClassVar[Lines]
+    owner: ClassVar[Connections]
     _raw: socket.socket | None = None
     _read_from: socket.socket | None = None
-    patience = Patience(math.inf)
+    limits = ReadLimits(math.inf)
     """That of the answer which is being read."""
 
     def _new_conn(self) -> socket.socket:
@@ -114,7 +114,7 @@ class _Cuttable(HTTPConnection):
         # While TLS shakes hands the socket is out of reach, so a second handle on it is kept that long.
         self._raw = made.dup()
         try:
-            self.lines.add(self)
+            self.owner.add(self)
         except ProtocolError:
             made.close()
             raise
@@ -129,16 +129,16 @@ class _Cuttable(HTTPConnection):
                 raw.close()
 
     def response_class(  # type: ignore[override]  # a class there, a method here
-        self, line: socket.socket, *options: Any, **named: Any
+        self, sock: socket.socket, *options: Any, **named: Any
     ) -> http.client.HTTPResponse:
-        """The answer on this socket, read with patience; http.client asks for it by this name."""
+        """The answer on this socket, read within its limits; http.client asks for it by this name."""
         seconds = self.timeout if isinstance(self.timeout, int | float) else math.inf
-        self.patience = Patience(seconds, time.monotonic() + WHOLE * seconds)
+        self.limits = ReadLimits(seconds, time.monotonic() + WHOLE * seconds)
         # Where the server ends the connection after this answer, the connection forgets its socket at once.
-        self._read_from = line
-        answer = http.client.HTTPResponse(line, *options, **named)
+        self._read_from = sock
+        answer = http.client.HTTPResponse(sock, *options, **named)
         file: Any = answer.fp
-        answer.fp = io.BufferedReader(_Timed(line, file.detach(), self.patience))
+        answer.fp = io.BufferedReader(_Timed(sock, file.detach(), self.limits))
         return answer
 
     def cut(self) -> None:

@@ -56,12 +56,12 @@ def object_of(data: bytes, host: str) -> dict[str, Any]:
         ClusterError: it holds none.
     """
     try:
-        found = json.loads(data)
+        document = json.loads(data)
     except (ValueError, RecursionError):
         raise no_api(host, f"it sends {described(data)}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise no_api(host, "its JSON is no object")
-    return found
+    return document
 
 
 def named(found: Mapping[str, Any], host: str) -> dict[str, Any]:

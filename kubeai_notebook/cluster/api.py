@@ -21,7 +21,7 @@ from kubernetes.client.rest import RESTClientObject
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
 from kubeai_notebook.errors import LOCAL_GONE, ClusterError, KubeAIError, UnauthorizedError, UnreachableError
 
-from .abortable_connections import WHOLE, Lines
+from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .credentials import Credentials, Login, place_of
 from .errors import BusyError, LostAnswerError, error_of
@@ -64,25 +64,27 @@ class Bounds:
     """A server that asks for more than this before the next try is not waited for; the user is told."""
     list_seconds: float = 300.0
     """The longest for all pages of a list."""
+    page_objects: int = 500
+    """How many objects a page of a list has."""
     pages: int = 10_000
 
 
 def allow_silence(answer: urllib3.BaseHTTPResponse, seconds: float, *, whole_seconds: float = math.inf) -> None:
-    """How long this answer may pause from here on, and how long it may go on."""
-    line: Any = getattr(answer, "connection", None)
-    if line is not None and hasattr(line, "patience"):
-        line.patience.silence_seconds = seconds
-        line.patience.until = time.monotonic() + whole_seconds
-    elif line is not None and line.sock is not None:
-        line.sock.settimeout(seconds)
+    """Set the read timeout of a response that is already streaming, and how long it may go on."""
+    connection: Any = getattr(answer, "connection", None)
+    if connection is not None and hasattr(connection, "limits"):
+        connection.limits.silence_seconds = seconds
+        connection.limits.until = time.monotonic() + whole_seconds
+    elif connection is not None and connection.sock is not None:
+        connection.sock.settimeout(seconds)
 
 
 def cut(answer: urllib3.BaseHTTPResponse) -> None:
     """End this answer at once, whoever waits in it."""
-    line: Any = answer.connection
-    if hasattr(line, "cut"):
-        line.cut()
-    elif (end := getattr(line, "sock", None)) is not None:
+    connection: Any = answer.connection
+    if hasattr(connection, "cut"):
+        connection.cut()
+    elif (end := getattr(connection, "sock", None)) is not None:
         # Gone already, or being closed by its own thread.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(end, socket.SHUT_RDWR)
@@ -102,21 +104,21 @@ class Api:
         self.login = login or Login(configuration or Configuration())
         self.bounds = bounds or Bounds()
         self._closed = threading.Event()
-        self._lines = Lines()
+        self._connections = Connections()
         self._moving = threading.Lock()
         self._place = place_of(self.configuration)
-        self._pool = self._connections(self.configuration)
+        self._pool = self._pool_of(self.configuration)
 
-    def _connections(self, configuration: Configuration) -> urllib3.PoolManager:
+    def _pool_of(self, configuration: Configuration) -> urllib3.PoolManager:
         pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
-        self._lines.track(pool)
+        self._connections.track(pool)
         return pool
 
     def _pool_to(self, login: Credentials) -> urllib3.PoolManager:
         """The connections to this place; what is in flight on those to another goes on to its end."""
         with self._moving:
             if login.place != self._place:
-                old, self._pool = self._pool, self._connections(login.configuration)
+                old, self._pool = self._pool, self._pool_of(login.configuration)
                 self._place = login.place
                 old.clear()
             return self._pool
@@ -173,15 +175,16 @@ class Api:
     def pages(
         self, path: str, *, query: Query, accept: str = JSON, patient: bool = True
     ) -> Iterator[Mapping[str, Any]]:
-        """The pages of a list.
+        """The pages of a list, as many objects each as `Bounds` says.
 
         Raises:
             ClusterError: as `request`, or the pages have no end.
         """
         until, token = time.monotonic() + self.bounds.list_seconds, ""
         for _ in range(self.bounds.pages):
-            wanted = {**query, **({"continue": token} if token else {})}
-            page = self.request("GET", path, query=wanted, accept=accept, patient=patient)
+            place: Query = {"continue": token} if token else {}
+            asked = {**query, "limit": self.bounds.page_objects, **place}
+            page = self.request("GET", path, query=asked, accept=accept, patient=patient)
             metadata = page.get("metadata")
             before, token = token, str((metadata.get("continue") if isinstance(metadata, dict) else "") or "")
             yield page
@@ -197,11 +200,11 @@ class Api:
         data, more = self.read(answer, most=MOST_BYTES, read_seconds=read_seconds)
         if more:
             raise ClusterError(f"The Kubernetes API at {self.host} answers with more than {MOST_BYTES >> 20} MiB.")
-        found = object_of(data, self.host)
-        if found.get("kind") == "Status" and found.get("status") == "Failure":
-            code = found.get("code")
+        document = object_of(data, self.host)
+        if document.get("kind") == "Status" and document.get("status") == "Failure":
+            code = document.get("code")
             raise error_of(code if isinstance(code, int) else 500, data, host=self.host)
-        return found
+        return document
 
     def read(
         self, answer: urllib3.BaseHTTPResponse, *, most: int, read_seconds: float | None = None
@@ -238,12 +241,14 @@ class Api:
 
         ``silence_seconds`` makes it a stream, which may pause so long once it began, and has no end.
         """
-        answer = self._let_in(method, path, query=query, body=body, read_seconds=read_seconds, accept=accept)
+        answer = self._send_authenticated(
+            method, path, query=query, body=body, read_seconds=read_seconds, accept=accept
+        )
         if silence_seconds is not None:
             allow_silence(answer, silence_seconds)
         return answer
 
-    def _let_in(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:
+    def _send_authenticated(self, method: str, path: str, **send: Any) -> urllib3.BaseHTTPResponse:
         self.login.look()
         login = self.login.credentials()
         try:
@@ -296,7 +301,7 @@ class Api:
     def close(self) -> None:
         """End all connections at once, whoever waits in them."""
         self._closed.set()
-        self._lines.cut()
+        self._connections.cut()
         self._pool.clear()
 
     def failure(self, error: Exception) -> UnreachableError:

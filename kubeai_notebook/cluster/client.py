@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -11,11 +12,12 @@ from kubernetes.client.rest import should_bypass_proxies
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.objects import maps_at, number_at, text_at
+from kubeai_notebook.errors import ClusterError, ConflictError, SpecError, UnreachableError
 
-from .api import BATCH, CORE, MODELS, Api
-from .objects import ObjectVerbs
+from .api import BATCH, CORE, JSON, MODELS, NAMES_ONLY, Api
 from .operator import SERVICE, operator_of, service_of
-from .pods import PodVerbs
+from .pod_logs import TAIL_LINES, LogStream, PodLogs
+from .requests import FIELD_MANAGER, Requests
 from .rights import Rights, rights_of
 
 if TYPE_CHECKING:
@@ -23,15 +25,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.core.observation import Operator
+    from kubeai_notebook.settings import Settings
 
+    from .api import Query
     from .kubeconfig import Gateway
 
 __all__ = ["BATCH", "CORE", "MODELS", "Api", "Cluster"]
 
 GATEWAY_PORT = 80
+_STRICT = {"fieldValidation": "Strict", "fieldManager": FIELD_MANAGER}
+_OURS = {"fieldManager": FIELD_MANAGER}
+_DRY = {"dryRun": "All"}
+_MAY_NOT_CREATE = re.compile(r'cannot create resource "pods"|not found|the server does not allow')
 
 
-class Cluster(ObjectVerbs, PodVerbs):
+class Cluster:
     """One namespace of one Kubernetes cluster."""
 
     def __init__(
@@ -41,14 +49,120 @@ class Cluster(ObjectVerbs, PodVerbs):
         *,
         gateway: Callable[[], Gateway | None] = lambda: None,
         notes: tuple[str, ...] = (),
-        kubectl: str = "kubectl",
+        kubectl: tuple[str, ...] = ("kubectl",),
+        settings: Settings | None = None,
     ) -> None:
-        super().__init__(api, namespace)
+        self.api = api
+        self.namespace = namespace
+        self.requests = Requests(api, namespace)
+        self.settings = settings
+        """The settings by which it was connected."""
         self.kubectl = kubectl
         """How kubectl is called in a terminal so that it reaches this cluster."""
         self._notes = notes
         self._gateway = gateway
         self._rights: Rights | None = None
+
+    def path(self, group: str, plural: str, name: str = "") -> str:
+        """Path of a collection of this namespace, or of one object in it."""
+        return self.requests.path(group, plural, name)
+
+    def listed(self, path: str, *, query: Query | None = None, accept: str = JSON) -> list[dict[str, Any]]:
+        """All objects of a collection, page by page."""
+        return self.requests.listed(path, query=query, accept=accept)
+
+    def patch(self, path: str, patch: Mapping[str, Any], *, query: Query | None = None) -> dict[str, Any]:
+        """Apply a JSON merge patch to an object."""
+        return self.requests.patch(path, patch, query=query)
+
+    def create_model(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create a Model; ``Strict``, so that a misspelt field is refused and not dropped."""
+        return self.requests.create(self.path(MODELS, "models"), manifest, query=_STRICT | (_DRY if dry_run else {}))
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Read one Model."""
+        return self.requests.get(self.path(MODELS, "models", name))
+
+    def models(self) -> list[dict[str, Any]]:
+        """All Models of the namespace."""
+        return self.requests.listed(self.path(MODELS, "models"))
+
+    def patch_model(self, name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Apply a JSON merge patch to a Model; one that names a ``resourceVersion`` applies to that version only."""
+        query = _STRICT | (_DRY if dry_run else {})
+        return self.requests.patch(self.path(MODELS, "models", name), patch, query=query)
+
+    def delete_model(self, name: str) -> None:
+        """Delete a Model; its Pods go with it."""
+        self.requests.delete(self.path(MODELS, "models", name), query={"propagationPolicy": "Background"})
+
+    def secret(self, name: str) -> dict[str, Any]:
+        """Read a Secret; its ``data`` is never to be shown."""
+        return self.requests.get(self.path(CORE, "secrets", name))
+
+    def secret_names(self) -> tuple[str, ...]:
+        """The names of the namespace's Secrets; their values do not even leave the server."""
+        return _names(self.requests.listed(self.path(CORE, "secrets"), accept=NAMES_ONLY))
+
+    def write_secret(self, manifest: Mapping[str, Any]) -> bool:
+        """Create a Secret, or change data, labels, annotations and owners of the one that is there; True: created."""
+        path = self.path(CORE, "secrets")
+        try:
+            self.requests.create(path, manifest, query=_OURS)
+        except ConflictError:
+            metadata = manifest["metadata"]
+            kept = {key: metadata[key] for key in ("labels", "annotations", "ownerReferences") if key in metadata}
+            patch = {"metadata": kept, **{key: manifest[key] for key in ("data", "stringData") if key in manifest}}
+            self.patch_secret(metadata["name"], patch)
+            return False
+        return True
+
+    def patch_secret(self, name: str, patch: Mapping[str, Any]) -> None:
+        """Apply a JSON merge patch to a Secret."""
+        self.requests.patch(self.path(CORE, "secrets", name), patch, query=_OURS)
+
+    def delete_secret(self, name: str) -> None:
+        """Delete a Secret."""
+        self.requests.delete(self.path(CORE, "secrets", name))
+
+    def config_map(self, name: str, namespace: str | None = None) -> dict[str, Any]:
+        """Read a ConfigMap, by default of the Session's namespace."""
+        return self.requests.get(Requests(self.api, namespace or self.namespace).path(CORE, "configmaps", name))
+
+    def priority_classes(self) -> tuple[str, ...]:
+        """The names of the cluster's PriorityClasses."""
+        return _names(self.requests.listed("apis/scheduling.k8s.io/v1/priorityclasses", accept=NAMES_ONLY))
+
+    def resource_quotas(self) -> list[dict[str, Any]]:
+        """The namespace's ResourceQuotas, with what is used of them."""
+        return self.requests.listed(self.path(CORE, "resourcequotas"))
+
+    def try_pod(self, manifest: Mapping[str, Any]) -> str | None:
+        """Dry-run a Pod: the API server's objection, or ``None`` where it has none or the user may not ask."""
+        try:
+            self.requests.send("POST", self.path(CORE, "pods"), query=_DRY, body=manifest)
+        except UnreachableError:
+            raise
+        except ClusterError as error:
+            return None if _MAY_NOT_CREATE.search(error.said) else error.said or None
+        except SpecError as error:
+            return error.message
+        return None
+
+    def delete_pod(self, name: str) -> None:
+        """Delete a Pod; KubeAI makes a new one in its place."""
+        self.requests.delete(self.path(CORE, "pods", name))
+
+    def pod_log(
+        self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES, previous: bool = False
+    ) -> str:
+        """The end of a container's log, ``""`` when there is none yet."""
+        logs = PodLogs(self.api, self.namespace)
+        return logs.read(pod, container=container, tail_lines=tail_lines, previous=previous)
+
+    def follow_log(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
+        """The last lines of a container's log, and each new one until the container ends."""
+        return PodLogs(self.api, self.namespace).follow(pod, container=container, tail_lines=tail_lines)
 
     @property
     def is_this_machine(self) -> bool:
@@ -130,3 +244,7 @@ def _port_of(service: Mapping[str, Any] | None) -> int:
     ports = maps_at(service, "spec", "ports")
     by_rank = sorted(ports, key=lambda port: (port.get("name") != "http", port.get("port") != GATEWAY_PORT))
     return (number_at(by_rank[0], "port") if by_rank else None) or GATEWAY_PORT
+
+
+def _names(items: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted(item["metadata"]["name"] for item in items))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import urllib3
 from kubernetes import config
@@ -25,13 +25,19 @@ from .credentials import Login
 from .kubeconfig import Kubeconfig
 from .operator import service_of
 
+if TYPE_CHECKING:
+    from kubeai_notebook.settings import Settings
+
 PROBE_SECONDS = 5.0
 DEFAULT_NAMESPACE = "default"
 
 
-def connect(context: str = "", namespace: str = "") -> Cluster:
+def connect(
+    context: str = "", namespace: str = "", now: Settings | None = None, *, probe_seconds: float = PROBE_SECONDS
+) -> Cluster:
     """Find the API server and return a client for it.
 
+    ``now``: the settings to go by; by default those in force.
     Order: ``context`` → the settings → the Pod's service account → the kubeconfig's current
     context → this machine. This machine is taken silently only where nothing is configured,
     and with a note where the configured cluster is not there or has no KubeAI. A cluster that
@@ -40,35 +46,37 @@ def connect(context: str = "", namespace: str = "") -> Cluster:
     Namespace: ``namespace`` → the settings → the context's → the one that holds Service
     ``kubeai``, with a note where that is not the default.
 
+    ``probe_seconds`` is how long a kubeconfig's own cluster may take to say whether it has KubeAI.
+
     Raises:
         ClusterError: the chosen cluster cannot be used.
         LocalError: this machine was chosen and cannot serve.
     """
-    now = settings.current()
+    now = now or settings.current()
     context, namespace = context or now.context, namespace or now.namespace
     if context == settings.LOCAL:
-        return _local(namespace)
+        return _local(now, namespace)
     if not context and settings.in_cluster():
         own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text(encoding="utf-8").strip()
-        cluster = Cluster(Api(login=Login(_of_account(), _of_account)), namespace)
+        cluster = Cluster(Api(login=Login(_of_account(), _of_account)), namespace, settings=now)
         return cluster if namespace else _placed(cluster, own)
-    path = settings.kubeconfig_path(now)
+    path = now.kubeconfig_path
     if path is None:
         if context:
             raise NotInstalledError(f'There is no kubeconfig to find the context "{context}" in.', "Set KUBECONFIG.")
-        return _local(namespace)
-    cluster = _of_kubeconfig(path, context, namespace)
-    passed_over = None if context else _passed_over(cluster.api)
+        return _local(now, namespace)
+    cluster = _of_kubeconfig(now, path, namespace, context=context)
+    passed_over = None if context else _passed_over(cluster.api, probe_seconds)
     if passed_over is None:
         return cluster if cluster.namespace else _placed(cluster, DEFAULT_NAMESPACE)
     cluster.close()
-    return _local(namespace, notes=(f"{passed_over} Serving on this machine instead.",))
+    return _local(now, namespace, notes=(f"{passed_over} Serving on this machine instead.",))
 
 
-def _passed_over(api: Api) -> str | None:
+def _passed_over(api: Api, seconds: float) -> str | None:
     """Why the kubeconfig's own cluster cannot be meant, or ``None`` when it can."""
     try:
-        api.request("GET", MODELS, read_seconds=PROBE_SECONDS)
+        api.request("GET", MODELS, read_seconds=seconds)
     except NotInstalledError:
         return f"The cluster at {api.host} has no KubeAI."
     except UnreachableError as error:
@@ -88,7 +96,9 @@ def _of_account() -> Configuration:
     return configuration
 
 
-def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str, ...] = ()) -> Cluster:
+def _of_kubeconfig(
+    now: Settings, path: str, namespace: str, *, context: str = "", notes: tuple[str, ...] = ()
+) -> Cluster:
     kubeconfig = Kubeconfig(path, context)
     ours = kubeconfig.gateway is not None
     api = Api(login=Login(kubeconfig.load(), kubeconfig.load, moved=kubeconfig.moved, this_machine=ours))
@@ -97,15 +107,16 @@ def _of_kubeconfig(path: str, context: str, namespace: str, *, notes: tuple[str,
         namespace or kubeconfig.namespace,
         gateway=lambda: kubeconfig.gateway,
         notes=notes,
-        kubectl=_kubectl(path, context, ours=ours),
+        kubectl=_kubectl(now, path, context, ours=ours),
+        settings=now,
     )
 
 
-def _kubectl(path: str, context: str, *, ours: bool) -> str:
+def _kubectl(now: Settings, path: str, context: str, *, ours: bool) -> tuple[str, ...]:
     """How kubectl is called so that it reaches the same cluster."""
-    if ours and settings.kubeconfig_path(settings.current()) != path:
-        return f"kubectl --kubeconfig {shlex.quote(path)}"
-    return f"kubectl --context {shlex.quote(context)}" if context and not ours else "kubectl"
+    if ours and now.kubeconfig_path != path:
+        return "kubectl", "--kubeconfig", path
+    return ("kubectl", "--context", context) if context and not ours else ("kubectl",)
 
 
 def _placed(cluster: Cluster, usual: str) -> Cluster:
@@ -122,7 +133,7 @@ def _placed(cluster: Cluster, usual: str) -> Cluster:
     return cluster
 
 
-def _local(namespace: str, notes: tuple[str, ...] = ()) -> Cluster:
+def _local(now: Settings, namespace: str, notes: tuple[str, ...] = ()) -> Cluster:
     """Start the single-machine KubeAI, or find the one that runs."""
     # A session of its own: an interrupt of the kernel must not reach the daemon.
     starter = subprocess.Popen(
@@ -145,4 +156,4 @@ def _local(namespace: str, notes: tuple[str, ...] = ()) -> Cluster:
     if starter.returncode:
         reason = (said.strip().splitlines() or ["It gave no reason."])[-1]
         raise LocalError(reason)
-    return _of_kubeconfig(out.strip().splitlines()[-1], "", namespace, notes=notes)
+    return _of_kubeconfig(now, out.strip().splitlines()[-1], namespace, notes=notes)

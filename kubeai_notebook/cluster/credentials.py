@@ -53,7 +53,7 @@ def place_of(here: Configuration) -> tuple[Any, ...]:
 
 
 class Login:
-    """What a request carries to be let in; shared by all connections to one API server.
+    """Credentials for one API server, shared by its connections and renewed after a 401.
 
     ``moved`` tells whether the server has another address now than the configuration says: that of the
     daemon on this machine, which writes its own kubeconfig. Any other address is for ever.
@@ -98,11 +98,11 @@ class Login:
                 message = f"The login of the kubeconfig cannot be renewed ({type(error).__name__})."
                 raise UnauthorizedError(message, "Log in to the cluster again.") from None
         # A token's file ends in a line feed, which kubectl leaves out as well.
-        found = {setting["key"]: str(setting["value"] or "").strip() for setting in settings.values()}
-        if not all(_SENDABLE.fullmatch(value) for value in found.values()):
+        headers = {setting["key"]: str(setting["value"] or "").strip() for setting in settings.values()}
+        if not all(_SENDABLE.fullmatch(value) for value in headers.values()):
             message = "The token in the kubeconfig holds a character that no HTTP header can carry."
             raise UnauthorizedError(message, "Copy it again, as one line of plain letters and digits.")
-        return Credentials(found, place, here)
+        return Credentials(headers, place, here)
 
     def token(self) -> str | None:
         """The value of the header ``Authorization``, where there is one."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,21 +12,19 @@ from kubeai_notebook.core.masking import masked_lines
 from kubeai_notebook.core.observation import LogTail
 from kubeai_notebook.errors import ClusterError, ForbiddenError
 
-from .pods import TAIL_LINES, LogStream, PodVerbs
+from .pod_logs import TAIL_LINES, LogStream, PodLogs
+from .timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from .client import Cluster
 
-AT_ONCE = 4
-ANSWER_SECONDS = 1.0
-"""How long a reader waits for a log; it comes later by ``on_change`` where it takes longer."""
 LONGEST_LINE = 8_000
-FRESH_SECONDS = 2.0
-"""How long the log of a run that goes on is believed where nobody follows it."""
-TRIES, PAUSE_SECONDS = 3, 2.0
-"""An empty or refused log of a run that is over is asked for again a few times, and then no more."""
+MOST_STREAMS = 32
+"""Logs that are followed at the same time; the others are read again and again."""
+TRIES = 3
+"""An empty log of a run that is over is asked for again a few times, and then no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,46 +45,88 @@ class Run:
 class _Kept:
     """What is known of one run's log."""
 
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
-    asked: Future[None] | None = None
-    asked_at: float = float("-inf")
+    lines: deque[str] = field(default_factory=deque)
+    asking: bool = False
+    asked_at: float = 0.0
+    """Monotonic seconds of the last answer, or of a stream's end; 0: there was none."""
     tries: int = 0
-    broke_at: float = float("-inf")
-    """When the stream ended by itself."""
+    refused: bool = False
     stream: LogStream | None = None
 
 
 class Logs:
-    """The last lines of the runs that were asked for."""
+    """The last lines of the runs that were asked for; whoever owns it calls `read` in a thread that may wait."""
 
-    def __init__(self, cluster: Cluster, on_change: Callable[[str], None]) -> None:
-        self._pods = PodVerbs(cluster.api.apart(), cluster.namespace)
-        self._on_change = on_change
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        on_read: Callable[[str], None],
+        on_line: Callable[[str], None],
+        timing: Timing | None = None,
+    ) -> None:
+        self._pods = PodLogs(cluster.api.apart(), cluster.namespace)
+        self._on_read, self._on_line = on_read, on_line
+        self._timing = timing or Timing()
         self._lock = threading.Lock()
         self._kept: dict[Run, _Kept] = {}
-        self._readers: ThreadPoolExecutor | None = None
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self.forbidden = False
-        """Whether the right to read logs is missing."""
 
-    def tail(self, run: Run, *, secrets: Collection[str], follow: bool) -> LogTail | None:
-        """The end of the run's log, as far as it is here within a second; ``None`` where nothing is known yet."""
+    def tail(self, run: Run) -> LogTail | None:
+        """The end of the run's log, as far as it is here; ``None`` where nothing is known yet."""
         with self._lock:
-            kept = self._kept.setdefault(run, _Kept())
-            follow = follow and not run.over
-            if self._is_due(run, kept, follow=follow):
-                (self._follow if follow else self._ask)(run, kept, secrets)
-            asked = kept.asked
-        if asked is not None and not asked.done():
-            wait_for([asked], ANSWER_SECONDS)
-        with self._lock:
-            text = "\n".join(kept.lines)
-        if not text and not run.previous:
-            return None
+            kept = self._kept.get(run)
+            text = "\n".join(kept.lines) if kept else ""
+            if not text and not (kept and kept.asked_at and run.previous):
+                return None
         return LogTail(pod=run.pod, text=text, container=run.container, previous=run.previous)
 
-    def forget(self, model: str, *, but: Collection[Run]) -> None:
+    def pending(self, run: Run) -> bool:
+        """Whether it is being read for the first time."""
+        with self._lock:
+            kept = self._kept.get(run)
+            return kept is not None and kept.asking and not kept.asked_at
+
+    def refused(self, runs: Collection[Run]) -> bool:
+        """Whether the right to read the log of one of these was missing when it was last asked for."""
+        with self._lock:
+            return any(run in self._kept and self._kept[run].refused for run in runs)
+
+    def ask(self, run: Run, *, secrets: Collection[str], follow: bool) -> bool:
+        """Whether the caller is to `read` the run's log now; begins to follow it where it was read already."""
+        with self._lock:
+            kept = self._kept.setdefault(run, _Kept())
+            if self._closed or not self._is_due(run, kept, follow=follow):
+                return False
+            streams = sum(other.stream is not None for other in self._kept.values())
+            if follow and kept.asked_at and not (run.over or kept.refused) and streams < MOST_STREAMS:
+                self._follow(run, kept, secrets)
+                return False
+            kept.asking = True
+            return True
+
+    def read(self, run: Run, *, secrets: Collection[str]) -> None:
+        """Ask for the end of the run's log, and wait for it."""
+        lines: list[str] = []
+        refused = False
+        try:
+            text = self._pods.read(run.pod, container=run.container, previous=run.previous)
+            if text:
+                lines = list(masked_lines(text.rstrip("\n").split("\n"), secrets, limit=LONGEST_LINE))
+        except ClusterError as error:
+            refused = isinstance(error, ForbiddenError)
+        with self._lock:
+            kept = self._kept.get(run)
+            if kept is None:
+                return
+            kept.asking, kept.asked_at, kept.refused = False, time.monotonic(), refused
+            kept.tries += not refused
+            if lines:
+                kept.lines = deque(lines, maxlen=TAIL_LINES)
+        self._on_read(run.model)
+
+    def forget(self, model: str, *, but: Collection[Run] = ()) -> None:
         """Drop this Model's runs other than these."""
         with self._lock:
             for run in [run for run in self._kept if run.model == model and run not in but]:
@@ -102,74 +140,55 @@ class Logs:
                     _end(kept)
 
     def close(self) -> None:
-        """End all streams and requests, and the threads that read them."""
+        """End all streams and requests, and the threads that follow."""
         with self._lock:
             self._closed = True
             streams = [kept.stream for kept in self._kept.values() if kept.stream]
-            readers, self._readers = self._readers, None
         self._pods.api.close()
         for stream in streams:
             stream.close()
-        if readers:
-            readers.shutdown(wait=True, cancel_futures=True)
         for thread in tuple(self._threads):
             thread.join(timeout=3)
 
     def _is_due(self, run: Run, kept: _Kept, *, follow: bool) -> bool:
-        if self._closed or self.forbidden or kept.stream or (kept.asked is not None and not kept.asked.done()):
+        if kept.asking or kept.stream:
             return False
-        now = time.monotonic()
-        if follow:
-            return now - kept.broke_at > PAUSE_SECONDS
-        age = now - kept.asked_at
+        if not kept.asked_at:
+            return True
+        timing, age = self._timing, time.monotonic() - kept.asked_at
+        if kept.refused:
+            return age > timing.log_refused
         if run.over:
-            return not kept.lines and kept.tries < TRIES and age > PAUSE_SECONDS
-        return age > FRESH_SECONDS
-
-    def _ask(self, run: Run, kept: _Kept, secrets: Collection[str]) -> None:
-        kept.tries += 1
-        kept.asked_at = time.monotonic()
-        if self._readers is None:
-            self._readers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="kubeai-log")
-        kept.asked = self._readers.submit(self._read, run, kept, secrets)
-
-    def _read(self, run: Run, kept: _Kept, secrets: Collection[str]) -> None:
-        try:
-            text = self._pods.pod_log(run.pod, container=run.container, previous=run.previous)
-        except ClusterError as error:
-            self.forbidden = self.forbidden or isinstance(error, ForbiddenError)
-            return
-        lines = list(masked_lines(text.rstrip("\n").split("\n"), secrets, limit=LONGEST_LINE)) if text else []
-        with self._lock:
-            kept.lines.clear()
-            kept.lines.extend(lines)
-        self._on_change(run.model)
+            return not kept.lines and kept.tries < TRIES and age > timing.log_pause
+        return age > (timing.log_fresh if follow else timing.log_glance)
 
     def _follow(self, run: Run, kept: _Kept, secrets: Collection[str]) -> None:
-        kept.stream = self._pods.follow_log(run.pod, container=run.container)
-        kept.lines.clear()
+        kept.stream = self._pods.follow(run.pod, container=run.container)
         options = {"kept": kept, "stream": kept.stream, "secrets": secrets}
         thread = threading.Thread(
             target=self._pump, args=(run,), kwargs=options, name=f"kubeai-log {run.pod}", daemon=True
         )
-        self._threads = [one for one in self._threads if one.is_alive()]
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(thread)
         thread.start()
 
     def _pump(self, run: Run, *, kept: _Kept, stream: LogStream, secrets: Collection[str]) -> None:
+        fresh: deque[str] = deque(maxlen=TAIL_LINES)
+        refused = False
         try:
             for clean in masked_lines(stream, secrets, limit=LONGEST_LINE):
                 with self._lock:
                     if kept.stream is not stream:
                         return
-                    kept.lines.append(clean)
-                self._on_change(run.model)
+                    fresh.append(clean)
+                    kept.lines = fresh
+                self._on_line(run.model)
         except ClusterError as error:
-            self.forbidden = self.forbidden or isinstance(error, ForbiddenError)
+            refused = isinstance(error, ForbiddenError)
         finally:
             with self._lock:
                 if kept.stream is stream:
-                    kept.stream, kept.broke_at = None, time.monotonic()
+                    kept.stream, kept.asked_at, kept.refused = None, time.monotonic(), refused
 
 
 def _end(kept: _Kept) -> None:

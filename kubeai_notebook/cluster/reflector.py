@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
 from kubeai_notebook.core.framing import EndlessLineError, lines_of
 from kubeai_notebook.core.objects import at, text_at
+from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, NotInstalledError, UnauthorizedError
 
 from .answer import items_of, no_api
 from .api import BROKEN, allow_silence, cut
 from .errors import BusyError, ExpiredError
+from .timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,20 +29,8 @@ if TYPE_CHECKING:
 
     from .api import Api, Query
 
-WATCH_SECONDS = 240
-# API servers send a bookmark once a minute: much longer silence than that is a dead link. One that
-# sends them more often is missed sooner.
-SILENCE_SECONDS, SHORTEST_SILENCE_SECONDS = 75.0, 15.0
-# The server answers a watch at once; only its events take time.
-OPEN_SECONDS = 10.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
-# A right is granted, or a kind installed, once in a blue moon; a login is renewed within minutes.
-LONGEST_PAUSE_REFUSED_SECONDS = 300.0
-# A watch that lived so long was a good one, whatever ended it.
-LIVED_SECONDS = 10.0
-LONGEST_WATCH_SECONDS = WATCH_SECONDS + 60.0
-LOOK_SECONDS = 1.0
-PAGE = 500
+GRACE_SECONDS = 60.0
+"""How much longer than it was asked for a watch may go on."""
 # etcd takes objects of 1.5 MB; a server may add to them what it knows besides.
 LONGEST_EVENT_BYTES = 16 << 20
 
@@ -51,16 +41,6 @@ _REFUSED = (ForbiddenError, NotFoundError, NotInstalledError)
 _logger = logging.getLogger(__name__)
 
 Item = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How a reflector stands with the API server."""
-
-    state: Literal["starting", "live", "reconnecting", "forbidden", "closed"]
-    error: ClusterError | None = None
-    since_seconds: float = field(default_factory=time.time, compare=False)
-    """Unix time from which on it is so: for a lost link, when the server was last heard."""
 
 
 class Reflector:
@@ -81,8 +61,10 @@ class Reflector:
         keep: Callable[[Item], Item | None] = lambda item: item,
         group: Callable[[Item], str] = lambda item: str(item["metadata"]["name"]),
         on_change: Callable[[str | None], None] = lambda _group: None,
+        timing: Timing | None = None,
     ) -> None:
-        self.link = Link("starting")
+        self._timing = timing or Timing()
+        self.link = Link("starting", since_seconds=self._timing.now())
         self.back_at_seconds = 0.0
         """Unix time at which a lost link was last found again; 0.0: it never was."""
         self._api, self._path, self._query = api.apart(), path, dict(query or {})
@@ -92,7 +74,7 @@ class Reflector:
         self._closed = threading.Event()
         self._listed = threading.Event()
         self._stream: urllib3.BaseHTTPResponse | None = None
-        self._heard_at = time.time()
+        self._heard_at = self._timing.now()
         self._thread = threading.Thread(target=self._run, name=f"kubeai-watch {path}", daemon=True)
         self._thread.start()
 
@@ -136,15 +118,17 @@ class Reflector:
             self._thread.join(timeout=3)
 
     def _run(self) -> None:
-        pause, version = FIRST_PAUSE_SECONDS, ""
+        timing = self._timing
+        pause, version = timing.first_pause, ""
         while not self._closed.is_set():
-            began, before, listed = time.monotonic(), self._api.login.configuration, version
-            asked, longest = 0.0, LONGEST_PAUSE_SECONDS
+            before, listed = self._api.login.configuration, version
+            began, asked, longest = math.inf, 0.0, timing.longest_pause
             try:
                 version = version or self._list()
                 self._listed.set()
+                began = time.monotonic()
                 version = self._watch(version)
-                pause = FIRST_PAUSE_SECONDS
+                pause = timing.first_pause
                 if time.monotonic() - began < pause:
                     self._closed.wait(pause)  # a server that ends each watch at once is not asked in a loop
                 continue
@@ -156,27 +140,27 @@ class Reflector:
             except ClusterError as error:
                 version = self._failed(error, version)
                 asked = error.retry_after_seconds if isinstance(error, BusyError) else 0.0
-                longest = LONGEST_PAUSE_REFUSED_SECONDS if isinstance(error, _REFUSED) else longest
+                longest = timing.longest_pause_refused if isinstance(error, _REFUSED) else longest
             except Exception as error:  # the thread's outermost frame: shown as the state of the link
                 _logger.exception("The watch of %s failed and begins anew.", self._path)
                 version = self._failed(ClusterError(f"What the API sent could not be read ({error!r})."), "")
             self._listed.set()
-            # A list that came does not count: where only the watch is refused, or its events are odd, listing
-            # again and again would be no better than polling.
-            pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > LIVED_SECONDS else pause
+            # A list that came does not count, however long it took: where only the watch is refused, or its events
+            # are odd, listing again and again would be no better than polling.
+            pause = timing.first_pause if time.monotonic() - began > timing.lived else pause
             # Jitter, so that many notebooks do not return to a recovering server at once.
             seconds = max(asked, pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
             lost = self.link.state == "reconnecting"
             woken = self._rest(seconds, before if lost else self._api.login.configuration)
             # A daemon tells where it is a little before it answers there.
-            pause = FIRST_PAUSE_SECONDS if woken and lost else min(pause * 2, longest)
+            pause = timing.first_pause if woken and lost else min(pause * 2, longest)
 
     def _rest(self, seconds: float, before: Configuration) -> bool:
         """Wait, but not once the server has another address or the login is renewed: whether that is so."""
         login, until = self._api.login, time.monotonic() + seconds
         if login.configuration is not before:
             return True
-        while (left := until - time.monotonic()) > 0 and not self._closed.wait(min(left, LOOK_SECONDS)):
+        while (left := until - time.monotonic()) > 0 and not self._closed.wait(min(left, self._timing.look)):
             login.look()
             if login.configuration is not before:
                 return True
@@ -187,7 +171,7 @@ class Reflector:
         if self._closed.is_set():
             return ""
         if isinstance(error, (*_REFUSED, UnauthorizedError)):
-            self._set_link(Link("forbidden", error))
+            self._set_link(Link("forbidden", error, self._timing.now()))
             return ""
         self._set_link(Link("reconnecting", error, self._heard_at))
         return version
@@ -196,7 +180,7 @@ class Reflector:
         """Take in all objects, page by page, and return the version to watch from."""
         groups: dict[str, dict[str, Item]] = {}
         version = ""
-        for page in self._api.pages(self._path, query={**self._query, "limit": PAGE}, patient=False):
+        for page in self._api.pages(self._path, query=self._query, patient=False):
             for item in items_of(page, self._api.host):
                 kept = self._keep(item)
                 if kept is not None:
@@ -206,7 +190,10 @@ class Reflector:
             raise no_api(self._api.host, "its list has no version to watch from")
         with self._lock:
             self._groups = groups
-        self._heard()
+        self._heard_at = self._timing.now()
+        if self.link.state != "forbidden":
+            self._heard()
+        # Else the watch may be what is refused: the link is good again when it opens, and does not flicker until then.
         self._on_change(None)
         return version
 
@@ -217,17 +204,17 @@ class Reflector:
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": WATCH_SECONDS,
+            "timeoutSeconds": int(self._timing.watch),
         }
-        stream = self._api.open("GET", self._path, query=query, read_seconds=OPEN_SECONDS)
-        allow_silence(stream, SILENCE_SECONDS, whole_seconds=LONGEST_WATCH_SECONDS)
+        stream = self._api.open("GET", self._path, query=query, read_seconds=self._timing.open)
+        allow_silence(stream, self._timing.silence, whole_seconds=self._timing.watch + GRACE_SECONDS)
         with self._lock:
             self._stream = stream
         try:
             if self._closed.is_set():
                 return version
             self._heard()
-            for kind, item in _timed(stream, _events(stream)):
+            for kind, item in self._timed(stream, _events(stream)):
                 self._heard()
                 if kind == "ERROR":
                     raise ExpiredError("The history from here is gone.")  # so list and compare
@@ -239,12 +226,26 @@ class Reflector:
             # Cut: the version is still good, and the next watch says if it is not.
             if not self._closed.is_set():
                 self._set_link(Link("reconnecting", since_seconds=self._heard_at))
-                self._closed.wait(FIRST_PAUSE_SECONDS)
+                self._closed.wait(self._timing.first_pause)
         finally:
             with self._lock:
                 self._stream = None
             stream.close()
         return version
+
+    def _timed(
+        self, stream: urllib3.BaseHTTPResponse, events: Iterator[tuple[str, Item]]
+    ) -> Iterator[tuple[str, Item]]:
+        """Pass events on; how often the server sends bookmarks tells how long it may be silent."""
+        timing = self._timing
+        marked_at: float | None = None
+        for kind, item in events:
+            if kind == "BOOKMARK":
+                before, marked_at = marked_at, time.monotonic()
+                if before is not None:
+                    usual = max(2 * (marked_at - before), timing.shortest_silence)
+                    allow_silence(stream, min(usual, timing.silence), whole_seconds=timing.watch + GRACE_SECONDS)
+            yield kind, item
 
     def _apply(self, kind: str, item: Item) -> None:
         if kind == "BOOKMARK":
@@ -264,11 +265,11 @@ class Reflector:
         self._on_change(group)
 
     def _heard(self) -> None:
-        self._heard_at = time.time()
+        self._heard_at = self._timing.now()
         if self.link.state != "live":
             if self.link.state != "starting":
                 self.back_at_seconds = self._heard_at
-            self._set_link(Link("live"))
+            self._set_link(Link("live", since_seconds=self._heard_at))
 
     def _set_link(self, link: Link) -> None:
         if link != self.link:
@@ -282,18 +283,6 @@ class _OddWatchError(ClusterError):
 
 def _key(item: Item) -> str:
     return text_at(item, "metadata", "uid") or str(item["metadata"]["name"])
-
-
-def _timed(stream: urllib3.BaseHTTPResponse, events: Iterator[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
-    """Pass events on; how often the server sends bookmarks tells how long it may be silent."""
-    marked_at: float | None = None
-    for kind, item in events:
-        if kind == "BOOKMARK":
-            before, marked_at = marked_at, time.monotonic()
-            if before is not None:
-                usual = max(2 * (marked_at - before), SHORTEST_SILENCE_SECONDS)
-                allow_silence(stream, min(usual, SILENCE_SECONDS), whole_seconds=LONGEST_WATCH_SECONDS)
-        yield kind, item
 
 
 def _events(stream: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, Item]]:

@@ -1,12 +1,18 @@
-"""What the user may do here, asked of the API itself; each missing right takes away one thing only."""
+"""What the user may do here, asked of the API itself; each missing right takes away one thing only.
+
+One `SelfSubjectRulesReview` answers for all rights. It may be incomplete: a webhook that authorizes, as managed
+clusters have, cannot list its rules. What the listed rules grant is believed then, for authorizers add up; each of
+the other rights is a question of its own, a `SelfSubjectAccessReview`.
+"""
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.objects import at
+from kubeai_notebook.core.objects import at, maps_at, texts_at
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError
 
 from .answer import no_api
@@ -16,8 +22,10 @@ if TYPE_CHECKING:
 
     from .api import Api
 
-REVIEWS = "apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_GROUP = "authorization.k8s.io/v1"
 _AT_ONCE = 6
+_KEPT_TO_ITSELF = (ForbiddenError, NotFoundError, NotInstalledError)
+"""An API without this question, or that does not let everybody ask it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ RIGHTS: tuple[Right, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What of `RIGHTS` the user has not."""
+    """The entries of `RIGHTS` that the user lacks."""
 
     missing: tuple[Right, ...] = ()
 
@@ -78,14 +86,18 @@ class Rights:
 
 
 def rights_of(api: Api, namespace: str) -> Rights:
-    """Ask for each of `RIGHTS`, side by side.
+    """Ask which of `RIGHTS` the user lacks in this namespace.
 
     Raises:
-        ClusterError: there was no answer. An API without this question (or that keeps it to itself) grants all.
+        ClusterError: there was no answer. An API without these questions (or that keeps them to itself) grants all.
     """
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kubeai-rights") as pool:
-        granted = list(pool.map(lambda right: _granted(api, namespace, right), RIGHTS))
-    return Rights(tuple(right for right, has in zip(RIGHTS, granted, strict=True) if not has))
+    rules, incomplete = _rules(api, namespace)
+    missing = [right for right in RIGHTS if not any(grants(rule, right) for rule in rules)]
+    if missing and incomplete:
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kubeai-rights") as pool:
+            granted = list(pool.map(lambda right: _is_granted(api, namespace, right), missing))
+        missing = [right for right, is_granted in zip(missing, granted, strict=True) if not is_granted]
+    return Rights(tuple(missing))
 
 
 def right_to(verb: str, resource: str) -> Right:
@@ -93,22 +105,50 @@ def right_to(verb: str, resource: str) -> Right:
     return next(right for right in RIGHTS if (right.verb, right.resource) == (verb, resource))
 
 
-def _granted(api: Api, namespace: str, right: Right) -> bool:
-    resource, _, subresource = right.resource.partition("/")
-    wanted = {"verb": right.verb, "group": right.group, "resource": resource, "subresource": subresource}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {"namespace": namespace, **wanted}},
-    }
+def grants(rule: Mapping[str, Any], right: Right) -> bool:
+    """Whether a ResourceRule of a `SelfSubjectRulesReview` grants this right on every object.
+
+    A rule with ``resourceNames`` is for those objects only. ``*/log`` is everybody's log; ``pods/*`` means nothing.
+
+    >>> grants({"verbs": ["get"], "apiGroups": ["*"], "resources": ["*/log"]}, right_to("get", "pods/log"))
+    True
+
+    Source: Kubernetes' ``VerbMatches``, ``APIGroupMatches`` and ``ResourceMatches`` (pkg/apis/rbac/v1).
+    """
+    _, slash, subresource = right.resource.partition("/")
+    resources = {right.resource, "*", *([f"*/{subresource}"] if slash else [])}
+    wanted = (("verbs", {right.verb, "*"}), ("apiGroups", {right.group, "*"}), ("resources", resources))
+    return not rule.get("resourceNames") and all(fitting & {*texts_at(rule, key)} for key, fitting in wanted)
+
+
+def _rules(api: Api, namespace: str) -> tuple[list[Mapping[str, Any]], bool]:
+    """The rules for this namespace, and whether there may be more than the API can list."""
     try:
-        answer = api.request("POST", REVIEWS, body=review)
-    except (ForbiddenError, NotFoundError, NotInstalledError):
+        answer = _review(api, "SelfSubjectRulesReview", {"namespace": namespace})
+    except _KEPT_TO_ITSELF:
+        return [], True
+    incomplete = at(answer, "status", "incomplete")
+    if not isinstance(incomplete, bool):
+        raise no_api(api.host, "it does not say what you may do")
+    return list(maps_at(answer, "status", "resourceRules")), incomplete
+
+
+def _is_granted(api: Api, namespace: str, right: Right) -> bool:
+    resource, _, subresource = right.resource.partition("/")
+    asked = {"verb": right.verb, "group": right.group, "resource": resource, "subresource": subresource}
+    try:
+        answer = _review(api, "SelfSubjectAccessReview", {"resourceAttributes": {"namespace": namespace, **asked}})
+    except _KEPT_TO_ITSELF:
         return True
     allowed = at(answer, "status", "allowed")
     if not isinstance(allowed, bool):
         raise no_api(api.host, "it does not say what you may do")
     return allowed
+
+
+def _review(api: Api, kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    review = {"apiVersion": _GROUP, "kind": kind, "spec": spec}
+    return api.request("POST", f"apis/{_GROUP}/{kind.lower()}s", body=review)
 
 
 def _joined(rights: tuple[Right, ...]) -> Iterator[str]:
@@ -125,9 +165,5 @@ def _joined(rights: tuple[Right, ...]) -> Iterator[str]:
 
 def _rule(group: str, resources: Sequence[str], verbs: Sequence[str]) -> str:
     lists: Mapping[str, Sequence[str]] = {"apiGroups": [group], "resources": resources, "verbs": verbs}
-    said = ", ".join(f"{key}: [{', '.join(_quoted(item) for item in items)}]" for key, items in lists.items())
-    return f"- {{{said}}}"
-
-
-def _quoted(item: str) -> str:
-    return f'"{item}"'
+    written = (f"{key}: [{', '.join(json.dumps(item) for item in items)}]" for key, items in lists.items())
+    return f"- {{{', '.join(written)}}}"

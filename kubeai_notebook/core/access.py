@@ -1,4 +1,8 @@
-"""How the gateway is reached and with which credentials, without naming the library that does it."""
+"""How the gateway is reached and with which credentials.
+
+``cluster`` knows the way, ``calls`` goes it, and neither may import the other or its library: this value is what they
+share.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ class Access:
     own_url: str = ""
     """Where our own requests go, with the login below; ``""``: to ``base_url``, without one."""
     proxied_by_api: bool = False
-    """Whether this leads through the Kubernetes API: the long way, for want of an address."""
+    """Whether this leads through the Kubernetes API, since no address of the gateway is known."""
     this_machine: bool = False
     """Whether the gateway is that of our own daemon, which the user may start."""
     ca_file: str | None = None

@@ -57,8 +57,3 @@ def with_argument(args: Iterable[str], name: str, item: str) -> list[str]:
     kept, _ = without_arguments(before, [name])
     at = next((index for index, old in enumerate(before) if name_of(old) == name), len(kept))
     return [*kept[:at], item, *kept[at:]]
-
-
-def spread_over(args: Iterable[str], gpus: int) -> list[str]:
-    """The args for vLLM on that many GPUs."""
-    return with_argument(args, SPREAD, f"{SPREAD}={gpus}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.text import LONGEST
@@ -80,33 +79,47 @@ class Reply(str):
         return f"{str(self[:LONGEST])!r} … ({len(self):,} characters)"
 
 
-def fold(reply: Reply, delta: Delta) -> Reply:
-    """The Reply after one more Delta; the old one is unchanged."""
+def fold(reply: Reply, deltas: Iterable[Delta]) -> Reply:
+    """The Reply after further Deltas; the old one is unchanged.
+
+    All Deltas at once, and not one by one: a text that grows piece by piece is copied whole for each of them.
+    """
+    texts, reasonings = [str(reply)], [reply.reasoning]
+    finish_reason, usage = reply.finish_reason, reply.usage
+    pieces = [*reply.tool_calls]
+    for delta in deltas:
+        texts.append(delta.text)
+        reasonings.append(delta.reasoning)
+        pieces += delta.tool_calls
+        finish_reason, usage = delta.finish_reason or finish_reason, delta.usage or usage
     return Reply(
-        reply + delta.text,
-        reasoning=reply.reasoning + delta.reasoning,
-        tool_calls=reduce(_with_piece, delta.tool_calls, reply.tool_calls),
-        finish_reason=delta.finish_reason or reply.finish_reason,
-        usage=delta.usage or reply.usage,
+        "".join(texts),
+        reasoning="".join(reasonings),
+        tool_calls=_joined(pieces),
+        finish_reason=finish_reason,
+        usage=usage,
     )
 
 
 def reply_of(deltas: Iterable[Delta]) -> Reply:
     """The Reply that a whole stream adds up to."""
-    return reduce(fold, deltas, Reply())
+    return fold(Reply(), deltas)
 
 
-def _with_piece(calls: tuple[ToolCall, ...], piece: ToolCall) -> tuple[ToolCall, ...]:
-    """Add a piece to the call of its index. Engines repeat id and name or send them once: the first ones count."""
-    known = {call.index: call for call in calls}
-    begun = known.get(piece.index, ToolCall(index=piece.index))
-    known[piece.index] = replace(
-        begun,
-        id=begun.id or piece.id,
-        name=begun.name or piece.name,
-        arguments=begun.arguments + piece.arguments,
+def _joined(pieces: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+    """The calls that mixed pieces add up to. Engines repeat id and name or send them once: the first ones count."""
+    by_index: dict[int, list[ToolCall]] = {}
+    for piece in pieces:
+        by_index.setdefault(piece.index, []).append(piece)
+    return tuple(
+        ToolCall(
+            index=index,
+            id=next((piece.id for piece in same if piece.id), ""),
+            name=next((piece.name for piece in same if piece.name), ""),
+            arguments="".join(piece.arguments for piece in same),
+        )
+        for index, same in sorted(by_index.items())
     )
-    return tuple(known[index] for index in sorted(known))
 
 
 def delta_of(chunk: Mapping[str, Any]) -> Delta:

@@ -1,4 +1,4 @@
-"""Bodies and addresses that somebody between here and the other side may have written, told in a few words.
+"""Bodies and addresses that somebody between here and the other side may have written, in a few words.
 
 A wifi portal, a login page, a proxy or a load balancer answers in place of an API or an engine. Its web page is
 named by its title, and an address by its origin alone: path and query may hold a login.
@@ -35,12 +35,12 @@ def page_of(data: bytes) -> str:
     'the web page "Hotel & Bar"'
     """
     title = _TITLE_OF.search(data[:MOST_ERROR_BYTES].decode(errors="replace"))
-    said = one_line(masked(html.unescape(title[1])), _TITLE) if title else ""
-    return f'the web page "{said}"' if said else "a web page"
+    words = one_line(masked(html.unescape(title[1])), _TITLE) if title else ""
+    return f'the web page "{words}"' if words else "a web page"
 
 
 def described(data: bytes) -> str:
-    """What a body is that holds no JSON.
+    """Describe a body that is not JSON.
 
     >>> described(b" ")
     'nothing'
@@ -51,7 +51,7 @@ def described(data: bytes) -> str:
 
 
 def words_of(data: bytes) -> str:
-    """What a body without a known shape says; ``""`` where that is nothing to show."""
+    """The words of a body without a known shape; ``""`` where it holds none that can be shown."""
     if is_page(data):
         return page_of(data)
     text = data[:MOST_ERROR_BYTES].decode(errors="replace").strip()

@@ -1,4 +1,8 @@
-"""Lines out of a stream whose pieces end anywhere, bounded: the other side decides when a line ends."""
+"""Lines and server-sent events out of a stream whose pieces end anywhere.
+
+The other side decides where a line ends, or that it never does; so every reader of a stream bounds what it holds.
+A watch, an engine's log and a chat are framed here alike, and each reader only says what a line means to it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,16 @@ if TYPE_CHECKING:
 
 
 class EndlessLineError(ValueError):
-    """A line is longer than it may be."""
+    """A line or an event is longer than it may be."""
 
 
-def lines_of(pieces: Iterable[bytes], limit: int, *, rest: bool = True) -> Iterator[bytes]:
+def lines_of(pieces: Iterable[bytes], limit: int, *, rest: bool = True, cut: bool = False) -> Iterator[bytes]:
     r"""Each line without its line feed; ``rest``: also what follows the last line feed.
 
+    ``limit`` is the number of bytes that may come without a line feed, ``cut``: of a longer line the beginning is kept.
+
     Raises:
-        EndlessLineError: more than ``limit`` bytes came without a line feed.
+        EndlessLineError: a line is longer, and none is to be cut.
 
     >>> list(lines_of([b"on", b"e\ntw", b"o"], 10))
     [b'one', b'two']
@@ -32,6 +38,32 @@ def lines_of(pieces: Iterable[bytes], limit: int, *, rest: bool = True) -> Itera
             yield from more[:-1]
             held, size = [more[-1]], len(more[-1])
         if size > limit:
-            raise EndlessLineError
+            if not cut:
+                raise EndlessLineError
+            held, size = [b"".join(held)[:limit]], limit
     if rest and size:
         yield b"".join(held)
+
+
+def events_of(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+    r"""The data of each server-sent event; its name, its number and comments are left out.
+
+    Raises:
+        EndlessLineError: an event has more than ``limit`` bytes.
+
+    Source: the HTML standard, "Interpreting an event stream"; a last event without its blank line counts here.
+
+    >>> list(events_of([b"data: one\n\n: comment\n", b"data: two\ndata: lines"], 100))
+    [b'one\n', b'two\nlines\n']
+    """
+    data = bytearray()
+    for line in lines_of(pieces, limit):
+        if line.startswith(b"data:"):
+            data += line[len(b"data:") :].strip() + b"\n"
+            if len(data) > limit:
+                raise EndlessLineError
+        elif data and not line.strip():
+            yield bytes(data)
+            data.clear()
+    if data:
+        yield bytes(data)

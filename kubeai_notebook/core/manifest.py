@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.model_spec import SecretKey, SecretName, SecretValue
 from kubeai_notebook.core.objects import at, map_at, maps_at, text_at, texts_in
 from kubeai_notebook.core.validation import checked
@@ -22,8 +23,6 @@ API_VERSION = "kubeai.org/v1"
 
 _ALWAYS = ("url", "engine", "features")
 """Sent also where they are empty."""
-# The operator writes these; a user never does.
-_FEATURE_LABEL = "features.kubeai.org/"
 
 
 def to_manifest(spec: ModelSpec) -> dict[str, Any]:
@@ -152,7 +151,7 @@ def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
     kept = {
         "name": text_at(manifest, "metadata", "name"),
         "namespace": text_at(manifest, "metadata", "namespace"),
-        "labels": {key: value for key, value in labels.items() if not key.startswith(_FEATURE_LABEL)},
+        "labels": {key: value for key, value in labels.items() if not key.startswith(FEATURE_LABEL)},
     }
     spec = dict(map_at(manifest, "spec"))
     if spec.get("autoscalingDisabled") is not True:

@@ -1,4 +1,4 @@
-"""JSON merge patch (RFC 7386): how Fixes and updates change a Model, and how the API applies them."""
+"""JSON merge patch (RFC 7386): how Remedies and updates change a Model, and how the API applies them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ field, a browser gets it as data, and its Remedy arrives wherever it is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -59,3 +59,11 @@ class Finding(Notice):
 
     evidence: tuple[Evidence, ...] = ()
     who: Who = "user"
+
+
+def addressed(findings: tuple[Finding, ...], kubectl: tuple[str, ...]) -> tuple[Finding, ...]:
+    """The Findings with commands that reach one cluster from any terminal; ``kubectl`` is how it is called there."""
+    return tuple(
+        replace(finding, remedies=tuple(remedy.addressed(kubectl) for remedy in finding.remedies))
+        for finding in findings
+    )

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .kubeai.labels import FEATURE_LABEL
+from .source import Source
+
 if TYPE_CHECKING:
     from .observation import KubernetesObject
 
@@ -39,20 +42,20 @@ def at(value: Any, *path: str) -> Any:
 
 def map_at(value: Any, *path: str) -> Mapping[str, Any]:
     """The mapping behind the keys; empty where there is none."""
-    found = at(value, *path)
-    return found if type(found) is dict or isinstance(found, Mapping) else NOTHING
+    mapping = at(value, *path)
+    return mapping if type(mapping) is dict or isinstance(mapping, Mapping) else NOTHING
 
 
 def text_at(value: Any, *path: str) -> str:
     """The text behind the keys; empty where there is none."""
-    found = at(value, *path)
-    return found if isinstance(found, str) else ""
+    text = at(value, *path)
+    return text if isinstance(text, str) else ""
 
 
 def number_at(value: Any, *path: str) -> int | None:
     """The whole number behind the keys, of 64 bits at most as Kubernetes has them."""
-    found = at(value, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found in _INTEGERS else None
+    number = at(value, *path)
+    return number if isinstance(number, int) and not isinstance(number, bool) and number in _INTEGERS else None
 
 
 def count_at(value: Any, *path: str) -> int:
@@ -62,22 +65,22 @@ def count_at(value: Any, *path: str) -> int:
 
 def maps_at(value: Any, *path: str) -> tuple[Mapping[str, Any], ...]:
     """The mappings of the list behind the keys."""
-    found = at(value, *path)
-    if not isinstance(found, list | tuple):
+    items = at(value, *path)
+    if not isinstance(items, list | tuple):
         return ()
-    return tuple(item for item in found if type(item) is dict or isinstance(item, Mapping))
+    return tuple(item for item in items if type(item) is dict or isinstance(item, Mapping))
 
 
 def texts_at(value: Any, *path: str) -> tuple[str, ...]:
     """The texts of the list behind the keys."""
-    found = at(value, *path)
-    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list | tuple) else ()
+    items = at(value, *path)
+    return tuple(item for item in items if isinstance(item, str)) if isinstance(items, list | tuple) else ()
 
 
 def texts_in(value: Any, *path: str) -> dict[str, str]:
     """The texts by their names in the mapping behind the keys, such as labels or env."""
-    found = map_at(value, *path)
-    return {key: item for key, item in found.items() if isinstance(key, str) and isinstance(item, str)}
+    mapping = map_at(value, *path)
+    return {key: item for key, item in mapping.items() if isinstance(key, str) and isinstance(item, str)}
 
 
 def time_at(value: Any, *path: str) -> datetime | None:
@@ -128,6 +131,21 @@ def desired_replicas(model: Any) -> int:
     if replicas is None and at(model, "spec", "autoscalingDisabled") is not True:
         replicas = number_at(model, "spec", "minReplicas")
     return max(replicas or 0, 0)
+
+
+def is_managed(model: Any) -> bool:
+    """Whether an operator left any trace on the Model."""
+    return bool(map_at(model, "status")) or any(
+        str(label).startswith(FEATURE_LABEL) for label in map_at(model, "metadata", "labels")
+    )
+
+
+def claim_of(model: Any) -> str:
+    """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
+    cache = text_at(model, "spec", "cacheProfile")
+    if cache:
+        return f"shared-model-cache-{cache}"
+    return Source(text_at(model, "spec", "url")).claim
 
 
 @dataclass(frozen=True)
@@ -240,7 +258,7 @@ class Pod:
     def condition(self, kind: str) -> Mapping[str, Any]:
         """The condition of that type."""
         conditions = maps_at(self.raw, "status", "conditions")
-        return next((found for found in conditions if found.get("type") == kind), {})
+        return next((condition for condition in conditions if condition.get("type") == kind), {})
 
     @cached_property
     def ready(self) -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .masking import secret_values
+from .objects import Pod, map_at, text_at
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -53,7 +56,7 @@ class Observation:
 
     model: KubernetesObject
     changed_at: datetime | None = None
-    """When the wanted replicas or the set of Pods was last seen to change; ``None``: not since we look."""
+    """When desired replicas or Pods last changed; ``None`` if they have not since watching began."""
     pods: tuple[KubernetesObject, ...] = ()
     pods_readable: bool = True
     """``False``: the right to list Pods is missing, so that their absence says nothing."""
@@ -67,3 +70,12 @@ class Observation:
     refusal: str | None = None
     """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
     answer: Answer | None = None
+
+
+def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, ...]:
+    """Values that nobody may see: of the Model's env, args, urls and files, and of the Pods' env; the longest first."""
+    values = secret_values(map_at(model, "spec"))
+    for pod in map(Pod, pods):
+        variables = {name: text_at(entry, "value") for name, entry in pod.env.items()}
+        values += secret_values({"env": variables})
+    return tuple(sorted(dict.fromkeys(values), key=len, reverse=True))

@@ -21,6 +21,7 @@ from .objects import (
     desired_replicas,
     in_utc,
     is_going,
+    is_managed,
     map_at,
     maps_at,
     number_at,
@@ -39,6 +40,11 @@ Phase = Literal[
     "Deleting", "Submitted", "Unmanaged", "Blocked", "Caching", "Failing", "Updating", "Degraded",
     "Scheduling", "Pulling", "Loading", "Ready", "Asleep",
 ]  # fmt: skip
+
+WELL: frozenset[Phase] = frozenset({"Ready", "Asleep"})
+"""Nothing is wrong, and nothing has to happen."""
+STOPPED: frozenset[Phase] = frozenset({"Blocked", "Failing", "Unmanaged"})
+"""Nothing serves, and nothing comes of waiting: somebody has to act."""
 
 GRACE_SECONDS = 10.0
 """How long the operator may take for a step before its silence means something."""
@@ -79,9 +85,19 @@ class ModelStatus:
         return _WHO_ACTS.get(self.phase, "nobody")
 
     @property
+    def well(self) -> bool:
+        """Whether it serves all that it should, or a request wakes it."""
+        return self.phase in WELL
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing serves, and nothing comes of waiting."""
+        return self.phase in STOPPED
+
+    @property
     def settled(self) -> bool:
         """Whether nothing changes from here without somebody acting."""
-        return self.phase in ("Ready", "Asleep", "Blocked", "Failing", "Unmanaged")
+        return self.well or self.stopped
 
 
 def status_of(observation: Observation, now: datetime) -> ModelStatus:
@@ -94,10 +110,9 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     pods = [Pod(raw) for raw in observation.pods if isinstance(raw, Mapping) and not is_going(raw)]
     waiting = [pod for pod in pods if not pod.ready]
     ready = len(pods) - len(waiting)
-    found = _before_pods(observation, pods, desired=desired, now=now) or _by_pods(
+    phase, detail, progress = _before_pods(observation, pods, desired=desired, now=now) or _by_pods(
         pods, waiting, desired=desired, events=observation.events
     )
-    phase, detail, progress = found
     if not observation.pods_readable:
         ready = _counted_ready(observation.model)
     since = _since(phase, observation, pods)
@@ -109,20 +124,20 @@ def _counted_ready(model: KubernetesObject) -> int:
     return count_at(model, "status", "replicas", "ready")
 
 
-_Found = tuple[Phase, str, float | None]
+_Conclusion = tuple[Phase, str, float | None]
+"""The phase, its sentence, and how much of it is done."""
 
 
-def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now: datetime) -> _Found | None:
+def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now: datetime) -> _Conclusion | None:
     """The phases that are decided without looking into a Pod."""
     model = observation.model
     if is_going(model):
         return "Deleting", "The Model is being deleted.", None
-    touched = any(str(label).startswith("features.kubeai.org/") for label in map_at(model, "metadata", "labels"))
-    quiet_seconds = _quiet_seconds(observation, now)
-    if not touched and not map_at(model, "status"):
-        if quiet_seconds < GRACE_SECONDS:
+    quiet = quiet_seconds(observation, now)
+    if not is_managed(model):
+        if quiet < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to see the Model.", None
-        return "Unmanaged", f"Nobody has looked at this Model for {quiet_seconds:.0f} s.", None
+        return "Unmanaged", f"Nobody has looked at this Model for {quiet:.0f} s.", None
     if desired == 0:
         return _without_replicas(model)
     if text_at(model, "spec", "cacheProfile") and at(model, "status", "cache", "loaded") is not True and not pods:
@@ -132,19 +147,19 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
         detail = f"{ready} of {desired} replicas ready, says KubeAI; the Pods themselves cannot be seen."
         return ("Ready" if ready >= desired else "Loading"), detail, None
     if not pods:
-        if quiet_seconds < GRACE_SECONDS:
+        if quiet < GRACE_SECONDS:
             return "Submitted", "Waiting for KubeAI to create the Pod.", None
         return "Blocked", "KubeAI creates no Pod for this Model as it is.", None
     return None
 
 
-def _without_replicas(model: KubernetesObject) -> _Found:
+def _without_replicas(model: KubernetesObject) -> _Conclusion:
     if not map_at(model, "spec"):
         return "Blocked", "It has no spec, so KubeAI starts nothing.", None
     return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
 
 
-def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Found:
+def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Conclusion:
     """The phases that the Pods decide."""
     ready = len(pods) - len(waiting)
     broken = [reason for pod in waiting if (reason := _broken(pod))]
@@ -158,13 +173,13 @@ def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Itera
         return "Degraded", broken[0], None
     if not waiting:
         return "Submitted", f"KubeAI is adding replicas: {ready} of {desired} ready.", None
-    return max((_starting(pod, events) for pod in waiting), key=lambda found: _ADVANCE[found[0]])
+    return max((_starting(pod, events) for pod in waiting), key=lambda conclusion: _ADVANCE[conclusion[0]])
 
 
 _ADVANCE: Mapping[str, int] = {"Scheduling": 0, "Pulling": 1, "Loading": 2}
 
 
-def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Found:
+def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Conclusion:
     """How far a Pod has come that is neither ready nor broken."""
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") != "True":
@@ -231,11 +246,11 @@ def _since(phase: Phase, observation: Observation, pods: list[Pod]) -> datetime 
 
 def _server(pod: Pod) -> Container:
     """The engine's container; one that says nothing where the kubelet has not written of it yet."""
-    found = map(Container, maps_at(pod.raw, "status", "containerStatuses"))
-    return next((container for container in found if container.name == "server"), Container({}))
+    containers = map(Container, maps_at(pod.raw, "status", "containerStatuses"))
+    return next((container for container in containers if container.name == "server"), Container({}))
 
 
-def _quiet_seconds(observation: Observation, now: datetime) -> float:
-    """Seconds since the Model was created or, if we saw that, since its Pods last changed."""
+def quiet_seconds(observation: Observation, now: datetime) -> float:
+    """Seconds since the Model was created, or its Pods or desired replicas changed; 0.0 where that is not known."""
     moments = [in_utc(moment) for moment in (created_at(observation.model), observation.changed_at) if moment]
     return (in_utc(now) - max(moments)).total_seconds() if moments else 0.0

@@ -1,16 +1,20 @@
-"""Outcome: what a verb did."""
+"""What a verb did, and what one would take away: values, which every face words by itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["created", "attached", "updated", "deleted", "restarted", "nothing"]
+Action = Literal[
+    "created", "attached", "updated", "scaled", "paused", "resumed", "restarted", "deleted", "fixed", "rolled back",
+    "nothing",
+]  # fmt: skip
+"""``attached``: an equal Model was there already; ``nothing``: there was nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a verb did to one Model; every face words it by itself."""
+    """What a verb did to one Model, or with ``dry_run`` would do."""
 
     action: Action
     name: str
@@ -18,4 +22,34 @@ class Outcome:
     """What was done, in a sentence without a magic in it."""
     uid: str = ""
     generation: int = 0
-    """The Model's generation after it; 0 where it has none any more."""
+    """The Model's generation after it; 0 where it has none any more, or none yet."""
+    diff: tuple[str, ...] = ()
+    """What changes, one line a field; a secret is never shown."""
+    restarts: bool = False
+    """Whether Pods are replaced."""
+    dry_run: bool = False
+
+    @property
+    def created(self) -> bool:
+        """Whether the verb created the Model."""
+        return self.action == "created"
+
+
+Guarded = Literal["serve", "fix", "rollback", "restart", "delete"]
+"""The verbs that can take away Pods which are ready, or the Model itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What a verb would take away from a Model that the Session did not make."""
+
+    verb: Guarded
+    name: str
+    uid: str = ""
+    pods: int = 0
+    ready: int = 0
+    """How many Pods are ready, so that requests may be under way."""
+    resource_profile: str = ""
+    cache_profile: str = ""
+    diff: tuple[str, ...] = ()
+    """What the verb would change, one line a field."""

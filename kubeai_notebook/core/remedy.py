@@ -8,7 +8,8 @@ browser and comes back, and it means the same change or none.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import shlex
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ from .merge_patch import merged
 from .objects import map_at, texts_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Kind = Literal["change", "command", "advice"]
 
@@ -29,6 +30,11 @@ class SetArgument:
     name: str
     value: str | None = ""
 
+    @property
+    def item(self) -> str:
+        """The item of the args, or the name of what is taken out."""
+        return f"{self.name}={self.value}" if self.value else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetEnv:
@@ -36,6 +42,11 @@ class SetEnv:
 
     name: str
     value: str | None
+
+    @property
+    def item(self) -> str:
+        """``NAME=value``, or the name of what is taken out."""
+        return self.name if self.value is None else f"{self.name}={self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,30 @@ class Command:
     """A verb of ``session.verbs``, such as ``restart``; ``""`` where it is a program."""
     arguments: tuple[str, ...] = ()
     """Of the verb, or the program's argv with its name first."""
+    into: tuple[tuple[str, ...], ...] = ()
+    """The argv of each program that reads what the one before it wrote."""
+
+    @property
+    def line(self) -> str:
+        """The command for a terminal, quoted for its shell; ``""`` for a verb, which each face words.
+
+        >>> Command(arguments=("kubectl", "get", "secret", "my secret"), into=(("wc", "-l"),)).line
+        "kubectl get secret 'my secret' | wc -l"
+        """
+        return "" if self.verb else " | ".join(shlex.join(argv) for argv in (self.arguments, *self.into))
+
+    def addressed(self, kubectl: tuple[str, ...]) -> Command:
+        """The command with the words that make kubectl reach one cluster, wherever kubectl is called."""
+        if self.verb:
+            return self
+        return self._with(lambda argv: (*kubectl, *argv[1:]) if argv[:1] == ("kubectl",) else argv)
+
+    def worded(self, word: Callable[[str], str]) -> Command:
+        """The command with each of its words put through ``word``, such as a masking."""
+        return self._with(lambda argv: tuple(map(word, argv)))
+
+    def _with(self, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Command:
+        return replace(self, arguments=change(self.arguments), into=tuple(map(change, self.into)))
 
 
 Change = SetArgument | SetEnv | SetField
@@ -85,28 +120,33 @@ class Remedy:
         >>> wider.id == Remedy(title="Other words.", changes=wider.changes).id
         True
         """
-        steps: Any = [[type(one).__name__, asdict(one)] for one in (*self.changes, self.command) if one]
+        steps: Any = [[type(step).__name__, asdict(step)] for step in (*self.changes, self.command) if step]
         text = json.dumps(steps or self.title, sort_keys=True, default=str)
         return sha256(text.encode()).hexdigest()[:10]
+
+    def addressed(self, kubectl: tuple[str, ...]) -> Remedy:
+        """The Remedy with a command that reaches one cluster from any terminal."""
+        return replace(self, command=self.command.addressed(kubectl)) if self.command else self
 
     def patch(self, model: Mapping[str, Any]) -> dict[str, Any]:
         """The RFC 7386 merge patch that makes its changes to this Model; ``{}`` where they are made already."""
         before = map_at(model, "spec")
         spec: dict[str, Any] = {}
         for change in self.changes:
-            now = merged(before, spec)
-            spec |= _field(change, now, spec)
-        unchanged = merged(before, spec) == dict(before)
-        return {} if unchanged else {"spec": spec}
+            spec = {**spec, **_fields(change, merged(before, spec), spec)}
+        return {"spec": spec} if spec else {}
 
 
-def _field(change: Change, now: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(change: Change, now: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the patch that make one change; none where it is made already."""
     if isinstance(change, SetField):
-        return {change.name: change.value}
+        return {} if now.get(change.name) == change.value else {change.name: change.value}
     if isinstance(change, SetEnv):
-        return {"env": {**map_at(spec, "env"), change.name: change.value}}
+        same = map_at(now, "env").get(change.name) == change.value
+        return {} if same else {"env": {**map_at(spec, "env"), change.name: change.value}}
     args = texts_at(now, "args")
     if change.value is None:
-        return {"args": without_arguments(args, [change.name])[0] or None}
-    item = f"{change.name}={change.value}" if change.value else change.name
-    return {"args": with_argument(args, change.name, item)}
+        kept, gone = without_arguments(args, [change.name])
+        return {"args": kept or None} if gone else {}
+    changed = with_argument(args, change.name, change.item)
+    return {} if changed == list(args) else {"args": changed}

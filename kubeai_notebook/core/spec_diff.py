@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .fields import FIELDS
 from .masking import MASK, hidden_in_args, masked, masked_args, masked_env, secret_values
+from .merge_patch import merged
 from .objects import map_at, maps_at, text_at, texts_at
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dic
     if "loadBalancing" not in then and text_at(now, "loadBalancing", "strategy") == "PrefixHash":
         changes["loadBalancing"] = (now["loadBalancing"], {"strategy": "LeastLoad"})
     return changes
+
+
+def changes_by(current: Mapping[str, Any], patch: Mapping[str, Any]) -> Changes:
+    """What a JSON merge patch, such as a Remedy's, changes in the spec of a Model.
+
+    >>> changes_by({"spec": {"args": ["a"], "image": "x"}}, {"spec": {"image": None, "args": ["a"]}})
+    {'image': ('x', None)}
+    """
+    now = map_at(current, "spec")
+    then = merged(now, map_at(patch, "spec"))
+    return {key: (now.get(key), then.get(key)) for key in {**now, **then} if now.get(key) != then.get(key)}
 
 
 def _agrees(key: str, now: Any, wanted: Any) -> bool:

@@ -1,83 +1,186 @@
-"""Write a Model: create it, or change the one that is there; what a failure leaves is taken back."""
+"""Write a Model: create it, or change the one that is there.
+
+Every change names the ``resourceVersion`` that it was computed from. KubeAI writes to the same object (replicas,
+status), so a refusal for an old version is no reason to bother anybody as long as what users ask for is the same: the
+change is then computed from the newer version. Otherwise somebody else was faster, and nothing is written.
+
+A Model with secret values needs its own Secret first. So the API server is asked by a dry run before the Secret is
+touched, and where the Model is refused all the same, the Secret is put back; what cannot be put back is said.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.manifest import API_VERSION
-from kubeai_notebook.core.spec_diff import changed_fields, patch_of
-from kubeai_notebook.errors import ClusterError, KubeAIError
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
+from kubeai_notebook.core.plan import Outcome
+from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
+from kubeai_notebook.errors import ClusterError, ConflictError, KubeAIError, SpecError
 
 from . import history, secrets
 from .plan import Plan, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.plan import Action
+
+    Patch = Callable[[Mapping[str, Any]], dict[str, Any]]
+    """Makes the merge patch for a Model as it is."""
+
+TRIES = 5
+"""How often a change is computed anew because KubeAI wrote to the Model meanwhile."""
 
 
-def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Plan:
-    """Do what `plan` says and return it; running the same spec again changes nothing.
+def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Outcome:
+    """Do what `plan` says; where it fails, the Model and its own Secret are as before, or the error says what is not.
+
+    An equal spec whose secret values are the same changes nothing.
 
     Raises:
-        SpecError: the API server refused the Model; nothing was created.
-        ClusterError: it could not be asked.
+        SpecError: the API server refused the Model.
+        ConflictError: somebody else changed the Model since it was planned.
+        ClusterError: it could not be asked, or a right is missing.
     """
     planned = planned or plan(cluster, spec)
-    secret = secrets.own_secret(cluster, spec)
-    if secret:
-        secrets.sweep(cluster)
-        if planned.action == "create":
-            cluster.create_model(planned.manifest, dry_run=True)
-        cluster.write_secret(secret)
     if planned.action == "attach":
-        return planned
-    try:
-        stored = _write(cluster, spec.name, planned)
-    except KubeAIError:
-        # Nothing half-made is left behind; where the link is down, the next deploy's sweep finds it.
-        if secret and planned.action == "create":
-            with suppress(ClusterError):
-                cluster.delete_secret(secret["metadata"]["name"])
-        raise
-    if secret:
-        owner = {"apiVersion": API_VERSION, "kind": "Model", "name": spec.name, "uid": stored["metadata"]["uid"]}
-        cluster.own_secret(secret["metadata"]["name"], owner)
-    metadata = stored["metadata"]
-    return replace(planned, generation=metadata["generation"], uid=str(metadata["uid"]))
+        return _outcome("attached", planned, planned.current)
+    manifest = secrets.own_secret(cluster, spec)
+    if manifest is None:
+        stored = _sent(cluster, planned)
+    else:
+        secrets.sweep(cluster)
+        _sent(cluster, planned, dry_run=True)
+        stored = _sent_with_secret(cluster, planned, secrets.OwnSecret(cluster, manifest))
+    return _outcome("created" if planned.action == "create" else "updated", planned, stored)
 
 
-def _write(cluster: Cluster, name: str, planned: Plan) -> dict[str, Any]:
-    if planned.action == "create":
-        return cluster.create_model(planned.manifest)
-    patch = {"metadata": {"annotations": history.remembered(planned.current)}, **patch_of(planned.changes)}
-    return cluster.patch_model(name, patch)
+def plan_change(current: Mapping[str, Any], patch: Mapping[str, Any]) -> Plan:
+    """What a merge patch, such as a Remedy's, would do to the Model that is there."""
+    changes = changes_by(current, patch)
+    return Plan(
+        action="update" if patch else "attach",
+        manifest=dict(patch),
+        current=dict(current),
+        changes=changes,
+        uid=uid_of(current),
+    )
 
 
-def change(cluster: Cluster, name: str, patch: Mapping[str, Any], *, remember: bool = True) -> int:
-    """Send a merge patch, such as a Fix's; returns the new generation.
+def change(
+    cluster: Cluster,
+    action: Action,
+    current: Mapping[str, Any],
+    *,
+    patch: Patch,
+    remember: bool = True,
+    dry_run: bool = False,
+) -> Outcome:
+    """Change the Model as ``patch`` says, which is computed from ``current``.
 
-    ``remember``: `rollback` can take it back.
+    ``remember``: `rolled_back` can take it back. ``dry_run``: the API server says whether it would, and nothing is
+    changed.
+
+    Raises:
+        ConflictError: somebody else changed the Model since ``current`` was read.
+        ClusterError: the API server refused it or does not answer.
     """
-    if remember:
-        stated = patch.get("metadata", {}).get("annotations", {})
-        patch = {**patch, "metadata": {"annotations": {**stated, **history.remembered(cluster.model(name))}}}
-    return int(cluster.patch_model(name, patch)["metadata"]["generation"])
+    planned = plan_change(current, patch(current))
+    stored = _patched(cluster, current, partial(_remembering, patch) if remember else patch, dry_run=dry_run)
+    return _outcome(action, planned, stored, dry_run=dry_run)
 
 
-def rollback(cluster: Cluster, name: str) -> Plan:
-    """Go back to the spec that was applied before the present one.
+def rolled_back(current: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch back to the spec that was applied before the present one.
 
     Raises:
         NotFoundError: there is none.
     """
-    current = cluster.model(name)
     spec, annotations = history.previous(current)
-    changes = changed_fields(current, {"spec": spec})
-    patch = {"metadata": {"annotations": annotations}, **patch_of(changes)}
-    generation = cluster.patch_model(name, patch)["metadata"]["generation"]
-    return Plan(action="update", manifest={"spec": spec}, current=current, changes=changes, generation=generation)
+    return {"metadata": {"annotations": annotations}, **patch_of(changed_fields(current, {"spec": spec}))}
+
+
+def _remembering(patch: Patch, current: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch, and the present spec among those that `rolled_back` finds."""
+    wanted = patch(current)
+    stated = map_at(wanted, "metadata", "annotations")
+    return {**wanted, "metadata": {"annotations": {**stated, **history.remembered(current)}}}
+
+
+def _outcome(action: Action, planned: Plan, stored: Mapping[str, Any], *, dry_run: bool = False) -> Outcome:
+    return Outcome(
+        action=action,
+        name=name_of(stored),
+        uid=uid_of(stored),
+        generation=count_at(stored, "metadata", "generation"),
+        diff=tuple(planned.diff.splitlines()),
+        restarts=planned.restarts,
+        dry_run=dry_run,
+    )
+
+
+def _sent(cluster: Cluster, planned: Plan, *, dry_run: bool = False) -> dict[str, Any]:
+    """Create the Model, or change its spec if that differs; returns it as it is stored."""
+    if planned.action == "create":
+        return cluster.create_model(planned.manifest, dry_run=dry_run)
+    if not planned.changes:
+        return planned.current
+    update = partial(_remembering, lambda current: patch_of(changed_fields(current, planned.manifest)))
+    return _patched(cluster, planned.current, update, dry_run=dry_run)
+
+
+def _patched(cluster: Cluster, current: Mapping[str, Any], patch: Patch, *, dry_run: bool = False) -> dict[str, Any]:
+    """Send the patch for exactly this version of the Model, and for a newer one where only KubeAI wrote meanwhile."""
+    name = name_of(current)
+    for _ in range(TRIES):
+        wanted = patch(current)
+        version = {"resourceVersion": text_at(current, "metadata", "resourceVersion")}
+        versioned = {**wanted, "metadata": {**map_at(wanted, "metadata"), **version}}
+        try:
+            return cluster.patch_model(name, versioned, dry_run=dry_run)
+        except ConflictError:
+            newer = cluster.model(name)
+        if not _asks_the_same(current, newer):
+            break
+        current = newer
+    message = f"{name} was changed by somebody else meanwhile, so nothing was changed now."
+    raise ConflictError(message, "Look at what it is now, then run this again.")
+
+
+def _asks_the_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    specs = (history.requested(map_at(model, "spec")) for model in (before, after))
+    return uid_of(before) == uid_of(after) and not is_going(after) and next(specs) == next(specs)
+
+
+def _sent_with_secret(cluster: Cluster, planned: Plan, own: secrets.OwnSecret) -> dict[str, Any]:
+    """Write the Secret, then the Model; where either is refused, or this is interrupted, take back what was done."""
+    created: Mapping[str, Any] = {}
+    try:
+        own.write(planned.current)
+        stored = _sent(cluster, planned)
+        if planned.action == "create":
+            created = stored
+            own.tie(stored)
+    except BaseException as error:
+        left = " ".join(filter(None, [_deleted(cluster, created), own.take_back()]))
+        if left and isinstance(error, SpecError):
+            raise SpecError([*error.notices, wrong("", "LeftBehind", left)]) from error
+        if left and isinstance(error, KubeAIError):
+            error.hint = f"{left} {error.hint}".rstrip()
+        raise
+    return stored
+
+
+def _deleted(cluster: Cluster, created: Mapping[str, Any]) -> str:
+    """Delete the Model that was just created, if one was; returns a sentence where that could not be done."""
+    if not created:
+        return ""
+    try:
+        cluster.delete_model(name_of(created))
+    except ClusterError as error:
+        return f'The Model "{name_of(created)}" was created and is still there: {error.message}'
+    return ""

@@ -19,7 +19,7 @@ LARGEST_BYTES = 128 * 1024
 
 def remembered(model: Mapping[str, Any]) -> dict[str, Any]:
     """Annotations that add the Model's present spec to those it can go back to; the oldest make room."""
-    present = _kept(map_at(model, "spec"))
+    present = requested(map_at(model, "spec"))
     # To go back to no spec is no way: the API server refuses a Model without a url.
     specs = [*_specs(model), *([present] if present else [])][-KEPT:]
     while specs and len(text := json.dumps(specs, separators=(",", ":"))) > LARGEST_BYTES:
@@ -31,18 +31,18 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The spec that was applied before the present one, and the annotations without it.
 
     Raises:
-        NotFoundError: nothing was changed from here, so there is nothing to go back to.
+        NotFoundError: the Model was never changed by this package, so there is no earlier spec.
     """
     older = _specs(model)
     if not older:
         name = name_of(model)
-        raise NotFoundError(f"{name} has no earlier spec to go back to.", f"%kubeai_yaml {name} shows the present one.")
+        raise NotFoundError(f"{name} has no earlier spec to go back to.", "The Model's yaml shows the present one.")
     last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
 
 
 def _specs(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the annotation says; nothing where somebody else wrote something else there."""
+    """The specs stored in the annotation; an empty list if it holds anything else."""
     try:
         specs = json.loads(text_at(model, "metadata", "annotations", ANNOTATION) or "[]")
     except (ValueError, RecursionError):
@@ -50,7 +50,7 @@ def _specs(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [spec for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
 
 
-def _kept(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec without what the operator owns."""
+def requested(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What users ask for: a spec without the fields that the operator writes."""
     own = {} if spec.get("autoscalingDisabled") else {"replicas"}
     return {key: value for key, value in spec.items() if key not in own}

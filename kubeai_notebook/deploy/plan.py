@@ -10,6 +10,8 @@ from kubeai_notebook.core.objects import is_going, uid_of
 from kubeai_notebook.core.spec_diff import changed_fields, readable, restarts_pods
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
+from .secrets import changed_values
+
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.model_spec import ModelSpec
@@ -25,8 +27,8 @@ class Plan:
     current: dict[str, Any] = field(default_factory=dict)
     """The Model as it is in the cluster; empty where there is none."""
     changes: Changes = field(default_factory=dict)
-    generation: int = 0
-    """The Model's generation after this; 0 as long as it was not applied."""
+    secrets: tuple[str, ...] = ()
+    """Variables whose value in the Model's own Secret changes: no Pod is replaced for them."""
     uid: str = ""
     """The Model's own; ``""`` as long as there is none."""
 
@@ -38,10 +40,12 @@ class Plan:
     @property
     def diff(self) -> str:
         """The changes, one line a field."""
-        return "\n".join(readable(self.changes))
+        values = [f"secrets: {', '.join(self.secrets)} (changed)"] if self.secrets else []
+        return "\n".join([*readable(self.changes), *values])
 
     def __repr__(self) -> str:
-        return f"Plan({self.action}: {', '.join(self.changes) or 'nothing to change'})"
+        changed = ", ".join([*self.changes, *self.secrets])
+        return f"Plan({self.action}: {changed or 'nothing to change'})"
 
 
 def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
@@ -58,5 +62,7 @@ def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
     if is_going(current):
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
     changes = changed_fields(current, manifest)
-    action: Literal["attach", "update"] = "update" if changes else "attach"
-    return Plan(action=action, manifest=manifest, current=current, changes=changes, uid=uid_of(current))
+    values = changed_values(cluster, spec)
+    action: Literal["attach", "update"] = "update" if changes or values else "attach"
+    uid = uid_of(current)
+    return Plan(action=action, manifest=manifest, current=current, changes=changes, secrets=values, uid=uid)

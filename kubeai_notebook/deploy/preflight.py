@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.tables.responses import BROKEN_PULLS
+from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
 from kubeai_notebook.core.model_spec import SecretName
 from kubeai_notebook.core.notice import Notice
@@ -54,7 +54,7 @@ def _kubeai(facts: Facts, spec: ModelSpec) -> Notice:
     if version is None:
         return _well("KubeAIInstalled", "KubeAI is installed; its version cannot be read here.")
     bare = version.removeprefix("v")
-    if spec.engine == "OLlama" and bare in BROKEN_PULLS:
+    if spec.engine == "OLlama" and PULLS_NOTHING.holds(version):
         message = f"KubeAI {bare} does not pull Ollama models: Pods become ready, and every request is answered 404."
         step = "Ask who runs KubeAI for another release than 0.23.2 to 0.23.4, or use another engine."
         return warning("engine", "ModelNotPulledThoughReady", message, step=step)

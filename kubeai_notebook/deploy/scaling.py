@@ -27,7 +27,8 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
         SpecError: a number below 0.
     """
     if replicas < 0:
-        raise SpecError([wrong("replicas", "InvalidValue", f"{replicas} replicas cannot be: 0 lets a Model sleep.")])
+        message = f"replicas must be 0 or more, not {replicas}. 0 puts the Model to sleep."
+        raise SpecError([wrong("replicas", "InvalidValue", message)])
     spec = map_at(model, "spec")
     if spec.get("autoscalingDisabled") is True:
         return {"spec": {"replicas": replicas}}
@@ -67,7 +68,7 @@ def resumed(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _before(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The scaling before the pause; nothing where somebody else wrote something else into the annotation."""
+    """The scaling before the pause, as the annotation tells it; empty if it holds anything else."""
     try:
         return map_at(json.loads(text_at(model, "metadata", "annotations", ANNOTATION)))
     except (ValueError, RecursionError):

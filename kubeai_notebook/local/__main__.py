@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platformdirs import user_cache_path, user_data_path
+
 from kubeai_notebook.errors import KubeAIError, LocalError
 from kubeai_notebook.text import one_line, plain
 
@@ -19,6 +21,8 @@ from .home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_NAME = "kubeai-notebook"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,10 +89,10 @@ def _run(home: Home, options: argparse.Namespace) -> str:
         run(home, options, dict(os.environ))
     except Exception as error:  # (the daemon's outermost frame: whoever starts it is told why)
         why = _explained(error, home.folder) if isinstance(error, OSError) else error
-        said = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
+        message = one_line(str(why) if isinstance(why, KubeAIError) else f"{type(why).__name__}: {why}")
         if options.ready_fd is not None:
             with suppress(OSError):
-                os.write(options.ready_fd, said.encode("utf-8", "replace"))
+                os.write(options.ready_fd, message.encode("utf-8", "replace"))
         raise
     finally:
         if options.ready_fd is not None:
@@ -102,9 +106,9 @@ def _mapping(text: str) -> tuple[str, Path]:
         raise LocalError(
             f'--weights "{text}" is not URL=PATH.', "Write it like ollama://tiny:latest=/models/tiny.gguf."
         )
-    if not (found := _path(path)).exists():
-        raise LocalError(f'The weights for "{url}" are not there: {found} does not exist.', "Check the path.")
-    return url, found
+    if not (place := _path(path)).exists():
+        raise LocalError(f'The weights for "{url}" are not there: {place} does not exist.', "Check the path.")
+    return url, place
 
 
 def _config(path: str) -> str:
@@ -124,10 +128,13 @@ def _path(text: str) -> Path:
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    # On macOS these are ~/Library/Application Support and ~/Library/Caches; elsewhere those of XDG.
+    home = environment.get("KUBEAI_LOCAL_HOME") or str(user_data_path(_NAME) / "local")
+    cache = environment.get("KUBEAI_CACHE") or str(user_cache_path(_NAME) / "weights")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--home", type=_path, default=_folder(environment, "local"), help="the daemon's folder")
+    common.add_argument("--home", type=_path, default=_path(home), help="the daemon's folder")
     run = argparse.ArgumentParser(add_help=False, parents=[common])
-    run.add_argument("--cache", type=_path, default=_folder(environment, "weights"), help="where weights are kept")
+    run.add_argument("--cache", type=_path, default=_path(cache), help="where weights are kept")
     weights = "use this file or folder for a model url"
     run.add_argument("--weights", metavar="URL=PATH", type=_mapping, action="append", default=[], help=weights)
     system = "a system.yaml to merge over KubeAI's default one"
@@ -145,18 +152,6 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", parents=[common], help="the log of a Model's Pods, or the daemon's own")
     logs.add_argument("name", nargs="?", metavar="NAME")
     return parser
-
-
-def _folder(environment: Mapping[str, str], kind: str) -> Path:
-    """Where state (``local``) or ``weights`` are kept if no option says so."""
-    own, shared, mac, other = {
-        "local": ("KUBEAI_LOCAL_HOME", "XDG_DATA_HOME", "Library/Application Support", ".local/share"),
-        "weights": ("KUBEAI_CACHE", "XDG_CACHE_HOME", "Library/Caches", ".cache"),
-    }[kind]
-    if named := environment.get(own):
-        return _path(named)
-    default = Path.home() / (mac if sys.platform == "darwin" else other)
-    return Path(environment.get(shared) or default) / "kubeai-notebook" / kind
 
 
 if __name__ == "__main__":

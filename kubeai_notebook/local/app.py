@@ -24,10 +24,10 @@ from .home import server_tls
 from .log_file import keep_bounded
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
-from .operator.reconcile import Operator
+from .operator.reconcile import Reconciler
+from .operator.recorder import Recorder
 from .operator.runtime import Runtime
 from .operator.system import preload
-from .operator.telling import Recorder
 from .plain_port import plain_app
 from .weights import Weights
 
@@ -69,8 +69,8 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     notes = [f"{journal.path} was empty: there are no Models."] if journal.empty and home.kubeconfig.exists() else []
     store, pods = Store(journal=journal), home.folder / "pods"
     preload(store, options.config or "")
-    access, told = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
-    for note in (notes := notes + told):
+    access, renewals = home.renewed(api_socket.getsockname()[1], gateway_socket.getsockname()[1])
+    for note in (notes := notes + renewals):
         log.warning(note)
     home.note(notes)
     tls, places = server_tls(home.certificate), Places(raise_descriptors())
@@ -87,7 +87,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         tasks = [await stack.enter_async_context(opened) for opened in doors]
         parts = (
             kubelet.run(),
-            Operator(store).run(),
+            Reconciler(store).run(),
             Autoscaler(store, gateway.active_requests).run(),
             keep_bounded(home.log),
         )

@@ -27,7 +27,7 @@ START_SECONDS = 30.0
 READY = b"\x06"
 """What a daemon that answers writes into the pipe of whoever started it; no text begins with it."""
 STOP_SECONDS = 15.0
-_PACKAGES = ("aiohttp", "trustme", "xllamacpp")
+_PACKAGES = ("aiohttp", "psutil", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"
 _INSTALL = 'Install it with: pip install "kubeai-notebook[local]"'
 
@@ -65,16 +65,16 @@ def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool
             )
         os.close(writable)
         try:
-            said = os.read(readable, 1 << 16) if select.select([readable], [], [], START_SECONDS)[0] else b""
+            answer = os.read(readable, 1 << 16) if select.select([readable], [], [], START_SECONDS)[0] else b""
         finally:
             os.close(readable)
-        if said.startswith(READY):
+        if answer.startswith(READY):
             # It belongs to nobody from here on; without this the interpreter would warn of a child left behind.
             process.returncode = 0
             return True
         process.kill()
         process.wait()
-        why = said.decode(errors="replace").strip() or _last_words(home)
+        why = answer.decode(errors="replace").strip() or _last_words(home)
         raise LocalError(f"kubeai-local did not start: {why}", f"See {home.log}.")
 
 

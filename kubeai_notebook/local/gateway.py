@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.phase import is_ready
 from kubeai_notebook.local.emulation import balancing
 from kubeai_notebook.local.emulation.gateway_requests import (
     ROUTES,
-    Asked,
+    GatewayRequest,
     UnreadableError,
     adapters_in,
     is_form,
@@ -28,7 +29,6 @@ from kubeai_notebook.local.emulation.refusals import StatusError
 from kubeai_notebook.local.emulation.selectors import selector_of
 
 from .bodies import Body, BodyError, receive, worked_on
-from .operator.adapters import LABEL
 from .operator.system import NAMESPACE
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.local.emulation.multipart import Form
 
     from .api.store import Store
-    from .operator.runtime import Endpoint
+    from .operator.runtime import EngineEndpoint
 
 PREFIX = "/openai"
 ATTEMPTS = 4
@@ -51,7 +51,7 @@ _MARK = {"X-Proxy": "lingo"}
 # Those of one connection only (RFC 9110), and what the upstream's answer or our request carries anew.
 _HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 _ANEW = _HOP | {"host", "authorization"}
-# What the client does not say is not said for it: engines read a body without Content-Type as JSON.
+# Add no default headers: engines read a body without Content-Type as JSON.
 _SILENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -83,11 +83,11 @@ def refusal(status: int, message: str) -> web.Response:
 class _Sent:
     """A request's body as it came, and what it asks for."""
 
-    asked: Asked
+    asked: GatewayRequest
     body: Body
     form: Form | None = None
 
-    async def onward(self, endpoint: Endpoint, route: str) -> tuple[bytes | AsyncIterator[bytes], int]:
+    async def onward(self, endpoint: EngineEndpoint, route: str) -> tuple[bytes | AsyncIterator[bytes], int]:
         """What an engine is sent, and its size. RefusedError 400."""
         if self.form:
             return self.body.pieces(self.form.kept), self.form.size
@@ -104,7 +104,7 @@ class Gateway:
     def __init__(
         self,
         store: Store,
-        endpoints: Mapping[str, Endpoint],
+        endpoints: Mapping[str, EngineEndpoint],
         client: aiohttp.ClientSession,
         *,
         token: str,
@@ -190,25 +190,25 @@ class Gateway:
                         return await passed(request, upstream, renamed=renamed)
         raise RefusedError(502, "Bad Gateway")
 
-    def _headers(self, request: web.Request, endpoint: Endpoint) -> list[tuple[str, str]]:
+    def _headers(self, request: web.Request, endpoint: EngineEndpoint) -> list[tuple[str, str]]:
         """What an engine is sent. One with a key of its own is asked by us alone; any other gets the client's."""
         given = f"Bearer {endpoint.key}" if endpoint.key else request.headers.get("Authorization")
         headers = onward(request.headers) + ([("Authorization", given)] if given else [])
         # The daemon's own token is for nobody else, in whichever header and spelling a client sends it.
         return [(key, value) for key, value in headers if self._token not in value]
 
-    async def _ready(self, asked: Asked) -> list[str]:
+    async def _ready(self, asked: GatewayRequest) -> list[str]:
         """Wait, without limit as KubeAI does, for ready Pods (that have the adapter)."""
         wanted = {"model": asked.model}.items()
         while True:
-            version, found = self._store.version, []
+            version, ready = self._store.version, []
             for pod in self._store.items(PODS, NAMESPACE):
                 labels, uid = pod["metadata"].get("labels", {}), pod["metadata"]["uid"]
-                adapted = not asked.adapter or LABEL + asked.adapter in labels
+                adapted = not asked.adapter or ADAPTER_LABEL + asked.adapter in labels
                 if wanted <= labels.items() and adapted and is_ready(pod) and uid in self._endpoints:
-                    found.append(uid)
-            if found:
-                return found
+                    ready.append(uid)
+            if ready:
+                return ready
             await self._store.changed(version)
 
 
@@ -220,10 +220,10 @@ async def _read(body: Body, route: str, content_type: str) -> _Sent:
         form = await worked_on(body.size, read_form, body.read, body.size, content_type=content_type)
     except FormError as error:
         raise UnreadableError(f"reading multipart form data: {error}") from error
-    return _Sent(Asked(form.model, None), body, form)
+    return _Sent(GatewayRequest(form.model, None), body, form)
 
 
-def _encoded(asked: Asked, *, endpoint: Endpoint, route: str) -> bytes:
+def _encoded(asked: GatewayRequest, *, endpoint: EngineEndpoint, route: str) -> bytes:
     """JSON for an engine. Some adapters llama.cpp wants by number; other engines go by the name."""
     fields = {**endpoint.defaults.get(route, {}), **asked.body()}
     if endpoint.adapters:
@@ -239,7 +239,7 @@ def _query(request: web.Request) -> str:
     return f"?{query}" if query else ""
 
 
-def _names(asked: Asked) -> tuple[bytes, bytes]:
+def _names(asked: GatewayRequest) -> tuple[bytes, bytes]:
     """What llama.cpp calls itself in an answer, and what vLLM would: the adapter's bare name."""
     return f'"model":{json.dumps(asked.model)}'.encode(), f'"model":{json.dumps(asked.adapter)}'.encode()
 

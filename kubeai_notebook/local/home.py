@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import FileLock
 
 from kubeai_notebook.errors import LocalError
 
@@ -35,7 +36,7 @@ _FILES = ("daemon.lock", "start.lock", "kubeconfig", "server.pem", "daemon.log",
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class DaemonAccess:
     """How a daemon is reached; ``token`` is a secret."""
 
     api: str
@@ -50,8 +51,8 @@ class Access:
     @property
     def ports(self) -> tuple[int, int]:
         """Those of API and gateway. ValueError when there is none in a url."""
-        found = _SERVER.fullmatch(self.api), _GATEWAY.fullmatch(self.gateway)
-        numbers = tuple(int(match[1]) if match else 0 for match in found)
+        matches = _SERVER.fullmatch(self.api), _GATEWAY.fullmatch(self.gateway)
+        numbers = tuple(int(match[1]) if match else 0 for match in matches)
         if not all(0 < number < 1 << 16 for number in numbers):
             raise ValueError("no port")
         return numbers[0], numbers[1]
@@ -78,7 +79,7 @@ class Home:
         """The daemon's own log."""
         return self.folder / "daemon.log"
 
-    def access(self) -> Access | None:
+    def access(self) -> DaemonAccess | None:
         """What the kubeconfig says; None before the first start, or when it is damaged."""
         try:
             config = yaml.safe_load(self.kubeconfig.read_text(encoding="utf-8"))
@@ -86,7 +87,7 @@ class Home:
             authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
             gateway = cluster["extensions"][0]["extension"]
             moved_from = str(gateway.get("moved_from", ""))
-            access = Access(cluster["server"], gateway["url"], user["token"], authority, moved_from)
+            access = DaemonAccess(cluster["server"], gateway["url"], user["token"], authority, moved_from)
             whole = access.ports and _TOKEN.fullmatch(access.token) and ssl.create_default_context(cadata=authority)
         except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError):
             return None
@@ -107,7 +108,7 @@ class Home:
             return 0, 0
         return numbers if all(0 < number < 1 << 16 for number in numbers) else (0, 0)
 
-    def renewed(self, api_port: int, gateway_port: int) -> tuple[Access, list[str]]:
+    def renewed(self, api_port: int, gateway_port: int) -> tuple[DaemonAccess, list[str]]:
         """Keep (or make) CA, token and certificate, and write the kubeconfig with these ports; what is worth saying."""
         old, (old_api, old_gateway), notes = self.access(), self.ports(), []
         token, authority = (old.token, old.authority) if old else (secrets.token_urlsafe(32), "")
@@ -120,7 +121,7 @@ class Home:
         notes += _lost("API", old_api, api_port) + _lost("gateway", old_gateway, gateway_port)
         api, gateway = f"https://127.0.0.1:{api_port}", _gateway_url(gateway_port)
         moved_from = _gateway_url(old_gateway) if old_gateway not in (0, gateway_port) else ""
-        access = Access(api, gateway, token, authority, moved_from)
+        access = DaemonAccess(api, gateway, token, authority, moved_from)
         _write_secret(self.kubeconfig, yaml.safe_dump(_kubeconfig(access), sort_keys=False))
         _write_secret(self.folder / "ports.json", json.dumps({"api": api_port, "gateway": gateway_port}))
         return access, notes
@@ -139,8 +140,7 @@ class Home:
     def starting(self) -> Iterator[None]:
         """Hold while starting or stopping, so that two at once are one after the other. LocalError."""
         self.prepare()
-        with (self.folder / "start.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(self.folder / "start.lock"):
             yield
 
     def prepare(self) -> None:
@@ -163,7 +163,8 @@ class Home:
     def claim(self) -> bool:
         """Take the lock of the daemon's life; False when another daemon has it.
 
-        It is never given back by hand: it is free when the process is gone, and ``stop`` waits for just that.
+        It is never given back by hand: it is free when the process is gone, and ``stop`` waits for just that. It is
+        no `filelock`, which has no shared lock: two that asked for the pid at once would take each other for a daemon.
         """
         descriptor = os.open(self.folder / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
         # A few tries, because whoever asks for the pid holds it for a moment.
@@ -250,7 +251,7 @@ def _write_secret(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _kubeconfig(access: Access) -> dict[str, Any]:
+def _kubeconfig(access: DaemonAccess) -> dict[str, Any]:
     name = "kubeai-local"
     authority = base64.b64encode(access.authority.encode()).decode()
     gateway = {"url": access.gateway, "tls": f"{access.api}/openai/v1"}

@@ -53,10 +53,10 @@ def is_ours(peer: Address, here: Address) -> bool:
     """
     if not KNOWN:
         return False
-    found = _asked(peer, here) if _has_sock_diag() else _listed(peer, here)
-    if found is None or not found.inode or found.state not in (_ESTABLISHED, _CLOSE_WAIT):
+    entry = _asked(peer, here) if _has_sock_diag() else _listed(peer, here)
+    if entry is None or not entry.inode or entry.state not in (_ESTABLISHED, _CLOSE_WAIT):
         return False
-    return found.uid == os.geteuid()
+    return entry.uid == os.geteuid()
 
 
 @cache
@@ -96,13 +96,13 @@ def _listed(peer: Address, here: Address) -> _Socket | None:
     row = re.compile(rf"^ *\d+: {ends} ([0-9A-F]{{2}}) \S+ \S+ \S+ +(\d+) +\d+ (\d+) ", re.MULTILINE)
     for table in _TABLES:
         try:
-            found = row.search(table.read_text())
+            match = row.search(table.read_text())
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
             continue
-        if found:
-            return _Socket(int(found[1], 16), int(found[2]), int(found[3]))
+        if match:
+            return _Socket(int(match[1], 16), int(match[2]), int(match[3]))
     return None
 
 

@@ -58,17 +58,17 @@ class Seal:
             if wanted not in (None, size):
                 return f"{path.name} holds {size} bytes instead of {wanted}"
         expected = {name: entry[2] for name, entry in known.items()} | dict(sums)
-        found = {name: sha256_of(path) for name, path in files.items()}
+        present = {name: sha256_of(path) for name, path in files.items()}
         for name, path in files.items():
-            if found[name] != expected.get(name, found[name]):
+            if present[name] != expected.get(name, present[name]):
                 return f"{path.name} has another sha256 than when it was fetched"
-        self.write(files, found)
+        self.write(files, present)
         return None
 
     def write(self, files: Mapping[str, Path], sums: Mapping[str, str] | None = None) -> None:
         """Write down what these files are now."""
-        found = sums or {name: sha256_of(path) for name, path in files.items()}
-        known = {name: [*_seen(path), found[name]] for name, path in files.items()}
+        kept = sums or {name: sha256_of(path) for name, path in files.items()}
+        known = {name: [*_seen(path), kept[name]] for name, path in files.items()}
         fresh = self._path.with_suffix(".new")
         fresh.write_text(json.dumps({"checked": time.time(), "files": known}))
         fresh.replace(self._path)

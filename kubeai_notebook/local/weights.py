@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import shutil
@@ -14,9 +13,10 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
+from filelock import AsyncFileLock, FileLock, Timeout
 
 from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
@@ -30,8 +30,6 @@ from .seals import Seal
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, if known."""
-LOCK_SECONDS = 0.2
-"""How often another process' download is looked at; a file lock cannot be awaited."""
 
 _LIBRARIES = {"hf": ("huggingface_hub", "hub"), "s3": ("boto3", "s3")}
 
@@ -164,24 +162,24 @@ class Weights:
     async def _worked(self, order: dict[str, Any], environment: Mapping[str, str], listeners: list[_Listener]) -> Path:
         url, package = order["url"], order["package"]
         name = package.kept_as if package else hashlib.sha256(f"{order['kind']} {url}".encode()).hexdigest()[:12]
-        given, said, told = import_path(environment, self._import_from), "", {}
+        given, line, report = import_path(environment, self._import_from), "", {}
         try:
             async with _part(self.cache, name) as part:
                 work = json.dumps({**order, "package": package and asdict(package), "part": str(part)})
-                async for said in _lines(f"{__package__}.fetch_worker", work, environment=given):
-                    told = _told(said)
+                async for line in _lines(f"{__package__}.fetch_worker", work, environment=given):
+                    report = _told(line)
                     for progress, say in tuple(listeners):
-                        if "done" in told:
-                            progress(told["done"], told["total"])
-                        if "damaged" in told:
-                            say(f'Weights "{masked(url)}" are damaged ({told["damaged"]}) and are fetched again')
+                        if "done" in report:
+                            progress(report["done"], report["total"])
+                        if "damaged" in report:
+                            say(f'Weights "{masked(url)}" are damaged ({report["damaged"]}) and are fetched again')
         except OSError as error:
             message = f'Could not keep the weights of "{masked(url)}" in {self.cache}: {error}'
             raise LocalError(message) from error
-        if "path" not in told:
-            raise LocalError(masked(str(told.get("error") or f'Fetching "{url}" ended without a result: {said}')))
+        if "path" not in report:
+            raise LocalError(masked(str(report.get("error") or f'Fetching "{url}" ended without a result: {line}')))
         self._doubted.discard(url)
-        return Path(told["path"])
+        return Path(report["path"])
 
     def _mapping(self, url: str) -> tuple[Path, str] | None:
         """What ``--weights`` maps the url to, and the path below it: a claim is mapped with all its folders."""
@@ -222,10 +220,10 @@ async def _lines(module: str, order: str, *, environment: Mapping[str, str]) -> 
 def _told(line: str) -> dict[str, Any]:
     """A line of the worker's, or {} for one of a library's."""
     try:
-        told = json.loads(line)
+        report = json.loads(line)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
 def _inside(url: str, root: Path, below: str) -> Path:
@@ -244,11 +242,11 @@ def _usable(url: str, path: Path) -> Path:
     """The path itself if it is a file or a folder of files, or the one .gguf file in it."""
     if path.is_file() or any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
         return path
-    found = sorted(path.glob("*.gguf"))
-    if len(found) != 1:
-        told = f"{path} holds {len(found)} .gguf files, not one"
-        raise LocalError(f'The weights for "{masked(url)}" are not usable: {told}.')
-    return found[0]
+    files = sorted(path.glob("*.gguf"))
+    if len(files) != 1:
+        reason = f"{path} holds {len(files)} .gguf files, not one"
+        raise LocalError(f'The weights for "{masked(url)}" are not usable: {reason}.')
+    return files[0]
 
 
 @asynccontextmanager
@@ -256,9 +254,7 @@ async def _part(cache: Path, name: str) -> AsyncIterator[Path]:
     """An empty folder in the cache, ours alone among all processes, and gone afterwards."""
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"{name}.part"
-    with (cache / f"{name}.lock").open("a") as file:
-        while not _try_lock(file):
-            await asyncio.sleep(LOCK_SECONDS)
+    async with AsyncFileLock(cache / f"{name}.lock", run_in_executor=False):
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -271,14 +267,5 @@ def _sweep(cache: Path) -> None:
     """Remove what a killed download left, unless another process is at it; a cache that cannot be written stays."""
     with suppress(OSError):
         for folder in cache.glob("*.part"):
-            with folder.with_suffix(".lock").open("a") as file:
-                if _try_lock(file):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+            with suppress(Timeout), FileLock(folder.with_suffix(".lock"), timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)

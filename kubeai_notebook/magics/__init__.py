@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-_CONNECTS = frozenset({"context", "kubeconfig", "namespace"})
-
 
 def install(shell: InteractiveShell) -> None:
     """Register all magics and the settings; imports nothing that a first cell does not need."""
@@ -35,7 +33,7 @@ def uninstall(shell: InteractiveShell) -> None:
     from kubeai_notebook import settings
     from kubeai_notebook.session.session import close_defaults
 
-    close_defaults()
+    close_defaults("the extension was unloaded")
     _remove(shell)
     shell.configurables[:] = [one for one in shell.configurables if not isinstance(one, settings.KubeAI)]
     settings.install(settings.KubeAI())
@@ -66,10 +64,9 @@ def changed_here() -> set[str]:
 
 
 def _changed(change: dict[str, Any]) -> None:
-    """Where another place is meant, the next call connects there. Before the first call nothing is connected."""
+    """Have the default Sessions follow a setting that changed; before the first call there are none."""
     import sys
 
     changed_here().add(change["name"])
-    sessions = sys.modules.get("kubeai_notebook.session.session")
-    if sessions and change["name"] in _CONNECTS:
-        sessions.close_defaults()
+    if sessions := sys.modules.get("kubeai_notebook.session.session"):
+        sessions.follow_settings()

@@ -13,7 +13,7 @@ from .parser import MagicParser, parser_for
 from .templating import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from kubeai_notebook.core.chat_messages import Delta, Reply
 
@@ -42,6 +42,8 @@ def chat_parser() -> MagicParser:
 
 def chat(call: Call) -> Shown:
     """Stream the Model's answer to the cell's text."""
+    from kubeai_notebook.core.chat_messages import reply_of
+
     options = call.options
     prompt = filled(call).strip()
     if not prompt:
@@ -50,39 +52,35 @@ def chat(call: Call) -> Shown:
     turns.append({"role": "user", "content": prompt})
     asked = {"max_tokens": options.max_tokens, "temperature": options.temperature}
     chosen = {name: value for name, value in asked.items() if value is not None}
-    deltas = call.model.stream(turns, **chosen)
-    return Shown(_read(deltas) if options.quiet else _show(deltas))
+    with call.model.stream(turns, **chosen) as deltas:
+        return Shown(reply_of(deltas) if options.quiet else _show(deltas))
 
 
-def _read(deltas: Iterator[Delta]) -> Reply:
-    from kubeai_notebook.core.chat_messages import reply_of
-
-    return reply_of(deltas)
-
-
-def _show(deltas: Iterator[Delta]) -> Reply:
+def _show(deltas: Iterable[Delta]) -> Reply:
     """Show the answer as it comes, in one display that is updated; an interrupt keeps what has come."""
-    from kubeai_notebook.core.chat_messages import Reply, fold
+    from kubeai_notebook.core.chat_messages import reply_of
 
     from .live_output import Updated, can_update, write
 
-    def bundle() -> dict[str, str]:
-        """What is shown, and saved in the notebook; the Reply itself keeps the Model's words."""
-        return {"text/plain": plain(reply, LONGEST), "text/markdown": markdown(reply)}
-
-    reply = Reply()
+    arrived: list[Delta] = []
     if not can_update():
         for delta in deltas:
-            reply = fold(reply, delta)
+            arrived.append(delta)
             write(delta.text)
         write("\n")
-        return reply
+        return reply_of(arrived)
+
+    def bundle() -> dict[str, str]:
+        """What is shown, and saved in the notebook; the Reply itself keeps the Model's words."""
+        reply = reply_of(arrived)
+        return {"text/plain": plain(reply, LONGEST), "text/markdown": markdown(reply)}
+
     shown = Updated(bundle)
     try:
         for delta in deltas:
-            reply = fold(reply, delta)
+            arrived.append(delta)
             if shown.due:
                 shown.update()
     finally:
         shown.update()
-    return reply
+    return reply_of(arrived)

@@ -112,7 +112,7 @@ def _result(begun: str, candidates: Iterable[str], kind: str) -> SimpleMatcherRe
 
 def learn(session: Session) -> None:
     """Ask for profiles and Secrets in a thread, if they are not known and the Session is connected."""
-    if "cluster" in vars(session) and not session.profiles():
+    if session.connected and not session.profiles():
         threading.Thread(target=_ask, args=(session,), name="kubeai-learn", daemon=True).start()
 
 

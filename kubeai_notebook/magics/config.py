@@ -78,7 +78,7 @@ class Settings(Shown, tuple[Setting, ...]):
 
 def config(call: Call) -> Settings:
     """The settings, changed as the line says."""
-    now = settings.current()
+    now = settings.configurable()
     for pair in call.options.pairs:
         _set(now, pair)
     return Settings(_setting(now, name) for name in _names(now))
@@ -107,9 +107,9 @@ def _setting(now: settings.KubeAI, name: str) -> Setting:
     value, source = masked(str(getattr(now, name))), "default"
     if getattr(now, name) != trait.default():
         source = "this kernel" if name in changed_here() else "IPython's configuration"
-    elif name == "endpoint" and settings.stated_endpoint(now):
-        value, source = settings.stated_endpoint(now), "$KUBEAI_ENDPOINT"
-    elif name == "kubeconfig" and (found := settings.kubeconfig_path(now)):
+    elif name == "endpoint" and (stated := settings.current().platform_endpoint):
+        value, source = stated, "$KUBEAI_ENDPOINT"
+    elif name == "kubeconfig" and (found := settings.current().kubeconfig_path):
         usual = Path.home() / ".kube" / "config"
         value, source = (str(usual), "its usual place") if Path(found) == usual else (found, "$KUBECONFIG")
     return Setting(name, value, source, str(trait.help))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import map_at, uid_of
-from kubeai_notebook.errors import NotFoundError, UsageError
+from kubeai_notebook.errors import NotFoundError
 
-from .guards import check_restart
+from .guards import confirmed_by
 from .parser import MagicParser, Text, parser_for
 from .serve import waited
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis import Fix
-    from kubeai_notebook.core.spec_diff import Changes
     from kubeai_notebook.session.doctor import Doctor
     from kubeai_notebook.session.explanation import Why, Whys
     from kubeai_notebook.session.model import Model
@@ -61,93 +59,36 @@ def doctor_parser() -> MagicParser:
 def why(call: Call) -> Why | Whys | Model | Text:
     """The Findings of a Model or of all; with ``--fix`` the Model, changed."""
     if call.options.fix is not None:
-        return _fixed(call, call.model, call.options.fix)
+        return _fixed(call, call.options.fix)
     names = call.session.observer.names()
     if call.options.name or len(names) < 2:
-        return _noted(call.model)
+        return call.model.why()
     from kubeai_notebook.session.explanation import Whys
 
     whys = []
     for name in names:
         with suppress(NotFoundError):  # it went meanwhile
-            whys.append(_noted(call.session.attach(name)))
+            whys.append(call.session.attach(name).why())
     return Whys(sorted(whys, key=lambda why: not why.findings))
 
 
-def _fixed(call: Call, model: Model, number: int) -> Model | Text:
+def _fixed(call: Call, number: int) -> Model | Text:
     """The Model with one fix applied, or what that would change."""
-    before = _shown().get(_uid(model), ())
-    fixes = _noted(model).fixes
-    if not 1 <= number <= len(fixes) or fixes[number - 1].patch is None:
-        return model.fix(number)  # which says why not
-    fix, line = fixes[number - 1], f"%kubeai_why {model.name} --fix {number}"
-    if before and before[number - 1 : number] != (fix.title,):
-        message = f"What is wrong with {model.name} has changed since it was shown. Fix {number} is now: {fix.title}"
-        raise UsageError(message, f"To apply it, run the line again; %kubeai_why {model.name} shows all.")
-    changes = _changes(model, fix)
+    from kubeai_notebook.session import verbs
+
+    model, session, line = call.model, call.session, f"%kubeai_why {call.model.name} --fix {number}"
+    remedy = model.shown_remedy(number)
     if call.options.dry_run:
-        return Text(_said(model, fix, changes, line=line))
-    if not call.options.yes and _restarts(model, changes):
-        check_restart(model, f"{line} --yes")
-    note = _after(model, number, changes)
-    model.fix(number).note = note
-    return waited(call, model)
-
-
-def _noted(model: Model) -> Why:
-    """Why, with a note of what its reader saw."""
-    found = model.why()
-    _shown()[_uid(model)] = tuple(fix.title for fix in found.fixes)
-    return found
+        plan = verbs.fix(session, model.name, remedy.id, dry_run=True)
+        return Text("\n".join([plan.note, *(f"  {change}" for change in plan.diff), f"To do it: {line}"]))
+    with confirmed_by(f"{line} --yes"):
+        done = verbs.fix(session, model.name, remedy.id, confirmed=call.options.yes)
+    if done.action != "nothing":
+        back = f"kubeai_notebook.attach({model.name!r}).rollback() takes it back."
+        done = replace(done, note=f"Fix {number} is applied: {done.note} {back}")
+    return waited(call, session.handle(done))
 
 
 def doctor(call: Call) -> Doctor:
     """The checks."""
     return call.session.doctor()
-
-
-def _said(model: Model, fix: Fix, changes: Changes, *, line: str) -> str:
-    from kubeai_notebook.core.spec_diff import readable
-
-    pods = _pods(model, changes)
-    head = f"{model.name} would be changed. {fix.title}"
-    return "\n".join([head, *(f"  {change}" for change in readable(changes)), f"  {pods}", f"To do it: {line}"])
-
-
-def _after(model: Model, number: int, changes: Changes) -> str:
-    from kubeai_notebook.core.spec_diff import readable
-
-    if not changes:
-        return f"Fix {number} changes nothing: it is so already."
-    pods = _pods(model, changes) if model.view.observation.pods else ""
-    back = f"kubeai_notebook.attach({model.name!r}).rollback() takes it back."
-    return " ".join(said for said in (f"Fix {number} is applied: {'; '.join(readable(changes))}.", pods, back) if said)
-
-
-@cache
-def _shown() -> dict[str, tuple[str, ...]]:
-    """The fixes' titles that were shown last, by the Model's uid: a number means what its reader saw."""
-    return {}
-
-
-def _uid(model: Model) -> str:
-    return uid_of(model.view.model)
-
-
-def _pods(model: Model, changes: Changes) -> str:
-    return "Its Pods are replaced." if _restarts(model, changes) else "Its Pods go on."
-
-
-def _restarts(model: Model, changes: Changes) -> bool:
-    from kubeai_notebook.core.spec_diff import restarts_pods
-
-    return restarts_pods(model.view.model, changes)
-
-
-def _changes(model: Model, fix: Fix) -> Changes:
-    """What the fix would change in the spec."""
-    from kubeai_notebook.core.merge_patch import merged
-
-    now = map_at(model.view.model, "spec")
-    wanted = merged(now, (fix.patch or {}).get("spec", {}))
-    return {key: (now.get(key), wanted.get(key)) for key in {**now, **wanted} if now.get(key) != wanted.get(key)}

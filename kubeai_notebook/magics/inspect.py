@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,12 @@ from .parser import MagicParser, Text, parser_for
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
 
     from .invocation import Call
 
-TICK_SECONDS, FINDING_SECONDS = 1.0, 2.0
+TICK_SECONDS = 1.0
 THE_ONLY_ONE = "name of the Model; without it, the only one there is"
 
 
@@ -132,25 +131,20 @@ def _follow(model: Model) -> None:
     """Keep one display up to date until nothing goes on by itself any more."""
     from .live_output import Updated, can_update
 
-    views: queue.SimpleQueue[View | None] = queue.SimpleQueue()
-    stop = model.listen(views.put)
+    # Where displays can be updated, the seconds go on; a terminal gets what is new.
+    updates = can_update()
     try:
-        view = views.get()
-        shown, said = Updated(lambda: _face(model)), _said(view)
-        while view is not None and not view.status.settled:
-            # Where displays can be updated, the seconds go on; a terminal gets what is new.
-            view = _next(views, view, TICK_SECONDS if can_update() else None)
-            if can_update() or _said(view) != said:
-                shown.update()
-            said = _said(view)
-        if view is not None and view.status.phase in ("Blocked", "Failing") and not view.findings:
-            # A log that explains it may still be on its way.
-            _next(views, view, FINDING_SECONDS)
-            shown.update()
+        with model.subscribe() as changes:
+            view = next(changes).view
+            shown, last = Updated(lambda: _face(model)), _face_of(view)
+            while view is not None and not (view.status.settled and not view.pending):
+                change = changes.until(lambda _: True, TICK_SECONDS if updates else None)
+                view = change.view if change else view
+                if updates or _face_of(view) != last:
+                    shown.update()
+                last = _face_of(view)
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped looking; {model.name} goes on.") from None
-    finally:
-        stop()
 
 
 def _face(model: Model) -> dict[str, str]:
@@ -162,19 +156,9 @@ def _face(model: Model) -> dict[str, str]:
     }
 
 
-def _said(view: View | None) -> Any:
+def _face_of(view: View | None) -> Any:
+    """What a reader of the display would see change."""
     return view and (view.status.phase, view.status.detail, view.findings)
-
-
-def _next(views: queue.SimpleQueue[View | None], last: View, wait_seconds: float | None) -> View | None:
-    """The newest View, or the last one again after a while."""
-    try:
-        view = views.get(timeout=wait_seconds)
-        while not views.empty():
-            view = views.get()
-    except queue.Empty:
-        return last
-    return view
 
 
 def logs(call: Call) -> Any:

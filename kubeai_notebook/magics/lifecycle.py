@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
 
-from .guards import check_delete, check_restart, going
+from .guards import confirmed_by, going
 from .parser import MagicParser, Text, parser_for
 from .serve import waited
 
@@ -88,28 +88,30 @@ def scale(call: Call) -> Model:
     if sum(asked) != 1:
         hint = "Write it like %kubeai_scale smol 2, or with --pause or --resume."
         raise UsageError("%kubeai_scale needs one thing to do: a number of replicas, --pause or --resume.", hint)
-    model = call.model
     if options.pause:
-        model.pause()
-    elif options.resume:
-        model.resume()
-    else:
-        model.scale(options.replicas)
-    return waited(call, model)
+        return waited(call, call.model.pause())
+    if options.resume:
+        return waited(call, call.model.resume())
+    return waited(call, call.model.scale(options.replicas))
 
 
 def restart(call: Call) -> Model:
     """Replace the Pods."""
-    if not call.options.yes:
-        check_restart(call.model, f"%kubeai_restart {call.model.name} --yes")
-    return waited(call, call.model.restart(call.options.timeout_seconds))
+    from kubeai_notebook.session import verbs
+
+    name, options = call.model.name, call.options
+    with confirmed_by(f"%kubeai_restart {name} --yes"):
+        done = verbs.restart(call.session, name, timeout_seconds=options.timeout_seconds, confirmed=options.yes)
+    return waited(call, call.session.handle(done))
 
 
 def delete(call: Call) -> Model | Text:
     """Delete the Model, or say what that would mean."""
-    model, options = call.model, call.options
+    from kubeai_notebook.session import verbs
+
+    name, options = call.model.name, call.options
     if options.dry_run:
-        return Text(f"{model.name} would be deleted. {going(model)}")
-    if not options.yes:
-        check_delete(model, f"%kubeai_delete {model.name} --yes")
-    return model.delete(options.timeout_seconds)
+        return Text(f"{name} would be deleted. {going(verbs.stake(call.session, name))}")
+    with confirmed_by(f"%kubeai_delete {name} --yes"):
+        done = verbs.delete(call.session, name, timeout_seconds=options.timeout_seconds, confirmed=options.yes)
+    return call.session.handle(done)

@@ -1,10 +1,16 @@
-"""One output that is updated while its cell runs; in a terminal, which cannot update, what is new is written below."""
+"""One output that is updated while its cell runs; in a terminal, which cannot update, what is new is written below.
+
+Jupyter can replace an output, but it cannot add to one: a text that grows at a constant pace sends bytes as the square
+of its length (530 MB for an answer of 20,000 tokens). What can be added to does not serve here: stream output cannot
+become Markdown at the end without clearing what else the cell has shown, and one output for each finished paragraph
+leaves the answer in pieces in the saved notebook. So the answer stays one output, and its updates become rarer as it
+grows: a second costs `CHARACTERS_PER_SECOND` at most, and the answer as many as it lasts (39 MB).
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from IPython import get_ipython
@@ -13,13 +19,11 @@ from IPython.display import display
 from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from kubeai_notebook.session.live.publisher import View
-    from kubeai_notebook.session.model import Model
+    from collections.abc import Callable, Mapping
 
 FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
 PAUSE_PER_UPDATE = 10  # so a long answer, which takes long to render, costs a tenth of the time at most
+CHARACTERS_PER_SECOND = 100_000  # a page of text still moves ten times a second; 20,000 tokens once in two seconds
 
 
 def can_update() -> bool:
@@ -48,27 +52,13 @@ class Updated:
         if self._handle is not None:
             self._handle.update(bundle, raw=True)
         self._shown_seconds = self._clock()
-        self._pause_seconds = max(FRAME_SECONDS, PAUSE_PER_UPDATE * (self._shown_seconds - begun))
+        self._pause_seconds = max(
+            FRAME_SECONDS,
+            PAUSE_PER_UPDATE * (self._shown_seconds - begun),
+            sum(map(len, bundle.values())) / CHARACTERS_PER_SECOND,
+        )
 
     @property
     def due(self) -> bool:
         """Whether the last update is long enough ago."""
         return self._clock() - self._shown_seconds >= self._pause_seconds
-
-
-@contextmanager
-def lines_of(model: Model) -> Iterator[None]:
-    """Meanwhile write a line for each phase that the Model comes to."""
-    written: set[str] = set()
-
-    def listener(view: View | None) -> None:
-        if view is None or view.status.settled or view.status.phase in written:
-            return
-        written.add(view.status.phase)
-        write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")
-
-    stop = model.listen(listener)
-    try:
-        yield
-    finally:
-        stop()

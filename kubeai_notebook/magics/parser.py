@@ -1,21 +1,25 @@
-"""Reading a magic's line: options, help, and mistakes as sentences."""
+"""Reading a magic's line: options, help, and mistakes as sentences.
+
+argparse reads the line, and its messages are never shown or matched: they change with Python. What went wrong is
+known without them. Unknown words are given back by ``parse_known_args``; numbers are read by functions of ours, whose
+ArgumentTypeError is the context of argparse's ArgumentError; and an error without an argument's name can only be an
+argument that is missing, since abbreviations, subcommands and exclusive groups are not used here.
+"""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shlex
 from typing import Any, NoReturn
 
 from kubeai_notebook.core.masking import masked, quoted
+from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import Shown
 
 WIDTH = 110
 _NEAR = 0.7
-
-Parser = argparse.ArgumentParser
 
 
 class Text(Shown, str):
@@ -33,7 +37,7 @@ class Help(Text):
     __slots__ = ()
 
 
-class MagicParser(Parser):
+class MagicParser(argparse.ArgumentParser):
     """Reads a magic's line; a mistake is a UsageError that names the nearest option.
 
     ``takes_rest``: what stands behind a bare ``--`` is kept, word for word, as ``rest``.
@@ -50,14 +54,17 @@ class MagicParser(Parser):
             formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=WIDTH),
             add_help=False,
             allow_abbrev=False,
+            exit_on_error=False,
         )
+        self.register("type", int, _whole_number)
+        self.register("type", float, _number)
         # Python 3.14 would colour the text, which is also shown where no colours are.
         self.color = False
         self._takes_rest = takes_rest
 
     def add_common(self) -> MagicParser:
         """Add the options that every magic has."""
-        add = self.add_argument_group("every magic of ours takes").add_argument
+        add = self.add_argument_group("common options").add_argument
         add("-n", "--namespace", metavar="NAMESPACE", help="the namespace of the Models")
         add("-o", "--out", metavar="VARIABLE", help="put the result into this variable")
         add("-q", "--quiet", action="store_true", help="show nothing, as a ; at the end of the line does")
@@ -89,35 +96,64 @@ class MagicParser(Parser):
             # argparse would read -name as -n ame.
             if re.fullmatch(r"-[a-z][a-z-]+", word) and f"-{word}" in self._option_string_actions:
                 raise UsageError(f"{self.prog} does not know {word}.", f"Did you mean -{word}?")
-        return self.parse_args(words, argparse.Namespace(rest=rest))
+        options = argparse.Namespace(rest=rest)
+        try:
+            _, unknown = self.parse_known_args(words, options)
+        except argparse.ArgumentError as error:
+            raise self._refusal(error, options) from None
+        if unknown:
+            raise self._unknown(unknown[0])
+        return options
 
     def error(self, message: str) -> NoReturn:
-        """Say what argparse found in our own words."""
+        """Raise what Python 3.11 and 3.12 would end the process for, as 3.13 does: an argument that is missing."""
+        raise argparse.ArgumentError(None, message)
+
+    def _refusal(self, error: argparse.ArgumentError, options: argparse.Namespace) -> UsageError:
         how = f"{self.prog} --help shows how it is written."
-        unknown = re.match(r"unrecognized arguments: (\S+)", message)
-        if unknown is None:
-            valueless = message.endswith("expected one argument")
-            begins = f"A value that begins with - is written behind an equals sign. {how}"
-            raise UsageError(f"{self.prog}: {masked(_worded(message))}.", begins if valueless else how)
-        word = unknown[1].partition("=")[0]
+        if error.argument_name is None:
+            needed = (action for action in self._actions if action.required)
+            missing = [str(action.metavar) for action in needed if getattr(options, action.dest, None) is None]
+            return UsageError(f"{self.prog}: {' and '.join(missing)} is missing.", how)
+        # argparse joins the spellings of an option by a slash.
+        spellings = error.argument_name.split("/")
+        action = self._option_string_actions.get(spellings[0])
+        option = next((word for word in spellings if word.startswith("--")), spellings[0])
+        if isinstance(error.__context__, argparse.ArgumentTypeError):
+            return UsageError(f"{self.prog}: {option} {error.message}.", how)
+        if action is not None and action.nargs == 0:
+            return UsageError(f"{self.prog}: {option} takes no value.", how)
+        return UsageError(
+            f"{self.prog}: {option} needs a value.", f'If the value starts with "-", write {option}=VALUE. {how}'
+        )
+
+    def _unknown(self, given: str) -> UsageError:
+        word = given.partition("=")[0]
         if not word.startswith("-"):
-            raise UsageError(f"{self.prog} has no use for {quoted(word)}.", how)
+            return UsageError(
+                f"{self.prog}: unexpected argument {quoted(word)}.", f"{self.prog} --help shows how it is written."
+            )
         known = [option for option in self._option_string_actions if option.startswith("--")]
         begun = sorted((option for option in known if option.startswith(word)), key=len)
-        nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=_NEAR)
-        meant = f"Did you mean {nearest[0]}?" if nearest else f"{self.prog} --help lists its options."
+        near = begun[0] if begun else nearest(word, known, share=_NEAR)
+        meant = f"Did you mean {near}?" if near else f"{self.prog} --help lists its options."
         if self._takes_rest and not begun:
-            meant += f" An argument of the engine stands behind a bare --: … -- {masked(unknown[1])}"
-        raise UsageError(f"{self.prog} does not know {word}.", meant)
+            meant += f" An argument of the engine stands behind a bare --: … -- {masked(given)}"
+        return UsageError(f"{self.prog} does not know {word}.", meant)
 
 
-def _worded(message: str) -> str:
-    """What argparse says of a value, as a sentence's end."""
-    message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1 ", message)
-    message = re.sub(r"expected (one|\d+|at least one) argument", r"needs a value", message)
-    message = re.sub(r"invalid (?:int|_count) value: '(.*)'", r'needs a whole number, not "\1"', message)
-    message = re.sub(r"invalid float value: '(.*)'", r'needs a number, not "\1"', message)
-    return re.sub(r"the following arguments are required: (.*)", r"\1 is missing", message)
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"needs a whole number, not {quoted(text)}") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"needs a number, not {quoted(text)}") from None
 
 
 def parser_for(magic: str, description: str, *examples: str, **options: Any) -> MagicParser:

@@ -66,7 +66,7 @@ class Magic:
         return str(parser_of(self._verb).format_help())
 
 
-class Umbrella:
+class RootMagic:
     """``%kubeai``: lists the magics, and ``%kubeai VERB …`` is ``%kubeai_VERB …``."""
 
     needs_local_scope = True
@@ -87,10 +87,10 @@ class Umbrella:
 
 def register(shell: InteractiveShell) -> None:
     """Make all magics known to IPython."""
-    known = shell.magics_manager.register_function
-    known(Umbrella(shell), "line_cell", "kubeai")
+    add = shell.magics_manager.register_function
+    add(RootMagic(shell), "line_cell", "kubeai")
     for verb in VERBS:
-        known(Magic(shell, verb), verb.kind, f"kubeai_{verb.name}")
+        add(Magic(shell, verb), verb.kind, f"kubeai_{verb.name}")
 
 
 def parser_of(verb: Verb) -> Any:

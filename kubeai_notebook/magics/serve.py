@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import UsageError
 
 from . import spec_options as fields
+from .guards import confirmed_by
 from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
@@ -112,15 +113,15 @@ def _says_something(text: str) -> bool:
 
 
 def _served(call: Call, spec: ModelSpec) -> Model | Receipt:
-    from .guards import check_update
+    from kubeai_notebook.session import verbs
 
     options, session = call.options, _session_of(call, spec)
     unique = bool(getattr(options, "unique", False))
     if options.dry_run:
-        return session.plan(spec, unique=unique)
-    if not (options.yes or unique):
-        check_update(session, spec=spec, line=f"{call.verb.magic} … --yes")
-    return waited(call, session.serve(spec, unique=unique, force=options.force))
+        return verbs.plan(session, spec, unique=unique)
+    with confirmed_by(f"{call.verb.magic} … --yes"):
+        done = verbs.serve(session, spec, unique=unique, force=options.force, confirmed=options.yes)
+    return waited(call, session.handle(done))
 
 
 def _session_of(call: Call, spec: ModelSpec) -> Session:
@@ -146,8 +147,17 @@ def waited(call: Call, model: Model) -> Model:
         display.face().show(model)
     except NotImplementedError:
         # A terminal shows no card that lives: a line for each phase, and in the end the result itself.
-        from .live_output import lines_of
-
-        with lines_of(model):
-            return model.wait(options.timeout_seconds)
+        _write_phases(model, options.timeout_seconds)
+        return model
     return model.wait(options.timeout_seconds)
+
+
+def _write_phases(model: Model, timeout_seconds: float | None) -> None:
+    """Wait as `Model.wait` does, and meanwhile write a line for each phase that the Model comes to."""
+    from .live_output import write
+
+    written: set[str] = set()
+    for view in model.waiting(timeout_seconds):
+        if not view.status.settled and view.status.phase not in written:
+            written.add(view.status.phase)
+            write(f"… {model.name} {view.status.phase}: {view.status.detail}\n")

@@ -1,50 +1,63 @@
-"""A cell's text: ``{{expression}}`` stands for the value of a variable."""
+"""A cell's text, or a magic's line, with values of the user's variables filled in.
+
+Prompts and templates are full of braces that mean something else: JSON, LaTeX, and above all Jinja, whose
+``{{ message['content'] }}`` looks just like ours. No spelling tells them apart, but the user's variables do: an
+expression is filled in only where it is Python, names at least one variable of the user's, every name in it is known,
+and it has a value. Everything else stays as it is. What was filled in is never looked at again, so a value may hold
+braces of its own.
+"""
 
 from __future__ import annotations
 
 import builtins
 import re
+import symtable
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.text import plain
+from kubeai_notebook.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .invocation import Call
 
-_EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-_NO_VALUE = (ArithmeticError, AttributeError, LookupError, NameError, SyntaxError, TypeError, ValueError)
-_IN_LINE = re.compile(r"\{(?P<name>[A-Za-z_]\w*)(?P<calls>\()?[^{}]*\}|\$(?P<dollar>[A-Za-z_]\w*)")
+# The innermost braces only: "{{ a {{ b }}" holds the expression b.
+_IN_CELL = re.compile(r"\{\{(?P<expression>(?:(?!\{\{).)+?)\}\}", re.DOTALL)
+_IN_LINE = re.compile(r"\{(?P<expression>[A-Za-z_][^{}]*)\}|\$(?P<name>[A-Za-z_]\w*)")
+LONGEST_EXPRESSION = 2000
+"""Characters; a longer one is a text that happens to stand between braces."""
+_SHOWN, _SHOWN_CHARACTERS = 5, 60
 
 
 def filled(call: Call) -> str:
-    """The cell's text with its variables filled in, unless ``--raw``; what has no value is told once."""
+    """The cell's text with its variables filled in, unless ``--raw``; the user is told once of what stays."""
     text = call.body or ""
     if call.options.raw:
         return text
-    filled_in = expand(text, call.variables)
-    told = _told()
-    left = [one for one in dict.fromkeys(_unknown(text, call.variables)) if one not in told]
-    if left:
-        told.update(left)
-        verbs = "has no value here and stays as it is" if len(left) == 1 else "have no value here and stay as they are"
-        _say(f"{', '.join(f'{{{{{one}}}}}' for one in left)} {verbs}; --raw leaves all of them alone.")
-    return filled_in
+    left: list[str] = []
+    result = expand(text, call.variables, left)
+    new = [expression for expression in dict.fromkeys(left) if expression not in _mentioned()]
+    if new:
+        _mentioned().update(new)
+        _mention(new)
+    return result
 
 
-def expand(text: str, variables: dict[str, Any]) -> str:
-    """Replace ``{{expression}}`` by its value; what has no value here stays as it is.
+def expand(text: str, variables: dict[str, Any], left: list[str] | None = None) -> str:
+    """Replace ``{{expression}}`` by its value where it has one; to ``left`` the others are added.
 
-    Single braces are left alone: prompts are full of JSON. ``{{'{{'}}`` writes two braces.
+    Single braces are left alone: prompts are full of JSON.
     """
 
-    def value(match: re.Match[str]) -> str:
-        expression = match[1].strip()
-        if _is_unknown(expression, variables):
-            return match[0]
-        return str(eval(expression, variables))  # noqa: S307 - the user's own code, in the user's own kernel
+    def replace(match: re.Match[str]) -> str:
+        value = _value(match["expression"], variables)
+        if value is None and left is not None:
+            left.append(match[0])
+        return match[0] if value is None else value
 
-    return _EXPRESSION.sub(value, text)
+    return _IN_CELL.sub(replace, text)
 
 
 def expand_line(line: str, variables: dict[str, Any]) -> str:
@@ -53,35 +66,55 @@ def expand_line(line: str, variables: dict[str, Any]) -> str:
     IPython takes ``{"image": 2}`` for the text "image" with a width of 2.
     """
 
-    def value(match: re.Match[str]) -> str:
-        name, calls = match["name"] or match["dollar"], bool(match["calls"])
-        if name not in variables and not (calls and hasattr(builtins, name)):
-            return match[0]
+    def replace(match: re.Match[str]) -> str:
+        value = _value(match["expression"] or match["name"], variables)
+        return match[0] if value is None else value
+
+    return _IN_LINE.sub(replace, line)
+
+
+def _value(expression: str, variables: dict[str, Any]) -> str | None:
+    """What an expression of the user's variables evaluates to, as text; ``None`` for everything else."""
+    expression = expression.strip()
+    with warnings.catch_warnings():
+        # Python warns of odd escapes and comparisons, which are somebody else's language here.
+        warnings.simplefilter("ignore")
+        if not _is_of(expression, variables):
+            return None
         try:
-            return str(eval(match[0].strip("{}$"), variables))  # noqa: S307 - as below
-        except _NO_VALUE:
-            return match[0]
-
-    return _IN_LINE.sub(value, line)
+            return str(eval(expression, variables))  # noqa: S307 - the user's own code, in the user's own kernel
+        except Exception:  # noqa: BLE001 - which may raise anything
+            return None
 
 
-def _unknown(text: str, variables: dict[str, Any]) -> list[str]:
-    found = (match[1].strip() for match in _EXPRESSION.finditer(text))
-    return [expression for expression in found if _is_unknown(expression, variables)]
+def _is_of(expression: str, variables: Mapping[str, Any]) -> bool:
+    """Whether this is Python that names a variable of the user's, and nothing unknown."""
+    if len(expression) > LONGEST_EXPRESSION:
+        return False
+    try:
+        names = _names(symtable.symtable(expression, "<cell>", "eval"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return not names.isdisjoint(variables) and all(name in variables or hasattr(builtins, name) for name in names)
 
 
-def _is_unknown(expression: str, variables: dict[str, Any]) -> bool:
-    root = re.match(r"[A-Za-z_]\w*", expression)
-    return bool(root and root[0] not in variables and not hasattr(builtins, root[0]))
+def _names(table: symtable.SymbolTable) -> set[str]:
+    """The names that are looked up outside: not those that a lambda or a comprehension binds."""
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return names.union(*map(_names, table.get_children()))
 
 
 @cache
-def _told() -> set[str]:
-    """What this kernel's user was told of."""
+def _mentioned() -> set[str]:
+    """What this kernel's user has been told of."""
     return set()
 
 
-def _say(sentence: str) -> None:
+def _mention(expressions: list[str]) -> None:
     from IPython.display import display
 
-    display({"text/plain": plain(sentence)}, raw=True)
+    shown = ", ".join(one_line(expression, _SHOWN_CHARACTERS) for expression in expressions[:_SHOWN])
+    more = f" and {len(expressions) - _SHOWN} more" if len(expressions) > _SHOWN else ""
+    stays = "stays as it is" if len(expressions) == 1 else "stay as they are"
+    reason = "only an expression of your variables that has a value is filled in"
+    display({"text/plain": f"{shown}{more} {stays}: {reason}; --raw leaves all of them alone."}, raw=True)

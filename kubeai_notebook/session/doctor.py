@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.rights import Right
     from kubeai_notebook.core.notice import Notice
 
-    from .session import Session
+    from .connection import Connection
 
 State = Literal["ok", "warn", "fail"]
 GATEWAY_SECONDS, LOCAL_SECONDS = 5.0, 20.0
@@ -94,7 +94,7 @@ def _row(check: Check) -> str:
     return f"<div>{head}{hint}</div>"
 
 
-def doctor_of(session: Session, *, context: str = "") -> Doctor:
+def doctor_of(session: Connection, *, context: str = "") -> Doctor:
     """Look at every station; what cannot be reached is a line, not an error. ``context``: the Session's own."""
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="kubeai-doctor") as pool:
         try:
@@ -103,7 +103,7 @@ def doctor_of(session: Session, *, context: str = "") -> Doctor:
             installed = _installed(session)
         except KubeAIError as error:
             return Doctor((_failed("API", error), _local()))
-        why = " ".join(cluster.notes) or f"Chosen by {_chosen(context)}."
+        why = " ".join(cluster.notes) or f"Chosen by {_chosen(session.settings, context)}."
         checks = [Check(name="API", state="ok", message=f"The Kubernetes API at {facts.host} answers. {why}")]
         local = pool.submit(_local)
         if installed is not None:
@@ -123,21 +123,20 @@ def _of_all(notice: Notice) -> Check:
     return Check(name=_STATIONS[notice.code], state=states[notice.severity], message=message, hint=hint)
 
 
-def _chosen(context: str) -> str:
+def _chosen(now: settings.Settings, context: str) -> str:
     """Why this cluster: the order is that of `cluster.connect`."""
-    now = settings.current()
     if context:
         return f'the context that this Session was given, "{context}"'
     if now.context:
         return f'the setting KubeAI.context, "{now.context}"'
     if settings.in_cluster():
         return "the Pod's own service account"
-    if settings.kubeconfig_path(now):
+    if now.kubeconfig_path:
         return "the kubeconfig's current context"
     return "default: there is no kubeconfig, so it is this machine"
 
 
-def _installed(session: Session) -> Check | None:
+def _installed(session: Connection) -> Check | None:
     """Why there is no KubeAI; ``None`` where there is, or where it may not be seen."""
     try:
         session.cluster.models()
@@ -188,7 +187,7 @@ def _profiles(facts: Facts) -> Check:
     return Check(name="profiles", state="ok", message=f"KubeAI has the resource profiles {listed}.")
 
 
-def _gateway(session: Session) -> Check:
+def _gateway(session: Connection) -> Check:
     """One small request to the gateway."""
     try:
         access = access_to(session.cluster)

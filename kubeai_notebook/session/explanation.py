@@ -12,8 +12,9 @@ from kubeai_notebook.text import Shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeai_notebook.core.diagnosis import Finding, Fix, Who
+    from kubeai_notebook.core.notice import Finding, Who
     from kubeai_notebook.core.phase import ModelStatus
+    from kubeai_notebook.core.remedy import Remedy
 
 _WHO_ACTS: Final[Mapping[Who, str]] = {
     "user": "You can cure it:",
@@ -38,9 +39,9 @@ class Why(Shown):
     findings: tuple[Finding, ...] = ()
 
     @property
-    def fixes(self) -> tuple[Fix, ...]:
+    def fixes(self) -> tuple[Remedy, ...]:
         """Fix 1 first: ``Model.fix`` takes the same numbers."""
-        return tuple(fix for finding in self.findings for fix in finding.fixes)
+        return tuple(fix for finding in self.findings for fix in finding.remedies)
 
     @property
     def headline(self) -> str:
@@ -62,12 +63,12 @@ class Why(Shown):
         numbers = count(1)
         for finding in self.findings:
             yield ""
-            yield f"✗ {finding.title}"
+            yield f"✗ {finding.message}"
             for evidence in finding.evidence:
                 yield f"    {evidence.where}:"
                 yield from (f"      {line}" for line in evidence.text.splitlines())
             yield f"  {_who(finding)}"
-            for fix, number in zip(finding.fixes, numbers, strict=False):
+            for fix, number in zip(finding.remedies, numbers, strict=False):
                 yield f"  {number}. {fix.title}"
                 how = how_to(self.model_name, number, fix)
                 if how:
@@ -84,14 +85,14 @@ class Why(Shown):
             f'<pre style="white-space:pre-wrap;margin:0 0 4px 12px">{escape(one.text)}</pre>'
             for one in finding.evidence
         )
-        fixes = "".join(self._fix_html(fix, number) for fix, number in zip(finding.fixes, numbers, strict=False))
+        fixes = "".join(self._fix_html(fix, number) for fix, number in zip(finding.remedies, numbers, strict=False))
         return (
             '<div style="margin-top:8px;padding-left:12px;border-left:3px solid #d32f2f">'
-            f"<div>✗ <strong>{escape(finding.title)}</strong></div>{evidence}"
+            f"<div>✗ <strong>{escape(finding.message)}</strong></div>{evidence}"
             f"<div>{escape(_who(finding))}</div>{fixes}</div>"
         )
 
-    def _fix_html(self, fix: Fix, number: int) -> str:
+    def _fix_html(self, fix: Remedy, number: int) -> str:
         how = how_to(self.model_name, number, fix)
         said = f"<br><code>{escape(how)}</code>" if how else ""
         return f'<div style="margin:2px 0 2px 12px">{number}. {escape(fix.title)}{said}</div>'
@@ -109,12 +110,14 @@ class Whys(tuple[Why, ...]):
         return "".join(f'<div style="margin-bottom:12px">{why._repr_html_()}</div>' for why in self)
 
 
-def how_to(model_name: str, number: int, fix: Fix) -> str:
+def how_to(model_name: str, number: int, fix: Remedy) -> str:
     """The line that applies a fix: a magic, or a command for a terminal; nothing for mere advice."""
-    if fix.patch is not None:
+    if fix.changes:
         return f"%kubeai_why {model_name} --fix {number}"
-    return f"!{fix.command}" if fix.command else ""
+    if fix.command and fix.command.verb:
+        return " ".join([f"%kubeai_{fix.command.verb}", *fix.command.arguments])
+    return f"!{fix.command.line}" if fix.command else ""
 
 
 def _who(finding: Finding) -> str:
-    return (_WHO_ACTS if finding.fixes else _WHO_WITHOUT_FIX)[finding.who]
+    return (_WHO_ACTS if finding.remedies else _WHO_WITHOUT_FIX)[finding.who]

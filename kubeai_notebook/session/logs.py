@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import masked, masked_lines
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, text_at
+from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.core.phase import broken_because
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.text import LONGEST, Shown, plain
 
-from .live.log_sources import main_container, secrets_of
+from .live.log_sources import main_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
-    from .model import Model
+    from kubeai_notebook.core.view import View
+
+    from .connection import Connection
 
 
 class Log(Shown, str):
@@ -38,27 +41,27 @@ class Log(Shown, str):
         return str(self) or f"{self.pod} has written nothing so far."
 
 
-def log_of(model: Model, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
+def log_of(session: Connection, name: str, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
     """Read a log as plain text; secrets in it are masked, the Model's own whatever they look like."""
-    pod, container = _place(model, pod, container)
-    text = model.session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
-    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(model.view.model))), pod=pod)
+    pod, container = _place(name, session.observer.view(name), pod=pod, container=container)
+    text = session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
+    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(session.observer.view(name).model))), pod=pod)
 
 
-def follow(model: Model, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
+def follow(session: Connection, name: str, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
     """Yield a log line by line as it is written, plain and secrets masked; closing the iterator closes the stream."""
-    pod, container = _place(model, pod, container)
-    secrets = secrets_of(model.view.model)
-    lines = model.session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
+    pod, container = _place(name, session.observer.view(name), pod=pod, container=container)
+    secrets = secrets_of(session.observer.view(name).model)
+    lines = session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
     return masked_lines(lines, secrets)
 
 
-def _place(model: Model, pod: str, container: str) -> tuple[str, str]:
+def _place(name: str, view: View, *, pod: str, container: str) -> tuple[str, str]:
     """The Pod and container that a user means: by default a Pod that is broken, else the newest, and what it is for."""
-    pods = sorted(map(Pod, model.view.observation.pods), key=lambda found: found.created)
+    pods = sorted(map(Pod, view.observation.pods), key=lambda found: found.created)
     if not pod:
         if not pods:
-            raise NotFoundError(f"{model.name} has no Pod, so there is no log.", f"%kubeai_why {model.name} says why.")
+            raise NotFoundError(f"{name} has no Pod, so there is no log.", "why() says why.")
         broken = [found for found in pods if broken_because(found.raw)]
         pod = (broken or pods)[-1].name
     if not container:
@@ -66,13 +69,12 @@ def _place(model: Model, pod: str, container: str) -> tuple[str, str]:
     return pod, container
 
 
-def events_of(model: Model) -> pd.DataFrame:
+def events_of(view: View) -> pd.DataFrame:
     """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
     import pandas as pd
 
     from .models_frame import PlainTable
 
-    view = model.view
     secrets = secrets_of(view.model)
     rows = [
         {

@@ -3,61 +3,81 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook import deploy, settings
-from kubeai_notebook.calls import chat as calls_chat
-from kubeai_notebook.calls import embed as calls_embed
-from kubeai_notebook.calls.endpoint import Endpoint
-from kubeai_notebook.core.chat_messages import Delta, Reply, reply_of
+from kubeai_notebook.calls.chat import complete
+from kubeai_notebook.calls.embed import embed
+from kubeai_notebook.calls.endpoint import Endpoint, ModelEndpoint
+from kubeai_notebook.calls.stream import ChatStream, Turn
+from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.objects import number_at, text_at
-from kubeai_notebook.deploy import scaling
-from kubeai_notebook.errors import CallError, NotFoundError, UsageError
+from kubeai_notebook.core.objects import number_at, text_at, uid_of
+from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
 from . import presenter as display
-from .live.readiness_probe import access_to
+from . import verbs
 from .logs import Log, events_of, follow, log_of
 from .support_report import report_of
-from .waiting import delete, restart_pods, wait_ready
+from .waiting import look_at, views_until_ready, wait_ready
 
 if TYPE_CHECKING:
     import openai
     import pandas as pd
 
-    from kubeai_notebook.core.diagnosis import Finding
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
+    from kubeai_notebook.core.plan import Outcome
+    from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.view import View
 
+    from .connection import Connection
     from .explanation import Why
-    from .live.publisher import View
-    from .session import Session
+    from .live.subscription import Subscription
 
-Prompt = str | Sequence[calls_chat.Turn]
+Prompt = str | Sequence[Turn]
 
 
 class Model:
     """A Model of the cluster, by its name: nothing of it lives in this process.
 
-    Made by ``serve`` or ``attach``; methods that change something return the Model itself.
-    As a context manager it deletes at the end what it created, and only that.
+    Made by ``serve`` or ``attach``. A method that changes something returns a handle that holds its `Outcome`; this
+    one stays as it is. As a context manager it deletes at the end what it created, and only that. When its Session
+    is closed, every use says so: a handle never acts on another cluster than the one it was made for.
     """
 
-    def __init__(self, session: Session, name: str, *, note: str = "", created: bool = False) -> None:
+    def __init__(
+        self, session: Connection, name: str, *, outcome: Outcome | None = None, created: bool = False
+    ) -> None:
         self.session = session
         self.name = name
-        self.note = note
-        """What the last verb did, in a sentence."""
+        self.outcome = outcome
+        """What the verb did that made this handle; ``None`` where none did."""
         self.created = created
-        """Whether the call that made this handle created the Model."""
-        self._endpoint: Endpoint | None = None
+        """Whether the ``serve`` that this handle comes from created the Model."""
+
+    @property
+    def note(self) -> str:
+        """What the verb did that made this handle, in sentences."""
+        return self.outcome.note if self.outcome else ""
 
     @property
     def view(self) -> View:
         """Status, Findings and freshness at this moment."""
-        return self.session.observer.view(self.name)
+        return look_at(self._open.observer, self.name)
+
+    @property
+    def _open(self) -> Connection:
+        """The Session, as long as it is open."""
+        if self.session.closed:
+            message = f"This handle on {self.name} is of a Session that is closed: {self.session.closed}."
+            raise SessionClosedError(f"{message} Nothing was done.", "attach() finds the Models of where you work now.")
+        return self.session
+
+    def _after(self, outcome: Outcome) -> Model:
+        return Model(self.session, self.name, outcome=outcome, created=self.created)
 
     @property
     def status(self) -> ModelStatus:
@@ -79,9 +99,9 @@ class Model:
         """What is asked of KubeAI, as a ModelSpec."""
         return spec_of_manifest(cleaned(self.view.model))
 
-    def listen(self, listener: Callable[[View | None], None]) -> Callable[[], None]:
-        """Call ``listener`` with every new View, in another thread; returns a function that ends this."""
-        return self.session.observer.listen(self.name, listener)
+    def subscribe(self, *, looks: bool = True) -> Subscription:
+        """Hear of every new View: iterate, or wait with `Subscription.until`; ``close`` it, or use it in a ``with``."""
+        return self._open.observer.subscribe([self.name], looks=looks)
 
     def wait(self, timeout_seconds: float | None = None) -> Model:
         """Wait until the Model is Ready or Asleep.
@@ -91,53 +111,69 @@ class Model:
             WaitTimeoutError: it is still starting after ``timeout_seconds``.
             WaitInterruptedError: interrupted; the Model keeps starting.
         """
-        wait_ready(self, self._limit(timeout_seconds))
+        wait_ready(self._open, self.name, self._limit(timeout_seconds))
         return self
+
+    def waiting(self, timeout_seconds: float | None = None) -> Iterator[View]:
+        """The Views on the way to Ready, as they come; ends, and raises, as `wait` does."""
+        return views_until_ready(self._open, self.name, self._limit(timeout_seconds))
+
+    def _limit(self, timeout_seconds: float | None) -> float:
+        return self._open.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
 
     def why(self) -> Why:
         """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
+        return self._why(self.view)
+
+    def _why(self, view: View) -> Why:
         from .explanation import Why
 
-        view = self.view
-        return Why(self.name, view.status, view.findings)
+        why = Why(self.name, view.status, view.findings)
+        self.session.remember_shown(uid_of(view.model), why.fixes)
+        return why
 
-    def fix(self, number: int = 1) -> Model:
-        """Apply one of the fixes that `why` numbers; ``note`` then says what was changed.
+    def fix(self, remedy: str | int = 1) -> Model:
+        """Make the change of a Remedy, by its id or by the number under which `why` last showed it.
 
         Raises:
-            UsageError: there is no fix of this number, or it is nothing that the Model itself can change.
+            UsageError: what is wrong has changed since, there is no such Remedy, or it is no change of the Model.
         """
-        fixes = self.why().fixes
-        if not 1 <= number <= len(fixes):
-            there = (
-                f"%kubeai_why {self.name} shows the {len(fixes)} that there are."
-                if fixes
-                else "Nothing is wrong with it."
-            )
+        remedy_id = self.shown_remedy(remedy).id if isinstance(remedy, int) else remedy
+        return self._after(verbs.fix(self._open, self.name, remedy_id, confirmed=True))
+
+    def shown_remedy(self, number: int) -> Remedy:
+        """The Remedy of this number, if the one that `why` last showed under it is still the same.
+
+        Raises:
+            UsageError: it is another one now, or there is none.
+        """
+        view = self.view
+        shown = self._open.shown_remedies.get(uid_of(view.model))
+        now = self._why(view).fixes
+        if not 1 <= number <= max(len(now), len(shown or ())):
+            there = f"why() shows the {len(now)} that there are." if now else "Nothing is wrong with it."
             raise UsageError(f"{self.name} has no fix {number}.", there)
-        fix = fixes[number - 1]
-        if fix.patch is None:
-            hint = f"Run in a terminal: {fix.command}" if fix.command else fix.title
-            raise UsageError(f"Fix {number} is not a change of the Model, so it cannot be applied from here.", hint)
-        return self._change(fix.patch, fix.title)
+        remedy = dict(enumerate(now, 1)).get(number)
+        if remedy is None or (shown and [one.id for one in shown[number - 1 : number]] != [remedy.id]):
+            is_now = f"Fix {number} is now: {remedy.title}" if remedy else f"There is no fix {number} any more."
+            message = f"What is wrong with {self.name} has changed since it was shown. {is_now}"
+            raise UsageError(f"{message} Nothing was changed.", "Run this again to apply it; why() shows all.")
+        return remedy
 
     def scale(self, replicas: int) -> Model:
         """Ask for a number of replicas, and keep it: with autoscaling on, the lower bound moves with it.
 
         0 lets the Model sleep until a request comes.
         """
-        said = (
-            f"{self.name} is scaled to {replicas}." if replicas else f"{self.name} goes to sleep; a request wakes it."
-        )
-        return self._change(scaling.scaled(self.view.model, replicas), said, remember=False)
+        return self._after(verbs.scale(self._open, self.name, replicas))
 
     def pause(self) -> Model:
         """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile."""
-        return self._change(scaling.paused(self.view.model), f"{self.name} is paused.", remember=False)
+        return self._after(verbs.pause(self._open, self.name))
 
     def resume(self) -> Model:
         """Take `pause` back."""
-        return self._change(scaling.resumed(self.view.model), f"{self.name} is resumed.", remember=False)
+        return self._after(verbs.resume(self._open, self.name))
 
     def restart(self, timeout_seconds: float | None = None) -> Model:
         """Replace the Model's Pods, one by one.
@@ -146,11 +182,8 @@ class Model:
             ForbiddenError: the right to delete Pods is missing.
             WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
         """
-        count = restart_pods(self, self._limit(timeout_seconds))
-        self.note = (
-            f"{count} {'Pod is' if count == 1 else 'Pods are'} replaced." if count else "It has no Pod to restart."
-        )
-        return self
+        outcome = verbs.restart(self._open, self.name, timeout_seconds=timeout_seconds, confirmed=True)
+        return self._after(outcome)
 
     def rollback(self) -> Model:
         """Go back to the spec that was applied before the present one; ``note`` says what changed.
@@ -158,36 +191,22 @@ class Model:
         Raises:
             NotFoundError: nothing was changed so far.
         """
-        done = deploy.rollback(self.session.cluster, self.name)
-        return self._changed(done.generation, f"{self.name} goes back: {done.diff}")
-
-    def _change(self, patch: Mapping[str, Any], said: str, *, remember: bool = True) -> Model:
-        return self._changed(deploy.change(self.session.cluster, self.name, patch, remember=remember), said)
-
-    def _changed(self, generation: int, said: str) -> Model:
-        self.session.observer.wait_for(self.name, generation)
-        self.note = said
-        return self
-
-    def _limit(self, timeout_seconds: float | None) -> float:
-        return settings.current().wait_timeout_seconds if timeout_seconds is None else timeout_seconds
+        return self._after(verbs.rollback(self._open, self.name, confirmed=True))
 
     @property
-    def endpoint(self) -> Endpoint:
-        """Where this Model answers at this moment."""
-        if self._endpoint is None or not self._endpoint.current:
-            self._endpoint = Endpoint(access_to(self.session.cluster), self.name)
-        return self._endpoint
+    def endpoint(self) -> ModelEndpoint:
+        """Where this Model answers at this moment: the base url and the model id for any OpenAI client."""
+        return ModelEndpoint(self._open.endpoint.base_url, self.name)
 
     @property
     def client(self) -> openai.OpenAI:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
-        return self.endpoint.client
+        return self._open.endpoint.client
 
     @property
     def async_client(self) -> openai.AsyncOpenAI:
         """The same for ``await``."""
-        return self.endpoint.async_client
+        return self._open.endpoint.async_client
 
     def _awake(self) -> Endpoint:
         """The endpoint of a Model that answers, or that the request wakes; one replica that is ready is enough."""
@@ -196,7 +215,7 @@ class Model:
         if spec.get("autoscalingDisabled") is True and not number_at(spec, "replicas"):
             message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
             raise CallError(message, "resume() or scale(1) brings it back.")
-        return self.endpoint
+        return self._open.endpoint
 
     def complete(self, prompt: str, **options: Any) -> Reply:
         """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
@@ -207,31 +226,34 @@ class Model:
             DeployError: the Model cannot become ready as it is.
             CallError: the gateway or the engine refused the request.
         """
-        return calls_chat.complete(self._awake(), prompt, options)
+        return complete(self._awake(), self.name, prompt, **options)
 
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """One vector for each text, in the texts' order; options and errors as `complete`."""
-        return calls_embed.embed(self._awake(), texts, options)
+        return embed(self._awake(), self.name, texts, **options)
 
-    def stream(self, prompt: Prompt, **options: Any) -> Iterator[Delta]:
-        """The Model's next turn, piece by piece; options and errors as `complete`."""
+    def stream(self, prompt: Prompt, **options: Any) -> ChatStream:
+        """The Model's next turn, piece by piece; options and errors as `complete`.
+
+        ``close()``, from any thread, ends it and the engine's work; so does the end of a ``with`` block.
+        """
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        return calls_chat.stream(self._awake(), turns, options)
+        return ChatStream(self._awake(), self.name, turns, **options)
 
     def chat(self, prompt: Prompt, **options: Any) -> Reply:
         """The Model's next turn, to a text or to a list of turns; options and errors as `complete`."""
-        return reply_of(self.stream(prompt, **options))
+        with self.stream(prompt, **options) as deltas:
+            return reply_of(deltas)
 
-    def delete(self, timeout_seconds: float = 60.0) -> Model:
+    def delete(self, timeout_seconds: float = verbs.DELETE_SECONDS) -> Model:
         """Delete the Model and its Pods, and wait until it is gone.
 
         Raises:
             NotFoundError: there is no such Model.
             WaitTimeoutError: something still holds it after ``timeout_seconds``.
         """
-        delete(self, timeout_seconds)
-        self.note = f"{self.name} is deleted."
-        return self
+        outcome = verbs.delete(self._open, self.name, timeout_seconds=timeout_seconds, confirmed=True)
+        return self._after(outcome)
 
     def logs(self, *, tail_lines: int = 200, previous: bool = False, pod: str = "", container: str = "") -> Log:
         """The end of the engine's log; ``previous``: of the run before the present one.
@@ -242,19 +264,19 @@ class Model:
         Raises:
             NotFoundError: the Model has no Pod.
         """
-        return log_of(self, tail_lines=tail_lines, previous=previous, pod=pod, container=container)
+        return log_of(self._open, self.name, tail_lines=tail_lines, previous=previous, pod=pod, container=container)
 
     def follow_logs(self, *, tail_lines: int = 20, pod: str = "", container: str = "") -> Iterator[str]:
         """The engine's log line by line, as it is written; ends with the container."""
-        return follow(self, tail_lines=tail_lines, pod=pod, container=container)
+        return follow(self._open, self.name, tail_lines=tail_lines, pod=pod, container=container)
 
     def events(self) -> pd.DataFrame:
         """What happened to the Model's Pods, the newest last; Kubernetes forgets it after an hour."""
-        return events_of(self)
+        return events_of(self.view)
 
     def report(self) -> str:
         """Status, Findings, spec, Pods, Events and logs as Markdown, secrets masked: for somebody who is to help."""
-        return report_of(self)
+        return report_of(self.view)
 
     def __enter__(self) -> Model:
         return self
@@ -269,15 +291,30 @@ class Model:
             view = self.view
         except NotFoundError:
             return f"Model({self.name!r}, Deleted)"
+        except KubeAIError as error:
+            return one_line(f"Model({self.name!r}, not seen: {error.message})")
         status = view.status
         counts = f"{status.ready}/{status.desired}"
         engine = text_at(view.model, "spec", "engine") or "no engine"
         profile = text_at(view.model, "spec", "resourceProfile") or "no profile"
         return one_line(f"Model({self.name!r}, {status.phase} {counts}, {engine}, {profile})")
 
+    def _may_be_seen(self) -> bool:
+        """Whether there is a status to show; where there is none, one line says why."""
+        try:
+            return bool(self.view)
+        except NotFoundError:
+            return True  # every face has a way to show that it is gone
+        except KubeAIError:
+            return False
+
     def _ipython_display_(self) -> None:
+        if not self._may_be_seen():
+            raise NotImplementedError
         display.face().show(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         del include, exclude
+        if not self._may_be_seen():
+            return {"text/plain": "\n".join(filter(None, [repr(self), self.note]))}
         return display.face().bundle(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,17 @@ import pandas as pd
 from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.objects import at, created_at, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.rules.quantity import quantity_of
-from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
+from kubeai_notebook.errors import ClusterError, SpecError
 from kubeai_notebook.text import NO_FORMULAS, plain
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from .waiting import look_at_all
 
-    from .live.publisher import View
-    from .session import Session
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kubeai_notebook.core.view import View
+
+    from .connection import Connection
 
 AUTOSCALER_STATE = "kubeai-autoscaler-state"
 UNKNOWN = "—"
@@ -69,21 +71,14 @@ class ModelsTable(PlainTable):
         return {"max_rows": min(least or most, most), "show_dimensions": True}
 
 
-def table_of(session: Session) -> ModelsTable:
+def table_of(session: Connection) -> ModelsTable:
     """All Models of the Session's namespace, one row each."""
     now, averages = datetime.now(UTC), _averages(session)
     window = duration(session.catalog.autoscaling_window_seconds)
-    rows = [(*_row(view, now), _idle(averages.get(name), window)) for name, view in _views(session)]
+    rows = [(*_row(view, now), _idle(averages.get(view.name), window)) for view in look_at_all(session.observer)]
     # pandas shows a column or a cell by itself, without asking the table: so the cells are plain.
     shown = [tuple(plain(cell) if isinstance(cell, str) else cell for cell in row) for row in rows]
     return ModelsTable(shown, columns=list(COLUMNS))
-
-
-def _views(session: Session) -> Iterator[tuple[str, View]]:
-    """Each Model that is there; one that goes meanwhile is no row."""
-    for name in session.observer.names():
-        with suppress(NotFoundError):
-            yield name, session.observer.view(name)
 
 
 def _row(view: View, now: datetime) -> tuple[Any, ...]:
@@ -97,7 +92,7 @@ def _row(view: View, now: datetime) -> tuple[Any, ...]:
         ", ".join(texts_at(model, "spec", "features")),
         text_at(model, "spec", "resourceProfile"),
         duration((now - created).total_seconds()) if created else UNKNOWN,
-        view.findings[0].title if view.findings else "",
+        view.findings[0].message if view.findings else "",
         _gpus(view.observation.pods),
     )
 
@@ -118,7 +113,7 @@ def _amount(quantity: Any) -> Fraction:
         return Fraction()
 
 
-def _averages(session: Session) -> dict[str, float]:
+def _averages(session: Connection) -> dict[str, float]:
     """Requests at work on each Model, averaged by KubeAI's autoscaler; nothing where that may not be read."""
     try:
         models = json.loads(text_at(session.cluster.config_map(AUTOSCALER_STATE), "data", "models"))

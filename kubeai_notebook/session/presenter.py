@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from .model import Model
+from typing import Any, Protocol
 
 
 class Face(Protocol):
-    """What makes a Model visible."""
+    """What makes a Model visible. Its handle asks for it, so the handle's own type is not named here."""
 
-    def show(self, model: Model) -> None:
+    def show(self, model: Any) -> None:
         """Display the Model by itself; NotImplementedError where its mimebundle is all there is."""
 
-    def bundle(self, model: Model) -> dict[str, Any]:
+    def bundle(self, model: Any) -> dict[str, Any]:
         """The Model's mimebundle."""
 
 
 class TextFace:
     """The face of a Model where there is no front end: its ``repr``."""
 
-    def show(self, model: Model) -> None:
+    def show(self, model: Any) -> None:
         """Leave it to IPython."""
         raise NotImplementedError
 
-    def bundle(self, model: Model) -> dict[str, Any]:
+    def bundle(self, model: Any) -> dict[str, Any]:
         """One line of text."""
         return {"text/plain": repr(model)}
 

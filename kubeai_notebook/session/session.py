@@ -3,74 +3,38 @@
 from __future__ import annotations
 
 import atexit
-import secrets
 import threading
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kubeai_notebook import deploy, settings
-from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
-from kubeai_notebook.core.notice import wrong
-from kubeai_notebook.core.spec import ModelSpec, spec_of
-from kubeai_notebook.errors import SpecError
+from kubeai_notebook import settings as settings_of_process
 
-from .live.publisher import Observer
+from . import verbs
+from .connection import Connection
 from .model import Model
-from .plan_report import Receipt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.catalog.operator_catalog import Catalog
+    from kubeai_notebook.core.plan import Outcome
+    from kubeai_notebook.core.spec import ModelSpec
+    from kubeai_notebook.settings import Settings
 
     from .doctor import Doctor
+    from .plan_report import Receipt
 
 
-class Session:
-    """The Models of one namespace of one cluster; connects when it is first needed.
+class Session(Connection):
+    """The Models of one namespace of one cluster; connects when it is first needed, and is closed for ever.
 
-    ``context`` is one of the kubeconfig's, or ``"local"`` for this machine.
+    ``context`` is one of the kubeconfig's, or ``"local"`` for this machine. It keeps the settings that were in force
+    when it was made, or those it is given. As a context manager it closes itself at the end; Models go on.
     """
-
-    def __init__(self, *, context: str = "", namespace: str = "") -> None:
-        self._context, self._namespace = context, namespace
-        self._facts: deploy.Facts | None = None
-        self._asking = threading.Lock()
-        self.own: dict[str, Literal["created", "served"]] = {}
-        """Models by their uid that this Session created or, if others had created them, served."""
-
-    @cached_property
-    def cluster(self) -> Cluster:
-        """The client of the Kubernetes API."""
-        from kubeai_notebook.cluster.connect import connect
-
-        return connect(self._context, self._namespace)
-
-    @cached_property
-    def observer(self) -> Observer:
-        """What watches the Models."""
-        observer = Observer(self.cluster)
-        observer.ready()
-        return observer
-
-    @property
-    def facts(self) -> deploy.Facts:
-        """What the cluster offers and allows; asked again when older than a minute."""
-        with self._asking:
-            if self._facts is None or not self._facts.fresh:
-                self._facts = deploy.facts_of(self.cluster)
-            return self._facts
-
-    @property
-    def catalog(self) -> Catalog:
-        """Profiles, images and cache profiles of the operator, or of KubeAI's chart where these may not be read."""
-        return self.facts.catalog
 
     def serve(
         self, spec: ModelSpec | None = None, /, *, unique: bool = False, force: bool = False, **fields: Any
     ) -> Model:
-        """Create or update a Model, and return it at once; `Model.wait` waits for Ready.
+        """Create or update a Model, and return its handle; `Model.wait` waits for Ready.
 
         Fields are those of ModelSpec; what is left out is inferred from ``url``. Serving an
         equal spec again attaches to the Model that is there. ``unique`` appends six random
@@ -81,16 +45,7 @@ class Session:
             SpecError: a field is wrong, or cannot work on this cluster; nothing was sent.
             ClusterError: the Kubernetes API refused it or does not answer.
         """
-        receipt = self._receipt(self._spec(spec, fields, unique=unique))
-        if receipt.refusal and not force:
-            raise receipt.refusal
-        done = deploy.apply(self.cluster, receipt.spec, receipt.plan)
-        name, created = receipt.spec.name, done.action == "create"
-        self.own.setdefault(done.uid, "created" if created else "served")
-        self.observer.wait_for(name, done.generation)
-        self.observer.answer(name)
-        note = " ".join([*self.cluster.notes, _note(receipt)])
-        return Model(self, name, note=note, created=created)
+        return self.handle(verbs.serve(self, spec or fields, unique=unique, force=force, confirmed=True))
 
     def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Receipt:
         """What `serve` would do, and what speaks against it; nothing is changed.
@@ -98,33 +53,7 @@ class Session:
         Raises:
             SpecError: a field is wrong, or the API server's dry run refused it.
         """
-        receipt = self._receipt(self._spec(spec, fields, unique=unique))
-        if receipt.plan.action == "create" and not receipt.refusal:
-            # What is refused already needs no second refusal, which would hide the list of the first.
-            self.cluster.create_model(receipt.plan.manifest, dry_run=True)
-        return receipt
-
-    def _spec(self, spec: ModelSpec | None, fields: dict[str, Any], *, unique: bool) -> ModelSpec:
-        # Only a wish for resources needs the cluster's profiles.
-        catalog = self.catalog if fields.get("resources") is not None else None
-        spec = spec or spec_of(fields, default_profile=settings.current().default_profile, catalog=catalog)
-        if unique:
-            suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
-            spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
-        here = self.cluster.namespace
-        if spec.namespace not in (None, here):
-            message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
-            raise SpecError([wrong("namespace", "WrongNamespace", message)])
-        return spec
-
-    def _receipt(self, spec: ModelSpec) -> Receipt:
-        planned, known = deploy.plan(self.cluster, spec), self._facts
-        receipt = Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
-        if receipt.refusal and self._facts is known:
-            # What was missing may have been made since: only fresh facts refuse.
-            self._facts = None
-            return Receipt(spec, deploy.preflight(self.facts, spec, planned), planned)
-        return receipt
+        return verbs.plan(self, spec or fields, unique=unique)
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -134,6 +63,10 @@ class Session:
         """
         self.observer.view(name)
         return Model(self, name)
+
+    def handle(self, outcome: Outcome) -> Model:
+        """The handle on the Model that a verb has just changed."""
+        return Model(self, outcome.name, outcome=outcome, created=outcome.created)
 
     def models(self) -> pd.DataFrame:
         """All Models: name, phase, ready, engine, features, profile, age, what is wrong, GPUs held, idle for."""
@@ -149,56 +82,86 @@ class Session:
 
     def names(self) -> list[str]:
         """The Models' names, as far as they are known without asking: for completion."""
-        return self.observer.names() if "observer" in self.__dict__ else []
+        observer = self.known("observer")
+        return observer.names() if observer else []
 
     def profiles(self) -> list[str]:
         """The resource profiles' names, as far as they are known without asking."""
-        return sorted(self._facts.catalog.profiles) if self._facts else []
+        facts = self.known("facts")
+        return sorted(facts.catalog.profiles) if facts else []
 
     def secret_names(self) -> list[str]:
         """The Secrets' names, as far as they are known without asking."""
-        return sorted(self._facts.secret_names or ()) if self._facts else []
+        facts = self.known("facts")
+        return sorted(facts.secret_names or ()) if facts else []
 
-    def close(self) -> None:
-        """End all watches; Models go on."""
-        if "observer" in self.__dict__:
-            self.__dict__.pop("observer").close()
-        if "cluster" in self.__dict__:
-            self.__dict__.pop("cluster").close()
+    def __enter__(self) -> Session:
+        return self
 
-
-def _note(receipt: Receipt) -> str:
-    """What serving did, in a sentence."""
-    spec, plan = receipt.spec, receipt.plan
-    if plan.action == "attach":
-        return f"{spec.name} is served already; nothing was changed."
-    if plan.action == "update":
-        pods = "its Pods are replaced" if plan.restarts else "its Pods go on"
-        return f"{spec.name} is being updated, {pods}: {'; '.join(plan.diff.splitlines())}."
-    said = [f"{spec.name} is being served."]
-    if spec.inferred:
-        said.append("Inferred: " + "; ".join(f"{one.field} {one.value} ({one.why})" for one in spec.inferred) + ".")
-    # Missing rights are the same for every Model: %kubeai_doctor tells them.
-    warnings = [one for one in receipt.checks if one.severity == "warning" and one.code != "RightMissing"]
-    said += [f"Take care: {warning}" for warning in warnings]
-    return " ".join(said)
+    def __exit__(self, *_: object) -> None:
+        self.close("its with block has ended")
 
 
-_defaults: dict[str, Session] = {}
-_default_lock = threading.Lock()
+@dataclass
+class _Defaults:
+    """The Sessions that magics and the package's own functions use, and what outlives each of them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    own: dict[str, Literal["created", "served"]] = field(default_factory=dict)
+    """What this process made is its own by the Model's uid, whichever settings have changed since."""
+
+    def session(self, namespace: str) -> Session:
+        follow_settings()
+        with self.lock:
+            if not self.sessions:
+                atexit.register(close_defaults)
+            if namespace not in self.sessions:
+                self.sessions[namespace] = Session(namespace=namespace)
+                self.sessions[namespace].own = self.own
+            return self.sessions[namespace]
+
+
+_defaults = _Defaults()
 
 
 def default(namespace: str = "") -> Session:
-    """The Session of this process for a namespace (by default the settings'), connected as the settings say."""
-    with _default_lock:
-        if not _defaults:
-            atexit.register(close_defaults)
-        return _defaults.setdefault(namespace, Session(namespace=namespace))
+    """The Session of this process for a namespace; that of the settings' own namespace has one Session by both names.
+
+    To know whether ``namespace`` is that one, it may have to connect.
+    """
+    main = _defaults.session("")
+    if not namespace or namespace == (main.settings.namespace or main.cluster.namespace):
+        return main
+    return _defaults.session(namespace)
 
 
-def close_defaults() -> None:
+def follow_settings() -> None:
+    """Have the default Sessions work by the settings of now.
+
+    Where these select another cluster, namespace or gateway, the Sessions are closed and the next call makes new
+    ones; any other setting reaches the handles that are there.
+    """
+    now = settings_of_process.current()
+    with _defaults.lock:
+        changed = {place for session in _defaults.sessions.values() for place in _changed_places(session.settings, now)}
+        for session in () if changed else _defaults.sessions.values():
+            session.settings = now
+    if changed:
+        names = " and ".join(sorted(changed))
+        close_defaults(f"{names} {'was' if len(changed) == 1 else 'were'} changed")
+
+
+def _changed_places(before: Settings, now: Settings) -> list[str]:
+    called = {"platform_endpoint": "$KUBEAI_ENDPOINT"}
+    return [called.get(name, f"the setting {name}") for name, value in now.place.items() if before.place[name] != value]
+
+
+def close_defaults(because: str = "this process has ended its Sessions") -> None:
     """Close the Sessions of this process; the next call makes a new one."""
-    with _default_lock:
-        while _defaults:
-            _defaults.popitem()[1].close()
+    with _defaults.lock:
+        sessions = tuple(_defaults.sessions.values())
+        _defaults.sessions.clear()
         atexit.unregister(close_defaults)
+    for session in sessions:
+        session.close(because)

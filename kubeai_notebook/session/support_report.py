@@ -11,28 +11,25 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
+from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.text import plain
-
-from .live.log_sources import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Observation
-
-    from .model import Model
+    from kubeai_notebook.core.view import View
 
 LAST_EVENTS, LAST_LINES = 20, 100
 _PACKAGES = ("kubeai-notebook", "kubernetes", "openai", "ipywidgets", "pandas")
 
 
-def report_of(model: Model) -> str:
+def report_of(view: View) -> str:
     """Markdown: status, Findings, the Model, its Pods, Events and logs; every secret is masked."""
-    view = model.view
     secrets = secrets_of(view.model)
     sections = [
-        f"# {model.name}: {view.status.phase}",
+        f"# {name_of(view.model)}: {view.status.phase}",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
         _versions(view.observation),
         *_findings(view.findings),
@@ -60,9 +57,9 @@ def _version(package: str) -> str:
 
 def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
     for number, finding in enumerate(findings, 1):
-        lines = [f"## {number}. {finding.title} ({finding.code})"]
+        lines = [f"## {number}. {finding.message} ({finding.code})"]
         lines += [f"- {evidence.where}: `{evidence.text}`" for evidence in finding.evidence]
-        lines += [f"- Fix: {fix.title}" for fix in finding.fixes]
+        lines += [f"- Fix: {fix.title}" for fix in finding.remedies]
         yield "\n".join(lines)
 
 

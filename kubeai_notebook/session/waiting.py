@@ -1,66 +1,109 @@
-"""Waiting for a Model: to be ready, or to be gone."""
+"""Waiting for a Model: to be seen, to be ready, to be gone; each reads a Subscription until it holds."""
 
 from __future__ import annotations
 
 import math
-import threading
 import time
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import name_of
+from kubeai_notebook.core.objects import count_at, name_of
 from kubeai_notebook.core.phase import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
+from .live.subscription import ALL
+
 if TYPE_CHECKING:
-    from .live.publisher import View
-    from .model import Model
+    from collections.abc import Iterator
 
-LOOK_SECONDS, STUCK_SECONDS, REPLACED_SECONDS = 0.5, 3.0, 10.0
+    from kubeai_notebook.core.view import View
+
+    from .connection import Connection
+    from .live.publisher import Publisher
+    from .live.subscription import Change
+
+STUCK_SECONDS, REPLACED_SECONDS, SEEN_SECONDS = 3.0, 10.0, 10.0
+ANSWER_SECONDS = 1.0
+"""How long somebody who looks waits for what is asked at that, such as the log of a Pod that crashed."""
 
 
-def wait_ready(model: Model, limit_seconds: float) -> None:
+def look_at(publisher: Publisher, name: str) -> View:
+    """The Model as it is now, with what there is to be asked about it where that comes soon.
+
+    Raises:
+        NotFoundError: there is no Model of this name.
+    """
+    with publisher.subscribe([name]) as changes:
+        changes.until(lambda change: change.view is None or not change.view.pending, ANSWER_SECONDS)
+    return publisher.view(name)
+
+
+def look_at_all(publisher: Publisher) -> tuple[View, ...]:
+    """All Models as `look_at` gives one, by name."""
+    pending: set[str] = set()
+
+    def complete(change: Change) -> bool:
+        if change.view is not None and change.view.pending:
+            pending.add(change.name)
+        else:
+            pending.discard(change.name)
+        return not pending
+
+    with publisher.subscribe(ALL) as changes:
+        pending.update(publisher.names())
+        if pending:
+            changes.until(complete, ANSWER_SECONDS)
+    return publisher.views()
+
+
+def wait_seen(publisher: Publisher, name: str, generation: int) -> None:
+    """Wait until a Model that was just written is seen here too, so that nobody is shown what was before."""
+
+    def seen(change: Change) -> bool:
+        return change.view is not None and count_at(change.view.model, "metadata", "generation") >= generation
+
+    with publisher.subscribe([name], looks=False) as changes:
+        changes.until(seen, SEEN_SECONDS)
+
+
+def wait_ready(session: Connection, name: str, limit_seconds: float) -> None:
     """Return when the Model is Ready or Asleep; errors as `Model.wait`."""
-    arrived = threading.Event()
-    last: list[View | None] = []
+    for _ in views_until_ready(session, name, limit_seconds):
+        pass
 
-    def listener(view: View | None) -> None:
-        last[:] = [view]
-        if view is None or view.status.settled:
-            arrived.set()
 
-    stop = model.listen(listener)
+def views_until_ready(session: Connection, name: str, limit_seconds: float) -> Iterator[View]:
+    """Each new View until the Model is Ready or Asleep; errors as `Model.wait`.
+
+    An update whose new Pods cannot start is given up after a while: one that was just mended looks the same.
+    """
+    deadline, stuck_at = time.monotonic() + limit_seconds, math.inf
+    view = None
     try:
-        settled = _wait(arrived, last, limit_seconds)
+        with session.observer.subscribe([name]) as changes:
+            while (now := time.monotonic()) < min(deadline, stuck_at):
+                change = changes.until(lambda _: True, min(deadline, stuck_at) - now)
+                if change is None:
+                    break
+                view = change.view
+                if view is None:
+                    raise NotFoundError(f'"{name}" was deleted meanwhile.', "Serve it again.")
+                yield view
+                if view.status.well:
+                    return
+                if view.status.stopped and not view.pending:
+                    raise _failed(view)
+                stopped = view.status.stopped or _stuck(view)
+                stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
     except KeyboardInterrupt:
-        message = f"Stopped waiting; {model.name} keeps starting."
-        raise WaitInterruptedError(message, f"%kubeai_delete {model.name} ends it.") from None
-    finally:
-        stop()
-    view = last[0] if last else model.view
-    if view is None:
-        raise NotFoundError(f'"{model.name}" was deleted meanwhile.', "Serve it again.")
-    if view.status.phase in ("Ready", "Asleep"):
-        return
-    if settled:
-        raise _failed(model.name, view)
+        message = f"Stopped waiting; {name} keeps starting."
+        raise WaitInterruptedError(message, f"%kubeai_delete {name} ends it.") from None
+    view = view or session.observer.view(name)
+    if stuck_at < deadline or view.status.stopped:
+        raise _failed(view)
     raise WaitTimeoutError(
-        f"{model.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
+        f"{name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
         "It keeps starting; wait() waits on.",
     )
-
-
-def _wait(arrived: threading.Event, last: list[View | None], limit_seconds: float) -> bool:
-    """Wait for the end, or for an update that has been stuck for a while: one that was just mended is no such."""
-    deadline = time.monotonic() + limit_seconds
-    stuck_since = math.inf
-    while (now := time.monotonic()) < deadline:
-        if arrived.wait(min(LOOK_SECONDS, deadline - now)):
-            return True
-        view = last[0] if last else None
-        stuck_since = min(stuck_since, time.monotonic()) if view and _stuck(view) else math.inf
-        if time.monotonic() - stuck_since >= STUCK_SECONDS:
-            return True
-    return False
 
 
 def _stuck(view: View) -> bool:
@@ -71,32 +114,35 @@ def _stuck(view: View) -> bool:
     return broken and any(finding.who != "nobody" for finding in view.findings)
 
 
-def _failed(name: str, view: View) -> DeployError:
+def _failed(view: View) -> DeployError:
     finding = next(iter(view.findings), None)
     if finding is None:
-        return DeployError(f"{name} is {view.status.phase}: {view.status.detail}")
+        return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}")
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    steps = [f"{number}. {fix.title}" for number, fix in enumerate(finding.fixes, 1)]
+    steps = [f"{number}. {remedy.title}" for number, remedy in enumerate(finding.remedies, 1)]
     hint = "\n".join([*seen, *steps])
-    return DeployError(f"{name} is {view.status.phase}: {finding.title}", hint, findings=view.findings)
+    return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
-def delete(model: Model, limit_seconds: float) -> None:
+def delete(session: Connection, name: str, limit_seconds: float) -> None:
     """Delete the Model and return when it is gone; errors as `Model.delete`."""
-    gone = threading.Event()
-    stop = model.listen(lambda view: gone.set() if view is None else None)
     try:
-        model.session.cluster.delete_model(model.name)
-        if not gone.wait(limit_seconds):
-            message = f"{model.name} is being deleted, but is not gone after {limit_seconds:.0f} s."
-            raise WaitTimeoutError(message, f"%kubeai_why {model.name} says what holds it.")
+        with session.observer.subscribe([name], looks=False) as changes:
+            before = changes.latest(name)
+            session.cluster.delete_model(name)
+            if changes.until(lambda change: _is_gone(change, before), limit_seconds) is None:
+                message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
+                raise WaitTimeoutError(message, f"%kubeai_why {name} says what holds it.")
     except KeyboardInterrupt:
-        raise WaitInterruptedError(f"Stopped waiting; {model.name} is being deleted all the same.") from None
-    finally:
-        stop()
+        raise WaitInterruptedError(f"Stopped waiting; {name} is being deleted all the same.") from None
 
 
-def restart_pods(model: Model, limit_seconds: float) -> int:
+def _is_gone(change: Change, before: View | None) -> bool:
+    """Whether the Model is gone, even where another of its name is there already."""
+    return change.view is None or (before is not None and change.view.uid != before.uid)
+
+
+def restart_pods(session: Connection, name: str, limit_seconds: float) -> int:
     """Delete the Model's Pods one by one, so that KubeAI makes new ones; returns how many.
 
     A Pod that is ready goes only when as many others are ready as the Model wants, but one.
@@ -105,33 +151,29 @@ def restart_pods(model: Model, limit_seconds: float) -> int:
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the rest was left alone.
     """
-    cluster = model.session.cluster
-    old = sorted(model.view.observation.pods, key=is_ready)
-    for number, pod in enumerate(old):
+    pods = sorted(session.observer.view(name).observation.pods, key=is_ready)
+    for number, pod in enumerate(pods):
         if number and is_ready(pod):
-            wait_ready(model, limit_seconds)
-        cluster.delete_pod(name_of(pod))
-        _wait_replaced(model, name_of(pod), limit_seconds, count=len(old))
-    return len(old)
+            wait_ready(session, name, limit_seconds)
+        session.cluster.delete_pod(name_of(pod))
+        _wait_replaced(session, name, name_of(pod), limit_seconds=limit_seconds, count=len(pods))
+    return len(pods)
 
 
-def _wait_replaced(model: Model, pod_name: str, limit_seconds: float, *, count: int) -> None:
+def _wait_replaced(session: Connection, name: str, pod_name: str, *, limit_seconds: float, count: int) -> None:
     """Wait until the Pod is gone and, unless KubeAI is slow or scales down, another is there in its place."""
-    gone, replaced = threading.Event(), threading.Event()
 
-    def listener(view: View | None) -> None:
-        names = [name_of(pod) for pod in view.observation.pods] if view else []
-        if pod_name not in names:
-            gone.set()
-            if view is None or len(names) >= count:
-                replaced.set()
+    def names(change: Change) -> list[str]:
+        return [pod.name for pod in change.view.pods] if change.view else []
 
-    stop = model.listen(listener)
     try:
-        if not gone.wait(limit_seconds):
-            raise WaitTimeoutError(f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s.")
-        replaced.wait(min(limit_seconds, REPLACED_SECONDS))
+        with session.observer.subscribe([name], looks=False) as changes:
+            gone = changes.until(lambda change: pod_name not in names(change), limit_seconds)
+            if gone is None:
+                message = f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s."
+                raise WaitTimeoutError(message)
+            if gone.view is not None and len(names(gone)) < count:
+                longest = min(limit_seconds, REPLACED_SECONDS)
+                changes.until(lambda change: change.view is None or len(names(change)) >= count, longest)
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped waiting; {pod_name} is being deleted all the same.") from None
-    finally:
-        stop()

@@ -12,10 +12,10 @@ from kubeai_notebook.views.wire import Card, CardFact, CardFinding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeai_notebook.core.diagnosis import Finding
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.phase import ModelStatus, Phase
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.views.wire import Tone
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."
@@ -69,7 +69,7 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None) -> Ca
 
 
 def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
-    return " ".join([f"Model {name} is {phase}.", *(finding.title for finding in findings[:1])])
+    return " ".join([f"Model {name} is {phase}.", *(finding.message for finding in findings[:1])])
 
 
 def _next_step(view: View, tone: Tone) -> str:
@@ -104,9 +104,9 @@ def _replicas(status: ModelStatus, answer: Answer | None) -> str:
 
 def _finding(name: str, finding: Finding, numbers: Iterator[int]) -> CardFinding:
     """A problem; each fix with the line that applies it, whose number runs through all problems."""
-    lines = ((fix.title, how_to(name, number, fix)) for fix, number in zip(finding.fixes, numbers, strict=False))
+    lines = ((fix.title, how_to(name, number, fix)) for fix, number in zip(finding.remedies, numbers, strict=False))
     return CardFinding(
-        title=finding.title,
+        title=finding.message,
         evidence="\n".join(evidence.text for evidence in finding.evidence),
         fixes=tuple(f"{title} ({line})" if line else title for title, line in lines),
     )

@@ -1,9 +1,11 @@
-"""Live cards: one widget for each Model of a Session, fed by the Session's publisher thread."""
+"""Live cards: one widget for each Model of a Session, all written by one thread from one Subscription."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
+import logging
+import threading
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -15,12 +17,15 @@ from kubeai_notebook.views.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
+    from kubeai_notebook.session.connection import Connection
+    from kubeai_notebook.session.live.subscription import Change, Subscription
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.session import Session
 
-# A widget, and what ends its subscription. Neither leads back to the Session, or it would never be let go.
-_Feed = tuple[StatusCard, Callable[[], None]]
+KEPT_GONE = 50
+"""Cards of Models that are gone and live again with a Model of that name; older ones stay as they are."""
+
+_logger = logging.getLogger(__name__)
 
 
 def show(model: Model) -> None:
@@ -60,30 +65,68 @@ def follow(model: Model) -> StatusCard:
     Raises:
         NotFoundError: there is no such Model to follow.
     """
-    namespace, note = model.session.cluster.namespace, model.note
-    card = card_of(model.view, namespace=namespace, note=note)
-    feeds = _feeds().setdefault(model.session, {})
-    widget, stop = feeds[model.name] if model.name in feeds else (StatusCard(card), _nothing)
-    stop()
-    widget.update(card)
-    # A new listener is told at once: if the old one has just written something older, that is put right.
-    stop = model.listen(partial(_tell, widget, namespace=namespace, note=note))
-    feeds[model.name] = widget, stop
-    return widget
+    namespace = model.session.cluster.namespace
+    cards = _cards_by_session()
+    if model.session not in cards or cards[model.session].changes.ended:
+        cards[model.session] = _Cards(model.subscribe(), namespace)
+    return cards[model.session].card(model.view, model.note)
 
 
 @cache
-def _feeds() -> WeakKeyDictionary[Session, dict[str, _Feed]]:
+def _cards_by_session() -> WeakKeyDictionary[Connection, _Cards]:
     return WeakKeyDictionary()
 
 
-def _nothing() -> None:
-    """End no subscription."""
+@dataclass(slots=True)
+class _Shown:
+    """One card, and what it shows."""
+
+    widget: StatusCard
+    note: str
+    revision: int
 
 
-def _tell(widget: StatusCard, view: View | None, *, namespace: str, note: str) -> None:
-    """Runs in the publisher's thread: asks nothing of the Session, which may be closing."""
-    if view is None:
-        widget.update(deleted_card(widget.shown.name, namespace=namespace, before=widget.shown))
-    else:
-        widget.update(card_of(view, namespace=namespace, note=note))
+class _Cards:
+    """The cards of one Session, and the one thread that writes them; it leads back to no Session."""
+
+    def __init__(self, changes: Subscription, namespace: str) -> None:
+        self.changes, self._namespace = changes, namespace
+        self._lock = threading.Lock()
+        self._shown: dict[str, _Shown] = {}
+        self._gone: dict[str, None] = {}
+        threading.Thread(target=self._follow, name="kubeai-cards", daemon=True).start()
+
+    def card(self, view: View, note: str) -> StatusCard:
+        """The Model's card, which from here on has this note."""
+        card = card_of(view, namespace=self._namespace, note=note)
+        with self._lock:
+            shown = self._shown.get(view.name)
+            widget = shown.widget if shown else StatusCard(card)
+            self._shown[view.name] = _Shown(widget, note, view.revision)
+            widget.update(card)
+        self.changes.add(view.name)
+        return widget
+
+    def _follow(self) -> None:
+        for change in self.changes:
+            with self._lock:
+                shown = self._shown.get(change.name)
+                if shown is None or change.revision < shown.revision:
+                    continue
+                try:
+                    self._write(shown, change)
+                except Exception:  # the thread's outermost frame: the other cards go on
+                    _logger.exception("The card of %s could not be updated.", change.name)
+
+    def _write(self, shown: _Shown, change: Change) -> None:
+        shown.revision = change.revision
+        self._gone.pop(change.name, None)
+        if change.view is not None:
+            shown.widget.update(card_of(change.view, namespace=self._namespace, note=shown.note))
+            return
+        shown.widget.update(deleted_card(change.name, namespace=self._namespace, before=shown.widget.shown))
+        self._gone[change.name] = None
+        if len(self._gone) > KEPT_GONE:
+            oldest = next(iter(self._gone))
+            del self._gone[oldest], self._shown[oldest]
+            self.changes.drop(oldest)

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from kubeai_notebook.calls.chat import complete, stream
+from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.embed import embed
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.request import Request, send
+from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.garbage import Handler, serving, within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ODD = yaml.safe_load((Path(__file__).parents[1] / "golden" / "odd_streams.yaml").read_text(encoding="utf-8"))
 STREAMS = ODD["streams"]
@@ -71,7 +72,7 @@ class Engine(Handler):
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Endpoint]:
     with serving(Engine) as url:
-        yield Endpoint(Access(base_url=f"{url}/openai/v1"), "m")
+        yield Endpoint(Access(base_url=f"{url}/openai/v1"))
 
 
 def case(name: str) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def case(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("number", range(len(STREAMS)))
 def test_reads_an_odd_stream_or_says_that_it_cannot(engine: Endpoint, number: int) -> None:
     odd = STREAMS[number]
-    found = within(20, lambda: reply_of(stream(engine, TURNS, case(f"s/{number}"))))
+    found = within(20, lambda: reply_of(ChatStream(engine, "m", TURNS, **case(f"s/{number}"))))
     if odd.get("ok") is not None and not (odd["ok"] == "" and isinstance(found, CallError)):
         assert found == odd["ok"]
         found.encode()
@@ -94,17 +95,17 @@ def test_reads_an_odd_stream_or_says_that_it_cannot(engine: Endpoint, number: in
 
 @pytest.mark.finding("M4")
 @pytest.mark.parametrize("number", range(len(ODD["answers"])))
-@pytest.mark.parametrize("ask", ["complete", "embed"])
-def test_says_that_an_odd_answer_cannot_be_read(engine: Endpoint, ask: str, number: int) -> None:
+@pytest.mark.parametrize("ask", [complete, embed])
+def test_says_that_an_odd_answer_cannot_be_read(engine: Endpoint, ask: Callable[..., Any], number: int) -> None:
     options = case(f"a/{number}")
-    found = within(20, lambda: complete(engine, "Hi", options) if ask == "complete" else embed(engine, "Hi", options))
+    found = within(20, lambda: ask(engine, "m", "Hi", **options))
     assert isinstance(found, CallError), found
 
 
 @pytest.mark.finding("M4")
 def test_tells_what_an_engine_said_in_its_error(engine: Endpoint) -> None:
     number = ODD["answers"].index('{"error": {"message": "engine died"}}')
-    found = within(10, lambda: complete(engine, "Hi", case(f"a/{number}")))
+    found = within(10, lambda: complete(engine, "m", "Hi", **case(f"a/{number}")))
     assert "engine died" in str(found)
 
 
@@ -113,9 +114,9 @@ def test_tells_what_an_engine_said_in_its_error(engine: Endpoint) -> None:
 def test_cuts_the_page_that_answers_in_an_engines_place(engine: Endpoint, status: int) -> None:
     options = case(str(status))
     for ask in (
-        lambda: complete(engine, "Hi", options),
-        lambda: list(stream(engine, TURNS, options)),
-        lambda: send(engine, Request(method="GET", path="/models", headers=options["extra_headers"])),
+        lambda: complete(engine, "m", "Hi", **options),
+        lambda: list(ChatStream(engine, "m", TURNS, **options)),
+        lambda: send(engine, "m", Request(method="GET", path="/models", headers=options["extra_headers"])),
     ):
         found = within(10, ask)
         assert isinstance(found, CallError)

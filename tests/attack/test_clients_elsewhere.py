@@ -10,8 +10,8 @@ from aiohttp import web
 
 from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.session.session import Session
-from tests.local.conftest import until
 from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

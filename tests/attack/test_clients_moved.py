@@ -12,7 +12,8 @@ import pytest
 
 from kubeai_notebook.errors import CallError, ClusterError, KubeAIError
 from kubeai_notebook.session.session import Session
-from tests.local.conftest import Daemon, scripted_options, until
+from tests.support.daemon import Daemon, scripted_options
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,18 +85,18 @@ def test_an_open_session_follows_a_daemon_that_moved(daemon: Daemon, monkeypatch
     model = session.serve(name="moved", **SCRIPTED).wait(60)
     assert asked(model) == " scripted"
     held = model.client
-    shown = model.endpoint.access.base_url
+    shown = model.endpoint.base_url
     token = daemon.kubeconfig["users"][0]["user"]["token"].encode()
     before = ports_of(daemon)
     daemon.stop()
     thieves = [Thief(port) for port in before]
     try:
         # The address of the closed port is asked here on purpose: nobody may answer in the Model's place.
-        endpoint = model.endpoint
+        endpoint = session.endpoint
         from kubeai_notebook.calls.chat import complete
 
         with pytest.raises(CallError):
-            complete(endpoint, PROMPT, {"max_tokens": 1})
+            complete(endpoint, "moved", PROMPT, max_tokens=1)
         with pytest.raises(ClusterError):
             session.cluster.models()
         daemon.start()
@@ -106,7 +107,7 @@ def test_an_open_session_follows_a_daemon_that_moved(daemon: Daemon, monkeypatch
         assert asked(session.attach("moved")) == " scripted"
         assert held.completions.create(model="moved", prompt=PROMPT, max_tokens=1).choices[0].text == " scripted"
         assert [said for said in session.cluster.notes if urlsplit(shown).netloc in said]
-        assert model.endpoint.access.base_url != shown
+        assert model.endpoint.base_url != shown
         for thief in thieves:
             assert PROMPT.encode() not in thief.got
             assert token not in thief.got
@@ -124,7 +125,7 @@ def test_other_programs_are_told_the_plain_address(daemon: Daemon, monkeypatch: 
     monkeypatch.setenv("KUBECONFIG", str(daemon.home / "kubeconfig"))
     session = Session()
     model = session.serve(name="plain", **SCRIPTED).wait(60)
-    url = model.endpoint.access.base_url
+    url = model.endpoint.base_url
     assert url.startswith("http://127.0.0.1:")
     assert str(model.client.base_url).startswith(url)
     with urllib.request.urlopen(f"{url}/models") as answer:

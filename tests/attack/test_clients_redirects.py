@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 import yaml
 
-from kubeai_notebook.calls.chat import complete, stream
+from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.embed import embed
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.probe import Probe
 from kubeai_notebook.calls.request import Request, send
+from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.attack import rounds
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,49 +33,21 @@ TURNS = [{"role": "user", "content": PROMPT}]
 CODES = [301, 302, 303, 307, 308][:: rounds(1, 3)]
 
 
-class Server:
+class Server(HttpServer):
     """Answers every request below ``/proxy/`` and ``/openai/`` with a redirect, and writes down what came."""
 
     def __init__(self, code: int = 0, where: str = "", *, tls: ssl.SSLContext | None = None) -> None:
-        self.seen: list[str] = []
-        outer = self
+        def answer(request: Received) -> Answer:
+            redirects = code and "/openai/" in request.path
+            return json_answer(
+                {"metadata": {}}, code if redirects else 200, **({"Location": where} if redirects else {})
+            )
 
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                outer.seen.append(f"{self.path} {self.headers} {body}")
-                data, redirects = b'{"metadata": {}}', "/openai/" in self.path and code
-                self.send_response(code if redirects else 200)
-                if redirects:
-                    self.send_header("Location", where)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.address = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def __enter__(self) -> Server:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(answer, tls=tls)
 
 
 def invoked(endpoint: Endpoint) -> Any:
-    return send(endpoint, Request(method="POST", path="/completions", body={"model": "m", "prompt": PROMPT}))
+    return send(endpoint, "m", Request(method="POST", path="/completions", body={"model": "m", "prompt": PROMPT}))
 
 
 def awaited(endpoint: Endpoint) -> Any:
@@ -87,13 +59,13 @@ def awaited(endpoint: Endpoint) -> Any:
 
 
 WAYS = {
-    "complete": lambda endpoint: complete(endpoint, PROMPT, {}),
-    "stream": lambda endpoint: list(stream(endpoint, TURNS, {})),
-    "chat": lambda endpoint: reply_of(stream(endpoint, TURNS, {"temperature": 0})),
-    "embed": lambda endpoint: embed(endpoint, PROMPT, {}),
+    "complete": lambda endpoint: complete(endpoint, "m", PROMPT),
+    "stream": lambda endpoint: list(ChatStream(endpoint, "m", TURNS)),
+    "chat": lambda endpoint: reply_of(ChatStream(endpoint, "m", TURNS, temperature=0)),
+    "embed": lambda endpoint: embed(endpoint, "m", PROMPT),
     "invoke": invoked,
-    "models": lambda endpoint: send(endpoint, Request(method="GET", path="/models")),
-    "probe": lambda endpoint: Probe(endpoint, ["TextGeneration"]).run(),
+    "models": lambda endpoint: send(endpoint, "m", Request(method="GET", path="/models")),
+    "probe": lambda endpoint: Probe(endpoint, "m", ["TextGeneration"]).run(),
     "client": lambda endpoint: endpoint.client.chat.completions.create(model="m", messages=TURNS),
     "async": awaited,
 }
@@ -114,7 +86,7 @@ def far(server: Server, folder: Path, authority: trustme.CA) -> Endpoint:
         "current-context": "x",
     }
     (folder / "config").write_text(yaml.safe_dump(content))
-    return Endpoint(connect().access(), "m")
+    return Endpoint(connect().access())
 
 
 @pytest.mark.finding("C2")
@@ -131,28 +103,26 @@ def test_follows_no_redirect(
         host = "localhost" if target == "other host" else "127.0.0.1"
         where = f"http://{host}:{sink.address.rpartition(':')[2]}/openai/v1/stolen?token=QUERY"
         with Server(code, where, tls=tls if target == "no tls" and way == "through the API" else None) as server:
-            near = Endpoint(Access(base_url=f"{server.address}/openai/v1"), "m")
+            near = Endpoint(Access(base_url=f"{server.address}/openai/v1"))
             reached = near if way == "by its address" else far(server, tmp_path, authority)
             for name, ask in WAYS.items():
-                # These two end the client that they are given.
-                endpoint = Endpoint(reached.access, "m") if name in ("probe", "async") else reached
                 said = ""
                 try:
-                    ask(endpoint)
+                    ask(reached)
                 except Exception as error:  # noqa: BLE001 - the raw clients raise openai's own
                     said = str(error) if isinstance(error, CallError) else ""
-                assert sink.seen == [], name
-                assert len(server.seen) > 0
+                assert sink.received == [], name
+                assert len(server.received) > 0
                 assert "QUERY" not in said
                 if name in ("complete", "stream", "chat", "embed", "invoke", "models"):
                     assert f"redirects the request to http://{host}:" in said
-            assert any(PROMPT in one for one in server.seen)
+            assert any(PROMPT in str(one) for one in server.received)
 
 
 @pytest.mark.finding("C2")
 def test_takes_no_redirect_for_an_answer_of_the_test_request(tmp_path: Path) -> None:
     with Server() as sink, Server(307, f"{sink.address}/openai/v1/completions") as server:
-        answer = Probe(Endpoint(Access(base_url=f"{server.address}/openai/v1"), "m"), ["TextGeneration"]).run()
+        answer = Probe(Endpoint(Access(base_url=f"{server.address}/openai/v1")), "m", ["TextGeneration"]).run()
     assert answer is not None
     assert answer.status == 307
 
@@ -169,14 +139,16 @@ def test_signs_nothing_that_goes_elsewhere(
             client.with_options(base_url=f"{sink.address}/openai/v1").models.list()
         with contextlib.suppress(Exception):
             client.get(f"{sink.address}/openai/v1/models", cast_to=object)
-    assert not [one for one in sink.seen if TOKEN in one]
+    assert not [one for one in sink.received if TOKEN in str(one)]
 
 
-@pytest.fixture
-def settings_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(params=["setting", "variable"])
+def settings_of_the_endpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from kubeai_notebook import settings
 
-    settings.install(settings.KubeAI(endpoint="127.0.0.1:9"))
+    if request.param == "variable":
+        monkeypatch.setenv("KUBEAI_ENDPOINT", "127.0.0.1:9")
+    settings.install(settings.KubeAI(endpoint="127.0.0.1:9" if request.param == "setting" else ""))
     yield
     settings.install(settings.KubeAI())
 
@@ -192,7 +164,7 @@ def test_asks_for_no_service_where_the_address_is_known(
     with Server() as server:
         far(server, tmp_path, authority)
         session = Session()
-        server.seen.clear()
-        assert Model(session, "m").endpoint.access.base_url == "http://127.0.0.1:9/openai/v1"
-        assert [one for one in server.seen if "services" in one] == []
+        server.received.clear()
+        assert Model(session, "m").endpoint.base_url == "http://127.0.0.1:9/openai/v1"
+        assert [one for one in server.received if "services" in one.path] == []
         session.close()

@@ -15,9 +15,9 @@ from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.client import Api
 from kubeai_notebook.cluster.reflector import Reflector
-from tests.local.conftest import until
 from tests.support.attack import rounds
 from tests.support.garbage import Handler, serving
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

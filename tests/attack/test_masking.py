@@ -12,9 +12,9 @@ import pytest
 
 from kubeai_notebook.errors import KubeAIError, SpecError
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
 from tests.magics.conftest import here, run, shell  # noqa: F401 - fixtures
 from tests.support import secrets
+from tests.support.daemon import SMOL
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
 
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import http.server
 import json
 import socket
 import subprocess
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 
-from tests.local.conftest import MODELS, PODS, SCRIPTED, Daemon, until
 from tests.support.attack import rounds
+from tests.support.daemon import MODELS, PODS, SCRIPTED, Daemon
+from tests.support.http_server import HttpServer
 from tests.support.network import (
     CLIENT_SECONDS,
     answer,
@@ -25,6 +25,7 @@ from tests.support.network import (
     ports_of,
     token_of,
 )
+from tests.support.waiting import until
 
 COMPLETIONS, AUDIO = "/openai/v1/completions", "/openai/v1/audio/transcriptions"
 FORM = "multipart/form-data; boundary=b"
@@ -232,29 +233,6 @@ def test_writes_no_second_answer_into_the_first(house, echo, query):
     assert exchanged(house, "api", request).count(b"HTTP/1.1 ") == 1
 
 
-@contextmanager
-def elsewhere():
-    """A server that notes what it is asked."""
-    seen = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            seen.append((self.path, dict(self.headers)))
-            self.send_response(200)
-            self.end_headers()
-
-        do_GET = do_POST  # noqa: N815 - the names that http.server calls
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/stolen", seen
-    server.shutdown()
-    server.server_close()
-
-
 PROXIED = f"/api/v1/namespaces/default/services/kubeai:80/proxy{COMPLETIONS}"
 
 
@@ -262,7 +240,8 @@ PROXIED = f"/api/v1/namespaces/default/services/kubeai:80/proxy{COMPLETIONS}"
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(("port", "path"), [("gateway", COMPLETIONS), ("api", COMPLETIONS), ("api", PROXIED)])
 def test_passes_a_redirect_on_and_does_not_follow_it(house, echo, port, path, code):
-    with elsewhere() as (url, seen):
+    with HttpServer() as elsewhere:
+        url = f"{elsewhere.address}/stolen"
         body = json.dumps({"model": echo, "prompt": f"redirect {code} {url}"}).encode()
         request = head("POST", path, Content_Length=str(len(body)), Authorization=f"Bearer {token_of(house)}")
         with connected(house, port) as connection:
@@ -270,7 +249,7 @@ def test_passes_a_redirect_on_and_does_not_follow_it(house, echo, port, path, co
             text = connection.recv(1 << 16)
     assert text.startswith(f"HTTP/1.1 {code}".encode())
     assert f"Location: {url}".encode() in text
-    assert not seen
+    assert not elsewhere.received
 
 
 @pytest.mark.finding("H5")

@@ -10,9 +10,10 @@ import time
 
 import pytest
 
-from tests.local.conftest import MODELS, SCRIPTED, Daemon, model_of, processes_of, until
 from tests.support.attack import at_length
+from tests.support.daemon import MODELS, SCRIPTED, Daemon, model_of, processes_of
 from tests.support.network import network_options
+from tests.support.waiting import until
 
 WRITERS, SEED = 4, 1
 

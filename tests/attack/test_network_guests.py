@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from tests.local.conftest import MODELS, SCRIPTED, Daemon, model_of, until
 from tests.support.attack import at_length, rounds
+from tests.support.daemon import MODELS, SCRIPTED, Daemon, model_of
 from tests.support.network import (
     another_user,
     answer,
@@ -31,6 +31,7 @@ from tests.support.network import (
     token_of,
     trusted,
 )
+from tests.support.waiting import until
 
 CONNECTIONS = 1100
 ASK = b'{"model": "nap", "prompt": "x"}'

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.local.conftest import MODELS, Daemon, model_of
 from tests.support.attack import FULL
+from tests.support.daemon import MODELS, Daemon, model_of
 from tests.support.network import gateway_of
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "golden" / "damaged_home.yaml").read_text())

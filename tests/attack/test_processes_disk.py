@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.conftest import SCRIPTED, Daemon, is_ready, scripted_options, until
 from tests.support.attack import rounds
+from tests.support.daemon import SCRIPTED, Daemon, is_ready, scripted_options
 from tests.support.processes import fill, install, small_disk
+from tests.support.waiting import until
 
 ANSWERED = rounds(full=400, short=150)
 BODY = {"model": "chatty", "prompt": "x"}

@@ -14,8 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from kubeai_notebook.errors import KubeAIError
-from tests.local.conftest import MODELS, Daemon, model_of, processes_of, until, waiting_reason
+from tests.support.daemon import MODELS, Daemon, model_of, processes_of, waiting_reason
 from tests.support.processes import command_lines, install, report
+from tests.support.waiting import until
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 OWNERS = ("OPENAI_API_KEY", "GITHUB_TOKEN", "JUPYTERHUB_API_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "MY_NOTE")

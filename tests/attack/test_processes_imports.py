@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.local.conftest import Daemon
+from tests.support.daemon import Daemon
 
 # The way of the console script: no working folder in the path of its own process.
 CONSOLE = "import sys; from kubeai_notebook.local.__main__ import main; sys.exit(main())"

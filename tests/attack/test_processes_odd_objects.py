@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
-from tests.local.conftest import CONFIG_MAPS, EVENTS, MODELS, PODS, SCRIPTED, Daemon, model_of, scripted_options, until
 from tests.support.attack import rounds
+from tests.support.daemon import CONFIG_MAPS, EVENTS, MODELS, PODS, SCRIPTED, Daemon, model_of, scripted_options
+from tests.support.waiting import until
 
 CORE = "/api/v1/namespaces/default"
 OBJECTS = rounds(full=900, short=120)

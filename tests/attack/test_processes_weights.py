@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 import kubeai_notebook
-from tests.local.conftest import MODELS, Daemon, until
 from tests.support.attack import rounds
+from tests.support.daemon import MODELS, Daemon
+from tests.support.waiting import until
 
 LISTED = yaml.safe_load((Path(kubeai_notebook.__file__).parent / "local" / "weights.yaml").read_text())
 (SMOL,) = [entry for entry in LISTED if "ollama://smollm2:135m" in entry["urls"]]

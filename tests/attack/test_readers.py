@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.core.diagnosis import recorded, scenes
+from tests.core.diagnosis.cluster_cases import CASES
 from tests.core.diagnosis.quoted import quotes
-from tests.core.diagnosis.test_cluster_findings import CASES
 from tests.support import readers
 from tests.support.attack import FULL, rounds
 

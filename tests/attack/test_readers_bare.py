@@ -15,8 +15,8 @@ import yaml
 
 from kubeai_notebook.errors import DeployError, KubeAIError
 from kubeai_notebook.session.session import default
-from tests.local.conftest import until
 from tests.magics.conftest import here, run, shell  # noqa: F401 - fixtures
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,11 +19,12 @@ from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from kubeai_notebook.cluster.client import Api, Cluster
 from kubeai_notebook.session.session import Session
-from tests.local.conftest import Daemon, scripted_options, until
 from tests.support.attack import rounds
+from tests.support.daemon import Daemon, scripted_options
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model
 from tests.support.hostile import acting, hostile, live
 from tests.support.hostile_world import TALKS, Engine, hostile_cluster
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,7 +207,7 @@ def test_cuts_the_table_of_very_many_models_and_says_how_many_there_are() -> Non
         for number in range(MANY):
             api.put(MODELS, model(f"m{number}"))
         session = Session()
-        session.__dict__["cluster"] = Cluster(Api(Configuration(host=api.url)), "default")
+        session._parts["cluster"] = Cluster(Api(Configuration(host=api.url)), "default")
         table = session.models()
         session.close()
     assert len(table) == MANY

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.hostile import hostile
 from tests.support.hostile_world import TALKS, Engine, hostile_cluster
+from tests.support.http_server import HttpServer
 
 from .installation import REPOSITORY
 
@@ -59,43 +58,15 @@ FOUND = """root => {
 }"""
 
 
-class Sink:
+@pytest.fixture
+def sink() -> Iterator[HttpServer]:
     """A server that nobody has a reason to ask."""
-
-    def __init__(self) -> None:
-        asked: list[str] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def parse_request(self) -> bool:
-                # Whatever the method: all of them count, and none is answered.
-                if super().parse_request():
-                    asked.append(self.path)
-                return False
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.asked = asked
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    with HttpServer(lambda _request: None) as sink:
+        yield sink
 
 
 @pytest.fixture
-def sink() -> Iterator[Sink]:
-    sink = Sink()
-    yield sink
-    sink.stop()
-
-
-@pytest.fixture
-def cells(sink: Sink, tmp_path: Path) -> Iterator[list[str]]:
+def cells(sink: HttpServer, tmp_path: Path) -> Iterator[list[str]]:
     """The notebook's cells, in the order of their names above."""
     small = [one.text for one in hostile(sink.port) if one.where != "size"]
     texts = ["\n\n".join(small[begin : begin + TOGETHER]) for begin in range(0, len(small), TOGETHER)]
@@ -122,7 +93,7 @@ def cells(sink: Sink, tmp_path: Path) -> Iterator[list[str]]:
 
 
 def test_shows_hostile_words_and_nothing_else_happens(
-    open_notebook: Callable[..., Any], cells: list[str], sink: Sink, lab: Lab, installation: Installation
+    open_notebook: Callable[..., Any], cells: list[str], sink: HttpServer, lab: Lab, installation: Installation
 ) -> None:
     from playwright.sync_api import expect
 
@@ -181,14 +152,14 @@ def looks_ordinary(output: Any) -> None:
     assert output.locator("mjx-merror").count() == 0
 
 
-def nothing_happened(page: Any, sink: Sink) -> None:
+def nothing_happened(page: Any, sink: HttpServer) -> None:
     for frame in page.frames:
         assert frame.evaluate("window.__owned") is None
     assert page.locator("body").evaluate(FOUND) == []
-    assert sink.asked == []
+    assert sink.received == []
 
 
-def clicks_run_nothing(page: Any, sink: Sink) -> None:
+def clicks_run_nothing(page: Any, sink: HttpServer) -> None:
     """JupyterLab makes links of words in plain text; whoever follows one to a script gets no script."""
     links = page.locator(".jp-OutputArea pre a")
     odd = [
@@ -203,4 +174,4 @@ def clicks_run_nothing(page: Any, sink: Sink) -> None:
         assert other.evaluate("window.__owned") is None
         if other != page:
             other.close()
-    assert sink.asked == []
+    assert sink.received == []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
 import ssl
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,12 @@ from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
 from tests.support.faults import denied, silent
 from tests.support.faulty_api import FaultyApi
+from tests.support.http_server import HttpServer, json_answer
+from tests.support.scripted_gateway import Exchange, scripted_gateway, whole
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,9 +80,13 @@ def test_takes_the_service_within_the_cluster(monkeypatch) -> None:
     assert access_of(None, lambda: PROXY, "ai").base_url == "http://kubeai.ai/openai/v1"
 
 
-@pytest.mark.parametrize("text", ["kubeai", "kubeai:80", "http://kubeai", "https://k/openai/v1", "http://k/v1/"])
-def test_completes_an_address(text: str) -> None:
-    assert base_url_of(text).endswith("/openai/v1")
+@pytest.mark.parametrize("scheme", ["", "http://"])
+@pytest.mark.parametrize("path", ["", "/a", "/api/v1/proxy", "/v1/x"])
+@pytest.mark.parametrize(
+    "end", ["", "/", "/openai", "/openai/v1", "/v1/", "/openai/v1/openai/v1", "/openai/openai/v1/", "/openai/v1/v1"]
+)
+def test_completes_an_address(scheme: str, path: str, end: str) -> None:
+    assert base_url_of(f"{scheme}k:80{path}{end}") == f"http://k:80{path}/openai/v1"
 
 
 def test_calls_through_the_api_with_the_kubeconfigs_token(far, smol) -> None:
@@ -88,8 +94,8 @@ def test_calls_through_the_api_with_the_kubeconfigs_token(far, smol) -> None:
     access = cluster.access()
     assert access.proxied_by_api
     assert "/api/v1/namespaces/default/services/http:kubeai:80/proxy/openai/v1" in access.base_url
-    endpoint = Endpoint(access, smol)
-    assert complete(endpoint, "The capital of France is", {"max_tokens": 3, "temperature": 0})
+    endpoint = Endpoint(access)
+    assert complete(endpoint, smol, "The capital of France is", max_tokens=3, temperature=0)
     pieces = endpoint.client.chat.completions.create(
         model=smol, messages=[{"role": "user", "content": "Hi"}], stream=True, max_tokens=4
     )
@@ -101,7 +107,7 @@ def test_calls_through_the_api_in_a_coroutine(far, smol) -> None:
     cluster = connect()
 
     async def ask() -> str:
-        async with Endpoint(cluster.access(), smol).async_client as client:
+        async with Endpoint(cluster.access()).async_client as client:
             answer = await client.completions.create(model=smol, prompt="Hi", max_tokens=1)
             return answer.choices[0].text
 
@@ -119,7 +125,7 @@ def test_calls_with_the_token_of_an_exec_plugin_and_renews_it(daemon, smol, tmp_
         plugin = {"apiVersion": kind["apiVersion"], "command": "cat", "args": [str(said)], "interactiveMode": "Never"}
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "exec", gateway=False, exec=plugin)))
         cluster = connect()
-        endpoint = Endpoint(cluster.access(), smol)
+        endpoint = Endpoint(cluster.access())
         assert endpoint.client.models.list().data
         said.write_text(json.dumps({**kind, "status": {**expired, "token": "second"}}))
         api.accepted_token = "second"
@@ -132,51 +138,33 @@ def test_names_the_right_that_the_way_through_the_api_needs(daemon, smol, tmp_pa
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "far", gateway=False)))
         api.faults.append(denied("create", "services/proxy"))
         cluster = connect()
-        endpoint = Endpoint(cluster.access(), smol)
+        endpoint = Endpoint(cluster.access())
         with pytest.raises(CallError) as raised:
-            complete(endpoint, "Hi", {"max_tokens": 1})
+            complete(endpoint, "m", "Hi", max_tokens=1)
         assert raised.value.status == 403
         assert 'resources: ["services/proxy"]' in raised.value.hint
         cluster.close()
 
 
 @pytest.fixture
-def demanding(tmp_path: Path) -> Iterator[tuple[str, list[dict], list[str]]]:
-    """A server that asks for a client certificate: its address, what it saw, files of certificate, key and CA."""
-    authority, seen = trustme.CA(), []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append(self.connection.getpeercert())
-            body = b'{"object": "list", "data": []}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def demanding(tmp_path: Path) -> Iterator[tuple[HttpServer, list[str]]]:
+    """A server that asks for a client certificate, and the files of certificate, key and CA."""
+    authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
     authority.issue_cert("api.internal").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
     own = authority.issue_cert("me@example.org", common_name="me")
     files = {"cert": own.cert_chain_pems[0], "key": own.private_key_pem, "ca": authority.cert_pem}
     for name, blob in files.items():
         blob.write_to_path(tmp_path / name)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}/openai/v1", seen, [str(tmp_path / name) for name in files]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with HttpServer(lambda _request: json_answer({"object": "list", "data": []}), tls=context) as server:
+        yield server, [str(tmp_path / name) for name in files]
 
 
 def test_shows_a_client_certificate(demanding) -> None:
-    address, seen, (certificate, key, authority) = demanding
+    server, (certificate, key, authority) = demanding
+    address = f"{server.address}/openai/v1"
     access = Access(
         base_url=address,
         own_url=address,
@@ -185,33 +173,120 @@ def test_shows_a_client_certificate(demanding) -> None:
         client_certificate=(certificate, key),
         server_name="api.internal",
     )
-    assert Endpoint(access, "m").client.models.list().data == []
-    assert ((("commonName", "me"),)) in seen[0]["subject"]
+    assert Endpoint(access).client.models.list().data == []
+    assert ((("commonName", "me"),)) in server.received[0].certificate["subject"]
 
 
 def test_keeps_the_order_of_texts() -> None:
-    class Client:
-        @property
-        def embeddings(self) -> Client:
-            return self
+    bodies = []
 
-        with_raw_response = embeddings
+    def answer(exchange: Exchange) -> None:
+        bodies.append(json.loads(exchange.body))
+        data = [{"index": index, "embedding": [index]} for index in (2, 0, 1)]
+        whole(json.dumps({"data": data}).encode())(exchange)
 
-        def create(self, **asked: object) -> Client:
-            self.asked = asked
-            self.content = json.dumps({"data": [{"index": index, "embedding": [index]} for index in (2, 0, 1)]})
-            return self
+    with scripted_gateway(answer) as gateway, Endpoint(Access(base_url=gateway.url)) as endpoint:
+        assert embed(endpoint, "m", ["a", "b", "c"], dimensions=1) == [[0.0], [1.0], [2.0]]
+        assert embed(endpoint, "m", []) == []
+    assert bodies == [{"model": "m", "input": ["a", "b", "c"], "encoding_format": "float", "dimensions": 1}]
 
-    endpoint = Endpoint(NEAR, "m")
-    endpoint.__dict__["client"] = client = Client()
-    assert embed(endpoint, ["a", "b", "c"], {"dimensions": 1}) == [[0.0], [1.0], [2.0]]
-    assert client.asked == {"model": "m", "input": ["a", "b", "c"], "encoding_format": "float", "dimensions": 1}
-    assert embed(endpoint, [], {}) == []
+
+def test_asks_with_one_client_for_all_models_and_closes_it() -> None:
+    answer = whole(b'{"choices": [{"text": "x"}]}')
+    with scripted_gateway(answer) as gateway:
+        with Endpoint(Access(base_url=gateway.url)) as endpoint:
+            assert [complete(endpoint, name, "Hi") for name in ("a", "b", "c")] == ["x"] * 3
+            assert (gateway.requests, gateway.connections) == (3, 1)
+            client = endpoint.client
+        assert gateway.hung_up.wait(10)
+        assert client.is_closed()
+        with pytest.raises(CallError, match="This Session is closed"):
+            complete(endpoint, "a", "Hi")
+
+
+def test_goes_on_with_the_same_connections_where_the_gateway_has_moved() -> None:
+    with scripted_gateway(whole(b'{"data": []}')) as gateway:
+        moved = Access(base_url="http://127.0.0.1:9/openai/v1", own_url=gateway.url)
+        places = [moved]
+        access = Access(base_url="http://LOCALHOST:8/openai/v1", own_url=gateway.url, renewed=lambda: places[-1])
+        places.append(access)
+        with Endpoint(access) as endpoint:
+            before = endpoint.client
+            assert endpoint.client is before
+            assert before.models.list().data == []
+            places.append(moved)
+            assert endpoint.base_url == "http://127.0.0.1:9/openai/v1"
+            assert str(endpoint.client.base_url) == "http://127.0.0.1:9/openai/v1/"
+            assert endpoint.client.models.list().data == before.models.list().data == []
+            assert gateway.connections == 1
+
+
+def test_gives_a_client_for_await_that_users_may_close_in_any_loop() -> None:
+    with scripted_gateway(whole(b'{"data": []}')) as gateway, Endpoint(Access(base_url=gateway.url)) as endpoint:
+
+        async def close() -> list[object]:
+            async with endpoint.async_client as client:
+                return (await client.models.list()).data
+
+        async def leave_open() -> list[object]:
+            return (await endpoint.async_client.models.list()).data
+
+        assert [asyncio.run(close()), asyncio.run(close())] == [[], []]
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(leave_open()) == []
+        endpoint.close()
+        assert gateway.hung_up.wait(10)
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "retryable", "seconds"),
+    [
+        (whole(b'{"error": "model not found"}', 404), "gateway", False, None),
+        (whole(b'{"error": {"message": "busy"}}', 429, Retry_After="7"), "engine", True, 7.0),
+        (whole(b'{"detail": "no"}', 422), "engine", False, None),
+        (whole(b'{"kind": "Status", "apiVersion": "v1", "message": "no"}', 503), "api-server", True, None),
+        (whole(b"upstream connect error", 503, Content_Type="text/plain"), "proxy", True, None),
+        (whole(b"<html><title>Bad Gateway</title>", 502, Content_Type="text/html"), "proxy", True, None),
+        (whole(b"{}", 307, Location="http://else.where/"), "proxy", False, None),
+        (whole(b"{}", 429, Retry_After="soon"), "engine", True, None),
+        (whole(b"{}", 429, Retry_After="nan"), "engine", True, None),
+        (
+            whole(b"{}", 429, Date="Sat, 28 Nov 2026 01:00:00 GMT", Retry_After="Sat, 28 Nov 2026 01:01:00 GMT"),
+            "engine",
+            True,
+            60.0,
+        ),
+    ],
+)
+def test_says_who_refused_and_whether_to_ask_again(answer, kind, retryable, seconds) -> None:
+    with scripted_gateway(answer) as gateway, Endpoint(Access(base_url=gateway.url)) as endpoint:
+        with pytest.raises(CallError) as raised:
+            complete(endpoint, "m", "Hi")
+        error = raised.value
+        assert (error.kind, error.retryable, error.retry_after_seconds) == (kind, retryable, seconds)
+        assert error.__cause__ is None  # it would quote the whole body
+
+
+def test_keeps_the_cause_of_a_broken_network() -> None:
+    with Endpoint(NEAR) as endpoint, pytest.raises(CallError, match=r"did not answer \(ConnectError\)") as raised:
+        complete(endpoint, "m", "Hi")
+    assert (raised.value.kind, raised.value.retryable) == ("network", True)
+    assert "refused" in str(raised.value.__cause__)
+
+
+def test_hides_a_cause_that_quotes_the_login() -> None:
+    with scripted_gateway(whole(b"{}")) as gateway:
+        access = Access(base_url=gateway.url, own_url=gateway.url, token=lambda: "Bearer hidden\n")
+        with Endpoint(access) as endpoint, pytest.raises(CallError, match="LocalProtocolError") as raised:
+            complete(endpoint, "m", "Hi")
+    assert raised.value.__cause__ is None
+    assert "hidden" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_probes_with_one_token(far, smol) -> None:
     cluster = connect()
-    answer = Probe(Endpoint(cluster.access(), smol), ["TextGeneration"]).run()
+    answer = Probe(Endpoint(cluster.access()), smol, ["TextGeneration"]).run()
     assert answer is not None
     assert answer.status == 200
     assert answer.seconds > 0
@@ -220,11 +295,11 @@ def test_probes_with_one_token(far, smol) -> None:
 
 def test_tells_how_a_probe_was_refused(far, smol) -> None:
     cluster = connect()
-    answer = Probe(Endpoint(cluster.access(), "not-there"), ["TextEmbedding"]).run()
+    answer = Probe(Endpoint(cluster.access()), "not-there", ["TextEmbedding"]).run()
     assert answer is not None
     assert answer.status == 404
     assert "not-there" in answer.body
-    assert Probe(Endpoint(cluster.access(), smol), ["SpeechToText"]).run() is None
+    assert Probe(Endpoint(cluster.access()), smol, ["SpeechToText"]).run() is None
     cluster.close()
 
 
@@ -233,7 +308,7 @@ def test_ends_a_probe_that_is_cancelled(daemon, tmp_path, monkeypatch) -> None:
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "far", gateway=False)))
         api.faults.append(silent(verb="create", resource="services/proxy"))
         cluster = connect()
-        probe = Probe(Endpoint(cluster.access(), "m"), ["TextGeneration"])
+        probe = Probe(Endpoint(cluster.access()), "m", ["TextGeneration"])
         thread = threading.Thread(target=probe.run)
         thread.start()
         until(lambda: api.count("create", "services/proxy"), 10)

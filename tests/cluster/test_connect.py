@@ -1,10 +1,6 @@
-import http.server
-import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import yaml
@@ -16,8 +12,9 @@ from kubeai_notebook.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
-UNAUTHORIZED = b'{"kind": "Status", "message": "Unauthorized", "reason": "Unauthorized", "code": 401}'
+UNAUTHORIZED = {"kind": "Status", "message": "Unauthorized", "reason": "Unauthorized", "code": 401}
 
 
 @pytest.fixture
@@ -45,29 +42,10 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def api() -> Iterator[type[http.server.BaseHTTPRequestHandler]]:
-    """An HTTP server that answers every GET with ``status`` and ``body`` of its handler class."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        status, body, address = 404, b"404 page not found\n", ""
-
-        def do_GET(self) -> None:
-            self.send_response(self.status)
-            self.send_header("Content-Length", str(len(self.body)))
-            self.end_headers()
-            self.wfile.write(self.body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Handler.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Handler
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def api() -> Iterator[HttpServer]:
+    """A server that is no Kubernetes API, until a test says otherwise."""
+    with HttpServer(lambda _request: Answer(b"404 page not found\n", 404)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -112,7 +90,7 @@ def test_says_that_it_passed_over_a_cluster_without_kubeai(daemon, kubeconfig, a
 
 
 def test_takes_the_contexts_cluster_and_namespace(kubeconfig, api) -> None:
-    api.status, api.body = 200, b"{}"
+    api.answer = lambda _request: json_answer({})
     kubeconfig(api.address)
     cluster = connect()
     assert (cluster.api.host, cluster.namespace, cluster.notes) == (api.address, "team", ())
@@ -120,17 +98,16 @@ def test_takes_the_contexts_cluster_and_namespace(kubeconfig, api) -> None:
 
 
 def test_does_not_leave_a_cluster_that_refuses_the_login(kubeconfig, api) -> None:
-    api.status, api.body = 401, UNAUTHORIZED
+    api.answer = lambda _request: json_answer(UNAUTHORIZED, 401)
     kubeconfig(api.address)
     with pytest.raises(UnauthorizedError, match="Log in to the cluster again"):
         connect()
 
 
-def test_does_not_leave_a_cluster_that_times_out(kubeconfig, silent, monkeypatch) -> None:
-    monkeypatch.setattr("kubeai_notebook.cluster.connect.PROBE_SECONDS", 0.2)
+def test_does_not_leave_a_cluster_that_times_out(kubeconfig, silent) -> None:
     kubeconfig(silent)
     with pytest.raises(UnreachableError, match=f"The Kubernetes API at {silent} does not answer"):
-        connect()
+        connect(probe_seconds=0.2)
 
 
 def test_does_not_replace_a_context_that_was_named(kubeconfig) -> None:
@@ -158,55 +135,43 @@ SERVICE = {"metadata": {"name": "kubeai", "namespace": "ai"}}
 
 
 @pytest.fixture
-def services(api) -> Iterator[type[http.server.BaseHTTPRequestHandler]]:
-    """An API whose list of Services is ``items``, and that has no other object."""
+def services(api: HttpServer) -> list[dict]:
+    """The Services of the cluster behind ``api``, which has no other object."""
+    items = [SERVICE]
 
-    class Answers:
-        items: ClassVar[list[dict]] = [SERVICE]
-
-    def do_get(handler) -> None:
-        path = handler.path.partition("?")[0]
+    def answer(request: Received) -> Answer:
+        path = request.path.partition("?")[0]
         if path == "/apis/kubeai.org/v1":
-            answer(handler, 200, {})
-        elif path == "/api/v1/services":
-            answer(handler, 200, {"items": Answers.items})
-        else:
-            answer(handler, 404, {"kind": "Status", "code": 404, "reason": "NotFound", "details": {"kind": "services"}})
+            return json_answer({})
+        if path == "/api/v1/services":
+            return json_answer({"items": items})
+        return json_answer({"kind": "Status", "code": 404, "reason": "NotFound", "details": {"kind": "services"}}, 404)
 
-    api.do_GET = do_get
-    api.answers = Answers
-    return api
+    api.answer = answer
+    return items
 
 
-def answer(handler, status: int, body: dict) -> None:
-    data = json.dumps(body).encode()
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(data)))
-    handler.end_headers()
-    handler.wfile.write(data)
-
-
-def test_takes_the_namespace_that_holds_kubeai_and_says_so(kubeconfig, services) -> None:
-    kubeconfig(services.address, namespace="")
+def test_takes_the_namespace_that_holds_kubeai_and_says_so(kubeconfig, api, services) -> None:
+    kubeconfig(api.address, namespace="")
     cluster = connect()
     assert cluster.namespace == "ai"
     assert cluster.notes == ('KubeAI looks after namespace "ai", so that one is used.',)
 
 
-def test_keeps_the_contexts_namespace_though_kubeai_is_elsewhere(kubeconfig, services) -> None:
-    kubeconfig(services.address, namespace="team")
+def test_keeps_the_contexts_namespace_though_kubeai_is_elsewhere(kubeconfig, api, services) -> None:
+    kubeconfig(api.address, namespace="team")
     assert (connect().namespace, connect().notes) == ("team", ())
 
 
-def test_does_not_choose_among_several_namespaces(kubeconfig, services) -> None:
-    services.answers.items = [SERVICE, {"metadata": {"name": "kubeai", "namespace": "other"}}]
-    kubeconfig(services.address, namespace="")
+def test_does_not_choose_among_several_namespaces(kubeconfig, api, services) -> None:
+    services.append({"metadata": {"name": "kubeai", "namespace": "other"}})
+    kubeconfig(api.address, namespace="")
     assert connect().namespace == "default"
 
 
-def test_takes_the_gateways_service_where_kubeai_is(kubeconfig, services) -> None:
-    kubeconfig(services.address, namespace="")
+def test_takes_the_gateways_service_where_kubeai_is(kubeconfig, api, services) -> None:
+    kubeconfig(api.address, namespace="")
     access = connect().access()
-    assert access.base_url == (f"{services.address}/api/v1/namespaces/ai/services/http:kubeai:80/proxy/openai/v1")
+    assert access.base_url == (f"{api.address}/api/v1/namespaces/ai/services/http:kubeai:80/proxy/openai/v1")
     assert access.token is not None
     assert access.token() == "Bearer t"

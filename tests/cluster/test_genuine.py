@@ -17,7 +17,7 @@ import yaml
 from kubeai_notebook.cluster.api import CORE, MODELS, NAMES_ONLY
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.cluster.reflector import Reflector
-from kubeai_notebook.cluster.verbs import REQUEST_ID
+from kubeai_notebook.cluster.requests import REQUEST_ID
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.observation import Observation
@@ -25,10 +25,10 @@ from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, QuotaError
 from kubeai_notebook.session.live.pod_dry_run import pod_wanted
 from kubeai_notebook.session.session import Session
-from tests.local.conftest import until
 from tests.support.fake_api import pod
 from tests.support.faults import answer_lost
 from tests.support.faulty_api import FaultyApi
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,4 +226,4 @@ def test_says_what_is_against_a_pod_without_making_one(cluster: Cluster) -> None
     model["spec"]["replicas"], model["status"] = 1, {"replicas": {"all": 0, "ready": 0}}
     found = diagnose(Observation(model=model, refusal=said), now=datetime.now(UTC) + timedelta(seconds=30))
     assert found[0].code in ("PriorityClassMissing", "ServiceAccountMissing")
-    assert cluster.pods() == []
+    assert cluster.listed(cluster.path(CORE, "pods")) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
+import sys
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,8 @@ from kubeai_notebook.cluster.api import Api
 from kubeai_notebook.cluster.credentials import Login
 from kubeai_notebook.cluster.kubeconfig import GATEWAY_EXTENSION, Kubeconfig
 from kubeai_notebook.errors import KubeAIError
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,12 @@ def configuration(host: str, certificate: str | None = None) -> Configuration:
     found = Configuration(host=host)
     found.cert_file = found.key_file = certificate
     return found
+
+
+def innermost(thread: threading.Thread) -> str:
+    """The function that a thread is in."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame.f_code.co_name if frame else ""
 
 
 def together(count: int, work: Any) -> None:
@@ -41,27 +49,14 @@ def refusing_three() -> Iterator[str]:
     """A server that refuses the first three requests, once all three are there, and no other."""
     meet, left = threading.Barrier(3), iter(range(3))
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status = 200
-            if next(left, None) is not None:
-                meet.wait(10)
-                status = 401
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+    def answer(_request: Received) -> Answer:
+        if next(left, None) is None:
+            return json_answer({})
+        meet.wait(10)
+        return json_answer({}, 401)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with HttpServer(answer) as server:
+        yield server.address
 
 
 def test_lets_all_threads_in_with_a_renewed_certificate(refusing_three: str) -> None:
@@ -115,7 +110,8 @@ def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.Monke
     threads[0].start()
     assert making.wait(10)
     threads[1].start()
-    threads[1].join(0.5)  # it has to wait for the first; where it does not, it is done by now
+    # It has to wait for the first; where it does not, it ends at once.
+    until(lambda: not threads[1].is_alive() or innermost(threads[1]) == "_pool_to", 10)
     go.set()
     for thread in threads:
         thread.join(10)

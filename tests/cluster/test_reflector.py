@@ -14,10 +14,10 @@ from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.spec import spec_of
-from tests.conftest import SMOL, kubeai_local
-from tests.local.conftest import until
+from tests.support.daemon import SMOL, kubeai_local
 from tests.support.fake_api import MODELS as MODELS_PATH
 from tests.support.fake_api import PODS, FakeApi, pod
+from tests.support.waiting import until
 
 SLEEPING = {"min_replicas": 0}
 

@@ -277,10 +277,50 @@ def test_makes_and_ends_namespaces(server):
     assert server.delete("/api/v1/namespaces/default", dryRun="All")[0] == 403
 
 
-def test_reviews_the_rights_of_its_user(server):
+REVIEWS = "/apis/authorization.k8s.io/v1"
+
+
+def test_reviews_one_right_of_its_user(server):
     review = {"spec": {"resourceAttributes": {"verb": "create", "resource": "models", "group": "kubeai.org"}}}
-    status, body = server.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    status, body = server.post(f"{REVIEWS}/selfsubjectaccessreviews", review)
     assert (status, body["status"]["allowed"], body["spec"]) == (201, True, review["spec"])
+
+
+def test_lists_the_rights_of_its_user(server):
+    status, body = server.post(f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": server.namespace}})
+    assert (status, body["kind"], body["spec"]) == (201, "SelfSubjectRulesReview", {})
+    assert body["status"]["incomplete"] is False
+    assert {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]} in body["status"]["resourceRules"]
+    assert {"verbs": ["*"], "nonResourceURLs": ["*"]} in body["status"]["nonResourceRules"]
+
+
+@pytest.mark.parametrize(
+    ("plural", "body", "code", "message"),
+    [
+        ("selfsubjectrulesreviews", {}, 400, "no namespace on request"),
+        ("selfsubjectrulesreviews", {"spec": {}}, 400, "no namespace on request"),
+        (
+            "selfsubjectrulesreviews",
+            {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"namespace": "a"}},
+            400,
+            'SelfSubjectAccessReview in version "v1" cannot be handled as a SelfSubjectRulesReview',
+        ),
+        (
+            "selfsubjectaccessreviews",
+            {},
+            422,
+            '.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: ',
+        ),
+    ],
+)
+def test_refuses_a_review_that_asks_nothing(server, plural, body, code, message):
+    status, answer = server.post(f"{REVIEWS}/{plural}", body)
+    assert (status, answer["message"][: len(message)]) == (code, message)
+
+
+@pytest.mark.parametrize("plural", ["selfsubjectrulesreviews", "selfsubjectaccessreviews"])
+def test_keeps_no_review(server, plural):
+    assert server.get(f"{REVIEWS}/{plural}")[0] == 405
 
 
 @pytest.mark.parametrize("body", ["nonsense", "[]", "", '{"metadata": 5}', '"text"', "[" * 10_000])

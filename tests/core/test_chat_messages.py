@@ -15,7 +15,25 @@ def test_adds_up_to_the_whole_text() -> None:
 
 def test_leaves_the_reply_before_unchanged() -> None:
     before = Reply("a")
-    assert (fold(before, Delta(text="b")), before) == ("ab", "a")
+    assert (fold(before, [Delta(text="b"), Delta(text="c")]), before) == ("abc", "a")
+
+
+class Counted(str):
+    """A text that counts what is copied to put it behind another one."""
+
+    copied = 0
+
+    def __radd__(self, other: str) -> str:
+        Counted.copied += len(other)
+        return f"{other}{self[:]}"
+
+
+def test_copies_no_text_for_each_piece() -> None:
+    pieces = [Delta(text=Counted("word"), reasoning=Counted("word")) for _ in range(1000)]
+    call = [ToolCall(index=0, arguments=Counted("word")) for _ in range(1000)]
+    reply = reply_of([*pieces, *(Delta(tool_calls=(piece,)) for piece in call)])
+    assert (reply, reply.reasoning, reply.tool_calls[0].arguments) == ("word" * 1000,) * 3
+    assert Counted.copied <= len(reply)
 
 
 def test_keeps_reasoning_apart_from_the_text() -> None:

@@ -1,10 +1,10 @@
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from kubeai_notebook.core.observation import Observation
-from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.core.phase import ModelStatus, Phase, status_of
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 FEATURE = {"features.kubeai.org/TextGeneration": "true"}
@@ -134,3 +134,15 @@ def test_believes_kubeai_where_the_pods_may_not_be_read(ready: int, phase: str) 
     status = seen(counted, pods_readable=False)
     assert (status.phase, status.ready) == (phase, ready)
     assert seen(counted).phase == "Blocked"
+
+
+@pytest.mark.parametrize("phase", get_args(Phase))
+def test_is_never_well_and_stopped_at_once(phase) -> None:
+    status = ModelStatus(phase=phase)
+    assert (status.well, status.stopped) != (True, True)
+    assert status.settled == (status.well or status.stopped)
+
+
+def test_says_where_nothing_comes_of_waiting() -> None:
+    phases = [phase for phase in get_args(Phase) if ModelStatus(phase=phase).stopped]
+    assert phases == ["Unmanaged", "Blocked", "Failing"]

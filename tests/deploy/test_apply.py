@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
-from kubeai_notebook import deploy
+from kubeai_notebook import deploy, settings
 from kubeai_notebook.cluster.client import CORE
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy.secrets import LABEL, sweep
-from kubeai_notebook.errors import NotFoundError, SpecError
-from tests.conftest import SMOL
+from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, SpecError
+from kubeai_notebook.session import verbs
+from kubeai_notebook.session.session import Session
+from tests.support.daemon import SMOL, Daemon
+from tests.support.faults import Fault, answer_lost, denied, refuse
+from tests.support.faulty_api import FaultyApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubeai_notebook.session.session import Session
+    from tests.support.faulty_api import Exchange
 
 
 @pytest.fixture
@@ -67,8 +72,9 @@ def test_puts_values_and_renamed_keys_into_a_secret_that_goes_with_the_model(ses
 
 def test_renews_a_value_when_an_equal_spec_is_served_again(session: Session) -> None:
     deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("old")}))
-    planned = deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("new")}))
-    assert (planned.action, data_of(session)) == ("attach", {"API_KEY": "new"})
+    done = deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("new")}))
+    assert (done.action, done.diff) == ("updated", ("secrets: API_KEY (changed)",))
+    assert data_of(session) == {"API_KEY": "new"}
 
 
 def test_names_the_keys_that_a_secret_has(session: Session, hub: None) -> None:
@@ -99,3 +105,139 @@ def test_finds_a_secret_later_whose_model_never_came(session: Session) -> None:
     assert {"asleep-secrets", "foreign"} <= set(cluster.secret_names())
     assert "lost" not in cluster.secret_names()
     cluster.delete_secret("foreign")
+
+
+@pytest.fixture
+def api(daemon: str, session: Session) -> Iterator[FaultyApi]:
+    """A proxy before the API of ``session``, which stays without faults."""
+    with FaultyApi(Path(daemon)) as api:
+        yield api
+
+
+@pytest.fixture
+def behind(api: FaultyApi, tmp_path: Path) -> Iterator[Session]:
+    """A Session that meets the proxy's faults."""
+    with Session(settings=settings.Settings(kubeconfig=str(api.kubeconfig(tmp_path / "behind")))) as session:
+        yield session
+
+
+def for_real(verb: str, resource: str) -> Fault:
+    """A request that is refused, but not its dry run."""
+
+    def act(exchange: Exchange) -> None:
+        if "dryRun" in exchange.asked.query:
+            exchange.pass_on()
+        else:
+            refuse(403, "Forbidden", f'User "alice" cannot {verb} resource "{resource}"')(exchange)
+
+    return Fault(act, verb, resource)
+
+
+def test_says_that_the_value_of_a_secret_changed_and_what_brings_it_in(session: Session) -> None:
+    session.serve(sleeping(secrets={"API_KEY": SecretStr("old"), "OTHER": SecretStr("same")}))
+    renewed = sleeping(secrets={"API_KEY": SecretStr("new"), "OTHER": SecretStr("same")})
+    receipt = session.plan(renewed)
+    assert receipt.title == "asleep would be changed; its Pods go on."
+    assert "secrets: API_KEY (changed)" in repr(receipt)
+    model = session.serve(renewed)
+    assert model.outcome is not None
+    assert (model.outcome.action, model.outcome.restarts) == ("updated", False)
+    assert model.note == (
+        "asleep is being updated, its Pods go on: secrets: API_KEY (changed). "
+        "Pods that run keep the old values until they are replaced: restart() does that."
+    )
+    assert session.serve(renewed).outcome.action == "attached"  # type: ignore[union-attr]
+
+
+def test_takes_a_value_away_that_the_spec_no_longer_has(session: Session) -> None:
+    session.serve(sleeping(secrets={"API_KEY": SecretStr("x"), "OLD": SecretStr("y")}))
+    done = deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("x")}))
+    assert (done.diff, data_of(session)) == (("secrets: OLD (changed)",), {"API_KEY": "x"})
+
+
+@pytest.mark.parametrize("fault", [denied("patch", "models"), for_real("patch", "models")])
+def test_leaves_the_secret_of_a_running_model_as_it_was_when_its_update_is_refused(
+    session: Session, behind: Session, api: FaultyApi, fault: Fault
+) -> None:
+    deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("old")}))
+    before = session.cluster.secret("asleep-secrets")
+    api.faults.append(fault)
+    changed = sleeping(secrets={"API_KEY": SecretStr("new"), "MORE": SecretStr("x")}, args=["--max-model-len=512"])
+    with pytest.raises(ForbiddenError):
+        deploy.apply(behind.cluster, changed)
+    after = session.cluster.secret("asleep-secrets")
+    assert data_of(session) == {"API_KEY": "old"}
+    assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
+
+
+def test_leaves_nothing_behind_when_the_secret_cannot_be_tied_to_its_model(
+    session: Session, behind: Session, api: FaultyApi
+) -> None:
+    api.faults.append(denied("patch", "secrets"))
+    with pytest.raises(ForbiddenError) as raised:
+        deploy.apply(behind.cluster, sleeping(secrets={"API_KEY": SecretStr("x")}))
+    assert "still there" not in str(raised.value)
+    assert session.cluster.models() == []
+    assert "asleep-secrets" not in session.cluster.secret_names()
+
+
+def test_says_exactly_what_it_could_not_take_back(session: Session, behind: Session, api: FaultyApi) -> None:
+    api.faults += [denied("patch", "secrets"), denied("delete", "models"), denied("delete", "secrets")]
+    with pytest.raises(ForbiddenError) as raised:
+        deploy.apply(behind.cluster, sleeping(secrets={"API_KEY": SecretStr("x")}))
+    assert 'The Model "asleep" was created and is still there: ' in raised.value.hint
+    assert 'The Secret "asleep-secrets" keeps the new values: ' in raised.value.hint
+
+
+def test_updates_a_secret_that_may_be_written_but_not_read(session: Session, behind: Session, api: FaultyApi) -> None:
+    deploy.apply(session.cluster, sleeping(secrets={"API_KEY": SecretStr("old")}))
+    api.faults.append(denied("get", "secrets"))
+    done = deploy.apply(behind.cluster, sleeping(secrets={"API_KEY": SecretStr("new")}))
+    assert (done.action, data_of(session)) == ("updated", {"API_KEY": "new"})
+
+
+def meanwhile(daemon: str, patch: dict[str, Any]) -> Fault:
+    """Somebody else is faster, once."""
+
+    def act(exchange: Exchange) -> None:
+        other = Daemon(Path(daemon).parent)
+        status, answer = other.api("PATCH", "/apis/kubeai.org/v1/namespaces/default/models/asleep", patch)
+        assert status == 200, answer
+        exchange.pass_on()
+
+    return Fault(act, "patch", "models", times=1)
+
+
+def test_writes_nothing_over_what_somebody_else_wrote_since_it_was_planned(
+    session: Session, behind: Session, api: FaultyApi, daemon: str
+) -> None:
+    session.serve(sleeping())
+    api.faults.append(meanwhile(daemon, {"spec": {"args": ["--theirs"]}}))
+    with pytest.raises(ConflictError, match="asleep was changed by somebody else meanwhile, so nothing was changed"):
+        behind.serve(sleeping(args=["--mine"]))
+    assert session.cluster.model("asleep")["spec"]["args"] == ["--theirs"]
+
+
+def test_plans_again_where_only_kubeai_wrote_meanwhile(
+    session: Session, behind: Session, api: FaultyApi, daemon: str
+) -> None:
+    session.serve(sleeping())
+    api.faults.append(meanwhile(daemon, {"metadata": {"labels": {"seen": "yes"}}}))
+    assert behind.serve(sleeping(args=["--mine"])).spec.args == ("--mine",)
+
+
+def test_serves_a_plan_only_for_the_model_that_it_was_made_for(session: Session) -> None:
+    session.serve(sleeping())
+    receipt = verbs.plan(session, sleeping(args=["--mine"]))
+    session.serve(sleeping(args=["--theirs"]))
+    with pytest.raises(ConflictError, match="Look at what it is now"):
+        verbs.serve(session, receipt)
+    assert session.cluster.model("asleep")["spec"]["args"] == ["--theirs"]
+
+
+def test_finds_that_a_change_came_through_whose_answer_was_lost(
+    session: Session, behind: Session, api: FaultyApi
+) -> None:
+    session.serve(sleeping())
+    api.faults.append(answer_lost(verb="patch", resource="models", times=1))
+    assert behind.serve(sleeping(args=["--mine"])).spec.args == ("--mine",)

@@ -35,7 +35,7 @@ def test_sets_the_number_alone_without_autoscaling():
 
 
 def test_refuses_fewer_than_none():
-    with pytest.raises(SpecError, match="-1 replicas cannot be"):
+    with pytest.raises(SpecError, match="must be 0 or more, not -1"):
         scaling.scaled(model(), -1)
 
 

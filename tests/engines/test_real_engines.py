@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from kubeai_notebook.local.weights import shipped_packages
-from tests.local.conftest import Daemon, is_ready, until
-from tests.local.test_adapters import write_lora
+from tests.support.daemon import Daemon, is_ready
+from tests.support.lora import write_lora
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(1200)]
 MINILM = "hf://sentence-transformers/all-MiniLM-L6-v2"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubeai_notebook.session.session import Session
+from kubeai_notebook.settings import Settings
 
 from .stage import Outcome, Stage
 from .table import faults
@@ -30,11 +31,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="package")
 def watching(stage: Stage) -> Iterator[Session]:
     """A Session on the stage's daemon."""
-    session = Session()
-    # Only to connect: what other tests start is not to find this daemon.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", str(stage.kubeconfig))
-        session.observer.ready()
+    session = Session(settings=Settings(kubeconfig=str(stage.kubeconfig)))
+    session.observer.ready()
     yield session
     session.close()
 

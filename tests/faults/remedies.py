@@ -1,67 +1,82 @@
-"""Which remedies the rules have, and which of them made the Fixes of a diagnosis: read from the code itself."""
+"""What a template of the rules is called in the tables of faults, and which templates can have made a Remedy."""
 
 from __future__ import annotations
 
-import inspect
-import sys
-from typing import TYPE_CHECKING, Any
+import re
+from string import Formatter
+from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis import Fix, diagnose
-from tests.core.diagnosis.test_tables import rules
+from kubeai_notebook.core.remedy import SetArgument, SetEnv, SetField
+from tests.core.diagnosis.rules import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable
 
-    from kubeai_notebook.core.diagnosis import Finding
-    from kubeai_notebook.core.diagnosis.engine.rule import Remedy, Rule
-    from kubeai_notebook.core.observation import Observation
+    from kubeai_notebook.core.diagnosis.engine.remedies import Template
+    from kubeai_notebook.core.notice import Finding
+    from kubeai_notebook.core.remedy import Change, Command, Remedy
 
-RULES = "kubeai_notebook.core.diagnosis"
-WORDS_ONLY = ("advise", "without")
-
-
-def label_of(maker: str, bound: Mapping[str, Any]) -> str:
-    """A remedy by the words of the code that makes it, such as ``set_argument --dtype=half``."""
-    if maker == "_resized":
-        return "more_units" if "more" in bound["title"] else "fewer_units"
-    if maker in ("set_argument", "set_env"):
-        return f"{maker} {bound['name']}={bound['value']}"
-    if maker == "set_field":
-        return f"{maker} {bound['field']}={bound['value']}"
-    if maker in ("drop_argument", "drop_env", "set_features"):
-        return " ".join([maker, *bound["features" if maker == "set_features" else "names"]])
-    return f"run {bound['command']}" if maker == "run" else maker
+KINDS = {SetArgument: "argument", SetEnv: "env", SetField: "field"}
 
 
 def all_remedies(*, commands: bool) -> set[tuple[str, str]]:
-    """Code and label of every remedy that gives a command, or else a patch."""
-    labels = ((rule.code, label) for rule in rules() for _, label in labels_of(rule))
-    return {(code, label) for code, label in labels if label.startswith("run ") == commands}
+    """Code and label of every template that gives a command for a terminal, or else a change."""
+    pairs = ((rule.code, template) for rule in rules() for template in rule.remedies)
+    wanted = ((code, template) for code, template in pairs if (template.changes, is_program(template))[commands])
+    return {(code, label_of(template)) for code, template in wanted}
 
 
-def labels_of(rule: Rule) -> Iterator[tuple[Remedy, str]]:
-    """A rule's remedies that do more than give words, with their labels."""
-    for remedy in rule.fixes:
-        maker = remedy.__qualname__.partition(".")[0]
-        if maker not in WORDS_ONLY:
-            yield remedy, label_of(maker, inspect.getclosurevars(remedy).nonlocals)
+def is_program(template: Template) -> bool:
+    """Whether it gives a command for a terminal."""
+    return template.command is not None and not template.command.verb
 
 
-def explained(observation: Observation, now: datetime) -> tuple[tuple[Finding, ...], dict[Fix, str]]:
-    """The diagnosis once more, and the label of the remedy that made each of its Fixes."""
-    made: list[tuple[Fix, str]] = []
+def label_of(template: Template) -> str:
+    """The first thing that a template does, such as ``set argument --dtype=half`` or ``run kubectl get nodes``."""
+    if not template.changes:
+        return f"run {words_of(template.command)}" if template.command else template.titles[0]
+    first = template.changes[0]
+    kind = KINDS[type(first)]
+    if first.value is None:
+        return " ".join(["drop", kind, *(change.name for change in template.changes)])
+    value = " ".join(first.value) if isinstance(first.value, list) else first.value
+    return f"set {kind} {first.name}={value}"
 
-    def watch(frame: Any, event: str, result: object) -> None:
-        maker = frame.f_code.co_qualname.partition(".")[0]
-        in_rules = frame.f_globals["__name__"].startswith(RULES) and maker != "_hidden"
-        if event == "return" and isinstance(result, Fix) and in_rules:
-            made.append((result, label_of(maker, frame.f_locals)))
 
-    sys.setprofile(watch)
-    try:
-        found = diagnose(observation, now=now)
-    finally:
-        sys.setprofile(None)
-    # The outermost remedy returns last, so of two labels for one Fix the later is the one in the rule.
-    return found, dict(made)
+def words_of(command: Command) -> str:
+    """The words of a command and of those it is piped into, as the tables spell them."""
+    return " | ".join(" ".join(argv) for argv in (command.arguments, *command.into))
+
+
+def labels_of(finding: Finding, remedy: Remedy) -> set[str]:
+    """The labels of the templates that can have made it: those of the Finding's own rule, filled in as it is."""
+    own = [rule for rule in rules() if rule.code == finding.code and fits_one(rule.message, finding.message)]
+    return {label_of(template) for rule in own for template in rule.remedies if made_by(template, remedy)}
+
+
+def made_by(template: Template, remedy: Remedy) -> bool:
+    """Whether the Remedy is this template with values in it."""
+    if template.command or remedy.command:
+        both = template.command and remedy.command
+        return bool(both) and fits(words_of(template.command), words_of(remedy.command))
+    done = all(any(same(pattern, change) for pattern in template.changes) for change in remedy.changes)
+    return bool(template.changes) == bool(remedy.changes) and done and fits_one(template.titles, remedy.title)
+
+
+def same(pattern: Change, change: Change) -> bool:
+    """Whether a change is this one of a template with values in it."""
+    if type(pattern) is not type(change) or (pattern.value is None) != (change.value is None):
+        return False
+    values = fits(pattern.value, change.value) if isinstance(pattern.value, str) else pattern.value == change.value
+    return values and fits(pattern.name, change.name)
+
+
+def fits_one(templates: Iterable[str], text: str) -> bool:
+    """Whether one of the templates gives this text."""
+    return any(fits(template, text) for template in templates)
+
+
+def fits(template: str, text: str) -> bool:
+    """Whether the template gives this text, whatever its values are."""
+    pattern = "".join(re.escape(words) + (".+" if name else "") for words, name, _, _ in Formatter().parse(template))
+    return re.fullmatch(pattern, text, re.DOTALL) is not None

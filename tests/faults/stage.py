@@ -18,21 +18,22 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.errors import UsageError
 from tests.local.conftest import MODELS, PODS, Daemon
 from tests.support.repository import ROOT
 
 from .node import Node
-from .remedies import explained
+from .remedies import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kubeai_notebook.core.diagnosis import Fix
+    from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
-    from kubeai_notebook.session.view import View
 
     from .table import Fault
 
@@ -200,29 +201,30 @@ class Stage:
         return [float(line.split()[0]) for line in seen.read_text().splitlines()] if seen.exists() else [began]
 
     def _fix(self, fault: Fault, session: Session) -> str:
-        """Apply the Fix of the fault's remedy as the user would; the remedy's label."""
+        """Apply the Remedy that the fault names, as the user would; its label."""
         model, deadline = session.attach(fault.name), time.monotonic() + FIX_SECONDS
         while True:
-            found, labels = explained(model.view.observation, datetime.now(UTC))
-            fixes = [fix for finding in found for fix in finding.fixes]
-            chosen = [(number, fix) for number, fix in enumerate(fixes, 1) if labels[fix] == fault.fix]
+            findings = diagnose(model.view.observation, now=datetime.now(UTC))
+            found = [(remedy, labels_of(finding, remedy)) for finding in findings for remedy in finding.remedies]
+            chosen = [(number, remedy) for number, (remedy, labels) in enumerate(found, 1) if fault.fix in labels]
             # Between two runs of the engine the Finding may be away.
             with suppress(UsageError):
-                for number, fix in chosen[:1]:
-                    self._apply(model, number, fix)
-                    return labels[fix]
-            assert time.monotonic() < deadline, f"no Fix by {fault.fix}, only {sorted(labels.values())}"
+                for number, remedy in chosen[:1]:
+                    self._apply(model, number, remedy)
+                    return fault.fix
+            assert time.monotonic() < deadline, f"no remedy by {fault.fix}, only {[labels for _, labels in found]}"
             time.sleep(0.05)
 
-    def _apply(self, model: Model, number: int, fix: Fix) -> None:
-        if fix.patch is not None:
+    def _apply(self, model: Model, number: int, remedy: Remedy) -> None:
+        if remedy.changes:
             model.fix(number)
             return
-        done = self.shell(fix.command or "")
-        assert done.returncode == 0, f"{fix.command}: {done.stderr}"
+        line = remedy.command.line if remedy.command else ""
+        done = self.shell(line)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
 
     def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a Fix's command in a terminal, with what only the user knows put in."""
+        """Run a Remedy's command in a terminal, with what only the user knows put in."""
         for word, value in _PLACEHOLDERS.items():
             command = command.replace(word, value)
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.scripts)}

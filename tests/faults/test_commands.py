@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubeai_notebook.core.diagnosis.engine.remedies import remedy_of
 from kubeai_notebook.core.diagnosis.engine.rule import Case
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.objects import Pod
 from kubeai_notebook.core.observation import Observation, Operator
+from tests.core.diagnosis.rules import rules
 from tests.core.diagnosis.scenes import NOW
-from tests.core.diagnosis.test_tables import rules
 from tests.local.conftest import MODELS, model_of
 
-from .remedies import all_remedies, labels_of
+from .remedies import all_remedies, label_of
 from .table import faults
 
 if TYPE_CHECKING:
@@ -63,11 +64,11 @@ def command_of(code: str, label: str, facts: dict[str, str]) -> str:
     made = {"metadata": {"name": NAME, "namespace": "default"}, "spec": spec}
     scene = Scene(Observation(model=made, operator=Operator(namespace="default")), NOW)
     case = Case(scene, Passage("log", "p", ("x",)), 0, Pod({"metadata": {"name": facts["pod"]}}), facts)
-    remedies = [remedy for rule in rules() if rule.code == code for remedy, made in labels_of(rule) if made == label]
-    fix = remedies[0](case)
-    assert fix is not None
-    assert fix.command
-    return fix.command
+    templates = [template for rule in rules() if rule.code == code for template in rule.remedies]
+    remedy = remedy_of(next(template for template in templates if label_of(template) == label), case)
+    assert remedy is not None
+    assert remedy.command
+    return remedy.command.line
 
 
 @pytest.mark.parametrize(("code", "label"), [key for key in LEFT if key[0] != "WrongNamespace"])
@@ -95,12 +96,10 @@ def test_moves_a_model_to_the_namespace_of_kubeai(stage):
     elsewhere = MODELS.replace("/default/", "/elsewhere/")
     stage.daemon.api("POST", "/api/v1/namespaces", {"metadata": {"name": "elsewhere"}})
     stage.daemon.api("POST", elsewhere, model_of("moved", url="ollama://scripted"))
-    (label,) = (label for code, label in LEFT if code == "WrongNamespace")
-    command = command_of("WrongNamespace", label, {"pod": "p"}).replace("-n default", "-n elsewhere")
-
-    done = stage.shell(command.replace(NAME, "moved"))
-
-    assert done.returncode == 0, done.stderr
+    for label in (label_with(" jq "), label_with(" delete model ")):
+        command = command_of("WrongNamespace", label, {"pod": "p"}).replace("-n default", "-n elsewhere")
+        done = stage.shell(command.replace(NAME, "moved"))
+        assert done.returncode == 0, done.stderr
     assert stage.daemon.api("GET", f"{elsewhere}/moved")[0] == 404
     stage.daemon.ready_pod("moved")
     stage.remove("moved")

@@ -1,4 +1,4 @@
-"""Every Fix that a rule can give is tried: played through the stack, in pure form, or at kubectl."""
+"""Every Remedy that a rule can give is tried: played through the stack, in pure form, or at kubectl."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubeai_notebook.core.diagnosis import diagnose
+from tests.core.diagnosis.cluster_cases import CASES, failed
 from tests.core.diagnosis.quoted import quotes
 from tests.core.diagnosis.scenes import NOW, container, crash, event, merged, model, pod, seen, waiting
-from tests.core.diagnosis.test_cluster_findings import CASES
 
-from .remedies import all_remedies, explained
+from .remedies import all_remedies, labels_of
 from .table import faults
 
 if TYPE_CHECKING:
@@ -24,17 +25,24 @@ PLAYED = {(fault.code, fault.fix) for fault in faults()}
 Spec = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pure:
     """A fault that this machine cannot have: what a cluster shows for as long as ``cause`` holds of the spec."""
 
+    code: str
+    fix: str
+    """The label of the remedy that is tried."""
     why_not_played: str
     observation: Observation
     cause: Callable[[Spec], bool]
     healed: Observation | None = None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.code, self.fix
 
-NO_CACHE = "this machine has no cache profiles: its operator refuses the Model that the Fix makes"
+
+NO_CACHE = "this machine has no cache profiles: its operator refuses the Model that the Remedy makes"
 PROBED = [event("Killing", "Container server failed startup probe, will be restarted", level="Normal")]
 READY = pod("model-m-abc-1", container(running=True), ready=True)
 STREAMED = "ModuleNotFoundError: No module named 'runai_model_streamer'"
@@ -47,114 +55,172 @@ def log(name: str) -> str:
     return (LOGS / f"{name}.log").read_text(errors="replace")
 
 
-IN_PURE_FORM = {
-    ("DiskFull", "_download_once"): Pure(
-        NO_CACHE, crash("OSError: [Errno 28] No space left on device"), lambda spec: "cacheProfile" not in spec
+USE_CACHE = "set field cacheProfile={usable_cache}"
+GPUS = {"resourceProfile": "nvidia-gpu-l4:2"}
+
+
+def not_cached(spec: Spec) -> bool:
+    return "cacheProfile" not in spec
+
+
+def of_standard_cache(spec: Spec) -> bool:
+    return spec.get("cacheProfile") == "standard"
+
+
+IN_PURE_FORM = (
+    Pure(
+        code="DiskFull",
+        fix=USE_CACHE,
+        why_not_played=NO_CACHE,
+        observation=crash("OSError: [Errno 28] No space left on device"),
+        cause=not_cached,
     ),
-    ("Evicted", "_download_once"): Pure(
-        NO_CACHE,
-        seen(
-            None,
-            pod(
-                "model-m-abc-1",
-                phase="Failed",
-                status={
-                    "reason": "Evicted",
-                    "message": "Pod ephemeral local storage usage exceeds the total limit of containers 10Gi. ",
-                },
-            ),
-        ),
-        lambda spec: "cacheProfile" not in spec,
+    Pure(
+        code="Evicted",
+        fix=USE_CACHE,
+        why_not_played=NO_CACHE,
+        observation=failed("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 10Gi. "),
+        cause=not_cached,
     ),
-    ("EngineStartTimeout", "_download_once"): Pure(
-        NO_CACHE,
-        crash("TimeoutError: Timed out waiting for engine core processes to start."),
-        lambda spec: "cacheProfile" not in spec,
+    Pure(
+        code="EngineStartTimeout",
+        fix=USE_CACHE,
+        why_not_played=NO_CACHE,
+        observation=crash("TimeoutError: Timed out waiting for engine core processes to start."),
+        cause=not_cached,
     ),
-    ("ProbeKilledContainer", "_download_once"): Pure(
-        NO_CACHE,
-        seen(None, pod("model-m-abc-1", container(running=True)), events=PROBED),
-        lambda spec: "cacheProfile" not in spec,
+    Pure(
+        code="ProbeKilledContainer",
+        fix=USE_CACHE,
+        why_not_played=NO_CACHE,
+        observation=seen(None, pod("model-m-abc-1", container(running=True)), events=PROBED),
+        cause=not_cached,
     ),
-    ("PythonPackageMissing", "_download_once"): Pure(
-        NO_CACHE, crash(STREAMED, model(url="s3://bucket/llama")), lambda spec: "cacheProfile" not in spec
+    Pure(
+        code="PythonPackageMissing",
+        fix=USE_CACHE,
+        why_not_played=NO_CACHE,
+        observation=crash(STREAMED, model(url="s3://bucket/llama")),
+        cause=not_cached,
     ),
-    ("StorageClassNotFound", "set_field cacheProfile=None"): Pure(
-        NO_CACHE, CASES["StorageClassNotFound"], lambda spec: spec.get("cacheProfile") == "standard"
+    Pure(
+        code="StorageClassNotFound",
+        fix="drop field cacheProfile",
+        why_not_played=NO_CACHE,
+        observation=CASES["StorageClassNotFound"],
+        cause=of_standard_cache,
     ),
-    ("StorageNoReadWriteMany", "set_field cacheProfile=None"): Pure(
-        NO_CACHE, CASES["StorageNoReadWriteMany"], lambda spec: spec.get("cacheProfile") == "standard"
+    Pure(
+        code="StorageNoReadWriteMany",
+        fix="drop field cacheProfile",
+        why_not_played=NO_CACHE,
+        observation=CASES["StorageNoReadWriteMany"],
+        cause=of_standard_cache,
     ),
-    ("InvalidModelUrl", "set_field url={better_url}"): Pure(
-        NO_CACHE,
-        seen(model(cacheProfile="standard", url="hf://o/r?model=x", pods=0)),
-        lambda spec: "?" in spec["url"] and "cacheProfile" in spec,
+    Pure(
+        code="InvalidModelUrl",
+        fix="set field url={better_url}",
+        why_not_played=NO_CACHE,
+        observation=seen(model(cacheProfile="standard", url="hf://o/r?model=x", pods=0)),
+        cause=lambda spec: "?" in spec["url"] and "cacheProfile" in spec,
     ),
-    ("PriorityClassMissing", "set_field priorityClassName=None"): Pure(
-        "the daemon's API does not create Pods in a dry run, so nobody hears the refusal",
-        CASES["PriorityClassMissing"],
-        lambda spec: spec.get("priorityClassName") == "high",
+    Pure(
+        code="PriorityClassMissing",
+        fix="drop field priorityClassName",
+        why_not_played="the daemon's API does not create Pods in a dry run, so nobody hears the refusal",
+        observation=CASES["PriorityClassMissing"],
+        cause=lambda spec: spec.get("priorityClassName") == "high",
     ),
-    ("CodeInEnvironment", "drop_env {variables}"): Pure(
-        "the daemon's API takes no such Model; one that an older daemon has written down shows it",
-        seen(
+    Pure(
+        code="CodeInEnvironment",
+        fix="drop env {variables}",
+        why_not_played="the daemon's API takes no such Model; one that an older daemon has written down shows it",
+        observation=seen(
             model(env={"LD_PRELOAD": "/x.so", "A": "b"}),
             waiting("CreateContainerConfigError", quotes()["CodeInEnvironment"]["quote"]),
         ),
-        lambda spec: "LD_PRELOAD" in (spec.get("env") or {}),
+        cause=lambda spec: "LD_PRELOAD" in (spec.get("env") or {}),
     ),
-    ("ChatTemplateFileMissing", "drop_argument --chat-template"): Pure(
-        "the daemon leaves out a template that is no file of the Model's own",
-        crash(log("vllm-chat-template-missing"), model(args=["--chat-template=/etc/templates/chatml.jinja"])),
-        lambda spec: "--chat-template=/etc/templates/chatml.jinja" in (spec.get("args") or []),
+    Pure(
+        code="ChatTemplateFileMissing",
+        fix="drop argument --chat-template",
+        why_not_played="the daemon leaves out a template that is no file of the Model's own",
+        observation=crash(
+            log("vllm-chat-template-missing"), model(args=["--chat-template=/etc/templates/chatml.jinja"])
+        ),
+        cause=lambda spec: "--chat-template=/etc/templates/chatml.jinja" in (spec.get("args") or []),
     ),
-    ("ProxyUnreachable", "drop_env HTTPS_PROXY https_proxy"): Pure(
-        "the daemon reaches the network by its own proxies only",
-        crash(log("loader-hf-proxy"), model(env={"HTTPS_PROXY": "http://proxy.corp.example:3128"})),
-        lambda spec: "HTTPS_PROXY" in (spec.get("env") or {}),
+    Pure(
+        code="ProxyUnreachable",
+        fix="drop env HTTPS_PROXY https_proxy",
+        why_not_played="the daemon reaches the network by its own proxies only",
+        observation=crash(log("loader-hf-proxy"), model(env={"HTTPS_PROXY": "http://proxy.corp.example:3128"})),
+        cause=lambda spec: "HTTPS_PROXY" in (spec.get("env") or {}),
     ),
-    ("QuotaExceeded", "fewer_units"): Pure(
-        "the daemon has no quotas",
-        seen(
+    Pure(
+        code="QuotaExceeded",
+        fix="set field resourceProfile={half_profile}",
+        why_not_played="the daemon has no quotas",
+        observation=seen(
             model(pods=0, resourceProfile="nvidia-gpu-l4:4"),
             refusal='pods "model-m-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=4, '
             "used: requests.nvidia.com/gpu=6, limited: requests.nvidia.com/gpu=8",
         ),
-        lambda spec: 6 + int(spec["resourceProfile"].partition(":")[2]) > 8,
+        cause=lambda spec: 6 + int(spec["resourceProfile"].partition(":")[2]) > 8,
     ),
-    ("AdapterNotLoaded", "_keep_one"): Pure(
-        "the Finding comes a minute after Ready, which is too long for a test",
-        seen(model(ready=1, **LORA), READY),
+    Pure(
+        code="CudaOutOfMemory",
+        fix="set field resourceProfile={for_ollama}",
+        why_not_played="the scripted engine fails so as vLLM only",
+        observation=crash("cudaMalloc failed: out of memory", model(engine="OLlama", url="ollama://llama3", **GPUS)),
+        cause=lambda spec: spec["resourceProfile"] == "nvidia-gpu-l4:2",
+    ),
+    Pure(
+        code="GpuOutOfMemoryForKvCache",
+        fix="set argument --tensor-parallel-size={all_gpus}",
+        why_not_played="it is played for CudaOutOfMemory, and the way is the same",
+        observation=crash("ValueError: No available memory for the cache blocks.", model(**GPUS)),
+        cause=lambda spec: "--tensor-parallel-size=2" not in (spec.get("args") or []),
+    ),
+    Pure(
+        code="AdapterNotLoaded",
+        fix="set field minReplicas=1",
+        why_not_played="the Finding comes a minute after Ready, which is too long for a test",
+        observation=seen(model(ready=1, **LORA), READY),
         # With none kept, the autoscaler takes the Pod away before the adapter is there.
-        lambda spec: not spec.get("minReplicas"),
-        seen(
+        cause=lambda spec: not spec.get("minReplicas"),
+        healed=seen(
             model(ready=1),
             pod("model-m-abc-1", container(running=True), ready=True, labels={"adapter.kubeai.org/colorist": "x"}),
         ),
     ),
-}
+)
+IN_PURE = {pure.key for pure in IN_PURE_FORM}
 
 
 def test_no_patch_is_left_untried():
-    assert all_remedies(commands=False) - PLAYED - IN_PURE_FORM.keys() == set()
+    assert all_remedies(commands=False) - PLAYED - IN_PURE == set()
 
 
 def test_nothing_is_tried_that_no_rule_has():
     known = all_remedies(commands=False) | all_remedies(commands=True)
-    assert (PLAYED | IN_PURE_FORM.keys()) - known == set()
+    assert (PLAYED | IN_PURE) - known == set()
 
 
-@pytest.mark.parametrize("key", IN_PURE_FORM, ids=" ".join)
-def test_a_patch_cures_as_a_cluster_would_show_it(key):
-    (code, label), pure = key, IN_PURE_FORM[key]
+@pytest.mark.parametrize("pure", IN_PURE_FORM, ids=lambda pure: " ".join(pure.key))
+def test_a_patch_cures_as_a_cluster_would_show_it(pure):
     before = pure.observation
     assert pure.cause(before.model["spec"])
-    found, labels = explained(before, NOW)
-    (fix,) = [fix for finding in found if finding.code == code for fix in finding.fixes if labels[fix] == label]
+    remedies = [
+        remedy
+        for finding in diagnose(before, now=NOW)
+        for remedy in finding.remedies
+        if finding.code == pure.code and pure.fix in labels_of(finding, remedy)
+    ]
 
-    after = merged(before.model, fix.patch)
+    after = merged(before.model, remedies[0].patch(before.model))
 
     assert not pure.cause(after["spec"])
     healed = pure.healed or seen(None, READY)
     now = seen({**after, "status": {"replicas": {"all": 1, "ready": 1}, "cache": {"loaded": True}}}, *healed.pods)
-    assert code not in [finding.code for finding in explained(now, NOW)[0]]
+    assert pure.code not in [finding.code for finding in diagnose(now, now=NOW)]

@@ -1,192 +1,23 @@
-"""A real daemon in a folder of its own, and a small client for it that shares no code with ours."""
+"""Real daemons: one that most tests share, one with a scripted engine, and those of a test's own."""
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
-import os
-import ssl
-import subprocess
-import sys
-import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
+
+# Other rooms still take these from here.
+from tests.support.daemon import EVENTS, MODELS, PODS, Daemon, model_of, scripted_options  # noqa: F401
+from tests.support.waiting import until  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-MODELS = "/apis/kubeai.org/v1/namespaces/default/models"
-PODS = "/api/v1/namespaces/default/pods"
-EVENTS = "/api/v1/namespaces/default/events"
-CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
-SCRIPTED = "ollama://scripted"
-"""The url that the scripted engine answers for."""
-READY_SECONDS = 120
-"""The first Model of a machine also fetches its weights."""
-
-
-class Daemon:
-    """One ``kubeai-local`` by its home; every method is a request or a command."""
-
-    def __init__(self, home: Path, *options: str, **environment: str) -> None:
-        self.home = home
-        self._options = options
-        self._environment = {**os.environ, "KUBEAI_LOCAL_HOME": str(home), **environment}
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "kubeai_notebook.local", *arguments]
-        return subprocess.run(
-            command,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-
-    def start(self) -> Path:
-        done = self.command("start", *self._options)
-        assert done.returncode == 0, done.stderr
-        return Path(done.stdout.splitlines()[-1])
-
-    def stop(self) -> None:
-        done = self.command("stop")
-        assert done.returncode == 0, done.stderr
-
-    def status(self) -> dict[str, Any]:
-        return json.loads(self.command("status", "--json").stdout)
-
-    @property
-    def kubeconfig(self) -> dict[str, Any]:
-        return yaml.safe_load((self.home / "kubeconfig").read_text())
-
-    @contextmanager
-    def request(
-        self, method: str, path: str, body: object = None, **headers: str
-    ) -> Iterator[http.client.HTTPResponse]:
-        config = self.kubeconfig
-        cluster = config["clusters"][0]["cluster"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        trusted = ssl.create_default_context(cadata=authority)
-        connection = http.client.HTTPSConnection(urlsplit(cluster["server"]).netloc, context=trusted, timeout=30)
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        sent = {"Authorization": f"Bearer {config['users'][0]['user']['token']}", "Content-Type": kind}
-        sent |= {key.replace("_", "-"): value for key, value in headers.items()}
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), sent)
-            yield connection.getresponse()
-        finally:
-            connection.close()
-
-    def api(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
-        with self.request(method, path, body, **headers) as response:
-            text = response.read().decode()
-            is_json = response.headers.get_content_type() == "application/json"
-            return response.status, json.loads(text) if is_json else text
-
-    def ask(self, path: str, body: object = None, **headers: str) -> tuple[int, str]:
-        """A request to the gateway."""
-        with self.gateway_request(path, body, **headers) as response:
-            return response.status, response.read().decode()
-
-    @contextmanager
-    def gateway_request(self, path: str, body: object = None, **headers: str) -> Iterator[http.client.HTTPResponse]:
-        url = urlsplit(self.kubeconfig["clusters"][0]["cluster"]["extensions"][0]["extension"]["url"])
-        connection = http.client.HTTPConnection(url.netloc, timeout=60)
-        try:
-            text = None if body is None else json.dumps(body)
-            connection.request("GET" if body is None else "POST", url.path + path, text, headers)
-            yield connection.getresponse()
-        finally:
-            connection.close()
-
-    def create(self, name: str, **spec: object) -> dict[str, Any]:
-        status, model = self.api("POST", MODELS, model_of(name, **spec))
-        assert status == 201, model
-        return model
-
-    def pods(self, name: str) -> list[dict[str, Any]]:
-        return self.api("GET", f"{PODS}?labelSelector=model={name}")[1]["items"]
-
-    def events(self, pod: dict[str, Any]) -> dict[str, str]:
-        """Message by reason of one Pod's Events."""
-        path = f"{EVENTS}?fieldSelector=involvedObject.uid={pod['metadata']['uid']}"
-        return {event["reason"]: event["message"] for event in self.api("GET", path)[1]["items"]}
-
-    def ready_pod(self, name: str) -> dict[str, Any]:
-        def ready() -> dict[str, Any] | None:
-            return next((pod for pod in self.pods(name) if is_ready(pod)), None)
-
-        return until(ready, READY_SECONDS)
-
-    def crashed_pod(self, name: str) -> dict[str, Any]:
-        def crashed() -> dict[str, Any] | None:
-            return next((pod for pod in self.pods(name) if waiting_reason(pod) == "CrashLoopBackOff"), None)
-
-        return until(crashed, READY_SECONDS)
-
-    def log(self, pod: dict[str, Any], query: str = "") -> str:
-        status, text = self.api("GET", f"{PODS}/{pod['metadata']['name']}/log{query}")
-        assert status == 200, text
-        return text
-
-    def delete(self, name: str) -> None:
-        self.api("DELETE", f"{MODELS}/{name}")
-        until(lambda: not self.pods(name), 20)
-
-
-def model_of(name: str, **spec: object) -> dict[str, Any]:
-    full = {
-        "url": "ollama://smollm2:135m",
-        "engine": "OLlama",
-        "features": ["TextGeneration"],
-        "resourceProfile": "cpu:1",
-        "minReplicas": 1,
-    }
-    metadata = {"name": name}
-    return {"apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": metadata, "spec": full | spec}
-
-
-def is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod["status"].get("conditions", [])
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
-def waiting_reason(pod: dict[str, Any]) -> str | None:
-    statuses = pod["status"].get("containerStatuses") or [{}]
-    return statuses[0].get("state", {}).get("waiting", {}).get("reason")
-
-
-def until(look: Callable[[], Any], seconds: float) -> Any:
-    """What ``look`` gives as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {look.__qualname__}")
-
-
-def processes_of(home: Path) -> list[int]:
-    """The daemon of this home and everything it started, by their command lines and parents."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(None, 3) for line in listed.stdout.splitlines()]
-    alive = [(int(pid), int(parent), text) for pid, parent, state, text in rows if not state.startswith("Z")]
-    daemons = {pid for pid, _, text in alive if "kubeai_notebook.local run" in text and str(home) in text}
-    return sorted(daemons | {pid for pid, parent, _ in alive if parent in daemons})
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def kubeai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """The daemon that most tests share; its weights come from the machine's own cache (KUBEAI_CACHE)."""
     running = Daemon(tmp_path_factory.mktemp("home"))
     running.start()
@@ -210,19 +41,6 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
             running.stop()
 
 
-def scripted_options(folder: Path, **autoscaling: str) -> list[str]:
-    """Options of a daemon with the scripted engine, a profile of its own and, if asked for, a quick autoscaler."""
-    (folder / "empty.gguf").touch()
-    system = {
-        "resourceProfiles": {"1xa100": {"imageName": "cpu", "requests": {"cpu": "500m"}}},
-        "modelAutoscaling": autoscaling,
-    }
-    (folder / "system.yaml").write_text(yaml.safe_dump(system))
-    engine = Path(__file__).parents[1] / "support" / "scripted_engine.py"
-    options = ["--test-engine", str(engine), "--weights", f"{SCRIPTED}={folder / 'empty.gguf'}"]
-    return [*options, "--config", str(folder / "system.yaml")]
-
-
 @pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon whose engine is scripted and whose autoscaler is quick."""
@@ -235,8 +53,8 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture(scope="session")
-def smol(daemon: Daemon) -> str:
+def smol(kubeai: Daemon) -> str:
     """A Model that is ready: SmolLM2 by its real name."""
-    daemon.create("smol")
-    daemon.ready_pod("smol")
+    kubeai.create("smol")
+    kubeai.ready_pod("smol")
     return "smol"

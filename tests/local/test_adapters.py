@@ -1,44 +1,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from kubeai_notebook.local.weights import shipped_packages
-
-from .conftest import MODELS, Daemon, until
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.daemon import MODELS, Daemon
+from tests.support.lora import write_lora
+from tests.support.waiting import until
 
 BASE = "hf://HuggingFaceTB/SmolLM2-135M-Instruct"
 PROMPT = {"prompt": "The capital of France is", "max_tokens": 12, "temperature": 0}
-HIDDEN, KEYS, LAYERS, RANK = 576, 192, 30, 4
-
-
-def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
-    """A LoRA for SmolLM2 as PEFT writes one: random, but the same for a seed."""
-    numbers = np.random.default_rng(seed)
-    tensors = {}
-    for layer in range(LAYERS):
-        for part, rows in (("self_attn.q_proj", hidden), ("self_attn.v_proj", KEYS), ("self_attn.k_proj", KEYS)):
-            name = f"base_model.model.model.layers.{layer}.{part}"
-            tensors[f"{name}.lora_A.weight"] = numbers.normal(0, 0.3, (RANK, hidden)).astype("float32")
-            tensors[f"{name}.lora_B.weight"] = numbers.normal(0, 0.3, (rows, RANK)).astype("float32")
-    folder.mkdir()
-    save_file(tensors, folder / "adapter_model.safetensors")
-    config = {
-        "peft_type": "LORA",
-        "r": RANK,
-        "lora_alpha": 8,
-        "target_modules": ["q_proj", "k_proj", "v_proj"],
-        "base_model_name_or_path": BASE[5:],
-    }
-    (folder / "adapter_config.json").write_text(json.dumps(config))
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,10 @@ from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.emulation import environment
 from kubeai_notebook.local.emulation.environment import ConfigError
 from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
-from kubeai_notebook.local.emulation.kubelet_states import memory_limit_of, threads_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.operator import kubelet
 from kubeai_notebook.local.operator.container import MountError, data_of, files_of, kill_over, placed_in
-from kubeai_notebook.local.operator.telling import Recorder, RunLog
+from kubeai_notebook.local.operator.recorder import Recorder, RunLog
 
 
 @pytest.fixture
@@ -47,21 +46,6 @@ def key_of(name, key, **more):
     return {"valueFrom": {"secretKeyRef": {"name": name, "key": key, **more}}}
 
 
-def test_lets_env_win_over_env_from_and_the_last_of_equal_names(store):
-    sources = [{"secretRef": {"name": "mine"}}, {"configMapRef": {"name": "mine"}, "prefix": "P_"}]
-    env = [{"name": "B", "value": "first"}, {"name": "B", "value": "last"}]
-    found = environment_of(pod(envFrom=sources, env=env), store)
-    assert found == {"A": "secret", "B": "last", "P_A": "map", "P_C": "plain", "P_key": "content"}
-
-
-def test_lets_a_system_token_win_and_skips_one_that_is_missing(store):
-    user = {"name": "HF_TOKEN", "value": "user"}
-    missing = {"name": "HF_TOKEN", **key_of("none", "token", optional=True)}
-    system = {"name": "HF_TOKEN", **key_of("mine", "A", optional=True)}
-    assert environment_of(pod(env=[user, missing]), store) == {"HF_TOKEN": "user"}
-    assert environment_of(pod(env=[user, system]), store) == {"HF_TOKEN": "secret"}
-
-
 @pytest.mark.parametrize(
     ("container", "message"),
     [
@@ -74,15 +58,6 @@ def test_words_a_missing_reference_as_the_kubelet_does(store, container, message
     with pytest.raises(ConfigError) as refused:
         environment_of(pod(**container), store)
     assert refused.value.message == message
-
-
-def test_passes_over_optional_sources(store):
-    assert environment_of(pod(envFrom=[{"secretRef": {"name": "x", "optional": True}}]), store) == {}
-
-
-def test_leaves_out_variables_that_no_process_can_have(store):
-    env = [{"name": "A=B", "value": "x"}, {"name": "N", "value": "a\0b"}, {"name": "E", "value": "a=b"}]
-    assert environment_of(pod(env=env), store) == {"E": "a=b"}
 
 
 def test_inherits_paths_but_no_keys():
@@ -139,16 +114,6 @@ def test_explains_a_path_that_cannot_be_a_file(store, tmp_path, path):
     mounts = [{"name": "model-files", "mountPath": path, "subPath": "key"}]
     with pytest.raises(MountError, match="cannot be made"):
         files_of(pod(volumeMounts=mounts), store, tmp_path)
-
-
-@pytest.mark.parametrize(("cpu", "threads"), [("500m", 1), ("0", 1), ("1", 1), ("1000", os.cpu_count())])
-def test_uses_as_many_threads_as_the_profile_requests(cpu, threads):
-    assert threads_of(pod(resources={"requests": {"cpu": cpu}}), os.cpu_count()) == threads
-
-
-def test_reads_the_memory_limit():
-    assert memory_limit_of(pod(resources={"limits": {"memory": "2Gi"}})) == 2 * 1024**3
-    assert memory_limit_of(pod(resources={"requests": {"memory": "2Gi"}})) is None
 
 
 def test_kills_a_process_and_its_children_over_the_limit():

@@ -14,8 +14,8 @@ from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local import app
 from kubeai_notebook.local.__main__ import main
 from kubeai_notebook.local.daemon import READY
-
-from .conftest import MODELS, SCRIPTED, processes_of, scripted_options, until
+from tests.support.daemon import MODELS, SCRIPTED, is_alive, processes_of, scripted_options
+from tests.support.waiting import until
 
 
 def test_gives_one_daemon_for_two_starts_at_once(make_daemon):
@@ -52,7 +52,7 @@ def test_engines_die_with_a_daemon_that_is_killed(make_daemon):
     running.ready_pod("smol")
     engine = next(pid for pid in processes_of(running.home) if pid != running.status()["pid"])
     os.kill(running.status()["pid"], signal.SIGKILL)
-    until(lambda: not lives(engine), 10)
+    until(lambda: not is_alive(engine), 10)
     assert running.status()["running"] is False
 
 
@@ -99,9 +99,9 @@ def test_refuses_the_test_engine_without_its_flag(make_daemon, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["- a list", "resourceProfiles: 5", "a: [", "a: !!python/name:os.system"])
-def test_explains_a_wrong_configuration(daemon, tmp_path, text):
+def test_explains_a_wrong_configuration(kubeai, tmp_path, text):
     (tmp_path / "system.yaml").write_text(text)
-    done = daemon.command("start", "--config", str(tmp_path / "system.yaml"), "--home", str(tmp_path / "other"))
+    done = kubeai.command("start", "--config", str(tmp_path / "system.yaml"), "--home", str(tmp_path / "other"))
     assert done.returncode == 1
     assert "KubeAI's configuration" in done.stderr.splitlines()[-1]
 
@@ -125,31 +125,31 @@ def test_takes_new_ports_when_the_old_ones_are_taken(make_daemon):
     assert second.api("GET", MODELS)[0] == 200
 
 
-def test_says_where_it_is(daemon):
-    status = daemon.status()
+def test_says_where_it_is(kubeai):
+    status = kubeai.status()
     assert status["running"] is True
-    assert status["kubeconfig"] == str(daemon.home / "kubeconfig")
-    cluster = daemon.kubeconfig["clusters"][0]["cluster"]
+    assert status["kubeconfig"] == str(kubeai.home / "kubeconfig")
+    cluster = kubeai.kubeconfig["clusters"][0]["cluster"]
     assert cluster["server"] == status["api"]
     gateway = {"url": status["gateway"], "tls": f"{status['api']}/openai/v1"}
     assert cluster["extensions"] == [{"name": "kubeai-notebook/gateway", "extension": gateway}]
 
 
-def test_hides_its_secrets_from_other_users(daemon):
+def test_hides_its_secrets_from_other_users(kubeai):
     for name in ("kubeconfig", "server.pem", "state.db", "state.db-wal"):
-        assert stat.S_IMODE((daemon.home / name).stat().st_mode) == 0o600
-    assert stat.S_IMODE(daemon.home.stat().st_mode) == 0o700
+        assert stat.S_IMODE((kubeai.home / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(kubeai.home.stat().st_mode) == 0o700
 
 
-def test_refuses_a_second_daemon_in_the_foreground(daemon):
-    done = daemon.command("run")
+def test_refuses_a_second_daemon_in_the_foreground(kubeai):
+    done = kubeai.command("run")
     assert done.returncode == 1
     assert "A daemon runs in" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("mapping", ["nonsense", "ollama://a=/does/not/exist"])
-def test_explains_wrong_weights(daemon, mapping):
-    done = daemon.command("start", "--weights", mapping, "--home", str(daemon.home / "other"))
+def test_explains_wrong_weights(kubeai, mapping):
+    done = kubeai.command("start", "--weights", mapping, "--home", str(kubeai.home / "other"))
     assert done.returncode == 1
     assert not done.stdout
     assert mapping.partition("=")[0] in done.stderr.splitlines()[-1]
@@ -171,23 +171,14 @@ def test_names_the_extra_to_install(tmp_path):
     assert done.stderr.splitlines()[-1].endswith('Install it with: pip install "kubeai-notebook[local]"')
 
 
-def test_shows_the_log_of_a_model(daemon, smol):
-    done = daemon.command("logs", smol)
+def test_shows_the_log_of_a_model(kubeai, smol):
+    done = kubeai.command("logs", smol)
     assert "standing in for OLlama" in done.stdout
-    assert "ready: https://127.0.0.1:" in daemon.command("logs").stdout
+    assert "ready: https://127.0.0.1:" in kubeai.command("logs").stdout
 
 
-def test_status_counts_the_models(daemon, smol):
-    assert {"name": smol, "replicas": 1, "ready": 1} in json.loads(daemon.command("status", "--json").stdout)["models"]
-
-
-def lives(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state) and not state.startswith("Z")
+def test_status_counts_the_models(kubeai, smol):
+    assert {"name": smol, "replicas": 1, "ready": 1} in json.loads(kubeai.command("status", "--json").stdout)["models"]
 
 
 def ran(monkeypatch, home, result):

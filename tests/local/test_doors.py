@@ -14,7 +14,8 @@ import trustme
 from aiohttp import web
 
 from kubeai_notebook.local import doors, peers
-from kubeai_notebook.local.doors import FOREIGN_PLACES, MOST_PLACES, Places, answering, door, raise_descriptors
+from kubeai_notebook.local.doors import FOREIGN_PLACES, MOST_PLACES, Clocks, Places, answering, door, raise_descriptors
+from tests.support.waiting import eventually
 
 
 def taken(places, port, *, foreign=False):
@@ -204,15 +205,16 @@ def certificates():
 
 
 BYTES = 24_000_000
+HURRIED = Clocks(idle_seconds=0.3, hang_up_seconds=0.1)
 
 
 @pytest.mark.parametrize("way", ["plain", "TLS"])
-def test_waits_for_whoever_reads_an_answer_slowly(monkeypatch, certificates, way):
+def test_waits_for_whoever_reads_an_answer_slowly(certificates, way):
     server, client = certificates[way]
 
     async def read():
         bound, port = listening()
-        async with door(app_of(b"x" * BYTES), bound, Places(1024), port="API", tls=server):
+        async with door(app_of(b"x" * BYTES), bound, Places(1024), port="API", tls=server, clocks=HURRIED):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readuntil(b"\r\n\r\n")
@@ -223,28 +225,21 @@ def test_waits_for_whoever_reads_an_answer_slowly(monkeypatch, certificates, way
             writer.transport.abort()
             return size
 
-    monkeypatch.setattr(doors, "IDLE_SECONDS", 0.3)
-    monkeypatch.setattr(doors, "HANG_UP_SECONDS", 0.1)
     assert asyncio.run(read()) == BYTES
 
 
 @pytest.mark.parametrize("way", ["plain", "TLS"])
-def test_ends_whoever_reads_nothing_of_an_answer(monkeypatch, certificates, way):
+def test_ends_whoever_reads_nothing_of_an_answer(certificates, way):
     server, client = certificates[way]
 
     async def is_ended():
         bound, port = listening()
         places = Places(1024)
-        async with door(app_of(b"x" * BYTES), bound, places, port="API", tls=server):
+        async with door(app_of(b"x" * BYTES), bound, places, port="API", tls=server, clocks=HURRIED):
             _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, limit=1 << 10)
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            async with asyncio.timeout(10):
-                while not places._taken["API"]:
-                    await asyncio.sleep(0.01)
-                while places._taken["API"]:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: places._taken["API"], 10)
+            await eventually(lambda: not places._taken["API"], 10)
             writer.transport.abort()
 
-    monkeypatch.setattr(doors, "IDLE_SECONDS", 0.3)
-    monkeypatch.setattr(doors, "HANG_UP_SECONDS", 0.1)
     asyncio.run(is_ended())

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.stand_in import BERT_FILES, wrong_routes
+from kubeai_notebook.local.emulation.stand_in import BERT_FILES
 from kubeai_notebook.local.engines.gguf_files import converted
 
 SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}
@@ -14,11 +14,11 @@ TEXTS = ["a cat", "a kitten", "a car", "Zażółć gęślą jaźń", "日本語�
 
 
 @pytest.fixture(scope="module")
-def mini(daemon):
+def mini(kubeai):
     """MiniLM as the seed serves it: asked of Infinity, answered by llama.cpp."""
-    daemon.create("mini", engine="Infinity", url="hf://sentence-transformers/all-MiniLM-L6-v2", **SPEC)
-    yield daemon.ready_pod("mini")
-    daemon.delete("mini")
+    kubeai.create("mini", engine="Infinity", url="hf://sentence-transformers/all-MiniLM-L6-v2", **SPEC)
+    yield kubeai.ready_pod("mini")
+    kubeai.delete("mini")
 
 
 def vectors(daemon, texts, model="mini"):
@@ -33,58 +33,50 @@ def likeness(one, other):
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 
-def test_gives_normalised_vectors_of_384_numbers(daemon, mini):
-    for vector in vectors(daemon, TEXTS):
+def test_gives_normalised_vectors_of_384_numbers(kubeai, mini):
+    for vector in vectors(kubeai, TEXTS):
         assert len(vector) == 384
         assert math.isclose(likeness(vector, vector), 1, abs_tol=1e-5)
 
 
-def test_knows_a_kitten_from_a_car(daemon, mini):
-    cat, kitten, car = vectors(daemon, TEXTS[:3])
+def test_knows_a_kitten_from_a_car(kubeai, mini):
+    cat, kitten, car = vectors(kubeai, TEXTS[:3])
     assert likeness(cat, kitten) > 0.7
     assert likeness(cat, car) < 0.5
 
 
-def test_keeps_the_order_of_several_inputs(daemon, mini):
-    together = vectors(daemon, TEXTS)
+def test_keeps_the_order_of_several_inputs(kubeai, mini):
+    together = vectors(kubeai, TEXTS)
     for text, vector in zip(TEXTS, together, strict=True):
-        assert likeness(vector, vectors(daemon, text)[0]) > 0.9999
+        assert likeness(vector, vectors(kubeai, text)[0]) > 0.9999
 
 
-def test_says_that_llamacpp_stands_in(daemon, mini):
+def test_says_that_llamacpp_stands_in(kubeai, mini):
     assert mini["spec"]["containers"][0]["image"].startswith("llama.cpp ")
     assert mini["metadata"]["annotations"]["kubeai-notebook/stand-in-for"] == "Infinity"
-    assert "standing in for Infinity" in daemon.log(mini)
+    assert "standing in for Infinity" in kubeai.log(mini)
 
 
 @pytest.mark.parametrize("route", ["/chat/completions", "/completions"])
-def test_answers_a_wrong_route_as_infinity_would(daemon, mini, route):
-    status, text = daemon.ask(route, {"model": "mini", "prompt": "Hi", "messages": []})
+def test_answers_a_wrong_route_as_infinity_would(kubeai, mini, route):
+    status, text = kubeai.ask(route, {"model": "mini", "prompt": "Hi", "messages": []})
     assert (status, json.loads(text)) == (404, {"detail": "Not Found"})
-
-
-def test_answers_a_wrong_route_as_each_engine_would():
-    ollama = wrong_routes("OLlama", ["TextEmbedding"], "mini")["/v1/chat/completions"]
-    assert (ollama[0], json.loads(ollama[1])["error"]["message"]) == (400, '"mini" does not support chat')
-    vllm = wrong_routes("VLLM", ["TextEmbedding"], "mini")["/v1/completions"]
-    assert json.loads(vllm[1])["error"]["message"] == "The model does not support Completions API"
-    assert wrong_routes("OLlama", ["TextEmbedding", "TextGeneration"], "mini") == {}
 
 
 @pytest.mark.parametrize(
     ("engine", "url"), [("OLlama", "ollama://all-minilm"), ("VLLM", "hf://sentence-transformers/all-MiniLM-L6-v2")]
 )
-def test_is_served_by_the_other_engines_too(daemon, mini, engine, url):
-    daemon.create("other", engine=engine, url=url, **SPEC)
-    daemon.ready_pod("other")
-    assert likeness(vectors(daemon, "a cat", "other")[0], vectors(daemon, "a cat")[0]) > 0.9999
-    daemon.delete("other")
+def test_is_served_by_the_other_engines_too(kubeai, mini, engine, url):
+    kubeai.create("other", engine=engine, url=url, **SPEC)
+    kubeai.ready_pod("other")
+    assert likeness(vectors(kubeai, "a cat", "other")[0], vectors(kubeai, "a cat")[0]) > 0.9999
+    kubeai.delete("other")
 
 
-def test_refuses_to_generate_with_an_embedding_model(daemon):
-    daemon.create("mute", url="ollama://all-minilm")
-    assert '"mute" does not support generate' in daemon.log(daemon.crashed_pod("mute"))
-    daemon.delete("mute")
+def test_refuses_to_generate_with_an_embedding_model(kubeai):
+    kubeai.create("mute", url="ollama://all-minilm")
+    assert '"mute" does not support generate' in kubeai.log(kubeai.crashed_pod("mute"))
+    kubeai.delete("mute")
 
 
 def test_converts_no_other_architecture(tmp_path):

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from .conftest import processes_of, until
+from tests.support.daemon import processes_of
+from tests.support.waiting import until
 
 SERVER = f"""#!{sys.executable}
 import http.server, json, os, sys
@@ -39,7 +40,7 @@ http.server.HTTPServer(("127.0.0.1", int(port)), Engine).serve_forever()
 @pytest.fixture(scope="module")
 def equipped(tmp_path_factory):
     """A daemon on a machine with ``ollama`` and ``infinity_emb``."""
-    from .conftest import Daemon
+    from tests.support.daemon import Daemon
 
     folder = tmp_path_factory.mktemp("bin")
     for name in ("ollama", "infinity_emb"):

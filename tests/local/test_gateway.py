@@ -9,20 +9,21 @@ import urllib.request
 
 import pytest
 
-from .conftest import MODELS, processes_of, until
+from tests.support.daemon import MODELS, processes_of
+from tests.support.waiting import until
 
 
-def test_completes_the_capital_of_france(daemon, smol):
+def test_completes_the_capital_of_france(kubeai, smol):
     body = {"model": smol, "prompt": "The capital of France is", "max_tokens": 6, "temperature": 0}
-    status, text = daemon.ask("/completions", body)
+    status, text = kubeai.ask("/completions", body)
     assert status == 200
     assert "Paris" in json.loads(text)["choices"][0]["text"]
 
 
-def test_streams_piece_by_piece(daemon, smol):
+def test_streams_piece_by_piece(kubeai, smol):
     messages = [{"role": "user", "content": "Tell me about the sea."}]
     body = {"model": smol, "messages": messages, "max_tokens": 30, "stream": True}
-    with daemon.gateway_request("/chat/completions", body) as response:
+    with kubeai.gateway_request("/chat/completions", body) as response:
         assert response.headers["X-Proxy"] == "lingo"
         assert response.headers.get_content_type() == "text/event-stream"
         lines = [line for line in response if line.strip()]
@@ -30,40 +31,40 @@ def test_streams_piece_by_piece(daemon, smol):
     assert lines[-1].strip() == b"data: [DONE]"
 
 
-def test_stops_generating_when_the_client_hangs_up(daemon, smol):
+def test_stops_generating_when_the_client_hangs_up(kubeai, smol):
     body = {"model": smol, "prompt": "Once upon a time", "max_tokens": 3000, "stream": True, "ignore_eos": True}
-    pod = daemon.ready_pod(smol)
-    with daemon.gateway_request("/completions", body) as response:
+    pod = kubeai.ready_pod(smol)
+    with kubeai.gateway_request("/completions", body) as response:
         assert response.readline().startswith(b"data: ")
-        begun = daemon.log(pod).count("stop processing")
-    until(lambda: daemon.log(pod).count("stop processing") > begun, 10)
-    tokens = [int(line.rpartition("n_tokens = ")[2].split(",")[0]) for line in released(daemon.log(pod))]
+        begun = kubeai.log(pod).count("stop processing")
+    until(lambda: kubeai.log(pod).count("stop processing") > begun, 10)
+    tokens = [int(line.rpartition("n_tokens = ")[2].split(",")[0]) for line in released(kubeai.log(pod))]
     assert tokens[-1] < 2000
 
 
-def test_breaks_off_a_stream_whose_engine_died(daemon):
-    before = set(processes_of(daemon.home))
-    daemon.create("dying")
-    daemon.ready_pod("dying")
+def test_breaks_off_a_stream_whose_engine_died(kubeai):
+    before = set(processes_of(kubeai.home))
+    kubeai.create("dying")
+    kubeai.ready_pod("dying")
     body = {"model": "dying", "prompt": "Once", "max_tokens": 3000, "stream": True, "ignore_eos": True}
-    with daemon.gateway_request("/completions", body) as response:
+    with kubeai.gateway_request("/completions", body) as response:
         assert response.readline().startswith(b"data: ")
-        os.kill((set(processes_of(daemon.home)) - before).pop(), signal.SIGKILL)
+        os.kill((set(processes_of(kubeai.home)) - before).pop(), signal.SIGKILL)
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             response.read()
-    daemon.delete("dying")
+    kubeai.delete("dying")
 
 
 def released(log):
     return [line for line in log.splitlines() if "stop processing" in line]
 
 
-def test_wakes_a_sleeping_model(daemon):
-    daemon.create("nap", minReplicas=0)
-    status, text = daemon.ask("/completions", {"model": "nap", "prompt": "Hi", "max_tokens": 1})
+def test_wakes_a_sleeping_model(kubeai):
+    kubeai.create("nap", minReplicas=0)
+    status, text = kubeai.ask("/completions", {"model": "nap", "prompt": "Hi", "max_tokens": 1})
     assert status == 200, text
-    assert daemon.api("GET", f"{MODELS}/nap")[1]["spec"]["replicas"] == 1
-    daemon.delete("nap")
+    assert kubeai.api("GET", f"{MODELS}/nap")[1]["spec"]["replicas"] == 1
+    kubeai.delete("nap")
 
 
 @pytest.mark.parametrize(
@@ -76,73 +77,73 @@ def test_wakes_a_sleeping_model(daemon):
         (["smol"], 400, "bad request: reading model from body: decoding: "),
     ],
 )
-def test_words_its_refusals_as_kubeai_does(daemon, smol, body, status, error):
-    got, text = daemon.ask("/completions", body)
+def test_words_its_refusals_as_kubeai_does(kubeai, smol, body, status, error):
+    got, text = kubeai.ask("/completions", body)
     assert got == status
     assert json.loads(text)["error"].startswith(error)
     assert text.endswith("\n")
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://localhost:8888"}, {"Host": "evil.example:80"}])
-def test_refuses_web_pages(daemon, headers):
-    assert daemon.ask("/models", None, **headers)[0] == 403
+def test_refuses_web_pages(kubeai, headers):
+    assert kubeai.ask("/models", None, **headers)[0] == 403
 
 
-def test_accepts_localhost_by_name(daemon):
-    assert daemon.ask("/models", None, Host="localhost:80")[0] == 200
+def test_accepts_localhost_by_name(kubeai):
+    assert kubeai.ask("/models", None, Host="localhost:80")[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/models/smol", "/models/", "/moderations"])
-def test_has_no_other_routes(daemon, path):
-    assert daemon.ask(path) == (404, "404 page not found\n")
+def test_has_no_other_routes(kubeai, path):
+    assert kubeai.ask(path) == (404, "404 page not found\n")
 
 
-def test_lists_text_models_unless_asked_for_others(daemon, smol):
+def test_lists_text_models_unless_asked_for_others(kubeai, smol):
     spec = {"features": ["TextEmbedding"], "minReplicas": 0}
-    daemon.create("vectors", **spec)
-    labelled = until(lambda: daemon.api("GET", f"{MODELS}/vectors")[1]["metadata"].get("labels"), 5)
+    kubeai.create("vectors", **spec)
+    labelled = until(lambda: kubeai.api("GET", f"{MODELS}/vectors")[1]["metadata"].get("labels"), 5)
     assert labelled == {"features.kubeai.org/TextEmbedding": "true"}
-    assert [item["id"] for item in listed(daemon, "/models")] == [smol]
-    item = listed(daemon, "/models?feature=TextEmbedding")[0]
+    assert [item["id"] for item in listed(kubeai, "/models")] == [smol]
+    item = listed(kubeai, "/models?feature=TextEmbedding")[0]
     assert (item["id"], item["object"], item["owned_by"]) == ("vectors", "model", "")
     assert item["features"] == ["TextEmbedding"]
-    daemon.delete("vectors")
+    kubeai.delete("vectors")
 
 
-def test_lets_a_label_selector_replace_the_filter_by_feature(daemon, smol):
+def test_lets_a_label_selector_replace_the_filter_by_feature(kubeai, smol):
     header = {"X-Label-Selector": "features.kubeai.org/TextGeneration=true"}
-    assert [item["id"] for item in json.loads(daemon.ask("/models?feature=Reranking", None, **header)[1])["data"]] == [
+    assert [item["id"] for item in json.loads(kubeai.ask("/models?feature=Reranking", None, **header)[1])["data"]] == [
         smol
     ]
-    status, text = daemon.ask("/models", None, **{"X-Label-Selector": "a=b=c"})
+    status, text = kubeai.ask("/models", None, **{"X-Label-Selector": "a=b=c"})
     assert status == 400
     assert json.loads(text)["error"].startswith("failed to parse label selector: ")
 
 
 @pytest.mark.parametrize(("selector", "status"), [("features.kubeai.org/TextGeneration", 200), ("team=x", 404)])
-def test_asks_only_models_that_a_selector_matches(daemon, smol, selector, status):
+def test_asks_only_models_that_a_selector_matches(kubeai, smol, selector, status):
     body = {"model": smol, "prompt": "Hi", "max_tokens": 1}
-    assert daemon.ask("/completions", body, **{"X-Label-Selector": selector})[0] == status
-    assert daemon.ask("/completions", body, **{"X-Label-Selector": "a=b=c"})[0] == 500
+    assert kubeai.ask("/completions", body, **{"X-Label-Selector": selector})[0] == status
+    assert kubeai.ask("/completions", body, **{"X-Label-Selector": "a=b=c"})[0] == 500
 
 
-def test_needs_a_body_whatever_the_method(daemon):
-    status, text = daemon.ask("/completions")
+def test_needs_a_body_whatever_the_method(kubeai):
+    status, text = kubeai.ask("/completions")
     assert (status, json.loads(text)["error"][:43]) == (400, "bad request: reading model from body: decod")
 
 
-def test_has_the_routes_of_this_version(daemon):
-    assert daemon.ask("/rerank", {"model": "no", "query": "q", "documents": []})[0] == 404
-    assert json.loads(daemon.ask("/rerank", {"model": "no"})[1])["error"] == 'model not found: "no"'
-    assert daemon.ask("/responses", {"model": "no"}) == (404, "404 page not found\n")
+def test_has_the_routes_of_this_version(kubeai):
+    assert kubeai.ask("/rerank", {"model": "no", "query": "q", "documents": []})[0] == 404
+    assert json.loads(kubeai.ask("/rerank", {"model": "no"})[1])["error"] == 'model not found: "no"'
+    assert kubeai.ask("/responses", {"model": "no"}) == (404, "404 page not found\n")
 
 
 def listed(daemon, path):
     return json.loads(daemon.ask(path)[1])["data"]
 
 
-def test_lets_nobody_past_it_to_the_engine(daemon, smol):
-    annotations = daemon.ready_pod(smol)["metadata"]["annotations"]
+def test_lets_nobody_past_it_to_the_engine(kubeai, smol):
+    annotations = kubeai.ready_pod(smol)["metadata"]["annotations"]
     url = f"http://127.0.0.1:{annotations['model-pod-port']}/v1/completions"
     request = urllib.request.Request(url, json.dumps({"prompt": "x"}).encode())
     with pytest.raises(urllib.error.HTTPError) as refused:

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 import yaml
 
-from .conftest import SCRIPTED, model_of, until
+from tests.support.daemon import SCRIPTED, model_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on PATH")
 

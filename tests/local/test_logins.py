@@ -15,7 +15,7 @@ from kubeai_notebook.local import weights as module
 from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.emulation.kinds import EVENTS, NAMESPACES
 from kubeai_notebook.local.engines import llamacpp_worker
-from kubeai_notebook.local.operator.telling import Recorder, RunLog
+from kubeai_notebook.local.operator.recorder import Recorder, RunLog
 from kubeai_notebook.local.weights import Weights
 
 SECRET = "swordfish-77"

@@ -6,15 +6,16 @@ import signal
 import sys
 from pathlib import Path
 
-from .conftest import MODELS, PODS, is_ready, processes_of, until, waiting_reason
+from tests.support.daemon import MODELS, PODS, is_ready, processes_of, waiting_reason
+from tests.support.waiting import until
 
 
 def server(pod):
     return pod["status"]["containerStatuses"][0]
 
 
-def test_brings_a_model_to_ready(daemon, smol):
-    pod = daemon.ready_pod(smol)
+def test_brings_a_model_to_ready(kubeai, smol):
+    pod = kubeai.ready_pod(smol)
     metadata = pod["metadata"]
     assert re.fullmatch(r"model-smol-[bcdfghjklmnpqrstvwxz2456789]+-[bcdfghjklmnpqrstvwxz2456789]{5}", metadata["name"])
     pod_hash = metadata["labels"].pop("pod-hash")
@@ -30,42 +31,42 @@ def test_brings_a_model_to_ready(daemon, smol):
     assert (owner["kind"], owner["name"], owner["controller"]) == ("Model", "smol", True)
     assert server(pod)["started"] is True
     assert server(pod)["restartCount"] == 0
-    model = until(lambda: has_ready(daemon.api("GET", f"{MODELS}/smol")[1]), 5)
+    model = until(lambda: has_ready(kubeai.api("GET", f"{MODELS}/smol")[1]), 5)
     assert model["status"] == {"replicas": {"all": 1, "ready": 1}}
     assert model["metadata"]["labels"] == {"features.kubeai.org/TextGeneration": "true"}
     assert model["spec"]["replicas"] == 1
 
 
-def test_names_the_engine_that_really_runs(daemon, smol):
-    pod = daemon.ready_pod(smol)
+def test_names_the_engine_that_really_runs(kubeai, smol):
+    pod = kubeai.ready_pod(smol)
     assert re.fullmatch(r"llama\.cpp [\d.]+", pod["spec"]["containers"][0]["image"])
     assert pod["metadata"]["annotations"]["kubeai-notebook/stand-in-for"] == "OLlama"
-    assert "standing in for OLlama" in daemon.log(pod)
+    assert "standing in for OLlama" in kubeai.log(pod)
 
 
-def test_tells_the_kubelets_story(daemon, smol):
-    events = daemon.events(daemon.ready_pod(smol))
+def test_tells_the_kubelets_story(kubeai, smol):
+    events = kubeai.events(kubeai.ready_pod(smol))
     assert {"Scheduled", "Created", "Started", "Pulled"} <= events.keys()
     assert "Unhealthy" not in events
     assert events["Pulled"].startswith('Weights "ollama://smollm2:135m" ')
 
 
-def test_crashes_on_a_url_it_has_no_weights_for(daemon):
-    daemon.create("unknown", url="ollama://nope:1b")
-    pod = daemon.crashed_pod("unknown")
+def test_crashes_on_a_url_it_has_no_weights_for(kubeai):
+    kubeai.create("unknown", url="ollama://nope:1b")
+    pod = kubeai.crashed_pod("unknown")
     status = server(pod)
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
     message = f"back-off 10s restarting failed container=server pod={name}_default({uid})"
     assert status["state"]["waiting"]["message"] == message
     assert status["lastState"]["terminated"]["exitCode"] == 1
     assert not is_ready(pod)
-    log = daemon.log(pod)
+    log = kubeai.log(pod)
     assert "Error: pull model manifest: file does not exist" in log
     assert "ollama://smollm2:135m" in log
-    assert daemon.log(pod, "?previous=true") == log
-    assert daemon.log(pod, "?tailLines=1") == log.splitlines(keepends=True)[-1]
-    assert "BackOff" in until(lambda: daemon.events(pod), 5)
-    daemon.delete("unknown")
+    assert kubeai.log(pod, "?previous=true") == log
+    assert kubeai.log(pod, "?tailLines=1") == log.splitlines(keepends=True)[-1]
+    assert "BackOff" in until(lambda: kubeai.events(pod), 5)
+    kubeai.delete("unknown")
 
 
 def test_explains_that_there_is_no_network_at_first_use(make_daemon, tmp_path):
@@ -80,8 +81,8 @@ def test_explains_that_there_is_no_network_at_first_use(make_daemon, tmp_path):
     assert list((tmp_path / "empty").glob("*.part")) == []
 
 
-def test_serves_weights_that_it_was_given(make_daemon, daemon, smol, tmp_path):
-    file = next(line for line in daemon.log(daemon.ready_pod(smol)).splitlines() if "loading model '" in line)
+def test_serves_weights_that_it_was_given(make_daemon, kubeai, smol, tmp_path):
+    file = next(line for line in kubeai.log(kubeai.ready_pod(smol)).splitlines() if "loading model '" in line)
     path = file.partition("loading model '")[2].rstrip("'")
     given = make_daemon("--weights", f"ollama://my/model:1={path}", "--cache", str(tmp_path / "unused"))
     given.create("mine", url="ollama://my/model:1")
@@ -89,166 +90,166 @@ def test_serves_weights_that_it_was_given(make_daemon, daemon, smol, tmp_path):
     assert given.events(pod)["Pulled"] == 'Weights "ollama://my/model:1" were already on this machine'
 
 
-def test_explains_an_engine_it_has_not(daemon):
+def test_explains_an_engine_it_has_not(kubeai):
     spec = {"engine": "FasterWhisper", "features": ["SpeechToText"], "url": "hf://Systran/faster-whisper-medium.en"}
-    daemon.create("listener", **spec)
-    pod = daemon.crashed_pod("listener")
-    assert daemon.log(pod) == (
+    kubeai.create("listener", **spec)
+    pod = kubeai.crashed_pod("listener")
+    assert kubeai.log(pod) == (
         "Error: This machine has no engine for FasterWhisper yet. "
         "Use engine OLlama, VLLM or Infinity here, or a cluster.\n"
     )
     assert "kubeai-notebook/stand-in-for" not in pod["metadata"]["annotations"]
-    daemon.delete("listener")
+    kubeai.delete("listener")
 
 
-def test_explains_a_feature_it_has_not(daemon):
-    daemon.create("ranker", engine="Infinity", features=["Reranking"], url="hf://BAAI/bge-reranker-base")
-    assert "Error: This machine cannot serve Reranking yet." in daemon.log(daemon.crashed_pod("ranker"))
-    daemon.delete("ranker")
+def test_explains_a_feature_it_has_not(kubeai):
+    kubeai.create("ranker", engine="Infinity", features=["Reranking"], url="hf://BAAI/bge-reranker-base")
+    assert "Error: This machine cannot serve Reranking yet." in kubeai.log(kubeai.crashed_pod("ranker"))
+    kubeai.delete("ranker")
 
 
-def test_fails_as_the_engine_would_on_a_bad_argument(daemon):
-    daemon.create("badarg", args=["--max-model-len=many"])
-    pod = daemon.crashed_pod("badarg")
+def test_fails_as_the_engine_would_on_a_bad_argument(kubeai):
+    kubeai.create("badarg", args=["--max-model-len=many"])
+    pod = kubeai.crashed_pod("badarg")
     assert server(pod)["lastState"]["terminated"]["exitCode"] == 2
-    assert "invalid int value: 'many'" in daemon.log(pod)
-    daemon.delete("badarg")
+    assert "invalid int value: 'many'" in kubeai.log(pod)
+    kubeai.delete("badarg")
 
 
-def test_refuses_a_length_beyond_the_weights_positions_in_vllms_words(daemon):
+def test_refuses_a_length_beyond_the_weights_positions_in_vllms_words(kubeai):
     spec = {"engine": "VLLM", "url": "hf://HuggingFaceTB/SmolLM2-135M-Instruct"}
-    daemon.create("long", args=["--max-model-len=9000"], **spec)
+    kubeai.create("long", args=["--max-model-len=9000"], **spec)
     said = "User-specified max_model_len (9000) is greater than the derived max_model_len (max_position_embeddings=8192"
-    assert said in daemon.log(daemon.crashed_pod("long"))
-    daemon.delete("long")
+    assert said in kubeai.log(kubeai.crashed_pod("long"))
+    kubeai.delete("long")
 
 
-def test_names_arguments_it_ignores(daemon):
-    daemon.create("ignoring", engine="VLLM", url="hf://HuggingFaceTB/SmolLM2-135M-Instruct", args=["--swap-space=4"])
-    assert "no such argument here: --swap-space=4" in daemon.log(daemon.ready_pod("ignoring"))
-    daemon.delete("ignoring")
+def test_names_arguments_it_ignores(kubeai):
+    kubeai.create("ignoring", engine="VLLM", url="hf://HuggingFaceTB/SmolLM2-135M-Instruct", args=["--swap-space=4"])
+    assert "no such argument here: --swap-space=4" in kubeai.log(kubeai.ready_pod("ignoring"))
+    kubeai.delete("ignoring")
 
 
-def test_leaves_a_gpu_model_unscheduled(daemon):
-    daemon.create("big", resourceProfile="nvidia-gpu-l4:2")
-    pod = until(lambda: next((pod for pod in daemon.pods("big") if pod["status"].get("conditions")), None), 5)
+def test_leaves_a_gpu_model_unscheduled(kubeai):
+    kubeai.create("big", resourceProfile="nvidia-gpu-l4:2")
+    pod = until(lambda: next((pod for pod in kubeai.pods("big") if pod["status"].get("conditions")), None), 5)
     condition = pod["status"]["conditions"][0]
     assert (condition["type"], condition["status"], condition["reason"]) == ("PodScheduled", "False", "Unschedulable")
     assert condition["message"].startswith("0/1 nodes are available: 1 Insufficient nvidia.com/gpu. ")
     assert pod["status"]["phase"] == "Pending"
-    assert daemon.events(pod)["FailedScheduling"] == condition["message"]
+    assert kubeai.events(pod)["FailedScheduling"] == condition["message"]
     assert pod["spec"]["containers"][0]["resources"]["requests"]["memory"] == "48Gi"
-    daemon.delete("big")
+    kubeai.delete("big")
 
 
-def test_keeps_silent_on_an_unknown_profile(daemon):
-    daemon.create("lost", resourceProfile="nowhere:1")
-    model = until(lambda: with_status(daemon.api("GET", f"{MODELS}/lost")[1]), 5)
+def test_keeps_silent_on_an_unknown_profile(kubeai):
+    kubeai.create("lost", resourceProfile="nowhere:1")
+    model = until(lambda: with_status(kubeai.api("GET", f"{MODELS}/lost")[1]), 5)
     assert model["status"] == {"replicas": {"all": 0, "ready": 0}}
-    assert daemon.pods("lost") == []
-    daemon.delete("lost")
+    assert kubeai.pods("lost") == []
+    kubeai.delete("lost")
 
 
-def test_replaces_the_pod_when_its_spec_changes(daemon):
-    daemon.create("changing")
-    old = daemon.ready_pod("changing")["metadata"]["name"]
-    daemon.api("PATCH", f"{MODELS}/changing", {"spec": {"args": ["--threads=1"]}})
-    until(lambda: [pod["metadata"]["name"] for pod in daemon.pods("changing") if is_ready(pod)] != [old], 30)
-    until(lambda: len(daemon.pods("changing")) == 1, 30)
-    assert daemon.pods("changing")[0]["metadata"]["name"] != old
-    daemon.delete("changing")
+def test_replaces_the_pod_when_its_spec_changes(kubeai):
+    kubeai.create("changing")
+    old = kubeai.ready_pod("changing")["metadata"]["name"]
+    kubeai.api("PATCH", f"{MODELS}/changing", {"spec": {"args": ["--threads=1"]}})
+    until(lambda: [pod["metadata"]["name"] for pod in kubeai.pods("changing") if is_ready(pod)] != [old], 30)
+    until(lambda: len(kubeai.pods("changing")) == 1, 30)
+    assert kubeai.pods("changing")[0]["metadata"]["name"] != old
+    kubeai.delete("changing")
 
 
-def test_makes_a_new_pod_for_a_deleted_one(daemon):
-    daemon.create("restarted")
-    old = daemon.ready_pod("restarted")["metadata"]["name"]
-    daemon.api("DELETE", f"{PODS}/{old}")
-    until(lambda: [pod["metadata"]["name"] for pod in daemon.pods("restarted")] not in ([], [old]), 10)
-    daemon.delete("restarted")
+def test_makes_a_new_pod_for_a_deleted_one(kubeai):
+    kubeai.create("restarted")
+    old = kubeai.ready_pod("restarted")["metadata"]["name"]
+    kubeai.api("DELETE", f"{PODS}/{old}")
+    until(lambda: [pod["metadata"]["name"] for pod in kubeai.pods("restarted")] not in ([], [old]), 10)
+    kubeai.delete("restarted")
 
 
-def test_sleeps_at_zero_replicas(daemon):
-    daemon.create("sleeper", minReplicas=0)
-    until(lambda: with_status(daemon.api("GET", f"{MODELS}/sleeper")[1]), 5)
-    assert daemon.api("GET", f"{MODELS}/sleeper")[1]["spec"]["replicas"] == 0
-    assert daemon.pods("sleeper") == []
-    daemon.delete("sleeper")
+def test_sleeps_at_zero_replicas(kubeai):
+    kubeai.create("sleeper", minReplicas=0)
+    until(lambda: with_status(kubeai.api("GET", f"{MODELS}/sleeper")[1]), 5)
+    assert kubeai.api("GET", f"{MODELS}/sleeper")[1]["spec"]["replicas"] == 0
+    assert kubeai.pods("sleeper") == []
+    kubeai.delete("sleeper")
 
 
-def test_takes_pods_events_and_engines_with_a_deleted_model(daemon):
-    before = processes_of(daemon.home)
-    daemon.create("gone")
-    pod = daemon.ready_pod("gone")
-    assert len(processes_of(daemon.home)) == len(before) + 1
-    daemon.delete("gone")
-    assert daemon.events(pod) == {}
-    until(lambda: processes_of(daemon.home) == before, 5)
+def test_takes_pods_events_and_engines_with_a_deleted_model(kubeai):
+    before = processes_of(kubeai.home)
+    kubeai.create("gone")
+    pod = kubeai.ready_pod("gone")
+    assert len(processes_of(kubeai.home)) == len(before) + 1
+    kubeai.delete("gone")
+    assert kubeai.events(pod) == {}
+    until(lambda: processes_of(kubeai.home) == before, 5)
 
 
-def test_restarts_a_killed_engine_at_once_and_then_waits_longer_each_time(daemon):
-    before = set(processes_of(daemon.home))
-    daemon.create("victim")
+def test_restarts_a_killed_engine_at_once_and_then_waits_longer_each_time(kubeai):
+    before = set(processes_of(kubeai.home))
+    kubeai.create("victim")
     for restarts in range(3):
-        pod = until(lambda: ready_after(daemon.pods("victim"), restarts), 30)  # noqa: B023  (used within the turn)
+        pod = until(lambda: ready_after(kubeai.pods("victim"), restarts), 30)  # noqa: B023  (used within the turn)
         assert server(pod).get("lastState", {}).get("terminated", {}).get("exitCode") == (137 if restarts else None)
-        engine = (set(processes_of(daemon.home)) - before).pop()
+        engine = (set(processes_of(kubeai.home)) - before).pop()
         os.kill(engine, signal.SIGKILL)
-    until(lambda: [waiting_reason(pod) for pod in daemon.pods("victim")] == ["CrashLoopBackOff"], 10)
-    status = server(daemon.pods("victim")[0])
+    until(lambda: [waiting_reason(pod) for pod in kubeai.pods("victim")] == ["CrashLoopBackOff"], 10)
+    status = server(kubeai.pods("victim")[0])
     assert status["state"]["waiting"]["message"].startswith("back-off 20s restarting failed")
-    daemon.delete("victim")
+    kubeai.delete("victim")
 
 
 def ready_after(pods, restarts):
     return next((pod for pod in pods if is_ready(pod) and server(pod)["restartCount"] == restarts), None)
 
 
-def test_waits_for_a_secret_that_is_missing(daemon):
-    daemon.create("secretive", envFrom=[{"secretRef": {"name": "mine"}}], env={"GREETING": "$(WORD) you"})
-    pod = until(lambda: waiting_for(daemon.pods("secretive"), "CreateContainerConfigError"), 10)
+def test_waits_for_a_secret_that_is_missing(kubeai):
+    kubeai.create("secretive", envFrom=[{"secretRef": {"name": "mine"}}], env={"GREETING": "$(WORD) you"})
+    pod = until(lambda: waiting_for(kubeai.pods("secretive"), "CreateContainerConfigError"), 10)
     assert server(pod)["state"]["waiting"]["message"] == 'secret "mine" not found'
-    assert daemon.events(pod)["Failed"] == 'Error: secret "mine" not found'
-    before = set(processes_of(daemon.home))
+    assert kubeai.events(pod)["Failed"] == 'Error: secret "mine" not found'
+    before = set(processes_of(kubeai.home))
     secret = {"metadata": {"name": "mine"}, "stringData": {"WORD": "thank"}}
-    assert daemon.api("POST", "/api/v1/namespaces/default/secrets", secret)[0] == 201
-    ready = daemon.ready_pod("secretive")
-    assert "thank" not in daemon.log(ready)
+    assert kubeai.api("POST", "/api/v1/namespaces/default/secrets", secret)[0] == 201
+    ready = kubeai.ready_pod("secretive")
+    assert "thank" not in kubeai.log(ready)
     if sys.platform == "linux":
-        engine = (set(processes_of(daemon.home)) - before).pop()
+        engine = (set(processes_of(kubeai.home)) - before).pop()
         variables = Path(f"/proc/{engine}/environ").read_text().split("\0")
         assert {"WORD=thank", "GREETING=thank you"} <= set(variables)
-    daemon.delete("secretive")
+    kubeai.delete("secretive")
 
 
 def waiting_for(pods, reason):
     return next((pod for pod in pods if waiting_reason(pod) == reason), None)
 
 
-def test_gives_files_to_the_engine_and_says_where_they_lie(daemon):
+def test_gives_files_to_the_engine_and_says_where_they_lie(kubeai):
     template = "{% for message in messages %}SAY {{ message.content }}{% endfor %}"
     files = [{"path": "/config/chat.jinja", "content": template}, {"path": "/../../up.txt", "content": "x"}]
-    daemon.create("filed", files=files, args=["--chat-template=/config/chat.jinja"], image="my/own:1")
-    log = daemon.log(daemon.ready_pod("filed"))
+    kubeai.create("filed", files=files, args=["--chat-template=/config/chat.jinja"], image="my/own:1")
+    log = kubeai.log(kubeai.ready_pod("filed"))
     place = Path(re.search(r"The file /config/chat\.jinja lies at (\S+):", log)[1])
-    assert place.is_relative_to(daemon.home)
+    assert place.is_relative_to(kubeai.home)
     assert place.read_text() == template
     assert Path(re.search(r"The file /\.\./\.\./up\.txt lies at (\S+):", log)[1]) == place.parents[1] / "up.txt"
     assert "no such argument" not in log
     assert 'The image "my/own:1" is not used' in log
-    daemon.delete("filed")
+    kubeai.delete("filed")
     assert not place.exists()
 
 
-def test_executes_nothing_that_a_model_says(daemon, tmp_path):
+def test_executes_nothing_that_a_model_says(kubeai, tmp_path):
     mark = tmp_path / "executed"
     attack = f"$(touch {mark}); `touch {mark}` && touch {mark} | touch {mark}"
-    daemon.create("evil", args=[attack, f"--x={attack}"], env={"A": attack})
-    daemon.create("evil2", url=f"ollama://x;touch {mark}")
-    assert f"no such argument here: {attack}" in daemon.log(daemon.ready_pod("evil"))
-    assert "pull model manifest: file does not exist" in daemon.log(daemon.crashed_pod("evil2"))
+    kubeai.create("evil", args=[attack, f"--x={attack}"], env={"A": attack})
+    kubeai.create("evil2", url=f"ollama://x;touch {mark}")
+    assert f"no such argument here: {attack}" in kubeai.log(kubeai.ready_pod("evil"))
+    assert "pull model manifest: file does not exist" in kubeai.log(kubeai.crashed_pod("evil2"))
     assert not mark.exists()
     for name in ("evil", "evil2"):
-        daemon.delete(name)
+        kubeai.delete(name)
 
 
 def test_ends_an_engine_that_takes_more_memory_than_its_profile_allows(make_daemon, tmp_path):
@@ -260,29 +261,29 @@ def test_ends_an_engine_that_takes_more_memory_than_its_profile_allows(make_daem
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
 
 
-def test_finds_no_place_for_a_claim_that_is_not_there(daemon):
-    daemon.create("claiming", url="pvc://nowhere/models?model=x")
-    pod = until(lambda: next((pod for pod in daemon.pods("claiming") if pod["status"].get("conditions")), None), 5)
+def test_finds_no_place_for_a_claim_that_is_not_there(kubeai):
+    kubeai.create("claiming", url="pvc://nowhere/models?model=x")
+    pod = until(lambda: next((pod for pod in kubeai.pods("claiming") if pod["status"].get("conditions")), None), 5)
     message = pod["status"]["conditions"][0]["message"]
     assert message.startswith('0/1 nodes are available: persistentvolumeclaim "nowhere" not found.')
-    daemon.delete("claiming")
+    kubeai.delete("claiming")
 
 
-def test_shows_what_was_said_since_a_moment(daemon, smol):
-    pod = daemon.ready_pod(smol)
-    timed = daemon.log(pod, "?timestamps=true").splitlines()
+def test_shows_what_was_said_since_a_moment(kubeai, smol):
+    pod = kubeai.ready_pod(smol)
+    timed = kubeai.log(pod, "?timestamps=true").splitlines()
     middle = timed[len(timed) // 2].partition(" ")[0]
-    later = daemon.log(pod, f"?timestamps=true&sinceTime={middle}").splitlines()
+    later = kubeai.log(pod, f"?timestamps=true&sinceTime={middle}").splitlines()
     assert 0 < len(later) <= len(timed)
     assert all(line[:19] >= middle[:19] for line in later)
-    assert daemon.log(pod, "?sinceSeconds=86400") == daemon.log(pod)
+    assert kubeai.log(pod, "?sinceSeconds=86400") == kubeai.log(pod)
 
 
-def test_follows_a_log(daemon, smol):
-    name = daemon.ready_pod(smol)["metadata"]["name"]
-    with daemon.request("GET", f"{PODS}/{name}/log?follow=true&tailLines=1") as response:
+def test_follows_a_log(kubeai, smol):
+    name = kubeai.ready_pod(smol)["metadata"]["name"]
+    with kubeai.request("GET", f"{PODS}/{name}/log?follow=true&tailLines=1") as response:
         response.readline()
-        daemon.ask("/completions", {"model": smol, "prompt": "Hi", "max_tokens": 1})
+        kubeai.ask("/completions", {"model": smol, "prompt": "Hi", "max_tokens": 1})
         assert response.readline()
 
 

@@ -6,7 +6,8 @@ import threading
 import pytest
 import yaml
 
-from .conftest import CONFIG_MAPS, MODELS, PODS, SCRIPTED, is_ready, until
+from tests.support.daemon import CONFIG_MAPS, MODELS, PODS, SCRIPTED, is_ready
+from tests.support.waiting import until
 
 
 def model(daemon, name):

@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import http.server
-import json
 import os
 import sys
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local import fetch_worker
 from kubeai_notebook.local import weights as module
 from kubeai_notebook.local.weights import Weights
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
 GGUF = b"GGUF" + bytes(range(256)) * 2048
 ADAPTER = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"tensors"}
@@ -28,64 +26,45 @@ REPOSITORIES = {
 SECRET = "hf_secret"
 
 
-class Hub(http.server.BaseHTTPRequestHandler):
-    """As much of the hub's API as downloads need; ``me/gated`` wants the token, ``me/broken`` sends half a file."""
+class Hub:
+    """As much of the hub's API as downloads need; ``me/gated`` wants the token, ``me/broken`` sends half a file.
 
-    def do_HEAD(self):
-        self.do_GET()
+    ``versions`` are the ETag and the commit of every file, where a test says them.
+    """
 
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        parts = self.path.partition("?")[0].strip("/").split("/")
+    versions: tuple[str, str] | None = None
+
+    def __call__(self, request: Received) -> Answer:
+        parts = request.path.partition("?")[0].strip("/").split("/")
         is_api = parts[:2] == ["api", "models"]
         name = "/".join(parts[2:4] if is_api else parts[:2])
-        granted = self.headers.get("Authorization") == f"Bearer {SECRET}"
+        granted = request.headers.get("Authorization") == f"Bearer {SECRET}"
         files = REPOSITORIES.get("me/tiny" if name in ("me/gated", "me/broken") else name)
         if files is None or (name == "me/gated" and not granted):
-            said = {"X-Error-Code": "RepoNotFound" if files is None else "GatedRepo", "X-Error-Message": "no access"}
-            self.answer(404 if files is None else 401, b"{}", **said)
-        elif is_api:
-            siblings = [self.sibling(name, content, file) for file, content in files.items()]
-            facts = {"id": name, "modelId": name, "sha": "c" * 40, "siblings": siblings}
-            self.answer(200, json.dumps(facts).encode(), **{"Content-Type": "application/json"})
-        else:
-            content = files["/".join(parts[4:])]
-            tag = hashlib.sha256(content).hexdigest()
-            half = len(content) // 2 if name == "me/broken" and self.command == "GET" else None
-            tag, commit = self.server.versions or (tag, "c" * 40)
-            self.answer(200, content, half=half, ETag=f'"{tag}"', **{"X-Repo-Commit": commit})
+            code = "RepoNotFound" if files is None else "GatedRepo"
+            return json_answer({}, 404 if files is None else 401, X_Error_Code=code, X_Error_Message="no access")
+        if is_api:
+            siblings = [sibling(content, file) for file, content in files.items()]
+            return json_answer({"id": name, "modelId": name, "sha": "c" * 40, "siblings": siblings})
+        content = files["/".join(parts[4:])]
+        tag, commit = self.versions or (hashlib.sha256(content).hexdigest(), "c" * 40)
+        half = len(content) // 2 if name == "me/broken" and request.method == "GET" else None
+        return Answer(content, headers={"ETag": f'"{tag}"', "X-Repo-Commit": commit}, cut_after_bytes=half)
 
-    def sibling(self, name, content, file):
-        facts = {"rfilename": file, "size": len(content), "blobId": "0"}
-        tag = hashlib.sha256(content).hexdigest()
-        large = {"sha256": tag, "size": len(content), "pointerSize": 100}
-        return facts | ({"lfs": large} if file.endswith(".gguf") else {})
 
-    def answer(self, status, body, *, half=None, **headers):
-        self.send_response(status)
-        for key, value in ({"Content-Length": str(len(body))} | headers).items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body[:half])
-            self.close_connection = True
-
-    def log_message(self, *_):
-        pass
+def sibling(content, file):
+    facts = {"rfilename": file, "size": len(content), "blobId": "0"}
+    large = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 100}
+    return facts | ({"lfs": large} if file.endswith(".gguf") else {})
 
 
 @pytest.fixture
 def hub(tmp_path):
     """A hub on loopback; gives the environment of a Pod that uses it, and what it was asked for."""
     pytest.importorskip("huggingface_hub", reason="the extra [hub] is not installed")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.asked, server.versions = [], None
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    environment = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
-    yield environment, server
-    server.shutdown()
-    server.server_close()
+    with HttpServer(Hub()) as server:
+        environment = {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+        yield environment, server
 
 
 def fetched(cache, url, environment, *, kind="model", count=1):
@@ -115,17 +94,17 @@ def test_fetches_the_one_gguf_file_of_a_repository_once_for_many(tmp_path, hub):
     paths, told = fetched(tmp_path / "cache", "hf://me/tiny", environment, count=3)
     assert {path.read_bytes() for path in paths} == {GGUF}
     assert told[-1] == (len(GGUF), len(GGUF))
-    assert len([path for path in server.asked if path.startswith("/api/models")]) == 1
-    assert not any("README" in path for path in server.asked)
+    assert len([request for request in server.received if request.path.startswith("/api/models")]) == 1
+    assert not any("README" in request.path for request in server.received)
 
 
 def test_needs_no_hub_for_what_is_in_its_cache(tmp_path, hub):
     environment, server = hub
     fetched(tmp_path / "cache", "hf://me/tiny", environment)
-    server.asked.clear()
+    server.received.clear()
     (path,), told = fetched(tmp_path / "cache", "hf://me/tiny", environment | {"HF_ENDPOINT": "http://127.0.0.1:9"})
     assert path.read_bytes() == GGUF
-    assert (told, server.asked) == ([], [])
+    assert (told, server.received) == ([], [])
 
 
 def test_takes_the_file_that_the_url_names(tmp_path, hub):
@@ -203,7 +182,7 @@ def files_in(folder):
 )
 def test_writes_nothing_where_a_hub_would_like_it(tmp_path, hub, versions):
     environment, server = hub
-    server.versions = tuple(text.format(tmp_path) for text in versions)
+    server.answer.versions = tuple(text.format(tmp_path) for text in versions)
     assert "which is no name for a file" in failure(tmp_path / "cache", "hf://me/tiny", environment)
     assert not [name for name in files_in(tmp_path) if "pwned" in name or name.endswith((".gguf", ".incomplete"))]
 
@@ -214,7 +193,7 @@ def test_asks_no_hub_that_a_model_names(tmp_path, hub):
     weights = Weights(tmp_path / "cache", mapped={}, environment={**os.environ, **environment})
     path = asyncio.run(weights.fetch("hf://me/tiny", lambda *_: None, environment=other))
     assert path.is_relative_to(tmp_path / "hf")
-    assert server.asked
+    assert server.received
     assert not (tmp_path / "others").exists()
 
 

@@ -17,8 +17,8 @@ from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local import weights as module
 from kubeai_notebook.local.fetch_worker import Package, reason
 from kubeai_notebook.local.weights import Weights, shipped_packages
-
-from .conftest import until
+from tests.support.daemon import is_alive
+from tests.support.waiting import eventually, until
 
 URL = "ollama://smollm2:135m"
 CONTENT = b"GGUF" + bytes(range(256)) * 4096
@@ -204,8 +204,7 @@ def test_ends_the_download_with_its_last_waiter(tmp_path, environment):
     async def give_up():
         weights = Weights(cache, mapped={}, environment=environment, packages={URL: tiny()})
         waiters = [asyncio.create_task(weights.fetch(URL, lambda *_: None)) for _ in range(2)]
-        while not list(cache.glob("*.part")):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: list(cache.glob("*.part")), 60)
         waiters[0].cancel()
         await asyncio.wait([waiters[0]])
         assert list(cache.glob("*.part"))
@@ -268,7 +267,7 @@ def test_a_leashed_program_dies_with_its_parent(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    until(lambda: not alive(child), 10)
+    until(lambda: not is_alive(child), 10)
 
 
 @pytest.mark.parametrize("is_folder", [True, False])
@@ -291,10 +290,3 @@ def test_refuses_a_folder_with_two_candidates(tmp_path):
 def test_knows_smollm2_by_its_real_names():
     packages = shipped_packages()
     assert packages[URL] == packages["hf://HuggingFaceTB/SmolLM2-135M-Instruct"]
-
-
-def alive(pid):
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return bool(state) and not state.startswith("Z")

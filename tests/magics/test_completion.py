@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubeai_notebook.magics.registry import VERBS
 from kubeai_notebook.session.session import default
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubeai_notebook.session.session import Session
-
-LIMIT_SECONDS = 0.05
 
 
 def completions(shell: Any, text: str) -> list[str]:
@@ -94,16 +92,4 @@ def test_learns_profiles_in_the_background(here: Callable[[str], Any], shell: An
     here("%kubeai_config context=local")
     with pytest.raises(Exception, match="no Model"):
         here("%kubeai_status nobody")
-    deadline = time.monotonic() + 10
-    while not completions(shell, "%kubeai_serve a --profile cp"):
-        assert time.monotonic() < deadline
-
-
-def test_answers_within_a_blink(here: Callable[[str], Any], shell: Any) -> None:
-    here("%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0")
-    spent = []
-    for text in ("%kubeai_serve --en", "%kubeai_delete s", "%kubeai_serve a --profile nv", "%kubeai_"):
-        begun = time.perf_counter()
-        completions(shell, text)
-        spent.append(time.perf_counter() - begun)
-    assert sorted(spent)[1] < LIMIT_SECONDS
+    until(lambda: completions(shell, "%kubeai_serve a --profile cp"), 10)

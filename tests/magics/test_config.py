@@ -3,6 +3,7 @@ from traitlets.config import Config
 
 from kubeai_notebook import settings
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.session.session import close_defaults, default
 
 
 def source_of(found, name: str) -> tuple[str, str]:
@@ -32,6 +33,14 @@ def test_goes_back_to_the_default(run) -> None:
     assert settings.current().wait_timeout_seconds == 3
     run("%kubeai_config wait_timeout_seconds= namespace=")
     assert (settings.current().wait_timeout_seconds, settings.current().namespace) == (900.0, "")
+
+
+@pytest.mark.parametrize("name", ["context", "endpoint", "kubeconfig", "namespace"])
+def test_connects_anew_where_another_place_is_set(run, name: str) -> None:
+    before = default()
+    run(f"%config KubeAI.{name} = 'other'")
+    assert default() is not before
+    close_defaults()
 
 
 @pytest.mark.parametrize(

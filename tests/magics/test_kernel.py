@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from jupyter_client.manager import KernelManager, start_new_kernel
 
+from tests.local.conftest import until
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -114,6 +116,18 @@ def test_follows_a_log_until_it_is_interrupted(kernel: Kernel) -> None:
     kernel.manager.interrupt_kernel()
     assert "WaitInterruptedError: Stopped looking at the log; told goes on." in kernel.wait(request)
     kernel.run("%kubeai_delete told")
+
+
+def test_stops_the_engine_when_a_chat_is_interrupted(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve chats --url ollama://smollm2:135m --wait;")
+    ended = kernel.run("%kubeai_logs chats --tail 1000").count("stop processing")
+    request = kernel.client.execute("%%kubeai_chat chats --max-tokens 3000\nWrite a very long story about the sea.")
+    while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "update_display_data":
+        pass
+    kernel.manager.interrupt_kernel()
+    assert "WaitInterruptedError: Stopped. The request to chats was cancelled." in kernel.wait(request)
+    until(lambda: kernel.run("%kubeai_logs chats --tail 1000").count("stop processing") > ended, 20)
+    kernel.run("%kubeai_delete chats")
 
 
 def test_completes_what_the_kernel_knows(kernel: Kernel) -> None:

@@ -40,3 +40,26 @@ def test_costs_a_tenth_of_the_time_at_most_where_rendering_takes_long() -> None:
     assert not shown.due
     clock.seconds += 0.1
     assert shown.due
+
+
+def bytes_of_answer(tokens: int) -> int:
+    """What is sent for an answer of so many tokens of four characters, 50 a second."""
+    clock, text, sent = Clock(), "", 0
+
+    def make() -> dict[str, str]:
+        nonlocal sent
+        sent += 2 * len(text)
+        return {"text/plain": text, "text/markdown": text}
+
+    shown = Updated(make, clock=clock)
+    for _ in range(tokens):
+        text += "word"
+        clock.seconds += 0.02
+        if shown.due:
+            shown.update()
+    shown.update()
+    return sent
+
+
+def test_sends_twice_the_bytes_for_an_answer_of_twice_the_length() -> None:
+    assert bytes_of_answer(20_000) < 2.5 * bytes_of_answer(10_000)

@@ -57,9 +57,13 @@ def test_reads_repeated_and_paired_options() -> None:
         ("a 'b", "A quotation mark in this line is not closed"),
         ("a --min-replicas x", '--min-replicas needs a whole number, not "x".'),
         ("a -name b", "%kubeai_serve does not know -name. Did you mean --name?"),
-        ("a --arg --seed=1", "--arg needs a value. A value that begins with - is written behind an equals sign."),
+        ("a --arg --seed=1", '--arg needs a value. If the value starts with "-", write --arg=VALUE.'),
+        ("a --url hf://a/b -n", "%kubeai_serve: --namespace needs a value."),
+        ("a --quiet=yes", "%kubeai_serve: --quiet takes no value."),
+        ("a --timeout soon", '%kubeai_serve: --timeout needs a number, not "soon".'),
+        ("a --min-replicas 1.5", '--min-replicas needs a whole number, not "1.5".'),
         ("a b", 'The line has two names, "a" and "b".'),
-        ("a ollama://a b", '%kubeai_serve has no use for "b".'),
+        ("a ollama://a b", '%kubeai_serve: unexpected argument "b".'),
         ("a ollama://a --url ollama://b", "The line has two urls."),
         ("a --file /x=y", "--file needs PATH=@LOCAL."),
         ("ollama://a --url ollama://b", "The line has two urls."),
@@ -71,6 +75,33 @@ def test_answers_a_mistake_with_one_sentence(line: str, sentence: str) -> None:
     with pytest.raises(UsageError) as raised:
         fields(line)
     assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "sentence"),
+    [
+        ("delete", "", "%kubeai_delete: NAME is missing. %kubeai_delete --help shows how it is written."),
+        ("delete", "--yes", "%kubeai_delete: NAME is missing."),
+        ("delete", "--zzz", "%kubeai_delete: NAME is missing."),
+        ("scale", "smol many", '%kubeai_scale: REPLICAS needs a whole number, not "many".'),
+        ("scale", "smol 1 2", '%kubeai_scale: unexpected argument "2".'),
+    ],
+)
+def test_names_the_argument_that_is_missing_or_wrong(name: str, line: str, sentence: str) -> None:
+    (verb,) = (verb for verb in VERBS if verb.name == name)
+    with pytest.raises(UsageError) as raised:
+        parser_of(verb).read(line)
+    assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["t --min-replicas hf_abcdefghijklmnopqrstuvwxyzABCDEFGH", "t hf://a/b hf_abcdefghijklmnopqrstuvwxyzABCDEFGH"],
+)
+def test_repeats_no_token_that_stands_in_a_wrong_place(line: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        fields(line)
+    assert "abcdefgh" not in str(raised.value)
 
 
 def test_shows_examples_in_its_help() -> None:

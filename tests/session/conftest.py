@@ -1,20 +1,23 @@
-"""An observer on an API of canned objects."""
+"""A publisher on an API of canned objects."""
 
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.session.live.publisher import Observer, View
+from kubeai_notebook.cluster.timing import Timing
+from kubeai_notebook.session.live.publisher import Publisher
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+QUICK = Timing(log_fresh=0.1, log_pause=0.05, log_refused=0.2, tick=0.1)
+"""So that no test waits for what a kernel lets rest."""
 
 
 @pytest.fixture
@@ -33,28 +36,10 @@ def canned_cluster(canned: FakeApi) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def observer(canned_cluster: Cluster) -> Iterator[Observer]:
+def observer(canned_cluster: Cluster) -> Iterator[Publisher]:
     before = set(threading.enumerate())
-    observer = Observer(canned_cluster)
-    observer.ready()
-    yield observer
-    began = time.perf_counter()
-    observer.close()
-    assert time.perf_counter() - began < 0.3
+    publisher = Publisher(canned_cluster, QUICK)
+    publisher.ready()
+    yield publisher
+    publisher.close()
     assert set(threading.enumerate()) <= before
-
-
-def shown(observer: Observer, name: str, wanted: Callable[[View], bool]) -> View:
-    """The first View that a listener is told and that is as wanted."""
-    seen: list[View] = []
-    told = threading.Event()
-
-    def listener(view: View | None) -> None:
-        if view is not None and wanted(view):
-            seen.append(view)
-            told.set()
-
-    stop = observer.listen(name, listener)
-    assert told.wait(10)
-    stop()
-    return seen[0]

@@ -55,7 +55,7 @@ def test_says_how_to_start_it_instead_of_checking_the_network(closed, tmp_path, 
     near = cluster.near()
     assert near is not None
     with pytest.raises(CallError) as refused:
-        complete(Endpoint(near, "smol"), "Hello", {"max_tokens": 1})
+        complete(Endpoint(near), "smol", "Hello", max_tokens=1)
     assert told(refused.value) == ("KubeAI on this machine does not run.", HINT)
 
 

@@ -24,9 +24,9 @@ def line(doctor: Doctor, name: str) -> tuple[str, str, str]:
 
 @pytest.fixture
 def own_settings() -> Iterator[settings.KubeAI]:
-    before = settings.current()
+    before = settings.configurable()
     settings.install(settings.KubeAI())
-    yield settings.current()
+    yield settings.configurable()
     settings.install(before)
 
 
@@ -44,9 +44,9 @@ def test_goes_the_whole_way(session: Session) -> None:
     assert "<strong>API:</strong>" in doctor._repr_html_()
 
 
-def test_names_a_gateway_that_does_not_answer(session: Session, own_settings: settings.KubeAI) -> None:
-    own_settings.endpoint = "127.0.0.1:9"
-    state, message, hint = line(doctor_of(session), "gateway")
+def test_names_a_gateway_that_does_not_answer(daemon: str) -> None:
+    with Session(context="local", settings=settings.Settings(endpoint="127.0.0.1:9")) as session:
+        state, message, hint = line(doctor_of(session), "gateway")
     assert (state, message.startswith("The gateway did not answer")) == ("fail", True)
     assert hint
 

@@ -1,24 +1,25 @@
 import re
 from html import unescape
 
-from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.phase import ModelStatus
+from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv
 from kubeai_notebook.session.explanation import Why, Whys
 
 SHORT = Finding(
     code="ContextTooLong",
-    title="The model has 2048 positions, and --max-model-len asks for 8192.",
+    message="The model has 2048 positions, and --max-model-len asks for 8192.",
     evidence=(Evidence("log", "model-tiny-x/server", "ValueError: max_model_len (8192) is greater\nthan <2048>"),),
-    fixes=(
-        Fix(title="Set --max-model-len=2048.", patch={"spec": {"args": ["--max-model-len=2048"]}}),
-        Fix(title="Choose another model."),
+    remedies=(
+        Remedy(title="Set --max-model-len=2048.", changes=(SetArgument(name="--max-model-len", value="2048"),)),
+        Remedy(title="Choose another model."),
     ),
 )
 FULL = Finding(
     code="NoRoom",
-    title="No node has room.",
+    message="No node has room.",
     who="admin",
-    fixes=(Fix(title="Look at the nodes.", command="kubectl describe nodes"),),
+    remedies=(Remedy(title="Look at the nodes.", command=Command(arguments=("kubectl", "describe", "nodes"))),),
 )
 FAILING = Why(
     "tiny", ModelStatus(phase="Failing", detail="The engine ended with exit code 1 (2 tries)."), (SHORT, FULL)
@@ -78,14 +79,14 @@ def test_owns_up_where_it_does_not_know() -> None:
 
 
 def test_says_who_has_to_act_where_there_is_no_fix() -> None:
-    pulling = Finding(code="Slow", title="The image is large.", who="nobody")
+    pulling = Finding(code="Slow", message="The image is large.", who="nobody")
     said = repr(Why("tiny", ModelStatus(phase="Pulling", detail="It pulls."), (pulling,)))
     assert said.endswith("  Nobody has to act; it passes by itself.")
 
 
 def test_shows_no_patch() -> None:
-    fix = Fix(title="Set env.", patch={"spec": {"env": {"PASSWORD": "hush"}}})
-    why = Why("tiny", ModelStatus(phase="Failing", detail="x"), (Finding(code="X", title="X.", fixes=(fix,)),))
+    fix = Remedy(title="Set env.", changes=(SetEnv(name="PASSWORD", value="hush"),))
+    why = Why("tiny", ModelStatus(phase="Failing", detail="x"), (Finding(code="X", message="X.", remedies=(fix,)),))
     assert "hush" not in repr(why) + why._repr_html_()
 
 

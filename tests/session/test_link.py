@@ -22,7 +22,7 @@ from tests.support.faulty_api import FaultyApi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kubeai_notebook.session.live.publisher import View
+    from kubeai_notebook.core.view import View
 
 SLEEPING: dict[str, Any] = {"scaling": {"min_replicas": 0}, **SMOL}
 

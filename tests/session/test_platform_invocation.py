@@ -110,7 +110,7 @@ def gateway() -> Iterator[tuple[Endpoint, list[tuple[str, str, str, bytes]]]]:
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Endpoint(Access(base_url=f"http://127.0.0.1:{server.server_port}/openai/v1"), "m-1"), seen
+    yield Endpoint(Access(base_url=f"http://127.0.0.1:{server.server_port}/openai/v1")), seen
     server.shutdown()
     server.server_close()
 
@@ -118,7 +118,7 @@ def gateway() -> Iterator[tuple[Endpoint, list[tuple[str, str, str, bytes]]]]:
 def test_sends_a_recording_as_a_form(gateway: tuple[Endpoint, list[tuple[str, str, str, bytes]]]) -> None:
     endpoint, seen = gateway
     request = asked(status("SpeechToText"), files={"file": ("a.wav", b"RIFF")}, data={"language": "it"})
-    assert send(endpoint, request).json() == {}
+    assert send(endpoint, "m-1", request).json() == {}
     [(method, path, kind, body)] = seen
     assert (method, path) == ("POST", "/openai/v1/audio/transcriptions")
     assert kind.startswith("multipart/form-data; boundary=")
@@ -128,8 +128,8 @@ def test_sends_a_recording_as_a_form(gateway: tuple[Endpoint, list[tuple[str, st
 
 def test_sends_headers_and_parameters_along(gateway: tuple[Endpoint, list[tuple[str, str, str, bytes]]]) -> None:
     endpoint, seen = gateway
-    send(endpoint, asked(status("TextGeneration", "TextEmbedding")))
-    send(endpoint, asked(TEXT, json={"prompt": "Hi"}, params={"a": "1"}, headers={"X-Label-Selector": "a=b"}))
+    send(endpoint, "m-1", asked(status("TextGeneration", "TextEmbedding")))
+    send(endpoint, "m-1", asked(TEXT, json={"prompt": "Hi"}, params={"a": "1"}, headers={"X-Label-Selector": "a=b"}))
     assert [entry[:2] for entry in seen] == [
         ("GET", "/openai/v1/models?feature=TextGeneration&feature=TextEmbedding"),
         ("POST", "/openai/v1/completions?a=1"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.view import View
 
 
 @pytest.fixture

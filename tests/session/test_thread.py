@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kubeai_notebook.core.view import View
 from kubeai_notebook.errors import CallError, DeployError, NotFoundError, SpecError, WaitTimeoutError
-from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.session.session import Session
 from tests.conftest import SMOL
+from tests.local.conftest import until
 
 GREEDY = {"max_tokens": 3, "temperature": 0}
 NO_SUCH_HARDWARE = "nvidia-gpu-l4:1"
@@ -37,6 +38,26 @@ def test_streams_pieces_that_add_up_to_the_reply(smol) -> None:
     pieces = list(smol.stream("Count to five.", max_tokens=12, temperature=0))
     assert len([piece for piece in pieces if piece.text]) > 3
     assert "".join(piece.text for piece in pieces) == smol.chat("Count to five.", max_tokens=12, temperature=0)
+
+
+def test_stops_the_engine_when_a_stream_is_closed(smol) -> None:
+    def released() -> list[str]:
+        return [line for line in str(smol.logs(tail_lines=1000)).splitlines() if "stop processing" in line]
+
+    with smol.stream("Once upon a time", max_tokens=3000, extra_body={"ignore_eos": True}) as deltas:
+        assert next(deltas)
+        before = len(released())
+    until(lambda: len(released()) > before, 10)
+    assert int(released()[-1].rpartition("n_tokens = ")[2].split(",")[0]) < 2000
+    assert list(deltas) == []
+
+
+def test_shares_one_client_among_all_handles_of_a_session(smol) -> None:
+    again = smol.session.attach("smol")
+    assert again.client is smol.client
+    assert again.async_client is smol.async_client
+    assert again.endpoint.base_url.endswith("/openai/v1")
+    assert again.endpoint.model == "smol"
 
 
 def test_answers_several_threads_at_once(smol) -> None:

@@ -59,9 +59,9 @@ def test_tells_the_change_and_whether_pods_restart(smol: Model) -> None:
 
 def test_goes_back_to_the_spec_before(smol: Model) -> None:
     smol.session.serve(name="smol", args=["--max-model-len=512"], **SMOL)
-    smol.rollback()
+    back = smol.rollback()
     assert smol.spec.args == ()
-    assert smol.note == "smol goes back: args: without --max-model-len=512"
+    assert back.note == "smol goes back: args: without --max-model-len=512"
     with pytest.raises(NotFoundError, match="no earlier spec"):
         smol.rollback()
 
@@ -75,7 +75,8 @@ def test_stops_waiting_for_an_update_that_cannot_come_while_the_old_pod_serves(s
 
 
 def test_scales_up_and_stays_there(smol: Model) -> None:
-    assert smol.scale(2) is smol
+    scaled = smol.scale(2)
+    assert (scaled.outcome.action, scaled.outcome.diff) == ("scaled", ("minReplicas: 1 → 2", "replicas: 1 → 2"))
     smol.wait(60)
     assert (smol.status.ready, smol.spec.scaling.min_replicas) == (2, 2)
 
@@ -151,6 +152,6 @@ def test_gives_commands_that_reach_this_cluster_from_any_terminal(session: Sessi
     model = session.serve(name="broken", args=["--max-model-len=-5"], **SMOL)
     with pytest.raises(DeployError):
         model.wait(60)
-    [command] = [fix.command for fix in model.why().fixes if fix.command and " logs " in fix.command]
+    [command] = [fix.command.line for fix in model.why().fixes if fix.command and "logs" in fix.command.arguments]
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "could not load" in done.stdout, done.stderr

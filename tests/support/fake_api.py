@@ -34,6 +34,12 @@ class FakeApi:
         self.objects: dict[str, dict[str, dict[str, Any]]] = {}
         self.logs: dict[str, str] = {}
         """By ``pod/container``, with `` previous`` behind it for the run before."""
+        self.refused_logs: set[str] = set()
+        """Names of Pods whose log may not be read."""
+        self.silent_logs: set[str] = set()
+        """Names of Pods whose log is asked for in vain."""
+        self.refused_watches: set[str] = set()
+        """Paths that may be listed and not be watched."""
         self.requests: list[str] = []
         self.following: set[str] = set()
         self._history: dict[str, deque[tuple[int, dict[str, Any]]]] = {}
@@ -73,6 +79,8 @@ class FakeApi:
             status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}
             return web.json_response(status, status=404)
         if query.get("watch") == "true":
+            if path in self.refused_watches:
+                return _refusal(f'{path.rpartition("/")[2]} is forbidden: User "u" cannot watch resource')
             return await self._watch(request, path)
         label = query.get("labelSelector", "")
         items = [item for item in self.objects[path].values() if not label or label in item["metadata"]["labels"]]
@@ -101,6 +109,10 @@ class FakeApi:
 
     async def _log(self, request: web.Request, pod: str) -> web.StreamResponse:
         query = request.query
+        if pod in self.refused_logs:
+            return _refusal(f'pods "{pod}" is forbidden: User "u" cannot get resource "pods/log"')
+        if pod in self.silent_logs:
+            await asyncio.Event().wait()
         key = f"{pod}/{query['container']}{' previous' if query.get('previous') == 'true' else ''}"
         if query.get("follow") != "true":
             return web.Response(text=self.logs.get(key, ""))
@@ -159,6 +171,11 @@ class FakeApi:
     def change(self, path: str, item: dict[str, Any], *, gone: bool = False) -> None:
         """As `put`, from the test's thread."""
         self._loop.call_soon_threadsafe(lambda: self.put(path, item, gone=gone))
+
+
+def _refusal(message: str) -> web.Response:
+    status = {"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message}
+    return web.json_response(status, status=403)
 
 
 def model(name: str, **spec: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from kubeai_notebook.cluster.rights import RIGHTS
 from tests.support.faults import Fault, Request, refuse
 
 if TYPE_CHECKING:
@@ -153,12 +154,24 @@ class Exchange(BaseHTTPRequestHandler):
             refuse(401, "Unauthorized")(self)
         elif fault:
             fault.act(self)
+        elif self.asked.resource == "selfsubjectrulesreviews":
+            self._list_rules()
         elif self.asked.resource == "selfsubjectaccessreviews":
             self._review()
         else:
             self.pass_on()
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle  # noqa: N815 - the names that http.server calls
+
+    def _list_rules(self) -> None:
+        """Rules only ever grant, so those that are left are listed one by one."""
+        left = [right for right in RIGHTS if not self.api.denies(right.verb, right.resource)]
+        if left == list(RIGHTS):
+            self.pass_on()
+            return
+        rules = [{"verbs": [right.verb], "apiGroups": [right.group], "resources": [right.resource]} for right in left]
+        status = {"resourceRules": rules, "nonResourceRules": [], "incomplete": False}
+        self.answer(201, {**json.loads(self.asked.body), "status": status})
 
     def _review(self) -> None:
         review = json.loads(self.asked.body)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
 from tests.support.hostile import hostile
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,60 +21,30 @@ TALKS = "talks"
 PIECE = 50_000
 
 
-class Engine:
+class Engine(HttpServer):
     """A gateway whose only Model answers with hostile texts."""
 
     def __init__(self, port: int = 9, more: dict[str, str] | None = None) -> None:
         texts = {one.id: one.text for one in hostile(port)} | (more or {})
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        def answer(request: Received) -> Answer:
+            if request.method == "GET":
+                return json_answer({"object": "list", "data": []})
+            verb, _, name = request.json["messages"][-1]["content"].partition(" ")
+            if verb == "fail":
+                return json_answer({"error": {"message": texts[name], "type": "x", "code": 400}}, 400)
+            return Answer(_streamed(texts[name]), headers={"Content-Type": "text/event-stream"})
 
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-                verb, _, name = body["messages"][-1]["content"].partition(" ")
-                if verb == "fail":
-                    self._send(400, {"error": {"message": texts[name], "type": "x", "code": 400}})
-                else:
-                    self._stream(texts[name])
+        super().__init__(answer)
+        self.start()
 
-            def do_GET(self) -> None:
-                self._send(200, {"object": "list", "data": []})
 
-            def _stream(self, text: str) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/event-stream")
-                self.send_header("Connection", "close")
-                self.end_headers()
-                for begin in range(0, len(text), PIECE):
-                    choice = {"index": 0, "delta": {"content": text[begin : begin + PIECE]}, "finish_reason": None}
-                    self._event({"id": "x", "object": "chat.completion.chunk", "model": TALKS, "choices": [choice]})
-                self.wfile.write(b"data: [DONE]\n\n")
-                self.close_connection = True
-
-            def _event(self, event: object) -> None:
-                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
-
-            def _send(self, status: int, answer: object) -> None:
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+def _streamed(text: str) -> Iterator[bytes]:
+    for begin in range(0, len(text), PIECE):
+        choice = {"index": 0, "delta": {"content": text[begin : begin + PIECE]}, "finish_reason": None}
+        chunk = {"id": "x", "object": "chat.completion.chunk", "model": TALKS, "choices": [choice]}
+        yield f"data: {json.dumps(chunk)}\n\n".encode()
+    yield b"data: [DONE]\n\n"
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.local.conftest import Daemon
+    from tests.support.daemon import Daemon
 
 NOBODY = 65534
 CLIENT_SECONDS = 20

@@ -14,17 +14,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.cluster.reflector import Link
 from kubeai_notebook.core.diagnosis import diagnose
-from kubeai_notebook.core.observation import Observation
+from kubeai_notebook.core.observation import Observation, secrets_of
 from kubeai_notebook.core.phase import status_of
+from kubeai_notebook.core.view import Link, View, stand_in_of
 from kubeai_notebook.session.explanation import Why
-from kubeai_notebook.session.live.log_sources import runs_of, secrets_of
+from kubeai_notebook.session.live.log_sources import runs_of
 from kubeai_notebook.session.live.transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod
 from kubeai_notebook.session.logs import events_of, log_of
 from kubeai_notebook.session.models_frame import table_of
 from kubeai_notebook.session.support_report import report_of
-from kubeai_notebook.session.view import View, stand_in_of
 from kubeai_notebook.views.card import card_of
 from kubeai_notebook.views.snapshot import snapshot_of, text_of
 from tests.core.diagnosis.scenes import NOW
@@ -143,7 +142,6 @@ def kept(seen: Observation) -> Observation | None:
 
 def view_of(seen: Observation) -> View:
     return View(
-        model=seen.model,
         status=status_of(seen, NOW),
         findings=diagnose(seen, now=NOW),
         link=Link("live", since_seconds=1.0),

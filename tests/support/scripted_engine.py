@@ -90,28 +90,17 @@ def _own_pod(access: Path, uid: str) -> Object:
 
 
 def _serve(answer: Object, seconds: float, note: Callable[[], None]) -> None:
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
     status = answer.pop("status", 200)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            threading.Event().wait(seconds)
-            note()
-            body = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def reply(_request: Received) -> Answer:
+        threading.Event().wait(seconds)
+        note()
+        return json_answer(answer, status)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    report = {"address": f"http://127.0.0.1:{server.server_port}", "key": "scripted"}
-    sys.stdout.write(json.dumps(report) + "\n")
+    server = HttpServer(reply)
+    sys.stdout.write(json.dumps({"address": server.address, "key": "scripted"}) + "\n")
     sys.stdout.flush()
     server.serve_forever()
 

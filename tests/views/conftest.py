@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.cluster.reflector import Link
-from kubeai_notebook.core.diagnosis import Evidence, Finding, Fix
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.core.phase import ModelStatus
-from kubeai_notebook.session.live.publisher import View
+from kubeai_notebook.core.remedy import Remedy
+from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.views.static_files import STATIC
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 SINCE = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
 FINDING = Finding(
     code="OutOfMemory",
-    title="The engine needs more memory.",
+    message="The engine needs more memory.",
     evidence=(Evidence("log", "pod/smol", "exit 137"), Evidence("status", "pod/smol", "OOMKilled")),
-    fixes=(Fix(title="Use a larger profile."), Fix(title="Serve a smaller model.")),
+    remedies=(Remedy(title="Use a larger profile."), Remedy(title="Serve a smaller model.")),
 )
 
 
@@ -32,11 +32,9 @@ def view_in(phase: Any, **changes: Any) -> View:
     of_view = {name: changes.pop(name) for name in ("findings", "link", "stand_in") if name in changes}
     status = ModelStatus(phase=phase, **{"desired": 1, "detail": "A sentence.", "since": SINCE, **changes})
     model = {"metadata": {"name": "smol"}, "spec": spec}
-    observation = Observation(model=model)
     return View(
-        model=model,
         status=status,
-        observation=observation,
+        observation=Observation(model=model),
         **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view},
     )
 

@@ -3,10 +3,10 @@ from typing import get_args
 
 import pytest
 
-from kubeai_notebook.cluster.reflector import Link
-from kubeai_notebook.core.diagnosis import Fix
 from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.core.phase import Phase
+from kubeai_notebook.core.remedy import Command, Remedy, SetField
+from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ForbiddenError
 from kubeai_notebook.views.card import card_of, deleted_card
 from kubeai_notebook.views.wire import Card
@@ -73,8 +73,9 @@ def test_says_how_quickly_it_answered() -> None:
 
 
 def test_numbers_the_lines_of_all_fixes_through() -> None:
-    patch, command = Fix(title="Set it.", patch={"spec": {}}), Fix(title="Look.", command="kubectl get nodes")
-    other = replace(FINDING, code="Other", fixes=(command, patch))
+    patch = Remedy(title="Set it.", changes=(SetField(name="image", value=None),))
+    command = Remedy(title="Look.", command=Command(arguments=("kubectl", "get", "nodes")))
+    other = replace(FINDING, code="Other", remedies=(command, patch))
     failing = card("Failing", findings=(FINDING, other))
     assert failing.findings[1].fixes == ("Look. (!kubectl get nodes)", "Set it. (%kubeai_why smol --fix 4)")
 
@@ -83,7 +84,7 @@ def test_shows_findings_and_announces_the_first_where_it_is_bad() -> None:
     failing = card("Failing", findings=(FINDING,))
     assert failing.announcement == "Model smol is Failing. The engine needs more memory."
     assert [(one.title, one.evidence, one.fixes) for one in failing.findings] == [
-        (FINDING.title, "exit 137\nOOMKilled", ("Use a larger profile.", "Serve a smaller model."))
+        (FINDING.message, "exit 137\nOOMKilled", ("Use a larger profile.", "Serve a smaller model."))
     ]
     assert card("Loading", findings=(FINDING,)).announcement == "Model smol is Loading."
 

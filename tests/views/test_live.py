@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from kubeai_notebook.cluster.reflector import Link
+from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session.live.publisher import View
 from kubeai_notebook.views import live
 
 from .conftest import view_in

@@ -1,8 +1,14 @@
-"""Explained failures: ``diagnose`` turns an Observation into Findings with Fixes.
+"""Explained failures: ``diagnose`` turns an Observation into Findings with Remedies.
 
-Each file holds one family of failures as rows of data; ``rule.py`` says how a row
-is found in text, ``causes.py`` in which order one Pod's evidence counts. Every function is
-pure: the time comes in as an argument.
+KubeAI writes no Events and no conditions, so a failure has to be read from what others wrote: the API server, the
+scheduler, the kubelet, the engine's own log. The same failure is often told by several of them, and each of them
+tells failures that are none, so the order in which they are believed is half of the diagnosis:
+
+- ``tables/`` holds the failures, one file a family, each failure a row of data that can be read without code;
+- ``engine/`` says how a row is recognised in text (``rule``), in which order one Pod's evidence counts (``causes``),
+  and what is no failure at all (``harmless``).
+
+Every function is pure: the time comes in as an argument. A rule that raises costs that rule only.
 """
 
 from __future__ import annotations
@@ -15,13 +21,9 @@ from kubeai_notebook.core.objects import is_going
 
 from .engine.causes import cause, ready_cause
 from .engine.cleaning import clean
-from .engine.finding import Evidence, Finding, Fix, Who
 from .engine.rule import spared
 from .engine.scene import Scene
-from .tables import cache
-from .tables import operator_rejections as silence
-from .tables import pod_admission as refusal
-from .tables import responses as calls
+from .tables import cache, operator_rejections, pod_admission, responses
 from .tables.overridden_settings import reserved
 from .tables.rollout import rollout_stuck
 
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Observation
 
-__all__ = ["Evidence", "Finding", "Fix", "Who", "clean", "diagnose"]
+__all__ = ["clean", "diagnose"]
 
 _YIELD_TO_RESERVED = frozenset({"BadArgumentValue", "ProbeKilledContainer", "ReadyButNotAnswering", "Unknown"})
 """What an overridden setting explains better."""
@@ -50,37 +53,41 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
 
 
 def _hidden(finding: Finding, secrets: tuple[str, ...]) -> Finding:
-    """The Finding as anybody may see it; only the patches, which are sent and not shown, keep what they hold."""
+    """The Finding as anybody may see it; only the changes, which are sent and not shown, keep what they hold."""
     return replace(
         finding,
-        title=masked(finding.title, secrets),
-        evidence=tuple(replace(one, text=masked(one.text, secrets)) for one in finding.evidence),
-        fixes=tuple(
-            replace(fix, title=masked(fix.title, secrets), command=fix.command and masked(fix.command, secrets))
-            for fix in finding.fixes
+        message=masked(finding.message, secrets),
+        evidence=tuple(replace(evidence, text=masked(evidence.text, secrets)) for evidence in finding.evidence),
+        remedies=tuple(
+            replace(
+                remedy,
+                title=masked(remedy.title, secrets),
+                command=remedy.command and remedy.command.worded(lambda word: masked(word, secrets)),
+            )
+            for remedy in finding.remedies
         ),
     )
 
 
 def _findings(scene: Scene) -> Iterator[Finding]:
     if is_going(scene.model):
-        yield from _seen(silence.deletion_stuck, scene)
+        yield from _seen(operator_rejections.deletion_stuck, scene)
         return
-    nobody = _seen(silence.no_spec, scene) or _seen(silence.unmanaged, scene)
+    nobody = _seen(operator_rejections.no_spec, scene) or _seen(operator_rejections.unmanaged, scene)
     if nobody:
         yield from nobody
         return
-    certain = spared("wrong_spec", silence.wrong_spec, scene) or ()
+    certain = spared("wrong_spec", operator_rejections.wrong_spec, scene) or ()
     yield from certain
     if certain:
         # The operator stops there; what older Pods say is worth telling only where it is clear.
         yield from (finding for finding in (*_of_cache(scene), *_of_pods(scene)) if finding.code not in _VAGUE)
         return
-    refused = _seen(refusal.refusal, scene) or _seen(refusal.no_pods, scene)
-    found = (*refused, *_of_cache(scene), *_of_pods(scene)) or _seen(calls.answer, scene)
-    yield from spared("reserved", _with_reserved, scene, found) or found
-    if not found:
-        yield from _seen(silence.infinity_chat, scene)
+    refused = _seen(pod_admission.refused, scene) or _seen(pod_admission.no_pods, scene)
+    findings = (*refused, *_of_cache(scene), *_of_pods(scene)) or _seen(responses.answer, scene)
+    yield from spared("reserved", _with_reserved, scene, findings) or findings
+    if not findings:
+        yield from _seen(operator_rejections.infinity_chat, scene)
 
 
 def _of_cache(scene: Scene) -> tuple[Finding, ...]:
@@ -89,24 +96,24 @@ def _of_cache(scene: Scene) -> tuple[Finding, ...]:
 
 def _of_pods(scene: Scene) -> Iterator[Finding]:
     waiting = [pod for pod in scene.current if not pod.ready and pod.phase not in ("Succeeded", "Failed")]
-    found = next((finding for finding in (cause(scene, pod) for pod in waiting) if finding), None)
-    yield from _present(spared("rollout_stuck", rollout_stuck, scene, found))
-    yield from _present(found)
+    why_waiting = next((finding for finding in (cause(scene, pod) for pod in waiting) if finding), None)
+    yield from _present(spared("rollout_stuck", rollout_stuck, scene, why_waiting))
+    yield from _present(why_waiting)
     for pod in scene.pods:
         if pod.phase == "Failed":
             yield from _present(cause(scene, pod))
-    if not found:
+    if not why_waiting:
         for pod in scene.current:
             if pod.ready:
                 yield from _present(spared("ready_cause", ready_cause, scene, pod))
 
 
-def _with_reserved(scene: Scene, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _with_reserved(scene: Scene, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Put ReservedArgument in the place of what it explains, or where nothing else explains an unready Model."""
-    explained = all(finding.code in _YIELD_TO_RESERVED for finding in found)
+    explained = all(finding.code in _YIELD_TO_RESERVED for finding in findings)
     serving = any(pod.ready for pod in scene.current) if scene.pods else False
-    own = reserved(scene) if explained and (found or not serving) else None
-    return (own,) if own else found
+    own = reserved(scene) if explained and (findings or not serving) else None
+    return (own,) if own else findings
 
 
 def _seen(rule: Callable[[Scene], Finding | None], scene: Scene) -> tuple[Finding, ...]:

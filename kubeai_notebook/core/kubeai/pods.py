@@ -10,6 +10,8 @@ from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 from kubeai_notebook.core.source import Source
 
+from .credentials import CREDENTIALS, Credentials
+
 if TYPE_CHECKING:
     from kubeai_notebook.core.catalog.operator_catalog import Catalog
 
@@ -18,12 +20,6 @@ PORT_ANNOTATION = "model-pod-port"
 ADDRESS_ANNOTATION = "model-pod-ip"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _FROM_PROFILE = ("nodeSelector", "affinity", "tolerations", "schedulerName", "runtimeClassName")
-# Environment variable and key of the Secret that the operator's configuration names for a url's scheme.
-_CREDENTIALS = {
-    "hf": ("huggingface", {"HF_TOKEN": "token"}),
-    "s3": ("aws", {"AWS_ACCESS_KEY_ID": "accessKeyID", "AWS_SECRET_ACCESS_KEY": "secretAccessKey"}),
-    "oss": ("alibaba", {"OSS_ACCESS_KEY_ID": "accessKeyID", "OSS_ACCESS_KEY_SECRET": "accessKeySecret"}),
-}
 
 Object = Mapping[str, Any]
 
@@ -130,18 +126,19 @@ def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
 
 
 def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[str, str]]:
-    one = catalog.profiles[profile]
+    unit = catalog.profiles[profile]
     return {
         kind: {name: to_quantity(quantity_of(text) * multiple) for name, text in quantities.items()}
-        for kind, quantities in (("requests", one.requests), ("limits", one.limits))
+        for kind, quantities in (("requests", unit.requests), ("limits", unit.limits))
         if quantities
     }
 
 
 def _credentials(url: str, catalog: Catalog) -> Iterator[Object]:
-    store, keys = _CREDENTIALS.get(Source(url).scheme, ("", {}))
-    for variable, key in keys.items():
-        reference = {"name": catalog.secret_names.get(store, ""), "key": key, "optional": True}
+    # The file of gs:// is left out: engines load such a url from the cache only, and the cache's Job gets the file.
+    credentials = CREDENTIALS.get(Source(url).scheme, Credentials(store=""))
+    for variable, key in credentials.keys.items():
+        reference = {"name": catalog.secret_names.get(credentials.store, ""), "key": key, "optional": True}
         yield {"name": variable, "valueFrom": {"secretKeyRef": reference}}
 
 

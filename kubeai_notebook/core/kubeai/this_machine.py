@@ -154,10 +154,10 @@ def code_refusal(names: Iterable[str]) -> str | None:
     refused = sorted({name for name in names if loads_code(name)})
     if not refused:
         return None
-    one = len(refused) == 1
+    noun = "variable" if len(refused) == 1 else "variables"
     return (
-        f"the {'variable' if one else 'variables'} {', '.join(refused)} can make the engine run code, and on this "
-        f"machine a Model runs as you, outside a container"
+        f"the {noun} {', '.join(refused)} can make the engine run code, and on this machine a Model runs as you, "
+        "outside a container"
     )
 
 
@@ -187,7 +187,7 @@ def kept(engine: str, arguments: Sequence[str], environment: Mapping[str, str], 
         word = left.pop(0)
         _, equals, value = word.partition("=")
         values = [value] if equals else _values(left)
-        if not (found := _banned(word, values, limits=limits, files=files)):
+        if not (banned := _banned(word, values, limits=limits, files=files)):
             words.append(word)
             if (option := _option(word)) in limits.foreign:
                 notices.append(f"The argument --{option} runs code of the weights' author as you on this machine.")
@@ -195,9 +195,9 @@ def kept(engine: str, arguments: Sequence[str], environment: Mapping[str, str], 
         if not equals:
             while left and not left[0].startswith("-"):
                 left.pop(0)
-        notices.append(_said(*found))
+        notices.append(_notice(*banned))
     dropped = {name: why for name in environment if (why := _why(name, limits))}
-    notices += [_said(f"The variable {name}", why) for name, why in dropped.items()]
+    notices += [_notice(f"The variable {name}", why) for name, why in dropped.items()]
     variables = {name: value for name, value in environment.items() if name not in dropped}
     return Kept(*_hidden(words, variables, limits.secrets), tuple(dict.fromkeys(notices)))
 
@@ -210,7 +210,7 @@ _REASONS = {
 }
 
 
-def _said(what: str, why: str) -> str:
+def _notice(what: str, why: str) -> str:
     return f"{what} is left out: {_REASONS[why]}."
 
 
@@ -247,8 +247,9 @@ def _banned(word: str, values: Sequence[str], *, limits: Limits, files: Collecti
     name, *inner = _name(word).split(".")
     if not name:
         return None
-    said = () if name in limits.files else (word, *values)
-    keys = {*inner, *(key for text in said for key in _keys(text))}
+    # A file's name may hold anything.
+    texts = () if name in limits.files else (word, *values)
+    keys = {*inner, *(key for text in texts for key in _keys(text))}
     for why, listed in (("address", limits.addresses), ("code", limits.code)):
         for banned in listed:
             option, _, key = banned.rpartition(".")
@@ -257,22 +258,22 @@ def _banned(word: str, values: Sequence[str], *, limits: Limits, files: Collecti
             if key in keys and option.startswith(name if option else ""):
                 return f"The argument with the key {key}", why
     for option in limits.files:
-        if option.startswith(name) and not (values and all(one in files or is_template(one) for one in values)):
+        if option.startswith(name) and not (values and all(value in files or is_template(value) for value in values)):
             return f"The argument --{option}", "file"
     return None
 
 
 def _keys(text: str) -> Iterator[str]:
     """All keys of the JSON in a text; what only looks like JSON is searched as text."""
-    found: list[str] = []
+    keys: list[str] = []
     start = text.find("{")
     if start < 0:
         return
     try:
-        json.loads(text[start:], object_pairs_hook=lambda pairs: found.extend(key for key, _ in pairs))
+        json.loads(text[start:], object_pairs_hook=lambda pairs: keys.extend(key for key, _ in pairs))
     except (ValueError, RecursionError):
-        found = re.findall(r"""["']([\w.-]+)["']\s*:""", text)
-    for key in found:
+        keys = re.findall(r"""["']([\w.-]+)["']\s*:""", text)
+    for key in keys:
         yield from key.replace("_", "-").split(".")
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kubeai.credentials import CREDENTIALS
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean, nearest
 from kubeai_notebook.core.model_spec import SecretKey, SecretName
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.facts import ClusterFacts
     from kubeai_notebook.core.model_spec import ModelSpec
 
-# Scheme → the Secret's key in secretNames, the variables that KubeAI sets from it.
-_CREDENTIALS = {
-    "hf": ("huggingface", ("HF_TOKEN",)),
-    "s3": ("aws", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
-    "gs": ("gcp", ("GOOGLE_APPLICATION_CREDENTIALS",)),
-    "oss": ("alibaba", ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET")),
-}
 # Names in a catalog are short: one wrong character of "l4" is half of it.
 _NEAR = 0.5
 _GATED = re.compile(r"(meta-llama/|google/gemma)", re.I)
@@ -119,9 +113,9 @@ def _cache_and_image(spec: ModelSpec, catalog: Catalog) -> Iterator[Notice]:
 
 def _credentials(subject: Subject, catalog: Catalog, secrets: Collection[str] | None) -> Iterator[Notice]:
     scheme = subject.source.scheme if subject.source else ""
-    if secrets is None or scheme not in _CREDENTIALS:
+    if secrets is None or scheme not in CREDENTIALS:
         return
-    key, variables = _CREDENTIALS[scheme]
+    key, variables = CREDENTIALS[scheme].store, CREDENTIALS[scheme].variables
     secret = catalog.secret_names.get(key) or f"kubeai-{key}"
     own = [name for name in variables if name in subject.spec.env]
     if secret in secrets:

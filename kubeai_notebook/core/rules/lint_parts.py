@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.digitalhub import PROJECT_LABEL
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .subject import Subject, error, warning
@@ -22,7 +23,6 @@ _CONFIG_MAP_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 # Folders that KubeAI mounts into the engine's container; Kubernetes refuses a second mount at the same path.
 _MOUNTED = ("/dev/shm", "/model", "/models", "/adapters", "/secrets/gcp-credentials")  # noqa: S108 - no file is made
 _GGUF = re.compile(r"gguf", re.I)
-_FEATURE_LABELS = "features.kubeai.org/"
 
 
 def part_traps(subject: Subject) -> Iterator[Notice]:
@@ -33,7 +33,7 @@ def part_traps(subject: Subject) -> Iterator[Notice]:
     yield from _scaling(spec)
     yield from _balancing(spec)
     for label in spec.labels:
-        if label.startswith(_FEATURE_LABELS):
+        if label.startswith(FEATURE_LABEL):
             message = "KubeAI writes this label itself, from features."
             yield warning("labels", "OverwrittenLabel", message, step=f"Remove the label {label}.")
     if PROJECT_LABEL in spec.labels and "." in spec.name:

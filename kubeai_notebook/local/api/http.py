@@ -15,13 +15,14 @@ from kubeai_notebook.local.emulation.admission import admitted
 from kubeai_notebook.local.emulation.discovery import documents
 from kubeai_notebook.local.emulation.kinds import MODELS, Ref, address_of
 from kubeai_notebook.local.emulation.requests import deletion_policy, is_dry, placed, updated, warnings_of
+from kubeai_notebook.local.emulation.reviews import REVIEWS, reviewed
 from kubeai_notebook.local.emulation.scale import scale_of
 from kubeai_notebook.local.gateway import PREFIX
 
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy
 from .reads import read
-from .store import named
+from .store import with_generated_name
 from .writes import parsed, patched
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ MAX_BODY_BYTES = 3 * 1024 * 1024
 BODY_SECONDS = 10.0
 """For a body to arrive; clients are on this machine."""
 _BEGUN = "begun"
-_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 def api_app(store: Store, *, token: str, logs: Path, gateway: Gateway) -> web.Application:
@@ -114,11 +114,9 @@ class _Api:
     async def _discovered(self, request: web.Request) -> web.Response:
         """Everything that is no object; plain ``404 page not found`` for what does not exist."""
         path = request.path.rstrip("/")
-        if path == _REVIEWS and request.method == "POST":
-            # The one user of this machine's API may do everything that it can do.
-            review = await _sent(request)
-            kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-            return web.json_response({**review, **kind, "status": {"allowed": True}}, status=201)
+        if kind := REVIEWS.get(path):
+            sent = await _sent(request) if request.can_read_body else {}
+            return web.json_response(reviewed(kind, sent, method=request.method), status=201)
         if path == "/openapi/v2":  # Empty, it is a valid protobuf; kubectl 1.27 wants no more.
             return web.Response(content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         if path not in self._documents and path.startswith("/api/"):
@@ -139,7 +137,7 @@ class _Api:
         item = await _sent(request)
         if bool(target.namespace) != target.resource.namespaced:
             raise refusals.method_not_allowed()
-        item = named(placed(item, target))
+        item = with_generated_name(placed(item, target))
         item, unknown = admitted(target.resource, item, strict=_strict(request))
         created = self._store.create(target.resource, item, dry_run=is_dry(request.query))
         return web.json_response(created, status=201, headers=warnings_of(request.query, unknown))
@@ -165,7 +163,7 @@ class _Api:
         if "deletionTimestamp" in item["metadata"]:
             return web.json_response(item)
         details = refusals.details_of(target) | {"uid": item["metadata"]["uid"]}
-        return web.json_response({**refusals.status_of("Success"), "details": details})
+        return web.json_response({**refusals.status_body("Success"), "details": details})
 
 
 def _strict(request: web.Request) -> bool:

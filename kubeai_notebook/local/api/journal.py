@@ -66,12 +66,12 @@ class Journal:
             newest = int(rows.pop(_VERSION, 0))
             if not 0 <= newest < _NEWEST_POSSIBLE:
                 raise ValueError("its version is no version")
-            found = {Ref(resources[kind], namespace, name): item for (kind, namespace, name), item in rows.items()}
-            for ref, item in found.items():
+            objects = {Ref(resources[kind], namespace, name): item for (kind, namespace, name), item in rows.items()}
+            for ref, item in objects.items():
                 _check(ref, item)
         except (sqlite3.Error, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
             raise self._unreadable(error) from error
-        return found, newest
+        return objects, newest
 
     def write(self, ref: Ref, item: Object | None, version: int) -> None:
         """Keep an object's new state, or (None) that it is gone. StatusError 507 when the disk is full."""

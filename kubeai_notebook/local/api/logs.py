@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.local.emulation.log_requests import log_of, shown, wanted_of
+from kubeai_notebook.local.emulation.log_requests import log_request_of, run_id_of, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,8 @@ FOLLOW_SECONDS = 0.2
 async def pod_log(request: web.Request, store: Store, *, ref: Ref, folder: Path) -> web.StreamResponse:
     """Answer with the log's last lines and, with ``follow``, with what comes until that run ends."""
     query = request.query
-    run = log_of(store.get(ref), query.get("container") or "server", previous=query.get("previous") == "true")
-    wanted = wanted_of(query, store.now(), pod=ref.name)
+    run = run_id_of(store.get(ref), query.get("container") or "server", previous=query.get("previous") == "true")
+    wanted = log_request_of(query, store.now(), pod=ref.name)
     path, timed = folder / run, query.get("timestamps") == "true"
     position, lines = _read_from(path, 0)
     lines = [line for line in lines if line >= wanted.since]

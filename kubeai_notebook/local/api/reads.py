@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kubeai_notebook.local.emulation.listing import INITIAL_END, TOO_OLD, bookmark, events_of, list_of, page_of
+from kubeai_notebook.local.emulation.listing import INITIAL_END, TOO_OLD, bookmark, list_of, page_of, watch_events
 from kubeai_notebook.local.emulation.refusals import StatusError, bad_request
 from kubeai_notebook.local.emulation.requests import number_of
 from kubeai_notebook.local.emulation.selectors import selector_of
@@ -39,10 +39,10 @@ async def read(request: web.Request, store: Store, target: Ref) -> web.StreamRes
     page = page_of(query)
     page = replace(page, version=page.version or store.version)
     try:
-        found = store.items(resource, target.namespace, version=page.version)
+        items = store.items(resource, target.namespace, version=page.version)
     except StatusError as error:
         raise StatusError(410, "Expired", TOO_OLD) from error
-    return web.json_response(list_of(resource, found, page, selected=selected, whole=not labels and not fields))
+    return web.json_response(list_of(resource, items, page, selected=selected, whole=not labels and not fields))
 
 
 async def _watched(request: web.Request, store: Store, *, target: Ref, selected: Selector) -> web.StreamResponse:
@@ -68,7 +68,7 @@ async def _watched(request: web.Request, store: Store, *, target: Ref, selected:
             return response
         version = store.version
         mine = [change for change in changes if change.resource is resource]
-        await _send(response, [event for change in mine for event in events_of(change, namespace, selected)])
+        await _send(response, [event for change in mine for event in watch_events(change, namespace, selected)])
         try:
             async with asyncio.timeout(min(BOOKMARK_SECONDS, end - loop.time())):
                 await store.changed(version)

@@ -89,14 +89,14 @@ class Store:
 
     def items(self, resource: Resource, namespace: str = "", *, version: int | None = None) -> list[Object]:
         """All objects of a kind, in one namespace or (``""``) in all, by name; at a past version StatusError 410."""
-        found = self._items[resource]
+        objects = self._items[resource]
         if version is not None:
-            found = rewound(found, resource, self.changes_since(version))
-        return [found[key] for key in sorted(found) if namespace in ("", key[0])]
+            objects = rewound(objects, resource, self.changes_since(version))
+        return [objects[key] for key in sorted(objects) if namespace in ("", key[0])]
 
     def create(self, resource: Resource, item: Object, *, dry_run: bool = False) -> Object:
         """Add an object whose metadata names (or generates) it; StatusError 404, 409 or 500."""
-        metadata = named(item)["metadata"]
+        metadata = with_generated_name(item)["metadata"]
         ref = Ref(resource, metadata.get("namespace", ""), metadata["name"])
         if metadata.get("resourceVersion"):
             # The real server gives this code and no reason.
@@ -177,12 +177,12 @@ class Store:
         """Everything that happened after ``version``, oldest first; StatusError 410 when that is forgotten."""
         if not self._oldest <= version <= self.version:
             raise StatusError(410, "Expired", f"too old resource version: {version} ({self._oldest})")
-        found = []
+        changes = []
         for change in reversed(self._history):
             if change.version <= version:
                 break
-            found.append(change)
-        return found[::-1]
+            changes.append(change)
+        return changes[::-1]
 
     async def changed(self, version: int) -> None:
         """Return once there is something newer than ``version``."""
@@ -254,7 +254,7 @@ def _uid_in(event: Object) -> Any:
     return involved.get("uid") if isinstance(involved, dict) else None
 
 
-def named(item: Object) -> Object:
+def with_generated_name(item: Object) -> Object:
     """The object with a name of its own made from ``generateName``, where it has none."""
     metadata = item.get("metadata")
     base = metadata.get("generateName") if isinstance(metadata, dict) else None

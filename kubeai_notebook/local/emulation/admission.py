@@ -39,5 +39,5 @@ def admitted(
 
 def _new_variables(model: Object, old: Object | None) -> list[str]:
     """The variables that a write brings: what stands there from before must not keep a Model from being taken away."""
-    given, before = (dict((one.get("spec") or {}).get("env") or {}) for one in (model, old or {}))
+    given, before = (dict((manifest.get("spec") or {}).get("env") or {}) for manifest in (model, old or {}))
     return [name for name, value in given.items() if before.get(name) != value]

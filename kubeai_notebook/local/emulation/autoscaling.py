@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MIN_INTERVAL_SECONDS = 0.05
 
 
-class Scaling:
+class Autoscaling:
     """What follows from tick to tick; ``before`` are the averages of the operator's last life.
 
     Source: KubeAI 0.22.1, the modelautoscaler.

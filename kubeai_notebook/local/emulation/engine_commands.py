@@ -17,7 +17,7 @@ _SAFE = {"PYTHONSAFEPATH": "1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EngineSpec:
     """What a Model asks its engine for."""
 
     engine: str
@@ -49,7 +49,7 @@ class Recipe:
     """A line for its stdin: what ``ps`` shows nobody."""
 
 
-def recipe_of(asked: Asked, weights: str, *, program: str, port: int) -> Recipe:
+def recipe_of(asked: EngineSpec, weights: str, *, program: str, port: int) -> Recipe:
     """The recipe of an engine; ``weights`` is a path, or empty where it fetches its own.
 
     Source: KubeAI 0.22.1, the engine files of its model controller.
@@ -58,7 +58,7 @@ def recipe_of(asked: Asked, weights: str, *, program: str, port: int) -> Recipe:
     return {"OLlama": _ollama, "VLLM": _vllm, "Infinity": _infinity}[asked.engine](asked, weights, program, port=port)
 
 
-def _infinity(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
+def _infinity(asked: EngineSpec, weights: str, program: str, *, port: int) -> Recipe:
     environment = {
         "INFINITY_MODEL_ID": weights,
         "INFINITY_SERVED_MODEL_NAME": asked.name,
@@ -71,7 +71,7 @@ def _infinity(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
     return Recipe((program, "v2", *asked.arguments), environment, ours, port=port)
 
 
-def _vllm(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
+def _vllm(asked: EngineSpec, weights: str, program: str, *, port: int) -> Recipe:
     """Its module is run by the Python beside ``program``, because the CPU build's command does not start.
 
     The last of equal arguments counts, so those of the address come last.
@@ -90,18 +90,18 @@ def _vllm(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
     return Recipe((*command, *first, *asked.arguments, *lora, *address), environment, ours, port=port)
 
 
-def _ollama(asked: Asked, weights: str, program: str, *, port: int) -> Recipe:
+def _ollama(asked: EngineSpec, weights: str, program: str, *, port: int) -> Recipe:
     """A script in KubeAI's startup probe, single commands without a shell here."""
     source = parse_source(asked.url)
-    said = {key: value.lower() for key, value in source.parameters.items()}
+    parameters = {key: value.lower() for key, value in source.parameters.items()}
     environment = {"OLLAMA_KEEP_ALIVE": "999999h"}
     steps: list[tuple[str, ...]] = []
     reference = source.reference
     if source.scheme == "pvc":
         environment["OLLAMA_MODELS"] = weights
         reference = source.parameters.get("model", "")
-    elif said.get("pull") != "false":
-        insecure = ("--insecure",) if said.get("insecure") == "true" else ()
+    elif parameters.get("pull") != "false":
+        insecure = ("--insecure",) if parameters.get("insecure") == "true" else ()
         steps.append((program, "pull", *insecure, reference))
     steps.append((program, "cp", reference, asked.name))
     if "TextGeneration" in asked.features:

@@ -29,11 +29,11 @@ def environment_of(pod: Object, data_of: Data) -> dict[str, str]:
     Raises:
         ConfigError: a reference that is not optional leads nowhere; in the kubelet's words.
     """
-    container, found = pod["spec"]["containers"][0], dict[str, str]()
+    container, variables = pod["spec"]["containers"][0], dict[str, str]()
     for item, kind in itertools.product(container.get("envFrom") or (), _KINDS):
         if reference := item.get(f"{kind}Ref"):
             data = data_of(kind, reference) or {}
-            found |= {f"{item.get('prefix') or ''}{key}": value for key, value in data.items()}
+            variables |= {f"{item.get('prefix') or ''}{key}": value for key, value in data.items()}
     for item in container.get("env") or ():
         value = item.get("value", "")
         for kind, name in _KINDS.items():
@@ -44,8 +44,8 @@ def environment_of(pod: Object, data_of: Data) -> dict[str, str]:
                     raise ConfigError(f"couldn't find key {key} in {where}")
                 value = (referred or {}).get(key)
         if value is not None:
-            found[item["name"]] = expanded(value, found)
-    return {name: value for name, value in found.items() if name and "=" not in name and "\0" not in name + value}
+            variables[item["name"]] = expanded(value, variables)
+    return {name: value for name, value in variables.items() if name and "=" not in name and "\0" not in name + value}
 
 
 def expanded(text: str, environment: Mapping[str, str]) -> str:

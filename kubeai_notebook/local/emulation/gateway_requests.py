@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.local.emulation.selectors import selector_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GatewayRequest:
     """A request as it goes on: the requested name, its two halves, and the body without what KubeAI drops.
 
     ``fields`` are those of a JSON body; a form's body goes on from where it lies.
@@ -88,7 +89,7 @@ def is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-def read(route: str, body: bytes) -> Asked:
+def read(route: str, body: bytes) -> GatewayRequest:
     """Read a JSON body. UnreadableError when KubeAI would not."""
     try:
         if route not in _SHAPES:
@@ -98,13 +99,15 @@ def read(route: str, body: bytes) -> Asked:
     except RecursionError as error:
         raise UnreadableError("reading model from body: decoding: jsontext: exceeded max depth") from error
     except ValueError as error:
-        said = "jsontext: invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise UnreadableError(f"reading model from body: decoding: {said}") from error
+        reason = "jsontext: invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UnreadableError(f"reading model from body: decoding: {reason}") from error
     except UnreadableError as error:
         raise UnreadableError(f"reading model from body: {error}") from error
     if not kept.get("model"):
         raise UnreadableError("reading model from body: missing 'model' field")
-    return Asked(kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO})
+    return GatewayRequest(
+        kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO}
+    )
 
 
 def listed(
@@ -115,14 +118,14 @@ def listed(
     Raises:
         ValueError: that is no selector.
     """
-    wanted = [f"features.kubeai.org/{name}" for name in features or ("TextGeneration",)]
+    wanted = [f"{FEATURE_LABEL}{name}" for name in features or ("TextGeneration",)]
     selected = selector_of(selector) if selector is not None else None
-    found = []
+    values = []
     for model in models:
         labels = model["metadata"].get("labels") or {}
         if selected(model) if selected else any(labels.get(label) == "true" for label in wanted):
-            found += _entries(model)
-    return found
+            values += _entries(model)
+    return values
 
 
 def adapters_in(model: Mapping[str, Any]) -> list[str]:
@@ -140,11 +143,11 @@ def _entries(model: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f'jsontext: duplicate object member name "{twice}"')
-    return found
+    return fields
 
 
 def _no_number(constant: str) -> None:

@@ -15,7 +15,7 @@ _SCHEDULERS = ("Scheduled", "FailedScheduling")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ContainerRun:
     """One run of a Pod's container; ``last`` is how the run before it ended."""
 
     ref: Ref
@@ -34,8 +34,8 @@ def unschedulable(pod: Object, missing_claim: str | None) -> str | None:
         why = f"1 Insufficient {missing}. preemption: 0/1 nodes are available: {preempted}"
     elif missing_claim:
         preempted = "1 Preemption is not helpful for scheduling."
-        found = f'persistentvolumeclaim "{missing_claim}" not found'
-        why = f"{found}. preemption: 0/1 nodes are available: {preempted}"
+        missing_volume = f'persistentvolumeclaim "{missing_claim}" not found'
+        why = f"{missing_volume}. preemption: 0/1 nodes are available: {preempted}"
     else:
         return None
     return f"0/1 nodes are available: {why}"
@@ -65,7 +65,7 @@ def scheduled(pod: Object, moment: str) -> Object:
     return {"spec": {"nodeName": "this-machine"}, "status": status | {"hostIP": "127.0.0.1", "startTime": moment}}
 
 
-def in_state(pod: Object, run: Run | None, state: Object, *, moment: str, ready: bool = False) -> Object:
+def in_state(pod: Object, run: ContainerRun | None, state: Object, *, moment: str, ready: bool = False) -> Object:
     """The merge patch for a container in this state; ``run`` is shown once there is one that has begun."""
     shown: Object = {"name": "server", "image": pod["spec"]["containers"][0]["image"], "imageID": "", "state": state}
     shown |= {"lastState": {}, "ready": ready, "started": ready, "restartCount": run.number if run else 0}
@@ -78,7 +78,7 @@ def in_state(pod: Object, run: Run | None, state: Object, *, moment: str, ready:
     return {"status": {**status, "containerStatuses": [shown]}}
 
 
-def backing_off(run: Run, seconds: int) -> Object:
+def backing_off(run: ContainerRun, seconds: int) -> Object:
     """The state of a container that waits for its next run."""
     shown = f"{seconds}s" if seconds < 60 else f"{seconds // 60}m{seconds % 60}s"
     where = f"container=server pod={run.ref.name}_{run.ref.namespace}({run.uid})"
@@ -86,7 +86,7 @@ def backing_off(run: Run, seconds: int) -> Object:
     return {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
 
 
-def termination(run: Run, code: int, *, started: str, moment: str) -> Object:
+def termination(run: ContainerRun, code: int, *, started: str, moment: str) -> Object:
     """How a run ended. A negative code is a signal's number, which container runtimes show as 128 + number."""
     how = {"exitCode": 128 - code if code < 0 else code, "reason": "Completed" if code == 0 else "Error"}
     return {**how, "startedAt": started, "finishedAt": moment, "containerID": f"local://{run.uid}/{run.number}"}

@@ -74,20 +74,20 @@ def rewound(
     objects: Mapping[tuple[str, str], Object], resource: Resource, changes: Sequence[Change]
 ) -> dict[tuple[str, str], Object]:
     """The objects of a kind, by namespace and name, as they were before these changes (the oldest first)."""
-    found = dict(objects)
+    items = dict(objects)
     for change in reversed(changes):
         if change.resource is not resource:
             continue
         item = change.before or change.after or {}
         key = item["metadata"].get("namespace", ""), item["metadata"]["name"]
         if change.before is not None:
-            found[key] = change.before
+            items[key] = change.before
         else:
-            del found[key]
-    return found
+            del items[key]
+    return items
 
 
-def events_of(change: Change, namespace: str, selected: Selector) -> Iterator[tuple[str, Object]]:
+def watch_events(change: Change, namespace: str, selected: Selector) -> Iterator[tuple[str, Object]]:
     """The event of one change as a watcher with this selector sees it; at most one."""
 
     def seen(item: Object | None) -> bool:

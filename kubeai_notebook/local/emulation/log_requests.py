@@ -22,7 +22,7 @@ _OPTIONS = Resource("podlogoptions", "PodLogOptions", "")
 _RUN = re.compile(r"local://([-0-9a-f]+/[0-9]+)")
 
 
-def log_of(pod: Object, container: str, *, previous: bool) -> str:
+def run_id_of(pod: Object, container: str, *, previous: bool) -> str:
     """The run's id, chosen as the kubelet chooses it: a waiting container shows its last run. StatusError 400."""
     name = pod["metadata"]["name"]
     statuses = pod.get("status", {}).get("containerStatuses") or []
@@ -41,7 +41,7 @@ def log_of(pod: Object, container: str, *, previous: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogRequest:
     """Which lines of a log are asked for."""
 
     since: bytes
@@ -51,7 +51,7 @@ class Wanted:
     """How many bytes at most."""
 
 
-def wanted_of(query: Mapping[str, str], now: datetime, *, pod: str) -> Wanted:
+def log_request_of(query: Mapping[str, str], now: datetime, *, pod: str) -> LogRequest:
     """Read ``sinceTime``, ``sinceSeconds``, ``tailLines`` and ``limitBytes``. StatusError 400 or 422."""
     seconds, lines, size = (number_of(query, name) for name in ("sinceSeconds", "tailLines", "limitBytes"))
     refused = [
@@ -61,7 +61,7 @@ def wanted_of(query: Mapping[str, str], now: datetime, *, pod: str) -> Wanted:
     ]
     if refused:
         raise invalid(_OPTIONS, pod, refused)
-    return Wanted(_since(query.get("sinceTime", ""), seconds, now), lines, size)
+    return LogRequest(_since(query.get("sinceTime", ""), seconds, now), lines, size)
 
 
 def _since(text: str, seconds: int | None, now: datetime) -> bytes:

@@ -68,12 +68,12 @@ def read_form(read: Callable[[int, int], bytes], size: int, *, content_type: str
 
 def _starts(read: Callable[[int, int], bytes], size: int, boundary: bytes) -> list[int]:
     """Where each boundary begins."""
-    found = [0] if read(0, len(boundary)) == boundary else []
+    places = [0] if read(0, len(boundary)) == boundary else []
     for position in _positions(read, size, b"\n" + boundary):
-        found.append(position + 1)
-        if len(found) > MAX_PARTS:
+        places.append(position + 1)
+        if len(places) > MAX_PARTS:
             raise FormError(f"multipart: message too large: more than {MAX_PARTS} parts")
-    return found
+    return places
 
 
 def _positions(read: Callable[[int, int], bytes], size: int, wanted: bytes) -> Iterator[int]:

@@ -24,10 +24,10 @@ class StatusError(Exception):
         told: Object = {"reason": reason} if reason else {}
         told |= {} if details is None else {"details": details}
         self.code = code
-        self.body: Object = {**status_of("Failure"), "message": message, **told, "code": code}
+        self.body: Object = {**status_body("Failure"), "message": message, **told, "code": code}
 
 
-def status_of(outcome: str) -> Object:
+def status_body(outcome: str) -> Object:
     """A ``Status`` without its details."""
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": outcome}
 

@@ -87,7 +87,10 @@ def _check_replacement(ref: Ref, metadata: Object, current: Object) -> None:
 
 
 def deletion_policy(item: Object, target: Ref, options: Object, *, query: Mapping[str, str]) -> str:
-    """What is to become of that which the object owns. StatusError 403, 409 or 422 when it may not be deleted."""
+    """The propagation policy of this DELETE, after its preconditions are checked.
+
+    StatusError 403, 409 or 422 when it may not be deleted.
+    """
     wanted = options.get("preconditions") or {}
     for key, word, what in _PRECONDITIONS:
         present = item["metadata"][key]

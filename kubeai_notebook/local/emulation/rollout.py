@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.phase import is_ready
 
-Object = Mapping[str, Any]
-FEATURE_LABEL = "features.kubeai.org/"
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
-def bounded(spec: Object, replicas: int) -> int:
+def bounded(spec: Mapping[str, Any], replicas: int) -> int:
     """Replicas within the Model's bounds."""
     wanted = int(max(replicas, spec.get("minReplicas", 0)))
     return min(wanted, int(spec.get("maxReplicas", wanted)))
 
 
-def labels_and_bounds(model: Object) -> dict[str, Any]:
+def labels_and_bounds(model: Mapping[str, Any]) -> dict[str, Any]:
     """The merge patch with feature labels (stale ones removed) and replicas within their bounds."""
     spec = model["spec"]
     stale = {key: None for key in model["metadata"].get("labels") or {} if key.startswith(FEATURE_LABEL)}
@@ -32,7 +32,7 @@ def labels_and_bounds(model: Object) -> dict[str, Any]:
     return patch
 
 
-def pod_plan(pods: Sequence[Object], pod_hash: str, *, replicas: int, surge: int) -> tuple[set[str], int]:
+def pod_plan(pods: Sequence[Mapping[str, Any]], pod_hash: str, *, replicas: int, surge: int) -> tuple[set[str], int]:
     """The names of the Pods that have to go, and how many have to come.
 
     Outdated Pods are replaced at once while they are not ready, else one by one and only when all the others
@@ -59,7 +59,7 @@ def pod_plan(pods: Sequence[Object], pod_hash: str, *, replicas: int, surge: int
     return doomed, created + replaced
 
 
-def _keep_rank(pod: Object, pod_hash: str) -> tuple[bool, bool, bool, float]:
+def _keep_rank(pod: Mapping[str, Any], pod_hash: str) -> tuple[bool, bool, bool, float]:
     """Lowest goes first: not ready, not scheduled, of another hash, youngest."""
     metadata = pod["metadata"]
     age = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()

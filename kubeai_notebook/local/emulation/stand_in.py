@@ -88,11 +88,13 @@ def wrong_routes(engine: str, features: Sequence[str], name: str) -> dict[str, t
         return dict.fromkeys(_TEXT_ROUTES, (404, json.dumps({"detail": "Not Found"})))
     if engine == "OLlama":
         kind: dict[str, object] = {"type": "invalid_request_error", "param": None, "code": None}
-        said = {route: f'"{name}" does not support {verb}' for route, verb in _TEXT_ROUTES.items()}
+        messages = {route: f'"{name}" does not support {verb}' for route, verb in _TEXT_ROUTES.items()}
     else:
         kind, apis = {"type": "BadRequestError", "param": None, "code": 400}, ("Chat Completions", "Completions")
-        said = {route: f"The model does not support {api} API" for route, api in zip(_TEXT_ROUTES, apis, strict=True)}
-    return {route: (400, json.dumps({"error": {"message": text} | kind})) for route, text in said.items()}
+        messages = {
+            route: f"The model does not support {api} API" for route, api in zip(_TEXT_ROUTES, apis, strict=True)
+        }
+    return {route: (400, json.dumps({"error": {"message": text} | kind})) for route, text in messages.items()}
 
 
 def defaults_of(engine: str) -> dict[str, dict[str, object]]:

@@ -83,9 +83,9 @@ def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
     Raises:
         LocalError: it is no adapter, or one with parts that have no place in its base.
     """
-    found = [path] if path.is_file() else sorted(path.glob("*.gguf"))
-    if len(found) == 1:
-        return found[0]
+    files = [path] if path.is_file() else sorted(path.glob("*.gguf"))
+    if len(files) == 1:
+        return files[0]
     missing = [name for name in LORA_FILES if not (path / name).is_file()]
     if missing:
         raise LocalError(f"{path} holds no LoRA adapter: {' and '.join(missing)} is missing.")

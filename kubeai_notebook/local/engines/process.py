@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from kubeai_notebook.local.emulation.engine_commands import Asked, Recipe
+    from kubeai_notebook.local.emulation.engine_commands import EngineSpec, Recipe
 
 HEALTH_SECONDS = 0.5
 STOP_SECONDS = 3.0
@@ -28,7 +28,7 @@ GATHER_SECONDS = 0.05
 class Launch:
     """Everything that starting an engine takes."""
 
-    asked: Asked
+    asked: EngineSpec
     weights: Path | None
     """A GGUF file or a folder as of the hub; None where the engine fetches its own."""
     environment: Mapping[str, str]
@@ -118,9 +118,9 @@ class Engine:
             line = {"name": name, "path": path and str(path)}
             assert self._process.stdin is not None  # noqa: S101  (it is a pipe: asked for below)
             self._process.stdin.write(json.dumps(line).encode() + b"\n")
-            told = await self._told()
-            if "error" in told or not told:
-                raise LocalError(told.get("error", "the engine has ended"))
+            report = await self._told()
+            if "error" in report or not report:
+                raise LocalError(report.get("error", "the engine has ended"))
         self.adapters = [other for other in self.adapters if other != name] + [name] * (path is not None)
 
     async def _post(self, name: str, path: Path | None) -> None:
@@ -132,11 +132,11 @@ class Engine:
                 aiohttp.ClientSession(headers=headers) as client,
                 client.post(f"{self.address}/v1/{verb}_lora_adapter", json={"lora_name": name, **where}) as answer,
             ):
-                said = await answer.text()
+                reason = await answer.text()
         except aiohttp.ClientError as error:
             raise LocalError(f"{type(error).__name__}: {error}") from error
-        if not answer.ok and not (answer.status == 400 and "already" in said):
-            raise LocalError(f"{answer.status} {said}")
+        if not answer.ok and not (answer.status == 400 and "already" in reason):
+            raise LocalError(f"{answer.status} {reason}")
 
     async def _told(self) -> dict[str, Any]:
         """One line that it reports on its stdout; empty when it ended instead."""

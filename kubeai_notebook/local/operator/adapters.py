@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.kubeai.pods import safe_hash
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.kinds import MODELS, Ref
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeai_notebook.local.api.store import Store
-    from kubeai_notebook.local.emulation.kubelet_states import Run
+    from kubeai_notebook.local.emulation.kubelet_states import ContainerRun
     from kubeai_notebook.local.engines.process import Engine
 
 
-LABEL = "adapter.kubeai.org/"
 FIRST_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 1000.0
 """As long as KubeAI's operator waits at most."""
@@ -27,7 +27,7 @@ MAX_RETRY_SECONDS = 1000.0
 
 async def keep_adapters(
     store: Store,
-    run: Run,
+    run: ContainerRun,
     engine: Engine,
     *,
     pull: Callable[[str], Awaitable[Path]],
@@ -43,7 +43,10 @@ async def keep_adapters(
         wanted, failed = _wanted(store, run.ref), False
         labels = store.get(run.ref)["metadata"]["labels"]
         stale = [name for name in engine.adapters if name not in wanted]
-        for name in (*stale, *(name for name, url in wanted.items() if labels.get(LABEL + name) != safe_hash(url))):
+        for name in (
+            *stale,
+            *(name for name, url in wanted.items() if labels.get(ADAPTER_LABEL + name) != safe_hash(url)),
+        ):
             try:
                 path = await pull(wanted[name]) if name in wanted else None
                 await engine.load(name, path)
@@ -53,7 +56,7 @@ async def keep_adapters(
                 continue
             changed()
             label = safe_hash(wanted[name]) if name in wanted else None
-            store.patch(run.ref, {"metadata": {"labels": {LABEL + name: label}}})
+            store.patch(run.ref, {"metadata": {"labels": {ADAPTER_LABEL + name: label}}})
         patience = min(2 * patience, MAX_RETRY_SECONDS) if failed else FIRST_RETRY_SECONDS
         with suppress(TimeoutError):
             async with asyncio.timeout(patience if failed else None):

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.local.api.store import Store, timestamp
-from kubeai_notebook.local.emulation.autoscaling import Scaling
+from kubeai_notebook.local.emulation.autoscaling import Autoscaling
 from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, MODELS, Ref
 
 from .system import NAMESPACE, system_of
@@ -27,7 +27,7 @@ class Autoscaler:
     def __init__(self, store: Store, active: Callable[[], Mapping[str, int]]) -> None:
         self._store = store
         self._active = active
-        self._scaling = Scaling(system_of(store).catalog, self._averages_of_the_last_life())
+        self._scaling = Autoscaling(system_of(store).catalog, self._averages_of_the_last_life())
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 import posixpath
 import re
-import signal
-import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import psutil
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.environment import ConfigError
@@ -73,17 +72,24 @@ def files_of(pod: Object, store: Store, folder: Path) -> dict[str, Path]:
 
 def kill_over(limit: int, pid: int) -> bool:
     """Kill a process and all below it if they have more than ``limit`` bytes resident."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False)  # noqa: S607  (macOS has it elsewhere)
-    rows = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
-    family = {pid}
-    while more := {child for child, parent, _ in rows if parent in family} - family:
-        family |= more
-    if sum(kibibytes for child, _, kibibytes in rows if child in family) * 1024 <= limit:
+    try:
+        engine = psutil.Process(pid)
+        family = [engine, *engine.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return False
+    if sum(map(_resident_bytes, family)) <= limit:
         return False
     for member in family:
-        with suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
     return True
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    """What a process holds; 0 once it has ended, and where that is not ours to know (macOS, another user's)."""
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
 
 
 def data_of(store: Store, kind: str, reference: Object, *, namespace: str) -> dict[str, str] | None:

@@ -20,17 +20,18 @@ from kubeai_notebook.local.api.store import Store, timestamp
 from kubeai_notebook.local.emulation import kubelet_states as states
 from kubeai_notebook.local.emulation.environment import ConfigError, environment_of
 from kubeai_notebook.local.emulation.kinds import PODS, Object, Ref, ref_of
+from kubeai_notebook.local.emulation.kubelet_states import ContainerRun
 from kubeai_notebook.local.engines.process import Engine, EngineEndedError
 
 from .adapters import keep_adapters
 from .container import MountError, data_of, files_of, kill_over
-from .pods import asked_of
-from .telling import RunLog
+from .pods import engine_spec_of
+from .recorder import RunLog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .runtime import Endpoint, Runtime
+    from .runtime import EngineEndpoint, Runtime
 
 FIRST_BACK_OFF_SECONDS = 10
 MAX_BACK_OFF_SECONDS = 300
@@ -60,7 +61,7 @@ class Kubelet:
         self._folder = runtime.folder
         self._recorder = runtime.recorder
         self._lives: dict[str, asyncio.Task[None]] = {}
-        self.endpoints: dict[str, Endpoint] = {}
+        self.endpoints: dict[str, EngineEndpoint] = {}
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def run(self) -> None:
@@ -120,7 +121,7 @@ class Kubelet:
             except OSError as error:
                 log.warning("Pod %s: %s; it is tried again", pod["metadata"]["name"], error)
                 waiting = {"reason": "CreateContainerError", "message": str(error)}
-                self._show(states.Run(ref_of(PODS, pod), pod["metadata"]["uid"], 0), {"waiting": waiting})
+                self._show(ContainerRun(ref_of(PODS, pod), pod["metadata"]["uid"], 0), {"waiting": waiting})
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:  # (outermost frame of this task: the Pod shows it)
                 log.exception("the life of a Pod broke")
@@ -132,7 +133,7 @@ class Kubelet:
     async def _lived(self, pod: Object) -> None:
         """From its node to its last back-off."""
         ref, uid = ref_of(PODS, pod), pod["metadata"]["uid"]
-        if message := states.unschedulable(pod, self._runtime.weights.missing_claim(asked_of(pod).url)):
+        if message := states.unschedulable(pod, self._runtime.weights.missing_claim(engine_spec_of(pod).url)):
             self._store.patch(ref, states.unscheduled(message, self._moment()))
             self._recorder.note(pod, "FailedScheduling", message, warning=True)
             await asyncio.Event().wait()
@@ -151,7 +152,7 @@ class Kubelet:
         """Run the container, and again whenever it has ended; ``logs`` are those of the runs that are kept."""
         crashes, last = 0, None
         for number in itertools.count():
-            run, began, started = states.Run(ref, uid, number, last), time.monotonic(), self._moment()
+            run, began, started = ContainerRun(ref, uid, number, last), time.monotonic(), self._moment()
             logs.append(RunLog(self._folder / uid / str(number)))
             if len(logs) > KEPT_RUNS:
                 logs.popleft().forget()
@@ -166,7 +167,7 @@ class Kubelet:
                 await self._back_off(replace(run, last=last), seconds)
             crashes += 1
 
-    async def _contain(self, run: states.Run, started: str, *, log: RunLog) -> _Ending:
+    async def _contain(self, run: ContainerRun, started: str, *, log: RunLog) -> _Ending:
         """One run of the container, and how it ended."""
         pod = self._store.get(run.ref)
         environment, files = await self._configured(pod, run)
@@ -202,7 +203,7 @@ class Kubelet:
             log.flush()
         return ending
 
-    async def _configured(self, pod: Object, run: states.Run) -> tuple[dict[str, str], dict[str, Path]]:
+    async def _configured(self, pod: Object, run: ContainerRun) -> tuple[dict[str, str], dict[str, Path]]:
         """Environment and files, once all that they come from exists; until then the Pod says what is missing."""
         while True:
             version = self._store.version
@@ -218,13 +219,13 @@ class Kubelet:
                 self._recorder.note(pod, "Failed", f"Error: {error.message}", warning=True)
             await self._store.changed(max(version, self._store.version))
 
-    def _answers(self, run: states.Run, engine: Engine, started: str) -> None:
+    def _answers(self, run: ContainerRun, engine: Engine, started: str) -> None:
         """Ready: the gateway may send requests."""
         self.endpoints[run.uid] = self._runtime.endpoint(self._store.get(run.ref), engine)
         where = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: engine.address.rpartition(":")[2]}
         self._show(run, {"running": {"startedAt": started}}, ready=True, metadata={"annotations": where})
 
-    async def _adapters(self, run: states.Run, engine: Engine, environment: dict[str, str], *, log: RunLog) -> None:
+    async def _adapters(self, run: ContainerRun, engine: Engine, environment: dict[str, str], *, log: RunLog) -> None:
         pod = self._store.get(run.ref)
 
         def changed() -> None:
@@ -238,14 +239,14 @@ class Kubelet:
         except Exception as error:  # noqa: BLE001  (outermost frame of this task: the Pod's log shows it)
             log.say(f"Error: adapters are no longer looked after: {error!r}")
 
-    async def _back_off(self, run: states.Run, seconds: int) -> None:
+    async def _back_off(self, run: ContainerRun, seconds: int) -> None:
         self._show(run, states.backing_off(run, seconds))
         where = f"{run.ref.name}_{run.ref.namespace}({run.uid})"
         message = f"Back-off restarting failed container server in pod {where}"
         self._recorder.note(self._store.get(run.ref), "BackOff", message, warning=True)
         await asyncio.sleep(seconds)
 
-    def _show(self, run: states.Run, state: Object, *, ready: bool = False, metadata: Object | None = None) -> None:
+    def _show(self, run: ContainerRun, state: Object, *, ready: bool = False, metadata: Object | None = None) -> None:
         patch = states.in_state(self._store.get(run.ref), run, state, moment=self._moment(), ready=ready)
         self._store.patch(run.ref, {**patch, "metadata": metadata or {}})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
-from kubeai_notebook.local.emulation.engine_commands import Asked
+from kubeai_notebook.local.emulation.engine_commands import EngineSpec
 from kubeai_notebook.local.emulation.stand_in import ANNOTATION, stands_in
 from kubeai_notebook.local.engines.recipes import image_of
 
@@ -37,12 +37,12 @@ def local_pod(model: Object, system: System) -> Object:
     return pod
 
 
-def asked_of(pod: Object) -> Asked:
+def engine_spec_of(pod: Object) -> EngineSpec:
     """Read what `local_pod` has written."""
     label = pod["metadata"]["labels"]["app.kubernetes.io/name"]
     url, features, adapted, *arguments = pod["spec"]["containers"][0]["args"]
     listed = features.removeprefix("--features=")
-    return Asked(
+    return EngineSpec(
         engine=next(engine for engine in ENGINES if engine.lower() == label),
         name=pod["metadata"]["labels"]["model"],
         url=url.removeprefix("--model="),

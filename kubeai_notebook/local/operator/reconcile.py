@@ -29,7 +29,7 @@ RETRY_SECONDS = 5.0
 _NOBODY: Object = {"replicas": {"all": 0, "ready": 0}}
 
 
-class Operator:
+class Reconciler:
     """Reconciles every Model of its own namespace that, or whose Pods, changed."""
 
     def __init__(self, store: Store) -> None:

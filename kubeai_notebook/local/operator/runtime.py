@@ -23,8 +23,8 @@ from kubeai_notebook.local.engines.process import Engine, Launch, start
 from kubeai_notebook.local.environment import inherited
 
 from .container import placed_in
-from .pods import IMAGE_ANNOTATION, asked_of
-from .telling import Pulling
+from .pods import IMAGE_ANNOTATION, engine_spec_of
+from .recorder import Pulling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from kubeai_notebook.local.api.store import Store
     from kubeai_notebook.local.weights import Weights
 
-    from .telling import Recorder, RunLog
+    from .recorder import Recorder, RunLog
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EngineEndpoint:
     """Where a ready Pod's engine answers, and what it wants as bearer token."""
 
     address: str
@@ -65,7 +65,7 @@ class Runtime:
         self, pod: Object, environment: dict[str, str], *, files: Mapping[str, Path], log: RunLog
     ) -> Launch:
         """Fetch the weights and gather what starting takes. LocalError when they cannot be had."""
-        metadata, asked = pod["metadata"], asked_of(pod)
+        metadata, asked = pod["metadata"], engine_spec_of(pod)
         real = self._real(pod)
         arguments = [placed_in(expanded(text, environment), files) for text in asked.arguments]
         environment = {name: placed_in(value, files) for name, value in environment.items()}
@@ -105,36 +105,36 @@ class Runtime:
         self.store.patch(ref_of(PODS, pod), {"spec": image, "metadata": {"annotations": {ANNOTATION: None}}})
         return await start(launch, recipes.real(launch, program))
 
-    def endpoint(self, pod: Object, engine: Engine) -> Endpoint:
+    def endpoint(self, pod: Object, engine: Engine) -> EngineEndpoint:
         """How the gateway asks an engine that answers."""
-        asked = asked_of(pod)
+        asked = engine_spec_of(pod)
         if self._real(pod):
-            return Endpoint(engine.address, engine.key)
+            return EngineEndpoint(engine.address, engine.key)
         wrong = wrong_routes(asked.engine, asked.features, asked.name)
-        return Endpoint(engine.address, engine.key, engine.numbered, wrong, defaults_of(asked.engine))
+        return EngineEndpoint(engine.address, engine.key, engine.numbered, wrong, defaults_of(asked.engine))
 
     async def pull(
         self, pod: Object, url: str, *, log: RunLog, environment: Mapping[str, str], kind: str = "model"
     ) -> Path:
         """The weights of a model or an adapter, fetched if need be. LocalError when they cannot be had."""
         note = partial(self.recorder.note, pod)
-        found, message = self.weights.present(url), f'Weights "{url}" were already on this machine'
-        if found is None:
+        weights, message = self.weights.present(url), f'Weights "{url}" were already on this machine'
+        if weights is None:
             pulling = Pulling(url, note=partial(note, "Pulling", update=True), say=log.say)
 
             def damaged(text: str) -> None:
                 log.say(text)
                 note("WeightsDamaged", text, warning=True)
 
-            found = await self.weights.fetch(url, pulling, kind=kind, environment=environment, say=damaged)
+            weights = await self.weights.fetch(url, pulling, kind=kind, environment=environment, say=damaged)
             message = message if pulling.total is None else f'Weights "{url}" are here: {pulling.end()}'
         log.say(message)
         note("Pulled", message)
-        return found
+        return weights
 
     def _real(self, pod: Object) -> str | None:
         """The program of the engine asked for, if this machine has it and it can use the weights mapped to the url."""
-        asked = asked_of(pod)
+        asked = engine_spec_of(pod)
         mapped = self.weights.is_mapped(asked.url) and not asked.url.startswith("pvc://")
         usable = not self.test_engine and not (asked.engine == "OLlama" and mapped)
         return recipes.program_of(asked.engine, self.environment) if usable else None

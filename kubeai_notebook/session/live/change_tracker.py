@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.observation import KubernetesObject
 
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
-KEPT = 10_000
-"""Models that are remembered; the oldest make room."""
 
 
 class Moments:
@@ -36,11 +34,13 @@ class Moments:
         if before is None:
             # Seen for the first time: how long it has been so is not known.
             self._seen[uid] = (present, _UNKNOWN)
-            if len(self._seen) > KEPT:
-                del self._seen[next(iter(self._seen))]
         elif before[0] != present:
             self._seen[uid] = (present, now)
         moment = self._seen[uid][1]
         if back_at_seconds:
             moment = max(moment, datetime.fromtimestamp(back_at_seconds, UTC))
         return None if moment == _UNKNOWN else moment
+
+    def forget(self, uid: str) -> None:
+        """The Model is gone."""
+        self._seen.pop(uid, None)

@@ -1,51 +1,67 @@
-"""What is watched: Models, Pods and Events always; Jobs and claims where a Model that is looked at has some."""
+"""What is watched: Models, Pods and Events always; Jobs and claims where a Model that somebody looks at has some."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
-from kubeai_notebook.cluster.reflector import Link, Reflector
+from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.cluster.rights import Right, right_to
-from kubeai_notebook.core.objects import name_of, text_at, uid_of
-from kubeai_notebook.core.source import Source
+from kubeai_notebook.cluster.timing import Timing
+from kubeai_notebook.core.objects import claim_of, name_of, text_at, uid_of
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 
 from .transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod, model_of_job, model_of_pod
 
 if TYPE_CHECKING:
-    from kubeai_notebook.cluster.client import Cluster
+    from collections.abc import Callable, Iterator, Mapping
 
-FIRST_LOOK_SECONDS = 3.0
-"""How long somebody who looks at a Model with a cache waits for the first list of its Jobs."""
+    from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.view import Link
 
 _RESOURCES = {"pods": "pods", "events": "events", "jobs": "jobs", "claims": "persistentvolumeclaims"}
 
 Object = dict[str, Any]
-Touch = Callable[[str | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What a change is about."""
+
+    kind: Literal["everything", "model", "claim", "object"]
+    key: str = ""
+    """The name of the Model or of the claim (``""``: any claim), or the uid of the object that an Event is about."""
+
+
+EVERYTHING, ANY_CLAIM = Touch("everything"), Touch("claim")
 
 
 class Watches:
-    """Live copies of all kinds that Models are made of, in one namespace.
+    """Live copies of all kinds that Models are made of, in one namespace; reading them begins and awaits nothing."""
 
-    ``touch`` gets what changed: the name of a Model or a claim, the uid of an Event's object, ``None`` for all.
-    """
-
-    def __init__(self, cluster: Cluster, touch: Touch) -> None:
-        self._cluster, self._touch = cluster, touch
+    def __init__(self, cluster: Cluster, touch: Callable[[Touch], None], timing: Timing | None = None) -> None:
+        self._cluster, self._touch, self._timing = cluster, touch, timing or Timing()
         self._lock = threading.Lock()
         self._closed = False
-        self.models = self._watch(MODELS, "models", keep=kept_model)
-        self.pods = self._watch(CORE, "pods", keep=kept_pod, group=model_of_pod, query={"labelSelector": "model"})
-        self._events = self._watch(CORE, "events", keep=kept_event, group=_about)
+        self.models = self._watch("model", MODELS, "models", keep=kept_model)
+        labelled = {"labelSelector": "model"}
+        self.pods = self._watch("model", CORE, "pods", keep=kept_pod, group=model_of_pod, query=labelled)
+        self._events = self._watch("object", CORE, "events", keep=kept_event, group=_about)
         self._more: dict[str, Reflector] = {}
 
-    def _watch(self, api_group: str, plural: str, **options: Any) -> Reflector:
+    def _watch(
+        self, kind: Literal["model", "claim", "object"], api_group: str, plural: str, **options: Any
+    ) -> Reflector:
+        def on_change(group: str | None) -> None:
+            self._touch(EVERYTHING if group is None else Touch(kind, group))
+            if kind == "claim":
+                self._touch(ANY_CLAIM)
+
         path = self._cluster.path(api_group, plural)
-        return Reflector(self._cluster.api, path, on_change=self._touch, **options)
+        return Reflector(self._cluster.api, path, on_change=on_change, timing=self._timing, **options)
 
     def wait_listed(self, timeout_seconds: float) -> None:
         """Wait for the first lists: without the Pods a Model that runs would look blocked.
@@ -90,21 +106,19 @@ class Watches:
 
     def pods_of(self, model: Mapping[str, Any]) -> tuple[Object, ...]:
         """The Model's Pods, and those of the Jobs of its cache."""
-        name = name_of(model)
-        loaders = self._wanted("loaders").of(name) if _is_cached(model) else ()
-        return (*self.pods.of(name), *loaders)
+        return (*self.pods.of(name_of(model)), *self._of_cache("loaders", model))
 
     def jobs_of(self, model: Mapping[str, Any]) -> tuple[Object, ...]:
         """The Jobs of the Model's cache."""
-        return self._wanted("jobs").of(name_of(model)) if _is_cached(model) else ()
+        return self._of_cache("jobs", model)
 
     def claims_of(self, model: Mapping[str, Any]) -> tuple[Object, ...]:
         """The claim of the Model's cache or url; all claims where it is not there: one may be meant."""
         name = claim_of(model)
         if not name:
             return ()
-        claims = self._wanted("claims")
-        return claims.of(name) or claims.objects()
+        claims = self._more.get("claims")
+        return (claims.of(name) or claims.objects()) if claims else ()
 
     def events_of(self, *objects: Mapping[str, Any]) -> tuple[Object, ...]:
         """The Events about these objects."""
@@ -118,24 +132,30 @@ class Watches:
             if isinstance(error, ForbiddenError) and kind in _RESOURCES:
                 yield _missing(error, _RESOURCES[kind]).note
 
-    def _wanted(self, kind: str) -> Reflector:
-        """A watch that not every namespace needs; begun when it is first asked for."""
+    def want(self, model: Mapping[str, Any]) -> None:
+        """Begin the watches that not every namespace needs, where this Model does."""
         with self._lock:
-            reflector = self._more.get(kind)
-            if reflector is None:
-                reflector = self._more[kind] = self._begun(kind)
-                if self._closed:
-                    reflector.close()
-        reflector.wait_listed(FIRST_LOOK_SECONDS)
-        return reflector
+            for kind in () if self._closed else _more_for(model):
+                if kind not in self._more:
+                    self._more[kind] = self._begun(kind)
+
+    def pending(self, model: Mapping[str, Any]) -> bool:
+        """Whether a watch that this Model needs has not listed yet."""
+        begun = [self._more[kind] for kind in _more_for(model) if kind in self._more]
+        return any(reflector.link.state == "starting" for reflector in begun)
 
     def _begun(self, kind: str) -> Reflector:
         if kind == "jobs":
-            return self._watch(BATCH, "jobs", keep=kept_job, group=lambda job: model_of_job(name_of(job)))
+            return self._watch("model", BATCH, "jobs", keep=kept_job, group=lambda job: model_of_job(name_of(job)))
         if kind == "loaders":
             # Pods of Jobs have no label of their Model.
-            return self._watch(CORE, "pods", keep=kept_pod, group=model_of_pod, query={"labelSelector": "job-name"})
-        return self._watch(CORE, "persistentvolumeclaims", keep=kept_claim)
+            of_jobs = {"labelSelector": "job-name"}
+            return self._watch("model", CORE, "pods", keep=kept_pod, group=model_of_pod, query=of_jobs)
+        return self._watch("claim", CORE, "persistentvolumeclaims", keep=kept_claim)
+
+    def _of_cache(self, kind: str, model: Mapping[str, Any]) -> tuple[Object, ...]:
+        reflector = self._more.get(kind) if kind in _more_for(model) else None
+        return reflector.of(name_of(model)) if reflector else ()
 
     def _all(self) -> tuple[Reflector, ...]:
         return (self.models, self.pods, self._events, *tuple(self._more.values()))
@@ -154,16 +174,9 @@ def _missing(error: ForbiddenError, resource: str) -> Right:
     return right_to("watch" if watched else "list", resource)
 
 
-def claim_of(model: Mapping[str, Any]) -> str:
-    """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
-    cache = text_at(model, "spec", "cacheProfile")
-    if cache:
-        return f"shared-model-cache-{cache}"
-    return Source(text_at(model, "spec", "url")).claim
-
-
-def _is_cached(model: Mapping[str, Any]) -> bool:
-    return text_at(model, "spec", "cacheProfile") != ""
+def _more_for(model: Mapping[str, Any]) -> tuple[str, ...]:
+    of_cache = ("jobs", "loaders") if text_at(model, "spec", "cacheProfile") else ()
+    return (*of_cache, "claims") if claim_of(model) else of_cache
 
 
 def _about(event: Mapping[str, Any]) -> str:

@@ -14,50 +14,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.cluster.timing import Timing
 
-# Its change restarts KubeAI, so it is rare; and a user who changed it looks at a Model afterwards.
-FRESH_SECONDS, RETRY_SECONDS = 300.0, 10.0
+    from .pool import Pool
 
 
-class OperatorWatch:
+class Installation:
     """What is known of the KubeAI installation; nothing is asked unless somebody looks."""
 
-    def __init__(self, cluster: Cluster, on_change: Callable[[], None]) -> None:
+    def __init__(self, cluster: Cluster, on_change: Callable[[], None], *, pool: Pool, timing: Timing) -> None:
         self.known = Operator()
         self._api = cluster.api.apart()
-        self._cluster, self._on_change = cluster, on_change
-        self._lock = threading.Lock()
+        self._cluster, self._on_change, self._pool, self._timing = cluster, on_change, pool, timing
         self._due_at = 0.0
-        self._closed = False
-        self._reader: threading.Thread | None = None
+        self._idle = threading.Event()
+        self._idle.set()
 
     def look(self) -> None:
         """Somebody looks at a Model: read what is known anew, where that is old."""
-        with self._lock:
-            reading = self._reader is not None and self._reader.is_alive()
-            if self._closed or reading or time.monotonic() < self._due_at:
-                return
-            self._reader = threading.Thread(target=self._read, name="kubeai-operator", daemon=True)
-            self._reader.start()
+        if self._idle.is_set() and time.monotonic() >= self._due_at:
+            self._idle.clear()
+            self._pool.submit("installation", "", self._read)
 
     def wait(self, timeout_seconds: float) -> None:
         """Wait for what is being read."""
-        if self._reader and self._reader is not threading.current_thread():
-            self._reader.join(timeout_seconds)
+        self._idle.wait(timeout_seconds)
 
     def close(self) -> None:
         """End what is being read."""
-        self._closed = True
+        self._due_at = float("inf")
         self._api.close()
-        self.wait(3.0)
+        self._idle.set()
 
     def _read(self) -> None:
+        pause = self._timing.installation_retry
         try:
-            found = operator_of(self._api, self._cluster.namespace)
+            operator = operator_of(self._api, self._cluster.namespace)
+            pause = self._timing.installation_fresh
+            if operator != self.known:
+                self.known = operator
+                self._on_change()
         except ClusterError:
-            self._due_at = time.monotonic() + RETRY_SECONDS
-            return
-        self._due_at = time.monotonic() + FRESH_SECONDS
-        if found != self.known:
-            self.known = found
-            self._on_change()
+            pass  # what was known before is still the best
+        finally:
+            self._due_at = max(self._due_at, time.monotonic() + pause)
+            self._idle.set()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubeai_notebook.cluster.logs import Run
-from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.objects import Container, Pod, map_at, maps_at, name_of, text_at, texts_at, uid_of
 
 Object = Mapping[str, Any]
@@ -16,11 +15,6 @@ def runs_of(model: Object, pods: tuple[Object, ...]) -> tuple[Run, ...]:
     """The runs of the Model's containers whose logs `core.diagnosis` reads."""
     behind_ready = _fails_behind_ready(map_at(model, "spec"))
     return tuple(run for pod in map(Pod, pods) if behind_ready or not pod.ready for run in _runs(name_of(model), pod))
-
-
-def secrets_of(model: Object) -> tuple[str, ...]:
-    """Values in the Model's own env, args, urls and files that no log may show, the longest first."""
-    return secret_values(map_at(model, "spec"))
 
 
 def _fails_behind_ready(spec: Object) -> bool:

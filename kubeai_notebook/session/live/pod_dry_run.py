@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
-from kubeai_notebook.core.objects import count_at, name_of, text_at, uid_of
+from kubeai_notebook.core.objects import count_at, text_at, uid_of
 from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.rules.schema import MODEL
 from kubeai_notebook.core.rules.schema_validation import check
@@ -18,49 +17,54 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.observation import KubernetesObject
+    from kubeai_notebook.core.view import View
 
-_Key = tuple[str, int]
-"""A Model's uid and its generation."""
+    from .pool import Pool
 
 
-class Refusals:
-    """The answers so far, one for each spec that KubeAI makes no Pod of; ``on_change`` gets the Model's name."""
+class PodDryRuns:
+    """The refusals so far, one for each spec that KubeAI makes no Pod of; ``on_change`` gets the Model's name."""
 
-    def __init__(self, cluster: Cluster, on_change: Callable[[str], None]) -> None:
-        self._cluster, self._on_change = cluster, on_change
-        self._said: dict[_Key, str | None] = {}
-        self._asking: set[threading.Thread] = set()
+    def __init__(self, cluster: Cluster, on_change: Callable[[str], None], pool: Pool) -> None:
+        self._cluster, self._on_change, self._pool = cluster, on_change, pool
+        self._refusals: dict[str, tuple[int, str | None]] = {}
+        """By the Model's uid: the generation that was asked about, and what the API server has against its Pod."""
+        self._asking: set[str] = set()
 
-    def of(self, model: Mapping[str, Any]) -> str | None:
-        """What the API server said against this Model's Pod, if it was asked and refused."""
-        return self._said.get(_key(model))
+    def of(self, model: KubernetesObject) -> str | None:
+        """What the API server has against this Model's Pod, if it was asked and refused."""
+        generation, refusal = self._refusals.get(uid_of(model), (-1, None))
+        return refusal if generation == _generation(model) else None
+
+    def pending(self, uid: str) -> bool:
+        """Whether the answer is still to come."""
+        return uid in self._asking
 
     def look(self, view: View) -> None:
         """Ask once for each spec that is blocked; a dry run changes nothing."""
-        config, key = view.observation.operator.config, _key(view.model)
-        if view.status.phase != "Blocked" or config is None or key in self._said:
+        config, generation = view.observation.operator.config, _generation(view.model)
+        asked = self._refusals.get(view.uid, (-1, None))[0] == generation
+        if view.status.phase != "Blocked" or config is None or asked or view.uid in self._asking:
             return
-        self._said[key] = None
-        thread = threading.Thread(target=self._ask, args=(view.model, config), name="kubeai-refusal", daemon=True)
-        self._asking.add(thread)
-        thread.start()
+        self._refusals[view.uid] = (generation, None)
+        self._asking.add(view.uid)
+        self._pool.submit("dry-run", view.uid, lambda: self._ask(view, config))
 
-    def _ask(self, model: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    def forget(self, uid: str) -> None:
+        """The Model is gone."""
+        self._refusals.pop(uid, None)
+
+    def _ask(self, view: View, config: Mapping[str, Any]) -> None:
         try:
-            said = self._cluster.try_pod(pod_wanted(model, config))
+            refusal = self._cluster.try_pod(pod_wanted(view.model, config))
+            if view.uid in self._refusals:
+                self._refusals[view.uid] = (_generation(view.model), refusal)
         except (KubeAIError, UnusableSpecError):
-            said = None
+            pass  # it could not be asked: that says nothing
         finally:
-            self._asking.discard(threading.current_thread())
-        if said:
-            self._said[_key(model)] = said
-            self._on_change(name_of(model))
-
-    def close(self) -> None:
-        """Wait for what is being asked; the cluster's end ends it."""
-        for thread in tuple(self._asking):
-            thread.join(timeout=3)
+            self._asking.discard(view.uid)
+        self._on_change(view.name)
 
 
 def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,5 +80,5 @@ def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["spec"]}
 
 
-def _key(model: Mapping[str, Any]) -> _Key:
-    return uid_of(model), count_at(model, "metadata", "generation")
+def _generation(model: KubernetesObject) -> int:
+    return count_at(model, "metadata", "generation")

@@ -1,101 +1,86 @@
-"""Live status: watches below, one publisher thread above."""
+"""Publisher: keeps the latest View of each Model, and leaves each Change with everybody who subscribed to it.
+
+One thread makes the Views, each once however many Subscriptions want it; a Model that nobody subscribed to costs
+nothing until somebody reads its View. A View is made anew when something that it rests on was touched, or when its
+phase depends on the time and somebody looks. What is asked about a Model is asked by `tasks`, behind the View.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+import weakref
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from kubeai_notebook.cluster.logs import Logs
-from kubeai_notebook.cluster.reflector import Link
-from kubeai_notebook.cluster.rights import right_to
-from kubeai_notebook.core.diagnosis import diagnose
-from kubeai_notebook.core.masking import masked
-from kubeai_notebook.core.objects import count_at, name_of, uid_of
-from kubeai_notebook.core.observation import LogTail, Observation
-from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.cluster.timing import Timing
+from kubeai_notebook.core.objects import uid_of
+from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.session.view import Listener, PodState, View, addressed, pod_states, stand_in_of
 
 from .change_tracker import Moments
-from .heartbeat import Pulse
-from .informers import Watches, claim_of
-from .installation_cache import OperatorWatch
-from .log_sources import runs_of, secrets_of
-from .pod_dry_run import Refusals
-from .readiness_probe import Answers
+from .informers import EVERYTHING, Touch, Watches
+from .observe import touches_of, view_of
+from .subscription import ALL, Change, Everything, Subscription
+from .tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Collection
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.view import View
 
-__all__ = ["Listener", "Observer", "PodState", "View"]
-
-PAUSE_SECONDS = 0.05  # at most 20 updates a second
-TICK_SECONDS = 1.0  # phases that depend on time are looked at this often, while somebody looks
-FIRST_OPERATOR_SECONDS = 5.0
-_AT_REST = frozenset({"Ready", "Asleep"})
+CLOSED = "The Session was closed."
 
 _logger = logging.getLogger(__name__)
 
-Object = dict[str, Any]
+
+@dataclass(slots=True)
+class _Known:
+    """One Model's latest View."""
+
+    view: View
+    change: Change
+    """The same as an item, shared by all Subscriptions."""
+    touches: frozenset[Touch]
+    born: int
+    """The revision of its first View."""
+    made_at: float
+    """Monotonic seconds."""
 
 
-@dataclass(eq=False, slots=True)
-class _Subscription:
-    """One listener and what it was told last; ``told`` holds nothing before the first time."""
+class Publisher:
+    """Watches the Models of one namespace."""
 
-    name: str
-    listener: Listener
-    looks: bool
-    """Whether somebody looks, so that time and logs count as well."""
-    told: list[View | None] = field(default_factory=list)
-    interests: frozenset[str] = frozenset()
-    """What a change must be about to matter: names and uids."""
-
-    @property
-    def restless(self) -> bool:
-        """Whether the passing of time alone may change what is to be told."""
-        view = self.told[0] if self.told else None
-        return self.looks and view is not None and view.status.phase not in _AT_REST
-
-    @property
-    def waits(self) -> bool:
-        """Whether something is about to happen, so that silence means something."""
-        return self.restless and not (self.told[0] and self.told[0].status.settled)
-
-
-class Observer:
-    """Watches the Models of one namespace and tells listeners about those they asked for."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._subscriptions: list[_Subscription] = []
-        self._moments = Moments()
-        self._changed = threading.Event()
-        self._closed = threading.Event()
-        self._lock = threading.Lock()
-        self._viewing = threading.RLock()
-        self._touched: set[str] = set()
-        self._logged: set[str] = set()
-        self._all_touched = True
-        self._serving: set[str] = set()
-        self._operator = OperatorWatch(cluster, lambda: self._touch(None))
-        self._logs = Logs(cluster, self._touch_log)
+    def __init__(self, cluster: Cluster, timing: Timing | None = None) -> None:
+        self._timing = timing or Timing()
         self._kubectl = cluster.kubectl
-        self._answers = Answers(cluster, self._touch)
-        self._refusals = Refusals(cluster, self._touch)
-        self._watches = Watches(cluster, self._touch)
-        self._pulse = Pulse(cluster, self._watches)
-        self._operator.look()
-        self._publisher = threading.Thread(target=self._publish, name="kubeai-publisher", daemon=True)
-        self._publisher.start()
+        self._wake, self._closed = threading.Event(), threading.Event()
+        # For what reflectors and readers write; never held while something is computed.
+        self._lock = threading.Lock()
+        self._touched: set[Touch] = set()
+        self._lined: set[str] = set()
+        self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        # For all that follows: whoever makes a View, be it the publisher's thread or a reader, holds it.
+        self._making = threading.RLock()
+        self._known: dict[str, _Known] = {}
+        self._stale: set[str] = set()
+        self._fresh: dict[str, tuple[Change, int]] = {}
+        self._revision = 0
+        self._moments = Moments()
+        self._tested: dict[str, str] = {}
+        self._looked: frozenset[str] = frozenset()
+        self._looked_closely: frozenset[str] = frozenset()
+        self._ticks = False
+        self._watches = Watches(cluster, self._touch, self._timing)
+        self._tasks = Tasks(cluster, self._watches, touch=self._touch, on_line=self._touch_line, timing=self._timing)
+        self._tasks.installation.look()
+        self._thread = threading.Thread(target=self._run, name="kubeai-publisher", daemon=True)
+        self._thread.start()
 
     def ready(self, timeout_seconds: float = 30.0) -> None:
-        """Wait for the first lists, and for the operator's configuration; where that fails, nothing goes on.
+        """Wait for the first lists, and for the operator's configuration; where that fails, it is closed.
 
         Raises:
             ClusterError: the list of Models was refused, or there was no answer in time.
@@ -103,7 +88,7 @@ class Observer:
         seen = False
         try:
             self._watches.wait_listed(timeout_seconds)
-            self._operator.wait(FIRST_OPERATOR_SECONDS)
+            self._tasks.installation.wait(self._timing.installation_first)
             seen = True
         finally:
             if not seen:
@@ -114,198 +99,259 @@ class Observer:
         return sorted(self._watches.models.groups())
 
     def view(self, name: str) -> View:
-        """The Model as it is now.
+        """The Model as it is now, out of what is known; nothing is asked for it.
 
         Raises:
             NotFoundError: there is no Model of this name.
         """
-        self._operator.look()
-        self._pulse.look()
-        view = self._view_of(name)
+        with self._making:
+            self._settle()
+            view = self._current(name)
         if view is None:
             raise NotFoundError(f'There is no Model "{name}".', "%kubeai_models lists what is there.")
         return view
 
-    def answer(self, name: str) -> None:
-        """Send the Model one small request when it is Ready, and again after a rollout: this client serves it."""
+    def views(self) -> tuple[View, ...]:
+        """All Models as they are now, by name."""
+        with self._making:
+            self._settle()
+            views = [self._current(name) for name in self.names()]
+        return tuple(view for view in views if view is not None)
+
+    def subscribe(self, names: Collection[str] | Literal[Everything.ALL], *, looks: bool = True) -> Subscription:
+        """Hear of the Changes of these Models, or of ``ALL``; see `Subscription`.
+
+        ``looks``: somebody looks, so phases that depend on the time go on and logs are read; else the Subscription
+        only waits for what the API tells. Logs are followed, and a blocked Model's Pod is tried, by name only.
+        """
+        subscription = Subscription(names, looks=looks, latest=self._latest, on_names=self._wake.set)
         with self._lock:
-            if name in self._serving:
-                return
-            self._serving.add(name)
-        self._subscribe(_Subscription(name, self._answers.look, looks=False))
+            closed = self._closed.is_set()
+            if not closed:
+                self._subscriptions.add(subscription)
+        if closed:
+            subscription.end(CLOSED)
+            return subscription
+        self._publish()  # so that how the Models are now is there on return
+        self._wake.set()  # so that the publisher's thread learns whether to tick
+        return subscription
 
-    def wait_for(self, name: str, generation: int, timeout_seconds: float = 10.0) -> None:
-        """Wait until a Model that was just written is seen here too, so that nobody is shown what was before."""
-        seen = threading.Event()
+    def test(self, name: str, uid: str) -> None:
+        """Send this Model one small request when it is Ready, and again after a rollout: this client serves it.
 
-        def listener(view: View | None) -> None:
-            if view and count_at(view.model, "metadata", "generation") >= generation:
-                seen.set()
-
-        subscription = _Subscription(name, listener, looks=False)
-        self._subscribe(subscription)
-        seen.wait(timeout_seconds)
-        self._drop(subscription)
-
-    def listen(self, name: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with every new View of the Model; returns a function that ends this."""
-        self._operator.look()
-        subscription = _Subscription(name, listener, looks=True)
-        self._subscribe(subscription)
-        return lambda: self._drop(subscription)
-
-    def _subscribe(self, subscription: _Subscription) -> None:
-        with self._lock:
-            self._subscriptions.append(subscription)
-        self._changed.set()
-
-    def _drop(self, subscription: _Subscription) -> None:
-        with self._lock:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
-            looked_at = any(one.looks and one.name == subscription.name for one in self._subscriptions)
-        if not looked_at:
-            self._logs.unfollow(subscription.name)
+        It must have been seen here. Nothing is sent to another Model that comes under its name.
+        """
+        with self._making:
+            self._settle()
+            view = self._current(name)
+            if view is not None and view.uid == uid:
+                self._tested[name] = uid
+                self._tasks.expect(uid)
+                self._stale.add(name)
+        self._wake.set()
 
     def close(self) -> None:
-        """End all threads; every listener is told, by a last View whose link is closed."""
-        self._closed.set()
-        self._changed.set()
-        for part in (self._watches, self._logs, self._answers, self._refusals, self._operator, self._pulse):
-            part.close()
-        if threading.current_thread() is not self._publisher:
-            self._publisher.join(timeout=3)
-        for subscription in tuple(self._subscriptions):
-            if subscription.told and subscription.looks:
-                self._tell(subscription, Link("closed"))
-
-    def _touch(self, what: str | None) -> None:
-        """Something changed: a Model or claim by its name, an object of an Event by its uid, or all."""
+        """End all threads, and with a last Change of each Model all Subscriptions."""
         with self._lock:
-            if what is None:
-                self._all_touched = True
-            else:
-                self._touched.add(what)
-        self._changed.set()
+            self._closed.set()
+        self._wake.set()
+        self._watches.close()
+        self._tasks.close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout=3)
+        link = Link("closed", since_seconds=self._timing.now())
+        with self._making:
+            last = [self._change(name, replace(known.view, link=link)) for name, known in self._known.items()]
+        for subscription in self._open():
+            subscription.end(CLOSED, [change for change in last if subscription.covers(change.name)])
 
-    def _touch_log(self, name: str) -> None:
-        """A Model's log has new lines: of interest at the next tick, since engines may write thousands."""
+    def _touch(self, touch: Touch) -> None:
         with self._lock:
-            first, self._logged = not self._logged, self._logged | {name}
+            self._touched.add(touch)
+        self._wake.set()
+
+    def _touch_line(self, name: str) -> None:
+        """A Model's log has a new line: of interest at the next tick, since engines may write thousands."""
+        with self._lock:
+            first, self._lined = not self._lined, self._lined | {name}
         if first:
-            self._changed.set()
+            self._wake.set()
 
-    def _publish(self) -> None:
+    def _open(self) -> tuple[Subscription, ...]:
+        with self._lock:
+            return tuple(subscription for subscription in self._subscriptions if not subscription.ended)
+
+    def _run(self) -> None:
         ticked = time.monotonic()
         while not self._closed.is_set():
-            restless = bool(self._logged) or any(one.restless for one in tuple(self._subscriptions))
-            self._changed.wait(max(0.0, ticked + TICK_SECONDS - time.monotonic()) if restless else None)
-            self._changed.clear()
-            tick = restless and time.monotonic() - ticked >= TICK_SECONDS
+            left = max(0.0, ticked + self._timing.tick - time.monotonic())
+            self._wake.wait(left if self._ticks or self._lined else None)
+            self._wake.clear()
+            tick = time.monotonic() - ticked >= self._timing.tick
             if tick:
                 ticked = time.monotonic()
-                if any(one.waits for one in tuple(self._subscriptions)):
-                    self._pulse.look()
-            for subscription in self._due(tick=tick):
-                self._tell(subscription)
-            self._closed.wait(PAUSE_SECONDS)
+            try:
+                self._publish(tick=tick)
+            except Exception:  # the thread's outermost frame: the next round tries again
+                _logger.exception("A round of the publisher failed.")
+            self._closed.wait(self._timing.publish_pause)
 
-    def _due(self, *, tick: bool) -> list[_Subscription]:
-        """Who is to be told; what changed so far is then settled."""
+    def _publish(self, *, tick: bool = False) -> None:
+        """Make what is due and leave it with the Subscriptions."""
+        subscriptions = self._open()
+        with self._making:
+            self._settle()
+            newly = self._look(subscriptions)
+            restless = self._restless()
+            if tick:
+                with self._lock:
+                    lined, self._lined = self._lined, set()
+                self._stale |= lined | restless
+            if newly or (tick and any(not self._known[name].view.status.settled for name in restless)):
+                self._tasks.feel()
+            for name in self._wanted(subscriptions) & (self._stale | newly):
+                self._attend(name)
+            self._deliver(subscriptions)
+            self._ticks = bool(self._restless())
+
+    def _restless(self) -> set[str]:
+        """The Models that somebody looks at and that the passing of time alone may change."""
+        there = self._looked & self._known.keys()
+        return {
+            name
+            for name in there
+            if _restless(view := self._known[name].view)
+            or (name in self._looked_closely and self._tasks.reads_logs(view))
+        }
+
+    def _look(self, subscriptions: tuple[Subscription, ...]) -> frozenset[str]:
+        """Note who is looked at, and how closely; gives the names at which nobody looked as closely before."""
+        looking = [subscription.names for subscription in subscriptions if subscription.looks]
+        closely = frozenset(name for names in looking if names is not ALL for name in names)
+        looked = closely.union(self._watches.models.groups()) if ALL in looking else closely
+        newly = (looked - self._looked) | (closely - self._looked_closely)
+        for name in self._looked_closely - closely:
+            self._tasks.look_away(name)
+        self._looked, self._looked_closely = looked, closely
+        return newly
+
+    def _wanted(self, subscriptions: tuple[Subscription, ...]) -> set[str]:
+        """The Models whose Views somebody waits for; those that are gone included."""
+        wanted = set(self._tested)
+        for subscription in subscriptions:
+            wanted |= self._there() if subscription.names is ALL else subscription.names
+        return wanted
+
+    def _there(self) -> set[str]:
+        """The Models that are there, and those that were a moment ago."""
+        return {*self._watches.models.groups(), *self._known}
+
+    def _settle(self) -> None:
+        """Find out of which Models something was touched."""
         with self._lock:
             touched, self._touched = self._touched, set()
-            everything, self._all_touched = self._all_touched, False
-            if tick:
-                touched, self._logged = touched | self._logged, set()
-            return [
-                one
-                for one in self._subscriptions
-                if everything or not one.told or (tick and one.restless) or not touched.isdisjoint(one.interests)
-            ]
+        if EVERYTHING in touched:
+            self._stale = self._there()
+        elif touched:
+            self._stale |= {touch.key for touch in touched if touch.kind == "model"}
+            self._stale |= {name for name, known in self._known.items() if not known.touches.isdisjoint(touched)}
+            self._stale &= self._there()
 
-    def _tell(self, subscription: _Subscription, link: Link | None = None) -> None:
-        """Tell a listener what is new; ``link`` replaces that of what it was told last."""
-        try:
-            if link is None:
-                view = self._view_of(subscription.name, follow=subscription.looks)
-                subscription.interests = _interests(subscription.name, view)
-            else:
-                last = subscription.told[0]
-                view = last and replace(last, link=link)
-            if subscription.told != [view]:
-                subscription.told[:] = [view]
-                subscription.listener(view)
-        except Exception:  # the thread's outermost frame: one listener's bug must not end the others' updates
-            _logger.exception("A listener on %s failed and was dropped.", subscription.name)
-            self._drop(subscription)
+    def _attend(self, name: str) -> None:
+        """Make the View anew, and ask about the Model what is due."""
+        self._make(name)
+        known = self._known.get(name)
+        if known is None:
+            return
+        self._tasks.test(known.view)
+        if name in self._looked:
+            self._tasks.look(known.view, closely=name in self._looked_closely)
+            pending = self._tasks.pending(known.view)
+            if pending != known.view.pending:
+                self._keep(name, replace(known.view, pending=pending))
 
-    def _view_of(self, name: str, *, follow: bool = False) -> View | None:
-        model = self._watches.model(name)
+    def _current(self, name: str) -> View | None:
+        """The View, made anew where it is stale, or where time matters and some has passed."""
+        known = self._known.get(name)
+        old = known and _restless(known.view) and time.monotonic() - known.made_at > self._timing.tick
+        if known is None or old or name in self._stale:
+            self._make(name)
+        if self._fresh:
+            self._wake.set()
+        return self._latest(name)
+
+    def _latest(self, name: str) -> View | None:
+        known = self._known.get(name)
+        return known.view if known else None
+
+    def _make(self, name: str) -> None:
+        """Make the View anew; one that fails costs this Model's news, with a line in the log."""
+        self._stale.discard(name)
+        model, known = self._watches.model(name), self._known.get(name)
+        if known and (model is None or uid_of(model) != known.view.uid):
+            self._forget(name, known)
         if model is None:
-            return None
-        with self._viewing:
-            return self._look(model, follow=follow)
+            return
+        try:
+            view = view_of(
+                model,
+                watches=self._watches,
+                tasks=self._tasks,
+                moments=self._moments,
+                kubectl=self._kubectl,
+                now_seconds=self._timing.now(),
+            )
+        except Exception:  # (a bug costs this View: the other Models' go on)
+            _logger.exception("The View of the Model %s could not be made.", name)
+        else:
+            self._keep(name, view)
 
-    def _look(self, model: Object, *, follow: bool) -> View:
-        watches = self._watches
-        link, now = watches.link, datetime.now(UTC)
-        if link.state in ("reconnecting", "forbidden"):
-            # What was last seen is judged as of then: that nothing is seen to happen means nothing.
-            now = min(now, datetime.fromtimestamp(link.since_seconds, UTC))
-        pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
-        own_claims = tuple(claim for claim in claims if name_of(claim) == claim_of(model))
-        observation = Observation(
-            model=model,
-            changed_at=self._moments.changed_at(model, pods, now, back_at_seconds=watches.back_at_seconds),
-            pods=pods,
-            pods_readable=watches.pods.link.state != "forbidden",
-            events=watches.events_of(model, *pods, *jobs, *own_claims),
-            jobs=jobs,
-            claims=claims,
-            logs=tuple(self._tails(model, pods, follow=follow)),
-            operator=self._operator.known,
-            refusal=self._refusals.of(model),
-            answer=self._answers.of(model, pods),
-        )
-        view = View(
-            model=model,
-            status=_shown(status_of(observation, now), secrets_of(model)),
-            findings=addressed(diagnose(observation, now=now), self._kubectl),
-            link=link,
-            pods=pod_states(pods),
-            notes=tuple(self._notes()),
-            stand_in=stand_in_of(pods),
-            observation=observation,
-        )
-        self._refusals.look(view)
-        return view
+    def _keep(self, name: str, view: View) -> None:
+        """Take this for the latest View; it is news only where it shows something else."""
+        known = self._known.get(name)
+        news = known is None or not view.shows_as(known.view)
+        self._revision += news
+        revision = self._revision if known is None or news else known.change.revision
+        view = replace(view, revision=revision)
+        change = Change(name, view, revision)
+        born = known.born if known else revision
+        self._known[name] = _Known(view, change, touches_of(view), born, time.monotonic())
+        if news:
+            self._fresh[name] = change, born
 
-    def _tails(self, model: Object, pods: tuple[Object, ...], *, follow: bool) -> Iterator[LogTail]:
-        runs, secrets = runs_of(model, pods), secrets_of(model)
-        self._logs.forget(name_of(model), but=runs)
-        for run in runs:
-            tail = self._logs.tail(run, secrets=secrets, follow=follow)
-            if tail is not None:
-                yield tail
+    def _forget(self, name: str, known: _Known) -> None:
+        """The Model is gone, and with it what was asked about it."""
+        del self._known[name]
+        self._fresh[name] = self._change(name, None), known.born
+        self._tasks.forget(name, known.view.uid)
+        self._moments.forget(known.view.uid)
+        self._tested.pop(name, None)
 
-    def _notes(self) -> Iterator[str]:
-        yield from self._watches.notes()
-        if self._logs.forbidden:
-            yield right_to("get", "pods/log").note
-        if self._operator.known.namespace and self._operator.known.config is None:
-            yield right_to("get", "configmaps").note
+    def _change(self, name: str, view: View | None) -> Change:
+        self._revision += 1
+        return Change(name, view and replace(view, revision=self._revision), self._revision)
+
+    def _deliver(self, subscriptions: tuple[Subscription, ...]) -> None:
+        """Leave what is fresh with those that were told of the Model before, and how it is now with the others."""
+        fresh = sorted(self._fresh.values(), key=lambda item: item[0].revision)
+        for subscription in subscriptions:
+            new = subscription.take_new()
+            for change, born in fresh:
+                if new is not ALL and change.name not in new and subscription.covers(change.name):
+                    subscription.put(change, born=born)
+            self._greet(subscription, self._known if new is ALL else new)
+        self._fresh.clear()
+
+    def _greet(self, subscription: Subscription, names: Collection[str]) -> None:
+        """Leave with it how these Models are now."""
+        there = [self._known[name].change for name in names if name in self._known]
+        for change in sorted(there, key=lambda change: change.revision):
+            subscription.put(change)
+        for name in names:
+            if name not in self._known:
+                subscription.put(self._change(name, None))
 
 
-def _shown(status: ModelStatus, secrets: tuple[str, ...]) -> ModelStatus:
-    """The status with its sentence as anybody may see it: it quotes the kubelet."""
-    detail = masked(status.detail, secrets)
-    return status if detail == status.detail else replace(status, detail=detail)
-
-
-def _interests(name: str, view: View | None) -> frozenset[str]:
-    """Everything a change of which may change this Model's View."""
-    if view is None:
-        return frozenset([name])
-    seen = view.observation
-    things = (seen.model, *seen.pods, *seen.jobs, *seen.claims)
-    return frozenset([name, claim_of(view.model), *map(uid_of, things)])
+def _restless(view: View) -> bool:
+    """Whether the passing of time alone may change it."""
+    return not view.status.well

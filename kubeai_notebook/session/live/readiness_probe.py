@@ -7,95 +7,96 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.calls.probe import Probe
-from kubeai_notebook.core.objects import Pod, name_of, texts_at, uid_of
+from kubeai_notebook.core.objects import Pod, texts_at, uid_of
 from kubeai_notebook.errors import CallError, ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.access import Access
-    from kubeai_notebook.core.observation import Answer
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.observation import Answer, KubernetesObject
+    from kubeai_notebook.core.view import View
 
-_Key = tuple[str, str]
-"""A Model's uid, and the hash of its Pods."""
+    from .pool import Pool
 
 
 def access_to(cluster: Cluster) -> Access:
     """How the gateway of a cluster is reached; nothing is sent to find what is configured."""
-    return access_of(cluster.near(), cluster.access, cluster.namespace)
+    return access_of(cluster.near(), cluster.access, cluster.namespace, now=cluster.settings)
 
 
-class Answers:
-    """The answers so far; ``on_change`` gets the name of the Model that has a new one."""
+class ReadinessProbes:
+    """The answers so far, by the Model's uid and its Pods' hash; ``on_change`` gets the name of the Model."""
 
-    def __init__(self, cluster: Cluster, on_change: Callable[[str], None]) -> None:
-        self._cluster, self._on_change = cluster, on_change
+    def __init__(self, cluster: Cluster, on_change: Callable[[str], None], pool: Pool) -> None:
+        self._cluster, self._on_change, self._pool = cluster, on_change, pool
         self._lock = threading.Lock()
-        self._answers: dict[_Key, Answer | None] = {}
-        self._asking: dict[_Key, tuple[Probe | None, threading.Thread]] = {}
+        self._answers: dict[str, dict[str, Answer | None]] = {}
+        """Only Models that this client serves have an entry: to others nothing is ever sent."""
+        self._asking: dict[tuple[str, str], Probe | None] = {}
         self._closed = False
 
-    def of(self, model: Mapping[str, Any], pods: tuple[Mapping[str, Any], ...]) -> Answer | None:
+    def expect(self, uid: str) -> None:
+        """Note that this client serves the Model: it is to be asked when it is Ready, and again after a rollout."""
+        with self._lock:
+            self._answers.setdefault(uid, {})
+
+    def forget(self, uid: str) -> None:
+        """The Model is gone."""
+        with self._lock:
+            self._answers.pop(uid, None)
+
+    def of(self, model: KubernetesObject, pods: Sequence[KubernetesObject]) -> Answer | None:
         """What the Model answered as it runs now, if it was asked."""
-        return self._answers.get(_key(model, pods))
+        return self._answers.get(uid_of(model), {}).get(_hash_of(pods))
 
-    def look(self, view: View | None) -> None:
+    def look(self, view: View) -> None:
         """Ask a Model that has become ready; a sleeping one is left asleep."""
-        if view is None:
-            return
-        if view.status.phase != "Ready":
-            self._forget_failed(uid_of(view.model))
-            return
-        key = _key(view.model, view.observation.pods)
+        uid, pods = view.uid, _hash_of(view.observation.pods)
         with self._lock:
-            if self._closed or not key[1] or key in self._answers or key in self._asking:
+            answers = self._answers.get(uid)
+            if answers is None or self._closed:
                 return
-            name = name_of(view.model)
-            arguments = (key, name, texts_at(view.model, "spec", "features"))
-            thread = threading.Thread(target=self._ask, args=arguments, name=f"kubeai-probe {name}", daemon=True)
-            self._asking[key] = (None, thread)
-        thread.start()
+            if view.status.phase != "Ready":
+                # Pods that were replaced may do better, also where their hash is the same.
+                self._answers[uid] = {key: one for key, one in answers.items() if one and one.status == 200}
+                return
+            if not pods or pods in answers or (uid, pods) in self._asking:
+                return
+            self._asking[uid, pods] = None
+        self._pool.submit("probe", uid, lambda: self._ask(view, pods))
 
-    def _forget_failed(self, uid: str) -> None:
-        """Pods that were replaced may do better, also where their hash is the same."""
-        with self._lock:
-            kept = {key: one for key, one in self._answers.items() if key[0] != uid or (one and one.status == 200)}
-            self._answers = kept
-
-    def _ask(self, key: _Key, name: str, features: tuple[str, ...]) -> None:
+    def _ask(self, view: View, pods: str) -> None:
         answer: Answer | None = None
         try:
-            endpoint = Endpoint(access_to(self._cluster), name)
-            probe = Probe(endpoint, features)
-            with self._lock:
-                if self._closed:
-                    return
-                self._asking[key] = (probe, self._asking[key][1])
-            answer = probe.run()
+            with Endpoint(access_to(self._cluster)) as endpoint:
+                probe = Probe(endpoint, view.name, texts_at(view.model, "spec", "features"))
+                with self._lock:
+                    if self._closed or view.uid not in self._answers:
+                        return
+                    self._asking[view.uid, pods] = probe
+                answer = probe.run()
         except (CallError, ClusterError):
             pass  # no way to the gateway is known here: that says nothing about the Model
         finally:
             with self._lock:
-                self._asking.pop(key, None)
-                self._answers[key] = answer
-        self._on_change(name)
+                self._asking.pop((view.uid, pods), None)
+                if view.uid in self._answers:
+                    self._answers[view.uid][pods] = answer
+        self._on_change(view.name)
 
     def close(self) -> None:
         """End what is being asked."""
         with self._lock:
             self._closed = True
             asking = tuple(self._asking.values())
-        for probe, _ in asking:
+        for probe in asking:
             if probe is not None:
                 probe.cancel()
-        for _, thread in asking:
-            if thread is not threading.current_thread():
-                thread.join(timeout=3)
 
 
-def _key(model: Mapping[str, Any], pods: tuple[Mapping[str, Any], ...]) -> _Key:
+def _hash_of(pods: Sequence[KubernetesObject]) -> str:
+    """The hash that all ready Pods have; ``""`` in the middle of a rollout, and where none is ready."""
     hashes = {pod.hash for pod in map(Pod, pods) if pod.ready}
-    return uid_of(model), hashes.pop() if len(hashes) == 1 else ""
+    return hashes.pop() if len(hashes) == 1 else ""

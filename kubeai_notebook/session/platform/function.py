@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook import settings
 from kubeai_notebook.core import digitalhub as platform
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.field_aliases import fields_of
@@ -78,7 +77,7 @@ class Function:
             # As the platform does, which takes any text for a name.
             fields["name"] = sanitized(fields["name"])
         catalog = session.catalog if fields.get("resources") is not None else None
-        spec = spec_of(fields, default_profile=settings.current().default_profile, catalog=catalog)
+        spec = spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
         labels = {platform.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 

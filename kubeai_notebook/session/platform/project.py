@@ -10,6 +10,7 @@ from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, name_of
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.session.model import Model
+from kubeai_notebook.session.waiting import wait_seen
 
 from . import function, vault
 from .function import FUNCTION_LABEL
@@ -106,7 +107,7 @@ class Project:
         for model in found:
             if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
-                self.session.observer.wait_for(name_of(model), count_at(model, "metadata", "generation"))
+                wait_seen(self.session.observer, name_of(model), count_at(model, "metadata", "generation"))
         return [self._run(model) for model in found]
 
     def get_run(self, name: str) -> Run:

@@ -82,10 +82,10 @@ class Run:
         """
         request = request_of(self.status, method, url, **content)
         model = self.model if request.body is None else self.model.wait()
-        return send(model.endpoint, request)
+        return send(model.session.endpoint, model.name, request)
 
     def _base_url(self) -> str:
-        return self.model.endpoint.access.base_url
+        return self.model.endpoint.base_url
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}, {self.status.state})"

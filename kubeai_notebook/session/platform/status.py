@@ -11,7 +11,7 @@ from .fields import Fields
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeai_notebook.session.view import View
+    from kubeai_notebook.core.view import View
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
     "TextGeneration": ("/chat/completions", "/completions"),
@@ -31,7 +31,7 @@ _STATES = {
 def status_of_run(view: View, base_url: str) -> Fields:
     """The status of a run whose Model is there."""
     name, phase = name_of(view.model), view.status.phase
-    said = view.findings[0].title if view.findings else view.status.detail
+    said = view.findings[0].message if view.findings else view.status.detail
     message = f"Model {name} ready" if phase == "Ready" else f"Model {name} {phase.lower()}: {said}"
     return _status(view.model, base_url, state=_STATES.get(phase, "PENDING"), message=message)
 

@@ -97,7 +97,7 @@ def test_finds_the_cause_in_the_deciding_words(code, line):
     )
 
     assert found.code == code
-    assert found.fixes
+    assert found.remedies
 
 
 @pytest.mark.parametrize(("code", "line"), NEAR_MISSES)

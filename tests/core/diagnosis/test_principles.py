@@ -84,7 +84,7 @@ def test_looks_behind_unmounted_volumes_at_the_other_event():
 def test_offers_to_delete_every_failed_pod():
     lost = pod("model-m-abc-1", phase="Failed", status={"reason": "Strange"})
     (found,) = diagnose(seen(None, lost), now=NOW)
-    assert found.fixes[0].command == "kubectl -n ai delete pod model-m-abc-1"
+    assert found.remedies[0].command.line == "kubectl -n ai delete pod model-m-abc-1"
 
 
 def test_concludes_nothing_from_an_empty_observation():
@@ -219,7 +219,7 @@ def test_forgets_why_a_pod_was_not_scheduled_once_it_is():
 def test_makes_no_command_of_a_name_that_the_shell_would_read():
     text = "couldn't find key $(reboot) in Secret ai/hub"
     (found,) = diagnose(seen(None, waiting("CreateContainerConfigError", text)), now=NOW)
-    assert "reboot" not in str([fix.command for fix in found.fixes])
+    assert "reboot" not in str([fix.command for fix in found.remedies])
 
 
 def test_reads_a_log_also_where_pods_may_not_be_read():

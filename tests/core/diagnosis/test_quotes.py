@@ -5,11 +5,10 @@ import pytest
 from kubeai_notebook.core.diagnosis import diagnose
 
 from . import recorded
+from .cluster_cases import CASES, NEAR_MISSES, OLLAMA
 from .quoted import quotes
+from .rules import CODES
 from .scenes import NOW, answered, container, crash, event, log, model, pod, seen
-from .test_cluster_findings import CASES, NEAR_MISSES
-from .test_engine_findings import OLLAMA
-from .test_tables import CODES
 
 RECORDED = {entry["code"]: entry["name"] for entry in recorded.entries() if entry["code"]}
 OF_OLLAMA = {"EngineStartTimeout", "RunnerDied", "ModelNotPulledThoughReady"}

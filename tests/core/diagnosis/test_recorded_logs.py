@@ -6,6 +6,7 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked, masked_lines
+from kubeai_notebook.core.remedy import SetArgument
 from kubeai_notebook.text import plain
 
 from . import recorded
@@ -25,8 +26,8 @@ def test_a_recorded_log_is_explained_by_its_cause(entry):
     for finding in found:
         assert finding.evidence
         assert all(len(piece.text) <= 300 for piece in finding.evidence)
-        assert finding.fixes
-        assert "{" not in finding.title
+        assert finding.remedies
+        assert "{" not in finding.message
 
 
 def test_explains_the_wrong_length_with_both_numbers_and_the_right_one_as_fix():
@@ -34,8 +35,8 @@ def test_explains_the_wrong_length_with_both_numbers_and_the_right_one_as_fix():
 
     (found,) = diagnose(recorded.observation(entry), now=NOW)
 
-    assert "at most 8192 tokens, but --max-model-len asks for 131072" in found.title
-    assert "--max-model-len=8192" in found.fixes[0].patch["spec"]["args"]
+    assert "at most 8192 tokens, but --max-model-len asks for 131072" in found.message
+    assert found.remedies[0].changes == (SetArgument(name="--max-model-len", value="8192"),)
 
 
 def test_never_shows_the_api_key_that_infinity_prints():

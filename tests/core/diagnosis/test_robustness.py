@@ -14,8 +14,8 @@ from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.observation import Answer, Observation, Operator
 
+from .cluster_cases import CASES
 from .scenes import CONFIG, NOW, crash
-from .test_cluster_findings import CASES
 
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, {}])
@@ -69,7 +69,7 @@ def test_survives_missing_and_odd_fields(data):
         ),
     )
     for finding in diagnose(odd, now=NOW):
-        assert finding.title
+        assert finding.message
 
 
 @settings(max_examples=200, deadline=None)
@@ -94,8 +94,8 @@ def test_loses_nothing_else_by_a_rule_that_raises(caplog):
         raise KeyError("a bug")
 
     scene = Scene(crash("No space left on device"), NOW)
-    raising = Rule(code="Raising", seen=("No space",), title=("x",), who="user", only=broken)
-    sound = Rule(code="Sound", seen=("No space",), title=("It is full.",), who="user")
+    raising = Rule(code="Raising", seen=("No space",), message=("x",), who="user", only=broken)
+    sound = Rule(code="Sound", seen=("No space",), message=("It is full.",), who="user")
     found = first((raising, sound), (Passage("log", "p", ("No space left on device",)),), scene)
     assert found is not None
     assert found.code == "Sound"

@@ -7,8 +7,8 @@ import yaml
 
 from kubeai_notebook.core.diagnosis import diagnose
 
+from .cluster_cases import failed, of_claim
 from .scenes import NOW, answered, container, crash, crashed, event, log, model, pod, seen, unscheduled, waiting
-from .test_cluster_findings import failed, of_claim
 
 WORLD = yaml.safe_load((Path(__file__).parents[2] / "golden" / "world.yaml").read_text())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kubeai_notebook.core.kubeai.this_machine import code_refusal, kept, loads_code, unsteered
-from kubeai_notebook.local.emulation.engine_commands import Asked, recipe_of
 
 LOADING = """LD_PRELOAD LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES PATH HOME PYTHONPATH PYTHONHOME PYTHONSTARTUP
 PYTHONBREAKPOINT PYTHONWARNINGS BASH_ENV BASH_FUNC_ls%% ENV PERL5LIB NODE_OPTIONS GIT_SSH_COMMAND GCONV_PATH LOCPATH
@@ -157,14 +156,3 @@ def test_leaves_a_key_that_is_given_twice_where_it_is():
     assert kept("VLLM", words, {}).arguments == tuple(words)
     assert kept("VLLM", ["--api-key=a", "--seed=1"], {}).environment == {"VLLM_API_KEY": "a"}
     assert kept("OLlama", ["--api-key=a"], {}).arguments == ("--api-key=a",)
-
-
-@pytest.mark.parametrize("engine", ["VLLM", "OLlama", "Infinity"])
-def test_says_last_where_an_engine_listens(engine):
-    url = "ollama://a:1" if engine == "OLlama" else "hf://a/b"
-    asked = Asked(engine, "m", url, ("TextGeneration",), adapted=True, arguments=("--x",))
-    recipe = recipe_of(asked, "", program="/bin/engine", port=7)
-    said = " ".join([*recipe.command[-2:], *recipe.ours.values()])
-    assert "127.0.0.1" in said
-    assert "7" in said
-    assert recipe.port == 7

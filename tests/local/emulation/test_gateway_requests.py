@@ -1,4 +1,4 @@
-"""What the gateway reads and refuses, and which Pod it picks, without a network."""
+"""What the gateway reads and refuses, without a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from kubeai_notebook.local.emulation.balancing import chosen
 from kubeai_notebook.local.emulation.gateway_requests import UnreadableError, is_form, read
 
 CHAT, TEXT, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/rerank"
@@ -99,27 +98,3 @@ def test_refuses_a_type_that_is_none_in_kubeais_words():
 def test_finds_the_prefix_that_balancing_goes_by(fields, prefix):
     route = CHAT if "messages" in fields else TEXT
     assert read(route, json.dumps({"model": "m", **fields}).encode()).prefix(3) == prefix
-
-
-PODS = ["a", "b", "c"]
-HASHED = {"strategy": "PrefixHash", "prefixHash": {"meanLoadFactor": 125, "replication": 256, "prefixCharLength": 100}}
-
-
-def test_picks_the_pod_with_fewest_requests():
-    assert chosen(PODS, {"a": 2, "b": 1, "c": 3}, strategy={"strategy": "LeastLoad"}, key="x") == "b"
-
-
-def test_sends_one_prefix_to_one_pod_and_all_prefixes_to_all():
-    picks = {key: chosen(PODS, {}, strategy=HASHED, key=key) for key in map(str, range(300))}
-    assert all(chosen(PODS[::-1], {}, strategy=HASHED, key=key) == uid for key, uid in picks.items())
-    counts = [list(picks.values()).count(uid) for uid in PODS]
-    assert min(counts) > 50
-    smaller = {key: chosen(PODS[:2], {}, strategy=HASHED, key=key) for key in picks}
-    assert all(smaller[key] == uid for key, uid in picks.items() if uid != "c")
-
-
-def test_passes_over_a_pod_that_has_more_than_its_share():
-    usual = chosen(PODS, {}, strategy=HASHED, key="x")
-    busy = {uid: 10 if uid == usual else 0 for uid in PODS}
-    assert chosen(PODS, busy, strategy=HASHED, key="x") != usual
-    assert chosen(PODS, dict.fromkeys(PODS, 10), strategy=HASHED, key="x") == usual

@@ -9,15 +9,15 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
-from kubeai_notebook.core.observation import Observation
-from kubeai_notebook.session.live.informers import claim_of
-from kubeai_notebook.session.live.log_sources import runs_of, secrets_of
+from kubeai_notebook.core.objects import claim_of
+from kubeai_notebook.core.observation import Observation, secrets_of
+from kubeai_notebook.session.live.log_sources import runs_of
 from kubeai_notebook.session.live.transforms import kept_event, kept_job, kept_model, kept_pod, model_of_job
-from tests.core.diagnosis import recorded, test_cluster_findings
+from tests.core.diagnosis import cluster_cases, recorded
 from tests.core.diagnosis.scenes import NOW
 
 ENTRIES = recorded.entries()
-CASES: Any = test_cluster_findings.CASES
+CASES: Any = cluster_cases.CASES
 
 
 def reduced(seen: Observation) -> Observation:

@@ -1,28 +1,38 @@
-"""Why one Pod is not ready, in the order of evidence: its status, its Events, its log."""
+"""Why one Pod is not ready, in the order of evidence: its status, its Events, its log.
+
+A status is a fact, an Event is somebody's words about a moment, a log holds retries and warnings beside its last
+words. So a container that was killed for its memory is that, whatever its log says; and a log is searched by all
+rules from above, since its last line is hardly ever the cause: engines wrap one error into three others.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.tables import nodes
+from kubeai_notebook.core.diagnosis.tables import exits, nodes, start_times
 from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
-from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, LENGTHS
+from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, VALUES
 from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
 from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
-from kubeai_notebook.core.diagnosis.tables.gpu import GPU
+from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
-from kubeai_notebook.core.diagnosis.tables.images import IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
-from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, REACH
-from kubeai_notebook.core.diagnosis.tables.object_stores import S3_NOTHING, STORES
+from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
+from kubeai_notebook.core.diagnosis.tables.loader import DISK_FULL, LOADER
+from kubeai_notebook.core.diagnosis.tables.model_folders import FOLDERS
+from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, NETWORK
+from kubeai_notebook.core.diagnosis.tables.node_memory import NODE_MEMORY
+from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_NOTHING, S3_SETTINGS
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA
-from kubeai_notebook.core.diagnosis.tables.overridden_settings import IN_LOG
+from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, OVERRIDDEN_IN_LOG
+from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unscheduled, why_unscheduled
+from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passages
-from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED, THIS_MACHINE
+from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
 
 from .cleaning import clean
-from .remedies import delete_pod
+from .remedies import DELETE_POD, remedy_of
 from .rule import Case, Rule, first, spared
 from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
 from .unknown import QUIET_EXITS, unknown
@@ -30,32 +40,60 @@ from .unknown import QUIET_EXITS, unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
 
-    from .finding import Finding
     from .scene import Scene
 
-FILES: tuple[Rule, ...] = (*IN_LOG, *ARGUMENTS, *LENGTHS, *FEATURES, *ARCHITECTURES, *WEIGHTS)
-LOADING: tuple[Rule, ...] = (*THIS_MACHINE, *HUB, *REACH, *OLLAMA_REGISTRY, *STORES, *IMAGES_IN_LOG, *FILES, *GPU)
+STORES: tuple[Rule, ...] = (*HUB, *S3_SETTINGS, *NETWORK, *OLLAMA_REGISTRY, *CREDENTIALS)
+FILES: tuple[Rule, ...] = (
+    *OVERRIDDEN_IN_LOG,
+    *ARGUMENTS,
+    *VALUES,
+    *PYTHON_CODE,
+    *FEATURES,
+    *BROKEN_IN_LOG,
+    *ARCHITECTURES,
+    *WEIGHTS,
+    *LISTENING,
+)
+LOADING: tuple[Rule, ...] = (
+    *THIS_MACHINE,
+    DISK_FULL,
+    *STORES,
+    *LOADER,
+    *FOLDERS,
+    *IMAGES_IN_LOG,
+    *FILES,
+    *GPU,
+)
 """Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
-LOG: tuple[Rule, ...] = (*LOADING, *OLLAMA, *ADAPTERS, *nodes.L_OF_NODES, *LAST_RESORT)
-_STARTING: tuple[Rule, ...] = (*REFUSED, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *nodes.RUNTIME)
+LOG: tuple[Rule, ...] = (
+    *LOADING,
+    *NODE_MEMORY,
+    *TIMEOUTS,
+    *OLLAMA,
+    *ADAPTERS,
+    exits.ILLEGAL_INSTRUCTION,
+    *LAST_RESORT,
+)
+_STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME)
 
 
 def cause(scene: Scene, pod: Pod) -> Finding | None:
     """The first explanation of a Pod that is not ready."""
     steps: tuple[Callable[[Scene, Pod], Finding | None], ...] = (
         nodes.failed_phase,
-        nodes.ended_run,
+        exits.ended_run,
         _not_placed,
         _not_started,
         _from_log,
         _restarted,
-        nodes.exit_code,
+        exits.exit_code,
         _unexplained,
     )
-    found = next((finding for step in steps if (finding := spared(step.__name__, step, scene, pod))), None)
-    return _deletable(found, scene, pod) if found and pod.phase == "Failed" else found
+    finding = next((seen for step in steps if (seen := spared(step.__name__, step, scene, pod))), None)
+    return _deletable(finding, scene, pod) if finding and pod.phase == "Failed" else finding
 
 
 def _unexplained(scene: Scene, pod: Pod) -> Finding | None:
@@ -93,15 +131,15 @@ def _not_placed(scene: Scene, pod: Pod) -> Finding | None:
 
 def _not_started(scene: Scene, pod: Pod) -> Finding | None:
     """Storage, image and runtime: what the kubelet says until every container ran once."""
-    said = [
+    texts = [
         text for container in pod.containers if not container.running for text in container_passages(container, pod)
     ]
     waits = not pod.containers or any(not container.started for container in pod.containers)
     if waits and pod.phase in ("", "Pending", "Running"):
-        said.extend(event_passage(event) for event in still_true(scene.events_of(pod)))
-        said.extend(claim_passages(scene, pod) if pod.phase != "Running" else ())
-        said.extend(passage for passage in (condition_passage(pod, "PodScheduled"),) if passage)
-    passages = tuple(said)
+        texts.extend(event_passage(event) for event in still_true(scene.events_of(pod)))
+        texts.extend(claim_passages(scene, pod) if pod.phase != "Running" else ())
+        texts.extend(passage for passage in (condition_passage(pod, "PodScheduled"),) if passage)
+    passages = tuple(texts)
     return first(_STARTING, passages, scene, pod=pod) or (nodes.sandbox(scene, pod, passages) if waits else None)
 
 
@@ -131,10 +169,11 @@ def _pulls(scene: Scene, pod: Pod) -> tuple[Passage, ...]:
 
 
 def _restarted(scene: Scene, pod: Pod) -> Finding | None:
-    return nodes.probe(scene, pod, tuple(event_passage(event) for event in scene.events_of(pod)))
+    return start_times.probe(scene, pod, tuple(event_passage(event) for event in scene.events_of(pod)))
 
 
-def _deletable(found: Finding, scene: Scene, pod: Pod) -> Finding:
+def _deletable(finding: Finding, scene: Scene, pod: Pod) -> Finding:
     """KubeAI neither replaces nor forgets a Failed Pod."""
-    fix = delete_pod(Case(scene, Passage("status", pod.name, ("",)), 0, pod))
-    return found if fix is None or fix in found.fixes else replace(found, fixes=(fix, *found.fixes))
+    remedy = remedy_of(DELETE_POD, Case(scene, Passage("status", pod.name, ("",)), 0, pod))
+    known = finding.remedies
+    return finding if remedy is None or remedy in known else replace(finding, remedies=(remedy, *known))

@@ -1,179 +1,196 @@
-"""How the Fixes of a rule are made: each remedy gives a Fix for a case, or None where a value it needs is not known."""
+"""Templates of Remedies: what the tables hold, and how one is filled in for a case.
+
+A template is a Remedy with ``{values}`` in its words. It is data and not a function, so that a test can ask a table
+what it would do, and one function decides for all of them what happens where a value is not known: then the template
+gives nothing, and the next one has its turn. A rule that has to reckon gives its results as values (``Rule.derive``).
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+import shlex
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from string import Formatter
+from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import SPREAD, spread_over, value_of, with_argument, without_arguments
+from kubeai_notebook.core.arguments import SPREAD, without_arguments
 from kubeai_notebook.core.masking import masked_args
-from kubeai_notebook.core.objects import map_at, texts_at
-
-from .finding import Fix
-from .rule import Case, Remedy, filled
+from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv, SetField
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kubeai_notebook.core.remedy import Change
+
+    from .rule import Case
+
+# A name from an object or a log becomes a word of a command only where no shell and no program reads more in it.
+_HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)
 
 
-_SHELL_SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A Remedy with ``{values}`` in its words."""
+
+    titles: tuple[str, ...]
+    """The first whose values are all known is used; ``{argument}``, ``{variable}`` and ``{value}`` name what is set."""
+    changes: tuple[Change, ...] = ()
+    """To take out several things, a name may hold several, with spaces (args) or commas (env) between them."""
+    command: Command | None = None
+    unless: str = ""
+    """A value that another template needs: where it is known, this one is not used."""
 
 
-def _spec_patch(**fields: Any) -> dict[str, Any]:
-    return {"spec": fields}
-
-
-def advise(*templates: str) -> Remedy:
-    """Words only: what a person has to do."""
-
-    def remedy(case: Case) -> Fix | None:
-        title = filled(templates, case.values)
-        return Fix(title=title) if title else None
-
-    return remedy
-
-
-def without(value: str, title: str) -> Remedy:
-    """Words for the case that a value could not be read, so that the exact Fix could not be made."""
-    return lambda case: None if value in case.values else Fix(title=title)
-
-
-def run(title: str, command: str) -> Remedy:
-    """A shell command with the real names in it; none where a name would mean something to the shell."""
-
-    def remedy(case: Case) -> Fix | None:
-        known = {key: value for key, value in case.values.items() if _SHELL_SAFE.fullmatch(value)}
-        namespace = known.get("namespace")
-        known["in_ns"] = f"-n {namespace} " if namespace else ""
-        said = filled([title], {**case.values, **known})
-        # The namespace option is the one value that may be empty.
-        line = filled([command.replace("{in_ns}", known["in_ns"])], known)
-        return Fix(title=said, command=line) if said and line else None
-
-    return remedy
-
-
-def set_argument(name: str, value: str, title: str = "Set {argument}.") -> Remedy:
-    """Put ``name=value`` into the args."""
-
-    def remedy(case: Case) -> Fix | None:
-        wanted = filled([value], case.values) if value else ""
-        if wanted is None:
-            return None
-        item = f"{name}={wanted}" if wanted else name
-        said = filled([title], {**case.values, "argument": item})
-        args = with_argument(case.scene.args, name, item)
-        # What is so already cures nothing.
-        return Fix(title=said, patch=_spec_patch(args=args)) if said and args != list(case.scene.args) else None
-
-    return remedy
-
-
-def drop_argument(*names: str, title: str = "Remove {argument}.") -> Remedy:
-    """Take arguments (templates) out of the args; no Fix where none of them is there."""
-
-    def remedy(case: Case) -> Fix | None:
-        known = [name for name in (filled([template], case.values) for template in names) if name]
-        args, gone = without_arguments(case.scene.args, [word for name in known for word in name.split()])
-        if not gone:
-            return None
-        shown = " ".join(masked_args(gone))
-        said = filled([title], {**case.values, "argument": shown}) or f"Remove {shown}."
-        return Fix(title=said, patch=_spec_patch(args=args or None))
-
-    return remedy
-
-
-def set_env(name: str, value: str, title: str = "Set env.{variable}.") -> Remedy:
-    """Set a variable in the Model's env."""
-
-    def remedy(case: Case) -> Fix | None:
-        wanted = filled([value], case.values)
-        if wanted is None or case.scene.env.get(name) == wanted:
-            return None
-        said = filled([title], {**case.values, "variable": f"{name}={wanted}"})
-        return Fix(title=said or f"Set env.{name}.", patch=_spec_patch(env={name: wanted}))
-
-    return remedy
-
-
-def drop_env(*names: str) -> Remedy:
-    """Take variables (templates, of several names with commas) out of env; no Fix where none of them is there."""
-
-    def remedy(case: Case) -> Fix | None:
-        known = [name for name in (filled([template], case.values) for template in names) if name]
-        present = [name for text in known for name in text.split(", ") if name in case.scene.env]
-        if not present:
-            return None
-        title = f"Remove {' and '.join(present)} from env."
-        return Fix(title=title, patch=_spec_patch(env=dict.fromkeys(present)))
-
-    return remedy
-
-
-def set_field(field: str, value: str | None, title: str) -> Remedy:
-    """Set one field of the spec; ``None`` removes it."""
-
-    def remedy(case: Case) -> Fix | None:
-        wanted = filled([value], case.values) if value is not None else None
-        said = filled([title], {**case.values, "value": wanted or ""})
-        if said is None or (value is not None and wanted is None):
-            return None
-        return Fix(title=said, patch=_spec_patch(**{field: wanted}))
-
-    return remedy
-
-
-def set_features(*features: str) -> Remedy:
-    """Say what the model is used for; no Fix where the Model says so already."""
-
-    def remedy(case: Case) -> Fix | None:
-        if texts_at(case.scene.spec, "features") == features:
-            return None
-        return Fix(title=f"Set features to {', '.join(features)}.", patch=_spec_patch(features=list(features)))
-
-    return remedy
-
-
-def _resized(change: Callable[[int], int], title: str) -> Remedy:
-    def remedy(case: Case) -> Fix | None:
-        name, count = case.scene.profile
-        wanted = change(count)
-        if not name or not count or wanted in (0, count):
-            return None
-        profile = f"{name}:{wanted}"
-        said, spec = title.format(profile=profile), {"resourceProfile": profile}
-        if wanted < count and value_of(case.scene.args, SPREAD) == str(count):
-            # Otherwise the engine would ask for the GPUs that it no longer gets.
-            said += f" And set {SPREAD}={wanted}."
-            return Fix(title=said, patch=_spec_patch(**spec, args=spread_over(case.scene.args, wanted)))
-        return Fix(title=said, patch=_spec_patch(**spec))
-
-    return remedy
-
-
-def _download_once(case: Case) -> Fix | None:
-    """Let the cluster's volume keep the weights; only for sources that KubeAI can cache."""
-    caches = sorted(str(name) for name in map_at(case.scene.config, "cacheProfiles"))
-    if not caches or case.scene.spec.get("cacheProfile") or case.scene.scheme not in ("hf", "s3", "gs", "oss"):
+def remedy_of(template: Template, case: Case) -> Remedy | None:
+    """The template filled in; None where it lacks a value, or where the Model is already as it would make it."""
+    values = case.values
+    if template.unless in values:
         return None
-    title = f"Keep the weights on the cluster's volume: cacheProfile {caches[0]}."
-    return Fix(title=title, patch=_spec_patch(cacheProfile=caches[0]))
+    command = template.command and _filled_command(template.command, values)
+    changes = _filled_changes(template.changes, case)
+    if (template.command and not command) or (template.changes and not changes):
+        return None
+    title = filled(template.titles, {**values, **_shown(changes, case)})
+    return Remedy(title=title, changes=changes, command=command) if title else None
 
 
-download_once: Remedy = _download_once
-more_units = _resized(lambda count: count * 2, "Take more of the profile: resourceProfile {profile}.")
-fewer_units = _resized(lambda count: count // 2, "Take less of the profile: resourceProfile {profile}.")
+@lru_cache(maxsize=1024)
+def _names(template: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
+
+
+def filled(templates: Iterable[str], values: Mapping[str, str]) -> str | None:
+    """The first template whose values are all known, filled in."""
+    for template in templates:
+        if all(values.get(name) for name in _names(template)):
+            return template.format_map(values)
+    return None
+
+
+def _filled_command(command: Command, values: Mapping[str, str]) -> Command | None:
+    harmless = {key: value for key, value in values.items() if _HARMLESS_WORD.fullmatch(value)}
+    complete = all(filled([word], harmless) for argv in (command.arguments, *command.into) for word in argv)
+    return command.worded(lambda word: word.format_map(harmless)) if complete else None
+
+
+def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ...]:
+    """The changes with their values, without those that are made already; none at all where a value is not known."""
+    made: list[Change] = []
+    for change in changes:
+        if change.value is None and not isinstance(change, SetField):
+            names = filled([change.name], case.values) or ""
+            made += [replace(change, name=name) for name in names.split(", " if isinstance(change, SetEnv) else None)]
+        elif isinstance(change.value, str):
+            value = filled([change.value], case.values) if change.value else ""
+            if value is None:
+                return ()
+            made.append(replace(change, value=value))
+        else:
+            made.append(change)
+    return tuple(change for change in made if Remedy(title="", changes=(change,)).patch(case.scene.model))
+
+
+def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:
+    """How titles name what is set or taken out."""
+    arguments = [change for change in changes if isinstance(change, SetArgument)]
+    _, gone = without_arguments(case.scene.args, [change.name for change in arguments if change.value is None])
+    put = [change.item for change in arguments if change.value is not None]
+    variables = [change.item for change in changes if isinstance(change, SetEnv)]
+    fields = [change.value for change in changes if isinstance(change, SetField)]
+    shown = {
+        "argument": " and ".join(put) or " ".join(masked_args(gone)),
+        "variable": " and ".join(variables),
+        "value": " and ".join(", ".join(value) if isinstance(value, list) else str(value) for value in fields),
+    }
+    return {key: text for key, text in shown.items() if text}
+
+
+def advise(*titles: str, unless: str = "") -> Template:
+    """Words only: what a person has to do."""
+    return Template(titles=titles, unless=unless)
+
+
+def run(title: str, line: str) -> Template:
+    """A command, written as in a terminal; a value in it is always within one word."""
+    argvs = tuple(tuple(argv) for argv in _piped(shlex.split(line)))
+    return Template(titles=(title,), command=Command(arguments=argvs[0], into=argvs[1:]))
+
+
+def ask(title: str, verb: str, *arguments: str) -> Template:
+    """One of our own verbs, which each face offers in its way."""
+    return Template(titles=(title,), command=Command(verb=verb, arguments=arguments))
+
+
+def _piped(words: list[str]) -> Iterator[list[str]]:
+    """The words between the pipes."""
+    while "|" in words:
+        yield words[: words.index("|")]
+        words = words[words.index("|") + 1 :]
+    yield words
+
+
+def set_argument(name: str, value: str, title: str = "Set {argument}.", *, unless: str = "") -> Template:
+    """Put ``name=value`` into the args; ``name`` alone where the value is ``""``."""
+    return Template(titles=(title,), changes=(SetArgument(name=name, value=value),), unless=unless)
+
+
+def drop_argument(*names: str, title: str = "Remove {argument}.") -> Template:
+    """Take out those of the arguments that are there."""
+    return Template(titles=(title,), changes=tuple(SetArgument(name=name, value=None) for name in names))
+
+
+def set_env(name: str, value: str, title: str = "Set env.{variable}.") -> Template:
+    """Set a variable in the Model's env."""
+    return Template(titles=(title,), changes=(SetEnv(name=name, value=value),))
+
+
+def drop_env(*names: str) -> Template:
+    """Take out those of the variables that are there."""
+    changes = tuple(SetEnv(name=name, value=None) for name in names)
+    return Template(titles=("Remove {variable} from env.",), changes=changes)
+
+
+def set_field(name: str, value: object, title: str, *, unless: str = "") -> Template:
+    """Set one field of the spec; ``None`` removes it."""
+    return Template(titles=(title,), changes=(SetField(name=name, value=value),), unless=unless)
+
+
+def set_features(*features: str) -> Template:
+    """Say what the model is used for."""
+    return set_field("features", list(features), "Set features to {value}.")
+
+
+DOWNLOAD_ONCE = set_field(
+    "cacheProfile", "{usable_cache}", "Keep the weights on the cluster's volume: cacheProfile {value}."
+)
+MORE_UNITS = set_field("resourceProfile", "{twice_profile}", "Take more of the profile: resourceProfile {value}.")
+FEWER_UNITS = (
+    # Else the engine would ask for the GPUs that it no longer gets.
+    Template(
+        titles=("Take less of the profile: resourceProfile {value}. And set {argument}.",),
+        changes=(
+            SetField(name="resourceProfile", value="{half_profile}"),
+            SetArgument(name=SPREAD, value="{half_spread}"),
+        ),
+    ),
+    set_field(
+        "resourceProfile",
+        "{half_profile}",
+        "Take less of the profile: resourceProfile {value}.",
+        unless="half_spread",
+    ),
+)
 APPLIED = " --dry-run=client -o yaml | kubectl apply -f -"
 """Behind ``kubectl create``: replaces what is there, and sends YAML, which every API server takes."""
-delete_pod = run("Delete the Pod; KubeAI makes a new one.", "kubectl {in_ns}delete pod {pod}")
-read_log = run("Read the whole log.", "kubectl {in_ns}logs {pod} --all-containers --tail=400")
-touch = run(
+DELETE_POD = run("Delete the Pod; KubeAI makes a new one.", "kubectl -n {namespace} delete pod {pod}")
+READ_LOG = run("Read the whole log.", "kubectl -n {namespace} logs {pod} --all-containers --tail=400")
+LOOK_AGAIN = run(
     "After the cure, make KubeAI look again at once; otherwise it may wait 17 minutes.",
-    "kubectl {in_ns}annotate model {name} touch=$(date +%s) --overwrite",
+    "kubectl -n {namespace} annotate model {name} touch={touches} --overwrite",
 )
-stop_another = run(
+STOP_ANOTHER = run(
     "Stop a Model that is not needed: find it, then scale it to 0 replicas.",
-    "kubectl {in_ns}get models"
+    "kubectl -n {namespace} get models"
     " -o custom-columns=NAME:.metadata.name,PROFILE:.spec.resourceProfile,REPLICAS:.spec.replicas",
 )

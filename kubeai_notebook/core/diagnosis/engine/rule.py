@@ -1,22 +1,28 @@
-"""A rule is one row of a table of failures: what is seen, what it is called, who cures it and how."""
+"""A rule is one row of a table of failures: what is seen, what it is called, who cures it and how.
+
+Rows look for fragments of a line and not for patterns: a log of hundreds of lines is searched by 200 rows whenever a
+Model changes, and ``str.find`` over the whole text rules nearly all of them out at once. Patterns only take values
+out of the line that was hit. Each sentence has fallbacks for the values that another version does not tell.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from string import Formatter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.notice import Evidence, Finding, Who
 
 from .cleaning import excerpt
-from .finding import Evidence, Finding, Fix, Who
+from .remedies import Template, filled, remedy_of
 from .text_source import Passage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from kubeai_notebook.core.objects import Pod
 
     from .scene import Scene
@@ -55,19 +61,18 @@ class Case:
         return {key: value for key, value in everything.items() if value}
 
 
-Remedy = Callable[[Case], Fix | None]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One row. ``seen``, ``unless``: fragments of one line in any letter case, ``…`` standing for any text."""
 
     code: str
     seen: tuple[str, ...]
-    title: tuple[str, ...]
+    message: tuple[str, ...]
     """Sentences with ``{values}``; the first whose values are all known is used."""
     who: Who
-    fixes: tuple[Remedy, ...] = ()
+    remedies: tuple[Template, ...] = ()
+    derive: Callable[[Case], Mapping[str, str]] | None = None
+    """Further values, worked out from those of the case."""
     take: tuple[str, ...] = ()
     """Patterns with named groups, searched in the deciding line, then in those around it."""
     far: tuple[str, ...] = ()
@@ -93,11 +98,6 @@ def _pattern(source: str) -> re.Pattern[str]:
     return re.compile(source, re.IGNORECASE)
 
 
-@lru_cache(maxsize=1024)
-def _names(template: str) -> tuple[str, ...]:
-    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
-
-
 def contains(line: str, fragment: str) -> bool:
     """Whether a lowered line holds the fragment.
 
@@ -108,22 +108,14 @@ def contains(line: str, fragment: str) -> bool:
 
 
 def _position(line: str, fragment: str) -> int:
-    first = found = -1
+    first = position = -1
     for part in _parts(fragment):
-        found = line.find(part, found + 1)
-        if found < 0:
+        position = line.find(part, position + 1)
+        if position < 0:
             return -1
-        first = found if first < 0 else first
-        found += len(part) - 1
+        first = position if first < 0 else first
+        position += len(part) - 1
     return first
-
-
-def filled(templates: Iterable[str], values: Mapping[str, str]) -> str | None:
-    """The first template whose values are all known, filled in."""
-    for template in templates:
-        if all(values.get(name) for name in _names(template)):
-            return template.format_map(values)
-    return None
 
 
 def hits(rule: Rule, passage: Passage) -> Iterator[int]:
@@ -146,9 +138,9 @@ def case_of(rule: Rule, passage: Passage, scene: Scene, *, index: int, pod: Pod 
     """The hit with its values taken from the text."""
     near = passage.lines[max(0, index - 2) : index] + passage.lines[index + 1 : index + 5]
     taken = _first_groups(rule.take, (passage.lines[index], *near))
-    found = {**_first_groups(rule.far, passage.lines), **taken}
+    values = {**_first_groups(rule.far, passage.lines), **taken}
     masks = scene.secrets
-    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in found.items()})
+    return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in values.items()})
 
 
 def _first_groups(sources: tuple[str, ...], lines: tuple[str, ...]) -> dict[str, str]:
@@ -195,22 +187,19 @@ def spared(name: str, look: Callable[_Given, _Seen], *given: _Given.args, **name
 
 def finding_of(rule: Rule, case: Case) -> Finding:
     """Say what the rule says about this case."""
+    if rule.derive:
+        case = replace(case, taken={**case.taken, **rule.derive(case)})
     secrets = case.scene.secrets
     low = case.passage.lowered[case.index]
     start = max((_position(low, fragment) for fragment in rule.seen), default=0)
     text = excerpt(masked(case.line, secrets), max(start, 0))
-    title = filled(rule.title, case.values) or rule.title[-1]
-    fixes: list[Fix] = []
-    for remedy in rule.fixes:
-        fix = remedy(case)
-        if fix is not None and fix not in fixes:
-            fixes.append(fix)
+    remedies = [remedy for template in rule.remedies if (remedy := remedy_of(template, case))]
     return Finding(
         code=rule.code,
-        title=title,
+        message=filled(rule.message, case.values) or rule.message[-1],
         evidence=(Evidence(case.passage.kind, case.passage.where, text),),
         who=rule.who,
-        fixes=tuple(fixes),
+        remedies=tuple(dict.fromkeys(remedies)),
     )
 
 

@@ -1,4 +1,8 @@
-"""Which Pod, which of its runs and which Events count."""
+"""Scene: an Observation with the questions that rules ask of it.
+
+Which Pod, which of its runs and which Events count is decided here, once: a Model has Pods of two hashes while it is
+updated, a Pod has the log of its last run and of the one before, and Events outlive the Pod that they tell of.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.masking import secret_values
+from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.objects import (
     Event,
     Pod,
+    claim_of,
     desired_replicas,
-    in_utc,
     is_going,
     map_at,
+    number_at,
     text_at,
     texts_at,
     texts_in,
-    time_at,
 )
-from kubeai_notebook.core.phase import GRACE_SECONDS
+from kubeai_notebook.core.observation import secrets_of
+from kubeai_notebook.core.phase import GRACE_SECONDS, quiet_seconds
 from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.source import Source
 
@@ -30,7 +35,10 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.observation import KubernetesObject, LogTail, Observation
 
-FEATURE_LABEL = "features.kubeai.org/"
+
+def _count(text: str) -> int:
+    """The whole number that the text is; 0 where it is none, or one of more than nine digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 @dataclass(frozen=True)
@@ -104,21 +112,13 @@ class Scene:
 
     @property
     def settled(self) -> bool:
-        """Whether the operator has had time to act on the Model's last change; unknown age counts as no."""
-        created, changed = time_at(self.model, "metadata", "creationTimestamp"), self.observation.changed_at
-        moments = [in_utc(moment) for moment in (created, changed) if moment]
-        return created is not None and (in_utc(self.now) - max(moments)).total_seconds() > GRACE_SECONDS
+        """Whether the operator has had time to act on the Model's last change."""
+        return quiet_seconds(self.observation, self.now) >= GRACE_SECONDS
 
     @property
     def desired(self) -> int:
         """Replicas that should run."""
         return desired_replicas(self.model)
-
-    @property
-    def managed(self) -> bool:
-        """Whether an operator left any trace on the Model."""
-        labels = map_at(self.model, "metadata", "labels")
-        return bool(map_at(self.model, "status")) or any(str(key).startswith(FEATURE_LABEL) for key in labels)
 
     @cached_property
     def all_pods(self) -> tuple[Pod, ...]:
@@ -156,7 +156,7 @@ class Scene:
     def events(self) -> tuple[Event, ...]:
         """Events, newest first; the later one listed wins a tie."""
         events = [Event(raw) for raw in reversed(self.observation.events) if isinstance(raw, Mapping)]
-        return tuple(sorted(events, key=lambda event: event.time, reverse=True))
+        return tuple(sorted(events, key=lambda event: event.order, reverse=True))
 
     def events_of(self, pod: Pod) -> tuple[Event, ...]:
         """Events about this very Pod: a uid that differs is an earlier Pod of the same name."""
@@ -179,16 +179,24 @@ class Scene:
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Values of the Model's and its newest Pod's own that must not be shown, the longest first."""
-        variables = {name: text_at(entry, "value") for name, entry in (self.newest.env if self.newest else {}).items()}
-        return tuple(dict.fromkeys([*secret_values(self.spec), *secret_values({"env": variables})]))
+        return secrets_of(self.model, *((self.newest.raw,) if self.newest else ()))
 
     @property
-    def own_claim(self) -> str:
-        """The claim of a ``pvc://`` url, else that of the cache."""
-        cache = text_at(self.spec, "cacheProfile")
-        if self.scheme == "pvc":
-            return self.url.claim
-        return f"shared-model-cache-{cache}" if cache else ""
+    def resized(self) -> dict[str, str]:
+        """The profile twice and half as large, and over how many GPUs vLLM then has to be spread."""
+        name, count = self.profile
+        if not name or not count:
+            return {}
+        twice, half = f"{name}:{count * 2}", f"{name}:{count // 2}" if count > 1 else ""
+        spread = str(count // 2) if half and value_of(self.args, SPREAD) == str(count) else ""
+        return {"twice_profile": twice, "half_profile": half, "half_spread": spread}
+
+    @property
+    def usable_cache(self) -> str:
+        """A cache profile for a Model that has none; only for sources that KubeAI can cache."""
+        caches = sorted(str(name) for name in map_at(self.config, "cacheProfiles"))
+        cached = self.spec.get("cacheProfile") or self.scheme not in ("hf", "s3", "gs", "oss")
+        return caches[0] if caches and not cached else ""
 
     @cached_property
     def values(self) -> Mapping[str, str]:
@@ -205,7 +213,10 @@ class Scene:
             "profile": text_at(self.spec, "resourceProfile"),
             "profile_name": profile,
             "profile_count": str(count) if count else "",
-            "own_claim": self.own_claim,
+            **self.resized,
+            "min_replicas": str(number_at(self.spec, "minReplicas") or ""),
+            "usable_cache": self.usable_cache,
+            "own_claim": claim_of(self.model),
             "cache_profile": text_at(self.spec, "cacheProfile"),
             # KubeAI mounts a claim there, but does not tell these two engines.
             "infinity_path": "/model" if (self.engine, self.scheme) == ("Infinity", "pvc") else "",
@@ -217,5 +228,7 @@ class Scene:
             "lora_hint": "If it is a LoRA adapter: name it in adapters of a Model of its base."
             if "lora" in rest.lower()
             else "",
+            # An annotation with another value than it has makes KubeAI look again.
+            "touches": str(_count(text_at(self.model, "metadata", "annotations", "touch")) + 1),
             "operator_ns": self.observation.operator.namespace or self.namespace,
         }

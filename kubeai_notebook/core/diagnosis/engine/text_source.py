@@ -12,9 +12,9 @@ from .cleaning import clean
 from .harmless import small, without_harmless
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.notice import EvidenceKind
     from kubeai_notebook.core.objects import Container, Event, Pod
 
-    from .finding import EvidenceKind
     from .scene import Scene
 
 
@@ -81,14 +81,14 @@ def condition_passage(pod: Pod, kind: str) -> Passage | None:
 
 def container_passages(container: Container, pod: Pod) -> tuple[Passage, ...]:
     """Why a container waits and how its last run ended, as the kubelet words it."""
-    found = []
+    passages = []
     where = f"{pod.name}/{container.name}"
     if container.waiting:
         message = text_at(container.raw, "state", "waiting", "message")
-        found.append(Passage("status", where, (one_line(f"{container.waiting}: {message}"),), container.waiting))
+        passages.append(Passage("status", where, (one_line(f"{container.waiting}: {message}"),), container.waiting))
     for state in ("state", "lastState"):
         reason = text_at(container.raw, state, "terminated", "reason")
         message = text_at(container.raw, state, "terminated", "message")
         if reason or message:
-            found.append(Passage("status", where, (one_line(f"{reason}: {message}"),), reason))
-    return tuple(found)
+            passages.append(Passage("status", where, (one_line(f"{reason}: {message}"),), reason))
+    return tuple(passages)

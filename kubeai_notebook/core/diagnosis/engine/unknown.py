@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.phase import FATAL_WAITING
 
 from .cleaning import excerpt
-from .finding import Evidence, Finding
-from .remedies import read_log, run
+from .remedies import READ_LOG, run
 from .rule import Rule, stated
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ QUIET_EXITS = (0, 143)
 UNKNOWN = Rule(
     code="Unknown",
     seen=(),
-    title=(
+    message=(
         'The container of "{name}" failed with exit code {code}, for a reason that this diagnosis does not know.',
         '"{name}" fails for a reason that this diagnosis does not know.',
     ),
     who="user",
-    fixes=(read_log, run("Look at the Pod and its Events.", "kubectl {in_ns}describe pod {pod}")),
+    remedies=(READ_LOG, run("Look at the Pod and its Events.", "kubectl -n {namespace} describe pod {pod}")),
 )
 
 
@@ -77,8 +77,8 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     line = error_line(log)
     if log and line:
         evidence = Evidence("log", log.where, line)
-    elif told := text_at(pod.main.ended, "message"):
-        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {told}")
+    elif message := text_at(pod.main.ended, "message"):
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {message}")
     elif waiting:
         message = text_at(waiting.raw, "state", "waiting", "message")
         evidence = Evidence("status", f"{pod.name}/{waiting.name}", f"{waiting.waiting}: {message}")

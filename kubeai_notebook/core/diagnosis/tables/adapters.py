@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding, Fix
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_argument
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
-from kubeai_notebook.core.objects import in_utc, maps_at, number_at, text_at, time_at
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
+from kubeai_notebook.core.notice import Evidence, Finding
+from kubeai_notebook.core.objects import in_utc, maps_at, text_at, time_at
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.objects import Pod
 
-ADAPTER_LABEL = "adapter.kubeai.org/"
 LOADING_TIME = timedelta(seconds=60)
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """vLLM's values of ``--max-lora-rank``."""
 
 
-def _next_rank(case: Case) -> Fix | None:
+def _fitting_rank(case: Case) -> dict[str, str]:
     rank = case.values.get("rank", "")
     fitting = [str(known) for known in _RANKS if rank and known >= int(rank)]
-    if not fitting:
-        return None
-    taken = {**case.taken, "wanted": fitting[0]}
-    return set_argument("--max-lora-rank", "{wanted}")(replace(case, taken=taken))
+    return {"fitting_rank": fitting[0]} if fitting else {}
 
 
 _MADE_FOR_IT = advise("Use an adapter that was trained on this very base model.")
 _CHECK_URL = advise("Check the adapter's url and whether a token is needed for it.")
 
 
-def _keep_one(case: Case) -> Fix | None:
-    """Requests to an adapter do not count for scaling, so a Model may be stopped below it."""
-    if number_at(case.scene.spec, "minReplicas"):
-        return None
-    title = "Keep one replica running (minReplicas 1): requests to an adapter do not count for scaling."
-    return Fix(title=title, patch={"spec": {"minReplicas": 1}})
+_KEEP_ONE = set_field(
+    # Requests to an adapter do not count for scaling, so a Model may be stopped below it.
+    "minReplicas",
+    1,
+    "Keep one replica running (minReplicas 1): requests to an adapter do not count for scaling.",
+    unless="min_replicas",
+)
 
 
 ADAPTERS: tuple[Rule, ...] = (
@@ -47,53 +44,57 @@ ADAPTERS: tuple[Rule, ...] = (
         code="LoraRankTooLarge",
         seen=("greater than max_lora_rank",),
         take=(r"rank (?P<rank>\d{1,6}) is greater than max_lora_rank (?P<limit>\d+)",),
-        title=(
+        message=(
             "The adapter has rank {rank}, the engine takes {limit} at most.",
             "The adapter's rank is greater than the engine takes.",
         ),
         who="user",
-        fixes=(_next_rank, advise("Set --max-lora-rank to the adapter's rank.")),
+        derive=_fitting_rank,
+        remedies=(
+            set_argument("--max-lora-rank", "{fitting_rank}"),
+            advise("Set --max-lora-rank to the adapter's rank."),
+        ),
     ),
     Rule(
         code="AdapterWrongBase",
         seen=("must match the size of tensor",),
         only=lambda case: "in add_lora" in case.passage.haystack or "add_lora method" in case.passage.haystack,
         take=(r"tensor a \((?P<ours>\d+)\).*tensor b \((?P<theirs>\d+)\)",),
-        title=(
+        message=(
             "The adapter was made for another base model: its size {theirs} meets {ours}.",
             "The adapter was made for another base model.",
         ),
         who="user",
-        fixes=(_MADE_FOR_IT,),
+        remedies=(_MADE_FOR_IT,),
     ),
     Rule(
         code="AdapterWrongBase",
         seen=("maybe wrong base model", "LoRA arch mismatch", "to be 'adapter', but got"),
-        title=("The adapter was made for another base model, or is no adapter.",),
+        message=("The adapter was made for another base model, or is no adapter.",),
         who="user",
-        fixes=(_MADE_FOR_IT,),
+        remedies=(_MADE_FOR_IT,),
     ),
     Rule(
         code="AdapterNotLoaded",
         seen=("No adapter found for", "adapter_lora_init: failed to open"),
         take=(r"found for (?P<path>[\w/.-]+\w)", r"failed to open '(?P<path>[^']+)'"),
-        title=("There is no adapter in {path}.", "The adapter's folder is empty."),
+        message=("There is no adapter in {path}.", "The adapter's folder is empty."),
         who="user",
-        fixes=(_CHECK_URL,),
+        remedies=(_CHECK_URL,),
     ),
 )
 
 _UNLABELLED = Rule(
     code="AdapterNotLoaded",
     seen=(),
-    title=(
+    message=(
         'The adapter "{adapter}" is not loaded although the Pod is ready.',
         "An adapter is not loaded although the Pod is ready.",
     ),
     who="user",
-    fixes=(
+    remedies=(
         _CHECK_URL,
-        _keep_one,
+        _KEEP_ONE,
         run("Read why in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),
     ),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.causes import cause
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.diagnosis.engine.unknown import UNKNOWN
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import at, maps_at, number_at, text_at
 
 from .nodes import FAILED_PODS
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 JOB_FAILED = Rule(
     code="CacheJobFailed",
     seen=(),
-    title=('The weights of "{name}" could not be loaded into the cache, and the loader\'s log tells nothing.',),
+    message=('The weights of "{name}" could not be loaded into the cache, and the loader\'s log does not say why.',),
     who="user",
-    fixes=(
-        run("Watch the loader's next try.", "kubectl {in_ns}logs -f job/load-cache-{name}"),
+    remedies=(
+        run("Watch the loader's next try.", "kubectl -n {namespace} logs -f job/load-cache-{name}"),
         advise(
             'Check the url "{url}" and the token or keys it needs.', "Check the url and the token or keys it needs."
         ),
@@ -38,25 +38,24 @@ def findings(scene: Scene) -> Iterator[Finding]:
     """Why the cache is not loaded."""
     if at(scene.model, "status", "cache", "loaded") is True:
         return
-    found = next((finding for finding in (_of_loader(scene), waiting_claim(scene)) if finding), None)
-    found = found or _of_job(scene)
-    if found:
-        yield found
+    finding = _of_loader(scene) or waiting_claim(scene) or _of_job(scene)
+    if finding:
+        yield finding
 
 
 def _of_loader(scene: Scene) -> Finding | None:
     loader = scene.loaders[0] if scene.loaders else None
-    found = cause(scene, loader) if loader else None
-    if found and found.code == UNKNOWN.code and found.evidence[0].kind != "log":
-        return stated(JOB_FAILED, scene, found.evidence[0], pod=loader)
-    return found
+    finding = cause(scene, loader) if loader else None
+    if finding and finding.code == UNKNOWN.code and finding.evidence[0].kind != "log":
+        return stated(JOB_FAILED, scene, finding.evidence[0], pod=loader)
+    return finding
 
 
 def _of_job(scene: Scene) -> Finding | None:
     for job in scene.observation.jobs:
         name = text_at(job, "metadata", "name")
-        conditions = [found for found in maps_at(job, "status", "conditions") if found.get("status") == "True"]
-        failed = next((found for found in conditions if found.get("type") in ("Failed", "FailureTarget")), None)
+        conditions = [item for item in maps_at(job, "status", "conditions") if item.get("status") == "True"]
+        failed = next((item for item in conditions if item.get("type") in ("Failed", "FailureTarget")), None)
         text = f"{text_at(failed, 'reason')}: {text_at(failed, 'message')}" if failed else "status.failed"
         if failed is None and not number_at(job, "status", "failed"):
             continue

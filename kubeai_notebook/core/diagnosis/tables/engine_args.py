@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     advise,
-    download_once,
     drop_argument,
     drop_env,
     set_argument,
     set_env,
-    without,
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
@@ -26,14 +24,14 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"ambiguous option: (?P<argument>-[\w-]+)",
             r"Did you mean '?(?P<meant>-(?!-help)[\w-]+)",
         ),
-        title=(
+        message=(
             "{engine} knows no argument {argument}; it asks whether {meant} was meant.",
             "{engine} (this version of its image) knows no argument {argument}.",
             "The engine knows no argument {argument}.",
             "The engine does not know one of the arguments.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("{argument}"),
             advise("Remove {argument}; newer versions may have dropped it.", "Remove that argument."),
         ),
@@ -41,9 +39,9 @@ ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         code="BadArgumentValue",
         seen=("requires --tool-call-parser",),
-        title=("--enable-auto-tool-choice needs --tool-call-parser beside it.",),
+        message=("--enable-auto-tool-choice needs --tool-call-parser beside it.",),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--tool-call-parser", "hermes", "Set {argument}, or the parser made for this model."),
             drop_argument("--enable-auto-tool-choice"),
         ),
@@ -52,9 +50,9 @@ ARGUMENTS: tuple[Rule, ...] = (
         code="BadArgumentValue",
         seen=("invalid tool call parser",),
         take=(r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",),
-        title=('There is no tool call parser "{value}".', "There is no such tool call parser."),
+        message=('There is no tool call parser "{value}".', "There is no such tool call parser."),
         who="user",
-        fixes=(
+        remedies=(
             advise("Set --tool-call-parser to one of: {choices}", "Set --tool-call-parser to one that this vLLM has."),
         ),
     ),
@@ -69,7 +67,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"is not one of (?P<choices>.{1,200}?)\.?$",
             r"is not a valid (?P<expected>\w+)",
         ),
-        title=(
+        message=(
             "{argument} may not be {value}; choose from {choices}.",
             "{argument} must be an {expected}, not {value}.",
             "{argument} may not be {value}.",
@@ -77,7 +75,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "An argument has a value that the engine does not take.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("{argument}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct the value of {argument}.", "Correct the value."),
         ),
@@ -86,12 +84,12 @@ ARGUMENTS: tuple[Rule, ...] = (
         code="BadArgumentValue",
         seen=("is not a valid InferenceEngine", "is not a valid Device"),
         take=(r"'(?P<value>[^']*)' is not a valid (?P<kind>InferenceEngine|Device)",),
-        title=(
+        message=(
             "INFINITY_ENGINE or INFINITY_DEVICE may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE has a wrong value.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("INFINITY_DEVICE", "INFINITY_ENGINE"),
             drop_argument("--device", "--engine"),
             advise("Use engine torch, ctranslate2 or optimum, and device auto, cpu, cuda or mps."),
@@ -101,9 +99,9 @@ ARGUMENTS: tuple[Rule, ...] = (
         code="BadArgumentValue",
         seen=("invalid literal for int()",),
         take=(r"base 10: (?P<value>'[^']*')",),
-        title=("A setting must be a whole number, not {value}.", "A setting must be a whole number."),
+        message=("A setting must be a whole number, not {value}.", "A setting must be a whole number."),
         who="user",
-        fixes=(
+        remedies=(
             set_env("VLLM_CPU_KVCACHE_SPACE", "{kv_space}", "Write the number without its unit: env.{variable}."),
             advise("Write a plain number in place of {value}.", "Write a plain number."),
         ),
@@ -116,13 +114,13 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"input_value=(?P<value>[^,\]]+)",
             r"^(?P<argument>[a-z][a-z_]+)$",
         ),
-        title=(
+        message=(
             "{argument} should be {expected}, not {value}.",
             "An argument should be {expected}, not {value}.",
             "An argument has a value that the engine does not take.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--{argument}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct {argument}.", "Correct the value."),
         ),
@@ -135,29 +133,29 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"(?:in )?(?P<variable>setup_logger)",
             r"(?P<variable>libgomp)",
         ),
-        title=("A setting of the engine has a value that it does not take.",),
+        message=("A setting of the engine has a value that it does not take.",),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("LOG_LEVEL", "PRELOAD_MODELS", "VLLM_CPU_OMP_THREADS_BIND"),
             advise("Correct or remove the variable; lists are JSON, log levels debug, info, warning or error."),
         ),
     ),
 )
 
-LENGTHS: tuple[Rule, ...] = (
+VALUES: tuple[Rule, ...] = (
     Rule(
         code="MaxNumBatchedTokensTooSmall",
         seen=("is smaller than max_model_len",),
         take=(r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)",),
-        title=(
+        message=(
             "--max-num-batched-tokens is {batched}, less than the {length} tokens of one request.",
             "--max-num-batched-tokens is less than the tokens of one request.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--max-num-batched-tokens", "{length}"),
             set_argument("--max-model-len", "{batched}", "Or set {argument}."),
-            without("length", "Set --max-num-batched-tokens to at least the length of a request."),
+            advise("Set --max-num-batched-tokens to at least the length of a request.", unless="length"),
         ),
     ),
     Rule(
@@ -168,15 +166,15 @@ LENGTHS: tuple[Rule, ...] = (
             r"(?:max_position_embeddings|max_seq_len|n_positions|max_length|model_max_length)\w*=(?P<limit>\d+)",
             r"derived max_model_len \((?:\w+=)?(?P<limit>\d+)",
         ),
-        title=(
+        message=(
             "{weights} can take at most {limit} tokens, but --max-model-len asks for {asked}.",
             "The model can take at most {limit} tokens, but --max-model-len asks for more.",
             "--max-model-len asks for more tokens than the model can take.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             set_argument("--max-model-len", "{limit}"),
-            without("limit", "Set --max-model-len to what the model can take."),
+            advise("Set --max-model-len to what the model can take.", unless="limit"),
             drop_argument("--max-model-len", title="Or remove {argument}: the model knows its length."),
         ),
     ),
@@ -184,12 +182,12 @@ LENGTHS: tuple[Rule, ...] = (
         code="ChatTemplateFileMissing",
         seen=("appears path-like, but doesn't exist",),
         take=(r"string \((?P<path>[^)]+)\)",),
-        title=(
+        message=(
             "--chat-template names {path}, which is not in the container.",
             "--chat-template names a file that is not in the container.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("Add the template to files with the path {path}.", "Add the template to files."),
             drop_argument("--chat-template", title="Or use the model's own template: remove {argument}."),
         ),
@@ -206,12 +204,12 @@ LENGTHS: tuple[Rule, ...] = (
             r"in the `quantization` argument \((?P<method>[\w-]+)\)",
             r"config file for (?P<method>[\w-]+)",
         ),
-        title=(
+        message=(
             'This vLLM cannot load "{name}" with the quantization {method}.',
             'This vLLM cannot load "{name}" with its quantization.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
             advise(
                 "Choose another build of the model, or a newer image that knows {method}.",
@@ -223,62 +221,22 @@ LENGTHS: tuple[Rule, ...] = (
         code="DtypeUnsupported",
         seen=("is not supported for quantization method",),
         take=(r"torch\.(?P<dtype>\w+)", r"Supported dtypes: (?P<supported>\[[^\]]*\])"),
-        title=(
+        message=(
             "The quantized weights cannot be computed in {dtype}.",
             "The quantized weights cannot be computed in this dtype.",
         ),
         who="user",
-        fixes=(set_argument("--dtype", "half"),),
+        remedies=(set_argument("--dtype", "half"),),
     ),
     Rule(
         code="DtypeUnsupported",
         seen=("Requested … compute type",),
         take=(r"Requested (?P<dtype>\w+) compute type",),
-        title=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the asked type."),
+        message=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the asked type."),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("WHISPER__COMPUTE_TYPE"),
             set_env("WHISPER__COMPUTE_TYPE", "int8", "Or set env.{variable}, which every processor can."),
-        ),
-    ),
-    Rule(
-        code="TrustRemoteCodeNeeded",
-        seen=("contains custom code which must be executed", "requires you to execute the"),
-        take=(r"repository (?P<repo>\S+) contains", r"Loading (?P<repo>\S+) requires you"),
-        title=(
-            "{repo} brings its own Python code, which runs only with your consent.",
-            "The model brings its own Python code, which runs only with your consent.",
-        ),
-        who="user",
-        fixes=(
-            drop_argument("--no-trust-remote-code", title="Read the code first; then remove {argument}."),
-            set_argument("--trust-remote-code", "", "Read the code first; then set {argument}."),
-        ),
-    ),
-    Rule(
-        code="PythonPackageMissing",
-        seen=("packages that were not found in your environment",),
-        take=(r"environment: (?P<packages>[\w\s,.-]+?)(?:\. Run|$)",),
-        title=(
-            "The image lacks the Python packages that this model needs: {packages}.",
-            "The image lacks Python packages that this model needs.",
-        ),
-        who="user",
-        fixes=(
-            advise(
-                "Set image to one that has {packages}; installing into a running Pod does not last.",
-                "Set image to one that has them; installing into a running Pod does not last.",
-            ),
-        ),
-    ),
-    Rule(
-        code="PythonPackageMissing",
-        seen=("No module named 'runai_model_streamer'",),
-        title=("The image cannot stream weights from S3: runai_model_streamer is not in it.",),
-        who="user",
-        fixes=(
-            download_once,
-            advise("Set a cacheProfile, or an image that has runai_model_streamer."),
         ),
     ),
 )

@@ -9,9 +9,9 @@ FEATURES: tuple[Rule, ...] = (
     Rule(
         code="FeatureMismatch",
         seen=("does not have a padding token",),
-        title=('"{name}" generates text; Infinity serves embedding and reranking models only.',),
+        message=('"{name}" generates text; Infinity serves embedding and reranking models only.',),
         who="user",
-        fixes=(advise("Make the Model anew with engine VLLM and feature TextGeneration."),),
+        remedies=(advise("Make the Model anew with engine VLLM and feature TextGeneration."),),
     ),
     Rule(
         code="FeatureMismatch",
@@ -20,9 +20,9 @@ FEATURES: tuple[Rule, ...] = (
             "does not support generate",
             "does not support the 'generate' task",
         ),
-        title=('"{name}" is an embedding model and cannot generate text.',),
+        message=('"{name}" is an embedding model and cannot generate text.',),
         who="user",
-        fixes=(
+        remedies=(
             set_features("TextEmbedding"),
             drop_argument("--runner", "--task"),
         ),

@@ -1,49 +1,14 @@
-"""Model files that the engine cannot use, and ports."""
+"""Model files that the engine cannot use."""
 
 from __future__ import annotations
 
-import re
-
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, delete_pod, drop_argument, drop_env, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
 
 
-def _listed_as_supported(case: Case) -> bool:
-    """The refused architecture stands in the list of the supported ones: the image itself is broken."""
-    refused, _, supported = case.line.partition("Supported architectures")
-    names = re.findall(r"'(\w+)'", refused)
-    return bool(names) and any(f"'{name}'" in supported for name in names)
-
-
-BROKEN_IMAGE = Rule(
-    code="BrokenEngineImage",
-    seen=(
-        "failed to be inspected",
-        "undefined symbol",
-        "is not found or cannot be loaded",
-        "Unable to load any of {lib",
-    ),
-    title=("The engine's image is broken: its own libraries do not fit each other.",),
-    who="user",
-    fixes=(advise("Set image to a released one, or remove image."),),
-)
-
 ARCHITECTURES: tuple[Rule, ...] = (
-    BROKEN_IMAGE,
-    Rule(
-        code="BrokenEngineImage",
-        seen=("Model architectures … not supported for",),
-        only=_listed_as_supported,
-        take=(r"architectures \['(?P<architecture>\w+)'",),
-        title=(
-            "The engine's image is broken: it refuses {architecture}, which it lists as supported.",
-            "The engine's image is broken.",
-        ),
-        who="user",
-        fixes=(advise("Set image to a released one, or remove image."),),
-    ),
     Rule(
         code="UnsupportedArchitecture",
         seen=(
@@ -62,26 +27,26 @@ ARCHITECTURES: tuple[Rule, ...] = (
             r"`?(?P<type>rope_scaling)`? must be",
             r"Tokenizer class (?P<type>\w+)",
         ),
-        title=(
+        message=(
             'This version of the engine does not know the architecture "{type}".',
             "This version of the engine does not know the model's architecture.",
         ),
         who="user",
-        fixes=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+        remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
     ),
     Rule(
         code="ModelFormatUnsupported",
         seen=("No onnx files found",),
-        title=('"{name}" has no ONNX files, which INFINITY_ENGINE=optimum needs.',),
+        message=('"{name}" has no ONNX files, which INFINITY_ENGINE=optimum needs.',),
         who="user",
-        fixes=(set_env("INFINITY_ENGINE", "torch"),),
+        remedies=(set_env("INFINITY_ENGINE", "torch"),),
     ),
     Rule(
         code="ModelFormatUnsupported",
         seen=("open file 'model.bin'", "Unsupported model binary version"),
-        title=('The weights of "{name}" are not in the CTranslate2 format that FasterWhisper reads.',),
+        message=('The weights of "{name}" are not in the CTranslate2 format that FasterWhisper reads.',),
         who="user",
-        fixes=(advise("Use a converted build, such as hf://Systran/faster-whisper-small."),),
+        remedies=(advise("Use a converted build, such as hf://Systran/faster-whisper-small."),),
     ),
     Rule(
         code="ModelFormatUnsupported",
@@ -92,9 +57,9 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "GGUF model with architecture",
         ),
         take=(r"'(?P<file>[^']+\.gguf)'",),
-        title=("The engine cannot read this GGUF file ({file}).", "The engine cannot read this kind of GGUF file."),
+        message=("The engine cannot read this GGUF file ({file}).", "The engine cannot read this kind of GGUF file."),
         who="user",
-        fixes=(
+        remedies=(
             advise("Serve GGUF by engine OLlama, as ollama://hf.co/<repo>:<quantization>, from a current conversion."),
         ),
     ),
@@ -112,12 +77,12 @@ ARCHITECTURES: tuple[Rule, ...] = (
             r"directory: '(?P<path>[^']+)/config\.json'",
             r"(?P<path>[\w/.-]+) does not appear",
         ),
-        title=(
+        message=(
             "{path} holds no config.json: it is empty, a folder too high, GGUF only, or an adapter.",
             "There is no config.json: the folder is empty, a folder too high, GGUF only, or an adapter.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("{gguf_hint}"),
             advise("{lora_hint}"),
             advise(
@@ -130,13 +95,13 @@ ARCHITECTURES: tuple[Rule, ...] = (
         code="ModelJsonInvalid",
         seen=("is not a valid JSON file", "JSONDecodeError", "key in its config.json"),
         take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
-        title=(
+        message=(
             "{file} is no valid JSON (line {row}, column {column}).",
             "{file} is no valid configuration of a model.",
             "config.json or tokenizer.json is damaged or incomplete.",
         ),
         who="user",
-        fixes=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+        remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
     ),
 )
 
@@ -159,17 +124,17 @@ WEIGHTS: tuple[Rule, ...] = (
     Rule(
         code="WeightsUnreadable",
         seen=("header too large", "HeaderTooLarge", "invalid magic characters: 'vers", "invalid load key, 'v'"),
-        title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
+        message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
         who="user",
-        fixes=(_COPY_AGAIN,),
+        remedies=(_COPY_AGAIN,),
     ),
     Rule(
         code="WeightsUnreadable",
         seen=("MemoryError",),
         only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
-        title=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
+        message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
         who="user",
-        fixes=(_COPY_AGAIN,),
+        remedies=(_COPY_AGAIN,),
     ),
     Rule(
         code="WeightsUnreadable",
@@ -179,13 +144,13 @@ WEIGHTS: tuple[Rule, ...] = (
             r"tensor '(?P<tensor>[^']+)'",
             r"header: (?P<why>[^:]+)$",
         ),
-        title=(
+        message=(
             "{file} is damaged, cut off, no weights file or not readable.",
             "A weights file is damaged or cut off ({why}).",
             "A weights file is damaged, cut off or not readable.",
         ),
         who="user",
-        fixes=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
+        remedies=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
     ),
     Rule(
         code="ConfigWeightsMismatch",
@@ -194,42 +159,30 @@ WEIGHTS: tuple[Rule, ...] = (
             r"shape (?P<theirs>torch\.Size\([^)]*\)) from checkpoint",
             r"current model is (?P<ours>torch\.Size\([^)]*\))",
         ),
-        title=(
+        message=(
             "The weights have shape {theirs} where config.json expects {ours}: they are of two models.",
             "The weights do not have the shapes that config.json expects: they are of two models.",
         ),
         who="user",
-        fixes=(advise("Take config.json and the weights from one repository."),),
+        remedies=(advise("Take config.json and the weights from one repository."),),
     ),
     Rule(
         code="ConfigWeightsMismatch",
         seen=("weights were not initialized from checkpoint", "There is no module or parameter named"),
         take=(r"named '(?P<part>[^']+)' in (?P<architecture>\w+)",),
-        title=(
+        message=(
             'The weights hold "{part}", which this version of the engine does not know in {architecture}.',
             "The weights have other parts than the engine expects of this architecture.",
         ),
         who="user",
-        fixes=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
     ),
     Rule(
         code="ConfigWeightsMismatch",
         seen=("must match the size of tensor",),
         only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
-        title=("The weights do not have the shapes that config.json expects: they are of two models.",),
+        message=("The weights do not have the shapes that config.json expects: they are of two models.",),
         who="user",
-        fixes=(advise("Take config.json and the weights from one repository."),),
-    ),
-    Rule(
-        code="CannotListen",
-        seen=("address already in use", "couldn't bind HTTP server socket"),
-        take=(r"port: (?P<port>\d+)", r"', (?P<port>\d+)\)", r"hostname: (?P<host>[\w.:-]+)"),
-        title=("The engine cannot listen on port {port}.", "The engine cannot listen on its port."),
-        who="user",
-        fixes=(
-            drop_argument("--port", "--host", title="Let KubeAI choose: remove {argument}."),
-            drop_env("INFINITY_PORT", "UVICORN_PORT", "UVICORN_HOST", "OLLAMA_HOST", "VLLM_PORT"),
-            delete_pod,
-        ),
+        remedies=(advise("Take config.json and the weights from one repository."),),
     ),
 )

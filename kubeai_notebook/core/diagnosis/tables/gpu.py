@@ -1,39 +1,39 @@
-"""GPU counts, generations and drivers."""
+"""GPUs: how many, how old, with which driver, and whether the node can give them to a container."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env, set_argument, set_env
+from kubeai_notebook.core.arguments import SPREAD
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DELETE_POD,
+    Template,
+    advise,
+    drop_argument,
+    drop_env,
+    set_argument,
+    set_env,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.remedy import SetArgument, SetField
 
-from .gpu_memory import MEMORY, is_gpu_profile, number, with_taken
-
-if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Fix
+from .gpu_memory import MEMORY, is_gpu_profile, number
 
 
-def _one_gpu_each(case: Case) -> Fix | None:
-    """``--tensor-parallel-size`` of the GPUs that are there."""
+def _gpus_there(case: Case) -> dict[str, str]:
+    """How many GPUs the Pod has."""
     _, count = case.scene.profile
     gpus = int(number(case.values.get("gpus"))) or (count if is_gpu_profile(case) else 1)
-    return with_taken(case, size=str(max(gpus, 1)), remedy=set_argument("--tensor-parallel-size", "{size}"))
+    return {"gpus_there": str(max(gpus, 1))}
 
 
-def _divisor(case: Case) -> Fix | None:
-    """The largest divisor of the heads below the size that was asked, with as many GPUs."""
+def _divisor(case: Case) -> dict[str, str]:
+    """The largest divisor of the heads below the size that was asked, and the profile with as many GPUs."""
     heads, size = int(number(case.values.get("heads"))), int(number(case.values.get("size")))
     fitting = [number for number in range(1, size) if heads % number == 0]
     if not heads or not fitting:
-        return None
-    wanted = str(max(fitting))
-    fix = with_taken(case, wanted=wanted, remedy=set_argument("--tensor-parallel-size", "{wanted}"))
+        return {}
     name, count = case.scene.profile
-    if fix is None or fix.patch is None or count != size or not is_gpu_profile(case):
-        return fix
-    spec = {**fix.patch["spec"], "resourceProfile": f"{name}:{wanted}"}
-    return replace(fix, title=f"{fix.title} And take {name}:{wanted}.", patch={"spec": spec})
+    sized = {"divided_profile": f"{name}:{max(fitting)}"} if count == size and is_gpu_profile(case) else {}
+    return {"divisor": str(max(fitting)), **sized}
 
 
 def _no_gpu_asked(case: Case) -> bool:
@@ -67,40 +67,55 @@ COUNTS: tuple[Rule, ...] = (
             r"gpu count \(?(?P<gpus>\d+)",
             r"visible devices \(?(?P<gpus>\d+)",
         ),
-        title=(
+        message=(
             "--tensor-parallel-size asks for {size} GPUs, but the Pod has {gpus}.",
             "--tensor-parallel-size asks for {size} devices, more than the Pod has.",
             "--tensor-parallel-size asks for more GPUs than the Pod has.",
         ),
         who="user",
-        fixes=(_one_gpu_each, advise("Or take as many of the profile: {profile_name}:{size}.")),
+        derive=_gpus_there,
+        remedies=(
+            set_argument(SPREAD, "{gpus_there}"),
+            advise("Or take as many of the profile: {profile_name}:{size}."),
+        ),
     ),
     Rule(
         code="TensorParallelNotDivisible",
         seen=("must be divisible by tensor parallel size",),
         take=(r"heads \((?P<heads>\d+)\)", r"parallel size \((?P<size>\d+)\)"),
-        title=(
+        message=(
             "The model's {heads} attention heads cannot be shared by {size} GPUs evenly.",
             "The model's attention heads cannot be shared by that many GPUs evenly.",
         ),
         who="user",
-        fixes=(_divisor, advise("Set --tensor-parallel-size to a divisor of the number of heads.")),
+        derive=_divisor,
+        remedies=(
+            Template(
+                titles=("Set {argument}. And take {divided_profile}.",),
+                changes=(
+                    SetArgument(name=SPREAD, value="{divisor}"),
+                    SetField(name="resourceProfile", value="{divided_profile}"),
+                ),
+            ),
+            set_argument(SPREAD, "{divisor}", unless="divided_profile"),
+            advise("Set --tensor-parallel-size to a divisor of the number of heads."),
+        ),
     ),
     Rule(
         code="TensorParallelNotDivisible",
         seen=("caused by too large tensor parallel size", "Consider reducing tensor_parallel_size"),
-        title=("The quantized weights cannot be shared by that many GPUs.",),
+        message=("The quantized weights cannot be shared by that many GPUs.",),
         who="user",
-        fixes=(advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),),
+        remedies=(advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),),
     ),
     Rule(
         code="GpuTooOld",
         seen=("no kernel image is available for execution on the device",),
-        title=(
+        message=(
             "The engine's image has no code for this GPU: it is older, or newer, than those the image is built for.",
         ),
         who="user",
-        fixes=(advise("Take a profile with another GPU, or set image to a release that is built for this one."),),
+        remedies=(advise("Take a profile with another GPU, or set image to a release that is built for this one."),),
     ),
     Rule(
         code="GpuTooOld",
@@ -116,21 +131,21 @@ COUNTS: tuple[Rule, ...] = (
             r"Current capability: (?P<has>\d+)",
             r"quantization method (?P<method>\S+)",
         ),
-        title=(
+        message=(
             "This GPU (compute capability {has}) is too old; {needs} is needed.",
             "This GPU is too old; compute capability {needs} is needed.",
             "This GPU is too old for the model or its quantization.",
         ),
         who="user",
-        fixes=(advise("Take a profile with a newer GPU; for a quantized model, or another build of it."),),
+        remedies=(advise("Take a profile with a newer GPU; for a quantized model, or another build of it."),),
     ),
     Rule(
         code="GpuTooOldForBfloat16",
         seen=("Bfloat16 is only supported on",),
         take=(r"Your (?P<gpu>.+?) GPU has compute capability (?P<has>[\d.]+)",),
-        title=("The GPU {gpu} cannot compute in bfloat16.", "This GPU cannot compute in bfloat16."),
+        message=("The GPU {gpu} cannot compute in bfloat16.", "This GPU cannot compute in bfloat16."),
         who="user",
-        fixes=(set_argument("--dtype", "half"),),
+        remedies=(set_argument("--dtype", "half"),),
     ),
 )
 
@@ -146,24 +161,24 @@ DRIVERS: tuple[Rule, ...] = (
             "No HIP GPUs are available",
             "libcuda.so.1: cannot open shared object file",
         ),
-        title=('The engine of "{name}" is built for a GPU and finds none in its Pod.',),
+        message=('The engine of "{name}" is built for a GPU and finds none in its Pod.',),
         who="user",
-        fixes=_GPU_OR_CPU,
+        remedies=_GPU_OR_CPU,
     ),
     Rule(
         code="NoGpuVisible",
         seen=("CUDA driver version is insufficient",),
         only=_no_gpu_asked,
-        title=('"{name}" was told to use a GPU, but its Pod asks for none.',),
+        message=('"{name}" was told to use a GPU, but its Pod asks for none.',),
         who="user",
-        fixes=_GPU_OR_CPU,
+        remedies=_GPU_OR_CPU,
     ),
     Rule(
         code="NoGpuVisible",
         seen=("Torch not compiled with CUDA enabled",),
-        title=('"{name}" was told to use a GPU, but its image is built for the CPU.',),
+        message=('"{name}" was told to use a GPU, but its image is built for the CPU.',),
         who="user",
-        fixes=_GPU_OR_CPU,
+        remedies=_GPU_OR_CPU,
     ),
     Rule(
         code="NvidiaDriverTooOld",
@@ -173,20 +188,20 @@ DRIVERS: tuple[Rule, ...] = (
             "unsupported display driver / cuda driver combination",
         ),
         take=(r"found version (?P<version>\d+)",),
-        title=(
+        message=(
             "The node's NVIDIA driver is too old for this image (it has {version}).",
             "The node's NVIDIA driver is too old for this image.",
         ),
         who="admin",
-        fixes=(advise("Update the node's driver, or set image to an older release of the engine."),),
+        remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
     ),
     Rule(
         code="RocmError",
         seen=("HIP error:",),
         take=(r"HIP error: (?P<error>[^.]+)",),
-        title=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
+        message=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
         who="user",
-        fixes=(
+        remedies=(
             advise(
                 'Set image to a build for this GPU\'s architecture (gfx); "invalid device function" means it has none.'
             ),
@@ -196,10 +211,40 @@ DRIVERS: tuple[Rule, ...] = (
         code="NcclError",
         seen=("NCCL error in", "NCCL error:"),
         take=(r"NCCL error in: (?P<place>\S+)",),
-        title=("The GPUs cannot talk to each other (NCCL).",),
+        message=("The GPUs cannot talk to each other (NCCL).",),
         who="user",
-        fixes=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
+        remedies=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
     ),
 )
+
+GPU_RUNTIME: tuple[Rule, ...] = (
+    Rule(
+        code="NvidiaDriverTooOld",
+        seen=("nvidia-container-cli: requirement error",),
+        take=(r"unsatisfied condition: (?P<needs>\w+ ?[<>=]+ ?[\w.]+)",),
+        message=(
+            "The driver of the node is too old for this image, which needs {needs}.",
+            "The driver of the node is too old for this image.",
+        ),
+        who="admin",
+        remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=(
+            'no runtime for "nvidia"',
+            "nvidia-container-cli:",
+            "nvidia-container-runtime … executable file not found",
+            "unresolvable CDI devices",
+        ),
+        message=(
+            "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
+            "The node cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
+        ),
+        who="admin",
+        remedies=(advise("Install the NVIDIA container toolkit and driver on the node."), DELETE_POD),
+    ),
+)
+"""What the kubelet says of a container that is to get a GPU."""
 
 GPU: tuple[Rule, ...] = (*MEMORY, *COUNTS, *DRIVERS)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil
 
-from kubeai_notebook.core.arguments import SPREAD, spread_over, value_of
-from kubeai_notebook.core.diagnosis.engine.finding import Fix
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, more_units, set_argument, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Remedy, Rule
+from kubeai_notebook.core.arguments import SPREAD, value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    MORE_UNITS,
+    Template,
+    advise,
+    set_argument,
+    set_env,
+    set_field,
+)
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.remedy import SetArgument, SetField
 
 _BLOCK = 16
 """Tokens of vLLM's usual cache block: lengths are rounded down to whole blocks."""
@@ -22,55 +28,47 @@ def number(text: str | None) -> float:
         return 0.0
 
 
-def _estimated_length(case: Case) -> Fix | None:
-    """``--max-model-len`` that fits: the engine's own estimate, else asked times available by needed."""
+def _fitting(case: Case) -> dict[str, str]:
+    """The length that fits (the engine's own estimate, else asked times available by needed), and the room it needs."""
     values = case.values
-    limit = int(number(values.get("estimate") or values.get("stored")))
-    if not limit and number(values.get("needed")):
-        limit = int(number(values.get("asked")) * number(values.get("available")) / number(values.get("needed")))
-        limit -= limit % _BLOCK
-    if limit <= 0:
-        return None
-    return with_taken(case, limit=str(limit), remedy=set_argument("--max-model-len", "{limit}"))
+    needed = number(values.get("needed"))
+    length = int(number(values.get("estimate") or values.get("stored")))
+    if not length and needed:
+        length = int(number(values.get("asked")) * number(values.get("available")) / needed)
+        length -= length % _BLOCK
+    room = str(ceil(needed)) if needed and not is_gpu_profile(case) else ""
+    return {"fitting_length": str(length) if length > 0 else "", "room": room}
 
 
-def _more_cpu_cache(case: Case) -> Fix | None:
-    needed = number(case.values.get("needed"))
-    if not needed or is_gpu_profile(case):
-        return None
-    remedy = set_env("VLLM_CPU_KVCACHE_SPACE", "{room}", "Or give the cache more of the Pod's memory: env.{variable}.")
-    return with_taken(case, room=str(ceil(needed)), remedy=remedy)
-
-
-def _free_share(case: Case) -> Fix | None:
-    """``--gpu-memory-utilization`` that fits into what is free, in hundredths."""
+def _free_share(case: Case) -> dict[str, str]:
+    """The share of the GPU's memory that is free, in hundredths."""
     free, total = number(case.values.get("free")), number(case.values.get("total"))
     hundredths = int(free / total * 100) if total else 0
-    if hundredths <= 0:
-        return None
-    return with_taken(case, share=f"{hundredths / 100:.2f}", remedy=set_argument("--gpu-memory-utilization", "{share}"))
+    return {"free_share": f"{hundredths / 100:.2f}"} if hundredths > 0 else {}
 
 
-def with_taken(case: Case, *, remedy: Remedy, **taken: str) -> Fix | None:
-    """The remedy with values that were worked out."""
-    return remedy(replace(case, taken={**case.taken, **taken}))
-
-
-def _more_gpus(case: Case) -> Fix | None:
+def _more_gpus(case: Case) -> dict[str, str]:
     """All GPUs of the profile, then twice as many; only vLLM has to be told, other engines but Ollama use one."""
     name, count = case.scene.profile
     if case.scene.engine == "OLlama":
-        return more_units(case)
+        return {"for_ollama": case.values.get("twice_profile", "")}
     if case.scene.engine != "VLLM" or not name or not count or value_of(case.scene.args, "--pipeline-parallel-size"):
-        return None
+        return {}
     used = int(number(value_of(case.scene.args, SPREAD)) or 1)
-    if used < count and is_gpu_profile(case):
-        args = spread_over(case.scene.args, count)
-        return Fix(title=f"Spread it over all GPUs of the profile: {SPREAD}={count}.", patch={"spec": {"args": args}})
-    wanted = count * 2
-    title = f"Spread it over twice as many GPUs: resourceProfile {name}:{wanted} and {SPREAD}={wanted}."
-    spec = {"resourceProfile": f"{name}:{wanted}", "args": spread_over(case.scene.args, wanted)}
-    return Fix(title=title, patch={"spec": spec})
+    return {"all_gpus": str(count)} if used < count and is_gpu_profile(case) else {"twice_gpus": str(count * 2)}
+
+
+_MORE_OF_OLLAMA = set_field("resourceProfile", "{for_ollama}", MORE_UNITS.titles[0])
+_MORE_OF_VLLM = (
+    set_argument(SPREAD, "{all_gpus}", "Spread it over all GPUs of the profile: {argument}."),
+    Template(
+        titles=("Spread it over twice as many GPUs: resourceProfile {value} and {argument}.",),
+        changes=(
+            SetField(name="resourceProfile", value="{profile_name}:{twice_gpus}"),
+            SetArgument(name=SPREAD, value="{twice_gpus}"),
+        ),
+    ),
+)
 
 
 def is_gpu_profile(case: Case) -> bool:
@@ -92,12 +90,12 @@ MEMORY: tuple[Rule, ...] = (
             "out of shared memory",
         ),
         take=(r"size (?P<size>\d+)",),
-        title=(
+        message=(
             "Shared memory (/dev/shm) is too small for the engine's processes ({size} bytes more were wanted).",
             "Shared memory (/dev/shm) is too small for the engine's processes.",
         ),
         who="admin",
-        fixes=(advise("Give the volume dshm of the Model's Pods more room (modelServerPods.jsonPatches)."),),
+        remedies=(advise("Give the volume dshm of the Model's Pods more room (modelServerPods.jsonPatches)."),),
     ),
     Rule(
         code="MaxModelLenTooLargeForKvCache",
@@ -109,26 +107,28 @@ MEMORY: tuple[Rule, ...] = (
             r"estimated maximum model length is (?P<estimate>\d+)",
             r"stored in KV cache \((?P<stored>\d+)\)",
         ),
-        title=(
+        message=(
             "A request of {asked} tokens needs {needed} GiB of cache, but {available} GiB are left beside the weights.",
             "A request of {asked} tokens does not fit into the {stored} that the cache can hold.",
             "One request of full length does not fit into the cache that is left beside the weights.",
         ),
         who="user",
-        fixes=(
-            _estimated_length,
-            _more_cpu_cache,
+        derive=_fitting,
+        remedies=(
+            set_argument("--max-model-len", "{fitting_length}"),
+            set_env("VLLM_CPU_KVCACHE_SPACE", "{room}", "Or give the cache more of the Pod's memory: env.{variable}."),
             advise("Or raise --gpu-memory-utilization, or take a bigger profile."),
         ),
     ),
     Rule(
         code="GpuOutOfMemoryForKvCache",
         seen=("No available memory for the cache blocks",),
-        title=('The weights of "{name}" fill the GPU: nothing is left for the cache.',),
+        message=('The weights of "{name}" fill the GPU: nothing is left for the cache.',),
         who="user",
-        fixes=(
+        derive=_more_gpus,
+        remedies=(
             set_argument("--gpu-memory-utilization", "0.95"),
-            _more_gpus,
+            *_MORE_OF_VLLM,
             advise("Or take a bigger GPU, or a quantized model; a shorter length hardly helps."),
         ),
     ),
@@ -140,19 +140,23 @@ MEMORY: tuple[Rule, ...] = (
             r"\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\)",
             r"utilization \([\d.]+, (?P<wanted>[\d.]+) GiB\)",
         ),
-        title=(
+        message=(
             "Only {free} of {total} GiB of the GPU are free, {wanted} are wanted: something else is on it.",
             "Something else uses the GPU's memory.",
         ),
         who="nobody",
-        fixes=(_free_share, advise("If an old Pod of the Model is ending on this GPU, wait.")),
+        derive=_free_share,
+        remedies=(
+            set_argument("--gpu-memory-utilization", "{free_share}"),
+            advise("If an old Pod of the Model is ending on this GPU, wait."),
+        ),
     ),
     Rule(
         code="GpuMemoryInUseByOthers",
         seen=("Error in memory profiling. Initial free memory",),
-        title=("Something else on the GPU gave memory back while the engine measured it.",),
+        message=("Something else on the GPU gave memory back while the engine measured it.",),
         who="nobody",
-        fixes=(advise("Wait: the next try measures again. If it goes on, find what shares the GPU."),),
+        remedies=(advise("Wait: the next try measures again. If it goes on, find what shares the GPU."),),
     ),
     Rule(
         code="CudaOutOfMemory",
@@ -169,11 +173,16 @@ MEMORY: tuple[Rule, ...] = (
             r"total capa?ci?ty of (?P<total>[\d.]+ \w+)",
             r"of which (?P<free>[\d.]+ \w+) is free",
         ),
-        title=(
+        message=(
             '"{name}" does not fit into the GPU: {asked} more were wanted, {free} of {total} were free.',
             '"{name}" does not fit into the memory of the GPU.',
         ),
         who="user",
-        fixes=(_more_gpus, advise("Or take a profile with a bigger GPU, or choose a smaller or quantized model.")),
+        derive=_more_gpus,
+        remedies=(
+            _MORE_OF_OLLAMA,
+            *_MORE_OF_VLLM,
+            advise("Or take a profile with a bigger GPU, or choose a smaller or quantized model."),
+        ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, download_once, drop_argument, drop_env, run
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, drop_argument, drop_env, run
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
 
 # Repositories as hub errors name them, in urls of any mirror and in words.
@@ -27,7 +27,7 @@ _accept = advise(
 )
 _token_secret = run(
     "Put a token of an account that has access into the Secret that KubeAI reads.",
-    "kubectl {in_ns}create secret generic kubeai-huggingface --from-literal=token=<token>" + APPLIED,
+    "kubectl -n {namespace} create secret generic kubeai-huggingface --from-literal=token=<token>" + APPLIED,
 )
 
 
@@ -54,83 +54,59 @@ def _real_repository(case: Case) -> bool:
     return not misread_claim(case)
 
 
-DISK_FULL = Rule(
-    code="DiskFull",
-    seen=("no space left on device", "Not enough free disk space", "Disk quota exceeded"),
-    unless=("dev/shm", "nccl", "shared memory", "</torch_"),
-    far=(
-        r"expected file size is: (?P<needed>[\d.]+ \w+)",
-        r"target location (?P<path>\S+) only has (?P<free>[\d.]+ \w+)",
-        r"(?:write|mkdir|open) (?P<path>/\S+?):",
-    ),
-    title=(
-        'The disk is full: {path} has {free} free, a file of "{name}" needs {needed}.',
-        'The disk filled up while the weights of "{name}" were written to {path}.',
-        'The disk filled up while the weights of "{name}" were written.',
-    ),
-    who="admin",
-    fixes=(
-        run(
-            "Enlarge the cache's volume.",
-            "kubectl {in_ns}patch pvc shared-model-cache-{cache_profile} --type=merge"
-            ' -p \'{{"spec":{{"resources":{{"requests":{{"storage":"<size>"}}}}}}}}\'',
-        ),
-        download_once,
-        advise("Choose a smaller or a quantized model, or nodes with more disk."),
-    ),
-)
-
 _GATED = (
     Rule(
         code="HubTokenLacksPermission",
         seen=("fine-grained token settings",),
         take=REPO,
-        title=(
+        message=(
             "The token may not read gated repositories such as {repo}; its fine-grained settings forbid it.",
             "The token may not read gated repositories; its fine-grained settings forbid it.",
         ),
         who="user",
-        fixes=(advise('Allow "read access to public gated repositories" at https://huggingface.co/settings/tokens.'),),
+        remedies=(
+            advise('Allow "read access to public gated repositories" at https://huggingface.co/settings/tokens.'),
+        ),
     ),
     Rule(
         code="GatedModelNotAuthorized",
         seen=("not in the authorized list", "is awaiting a review"),
         take=REPO,
-        title=(
+        message=(
             "The token's account has no access to the gated model {repo} yet.",
             "The token's account has no access to this gated model yet.",
         ),
         who="user",
-        fixes=(_ask,),
+        remedies=(_ask,),
     ),
     Rule(
         code="GatedModelNotAuthorized",
         seen=("requires approval",),
         only=token_given,
         take=REPO,
-        title=(
+        message=(
             "The token's account has no access to the gated model {repo} yet.",
             "The token's account has no access to this gated model yet.",
         ),
         who="user",
-        fixes=(_ask,),
+        remedies=(_ask,),
     ),
     Rule(
         code="GatedModelNoToken",
         seen=("be authenticated to access it", "repo model … is gated"),
         take=REPO,
-        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
         who="user",
-        fixes=(_accept, _token_secret),
+        remedies=(_accept, _token_secret),
     ),
     Rule(
         code="GatedModelNoToken",
         seen=("requires approval",),
         only=_no_token,
         take=REPO,
-        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
         who="user",
-        fixes=(_accept, _token_secret),
+        remedies=(_accept, _token_secret),
     ),
 )
 
@@ -138,9 +114,9 @@ _NAMES = (
     Rule(
         code="HubTokenInvalid",
         seen=("Invalid credentials in Authorization header", "Invalid user token"),
-        title=("The Hugging Face token is wrong or revoked; the hub then refuses even public models.",),
+        message=("The Hugging Face token is wrong or revoked; the hub then refuses even public models.",),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
             _token_secret,
             advise("If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN; replace or remove it."),
@@ -154,13 +130,13 @@ _NAMES = (
             r"/(?:resolve|revision)/(?P<revision>[^/\s]+?)(?:/|\.?$)",
             *REPO,
         ),
-        title=(
+        message=(
             'The repository {repo} has no revision "{revision}".',
             'The repository has no revision "{revision}".',
             "The repository has no such revision.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_argument("--revision", title="Use the newest one: remove {argument}."),
             drop_env("INFINITY_REVISION"),
             advise("Choose a branch, tag or commit from the model's page."),
@@ -184,13 +160,13 @@ _NAMES = (
             r"Invalid model size '(?P<repo>[^']+)'",
             *REPO,
         ),
-        title=(
+        message=(
             "The hub has no model {repo} that may be read: it is misspelt, private or gone.",
             "The registry has no model {weights} that may be read: it is misspelt, private or gone.",
             "The hub has no such model that may be read: it is misspelt, private or gone.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise('Correct the url; now it is "{url}".', "Correct the url."),
             advise(
                 "If {repo} is private, give a token that may read it in Secret kubeai-huggingface.",
@@ -201,9 +177,9 @@ _NAMES = (
     Rule(
         code="OfflineNoCache",
         seen=("offline mode is enabled", "outgoing traffic has been disabled"),
-        title=('Downloads are switched off and the weights of "{name}" are not there yet.',),
+        message=('Downloads are switched off and the weights of "{name}" are not there yet.',),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"),
             advise("Remove HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE wherever they are set."),
         ),
@@ -212,9 +188,9 @@ _NAMES = (
         code="HubRateLimited",
         seen=("429 Client Error", "429 Too Many Requests"),
         take=HOST,
-        title=("{host} limits how often this address may ask.", "The hub limits how often this address may ask."),
+        message=("{host} limits how often this address may ask.", "The hub limits how often this address may ask."),
         who="user",
-        fixes=(_token_secret, advise("Or wait: it is tried again.")),
+        remedies=(_token_secret, advise("Or wait: it is tried again.")),
     ),
     Rule(
         code="SourceServerError",
@@ -225,13 +201,13 @@ _NAMES = (
             r"\((?P<status>SlowDown|InternalError)\)",
             *HOST,
         ),
-        title=(
+        message=(
             "{host} has trouble of its own (it answered {status}).",
             "The store has trouble of its own (it answered {status}).",
             "The store of the weights has trouble of its own.",
         ),
         who="nobody",
-        fixes=(advise("Wait: the Pod tries again by itself."),),
+        remedies=(advise("Wait: the Pod tries again by itself."),),
     ),
 )
 
@@ -242,28 +218,21 @@ _GATED_SOMEHOW = (
         seen=("Cannot access gated repo", "trying to access a gated repo"),
         only=token_given,
         take=REPO,
-        title=(
+        message=(
             "The token's account has no access to the gated model {repo}.",
             "The token's account has no access to this gated model.",
         ),
         who="user",
-        fixes=(_ask,),
+        remedies=(_ask,),
     ),
     Rule(
         code="GatedModelNoToken",
         seen=("Cannot access gated repo", "trying to access a gated repo"),
         take=REPO,
-        title=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+        message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
         who="user",
-        fixes=(_accept, _token_secret),
-    ),
-    Rule(
-        code="PythonPackageMissing",
-        seen=("'hf_transfer' package is not available",),
-        title=("The image cannot download by hf_transfer, which HF_HUB_ENABLE_HF_TRANSFER asks for.",),
-        who="user",
-        fixes=(drop_env("HF_HUB_ENABLE_HF_TRANSFER"), advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set.")),
+        remedies=(_accept, _token_secret),
     ),
 )
 
-HUB: tuple[Rule, ...] = (DISK_FULL, *_GATED, *_NAMES, *_GATED_SOMEHOW)
+HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
-
-if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Fix
 
 WAITING_FOR_IMAGE = (
     "ErrImagePull",
@@ -30,15 +27,8 @@ _REGISTRY = (
     r"dial tcp (?P<host>[\w.:-]*\w)",
     r"image \\?\"(?P<host>[\w.-]+\.[\w.-]+)/",
 )
-_KUBEAIS_OWN = set_field("image", None, "Remove image, so that KubeAI takes its own.")
-
-
-def _without_own_image(case: Case) -> Fix | None:
-    return _KUBEAIS_OWN(case) if case.scene.spec.get("image") else None
-
-
 _OTHER_IMAGE = (
-    _without_own_image,
+    set_field("image", None, "Remove image, so that KubeAI takes its own."),
     advise("Correct image; or the admin corrects modelServers in kubeai-config."),
 )
 
@@ -54,12 +44,13 @@ IMAGES: tuple[Rule, ...] = (
         seen=("find key … in secret", "find key … in configmap"),
         reasons=_CONFIG,
         take=(r"key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) (?:[\w.-]+/)?(?P<object>[\w.-]+\w)",),
-        title=('{kind} "{object}" has no key "{key}".', "A Secret or ConfigMap lacks a key that the Pod needs."),
+        message=('{kind} "{object}" has no key "{key}".', "A Secret or ConfigMap lacks a key that the Pod needs."),
         who="user",
-        fixes=(
+        remedies=(
             run(
                 'Add the key "{key}".',
-                'kubectl {in_ns}patch {kind} {object} --type=merge -p \'{{"stringData":{{"{key}":"<value>"}}}}\'',
+                "kubectl -n {namespace} patch {kind} {object} --type=merge"
+                ' -p \'{{"stringData":{{"{key}":"<value>"}}}}\'',
             ),
             advise("Or correct envFrom."),
         ),
@@ -69,12 +60,12 @@ IMAGES: tuple[Rule, ...] = (
         seen=('secret "… not found', "secret … not found"),
         reasons=_CONFIG,
         take=(r"secret \\?\"?(?P<object>[\w./-]*\w)\\?\"? not found",),
-        title=('There is no Secret "{object}" in the namespace.', "A Secret that the Pod needs does not exist."),
+        message=('There is no Secret "{object}" in the namespace.', "A Secret that the Pod needs does not exist."),
         who="user",
-        fixes=(
+        remedies=(
             run(
                 'Make the Secret "{object}".',
-                "kubectl {in_ns}create secret generic {object} --from-literal=<key>=<value>" + APPLIED,
+                "kubectl -n {namespace} create secret generic {object} --from-literal=<key>=<value>" + APPLIED,
             ),
             advise("Or correct envFrom."),
         ),
@@ -84,12 +75,15 @@ IMAGES: tuple[Rule, ...] = (
         seen=("configmap … not found",),
         reasons=_CONFIG,
         take=(r"configmap \\?\"?(?P<object>[\w./-]*\w)\\?\"? not found",),
-        title=('There is no ConfigMap "{object}" in the namespace.', "A ConfigMap that the Pod needs does not exist."),
+        message=(
+            'There is no ConfigMap "{object}" in the namespace.',
+            "A ConfigMap that the Pod needs does not exist.",
+        ),
         who="user",
-        fixes=(
+        remedies=(
             run(
                 'Make the ConfigMap "{object}".',
-                "kubectl {in_ns}create configmap {object} --from-literal=<key>=<value>" + APPLIED,
+                "kubectl -n {namespace} create configmap {object} --from-literal=<key>=<value>" + APPLIED,
             ),
             advise("Or correct envFrom."),
         ),
@@ -98,56 +92,56 @@ IMAGES: tuple[Rule, ...] = (
         code="PolicyDenied",
         seen=("container has runAsNonRoot and image will run as root",),
         reasons=_CONFIG,
-        title=("The cluster wants containers that do not run as root, and the image of the engine does.",),
+        message=("The cluster wants containers that do not run as root, and the image of the engine does.",),
         who="admin",
-        fixes=(advise("Set runAsUser in modelServerPods' securityContext in kubeai-config, or change the policy."),),
+        remedies=(advise("Set runAsUser in modelServerPods' securityContext in kubeai-config, or change the policy."),),
     ),
     Rule(
         code="DiskFull",
         seen=("no space left on device",),
         reasons=_PULL,
-        title=(
+        message=(
             "The disk of node {node} is full: the image cannot be unpacked.",
             "The node's disk is full: the image cannot be unpacked.",
         ),
         who="admin",
-        fixes=(advise("Make room on the node, or give it a larger disk: images of engines take 5 to 20 GB."),),
+        remedies=(advise("Make room on the node, or give it a larger disk: images of engines take 5 to 20 GB."),),
     ),
     Rule(
         code="RegistryCertificate",
         seen=("x509:",),
         reasons=_PULL,
         take=_REGISTRY,
-        title=(
+        message=(
             "The node does not trust the certificate of the registry {host}.",
             "The node does not trust the registry's certificate.",
         ),
         who="admin",
-        fixes=(advise("Install the registry's certificate authority on the nodes."),),
+        remedies=(advise("Install the registry's certificate authority on the nodes."),),
     ),
     Rule(
         code="ImagePullRateLimited",
         seen=("toomanyrequests",),
         reasons=_PULL,
         take=_REGISTRY,
-        title=(
+        message=(
             "The registry {host} limits how often it may be asked.",
             "The registry limits how often it may be asked.",
         ),
         who="nobody",
-        fixes=(advise("Wait: it is tried again. An admin can add a mirror or registry credentials."),),
+        remedies=(advise("Wait: it is tried again. An admin can add a mirror or registry credentials."),),
     ),
     Rule(
         code="ImagePlatformMismatch",
         seen=("no match for platform in manifest",),
         reasons=_PULL,
         take=_IMAGE,
-        title=(
+        message=(
             "The image {image} has no build for this node's processor.",
             "The image has no build for this node's processor.",
         ),
         who="user",
-        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+        remedies=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
     ),
     Rule(
         code="ImagePullUnauthorized",
@@ -162,12 +156,12 @@ IMAGES: tuple[Rule, ...] = (
         ),
         reasons=_PULL,
         take=_IMAGE,
-        title=(
+        message=(
             "The registry does not give out {image}: it is misspelt or private.",
             "The registry does not give out the image: it is misspelt or private.",
         ),
         who="user",
-        fixes=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
+        remedies=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
     ),
     Rule(
         code="RegistryUnreachable",
@@ -190,12 +184,12 @@ IMAGES: tuple[Rule, ...] = (
         ),
         reasons=_PULL,
         take=_REGISTRY,
-        title=(
+        message=(
             "The node gets no usable answer of the registry at {host}.",
             "The node gets no usable answer of the registry.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Open the way from the nodes to {host}, or set their proxy.",
                 "Open the way from the nodes to the registry.",
@@ -207,21 +201,21 @@ IMAGES: tuple[Rule, ...] = (
         seen=("InvalidImageName", "ErrImageNeverPull", "name unknown", "code = NotFound", "manifest unknown"),
         reasons=_PULL,
         take=_IMAGE,
-        title=("There is no image {image}.", "There is no such image."),
+        message=("There is no image {image}.", "There is no such image."),
         who="user",
-        fixes=_OTHER_IMAGE,
+        remedies=_OTHER_IMAGE,
     ),
     Rule(
         code="BrokenEngineImage",
         seen=("executable file not found in $PATH",),
         unless=("nvidia-smi", "nvidia-container"),
         take=(r"exec: \\?\"(?P<program>[^\"\\]+)",),
-        title=(
+        message=(
             'The image has no program "{program}", which KubeAI starts.',
             "The image lacks the program that KubeAI starts.",
         ),
         who="user",
-        fixes=_OTHER_IMAGE,
+        remedies=_OTHER_IMAGE,
     ),
 )
 
@@ -229,9 +223,44 @@ IMAGES_IN_LOG: tuple[Rule, ...] = (
     Rule(
         code="ImagePlatformMismatch",
         seen=("exec … exec format error",),
-        title=("The image is built for another processor than this node has.",),
+        message=("The image is built for another processor than this node has.",),
         who="user",
-        fixes=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+        remedies=(*_OTHER_IMAGE, advise("Or the admin sets nodeSelector kubernetes.io/arch in the profile.")),
+    ),
+)
+
+
+def _listed_as_supported(case: Case) -> bool:
+    """The refused architecture stands in the list of the supported ones: the image itself is broken."""
+    refused, _, supported = case.line.partition("Supported architectures")
+    names = re.findall(r"'(\w+)'", refused)
+    return bool(names) and any(f"'{name}'" in supported for name in names)
+
+
+BROKEN_IN_LOG: tuple[Rule, ...] = (
+    Rule(
+        code="BrokenEngineImage",
+        seen=(
+            "failed to be inspected",
+            "undefined symbol",
+            "is not found or cannot be loaded",
+            "Unable to load any of {lib",
+        ),
+        message=("The engine's image is broken: its own libraries do not fit each other.",),
+        who="user",
+        remedies=(advise("Set image to a released one, or remove image."),),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("Model architectures … not supported for",),
+        only=_listed_as_supported,
+        take=(r"architectures \['(?P<architecture>\w+)'",),
+        message=(
+            "The engine's image is broken: it refuses {architecture}, which it lists as supported.",
+            "The engine's image is broken.",
+        ),
+        who="user",
+        remedies=(advise("Set image to a released one, or remove image."),),
     ),
 )
 
@@ -251,12 +280,12 @@ OLLAMA_REGISTRY: tuple[Rule, ...] = (
         ),
         only=is_probe_of_ollama,
         take=_REGISTRY,
-        title=(
+        message=(
             "The Pod cannot reach {host}, from where it pulls the model.",
             "The Pod cannot reach the model's registry.",
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("If the cluster goes out through a proxy, set env.HTTPS_PROXY."),
             advise("Else the admin opens the way out to {host}.", "Else the admin opens the way out."),
         ),

@@ -35,89 +35,44 @@ def _proxied(case: Case) -> bool:
     return any(case.scene.variable(name) for name in PROXIES)
 
 
-REACH: tuple[Rule, ...] = (
+NETWORK: tuple[Rule, ...] = (
     Rule(
         code="TlsCertificate",
         seen=("CERTIFICATE_VERIFY_FAILED", "doesn't match either of", "x509:"),
         take=HOST,
-        title=(
+        message=(
             "The certificate of {host} is not trusted inside the container.",
             "The certificate of the weights' source is not trusted inside the container.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise("Build the certificate authority into the image, or mount it and point SSL_CERT_FILE at it."),
             advise("Or point env.HF_ENDPOINT (hub) or env.AWS_ENDPOINT_URL (S3) at a host whose certificate fits."),
         ),
     ),
     Rule(
-        code="S3SettingsWrong",
-        seen=("(AuthorizationHeaderMalformed)", "(PermanentRedirect)"),
-        take=(r"expecting '(?P<region>[\w-]+)'", r"region '(?P<asked>[\w-]+)' is wrong"),
-        title=(
-            "The bucket lies in region {region}, not in {asked}.",
-            "The bucket lies in region {region}.",
-            "The bucket lies in another region than the one that was asked.",
-        ),
-        who="user",
-        fixes=(
-            set_env("AWS_DEFAULT_REGION", "{region}"),
-            advise("Set env.AWS_DEFAULT_REGION to the bucket's region; AWS_REGION is not read."),
-        ),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("Provided region_name",),
-        take=(r"region_name '(?P<asked>[^']*)'",),
-        title=('"{asked}" is no region name.', "AWS_DEFAULT_REGION is no region name."),
-        who="user",
-        fixes=(set_env("AWS_DEFAULT_REGION", "us-east-1", "Set env.{variable}, or the region of your store."),),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("WRONG_VERSION_NUMBER",),
-        take=(r"https://(?P<endpoint>[\w.:-]+)",),
-        title=(
-            "The store {endpoint} speaks http, but was asked by https.",
-            "The store speaks http, but was asked by https.",
-        ),
-        who="user",
-        fixes=(
-            set_env("AWS_ENDPOINT_URL", "http://{endpoint}"),
-            advise("Begin env.AWS_ENDPOINT_URL with http://."),
-        ),
-    ),
-    Rule(
-        code="S3SettingsWrong",
-        seen=("Invalid endpoint:", "closed before we received a valid response"),
-        take=(r"Invalid endpoint: (?P<endpoint>\S+)", r'endpoint URL: "(?P<endpoint>[^"]+)"'),
-        title=("AWS_ENDPOINT_URL does not fit the store ({endpoint}).", "AWS_ENDPOINT_URL does not fit the store."),
-        who="user",
-        fixes=(advise("Write env.AWS_ENDPOINT_URL as http://host:port or https://host:port, as the store speaks."),),
-    ),
-    Rule(
         code="ProxyUnreachable",
         seen=("Unable to connect to proxy", "Failed to connect to proxy", "proxyconnect tcp"),
         take=(r"host=\\*'(?P<proxy>[\w.-]+)\\*', port=\d+\): failed", r"lookup (?P<proxy>[\w.-]+)"),
-        title=("The proxy {proxy} cannot be reached.", "The proxy cannot be reached."),
+        message=("The proxy {proxy} cannot be reached.", "The proxy cannot be reached."),
         who="user",
-        fixes=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
     ),
     Rule(
         code="ProxyUnreachable",
         seen=UNREACHABLE,
         unless=("dial tcp", "localhost:", "load_lora_adapter"),
         only=_proxied,
-        title=('The proxy that "{name}" is told to use (HTTPS_PROXY) cannot be reached.',),
+        message=('The proxy that "{name}" is told to use (HTTPS_PROXY) cannot be reached.',),
         who="user",
-        fixes=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
     ),
     Rule(
         code="DownloadInterrupted",
         seen=("CAS service error", "CAS client error"),
-        title=("The download broke off in the hub's Xet storage.",),
+        message=("The download broke off in the hub's Xet storage.",),
         who="user",
-        fixes=(_without_xet,),
+        remedies=(_without_xet,),
     ),
     Rule(
         code="DownloadInterrupted",
@@ -134,9 +89,11 @@ REACH: tuple[Rule, ...] = (
             "Error: max retries exceeded … TLS handshake timeout",
         ),
         take=HOST,
-        title=("The download from {host} broke off.", "The download of the weights broke off."),
+        message=("The download from {host} broke off.", "The download of the weights broke off."),
         who="nobody",
-        fixes=(advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts long downloads."),),
+        remedies=(
+            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts long downloads."),
+        ),
     ),
     Rule(
         code="SourceUnreachable",
@@ -144,12 +101,12 @@ REACH: tuple[Rule, ...] = (
         unless=("dial tcp", "localhost:", "load_lora_adapter"),
         take=HOST,
         far=(r"ConnectionPool\(host=\\*'(?P<host>[\w.-]+)", r"connect to '(?:https?://)?(?P<host>[^'/]+)"),
-        title=(
+        message=(
             "{host} cannot be reached from the cluster.",
             "The source of the weights cannot be reached from the cluster.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Open the way out to {host}, or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.",
                 "Open the way out, or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.",
@@ -164,16 +121,16 @@ LAST_RESORT: tuple[Rule, ...] = (
         code="ProxyUnreachable",
         seen=WRAPPED,
         only=_proxied,
-        title=('"{name}" got no answer through the proxy that it is told to use (HTTPS_PROXY).',),
+        message=('"{name}" got no answer through the proxy that it is told to use (HTTPS_PROXY).',),
         who="user",
-        fixes=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
     ),
     Rule(
         code="SourceUnreachable",
         seen=WRAPPED,
         take=(r"connect to '(?:https?://)?(?P<host>[^'/]+)", *HOST),
-        title=("{host} gave no usable answer.", "The source of the weights gave no usable answer."),
+        message=("{host} gave no usable answer.", "The source of the weights gave no usable answer."),
         who="admin",
-        fixes=(advise("Check the way out of the cluster, or name a mirror in env.HF_ENDPOINT."),),
+        remedies=(advise("Check the way out of the cluster, or name a mirror in env.HF_ENDPOINT."),),
     ),
 )

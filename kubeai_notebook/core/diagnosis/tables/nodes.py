@@ -1,84 +1,45 @@
-"""What the node and the container runtime did to a Pod."""
+"""What a node did to a Pod: refused it, evicted it, lost it, or could not connect it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
-from kubeai_notebook.core.diagnosis.engine.remedies import (
-    advise,
-    delete_pod,
-    download_once,
-    drop_argument,
-    more_units,
-    read_log,
-    run,
-    set_env,
-)
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, DOWNLOAD_ONCE, MORE_UNITS, advise
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
-from kubeai_notebook.core.masking import masked
-from kubeai_notebook.core.objects import map_at, number_at, text_at
+from kubeai_notebook.core.notice import Evidence, Finding
+from kubeai_notebook.core.objects import text_at
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.objects import Pod
 
-RUNTIME: tuple[Rule, ...] = (
-    Rule(
-        code="NvidiaDriverTooOld",
-        seen=("nvidia-container-cli: requirement error",),
-        take=(r"unsatisfied condition: (?P<needs>\w+ ?[<>=]+ ?[\w.]+)",),
-        title=(
-            "The driver of the node is too old for this image, which needs {needs}.",
-            "The driver of the node is too old for this image.",
-        ),
-        who="admin",
-        fixes=(advise("Update the node's driver, or set image to an older release of the engine."),),
-    ),
-    Rule(
-        code="NvidiaRuntimeMissing",
-        seen=(
-            'no runtime for "nvidia"',
-            "nvidia-container-cli:",
-            "nvidia-container-runtime … executable file not found",
-            "unresolvable CDI devices",
-        ),
-        title=(
-            "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
-            "The node cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",
-        ),
-        who="admin",
-        fixes=(advise("Install the NVIDIA container toolkit and driver on the node."), delete_pod),
-    ),
-)
 
 _SANDBOX = Rule(
     code="PodSandboxFailed",
     seen=("Failed to create pod sandbox",),
-    title=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
+    message=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
     who="admin",
-    fixes=(advise("Look at the node's network plugin."), delete_pod),
+    remedies=(advise("Look at the node's network plugin."), DELETE_POD),
 )
 _SANDBOX_TRIES = 2
 """A new node fails once or twice before its network is up."""
 
-FAILED_PODS: tuple[Rule, ...] = (
-    Rule(
-        code="NodeLost",
-        seen=(
-            "imminent node shutdown",
-            "could not be located",
-            "node is shutting down",
-            "node no longer exists",
-            "deleting due to NoExecute taint",
-        ),
-        title=("Node {node} went away under the Pod.", "The Pod's node went away."),
-        who="user",
-        fixes=(delete_pod,),
+NODE_LOST = Rule(
+    code="NodeLost",
+    seen=(
+        "imminent node shutdown",
+        "could not be located",
+        "node is shutting down",
+        "node no longer exists",
+        "deleting due to NoExecute taint",
     ),
+    message=("Node {node} went away under the Pod.", "The Pod's node went away."),
+    who="user",
+    remedies=(DELETE_POD,),
+)
+FAILED_PODS: tuple[Rule, ...] = (
+    NODE_LOST,
     Rule(
         code="Evicted",
         seen=(
@@ -87,14 +48,14 @@ FAILED_PODS: tuple[Rule, ...] = (
             "Usage of EmptyDir volume",
         ),
         take=(r"limit \"?(?P<limit>[\d.]+\w*)",),
-        title=(
+        message=(
             "The Pod was evicted: it used more disk than its limit of {limit}.",
             "The Pod was evicted: it used more disk than its own limit.",
         ),
         who="user",
-        fixes=(
-            delete_pod,
-            download_once,
+        remedies=(
+            DELETE_POD,
+            DOWNLOAD_ONCE,
             advise("The admin raises ephemeral-storage in the profile's limits."),
         ),
     ),
@@ -107,23 +68,23 @@ FAILED_PODS: tuple[Rule, ...] = (
             r"available: (?P<available>\w+)",
             r"using (?P<used>\w+), request is (?P<request>\w+)",
         ),
-        title=(
+        message=(
             "The Pod was evicted because its node ran out of {resource} ({used} used, {request} requested).",
             "The Pod was evicted because its node ran out of {resource}.",
             "The Pod was evicted because its node is under {pressure}.",
             "The Pod was evicted because its node ran out of memory or disk.",
         ),
         who="user",
-        fixes=(delete_pod, more_units, advise("If it was the disk: a cacheProfile, or nodes with more of it.")),
+        remedies=(DELETE_POD, MORE_UNITS, advise("If it was the disk: a cacheProfile, or nodes with more of it.")),
     ),
     Rule(
         code="DeadlineExceeded",
         seen=("specified deadline",),
-        title=("The Pod was stopped at a deadline that somebody else set; KubeAI sets none.",),
+        message=("The Pod was stopped at a deadline that somebody else set; KubeAI sets none.",),
         who="admin",
-        fixes=(
+        remedies=(
             advise("Find what sets activeDeadlineSeconds (a policy, a quota) and exempt the Model's Pods."),
-            delete_pod,
+            DELETE_POD,
         ),
     ),
 )
@@ -132,78 +93,25 @@ _REFUSED = Rule(
     code="NodeRefusedPod",
     seen=(),
     take=(),
-    title=(
+    message=(
         "Node {node} took the Pod and refused it: {reason}.",
         "A node took the Pod and refused it: {reason}.",
         "A node took the Pod and refused it.",
     ),
     who="user",
-    fixes=(delete_pod, advise("If it comes back, the admin looks at the node's device plugin.")),
+    remedies=(DELETE_POD, advise("If it comes back, the admin looks at the node's device plugin.")),
 )
 _REFUSALS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError", "NodeAffinity")
 _PREEMPTED = Rule(
     code="Preempted",
     seen=(),
-    title=(
+    message=(
         "The Pod had to give way to one of higher priority ({by}).",
         "The Pod had to give way to one of higher priority.",
     ),
     who="user",
-    fixes=(delete_pod, advise("Set priorityClassName to a class that is not displaced.")),
+    remedies=(DELETE_POD, advise("Set priorityClassName to a class that is not displaced.")),
 )
-_OOM = Rule(
-    code="OomKilled",
-    seen=(),
-    title=(
-        '"{name}" needed more memory than its limit of {limit}.',
-        '"{name}" needed more memory than its Pod may have.',
-    ),
-    who="user",
-    fixes=(
-        more_units,
-        set_env(
-            "LLAMA_ARG_CACHE_RAM",
-            "{ollama_cache}",
-            "For Ollama from 0.30 on, keep no prompt cache in memory: env.{variable}.",
-        ),
-        advise("Or choose a smaller or quantized model."),
-    ),
-)
-_KILLED = Rule(
-    code="Killed",
-    seen=(),
-    title=('The container of "{name}" was killed from outside (137), and not for its memory limit.',),
-    who="admin",
-    fixes=(run("Look for the reason among the Events of Pod and node.", "kubectl {in_ns}describe pod {pod}"),),
-)
-_PROBE = Rule(
-    code="ProbeKilledContainer",
-    seen=("failed startup probe, will be restarted", "failed liveness probe"),
-    reasons=("Killing",),
-    take=(r"failed (?P<probe>startup|liveness) probe",),
-    title=(
-        '"{name}" was stopped because its {probe} probe failed: it was not ready in time, or hung.',
-        '"{name}" was stopped because a probe failed.',
-    ),
-    who="user",
-    fixes=(
-        download_once,
-        advise("Choose a smaller model, or hardware that loads it faster."),
-        read_log,
-    ),
-)
-_SIGILL = Rule(
-    code="CpuLacksInstructions",
-    seen=("Illegal instruction",),
-    title=("The processor lacks instructions (AVX-512) that this image was built for.",),
-    who="user",
-    fixes=(
-        drop_argument("--device"),
-        advise("Serve the model by engine OLlama, or set image to a build for this processor."),
-        advise("Or the admin provides nodes with AVX-512."),
-    ),
-)
-L_OF_NODES: tuple[Rule, ...] = (_SIGILL,)
 
 
 def failed_phase(scene: Scene, pod: Pod) -> Finding | None:
@@ -222,49 +130,8 @@ def failed_phase(scene: Scene, pod: Pod) -> Finding | None:
     return first(FAILED_PODS, (Passage("status", evidence.where, (evidence.text,)),), scene, pod=pod)
 
 
-def ended_run(scene: Scene, pod: Pod) -> Finding | None:
-    """What the newest ended run of a container proves by itself: out of memory, or a lost node."""
-    for container in pod.containers:
-        run_ = container.last_run
-        reason, message = text_at(run_, "reason"), text_at(run_, "message")
-        evidence = Evidence(
-            "status",
-            f"{pod.name}/{container.name} terminated",
-            f"{reason}, exit code {run_.get('exitCode')}: {message}",
-        )
-        if reason == "OOMKilled":
-            limit = text_at(map_at(pod.resource("limits")), "memory")
-            ollama = "0" if scene.engine == "OLlama" else ""
-            return stated(_OOM, scene, evidence, pod=pod, limit=limit, ollama_cache=ollama)
-        if reason == "ContainerStatusUnknown" and not container.running:
-            return stated(FAILED_PODS[0], scene, evidence, pod=pod)
-    return None
-
-
-def exit_code(scene: Scene, pod: Pod) -> Finding | None:
-    """What the exit code says once no text did."""
-    code = number_at(pod.main.ended, "exitCode")
-    evidence = Evidence(
-        "status", f"{pod.name}/{pod.main.name} terminated", f"{text_at(pod.main.ended, 'reason')}, exit code {code}"
-    )
-    rule = {132: _SIGILL, 137: _KILLED}.get(code or 0)
-    return stated(rule, scene, evidence, pod=pod) if rule else None
-
-
 def sandbox(scene: Scene, pod: Pod, passages: tuple[Passage, ...]) -> Finding | None:
     """A Pod whose network failed more than twice."""
     events = (event for event in scene.events_of(pod) if event.reason == "FailedCreatePodSandBox")
     tries = sum(event.count for event in events)
     return first((_SANDBOX,), passages, scene, pod=pod) if tries > _SANDBOX_TRIES else None
-
-
-def probe(scene: Scene, pod: Pod, passages: tuple[Passage, ...]) -> Finding | None:
-    """A container that the kubelet restarted; the Event is Normal, and the only word about it."""
-    found = first((_PROBE,), passages, scene, pod=pod)
-    if found is None:
-        return None
-    said = next((passage for passage in passages if passage.reason == "Unhealthy"), None)
-    if said is None:
-        return found
-    last_words = Evidence(said.kind, said.where, excerpt(masked(said.lines[0], scene.secrets)))
-    return replace(found, evidence=(*found.evidence, last_words))

@@ -1,95 +1,24 @@
-"""OLlama, llama.cpp, and what else runs out of the node's memory."""
+"""Failures that only OLlama has, which runs llama.cpp."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, download_once, more_units, read_log, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
-
-if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Fix
-
-
-def _whole_line(case: Case) -> bool:
-    return case.passage.lowered[case.index].rstrip(": ") in ("memoryerror", "memoryerror: unable to allocate")
-
-
-def _smaller_cache(case: Case) -> Fix | None:
-    """As many whole GiB for vLLM's cache on a CPU as are available."""
-    whole = case.values.get("available", "").partition(".")[0]
-    if not whole or int(whole) < 1:
-        return None
-    return set_env("VLLM_CPU_KVCACHE_SPACE", whole, "Set aside less: env.{variable} (GiB).")(case)
-
+from kubeai_notebook.core.diagnosis.engine.remedies import MORE_UNITS, READ_LOG, advise
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 OLLAMA: tuple[Rule, ...] = (
     Rule(
-        code="NotEnoughMemory",
-        seen=("less than requested memory for kv",),
-        take=(r"memory on node \d+ \((?P<available>[\d.]+)", r"for kv[\w ]* \((?P<needed>[\d.]+)"),
-        title=(
-            'The engine of "{name}" sets {needed} GiB aside for its cache, but {available} are available.',
-            'The Pod of "{name}" has less memory than VLLM_CPU_KVCACHE_SPACE sets aside.',
-        ),
-        who="user",
-        fixes=(
-            _smaller_cache,
-            more_units,
-            advise("Or choose a smaller model; its weights and its cache share the memory."),
-        ),
-    ),
-    Rule(
-        code="NotEnoughMemory",
-        seen=("requires more system memory", "insufficient memory (attempted", "Cannot allocate memory"),
-        take=(r"system memory \((?P<needed>[\d.]+ \w+)\) than is available \((?P<available>[\d.]+ \w+)\)",),
-        title=(
-            '"{name}" needs {needed} of memory, but only {available} are available.',
-            'There is not enough memory to load "{name}".',
-        ),
-        who="user",
-        fixes=(more_units, advise("Or choose a smaller or more strongly quantized model.")),
-    ),
-    Rule(
-        code="NotEnoughMemory",
-        seen=("MemoryError",),
-        only=_whole_line,
-        title=('There is not enough memory to load "{name}".',),
-        who="user",
-        fixes=(more_units, advise("Or choose a smaller or quantized model.")),
-    ),
-    Rule(
         code="ModelFormatUnsupported",
         seen=("Repository is not GGUF",),
-        title=("{weights} is no repository of GGUF files, which Ollama reads.", "The repository has no GGUF files."),
+        message=("{weights} is no repository of GGUF files, which Ollama reads.", "The repository has no GGUF files."),
         who="user",
-        fixes=(advise("Name a GGUF build of the model; or serve the repository by engine VLLM with an hf:// url."),),
+        remedies=(advise("Name a GGUF build of the model; or serve the repository by engine VLLM with an hf:// url."),),
     ),
     Rule(
         code="OllamaTooOld",
         seen=("requires a newer version of Ollama",),
-        title=("The registry gives this model only to a newer Ollama than the image has.",),
+        message=("The registry gives this model only to a newer Ollama than the image has.",),
         who="user",
-        fixes=(advise("Set image to a current ollama/ollama release."),),
-    ),
-    Rule(
-        code="EngineStartTimeout",
-        seen=("timed out waiting for llama",),
-        take=(r"progress (?P<progress>[\d.]+)",),
-        title=(
-            "Loading took longer than Ollama waits (it had got to {progress}).",
-            "Loading took longer than Ollama waits.",
-        ),
-        who="user",
-        fixes=(set_env("OLLAMA_LOAD_TIMEOUT", "30m"),),
-    ),
-    Rule(
-        code="EngineStartTimeout",
-        seen=("Timed out waiting for engine core processes to start",),
-        take=(r"Waited (?P<seconds>\d+)s",),
-        title=("Loading took longer than the {seconds} s that vLLM waits.", "Loading took longer than vLLM waits."),
-        who="user",
-        fixes=(set_env("VLLM_ENGINE_READY_TIMEOUT_S", "3600"), download_once),
+        remedies=(advise("Set image to a current ollama/ollama release."),),
     ),
     Rule(
         code="RunnerDied",
@@ -98,16 +27,16 @@ OLLAMA: tuple[Rule, ...] = (
             "llama runner process has terminated",
             "do load request: … EOF",
         ),
-        title=("Ollama's runner died while it loaded the model, and the log says no cause.",),
+        message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
         who="user",
-        fixes=(read_log, more_units),
+        remedies=(READ_LOG, MORE_UNITS),
     ),
     # Ollama goes on without the GPU after this, so it stands below whatever stopped it.
     Rule(
         code="NvidiaDriverTooOld",
         seen=("NVIDIA driver too old",),
-        title=("The node's NVIDIA driver is too old for this Ollama, which goes on by CPU.",),
+        message=("The node's NVIDIA driver is too old for this Ollama, which goes on by CPU.",),
         who="admin",
-        fixes=(advise("Update the node's driver, or set image to an older release."),),
+        remedies=(advise("Update the node's driver, or set image to an older release."),),
     ),
 )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_env, set_features, set_field, touch
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    LOOK_AGAIN,
+    advise,
+    ask,
+    run,
+    set_env,
+    set_features,
+    set_field,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
-from kubeai_notebook.core.objects import map_at, text_at, texts_at
+from kubeai_notebook.core.kubeai.releases import NARROW_URLS
+from kubeai_notebook.core.messages import nearest
+from kubeai_notebook.core.notice import Evidence, Finding
+from kubeai_notebook.core.objects import is_managed, map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
 from kubeai_notebook.errors import SpecError
 
@@ -17,114 +26,112 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
 
-_STRICT_URLS = (0, 23, 2)
-"""The KubeAI release from which on a url may hold few characters only."""
-
 NO_SPEC = Rule(
     code="NoSpec",
     seen=(),
-    title=('"{name}" has no spec: it says neither what to serve nor how, so KubeAI starts nothing.',),
+    message=('"{name}" has no spec: it says neither what to serve nor how, so KubeAI starts nothing.',),
     who="user",
-    fixes=(advise("Serve it again under this name, with a url."), advise("Or delete it.")),
+    remedies=(advise("Serve it again under this name, with a url."), ask("Or delete it.", "delete", "{name}")),
 )
 DOWN = Rule(
     code="OperatorDown",
     seen=(),
-    title=('Nobody looks after "{name}": KubeAI\'s operator is not running, or it looks at another namespace.',),
+    message=('Nobody looks after "{name}": KubeAI\'s operator is not running, or it looks at another namespace.',),
     who="admin",
-    fixes=(run("See whether the operator runs.", "kubectl -n {operator_ns} get deploy kubeai"),),
+    remedies=(run("See whether the operator runs.", "kubectl -n {operator_ns} get deploy kubeai"),),
 )
 ELSEWHERE = Rule(
     code="WrongNamespace",
     seen=(),
-    title=('Nobody looks after "{name}": KubeAI looks at namespace {operator_ns} only.',),
+    message=('Nobody looks after "{name}": KubeAI looks at namespace {operator_ns} only.',),
     who="user",
-    fixes=(
+    remedies=(
         run(
-            "Move the Model there.",
-            "kubectl {in_ns}get model {name} -o json | jq"
+            "Copy the Model there.",
+            "kubectl -n {namespace} get model {name} -o json | jq"
             " '.metadata={{name:.metadata.name,namespace:\"{operator_ns}\"}}|del(.status)'"
-            " | kubectl apply -f - && kubectl {in_ns}delete model {name}",
+            " | kubectl apply -f -",
         ),
+        run("Then delete it here.", "kubectl -n {namespace} delete model {name}"),
     ),
 )
 BAD_PROFILE = Rule(
     code="InvalidResourceProfile",
     seen=(),
-    title=(
+    message=(
         'The resource profile "{profile}" is not <name>:<count> with a count from 1 up.',
         '"{name}" has no resource profile, so it can never start.',
     ),
     who="user",
-    fixes=(
+    remedies=(
         set_field("resourceProfile", "{nearest}:1", "Set resourceProfile {value}."),
         set_field("resourceProfile", "{written}:1", "Set resourceProfile {value}."),
         advise("Choose one of {known}, as in cpu:1.", "Write it like cpu:1."),
-        touch,
+        LOOK_AGAIN,
     ),
 )
 NO_PROFILE = Rule(
     code="UnknownResourceProfile",
     seen=(),
-    title=(
+    message=(
         'This cluster has no resource profile "{written}"; it has {known}.',
         'This cluster has no resource profile "{written}".',
     ),
     who="user",
-    fixes=(
+    remedies=(
         set_field("resourceProfile", "{nearest}:{count}", "Set resourceProfile {value}."),
         advise("Choose one of {known}."),
-        touch,
+        LOOK_AGAIN,
     ),
 )
 NO_CACHE = Rule(
     code="UnknownCacheProfile",
     seen=(),
-    title=(
+    message=(
         'This cluster has no cache profile "{cache_profile}"; it has {known}.',
         'This cluster has no cache profile "{cache_profile}".',
     ),
     who="user",
-    fixes=(set_field("cacheProfile", None, "Remove cacheProfile; it can be removed, not changed."), touch),
+    remedies=(set_field("cacheProfile", None, "Remove cacheProfile; it can be removed, not changed."), LOOK_AGAIN),
 )
 NO_IMAGE = Rule(
     code="NoServerImage",
     seen=(),
-    title=("KubeAI is not told which image to start for engine {engine}.",),
+    message=("KubeAI is not told which image to start for engine {engine}.",),
     who="admin",
-    fixes=(advise("Set image in the Model, or modelServers.{engine}.images.default in kubeai-config."), touch),
+    remedies=(advise("Set image in the Model, or modelServers.{engine}.images.default in kubeai-config."), LOOK_AGAIN),
 )
 BAD_URL = Rule(
     code="InvalidModelUrl",
     seen=(),
-    title=("{why}",),
+    message=("{why}",),
     who="user",
-    fixes=(
+    remedies=(
         set_env("INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."),
         set_env("WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."),
         set_field("engine", "{better_engine}", "Serve it by engine {value}."),
         set_field("url", "{better_url}", "Set url {value}."),
         advise("Correct the url {url}.", "Give the Model a url."),
-        touch,
+        LOOK_AGAIN,
     ),
 )
 NOT_MADE_FOR_CHAT = Rule(
     code="FeatureMismatch",
     seen=(),
-    title=('"{name}" says TextGeneration, but Infinity has no chat: such requests get its 404.',),
+    message=('"{name}" says TextGeneration, but Infinity has no chat: such requests get its 404.',),
     who="user",
-    fixes=(set_features("TextEmbedding"), advise("Make the Model anew with engine VLLM to chat.")),
+    remedies=(set_features("TextEmbedding"), advise("Make the Model anew with engine VLLM to chat.")),
 )
 STUCK = Rule(
     code="DeletionStuck",
     seen=(),
-    title=('"{name}" cannot be deleted: KubeAI must clear its cache first, and {why}.',),
+    message=('"{name}" cannot be deleted: KubeAI must clear its cache first, and {why}.',),
     who="user",
-    fixes=(
+    remedies=(
         set_field("resourceProfile", "{nearest}:1", "Set a resource profile that exists: {value}."),
         run(
             "Else remove the finalizer; the cached files then stay on the volume.",
-            'kubectl {in_ns}patch model {name} --type=merge -p \'{{"metadata":{{"finalizers":null}}}}\'',
+            'kubectl -n {namespace} patch model {name} --type=merge -p \'{{"metadata":{{"finalizers":null}}}}\'',
         ),
     ),
 )
@@ -151,7 +158,7 @@ def no_spec(scene: Scene) -> Finding | None:
 
 def unmanaged(scene: Scene) -> Finding | None:
     """A Model that no operator touched although it had time to."""
-    if scene.managed or scene.all_pods or not scene.settled:
+    if is_managed(scene.model) or scene.all_pods or not scene.settled:
         return None
     evidence = _field(scene, "status", "absent, and no label features.kubeai.org/*")
     operator = scene.observation.operator.namespace
@@ -194,8 +201,7 @@ def _known(scene: Scene, key: str) -> Mapping[str, Any]:
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    names = [key for key in known if isinstance(key, str)]
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.4)), "")
+    return nearest(name, (key for key in known if isinstance(key, str)), share=0.4)
 
 
 def _profile(scene: Scene) -> Iterator[Finding]:
@@ -249,8 +255,8 @@ def _why_not_loadable(scene: Scene) -> str:
     loadable = LOADABLE.get(scene.engine, ())
     cached = bool(scene.spec.get("cacheProfile"))
     if scene.scheme == "pvc" and scene.engine in CLAIM_VARIABLES:
-        told = scene.env.get(CLAIM_VARIABLES[scene.engine])
-        return "" if told else f"{scene.engine} takes the claim's name for that of a repository."
+        mount = scene.env.get(CLAIM_VARIABLES[scene.engine])
+        return "" if mount else f"{scene.engine} takes the claim's name for that of a repository."
     if loadable and scene.scheme and scene.scheme not in loadable:
         return f"{scene.engine} cannot load {scene.scheme}:// urls."
     if (scene.engine, scene.scheme) in CACHED_ONLY and not cached:
@@ -264,11 +270,7 @@ def _why_not_loadable(scene: Scene) -> str:
 
 def _why_not_parsed(scene: Scene) -> str:
     """The operator's own grammar, where its version is known to be the strict one."""
-    version = scene.observation.operator.version
-    numbers = tuple(
-        int(part) for part in str(version or "").lstrip("v").split(".")[:3] if part.isdecimal() and len(part) < 10
-    )
-    if len(numbers) < 3 or numbers < _STRICT_URLS or scene.scheme == "oci":
+    if not NARROW_URLS.holds(scene.observation.operator.version) or scene.scheme == "oci":
         return ""
     try:
         parse_source(scene.url)

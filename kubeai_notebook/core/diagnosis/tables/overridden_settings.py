@@ -1,4 +1,4 @@
-"""Settings that are KubeAI's own, overridden by the Model."""
+"""Settings that are KubeAI's own, overridden by the Model: above all the port on which the engine is to listen."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import value_of
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, advise, drop_argument, drop_env
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
 
 if TYPE_CHECKING:
@@ -33,40 +33,54 @@ def expected_port(pod: Pod | None) -> str:
 
 
 def _other_port(case: Case) -> bool:
-    found = re.search(r"running on \S*?:(\d+)\b|running on socket \(.*, (\d+)\)", case.passage.lowered[case.index])
-    return found is not None and (found[1] or found[2]) != expected_port(case.pod)
+    match = re.search(r"running on \S*?:(\d+)\b|running on socket \(.*, (\d+)\)", case.passage.lowered[case.index])
+    return match is not None and (match[1] or match[2]) != expected_port(case.pod)
 
 
-IN_LOG: tuple[Rule, ...] = (
+OVERRIDDEN_IN_LOG: tuple[Rule, ...] = (
     Rule(
         code="ReservedArgument",
         seen=("Uvicorn running on",),
         only=_other_port,
         take=(r"running on (?P<address>\S+)",),
-        title=(
+        message=(
             'The engine of "{name}" runs and listens on {address}, but KubeAI asks another port.',
             "The engine listens on another port than KubeAI asks: it will never be ready.",
         ),
         who="user",
-        fixes=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
+        remedies=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
     ),
     Rule(
         code="ReservedArgument",
         seen=("Invalid value for '--url-prefix'",),
-        title=("INFINITY_URL_PREFIX is KubeAI's own setting and has a value that Infinity refuses.",),
+        message=("INFINITY_URL_PREFIX is KubeAI's own setting and has a value that Infinity refuses.",),
         who="user",
-        fixes=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
+        remedies=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
     ),
 )
-IN_MODEL = Rule(
+LISTENING: tuple[Rule, ...] = (
+    Rule(
+        code="CannotListen",
+        seen=("address already in use", "couldn't bind HTTP server socket"),
+        take=(r"port: (?P<port>\d+)", r"', (?P<port>\d+)\)", r"hostname: (?P<host>[\w.:-]+)"),
+        message=("The engine cannot listen on port {port}.", "The engine cannot listen on its port."),
+        who="user",
+        remedies=(
+            drop_argument("--port", "--host", title="Let KubeAI choose: remove {argument}."),
+            drop_env("INFINITY_PORT", "UVICORN_PORT", "UVICORN_HOST", "OLLAMA_HOST", "VLLM_PORT"),
+            DELETE_POD,
+        ),
+    ),
+)
+OVERRIDDEN_IN_MODEL = Rule(
     code="ReservedArgument",
     seen=(),
-    title=(
+    message=(
         '"{name}" sets {setting}, which is KubeAI\'s own setting: its requests miss the engine.',
         "The Model overrides KubeAI's own settings.",
     ),
     who="user",
-    fixes=_REMOVE,
+    remedies=_REMOVE,
 )
 
 
@@ -96,4 +110,4 @@ def reserved(scene: Scene) -> Finding | None:
     if not settings:
         return None
     evidence = Evidence("field", f"Model {scene.name}", ", ".join(settings))
-    return stated(IN_MODEL, scene, evidence, setting=" and ".join(settings))
+    return stated(OVERRIDDEN_IN_MODEL, scene, evidence, setting=" and ".join(settings))

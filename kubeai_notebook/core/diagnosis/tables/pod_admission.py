@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, fewer_units, run, set_field, stop_another, touch
+from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, LOOK_AGAIN, STOP_ANOTHER, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
 
 if TYPE_CHECKING:
@@ -23,45 +23,45 @@ REFUSALS: tuple[Rule, ...] = (
             r"used: (?P<used>[^,]+(?:,(?! limited)[^,]+)*)",
             r"limited: (?P<limited>.+)",
         ),
-        title=(
+        message=(
             'The quota "{quota}" is used up: {requested} requested, {used} used, {limited} allowed.',
             "The namespace's quota is used up.",
         ),
         who="user",
-        fixes=(
-            fewer_units,
-            stop_another,
+        remedies=(
+            *FEWER_UNITS,
+            STOP_ANOTHER,
             advise('The admin can raise the quota "{quota}".', "The admin can raise the quota."),
-            touch,
+            LOOK_AGAIN,
         ),
     ),
     Rule(
         code="QuotaNeedsRequests",
         seen=("failed quota: … must specify",),
         take=(r"failed quota: (?P<quota>[\w.-]+)", r"must specify (?P<resources>[\w.,/-]+)"),
-        title=(
+        message=(
             'The quota "{quota}" wants every Pod to say {resources}, which the profile does not.',
             "The quota wants requests or limits that the profile does not have.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Set {resources} in resource profile {profile_name}; for the cache's Job, add a LimitRange.",
                 "Set them in the resource profile; for the cache's Job, add a LimitRange.",
             ),
-            touch,
+            LOOK_AGAIN,
         ),
     ),
     Rule(
         code="PriorityClassMissing",
         seen=("no PriorityClass with name",),
         take=(r"PriorityClass with name (?P<priority>[\w.-]*\w)",),
-        title=('There is no PriorityClass "{priority}".', "The PriorityClass does not exist."),
+        message=('There is no PriorityClass "{priority}".', "The PriorityClass does not exist."),
         who="user",
-        fixes=(
+        remedies=(
             set_field("priorityClassName", None, "Remove priorityClassName."),
             run("Or choose one that exists.", "kubectl get priorityclass"),
-            touch,
+            LOOK_AGAIN,
         ),
     ),
     Rule(
@@ -77,33 +77,33 @@ REFUSALS: tuple[Rule, ...] = (
             r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
             r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
         ),
-        title=(
+        message=(
             'The policy "{policy}" forbids the Model\'s Pods: {why}',
             "A policy of the cluster forbids the Model's Pods.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Set modelServerPods' securityContext in kubeai-config as the policy wants it, or change the policy."
             ),
-            touch,
+            LOOK_AGAIN,
         ),
     ),
     Rule(
         code="PodInvalid",
         seen=("is invalid: spec.", "must be equal to … limit"),
         take=(r"(?P<field>spec\.[\w.\[\]]+(?:\[[^\]]*\])?): (?P<why>.+)",),
-        title=(
+        message=(
             "KubeAI's Pod for profile {profile} is not valid: {field}: {why}",
             "The Pod that KubeAI makes for this profile is not valid.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Correct resource profile {profile_name} in kubeai-config; GPUs need request = limit.",
                 "Correct the resource profile; GPUs need request = limit.",
             ),
-            touch,
+            LOOK_AGAIN,
         ),
     ),
 )
@@ -111,11 +111,11 @@ REFUSALS: tuple[Rule, ...] = (
 _REFUSED = Rule(
     code="CreationRefused",
     seen=(),
-    title=('KubeAI should run Pods for "{name}" and cannot make them.',),
+    message=('KubeAI should run Pods for "{name}" and cannot make them.',),
     who="admin",
-    fixes=(
+    remedies=(
         run("Read the refusal in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),
-        touch,
+        LOOK_AGAIN,
     ),
 )
 
@@ -126,7 +126,7 @@ def _only_warned(message: str) -> bool:
     return "violates podsecurity" in low and "forbidden" not in low
 
 
-def refusal(scene: Scene) -> Finding | None:
+def refused(scene: Scene) -> Finding | None:
     """What the API server said to a dry run, or to the cache's Job."""
     refused = [event for event in scene.events if event.reason == "FailedCreate" and event.kind in ("Job", "")]
     texts = [Passage("event", f"FailedCreate {event.name}", (event.message,)) for event in refused if not scene.loaders]
@@ -134,9 +134,9 @@ def refusal(scene: Scene) -> Finding | None:
         message = " ".join(scene.observation.refusal.split())
         texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
     texts = [text for text in texts if not _only_warned(text.lines[0])]
-    found = first(REFUSALS, tuple(texts), scene)
-    if found or not texts:
-        return found
+    finding = first(REFUSALS, tuple(texts), scene)
+    if finding or not texts:
+        return finding
     return stated(_REFUSED, scene, Evidence(texts[0].kind, texts[0].where, texts[0].lines[0]))
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import value_of, with_argument
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding, Fix
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, delete_pod, read_log, run, set_features
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, Template, advise, run, set_features
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
+from kubeai_notebook.core.remedy import SetArgument
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
 
-BROKEN_PULLS = ("0.23.2", "0.23.3", "0.23.4")
-"""KubeAI releases whose startup probe of OLlama pulls nothing (their issue 721)."""
-
 
 def _nothing_pulled(case: Case) -> bool:
     version = case.scene.observation.operator.version
-    known = not isinstance(version, str) or version.lstrip("v").startswith(BROKEN_PULLS)
     # The gateway's own 404 is {"error": "model not found: …"}; the engine's is an object.
-    return case.scene.engine == "OLlama" and known and "model not found:" not in case.passage.haystack
+    of_engine = case.scene.engine == "OLlama" and "model not found:" not in case.passage.haystack
+    # Where the version is not known, nothing else explains the answer.
+    return of_engine and PULLS_NOTHING.holds(version) is not False
 
 
 def _of_gateway(case: Case) -> bool:
@@ -30,12 +30,9 @@ def _of_gateway(case: Case) -> bool:
     return "message" not in case.passage.haystack
 
 
-def _with_tools(case: Case) -> Fix:
-    args = with_argument(case.scene.args, "--enable-auto-tool-choice", "--enable-auto-tool-choice")
-    parser = value_of(args, "--tool-call-parser") or "hermes"
-    args = with_argument(args, "--tool-call-parser", f"--tool-call-parser={parser}")
-    title = f"Set --enable-auto-tool-choice and --tool-call-parser={parser}, or the parser made for this model."
-    return Fix(title=title, patch={"spec": {"args": args}})
+def _tool_parser(case: Case) -> dict[str, str]:
+    """The parser that the Model names already, else a common one."""
+    return {"parser": value_of(case.scene.args, "--tool-call-parser") or "hermes"}
 
 
 ANSWERS: tuple[Rule, ...] = (
@@ -43,10 +40,13 @@ ANSWERS: tuple[Rule, ...] = (
         code="ModelNotFoundAtGateway",
         seen=("model not found:",),
         take=(r"model not found: \\*\"(?P<asked>[^\"\\]+)",),
-        title=('The gateway knows no "{asked}".', "The gateway does not know the model that was asked for."),
+        message=('The gateway knows no "{asked}".', "The gateway does not know the model that was asked for."),
         who="user",
-        fixes=(
-            run("See which Models there are; an adapter is asked as <model>_<adapter>.", "kubectl {in_ns}get models"),
+        remedies=(
+            run(
+                "See which Models there are; an adapter is asked as <model>_<adapter>.",
+                "kubectl -n {namespace} get models",
+            ),
             advise("The Model must be in KubeAI's own namespace."),
         ),
     ),
@@ -54,16 +54,16 @@ ANSWERS: tuple[Rule, ...] = (
         code="BadRequestAtGateway",
         seen=("bad request: reading", "bad request: parse media type"),
         take=(r"bad request: (?P<why>[^\"}]+)",),
-        title=("The gateway cannot read the request: {why}.", "The gateway cannot read the request."),
+        message=("The gateway cannot read the request: {why}.", "The gateway cannot read the request."),
         who="user",
-        fixes=(advise("Correct the request; stop must be a list, max_tokens a whole number."),),
+        remedies=(advise("Correct the request; stop must be a list, max_tokens a whole number."),),
     ),
     Rule(
         code="ChatTemplateMissing",
         seen=("default chat template is no longer allowed",),
-        title=('"{name}" is a base model without a chat template.',),
+        message=('"{name}" is a base model without a chat template.',),
         who="user",
-        fixes=(
+        remedies=(
             advise("Call /completions in place of /chat/completions."),
             advise("Or add a template to files and name it by --chat-template."),
         ),
@@ -71,45 +71,56 @@ ANSWERS: tuple[Rule, ...] = (
     Rule(
         code="ToolParserMissing",
         seen=("tool choice requires --enable-auto-tool-choice",),
-        title=('"{name}" was started without support for tools.',),
+        message=('"{name}" was started without support for tools.',),
         who="user",
-        fixes=(_with_tools,),
+        derive=_tool_parser,
+        remedies=(
+            Template(
+                titles=(
+                    "Set --enable-auto-tool-choice and --tool-call-parser={parser}, or the parser made for this model.",
+                ),
+                changes=(
+                    SetArgument(name="--enable-auto-tool-choice"),
+                    SetArgument(name="--tool-call-parser", value="{parser}"),
+                ),
+            ),
+        ),
     ),
     Rule(
         code="FeatureMismatch",
         seen=("does not support embeddings",),
-        title=('"{name}" generates text and makes no embeddings.',),
+        message=('"{name}" generates text and makes no embeddings.',),
         who="user",
-        fixes=(set_features("TextGeneration"), advise("Serve an embedding model for embeddings.")),
+        remedies=(set_features("TextGeneration"), advise("Serve an embedding model for embeddings.")),
     ),
     Rule(
         code="FeatureMismatch",
         seen=("does not support generate", "does not support chat"),
-        title=('"{name}" is an embedding model and cannot generate text.',),
+        message=('"{name}" is an embedding model and cannot generate text.',),
         who="user",
-        fixes=(set_features("TextEmbedding"), advise("Serve a text model for chat.")),
+        remedies=(set_features("TextEmbedding"), advise("Serve a text model for chat.")),
     ),
     Rule(
         code="FeatureMismatch",
         seen=("loaded moded cannot fullyfill",),
         take=(r"options are (?P<options>\{[^}]*\})",),
-        title=(
+        message=(
             '"{name}" was asked for what the model is not made for; it can do {options}.',
             '"{name}" was asked for what the model is not made for.',
         ),
         who="user",
-        fixes=(advise("Set features to what the model does, such as Reranking, or serve an embedding model."),),
+        remedies=(advise("Set features to what the model does, such as Reranking, or serve an embedding model."),),
     ),
     Rule(
         code="ModelNotPulledThoughReady",
         seen=("404 … model … not found",),
         only=_nothing_pulled,
-        title=('The Pod of "{name}" is ready, but this KubeAI release never pulled the model into it.',),
+        message=('The Pod of "{name}" is ready, but this KubeAI release never pulled the model into it.',),
         who="admin",
-        fixes=(
+        remedies=(
             run(
                 "Pull it by hand, in each new Pod.",
-                "kubectl {in_ns}exec {pod} -- sh -c 'ollama pull {weights} && ollama cp {weights} {name}'",
+                "kubectl -n {namespace} exec {pod} -- sh -c 'ollama pull {weights} && ollama cp {weights} {name}'",
             ),
             advise("The admin installs another KubeAI release than 0.23.2 to 0.23.4."),
         ),
@@ -119,13 +130,13 @@ ANSWERS: tuple[Rule, ...] = (
         seen=("500 … Internal Server Error", "502 … Bad Gateway", "504 … Gateway Timeout"),
         only=_of_gateway,
         take=(r"^(?P<status>\d+)",),
-        title=(
+        message=(
             "The gateway answered {status} and keeps the reason to itself.",
             "The gateway failed and keeps the reason to itself.",
         ),
         who="user",
-        fixes=(
-            read_log,
+        remedies=(
+            READ_LOG,
             run(
                 "The admin finds the reason in the operator's log.",
                 "kubectl -n {operator_ns} logs deploy/kubeai --tail=200",
@@ -137,12 +148,12 @@ ANSWERS: tuple[Rule, ...] = (
 _NOT_ANSWERING = Rule(
     code="ReadyButNotAnswering",
     seen=(),
-    title=(
+    message=(
         '"{name}" is ready, but its test request got {status}.',
         '"{name}" is ready, but its test request got no answer.',
     ),
     who="user",
-    fixes=(delete_pod, read_log),
+    remedies=(DELETE_POD, READ_LOG),
 )
 
 
@@ -155,9 +166,9 @@ def answer(scene: Scene) -> Finding | None:
     body = " ".join(given.body.split()) if isinstance(given.body, str) else ""
     passage = Passage("answer", "test request", (f"{code or 'no answer'} {body}".strip(),))
     pod = next((pod for pod in scene.current if pod.ready), None) if scene.pods else None
-    found = first(ANSWERS, (passage,), scene, pod=pod)
-    if found or not (pod or number_at(scene.model, "status", "replicas", "ready")):
-        return found
+    finding = first(ANSWERS, (passage,), scene, pod=pod)
+    if finding or not (pod or number_at(scene.model, "status", "replicas", "ready")):
+        return finding
     evidence = Evidence("answer", "test request", passage.lines[0])
     return stated(_NOT_ANSWERING, scene, evidence, pod=pod, status=str(code or ""))
 

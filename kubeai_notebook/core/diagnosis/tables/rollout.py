@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Evidence, Finding
 from kubeai_notebook.core.diagnosis.engine.remedies import run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
 
 if TYPE_CHECKING:
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 STUCK = Rule(
     code="RolloutStuck",
     seen=(),
-    title=(
+    message=(
         'The change of "{name}" waits: its new Pod finds no node while the old Pod {old} keeps serving.',
         "The change waits: the new Pod finds no node while the old one keeps serving.",
     ),
     who="user",
-    fixes=(
+    remedies=(
         run(
             "Make room: delete the old Pod; the Model is away until the new one is ready.",
-            "kubectl {in_ns}delete pod {old}",
+            "kubectl -n {namespace} delete pod {old}",
         ),
         run(
             # Scaling to 0 would not do: KubeAI keeps minReplicas at once.
             "Or delete all its old Pods at once.",
-            "kubectl {in_ns}delete pod -l model={name},pod-hash={old_hash}",
+            "kubectl -n {namespace} delete pod -l model={name},pod-hash={old_hash}",
         ),
     ),
 )
 
 
-def rollout_stuck(scene: Scene, found: Finding | None) -> Finding | None:
+def rollout_stuck(scene: Scene, cause: Finding | None) -> Finding | None:
     """Two hashes, the old one ready, the new one unschedulable and no node on its way."""
     old = next((pod for pod in scene.pods if pod.hash != scene.pods[0].hash and pod.ready), None)
-    if old is None or (found and found.code == "WaitingForNode"):
+    if old is None or (cause and cause.code == "WaitingForNode"):
         return None
     for pod in scene.current:
         scheduled = pod.condition("PodScheduled")

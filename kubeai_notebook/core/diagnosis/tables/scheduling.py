@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, fewer_units, run, stop_another
+from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, STOP_ANOTHER, advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Finding
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.notice import Finding
 
 _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "SchedulerError")
@@ -38,16 +38,16 @@ SCALING: tuple[Rule, ...] = (
         code="WaitingForNode",
         seen=("pod triggered scale-up", "Pod should schedule on"),
         reasons=_SCALE_UP,
-        title=('A node is being added for "{name}"; that takes some minutes.',),
+        message=('A node is being added for "{name}"; that takes some minutes.',),
         who="nobody",
     ),
     Rule(
         code="AutoscalerAtLimit",
         seen=("in backoff after failed scale-up", "associated with this pod failed"),
         reasons=_NOT_SCALED,
-        title=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
+        message=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
         who="admin",
-        fixes=(fewer_units, stop_another, advise("Ask for more quota, or add another node group.")),
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Ask for more quota, or add another node group.")),
     ),
     Rule(
         code="AutoscalerAtLimit",
@@ -56,21 +56,21 @@ SCALING: tuple[Rule, ...] = (
             r"(?P<limit>max node group size|max total nodes in cluster)",
             r"(?P<limit>limits for nodepool \\?\"?[\w-]*\w)",
         ),
-        title=("The cluster may not grow further: {limit} is reached.", "The cluster may not grow further."),
+        message=("The cluster may not grow further: {limit} is reached.", "The cluster may not grow further."),
         who="admin",
-        fixes=(fewer_units, stop_another, advise("Raise the autoscaler's limit.")),
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Raise the autoscaler's limit.")),
     ),
     Rule(
         code="AutoscalerCannotHelp",
         seen=("didn't trigger scale-up", "wouldn't fit if a new node is added"),
         take=(r"scale-up[^:]*: (?P<reasons>.+)",),
-        title=(
+        message=(
             "No node that the cluster could add would take the Pod: {reasons}.",
             "No node that the cluster could add would take the Pod.",
         ),
         who="user",
-        fixes=(
-            fewer_units,
+        remedies=(
+            *FEWER_UNITS,
             advise(
                 "Or the admin adds a node group that fits profile {profile_name}.",
                 "Or the admin adds a node group that fits.",
@@ -81,10 +81,10 @@ SCALING: tuple[Rule, ...] = (
         code="AutoscalerCannotHelp",
         seen=("no instance type", "had a required offering"),
         only=_from_karpenter,
-        title=("No machine that Karpenter could add would take the Pod, or they are sold out now.",),
+        message=("No machine that Karpenter could add would take the Pod, or they are sold out now.",),
         who="user",
-        fixes=(
-            fewer_units,
+        remedies=(
+            *FEWER_UNITS,
             advise(
                 "Or the admin adds a node pool that fits profile {profile_name}.",
                 "Or the admin adds a node pool that fits.",
@@ -98,15 +98,15 @@ NODES: tuple[Rule, ...] = (
         code="InsufficientGpu",
         seen=tuple(f"Insufficient {resource}" for resource in _GPUS),
         take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
-        title=(
+        message=(
             "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
             "No node has enough free {resource}.",
             "No node has enough free GPUs.",
         ),
         who="user",
-        fixes=(
-            fewer_units,
-            stop_another,
+        remedies=(
+            *FEWER_UNITS,
+            STOP_ANOTHER,
             run(
                 "See which nodes offer it at all; if none does, the admin installs the device plugin or adds a node.",
                 "kubectl get nodes -o custom-columns='NAME:.metadata.name,ALLOCATABLE:.status.allocatable'",
@@ -117,42 +117,42 @@ NODES: tuple[Rule, ...] = (
         code="InsufficientCpuOrMemory",
         seen=("Insufficient memory", "Insufficient cpu", "Insufficient ephemeral-storage"),
         take=_SHORT,
-        title=(
+        message=(
             "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
             "No node has enough free {resource}.",
             "No node has enough free processors, memory or disk.",
         ),
         who="user",
-        fixes=(fewer_units, stop_another, advise("Or the admin adds a node.")),
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node.")),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
         seen=("Too many pods",),
-        title=("The nodes run as many Pods already as they may.",),
+        message=("The nodes run as many Pods already as they may.",),
         who="user",
-        fixes=(stop_another, advise("Or the admin adds a node.")),
+        remedies=(STOP_ANOTHER, advise("Or the admin adds a node.")),
     ),
     Rule(
         code="NodeUnavailable",
         seen=("taint {node.kubernetes.io/", "were unschedulable"),
         take=(r"taint \{(?P<taint>node\.kubernetes\.io/[\w-]+)",),
-        title=(
+        message=(
             "The node that would fit is out of order ({taint}).",
             "The node that would fit takes no Pods at the moment.",
         ),
         who="admin",
-        fixes=(run("Repair or uncordon the node.", "kubectl get nodes"),),
+        remedies=(run("Repair or uncordon the node.", "kubectl get nodes"),),
     ),
     Rule(
         code="UntoleratedTaint",
         seen=("had untolerated taint", "had taint {", "did not tolerate"),
         take=(r"taint\(?s?\)? \\?\"?\{?(?P<taint>[\w./-]+(?:[:=] ?[\w-]+)*)",),
-        title=(
+        message=(
             "The nodes keep off Pods without a toleration for {taint}.",
             "The nodes keep off Pods without a toleration for their taint.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise(
                 "Add the toleration to resource profile {profile_name} in kubeai-config.",
                 "Add the toleration to the profile.",
@@ -162,12 +162,12 @@ NODES: tuple[Rule, ...] = (
     Rule(
         code="NodeSelectorMismatch",
         seen=("match Pod's node affinity/selector", "match node selector", "does not have known values"),
-        title=(
+        message=(
             "No node has the labels that profile {profile_name} asks for.",
             "No node has the labels that the profile asks for.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             run(
                 "Compare the nodes' labels with the profile's nodeSelector; label a node or change the profile.",
                 "kubectl get nodes --show-labels",
@@ -178,9 +178,9 @@ NODES: tuple[Rule, ...] = (
         code="AutoscalerCannotHelp",
         seen=("Failed to schedule pod",),
         only=_from_karpenter,
-        title=("Karpenter finds no machine that would take the Pod.",),
+        message=("Karpenter finds no machine that would take the Pod.",),
         who="user",
-        fixes=(fewer_units, advise("Or the admin adds a node pool that fits.")),
+        remedies=(*FEWER_UNITS, advise("Or the admin adds a node pool that fits.")),
     ),
 )
 
@@ -189,12 +189,12 @@ _DISPLACED = Rule(
     seen=("Preempted by",),
     reasons=("Preempted",),
     take=(r"Preempted by (?P<by>(?:pod )?\S+)",),
-    title=(
+    message=(
         "The Pod had to give way to {by}, which has a higher priority.",
         "The Pod had to give way to one of higher priority.",
     ),
     who="user",
-    fixes=(advise("Set priorityClassName to a class that is not displaced."), fewer_units),
+    remedies=(advise("Set priorityClassName to a class that is not displaced."), *FEWER_UNITS),
 )
 SCHEDULING: tuple[Rule, ...] = (*SCALING, *NODES, _DISPLACED)
 
@@ -219,8 +219,8 @@ def scheduling_passages(scene: Scene, pod: Pod) -> tuple[Passage, ...]:
     for event in events:
         latest.setdefault((event.reason, event.source, event.message.partition(" ")[0]), event)
     condition = condition_passage(pod, "PodScheduled")
-    said = [*(event_passage(event) for event in latest.values() if event.reason not in _SCALE_UP), condition]
-    return tuple(_without_preemption(passage) for passage in said if passage)
+    passages = [*(event_passage(event) for event in latest.values() if event.reason not in _SCALE_UP), condition]
+    return tuple(_without_preemption(passage) for passage in passages if passage)
 
 
 def _without_preemption(passage: Passage) -> Passage:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.finding import Fix
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
+from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.core.objects import maps_at, text_at
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.finding import Finding
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
 
 _CLAIM = (r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)", r"storageclass[\w.]* \\?\"(?P<storage_class>[^\"\\]+)")
 _MOUNTS = ("FailedMount", "FailedAttachVolume")
-_LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl {in_ns}describe pvc {own_claim}")
-_LOOK_AT_ALL = run("See which claims are unbound.", "kubectl {in_ns}get pvc")
+_LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl -n {namespace} describe pvc {own_claim}")
+_LOOK_AT_ALL = run("See which claims are unbound.", "kubectl -n {namespace} get pvc")
 
 
-def _nearest_claim(case: Case) -> Fix | None:
-    """The url with the existing claim whose name is nearest."""
+def _nearest_claim(case: Case) -> dict[str, str]:
+    """The existing claim whose name is nearest, and the url with it."""
     names = [text_at(claim, "metadata", "name") for claim in case.scene.observation.claims]
     wanted = case.values.get("missing", "")
-    nearest = next(iter(difflib.get_close_matches(wanted, names, n=1)), "")
-    if not nearest or case.scene.scheme != "pvc":
-        return None
-    url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{nearest}", 1)
-    return Fix(title=f'Use the claim "{nearest}", which exists: url {url}.', patch={"spec": {"url": url}})
+    claim = nearest(wanted, names)
+    if not claim or case.scene.scheme != "pvc":
+        return {}
+    url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{claim}", 1)
+    return {"nearest_claim": claim, "nearest_url": url}
 
 
 CLAIMS: tuple[Rule, ...] = (
@@ -38,13 +37,14 @@ CLAIMS: tuple[Rule, ...] = (
         code="ClaimNotFound",
         seen=("persistentvolumeclaim … not found",),
         take=_CLAIM,
-        title=(
+        derive=_nearest_claim,
+        message=(
             'There is no PersistentVolumeClaim "{missing}" in the namespace.',
             "The PersistentVolumeClaim of the url does not exist.",
         ),
         who="user",
-        fixes=(
-            _nearest_claim,
+        remedies=(
+            set_field("url", "{nearest_url}", 'Use the claim "{nearest_claim}", which exists: url {value}.'),
             advise('Correct the url "{url}", or make the claim "{missing}".', "Correct the url, or make the claim."),
         ),
     ),
@@ -52,12 +52,12 @@ CLAIMS: tuple[Rule, ...] = (
         code="StorageClassNotFound",
         seen=("storageclass.storage.k8s.io … not found",),
         take=_CLAIM,
-        title=(
+        message=(
             'There is no StorageClass "{storage_class}", which the cache profile names.',
             "The cache profile names a StorageClass that does not exist.",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             run("Set an existing class in the cache profile (kubeai-config).", "kubectl get storageclass"),
             set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
         ),
@@ -72,12 +72,12 @@ CLAIMS: tuple[Rule, ...] = (
             "specified multi writer",
         ),
         take=(r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)",),
-        title=(
+        message=(
             'StorageClass "{storage_class}" cannot make a volume that several nodes write to (ReadWriteMany).',
             "The storage class cannot make a volume that several nodes write to (ReadWriteMany).",
         ),
         who="admin",
-        fixes=(
+        remedies=(
             advise("Use a class with ReadWriteMany in the cache profile: NFS, CephFS, EFS or Filestore."),
             set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
         ),
@@ -88,24 +88,24 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
     Rule(
         code="PvcUnbound",
         seen=("waiting for a volume to be created",),
-        title=("The storage system is making the volume.",),
+        message=("The storage system is making the volume.",),
         who="nobody",
-        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
     Rule(
         code="PvcUnbound",
         seen=("failed to provision volume",),
         take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
-        title=("The volume could not be made: {why}", "The volume could not be made."),
+        message=("The volume could not be made: {why}", "The volume could not be made."),
         who="admin",
-        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
     Rule(
         code="PvcUnbound",
         seen=("unbound immediate PersistentVolumeClaims", "find available persistent volumes"),
-        title=('The volume that "{name}" needs does not exist yet.',),
+        message=('The volume that "{name}" needs does not exist yet.',),
         who="admin",
-        fixes=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
 )
 
@@ -113,25 +113,25 @@ VOLUMES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
         seen=("volume node affinity conflict",),
-        title=(
+        message=(
             "The volume lies in another zone than the nodes that fit profile {profile_name}.",
             "The volume lies in another zone than the nodes that fit.",
         ),
         who="admin",
-        fixes=(advise("Make the volume in the zone of those nodes, or add nodes in its zone."),),
+        remedies=(advise("Make the volume in the zone of those nodes, or add nodes in its zone."),),
     ),
     Rule(
         code="VolumeMountFailed",
         seen=("Multi-Attach error for volume",),
         reasons=_MOUNTS,
         take=(r"used by pod\(s\) (?P<other>[\w.-]+)",),
-        title=(
+        message=(
             "The volume is held by another Pod ({other}) and may be used on one node only.",
             "The volume is held by another Pod and may be used on one node only.",
         ),
         who="user",
-        fixes=(
-            run("Stop the other Pod.", "kubectl {in_ns}delete pod {other}"),
+        remedies=(
+            run("Stop the other Pod.", "kubectl -n {namespace} delete pod {other}"),
             advise("Stop the Pod that holds the volume, or the admin moves to a class with ReadWriteMany."),
         ),
     ),
@@ -141,9 +141,9 @@ VOLUMES: tuple[Rule, ...] = (
         unless=("secret … not found", "configmap … not found", "find key", "failed to sync"),
         reasons=_MOUNTS,
         take=(r"for volume \\?\"(?P<volume>[^\"\\]+)",),
-        title=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
+        message=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
         who="admin",
-        fixes=(advise("Look at the storage system; the Event has its words."),),
+        remedies=(advise("Look at the storage system; the Event has its words."),),
     ),
 )
 STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *VOLUMES)

@@ -7,17 +7,17 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _OWN_FILE = 'Or use a file you have: kubeai-local stop, then kubeai-local start --weights "{url}=FILE.gguf".'
 
-REFUSED: tuple[Rule, ...] = (
+REFUSED_HERE: tuple[Rule, ...] = (
     Rule(
         code="CodeInEnvironment",
         seen=("can make the engine run code, and on this machine a Model runs as you",),
         take=(r"the variables? (?P<variables>[\w, ]+?) can make the engine run code",),
-        title=(
+        message=(
             '"{name}" sets {variables}, which can make its engine run code: on this machine that would be as you.',
             '"{name}" sets a variable that can make its engine run code: on this machine that would be as you.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             drop_env("{variables}"),
             advise(
                 "Take {variables} out of env, or out of the Secret or ConfigMap that envFrom names.",
@@ -32,12 +32,12 @@ THIS_MACHINE: tuple[Rule, ...] = (
         code="DiskFull",
         seen=("No space left on device: … MB are free",),
         take=(r"needs (?P<needed>\d+ MB) in (?P<path>.+), (?P<free>\d+ MB) are free",),
-        title=(
+        message=(
             'The weights of "{name}" need {needed} in {path}, where {free} are free.',
             'There is no room for the weights of "{name}" on this machine.',
         ),
         who="user",
-        fixes=(
+        remedies=(
             advise("Make room there; the download then goes on by itself."),
             advise("Or keep weights elsewhere: kubeai-local stop, then kubeai-local start --cache FOLDER."),
         ),
@@ -45,9 +45,9 @@ THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
         code="SourceUnreachable",
         seen=("Could not reach the package index",),
-        title=('The weights of "{name}" come from the package index, which cannot be reached.',),
+        message=('The weights of "{name}" come from the package index, which cannot be reached.',),
         who="user",
-        fixes=(
+        remedies=(
             advise("Check the network. pip's own settings count (PIP_INDEX_URL, HTTPS_PROXY); it is tried again."),
             advise(_OWN_FILE),
         ),
@@ -56,12 +56,12 @@ THIS_MACHINE: tuple[Rule, ...] = (
         code="ModelNotFound",
         seen=("this machine has weights for:",),
         take=(r"this machine has weights for: (?P<here>.+?)\.?$",),
-        title=(
+        message=(
             "This machine has no weights for {url}; it has them for {here}.",
             "This machine has no weights for {url}.",
             'This machine has no weights for "{name}".',
         ),
         who="user",
-        fixes=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
+        remedies=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
     ),
 )

@@ -1,11 +1,11 @@
-"""A Fix changes the Model as it says; where the Model alone shows the fault, the fault is gone afterwards."""
+"""A Remedy changes the Model as it says; where the Model alone shows the fault, the fault is gone afterwards."""
 
 import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 
+from .cluster_cases import ADAPTER, CASES
 from .scenes import NOW, answered, container, crash, log, merged, model, pod, seen
-from .test_cluster_findings import ADAPTER, CASES
 
 GPUS = {"resourceProfile": "nvidia-gpu-l4:4"}
 OF_OLLAMA = {"engine": "OLlama", "url": "ollama://llama3"}
@@ -26,8 +26,8 @@ OTHERS_FROM_MODEL = [
 ]
 
 
-def first_patch(found):
-    return next(fix.patch for fix in found.fixes if fix.patch)
+def first_patch(finding, before):
+    return next(remedy.patch(before) for remedy in finding.remedies if remedy.changes)
 
 
 @pytest.mark.parametrize(("code", "spec"), [*FROM_MODEL.items(), *OTHERS_FROM_MODEL])
@@ -35,7 +35,7 @@ def test_a_patch_cures_what_the_model_shows(code, spec):
     before = model(pods=1, replicas=0, **spec) if code != "FeatureMismatch" else model(**spec)
     found = next(finding for finding in diagnose(seen(before), now=NOW) if finding.code == code)
 
-    after = merged(before, first_patch(found))
+    after = merged(before, first_patch(found, before))
 
     assert code not in [finding.code for finding in diagnose(seen(after), now=NOW)]
 
@@ -90,33 +90,39 @@ PROMISES = [
 
 @pytest.mark.parametrize(("line", "spec", "promised"), PROMISES)
 def test_a_patch_holds_the_value_that_the_log_gives(line, spec, promised):
-    (found,) = diagnose(crash(line, model(**spec)), now=NOW)
-    assert first_patch(found) == {"spec": promised}
+    made = model(**spec)
+    (found,) = diagnose(crash(line, made), now=NOW)
+    assert first_patch(found, made) == {"spec": promised}
 
 
 def test_keeps_all_other_arguments_and_never_the_old_value():
     before = model(args=["--a=1", "--max-model-len", "8192", "--b"])
     found = diagnose(crash(PROMISES[0][0], before), now=NOW)[0]
-    assert merged(before, first_patch(found))["spec"]["args"] == ["--a=1", "--max-model-len=2048", "--b"]
+    assert merged(before, first_patch(found, before))["spec"]["args"] == ["--a=1", "--max-model-len=2048", "--b"]
 
 
 def test_sets_both_arguments_that_tools_need():
     body = '"auto" tool choice requires --enable-auto-tool-choice'
-    (found,) = diagnose(answered(400, body, model(ready=1, args=["--tool-call-parser=llama3_json"])), now=NOW)
-    assert first_patch(found) == {"spec": {"args": ["--tool-call-parser=llama3_json", "--enable-auto-tool-choice"]}}
+    made = model(ready=1, args=["--tool-call-parser=llama3_json"])
+    (found,) = diagnose(answered(400, body, made), now=NOW)
+    assert first_patch(found, made) == {
+        "spec": {"args": ["--tool-call-parser=llama3_json", "--enable-auto-tool-choice"]}
+    }
 
 
 def test_keeps_a_replica_for_an_adapter_that_is_not_loaded():
     ready = pod("model-m-abc-1", container(running=True), ready=True)
-    (found,) = diagnose(seen(model(adapters=ADAPTER, minReplicas=0, ready=1), ready), now=NOW)
-    assert first_patch(found) == {"spec": {"minReplicas": 1}}
+    made = model(adapters=ADAPTER, minReplicas=0, ready=1)
+    (found,) = diagnose(seen(made, ready), now=NOW)
+    assert first_patch(found, made) == {"spec": {"minReplicas": 1}}
 
 
 def test_uses_the_adapters_rank_of_a_ready_pod():
     ready = pod("model-m-abc-1", container(running=True), ready=True)
     tail = log("ValueError: LoRA rank 64 is greater than max_lora_rank 16.")
-    (found,) = diagnose(seen(model(adapters=ADAPTER, ready=1), ready, logs=[tail]), now=NOW)
-    assert first_patch(found) == {"spec": {"args": ["--max-lora-rank=64"]}}
+    made = model(adapters=ADAPTER, ready=1)
+    (found,) = diagnose(seen(made, ready, logs=[tail]), now=NOW)
+    assert first_patch(found, made) == {"spec": {"args": ["--max-lora-rank=64"]}}
 
 
 def test_names_the_claim_that_exists():
@@ -124,8 +130,9 @@ def test_names_the_claim_that_exists():
     waiting = pod("model-m-abc-1", phase="Pending", spec={"nodeName": ""}, conditions=[
         {"type": "PodScheduled", "status": "False", "message": 'persistentvolumeclaim "weight" not found'}
     ])  # fmt: skip
-    (found,) = diagnose(seen(model(url="pvc://weight/llama"), waiting, claims=(claim,)), now=NOW)
-    assert first_patch(found) == {"spec": {"url": "pvc://weights/llama"}}
+    made = model(url="pvc://weight/llama")
+    (found,) = diagnose(seen(made, waiting, claims=(claim,)), now=NOW)
+    assert first_patch(found, made) == {"spec": {"url": "pvc://weights/llama"}}
 
 
 def test_never_shows_a_patch_with_the_users_list_in_a_repr():
@@ -135,11 +142,11 @@ def test_never_shows_a_patch_with_the_users_list_in_a_repr():
 
 def test_lets_a_stuck_deletion_go_on_with_a_profile_that_exists():
     (found,) = diagnose(CASES["DeletionStuck"], now=NOW)
-    after = merged(CASES["DeletionStuck"].model, first_patch(found))
+    after = merged(CASES["DeletionStuck"].model, first_patch(found, CASES["DeletionStuck"].model))
     assert diagnose(seen(after), now=NOW) == ()
 
 
 def test_offers_each_fix_once():
     for observation in CASES.values():
         for found in diagnose(observation, now=NOW):
-            assert all(found.fixes.count(fix) == 1 for fix in found.fixes)
+            assert all(found.remedies.count(remedy) == 1 for remedy in found.remedies)

@@ -43,10 +43,10 @@ class Recorder:
         message = masked(message)
         uid, moment = pod["metadata"]["uid"], timestamp(self._store.now())
         for event in self._store.items(EVENTS, pod["metadata"]["namespace"]):
-            found = Event(event)
-            same = found.uid == uid and found.reason == reason
-            if same and (update or found.message == message):
-                counted = {"message": message, "count": found.count + 1, "lastTimestamp": moment}
+            stored = Event(event)
+            same = stored.uid == uid and stored.reason == reason
+            if same and (update or stored.message == message):
+                counted = {"message": message, "count": stored.count + 1, "lastTimestamp": moment}
                 self._store.patch(ref_of(EVENTS, event), counted)
                 return
         event = event_of(pod, reason, message, warning=warning)

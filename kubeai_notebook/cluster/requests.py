@@ -1,4 +1,8 @@
-"""What every verb on one namespace stands on: paths, lists, and writes whose answer may get lost."""
+"""Requests on one namespace: addresses, lists, and writes whose answer may get lost.
+
+A write is never repeated blindly, for nobody knows whether the first came through. So each write says how it is found
+again: a creation by an id in its annotations, a patch by what it sets, a deletion by the object being gone.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 from .answer import items_of, named
@@ -19,10 +24,9 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "kubeai-notebook"
 REQUEST_ID = "kubeai-notebook/request-id"
 """The annotation by which an object is found again whose creation was never confirmed."""
-PAGE = 500
 
 
-class Verbs:
+class Requests:
     """Requests on one namespace of one API."""
 
     def __init__(self, api: Api, namespace: str) -> None:
@@ -36,14 +40,14 @@ class Verbs:
 
     def get(self, path: str, *, query: Query | None = None) -> dict[str, Any]:
         """Read one object."""
-        return self._object("GET", path, query=query)
+        return self.send("GET", path, query=query)
 
     def listed(self, path: str, *, query: Query | None = None, accept: str = JSON) -> list[dict[str, Any]]:
         """All objects of a collection, page by page."""
-        pages = self.api.pages(path, query={**(query or {}), "limit": PAGE}, accept=accept)
+        pages = self.api.pages(path, query=query or {}, accept=accept)
         return [item for page in pages for item in items_of(page, self.api.host)]
 
-    def _object(self, method: str, path: str, *, query: Query | None = None, body: Any = None) -> dict[str, Any]:
+    def send(self, method: str, path: str, *, query: Query | None = None, body: Any = None) -> dict[str, Any]:
         """Send a request that is answered with an object."""
         return named(self.api.request(method, path, query=query, body=body), self.api.host)
 
@@ -62,29 +66,31 @@ class Verbs:
         body = {**manifest, "metadata": {**metadata, "annotations": annotations}}
         where, request_id = f"{path}/{quote(metadata['name'], safe='')}", annotations[REQUEST_ID]
         try:
-            return self._object("POST", path, query=query, body=body)
+            return self.send("POST", path, query=query, body=body)
         except LostAnswerError:
-            found = self._created(where, request_id)
-        if found is not None:
-            return found
+            created = self._created(where, request_id)
+        if created is not None:
+            return created
         try:
             # The first may still be on its way: then this one is refused as a second of the same name.
-            return self._object("POST", path, query=query, body=body)
+            return self.send("POST", path, query=query, body=body)
         except ConflictError:
-            found = self._created(where, request_id)
-            if found is None:
+            created = self._created(where, request_id)
+            if created is None:
                 raise
-            return found
+            return created
 
     def patch(self, path: str, patch: Mapping[str, Any], *, query: Query | None = None) -> dict[str, Any]:
         """Apply a JSON merge patch; where the answer gets lost, the object itself tells whether it came through."""
         try:
-            return self._object("PATCH", path, query=query, body=patch)
+            return self.send("PATCH", path, query=query, body=patch)
         except LostAnswerError:
-            found = self.get(path)
-            if not _holds(found, patch):
+            present = self.get(path)
+            # A patch that came through has moved the version that it was for.
+            unversioned = merged(patch, {"metadata": {"resourceVersion": None}}) if "metadata" in patch else patch
+            if not _holds(present, unversioned):
                 raise
-            return found
+            return present
 
     def delete(self, path: str, *, query: Query | None = None) -> None:
         """Delete an object; where the answer gets lost, it counts as done when the object is gone or going."""
@@ -104,10 +110,10 @@ class Verbs:
     def _created(self, path: str, request_id: str) -> dict[str, Any] | None:
         """The object of this name where it came by this request."""
         try:
-            found = self.get(path)
+            present = self.get(path)
         except NotFoundError:
             return None
-        return found if (found["metadata"].get("annotations") or {}).get(REQUEST_ID) == request_id else None
+        return present if (present["metadata"].get("annotations") or {}).get(REQUEST_ID) == request_id else None
 
 
 def _holds(document: Any, patch: Any) -> bool:

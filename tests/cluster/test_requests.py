@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.cluster.client import CORE
+from kubeai_notebook.cluster.api import Bounds
+from kubeai_notebook.cluster.client import CORE, Api, Cluster
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.cluster.errors import BusyError, LostAnswerError
-from kubeai_notebook.cluster.verbs import REQUEST_ID
+from kubeai_notebook.cluster.requests import REQUEST_ID
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import (
@@ -25,9 +26,9 @@ from kubeai_notebook.errors import (
     UnauthorizedError,
     UnreachableError,
 )
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
 from tests.support.faults import answer_lost, broken, busy, cut_after, cut_before, denied, silent
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,29 @@ def test_sees_in_the_object_that_a_lost_patch_came_through(cluster, api) -> None
     assert api.count("patch", "models") == 1
 
 
+def test_sees_that_a_lost_patch_for_one_version_came_through(cluster, api) -> None:
+    cluster.write_secret(secret("guarded", key="value"))
+    path, version = cluster.path(CORE, "secrets", "guarded"), cluster.secret("guarded")["metadata"]["resourceVersion"]
+    api.faults.append(answer_lost(verb="patch", resource="secrets", times=1))
+    patch = {"metadata": {"resourceVersion": version, "labels": {"a": "b"}}}
+    assert cluster.patch(path, patch)["metadata"]["labels"] == {"a": "b"}
+    with pytest.raises(ConflictError):
+        cluster.patch(path, patch)
+    cluster.delete_secret("guarded")
+
+
+def test_tells_whether_it_made_a_secret_or_changed_one(cluster) -> None:
+    assert cluster.write_secret(secret("told", key="value"))
+    assert not cluster.write_secret(secret("told", key="other"))
+    cluster.delete_secret("told")
+
+
+def test_tries_a_patch_without_changing_anything(cluster) -> None:
+    cluster.create_model(sleeping("tried"))
+    tried = cluster.patch_model("tried", {"spec": {"targetRequests": 7}}, dry_run=True)
+    assert (tried["spec"]["targetRequests"], cluster.model("tried")["spec"]["targetRequests"]) == (7, 100)
+
+
 def test_says_that_a_patch_did_not_come_through(cluster, api) -> None:
     cluster.create_model(sleeping("unpatched"))
     api.faults.append(cut_before(verb="patch", resource="models"))
@@ -98,13 +122,14 @@ def test_counts_a_lost_deletion_as_done_when_the_object_is_gone(cluster, api) ->
 def test_comes_back_when_a_busy_server_asks_for_it(cluster, api, verb) -> None:
     cluster.create_model(sleeping("busy"))
     api.faults.append(busy("0.2", verb=verb, resource="models", times=2))
-    began = time.monotonic()
+    api.requests.clear()
     if verb == "get":
         cluster.model("busy")
     else:
         cluster.create_model(sleeping("busier"))
-    assert time.monotonic() - began >= 0.4
-    assert api.faults[0].times == 0
+    sent = [request.at_seconds for request in api.requests]
+    assert all(after - before >= 0.2 for before, after in itertools.pairwise(sent))
+    assert (len(sent), api.faults[0].times) == (3, 0)
 
 
 def test_does_not_wait_for_minutes(cluster, api) -> None:
@@ -147,16 +172,21 @@ def test_ends_what_waits_when_it_is_closed(cluster, api) -> None:
     thread.start()
     until(lambda: api.count("list", "pods"), 5)
     apart.close()
-    assert ended.wait(0.5)
+    assert ended.wait(10)  # the request itself would take 30 s
     thread.join()
 
 
-def test_reads_a_kubeconfig_anew_whose_token_has_expired(cluster, api, tmp_path: Path) -> None:
+def test_says_that_its_token_has_expired(cluster, api) -> None:
     api.accepted_token = "renewed"
     with pytest.raises(UnauthorizedError):
         cluster.models()
+    api.accepted_token = None
+
+
+def test_reads_a_kubeconfig_anew_whose_token_has_expired(cluster, api, tmp_path: Path) -> None:
+    assert cluster.models() == []
+    api.accepted_token = "renewed"
     api.kubeconfig(tmp_path / "kubeconfig", token="renewed")
-    cluster.api.login._renewed_at = float("-inf")
     assert cluster.models() == []
 
 
@@ -189,12 +219,14 @@ def test_sends_nothing_twice_that_was_forbidden(cluster, api) -> None:
     assert api.count("list", "models") == 1
 
 
-def test_lists_names_of_secrets_page_by_page(cluster, monkeypatch) -> None:
-    monkeypatch.setattr("kubeai_notebook.cluster.verbs.PAGE", 2)
+def test_lists_names_of_secrets_page_by_page(cluster, api) -> None:
     names = tuple(f"s{number}" for number in range(5))
     for name in names:
         cluster.write_secret(secret(name, key="value"))
-    assert cluster.secret_names() == names
+    paged = Cluster(Api(login=cluster.api.login, bounds=Bounds(page_objects=2)), cluster.namespace)
+    assert paged.secret_names() == names
+    assert api.count("list", "secrets") == 3
+    paged.close()
     for name in names:
         cluster.delete_secret(name)
 

@@ -1,0 +1,141 @@
+"""An event loop in a thread of its own, for what must be stoppable from any other thread.
+
+A thread that waits in a socket cannot be stopped: closing the socket elsewhere does not wake it, and while the gateway
+holds a request for a Model that wakes up, no HTTP library gives the socket away. A task of an event loop can be
+cancelled wherever it stands: at connecting, at waiting for the first byte, between two pieces of a stream. So what
+streams, or is asked in passing, runs here, and threads wait for it in a way that an interrupt can end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from kubeai_notebook.errors import CallError
+
+from .errors import session_closed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Coroutine
+    from concurrent.futures import Future
+
+CLOSE_SECONDS = 3.0
+_T = TypeVar("_T")
+_END: Any = object()
+
+
+class BackgroundLoop:
+    """One event loop and its thread, both made when they are first needed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        # The garbage collector may close a stream while its thread is in here.
+        self._lock = threading.RLock()
+        self._running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
+        self._stopped = asyncio.Event()
+        self._closed = False
+        self._last: Coroutine[Any, Any, None] | None = None
+
+    def submit(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
+        """Run a coroutine in the loop; cancelling the Future cancels it.
+
+        Raises:
+            CallError: the loop is closed.
+        """
+        with self._lock:
+            if self._closed:
+                coroutine.close()
+                raise session_closed()
+            if self._running is None:
+                self._running = self._start()
+            return asyncio.run_coroutine_threadsafe(coroutine, self._running[0])
+
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """Cancel everything that runs, await ``last``, and end the thread."""
+        with self._lock:
+            running, self._running, self._closed = self._running, None, True
+        if running is None:
+            last.close()
+            return
+        self._last = last
+        loop, thread = running
+        loop.call_soon_threadsafe(self._stopped.set)
+        if thread is not threading.current_thread():
+            thread.join(CLOSE_SECONDS)
+
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        # With a factory of its own it leaves the calling thread's event loop alone.
+        runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        loop = runner.get_loop()
+        thread = threading.Thread(target=self._run, args=(runner,), name=self._name, daemon=True)
+        thread.start()
+        return loop, thread
+
+    def _run(self, runner: asyncio.Runner) -> None:
+        with runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        await self._stopped.wait()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        if self._last is not None:
+            await self._last
+
+
+class Pulled(Generic[_T]):
+    """What an asynchronous generator yields, one item for each that a thread asks for; `close` ends it from any thread.
+
+    Nothing is read ahead, so a reader that pauses makes the other side pause. The generator starts with the first item.
+    """
+
+    def __init__(self, loop: BackgroundLoop, items: AsyncGenerator[_T, None]) -> None:
+        self._loop, self._items = loop, items
+        self._lock = threading.RLock()
+        self._turn = asyncio.Lock()
+        self._pending: Future[_T] | None = None
+        self.closed = False
+
+    def __iter__(self) -> Pulled[_T]:
+        return self
+
+    def __next__(self) -> _T:
+        """Wait for the next item.
+
+        Raises:
+            CancelledError: this was closed, or the loop was.
+            CallError: the loop has been closed before.
+        """
+        with self._lock:
+            if self.closed:
+                raise CancelledError
+            self._pending = pending = self._loop.submit(self._next())
+        item = pending.result()
+        if item is _END:
+            raise StopIteration
+        return item
+
+    def close(self) -> None:
+        """End the generator, wherever it is, without waiting for that."""
+        with self._lock:
+            begun = self._pending is not None and not self.closed
+            self.closed = True
+            if self._pending is not None:
+                self._pending.cancel()
+        if begun:
+            with suppress(CallError):
+                self._loop.submit(self._end())
+
+    async def _next(self) -> _T:
+        async with self._turn:
+            return await anext(self._items, _END)
+
+    async def _end(self) -> None:
+        async with self._turn:
+            await self._items.aclose()

@@ -1,0 +1,117 @@
+"""Folders of a model that lack something, and urls that name no folder."""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+from .hub import misread_claim
+
+_COPY_ALL = advise(
+    "Copy the whole repository to {path}, every file of it.", "Copy the whole repository, every file of it."
+)
+
+FOLDERS: tuple[Rule, ...] = (
+    Rule(
+        code="ModelFolderIncomplete",
+        seen=("repo id must … '/",),
+        only=lambda case: "load_dir_path" in case.above(60),
+        take=(r"'(?P<path>/[^']+)'\. Use", r"'(?P<path>/[^']+)'"),
+        message=("The model's folder {path} lacks files.", "The model's folder lacks files."),
+        who="user",
+        remedies=(_COPY_ALL,),
+    ),
+    Rule(
+        code="ModelFolderIncomplete",
+        seen=(
+            "no file named pytorch_model.bin",
+            "Cannot find any model weights",
+            "does not appear to have a file named",
+            "does not appear to have files named",
+        ),
+        unless=("file named config.json",),
+        take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
+        message=("There are no weights in {path}.", "There are no weights in the model's folder."),
+        who="user",
+        remedies=(_COPY_ALL,),
+    ),
+    Rule(
+        code="ModelFolderIncomplete",
+        seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
+        message=('"{name}" has no tokenizer files beside its weights.',),
+        who="user",
+        remedies=(_COPY_ALL,),
+    ),
+    Rule(
+        code="ModelFolderIncomplete",
+        seen=("error: … NoneType",),
+        only=lambda case: "tokenization" in case.above(8),
+        message=('"{name}" has no tokenizer files beside its weights.',),
+        who="user",
+        remedies=(_COPY_ALL,),
+    ),
+    Rule(
+        code="ModelPathMissing",
+        seen=(
+            "repo id must … '/",
+            "failed to open GGUF file … No such file",
+            "Incorrect path_or_model_id: '/",
+        ),
+        take=(r"GGUF file '(?P<path>[^']+)'", r"'(?P<path>/[^']+)'"),
+        message=("There is no {path} in the container.", "The model's path does not exist in the container."),
+        who="user",
+        remedies=(advise("Name the folder that holds the model, as in pvc://claim/folder."),),
+    ),
+    Rule(
+        code="InvalidModelUrl",
+        seen=(
+            "Repo id must be in the form",
+            "Repo id must use alphanumeric",
+            "Incorrect path_or_model_id: ",
+            "Invalid bucket name",
+            "Unknown options: /models",
+            "Unsupported source url",
+        ),
+        take=(
+            r"(?:96|'namespace/repo_name'|path_or_model_id): '(?P<asked>[^']+)'",
+            r"source url: (?P<asked>\S+)",
+            r'bucket name "(?P<asked>[^"]+)"',
+        ),
+        message=(
+            '{engine} cannot load "{asked}" from the url "{url}".',
+            '"{asked}" is no place that a model can be loaded from.',
+            "The url names no place that a model can be loaded from.",
+        ),
+        who="user",
+        remedies=(
+            set_env(
+                "INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."
+            ),
+            set_env(
+                "WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."
+            ),
+            advise(
+                'Correct the url; now it is "{url}".',
+                "Correct the url: hf://org/model, s3://bucket/path or pvc://claim/path.",
+            ),
+        ),
+    ),
+    Rule(
+        code="InvalidModelUrl",
+        seen=("Repository Not Found", "not a valid model identifier"),
+        only=misread_claim,
+        message=(
+            "{engine} takes the claim's name in {url} for a repository of the hub.",
+            "The engine takes the claim's name for a repository of the hub.",
+        ),
+        who="user",
+        remedies=(
+            set_env(
+                "INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."
+            ),
+            set_env(
+                "WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,55 @@
+"""Memory of the node or the container that is not enough for weights and caches."""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import MORE_UNITS, advise, set_env
+from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+
+
+def _whole_line(case: Case) -> bool:
+    return case.passage.lowered[case.index].rstrip(": ") in ("memoryerror", "memoryerror: unable to allocate")
+
+
+def _whole_gib(case: Case) -> dict[str, str]:
+    """The memory that is available in whole GiB, as vLLM takes it for its cache on a CPU."""
+    whole = case.values.get("available", "").partition(".")[0]
+    return {"whole_gib": whole} if whole and int(whole) else {}
+
+
+NODE_MEMORY: tuple[Rule, ...] = (
+    Rule(
+        code="NotEnoughMemory",
+        seen=("less than requested memory for kv",),
+        take=(r"memory on node \d+ \((?P<available>[\d.]+)", r"for kv[\w ]* \((?P<needed>[\d.]+)"),
+        derive=_whole_gib,
+        message=(
+            'The engine of "{name}" sets {needed} GiB aside for its cache, but {available} are available.',
+            'The Pod of "{name}" has less memory than VLLM_CPU_KVCACHE_SPACE sets aside.',
+        ),
+        who="user",
+        remedies=(
+            set_env("VLLM_CPU_KVCACHE_SPACE", "{whole_gib}", "Set aside less: env.{variable} (GiB)."),
+            MORE_UNITS,
+            advise("Or choose a smaller model; its weights and its cache share the memory."),
+        ),
+    ),
+    Rule(
+        code="NotEnoughMemory",
+        seen=("requires more system memory", "insufficient memory (attempted", "Cannot allocate memory"),
+        take=(r"system memory \((?P<needed>[\d.]+ \w+)\) than is available \((?P<available>[\d.]+ \w+)\)",),
+        message=(
+            '"{name}" needs {needed} of memory, but only {available} are available.',
+            'There is not enough memory to load "{name}".',
+        ),
+        who="user",
+        remedies=(MORE_UNITS, advise("Or choose a smaller or more strongly quantized model.")),
+    ),
+    Rule(
+        code="NotEnoughMemory",
+        seen=("MemoryError",),
+        only=_whole_line,
+        message=('There is not enough memory to load "{name}".',),
+        who="user",
+        remedies=(MORE_UNITS, advise("Or choose a smaller or quantized model.")),
+    ),
+)

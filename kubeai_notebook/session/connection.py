@@ -1,0 +1,194 @@
+"""Connection: what a Session holds of one cluster, from the first use to `close`.
+
+A Session used to keep its parts as cached properties, and closing took them out of its ``__dict__``. The next use
+then made new ones by the settings of that moment, so a handle that was made for one cluster deleted on another. Now
+closed is a state that nothing leaves. The parts are made under one lock of this Connection: threads that need the
+same part wait for the one that makes it, and two Sessions never wait for each other. Nothing slow is done while the
+lock is held, so `close` returns at once, also while something connects; what was being made is closed with the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from kubeai_notebook import deploy
+from kubeai_notebook import settings as settings_of_process
+from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.errors import KubeAIError, SessionClosedError
+
+from .live.publisher import Publisher
+from .live.readiness_probe import access_to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.catalog.operator_catalog import Catalog
+    from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.settings import Settings
+
+KEPT_LISTS = 256
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_Part = TypeVar("_Part")
+_Opened = TypeVar("_Opened", bound=_Closable)
+
+
+class Connection:
+    """Cluster, Facts, Endpoint and Publisher of one namespace, each made when it is first used.
+
+    ``context`` and ``namespace`` go before those of ``settings``, which by default are those in force now.
+    """
+
+    def __init__(self, *, context: str = "", namespace: str = "", settings: Settings | None = None) -> None:
+        self._context, self._namespace = context, namespace
+        self.settings = settings or settings_of_process.current()
+        """What it works by. Only of a default Session is it ever replaced, where the place stays the same."""
+        self.own: dict[str, Literal["created", "served"]] = {}
+        """Models by their uid that this Session created or, if others had created them, served."""
+        self.shown_remedies: OrderedDict[str, tuple[Remedy, ...]] = OrderedDict()
+        """The Remedies that were last shown as a numbered list, by the Model's uid; see `remember_shown`."""
+        self._changed = threading.Condition()
+        self._parts: dict[str, Any] = {}
+        self._making: set[str] = set()
+        self._opened: dict[str, _Closable] = {}
+        """What `close` closes, which may still be in the making."""
+        self._closed_because = ""
+
+    @property
+    def cluster(self) -> Cluster:
+        """The client of the Kubernetes API."""
+        return self._part("cluster", self._connect)
+
+    @property
+    def observer(self) -> Publisher:
+        """What watches the Models."""
+        cluster = self.cluster
+        return self._part("observer", lambda: self._observe(cluster))
+
+    @property
+    def facts(self) -> deploy.Facts:
+        """What the cluster offers and allows; asked again when older than a minute."""
+        cluster = self.cluster
+        return self._part("facts", lambda: deploy.facts_of(cluster), good=lambda facts: facts.fresh)
+
+    @property
+    def catalog(self) -> Catalog:
+        """Profiles, images and cache profiles of the operator, or of KubeAI's chart where these may not be read."""
+        return self.facts.catalog
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The way to the gateway; all calls of this Session share its clients."""
+        cluster = self.cluster
+        return self._part("endpoint", lambda: self._closes_too("endpoint", Endpoint(access_to(cluster))))
+
+    def remember_shown(self, uid: str, remedies: tuple[Remedy, ...]) -> None:
+        """Keep the Remedies that a reader just saw, numbered from 1: the number they type next means one of these."""
+        with self._changed:
+            self.shown_remedies[uid] = remedies
+            self.shown_remedies.move_to_end(uid)
+            while len(self.shown_remedies) > KEPT_LISTS:
+                self.shown_remedies.popitem(last=False)
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is open, and a cluster was found already."""
+        return not self._closed_because and "cluster" in self._parts
+
+    def known(self, name: Literal["facts", "observer"]) -> Any:
+        """A part that was made already, without making it; ``None`` as long as it was not.
+
+        Raises:
+            SessionClosedError: the Session is closed.
+        """
+        with self._changed:
+            self._refuse_closed()
+            return self._parts.get(name)
+
+    def forget_facts(self) -> None:
+        """Have the cluster asked again for what it offers."""
+        with self._changed:
+            self._parts.pop("facts", None)
+
+    @property
+    def closed(self) -> str:
+        """Why it is closed, as a clause; ``""`` as long as it is open."""
+        return self._closed_because
+
+    def close(self, because: str = "close() was called") -> None:
+        """End all watches and connections, for ever; Models go on. Closing again does nothing."""
+        with self._changed:
+            if self._closed_because:
+                return
+            self._closed_because = because
+            opened = tuple(self._opened.values())
+            self._parts.clear()
+            self._opened.clear()
+            self._changed.notify_all()
+        for part in reversed(opened):
+            part.close()
+
+    def _connect(self) -> Cluster:
+        from kubeai_notebook.cluster.connect import connect
+
+        return self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
+
+    def _observe(self, cluster: Cluster) -> Publisher:
+        observer = self._closes_too("observer", Publisher(cluster))
+        observer.ready()
+        return observer
+
+    def _closes_too(self, name: str, part: _Opened) -> _Opened:
+        """Have `close` close this part from now on, or close it now where that was called meanwhile."""
+        with self._changed:
+            if not self._closed_because:
+                self._opened[name] = part
+                return part
+        part.close()
+        raise self._closed_error()
+
+    def _part(
+        self, name: str, make: Callable[[], _Part], *, good: Callable[[_Part], bool] = lambda _part: True
+    ) -> _Part:
+        """The part of this name, made by one thread at a time; one that is not ``good`` any more is made anew.
+
+        Raises:
+            SessionClosedError: the Session is closed, or was closed while this waited.
+        """
+        with self._changed:
+            while name in self._making and not self._closed_because:
+                self._changed.wait()
+            self._refuse_closed()
+            part: _Part | None = self._parts.get(name)
+            if part is not None and good(part):
+                return part
+            self._making.add(name)
+        made: _Part | None = None
+        try:
+            made = make()
+        except KubeAIError:
+            self._refuse_closed()  # which is why it failed
+            raise
+        finally:
+            with self._changed:
+                self._making.discard(name)
+                if made is not None and not self._closed_because:
+                    self._parts[name] = made
+                self._changed.notify_all()
+        self._refuse_closed()
+        return made
+
+    def _refuse_closed(self) -> None:
+        if self._closed_because:
+            raise self._closed_error()
+
+    def _closed_error(self) -> SessionClosedError:
+        message = f"This Session is closed: {self._closed_because}. Nothing was sent."
+        return SessionClosedError(message, "Make a new one, such as kubeai_notebook.Session().")

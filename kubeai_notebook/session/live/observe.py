@@ -1,0 +1,100 @@
+"""One Model as it is now, out of what is there already: asks nothing, waits for nothing, changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.notice import addressed
+from kubeai_notebook.core.objects import claim_of, name_of, uid_of
+from kubeai_notebook.core.observation import Observation, secrets_of
+from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.core.view import View, stand_in_of
+
+from .informers import ANY_CLAIM, Touch
+from .log_sources import runs_of
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.notice import Finding
+    from kubeai_notebook.core.observation import KubernetesObject
+
+    from .change_tracker import Moments
+    from .informers import Watches
+    from .tasks import Tasks
+
+_logger = logging.getLogger(__name__)
+
+
+def view_of(
+    model: KubernetesObject,
+    *,
+    watches: Watches,
+    tasks: Tasks,
+    moments: Moments,
+    kubectl: tuple[str, ...],
+    now_seconds: float,
+) -> View:
+    """The Model's View; ``now_seconds`` is Unix time."""
+    link = watches.link
+    if link.state in ("reconnecting", "forbidden"):
+        # What was last seen is judged as of then: that nothing is seen to happen means nothing.
+        now_seconds = min(now_seconds, link.since_seconds)
+    now = datetime.fromtimestamp(now_seconds, UTC)
+    observation = observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now)
+    runs = runs_of(model, observation.pods)
+    view = View(
+        status=_masked(status_of(observation, now), secrets_of(model)),
+        findings=addressed(_findings(observation, now), kubectl),
+        link=link,
+        notes=(*watches.notes(), *tasks.notes(runs)),
+        stand_in=stand_in_of(observation.pods),
+        observation=observation,
+    )
+    return replace(view, pending=tasks.pending(view))
+
+
+def observation_of(
+    model: KubernetesObject, *, watches: Watches, tasks: Tasks, moments: Moments, now: datetime
+) -> Observation:
+    """Everything that is known about the Model."""
+    pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
+    own_claims = tuple(claim for claim in claims if name_of(claim) == claim_of(model))
+    return Observation(
+        model=model,
+        changed_at=moments.changed_at(model, pods, now, back_at_seconds=watches.back_at_seconds),
+        pods=pods,
+        pods_readable=watches.pods.link.state != "forbidden",
+        events=watches.events_of(model, *pods, *jobs, *own_claims),
+        jobs=jobs,
+        claims=claims,
+        logs=tuple(tasks.logs(model, pods)),
+        operator=tasks.operator,
+        refusal=tasks.refusal(model),
+        answer=tasks.answer(model, pods),
+    )
+
+
+def touches_of(view: View) -> frozenset[Touch]:
+    """Everything a change of which may change this View."""
+    seen = view.observation
+    objects = (seen.model, *seen.pods, *seen.jobs, *seen.claims)
+    claim = claim_of(seen.model)
+    claims = [Touch("claim", claim), ANY_CLAIM] if claim else []
+    return frozenset([Touch("model", view.name), *claims, *(Touch("object", uid_of(item)) for item in objects)])
+
+
+def _findings(observation: Observation, now: datetime) -> tuple[Finding, ...]:
+    try:
+        return diagnose(observation, now=now)
+    except Exception:  # (a bug of the diagnosis costs the Findings: who waits for the phase must still see it)
+        _logger.exception("The diagnosis of %s failed.", name_of(observation.model))
+        return ()
+
+
+def _masked(status: ModelStatus, secrets: tuple[str, ...]) -> ModelStatus:
+    """The status with its sentence as anybody may see it: it quotes the kubelet."""
+    return replace(status, detail=masked(status.detail, secrets))

@@ -1,0 +1,37 @@
+"""Settings and the Sessions that magics use: a handle stays where it was made, and what is ours stays ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.errors import KubeAIError
+from tests.session.test_connection import clusters, kubeconfig, writes  # noqa: F401 - fixtures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+IDLE = "--url ollama://smollm2:135m --min-replicas 0"
+
+
+def test_never_deletes_on_the_cluster_that_was_chosen_later(clusters, kubeconfig, run) -> None:  # noqa: F811
+    one, other = clusters
+    run(f"%config KubeAI.kubeconfig = {kubeconfig(one.url, other.url)!r}\n%config KubeAI.context = 'a'")
+    run("m = %kubeai_attach smol")
+    run("%config KubeAI.context = 'b'")
+    with pytest.raises(KubeAIError, match="is of a Session that is closed: the setting context was changed"):
+        run("m.delete()")
+    assert (writes(one), writes(other)) == ([], [])
+
+
+def test_is_still_this_kernels_own_after_a_harmless_setting(here: Callable[[str], Any]) -> None:
+    here(f"m = %kubeai_serve mine {IDLE}")
+    here("%config KubeAI.wait_timeout_seconds = 77")
+    assert here("m.session.settings.wait_timeout_seconds") == 77
+    assert repr(here("%kubeai_delete mine")) == "Model('mine', Deleted)"
+
+
+def test_is_this_kernels_own_by_the_name_of_its_namespace_too(here: Callable[[str], Any]) -> None:
+    here(f"%kubeai_serve mine {IDLE}")
+    assert repr(here("%kubeai_delete mine -n default")) == "Model('mine', Deleted)"
