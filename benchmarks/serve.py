@@ -52,14 +52,14 @@ import gc, json, sys, threading, time, urllib.request
 import psutil
 from kubernetes.client import Configuration
 from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.session.live.publisher import Observer
+from kubeai_notebook.session.live.publisher import Publisher
 url, changes = sys.argv[1], int(sys.argv[2])
 me = psutil.Process()
 gc.collect()
 before = me.memory_info().rss
 cluster = Cluster(Api(Configuration(host=url)), "default")
 began = time.perf_counter()
-observer = Observer(cluster)
+observer = Publisher(cluster)
 observer.ready()
 listed = time.perf_counter() - began
 names = observer.names()
@@ -69,12 +69,13 @@ gc.collect()
 grown = (me.memory_info().rss - before) / 1e6
 watches = len([one for one in threading.enumerate() if one.name.startswith("kubeai-watch")])
 wanted, seen = [0], threading.Event()
-def listener(view):
-    if view and view.model["metadata"]["generation"] == wanted[0]:
-        seen.set()
-observer.listen(names[0], listener)
-for name in names[1:100]:
-    observer.listen(name, lambda view: None)
+changes = observer.subscribe(names[:1])
+def read():
+    for change in changes:
+        if change.view and change.view.model["metadata"]["generation"] == wanted[0]:
+            seen.set()
+threading.Thread(target=read, daemon=True).start()
+held = [observer.subscribe([name]) for name in names[1:100]]
 time.sleep(2)
 cpu = me.cpu_times()
 time.sleep(10)

@@ -33,13 +33,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 LONGEST = 10_000
 """Characters of a message or a hint."""
 LOCAL_GONE = (
     "KubeAI on this machine does not run.",
-    "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local.",
+    'Start it in a terminal: kubeai-local start, or connect anew: Session(context="local").',
 )
 """Message and hint where our own daemon has ended."""
 
@@ -57,6 +57,11 @@ class _Shown(BaseException):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
+
+    def reword(self, word: Callable[[str], str]) -> None:
+        """Put the hint into a face's own words: it names verbs of Python."""
+        self.hint = word(self.hint)
+        self.args = (self.message, self.hint)
 
     def _render_traceback_(self) -> list[str]:
         """Lines that IPython shows instead of a traceback."""

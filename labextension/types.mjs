@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
 
 const FILE = "widgets/types.ts";
-const bannerComment = "// Made from kubeai_notebook/views/wire.py by `jlpm types`; do not edit.";
+const bannerComment = "// Made from kubeai_notebook/present/wire.py by `jlpm types`; do not edit.";
 
 const schema = execFileSync("python", ["wire_schema.py"], { env: { ...process.env, PYTHONPATH: ".." } });
 const made = await compile(JSON.parse(schema.toString()), "Card", { bannerComment });
@@ -12,6 +12,6 @@ const made = await compile(JSON.parse(schema.toString()), "Card", { bannerCommen
 if (!process.argv.includes("--check")) {
   writeFileSync(FILE, made);
 } else if (readFileSync(FILE, "utf8") !== made) {
-  console.error(`${FILE} is older than kubeai_notebook/views/wire.py: run \`jlpm types\`.`);
+  console.error(`${FILE} is older than kubeai_notebook/present/wire.py: run \`jlpm types\`.`);
   process.exitCode = 1;
 }

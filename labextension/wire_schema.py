@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from kubeai_notebook.views.wire import Card
+from kubeai_notebook.present.wire import Card
 
 
 class _Sent(GenerateJsonSchema):

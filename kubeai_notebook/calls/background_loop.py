@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -37,10 +38,12 @@ class BackgroundLoop:
         self._running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
         self._stopped = asyncio.Event()
         self._closed = False
+        self._requests: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
+        self._pulled: weakref.WeakSet[Pulled[Any]] = weakref.WeakSet()
         self._last: Coroutine[Any, Any, None] | None = None
 
-    def submit(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Run a coroutine in the loop; cancelling the Future cancels it.
+    def submit(self, coroutine: Coroutine[Any, Any, _T], *, to_its_end: bool = False) -> Future[_T]:
+        """Run a coroutine in the loop; cancelling the Future cancels it, and so does `close` unless ``to_its_end``.
 
         Raises:
             CallError: the loop is closed.
@@ -51,12 +54,24 @@ class BackgroundLoop:
                 raise session_closed()
             if self._running is None:
                 self._running = self._start()
-            return asyncio.run_coroutine_threadsafe(coroutine, self._running[0])
+            request = asyncio.run_coroutine_threadsafe(coroutine, self._running[0])
+            if not to_its_end:
+                self._requests.add(request)
+            return request
+
+    def begin(self, pulled: Pulled[Any]) -> None:
+        """Remember to end this when the loop is closed."""
+        with self._lock:
+            self._pulled.add(pulled)
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
-        """Cancel everything that runs, await ``last``, and end the thread."""
+        """Cancel all requests, await ``last``, and end the thread."""
         with self._lock:
             running, self._running, self._closed = self._running, None, True
+            requests = tuple(self._requests)
+        # By their Futures: a task that is cancelled twice leaves its connection open.
+        for request in requests:
+            request.cancel()
         if running is None:
             last.close()
             return
@@ -80,11 +95,10 @@ class BackgroundLoop:
 
     async def _main(self) -> None:
         await self._stopped.wait()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.get_running_loop().shutdown_asyncgens()
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+        # Those that nobody waits for at this moment. asyncio's own way ends a generator and the one inside it at once.
+        for pulled in tuple(self._pulled):
+            await asyncio.gather(pulled.end(), return_exceptions=True)
         if self._last is not None:
             await self._last
 
@@ -115,6 +129,8 @@ class Pulled(Generic[_T]):
         with self._lock:
             if self.closed:
                 raise CancelledError
+            if self._pending is None:
+                self._loop.begin(self)
             self._pending = pending = self._loop.submit(self._next())
         item = pending.result()
         if item is _END:
@@ -130,12 +146,13 @@ class Pulled(Generic[_T]):
                 self._pending.cancel()
         if begun:
             with suppress(CallError):
-                self._loop.submit(self._end())
+                self._loop.submit(self.end(), to_its_end=True)
 
     async def _next(self) -> _T:
         async with self._turn:
             return await anext(self._items, _END)
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
+        """End the generator, in the loop."""
         async with self._turn:
             await self._items.aclose()

@@ -157,7 +157,10 @@ def _close_in(loop: asyncio.AbstractEventLoop | None, client: openai.AsyncOpenAI
         return
     if loop.is_running():
         asyncio.run_coroutine_threadsafe(client.close(), loop)
-    else:
+        return
+    try:
+        asyncio.get_running_loop()  # where one runs in this thread, the other one cannot
+    except RuntimeError:
         loop.run_until_complete(client.close())
 
 

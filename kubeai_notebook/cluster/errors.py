@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CANNOT = re.compile(r'User "(?P<user>.*?)" cannot (?P<verb>\w+) resource "(?P<resource>.*?)"')
 _UNKNOWN = re.compile(r'unknown field "(.*?)"')
 _WHERE_TO_LOOK = {
-    "model": "%kubeai_models lists what is there.",
+    "model": "models() lists what is there.",
     "namespace": "Name another one with -n, or ask an administrator to create it.",
 }
 _NOT_CHECKED = "some validation rules were not checked"

@@ -37,13 +37,23 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f' Did you mean "{near}"?' if near else ""
 
 
-def duration(seconds: float) -> str:
-    """A length of time as people say it.
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
-    >>> duration(200)
-    '3 min'
+
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """A length of time as people say it: about how long it is or, ``exact``, its two largest units.
+
+    >>> duration(200), duration(200, exact=True), duration(90), duration(7500, exact=True)
+    ('3 min', '3 min 20 s', '90 s', '2 h 5 min')
     """
-    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+    whole = max(int(seconds), 0)
+    if not exact:
+        # Below two of a unit, the smaller one says more: 90 min, not 2 h.
+        unit, length = next((one for one in _UNITS if whole >= 2 * one[1]), _UNITS[-1])
+        return f"{whole / length:.0f} {unit}"
+    first = next((index for index, (_, length) in enumerate(_UNITS) if whole >= length), len(_UNITS) - 1)
+    words = []
+    for unit, length in _UNITS[first : first + 2]:
+        amount, whole = divmod(whole, length)
+        words.append(f"{amount} {unit}")
+    return " ".join(words)

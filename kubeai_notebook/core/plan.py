@@ -1,9 +1,17 @@
-"""What a verb did, and what one would take away: values, which every face words by itself."""
+"""Plan, Outcome and Stake: what a verb would do, what it did, what it would take away.
+
+Values, which every face words by itself.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from .spec_diff import readable, restarts_pods
+
+if TYPE_CHECKING:
+    from .spec_diff import Changes
 
 Action = Literal[
     "created", "attached", "updated", "scaled", "paused", "resumed", "restarted", "deleted", "fixed", "rolled back",
@@ -53,3 +61,33 @@ class Stake:
     cache_profile: str = ""
     diff: tuple[str, ...] = ()
     """What the verb would change, one line a field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done, and what that means for the Pods."""
+
+    action: Literal["create", "attach", "update"]
+    manifest: dict[str, Any]
+    current: dict[str, Any] = field(default_factory=dict)
+    """The Model as it is in the cluster; empty where there is none."""
+    changes: Changes = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    """Variables whose value in the Model's own Secret changes: no Pod is replaced for them."""
+    uid: str = ""
+    """The Model's own; ``""`` as long as there is none."""
+
+    @property
+    def restarts(self) -> bool:
+        """Whether KubeAI replaces the Model's Pods."""
+        return restarts_pods(self.current, self.changes)
+
+    @property
+    def diff(self) -> str:
+        """The changes, one line a field."""
+        values = [f"secrets: {', '.join(self.secrets)} (changed)"] if self.secrets else []
+        return "\n".join([*readable(self.changes), *values])
+
+    def __repr__(self) -> str:
+        changed = ", ".join([*self.changes, *self.secrets])
+        return f"Plan({self.action}: {changed or 'nothing to change'})"

@@ -1,8 +1,10 @@
 """Bring a spec to the cluster: preflight, plan, apply; and change what is there."""
 
+from kubeai_notebook.core.plan import Plan
+
 from .apply import apply, change, plan_change, rolled_back
 from .facts import Facts, facts_of
-from .plan import Plan, plan
+from .plan import plan
 from .preflight import preflight, refused
 
 __all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "plan_change", "preflight", "refused", "rolled_back"]

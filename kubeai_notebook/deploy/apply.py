@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
-from kubeai_notebook.core.plan import Outcome
+from kubeai_notebook.core.plan import Outcome, Plan
 from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
 from kubeai_notebook.errors import ClusterError, ConflictError, KubeAIError, SpecError
 
 from . import history, secrets
-from .plan import Plan, plan
+from .plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

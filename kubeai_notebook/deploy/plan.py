@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.objects import is_going, uid_of
-from kubeai_notebook.core.spec_diff import changed_fields, readable, restarts_pods
+from kubeai_notebook.core.plan import Plan
+from kubeai_notebook.core.spec_diff import changed_fields
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
 from .secrets import changed_values
@@ -15,37 +15,6 @@ from .secrets import changed_values
 if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.model_spec import ModelSpec
-    from kubeai_notebook.core.spec_diff import Changes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is to be done, and what that means for the Pods."""
-
-    action: Literal["create", "attach", "update"]
-    manifest: dict[str, Any]
-    current: dict[str, Any] = field(default_factory=dict)
-    """The Model as it is in the cluster; empty where there is none."""
-    changes: Changes = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
-    """Variables whose value in the Model's own Secret changes: no Pod is replaced for them."""
-    uid: str = ""
-    """The Model's own; ``""`` as long as there is none."""
-
-    @property
-    def restarts(self) -> bool:
-        """Whether KubeAI replaces the Model's Pods."""
-        return restarts_pods(self.current, self.changes)
-
-    @property
-    def diff(self) -> str:
-        """The changes, one line a field."""
-        values = [f"secrets: {', '.join(self.secrets)} (changed)"] if self.secrets else []
-        return "\n".join([*readable(self.changes), *values])
-
-    def __repr__(self) -> str:
-        changed = ", ".join([*self.changes, *self.secrets])
-        return f"Plan({self.action}: {changed or 'nothing to change'})"
 
 
 def plan(cluster: Cluster, spec: ModelSpec) -> Plan:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.plan import Plan
 
     from .facts import Facts
-    from .plan import Plan
 
 
 def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...]:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Notice
+    from kubeai_notebook.core.plan import Plan
 
     from .facts import Facts
-    from .plan import Plan
 
 
 def quota_notices(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Notice]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,14 @@ from kubeai_notebook import settings
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import UsageError
-from kubeai_notebook.text import Shown
+from kubeai_notebook.present.html import HtmlShown, table
 
 from . import changed_here
 from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from .invocation import Call
 
 
@@ -49,7 +50,7 @@ class Setting:
     help: str
 
 
-class Settings(Shown, tuple[Setting, ...]):
+class Settings(HtmlShown, tuple[Setting, ...]):
     """All settings; shows itself as a table."""
 
     __slots__ = ()
@@ -62,18 +63,9 @@ class Settings(Shown, tuple[Setting, ...]):
             f"{one.name:{names}}  {one.value:{values}}  {one.source:{sources}}  {one.help}" for one in self
         )
 
-    def _html(self) -> str:
-        heads = "".join(f'<th style="text-align:left">{head}</th>' for head in ("setting", "value", "from", ""))
-        rows = "".join(
-            "<tr>"
-            + "".join(
-                f'<td style="text-align:left">{escape(text)}</td>'
-                for text in (one.name, one.value, one.source, one.help)
-            )
-            + "</tr>"
-            for one in self
-        )
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    def _html(self) -> Markup:
+        rows = ((one.name, one.value, one.source, one.help) for one in self)
+        return table(rows, head=("setting", "value", "from", ""))
 
 
 def config(call: Call) -> Settings:

@@ -14,8 +14,8 @@ from .parser import MagicParser, Text, parser_for
 from .serve import waited
 
 if TYPE_CHECKING:
-    from kubeai_notebook.session.doctor import Doctor
-    from kubeai_notebook.session.explanation import Why, Whys
+    from kubeai_notebook.present.doctor_report import Doctor
+    from kubeai_notebook.present.explanation import Explanation, Explanations
     from kubeai_notebook.session.model import Model
 
     from .invocation import Call
@@ -56,20 +56,20 @@ def doctor_parser() -> MagicParser:
     )
 
 
-def why(call: Call) -> Why | Whys | Model | Text:
+def why(call: Call) -> Explanation | Explanations | Model | Text:
     """The Findings of a Model or of all; with ``--fix`` the Model, changed."""
     if call.options.fix is not None:
         return _fixed(call, call.options.fix)
     names = call.session.observer.names()
     if call.options.name or len(names) < 2:
         return call.model.why()
-    from kubeai_notebook.session.explanation import Whys
+    from kubeai_notebook.present.explanation import Explanations
 
     whys = []
     for name in names:
         with suppress(NotFoundError):  # it went meanwhile
             whys.append(call.session.attach(name).why())
-    return Whys(sorted(whys, key=lambda why: not why.findings))
+    return Explanations(sorted(whys, key=lambda why: not why.findings))
 
 
 def _fixed(call: Call, number: int) -> Model | Text:

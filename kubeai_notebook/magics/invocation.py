@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.errors import NotFoundError, UsageError
+from kubeai_notebook.errors import KubeAIError, NotFoundError, UsageError, WaitInterruptedError
 
 from .parser import Help
 from .registry import function_of, parser_of
@@ -63,6 +63,11 @@ class Call:
             near = did_you_mean(name, self.session.observer.names()).strip()
             raise NotFoundError(error.message, near or error.hint) from None
 
+    @property
+    def model_name(self) -> str:
+        """The name of the Model that the call is about, as far as it is known by now."""
+        return self.model.name if "model" in vars(self) else getattr(self.options, "name", None) or ""
+
     def _only(self) -> str:
         names = self.session.observer.names()
         if len(names) == 1:
@@ -84,6 +89,12 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     call = Call(shell, verb, options, body)
     try:
         result = function_of(verb)(call)
+    except (KubeAIError, WaitInterruptedError) as error:
+        from kubeai_notebook.present.wording import in_magics
+
+        # What is below the magics names Python verbs; whoever wrote a magic reads magics.
+        error.reword(partial(in_magics, model_name=call.model_name))
+        raise
     finally:
         _learn(call)
     value = result.value if isinstance(result, Shown) else result

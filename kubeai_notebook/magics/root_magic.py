@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.present.html import HtmlShown, element, table
 
 from .registry import VERBS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+    from markupsafe import Markup
+
+_HELP, _SHORT = "%kubeai_serve --help", "%kubeai serve …"
 
 
-class Listing:
+class Listing(HtmlShown):
     """All magics, a line each."""
 
-    def __repr__(self) -> str:
+    def _text(self) -> str:
         width = max(len(verb.magic) for verb in VERBS)
         lines = [f"{verb.magic:{width}}  {verb.summary}" for verb in VERBS]
-        return "\n".join([*lines, "", "Each explains itself: %kubeai_serve --help. %kubeai serve … says the same."])
+        return "\n".join([*lines, "", f"Each explains itself: {_HELP}. {_SHORT} says the same."])
 
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><td style="text-align:left"><code>{escape(verb.magic)}</code></td>'
-            f'<td style="text-align:left">{escape(verb.summary)}</td></tr>'
-            for verb in VERBS
-        )
-        said = "Each explains itself: <code>%kubeai_serve --help</code>. <code>%kubeai serve …</code> says the same."
-        return f"<table>{rows}</table><p>{said}</p>"
+    def _html(self) -> Markup:
+        rows = ((element("code", verb.magic), verb.summary) for verb in VERBS)
+        help_line, short = element("code", _HELP), element("code", _SHORT)
+        return table(rows) + element("p", "Each explains itself: ", help_line, ". ", short, " says the same.")
 
 
 def run(shell: InteractiveShell, line: str, cell: str | None) -> Any:

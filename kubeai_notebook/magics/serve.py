@@ -14,8 +14,8 @@ from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.spec import ModelSpec
+    from kubeai_notebook.present.plan_report import PlanReport
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.plan_report import Receipt
     from kubeai_notebook.session.session import Session
 
     from .invocation import Call
@@ -77,7 +77,7 @@ def _add_waiting(parser: MagicParser) -> None:
     )  # fmt: skip
 
 
-def serve(call: Call) -> Model | Receipt:
+def serve(call: Call) -> Model | PlanReport:
     """Serve what the line and the cell say."""
     said = fields.fields_of_line(call.options)
     if call.body is not None:
@@ -91,7 +91,7 @@ def serve(call: Call) -> Model | Receipt:
     return _served(call, fields.spec_of_fields(call, said))
 
 
-def apply(call: Call) -> Model | Receipt | list[Model | Receipt]:
+def apply(call: Call) -> Model | PlanReport | list[Model | PlanReport]:
     """Serve what the cell's YAML says; a list where it says several."""
     from kubeai_notebook import settings
     from kubeai_notebook.core.spec import spec_of_yaml
@@ -112,7 +112,7 @@ def _says_something(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
-def _served(call: Call, spec: ModelSpec) -> Model | Receipt:
+def _served(call: Call, spec: ModelSpec) -> Model | PlanReport:
     from kubeai_notebook.session import verbs
 
     options, session = call.options, _session_of(call, spec)

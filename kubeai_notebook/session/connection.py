@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.cluster.timing import Timing
     from kubeai_notebook.core.catalog.operator_catalog import Catalog
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.settings import Settings
@@ -43,11 +44,19 @@ _Opened = TypeVar("_Opened", bound=_Closable)
 class Connection:
     """Cluster, Facts, Endpoint and Publisher of one namespace, each made when it is first used.
 
-    ``context`` and ``namespace`` go before those of ``settings``, which by default are those in force now.
+    ``context`` and ``namespace`` go before those of ``settings``, which by default are those in force now. ``timing``
+    says how long what watches the cluster waits for what.
     """
 
-    def __init__(self, *, context: str = "", namespace: str = "", settings: Settings | None = None) -> None:
-        self._context, self._namespace = context, namespace
+    def __init__(
+        self,
+        *,
+        context: str = "",
+        namespace: str = "",
+        settings: Settings | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self._context, self._namespace, self._timing = context, namespace, timing
         self.settings = settings or settings_of_process.current()
         """What it works by. Only of a default Session is it ever replaced, where the place stays the same."""
         self.own: dict[str, Literal["created", "served"]] = {}
@@ -141,7 +150,7 @@ class Connection:
         return self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
 
     def _observe(self, cluster: Cluster) -> Publisher:
-        observer = self._closes_too("observer", Publisher(cluster))
+        observer = self._closes_too("observer", Publisher(cluster, self._timing))
         observer.ready()
         return observer
 

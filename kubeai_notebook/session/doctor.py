@@ -1,22 +1,21 @@
-"""Doctor: the way from this process to KubeAI, station by station."""
+"""What the doctor asks, on the way from this process to KubeAI; `present.doctor_report` shows the answers."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook import settings
 from kubeai_notebook.calls.models import offered
 from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.remedy import Command, Remedy
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
-from kubeai_notebook.text import Shown
+from kubeai_notebook.present.doctor_report import Doctor, Station
 
 from .live.readiness_probe import access_to
 
@@ -24,17 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.rights import Right
-    from kubeai_notebook.core.notice import Notice
+    from kubeai_notebook.core.notice import Notice, Severity
 
     from .connection import Connection
 
-State = Literal["ok", "warn", "fail"]
 GATEWAY_SECONDS, LOCAL_SECONDS = 5.0, 20.0
-_MARKS: Final[Mapping[State, tuple[str, str]]] = {
-    "ok": ("✓", "#388e3c"),
-    "warn": ("⚠", "#f57c00"),
-    "fail": ("✗", "#d32f2f"),
-}
 # What a preflight says whichever Model it is about; an Ollama model is the one that known bugs concern.
 _ANY_MODEL = {"name": "any", "url": "ollama://smollm2:135m"}
 _STATIONS: Final[Mapping[str, str]] = {
@@ -45,53 +38,9 @@ _STATIONS: Final[Mapping[str, str]] = {
     "RightsGranted": "rights",
 }
 _PROFILES_SHOWN = 8
-_NO_GATEWAY = 'Is KubeAI in this namespace? Else name its address: %config KubeAI.endpoint = "host:port"'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One station. ``fail``: no Model can be served as it is."""
-
-    name: str
-    state: State
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, repr=False)
-class Doctor(Shown):
-    """The checks, in the order of the way; shows itself as text and HTML."""
-
-    checks: tuple[Check, ...]
-    role: str = ""
-    """The smallest Role, as YAML, that grants the rights that are missing; ``""`` where none is."""
-
-    @property
-    def healthy(self) -> bool:
-        """Whether nothing is in the way."""
-        return all(check.state != "fail" for check in self.checks)
-
-    def _text(self) -> str:
-        lines = []
-        for check in self.checks:
-            lines.append(f"{_MARKS[check.state][0]} {check.name}: {check.message}")
-            lines += [f"    {line}" for line in check.hint.splitlines()]
-        return "\n".join([*lines, *(["", _ROLE_SAID, self.role] if self.role else [])])
-
-    def _html(self) -> str:
-        rows = "".join(_row(check) for check in self.checks)
-        role = f'<div>{escape(_ROLE_SAID)}</div><pre style="margin:0">{escape(self.role)}</pre>' if self.role else ""
-        return f'<div style="max-width:720px">{rows}{role}</div>'
-
-
-_ROLE_SAID = "Somebody who runs the cluster can grant what is missing by this Role, bound to you:"
-
-
-def _row(check: Check) -> str:
-    sign, colour = _MARKS[check.state]
-    hint = f'<div style="margin-left:20px;white-space:pre-wrap">{escape(check.hint)}</div>' if check.hint else ""
-    head = f'<span style="color:{colour}">{sign}</span> <strong>{escape(check.name)}:</strong> {escape(check.message)}'
-    return f"<div>{head}{hint}</div>"
+_NAME_IT = Command(verb="config", arguments=("endpoint=host:port",))
+_NO_GATEWAY = Remedy(title="Is KubeAI in this namespace? Else name its address.", command=_NAME_IT)
+_OTHER_GATEWAY = Remedy(title="Name another address.", command=_NAME_IT)
 
 
 def doctor_of(session: Connection, *, context: str = "") -> Doctor:
@@ -104,23 +53,22 @@ def doctor_of(session: Connection, *, context: str = "") -> Doctor:
         except KubeAIError as error:
             return Doctor((_failed("API", error), _local()))
         why = " ".join(cluster.notes) or f"Chosen by {_chosen(session.settings, context)}."
-        checks = [Check(name="API", state="ok", message=f"The Kubernetes API at {facts.host} answers. {why}")]
+        stations = [_well("API", f"The Kubernetes API at {facts.host} answers. {why}")]
         local = pool.submit(_local)
         if installed is not None:
-            return Doctor((*checks, installed, local.result()))
+            return Doctor((*stations, installed, local.result()))
         gateway = pool.submit(_gateway, session)
         of_any = preflight(facts, spec_of(_ANY_MODEL), Plan(action="create", manifest={}))
-        checks += [_of_all(notice) for notice in of_any if notice.code in _STATIONS]
-        checks += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
-        return Doctor(tuple(checks), _role(facts))
+        stations += [_of_all(notice) for notice in of_any if notice.code in _STATIONS]
+        stations += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
+        return Doctor(tuple(stations), _role(facts))
 
 
-def _of_all(notice: Notice) -> Check:
+def _of_all(notice: Notice) -> Station:
     """The preflight's Notice about a Model, said of every Model."""
-    states: dict[str, State] = {"info": "ok", "warning": "warn", "error": "fail"}
     message = notice.message.replace("The Model goes into", "Models go into")
-    hint = " ".join(remedy.title for remedy in notice.remedies)
-    return Check(name=_STATIONS[notice.code], state=states[notice.severity], message=message, hint=hint)
+    name, code, severity = _STATIONS[notice.code], notice.code, notice.severity
+    return Station(name=name, code=code, severity=severity, message=message, remedies=notice.remedies)
 
 
 def _chosen(now: settings.Settings, context: str) -> str:
@@ -136,7 +84,7 @@ def _chosen(now: settings.Settings, context: str) -> str:
     return "default: there is no kubeconfig, so it is this machine"
 
 
-def _installed(session: Connection) -> Check | None:
+def _installed(session: Connection) -> Station | None:
     """Why there is no KubeAI; ``None`` where there is, or where it may not be seen."""
     try:
         session.cluster.models()
@@ -147,11 +95,20 @@ def _installed(session: Connection) -> Check | None:
     return None
 
 
-def _failed(name: str, error: KubeAIError) -> Check:
-    return Check(name=name, state="fail", message=error.message, hint=error.hint)
+def _well(name: str, message: str) -> Station:
+    return Station(name=name, code=name, severity="info", message=message)
 
 
-def _rights(facts: Facts) -> list[Check]:
+def _failed(name: str, error: KubeAIError) -> Station:
+    return Station(name=name, code=type(error).__name__, message=error.message, remedies=_advice(error.hint))
+
+
+def _advice(hint: str) -> tuple[Remedy, ...]:
+    """The next step that a sentence names; none where it names none."""
+    return (Remedy(title=hint),) if hint else ()
+
+
+def _rights(facts: Facts) -> list[Station]:
     """A line for each resource on which rights are missing; the Role below them says how all are granted."""
     by_resource: dict[str, list[Right]] = {}
     for right in facts.missing_rights:
@@ -159,12 +116,13 @@ def _rights(facts: Facts) -> list[Check]:
     return [_missing(resource, rights) for resource, rights in by_resource.items()]
 
 
-def _missing(resource: str, rights: list[Right]) -> Check:
+def _missing(resource: str, rights: list[Right]) -> Station:
     *first, last = (right.verb for right in rights)
     verbs = f"{', '.join(first)} or {last}" if first else last
     purposes = "; ".join(dict.fromkeys(right.purpose for right in rights))
-    state: State = "fail" if resource == "models" and "create" in verbs else "warn"
-    return Check(name="rights", state=state, message=f"You may not {verbs} {resource} here: {purposes}.")
+    severity: Severity = "error" if resource == "models" and "create" in verbs else "warning"
+    message = f"You may not {verbs} {resource} here: {purposes}."
+    return Station(name="rights", code="RightMissing", severity=severity, message=message)
 
 
 def _role(facts: Facts) -> str:
@@ -173,21 +131,22 @@ def _role(facts: Facts) -> str:
     return f"{head}  namespace: {facts.namespace}\nrules:\n{rules}" if rules else ""
 
 
-def _profiles(facts: Facts) -> Check:
+def _profiles(facts: Facts) -> Station:
     catalog = facts.catalog
     names = sorted(catalog.profiles)
     more = f" and {len(names) - _PROFILES_SHOWN} more" if len(names) > _PROFILES_SHOWN else ""
     listed = ", ".join(names[:_PROFILES_SHOWN]) + more
     if catalog.source != "kubeai-config":
         message = f"This cluster's resource profiles may not be read. KubeAI's chart has {listed}."
-        return Check(name="profiles", state="warn", message=message, hint="Ask who runs KubeAI which ones there are.")
+        ask = _advice("Ask who runs KubeAI which ones there are.")
+        return Station(name="profiles", code="ProfilesUnknown", severity="warning", message=message, remedies=ask)
     if not names:
-        hint = "Ask who runs KubeAI to add one; a Model without a profile is never started."
-        return Check(name="profiles", state="fail", message="KubeAI has no resource profile.", hint=hint)
-    return Check(name="profiles", state="ok", message=f"KubeAI has the resource profiles {listed}.")
+        ask = _advice("Ask who runs KubeAI to add one; a Model without a profile is never started.")
+        return Station(name="profiles", code="NoProfile", message="KubeAI has no resource profile.", remedies=ask)
+    return _well("profiles", f"KubeAI has the resource profiles {listed}.")
 
 
-def _gateway(session: Connection) -> Check:
+def _gateway(session: Connection) -> Station:
     """One small request to the gateway."""
     try:
         access = access_to(session.cluster)
@@ -195,15 +154,15 @@ def _gateway(session: Connection) -> Check:
         count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404
-        hint = _NO_GATEWAY if missing else error.hint or 'Name another address: %config KubeAI.endpoint = "host:port"'
-        return Check(name="gateway", state="fail", message=error.message, hint=hint)
+        remedies = (_NO_GATEWAY,) if missing else _advice(error.hint) or (_OTHER_GATEWAY,)
+        return Station(name="gateway", code=type(error).__name__, message=error.message, remedies=remedies)
     way = " through the Kubernetes API" if access.proxied_by_api else ""
     offers = f"offers {count} {'model' if count == 1 else 'models'}"
     message = f"{masked(access.own_url or access.base_url)} answers{way} in {seconds:.2f} s and {offers}."
-    return Check(name="gateway", state="ok", message=message)
+    return _well("gateway", message)
 
 
-def _local() -> Check:
+def _local() -> Station:
     """The daemon that plays KubeAI on this machine, as its own command tells it."""
     command = [*settings.local_command()[:-1], "status", "--json"]
     try:
@@ -212,15 +171,14 @@ def _local() -> Check:
         )
         status = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
-        hint = "Look at: kubeai-local status"
-        return Check(
-            name="this machine", state="warn", message="KubeAI on this machine does not tell its state.", hint=hint
-        )
+        message = "kubeai-local did not report its status."
+        look = Remedy(title="See what it says.", command=Command(arguments=("kubeai-local", "status")))
+        return Station(name="this machine", code="LocalUnknown", severity="warning", message=message, remedies=(look,))
     if not status["running"]:
         message = 'KubeAI on this machine is not running; KubeAI.context = "local" starts it.'
-        return Check(name="this machine", state="ok", message=message)
+        return _well("this machine", message)
     count = len(status["models"])
     message = (
         f"KubeAI runs on this machine, with {count} {'Model' if count == 1 else 'Models'}; kubeai-local stop ends it."
     )
-    return Check(name="this machine", state="ok", message=message)
+    return _well("this machine", message)

@@ -1,44 +1,24 @@
-"""What a Model's Pods said and what happened to them."""
+"""What a Model's Pods said."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.masking import masked, masked_lines
-from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, text_at
+from kubeai_notebook.core.masking import masked_lines
+from kubeai_notebook.core.objects import Pod
 from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.core.phase import broken_because
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.text import LONGEST, Shown, plain
+from kubeai_notebook.present.log import Log
 
 from .live.log_sources import main_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
     from kubeai_notebook.core.view import View
 
     from .connection import Connection
-
-
-class Log(Shown, str):
-    """The end of one container's log, plain and masked; a str that shows itself line by line."""
-
-    __slots__ = ("pod",)
-    pod: str
-
-    def __new__(cls, text: str, *, pod: str) -> Log:
-        """Make it of the text and the name of its Pod."""
-        log = super().__new__(cls, text)
-        log.pod = pod
-        return log
-
-    def _text(self) -> str:
-        if len(self) > LONGEST:
-            return f"…{self[-LONGEST + 1 :]}"
-        return str(self) or f"{self.pod} has written nothing so far."
 
 
 def log_of(session: Connection, name: str, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
@@ -61,32 +41,10 @@ def _place(name: str, view: View, *, pod: str, container: str) -> tuple[str, str
     pods = sorted(map(Pod, view.observation.pods), key=lambda found: found.created)
     if not pod:
         if not pods:
-            raise NotFoundError(f"{name} has no Pod, so there is no log.", "why() says why.")
+            why = f'attach("{name}").why() says why.'
+            raise NotFoundError(f"{name} has no Pod, so there is no log.", why)
         broken = [found for found in pods if broken_because(found.raw)]
         pod = (broken or pods)[-1].name
     if not container:
         container = next((main_container(found.raw) for found in pods if found.name == pod), "server")
     return pod, container
-
-
-def events_of(view: View) -> pd.DataFrame:
-    """Events of the Model's Pods, Jobs and claims: last seen (UTC), type, reason, object, message, count."""
-    import pandas as pd
-
-    from .models_frame import PlainTable
-
-    secrets = secrets_of(view.model)
-    rows = [
-        {
-            "last seen": pd.NaT if event.time == LONG_AGO else event.time,
-            "type": plain(text_at(event.raw, "type")),
-            "reason": plain(event.reason),
-            "object": plain(event.name),
-            "message": plain(masked(event.message, secrets)),
-            "count": event.count,
-        }
-        for event in sorted(map(Event, view.observation.events), key=lambda event: event.order)
-    ]
-    events = PlainTable(rows, columns=["last seen", "type", "reason", "object", "message", "count"])
-    events["last seen"] = pd.to_datetime(events["last seen"], utc=True, errors="coerce")
-    return events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.calls.chat import complete
@@ -12,14 +13,14 @@ from kubeai_notebook.calls.endpoint import Endpoint, ModelEndpoint
 from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.objects import number_at, text_at, uid_of
+from kubeai_notebook.core.objects import number_at, uid_of
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
 from . import presenter as display
 from . import verbs
-from .logs import Log, events_of, follow, log_of
-from .support_report import report_of
+from .logs import follow, log_of
+from .software import software
 from .waiting import look_at, views_until_ready, wait_ready
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.plan import Outcome
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.core.view import View
+    from kubeai_notebook.present.explanation import Explanation
+    from kubeai_notebook.present.log import Log
 
     from .connection import Connection
-    from .explanation import Why
     from .live.subscription import Subscription
 
 Prompt = str | Sequence[Turn]
@@ -121,15 +123,15 @@ class Model:
     def _limit(self, timeout_seconds: float | None) -> float:
         return self._open.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
 
-    def why(self) -> Why:
+    def why(self) -> Explanation:
         """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
         return self._why(self.view)
 
-    def _why(self, view: View) -> Why:
-        from .explanation import Why
+    def _why(self, view: View) -> Explanation:
+        from kubeai_notebook.present.explanation import Explanation
 
-        why = Why(self.name, view.status, view.findings)
-        self.session.remember_shown(uid_of(view.model), why.fixes)
+        why = Explanation(self.name, view.status, view.findings)
+        self.session.remember_shown(uid_of(view.model), why.remedies)
         return why
 
     def fix(self, remedy: str | int = 1) -> Model:
@@ -149,7 +151,7 @@ class Model:
         """
         view = self.view
         shown = self._open.shown_remedies.get(uid_of(view.model))
-        now = self._why(view).fixes
+        now = self._why(view).remedies
         if not 1 <= number <= max(len(now), len(shown or ())):
             there = f"why() shows the {len(now)} that there are." if now else "Nothing is wrong with it."
             raise UsageError(f"{self.name} has no fix {number}.", there)
@@ -272,11 +274,15 @@ class Model:
 
     def events(self) -> pd.DataFrame:
         """What happened to the Model's Pods, the newest last; Kubernetes forgets it after an hour."""
-        return events_of(self.view)
+        from kubeai_notebook.present.events_frame import events_frame
+
+        return events_frame(self.view)
 
     def report(self) -> str:
         """Status, Findings, spec, Pods, Events and logs as Markdown, secrets masked: for somebody who is to help."""
-        return report_of(self.view)
+        from kubeai_notebook.present.support_report import support_report
+
+        return support_report(self.view, software=software(), now=datetime.now(UTC))
 
     def __enter__(self) -> Model:
         return self
@@ -287,17 +293,14 @@ class Model:
                 self.delete()
 
     def __repr__(self) -> str:
+        from kubeai_notebook.present.card import line_of
+
         try:
-            view = self.view
+            return line_of(self.name, self.view)
         except NotFoundError:
-            return f"Model({self.name!r}, Deleted)"
+            return line_of(self.name, None)
         except KubeAIError as error:
             return one_line(f"Model({self.name!r}, not seen: {error.message})")
-        status = view.status
-        counts = f"{status.ready}/{status.desired}"
-        engine = text_at(view.model, "spec", "engine") or "no engine"
-        profile = text_at(view.model, "spec", "resourceProfile") or "no profile"
-        return one_line(f"Model({self.name!r}, {status.phase} {counts}, {engine}, {profile})")
 
     def _may_be_seen(self) -> bool:
         """Whether there is a status to show; where there is none, one line says why."""

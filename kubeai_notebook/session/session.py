@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook import settings as settings_of_process
@@ -12,16 +13,15 @@ from kubeai_notebook import settings as settings_of_process
 from . import verbs
 from .connection import Connection
 from .model import Model
+from .waiting import look_at_all
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from kubeai_notebook.core.plan import Outcome
     from kubeai_notebook.core.spec import ModelSpec
+    from kubeai_notebook.present.doctor_report import Doctor
+    from kubeai_notebook.present.models_frame import ModelsFrame
+    from kubeai_notebook.present.plan_report import PlanReport
     from kubeai_notebook.settings import Settings
-
-    from .doctor import Doctor
-    from .plan_report import Receipt
 
 
 class Session(Connection):
@@ -47,7 +47,7 @@ class Session(Connection):
         """
         return self.handle(verbs.serve(self, spec or fields, unique=unique, force=force, confirmed=True))
 
-    def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> Receipt:
+    def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> PlanReport:
         """What `serve` would do, and what speaks against it; nothing is changed.
 
         Raises:
@@ -68,11 +68,17 @@ class Session(Connection):
         """The handle on the Model that a verb has just changed."""
         return Model(self, outcome.name, outcome=outcome, created=outcome.created)
 
-    def models(self) -> pd.DataFrame:
-        """All Models: name, phase, ready, engine, features, profile, age, what is wrong, GPUs held, idle for."""
-        from .models_frame import table_of
+    def models(self) -> ModelsFrame:
+        """All Models, one row each, as numbers, times and categories; `present.models_frame` names the columns.
 
-        return table_of(self)
+        Its display is a table that reads well; one that goes meanwhile is no row.
+        """
+        from kubeai_notebook.present.models_frame import models_frame
+
+        from .idle import idle_seconds
+
+        idle = idle_seconds(self.cluster, self.catalog.autoscaling_window_seconds)
+        return models_frame(look_at_all(self.observer), idle=idle, now=datetime.now(UTC))
 
     def doctor(self) -> Doctor:
         """Every station on the way from here to KubeAI, with what is in the way."""

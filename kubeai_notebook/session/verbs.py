@@ -26,9 +26,9 @@ from kubeai_notebook.errors import (
     SpecError,
     UsageError,
 )
+from kubeai_notebook.present.plan_report import PlanReport
 
 from . import waiting
-from .plan_report import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
     from .connection import Connection
 
-    What = ModelSpec | Mapping[str, Any] | Receipt
+    What = ModelSpec | Mapping[str, Any] | PlanReport
     """What to serve: a spec, its fields, or a plan that somebody has looked at."""
 
 DELETE_SECONDS = 60.0
 
 
-def plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool = False) -> Receipt:
+def plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool = False) -> PlanReport:
     """What `serve` would do, and what speaks against it; nothing is changed.
 
     Raises:
@@ -73,7 +73,7 @@ def serve(
         ConflictError: somebody else changed the Model since it was planned.
         ClusterError: the Kubernetes API refused it or does not answer.
     """
-    report = what if isinstance(what, Receipt) else _plan(session, what, unique=unique)
+    report = what if isinstance(what, PlanReport) else _plan(session, what, unique=unique)
     if report.refusal and not force:
         raise report.refusal
     if report.plan.action == "update":
@@ -189,7 +189,7 @@ def stake(session: Connection, name: str) -> Stake:
     return _stake(session, "delete", name)
 
 
-def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool) -> Receipt:
+def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool) -> PlanReport:
     spec = what if isinstance(what, ModelSpec) else _spec_of(session, what)
     if unique:
         suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
@@ -199,11 +199,11 @@ def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: b
         message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
         raise SpecError([wrong("namespace", "WrongNamespace", message)])
     planned, known = deploy.plan(session.cluster, spec), session.known("facts")
-    report = Receipt(spec, deploy.preflight(session.facts, spec, planned), planned)
+    report = PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
     if report.refusal and session.facts is known:
         # What was missing may have been made since: only fresh facts refuse.
         session.forget_facts()
-        return Receipt(spec, deploy.preflight(session.facts, spec, planned), planned)
+        return PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
     return report
 
 
@@ -237,7 +237,7 @@ def _wait_seen(session: Connection, done: Outcome, *, serves: bool = False) -> s
     return ""
 
 
-def _served(report: Receipt, done: Outcome) -> str:
+def _served(report: PlanReport, done: Outcome) -> str:
     """What serving did, in sentences."""
     name = done.name
     if done.action == "attached":
@@ -251,7 +251,7 @@ def _served(report: Receipt, done: Outcome) -> str:
         inferred = "; ".join(f"{field.field} {field.value} ({field.why})" for field in report.spec.inferred)
         sentences.append(f"Inferred: {inferred}.")
     # Missing rights are the same for every Model: the doctor tells them.
-    warnings = [one for one in report.checks if one.severity == "warning" and one.code != "RightMissing"]
+    warnings = [notice for notice in report.notices if notice.severity == "warning" and notice.code != "RightMissing"]
     sentences += [f"Take care: {warning}" for warning in warnings]
     return " ".join(sentences)
 

@@ -96,7 +96,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                 stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
     except KeyboardInterrupt:
         message = f"Stopped waiting; {name} keeps starting."
-        raise WaitInterruptedError(message, f"%kubeai_delete {name} ends it.") from None
+        raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
     view = view or session.observer.view(name)
     if stuck_at < deadline or view.status.stopped:
         raise _failed(view)
@@ -119,7 +119,7 @@ def _failed(view: View) -> DeployError:
     if finding is None:
         return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}")
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    steps = [f"{number}. {remedy.title}" for number, remedy in enumerate(finding.remedies, 1)]
+    steps = [f"- {remedy.title}" for remedy in finding.remedies]
     hint = "\n".join([*seen, *steps])
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
@@ -132,7 +132,7 @@ def delete(session: Connection, name: str, limit_seconds: float) -> None:
             session.cluster.delete_model(name)
             if changes.until(lambda change: _is_gone(change, before), limit_seconds) is None:
                 message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
-                raise WaitTimeoutError(message, f"%kubeai_why {name} says what holds it.")
+                raise WaitTimeoutError(message, f'attach("{name}").why() says what holds it.')
     except KeyboardInterrupt:
         raise WaitInterruptedError(f"Stopped waiting; {name} is being deleted all the same.") from None
 

@@ -77,15 +77,10 @@ def markdown(text: str) -> str:
     return guarded(text)
 
 
-NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
-"""Classes of an element whose dollars are no formulas: JupyterLab and nbconvert draw those of HTML, too, and a formula
-can set styles and make links."""
-
-
 class Shown:
-    """Base of what shows itself in a notebook: the words of a subclass pass the border before they are seen.
+    """Base of what shows itself as text: the words of a subclass's ``_text`` pass the border before they are seen.
 
-    A subclass has ``_text``, and ``_html`` where it has a form in HTML; there it escapes what it quotes.
+    `present.html.HtmlShown` is the same for what has a form in HTML.
     """
 
     __slots__ = ()
@@ -93,12 +88,5 @@ class Shown:
     def _text(self) -> str:
         raise NotImplementedError
 
-    def _html(self) -> str | None:
-        return None
-
     def __repr__(self) -> str:
         return plain(self._text(), LONGEST)
-
-    def _repr_html_(self) -> str | None:
-        html = self._html()
-        return None if html is None else f'<div class="{NO_FORMULAS}">{plain(html)}</div>'

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 from IPython import get_ipython
 
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.views.card import card_of, deleted_card
-from kubeai_notebook.views.snapshot import snapshot_of, text_of
+from kubeai_notebook.present.card import card_of, deleted_card
+from kubeai_notebook.present.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:

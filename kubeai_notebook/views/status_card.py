@@ -11,13 +11,13 @@ import anywidget
 import traitlets
 from IPython.display import display
 
-from kubeai_notebook.views.snapshot import snapshot_of, text_of
+from kubeai_notebook.present.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.static_files import static_text
 
 if TYPE_CHECKING:
     from IPython.core.display_functions import DisplayHandle
 
-    from kubeai_notebook.views.wire import Card
+    from kubeai_notebook.present.wire import Card
 
 # A Model is shown again by each cell that names it, and a cell that runs again throws its old output away.
 KEPT_SNAPSHOTS = 8

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import statusCard from "../widgets/status_card";
-import type { Card } from "../widgets/types";
+import type { Card, CardRemedy } from "../widgets/types";
 import { CARD, FakeModel } from "./fake_model";
 
 const NOW = 1_800_000_000;
@@ -33,6 +33,10 @@ function node(el: HTMLElement, name: string): HTMLElement {
   const found = el.querySelector<HTMLElement>(`.kubeai-card-${name}`);
   if (found === null) throw new Error(`no .kubeai-card-${name}`);
   return found;
+}
+
+function remedy(number: number, title: string, how = ""): CardRemedy {
+  return { id: `id${String(number)}`, number, title, kind: how === "" ? "advice" : "change", how };
 }
 
 describe("the status card", () => {
@@ -97,18 +101,22 @@ describe("the status card", () => {
   });
 
   it("shows findings with numbered fixes, and never as markup", () => {
-    const title = "<img src=x onerror=alert(1)>";
-    const { el } = shown({ findings: [{ title, evidence: "exit 137", fixes: ["One.", "Two."] }] });
-    expect(el.querySelector("h4")?.textContent).toBe(title);
+    const message = "<img src=x onerror=alert(1)>";
+    const remedies = [remedy(1, "One."), remedy(2, "Two.", "%kubeai_why smol --fix 2")];
+    const { el } = shown({ findings: [{ code: "X", message, evidence: "exit 137", remedies }] });
+    expect(el.querySelector("h4")?.textContent).toBe(message);
     expect(el.querySelector("img")).toBeNull();
     expect(el.querySelector("pre")?.textContent).toBe("exit 137");
-    expect([...el.querySelectorAll("ol > li")].map((fix) => fix.textContent)).toEqual(["One.", "Two."]);
+    expect([...el.querySelectorAll("ol > li")].map((fix) => fix.textContent)).toEqual([
+      "One.",
+      "Two. (%kubeai_why smol --fix 2)",
+    ]);
   });
 
-  it("numbers the fixes of several findings through", () => {
-    const finding = { title: "One", evidence: "", fixes: ["A.", "B."] };
-    const { el } = shown({ findings: [finding, { ...finding, title: "Two" }] });
-    expect([...el.querySelectorAll("ol")].map((list) => list.start)).toEqual([1, 3]);
+  it("takes the numbers of fixes from the card", () => {
+    const finding = { code: "X", message: "One", evidence: "", remedies: [remedy(1, "A."), remedy(2, "B.")] };
+    const { el } = shown({ findings: [finding, { ...finding, message: "Two", remedies: [remedy(3, "C.")] }] });
+    expect([...el.querySelectorAll("li")].map((item) => item.value)).toEqual([1, 2, 3]);
   });
 
   it("says a phase politely, and trouble at once", () => {

@@ -1,6 +1,6 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { element, iconOf, putText, put } from "./dom";
-import type { Card, CardFact, CardFinding } from "./types";
+import type { Card, CardFact, CardFinding, CardRemedy } from "./types";
 import { KernelClock, linkText, sinceText } from "./words";
 
 interface State {
@@ -108,9 +108,7 @@ class StatusCardView {
     put(this.note, card.note);
     this.showProgress(card);
     this.draw(this.facts, card.facts, factNode);
-    // Fixes are numbered through all findings: the kernel knows them by that number.
-    const before = (index: number) => card.findings.slice(0, index).flatMap((finding) => finding.fixes).length;
-    this.draw(this.findings, card.findings, (finding, index) => findingNode(finding, before(index) + 1));
+    this.draw(this.findings, card.findings, findingNode);
     const urgent = card.tone === "bad";
     putText(this.urgent, urgent ? card.announcement : "");
     putText(this.polite, urgent ? "" : card.announcement);
@@ -130,12 +128,12 @@ class StatusCardView {
   }
 
   /** Make the nodes of a list anew where it has changed, so that a selection in them stays. */
-  private draw<Item>(node: HTMLElement, items: readonly Item[], nodeOf: (item: Item, index: number) => Element): void {
+  private draw<Item>(node: HTMLElement, items: readonly Item[], nodeOf: (item: Item) => Element): void {
     const wanted = JSON.stringify(items);
     if (this.drawn.get(node) === wanted) return;
     this.drawn.set(node, wanted);
     node.hidden = items.length === 0;
-    node.replaceChildren(...items.map(nodeOf));
+    node.replaceChildren(...items.map((item) => nodeOf(item)));
   }
 
   private showProgress(card: Card): void {
@@ -154,9 +152,9 @@ function factNode(fact: CardFact): HTMLElement {
   return node;
 }
 
-function findingNode(finding: CardFinding, first: number): HTMLElement {
+function findingNode(finding: CardFinding): HTMLElement {
   const node = element("article", "kubeai-card-finding");
-  node.append(element("h4", "", finding.title));
+  node.append(element("h4", "", finding.message));
   if (finding.evidence !== "") {
     const evidence = element("pre", "", finding.evidence);
     evidence.tabIndex = 0;
@@ -164,11 +162,16 @@ function findingNode(finding: CardFinding, first: number): HTMLElement {
     evidence.setAttribute("role", "region");
     node.append(evidence);
   }
-  if (finding.fixes.length > 0) {
-    const fixes = element("ol", "");
-    fixes.start = first;
-    fixes.append(...finding.fixes.map((fix) => element("li", "", fix)));
-    node.append(fixes);
+  if (finding.remedies.length > 0) {
+    const remedies = element("ol", "");
+    remedies.append(...finding.remedies.map(remedyNode));
+    node.append(remedies);
   }
+  return node;
+}
+
+function remedyNode(remedy: CardRemedy): HTMLElement {
+  const node = element("li", "", remedy.how === "" ? remedy.title : `${remedy.title} (${remedy.how})`);
+  node.value = remedy.number;
   return node;
 }

@@ -1,4 +1,4 @@
-// Made from kubeai_notebook/views/wire.py by `jlpm types`; do not edit.
+// Made from kubeai_notebook/present/wire.py by `jlpm types`; do not edit.
 
 /**
  * Everything that a status card shows of one Model; whoever shows it decides nothing.
@@ -31,7 +31,18 @@ export interface CardFact {
  * One explained problem, as the card shows it.
  */
 export interface CardFinding {
-  title: string;
+  code: string;
+  message: string;
   evidence: string;
-  fixes: string[];
+  remedies: CardRemedy[];
+}
+/**
+ * What would cure a problem, as the card shows it.
+ */
+export interface CardRemedy {
+  id: string;
+  number: number;
+  title: string;
+  kind: "change" | "command" | "advice";
+  how: string;
 }

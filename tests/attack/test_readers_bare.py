@@ -65,7 +65,7 @@ def test_is_a_row_that_says_so_and_harms_no_other(with_bare: Here) -> None:
     table = with_bare("%kubeai_models")
     rows = {row["name"]: row for _, row in table.iterrows()}
     assert rows.keys() == {"bare", "well"}
-    assert "no spec" in rows["bare"]["what is wrong"]
+    assert "no spec" in rows["bare"]["problem"]
     assert (rows["well"]["phase"], rows["well"]["engine"]) == ("Asleep", "OLlama")
 
 
@@ -103,6 +103,6 @@ def test_is_scaled_paused_and_deleted_without_a_stack(with_bare: Here) -> None:
             with_bare(line)
     with pytest.raises(DeployError, match="no spec"):
         with_bare("m.wait(5)")
-    assert default().doctor().checks
+    assert default().doctor().stations
     with_bare("%kubeai_delete bare --yes -q")
     assert list(with_bare("%kubeai_models").name) == ["well"]

@@ -107,7 +107,7 @@ def test_says_that_a_model_has_no_spec(canned: FakeApi, connected: Callable[[], 
     rows = {row["name"]: row for _, row in connected().models().iterrows()}
     assert rows.keys() == {"odd", "well"}
     assert rows["well"]["engine"] == "VLLM"
-    assert spec == {"url": None} or "no spec" in rows["odd"]["what is wrong"]
+    assert spec == {"url": None} or "no spec" in rows["odd"]["problem"]
 
 
 def test_has_no_row_for_a_model_that_goes_meanwhile(canned: FakeApi, connected: Callable[[], Session]) -> None:
@@ -159,7 +159,7 @@ def test_plans_and_checks_whatever_the_cluster_holds(canned: FakeApi, connected:
         quota = {"metadata": {"name": name}, "status": {"hard": {"requests.cpu": "1k"}, "used": {"requests.cpu": "1"}}}
         canned.put(QUOTAS, broken(quota, random, "status"))
     session = connected()
-    assert session.doctor().checks
+    assert session.doctor().stations
     for name in names:
         found = session.observer.view(name).model
         wanted = {"spec": {"url": "hf://org/other", "engine": "VLLM", "args": ["--b"], "files": []}}

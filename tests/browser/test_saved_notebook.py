@@ -7,7 +7,7 @@ pytestmark = pytest.mark.browser
 
 SHOW = """
 from kubeai_notebook.views.status_card import StatusCard
-from kubeai_notebook.views.wire import Card
+from kubeai_notebook.present.wire import Card
 loading = Card(name="smol", namespace="default", phase="Loading", tone="busy", announcement="Model smol is Loading.")
 card = StatusCard(loading)
 card

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 SHOW = """
 import time
 from kubeai_notebook.views.status_card import StatusCard
-from kubeai_notebook.views.wire import Card, CardFact, CardFinding
+from kubeai_notebook.present.wire import Card, CardFact, CardFinding, CardRemedy
 
 def facts(ready):
     rows = {
@@ -33,12 +33,15 @@ card.update(pulling.model_copy(update=dict(
     facts=facts(1), phase_since_seconds=now)))
 """
 FAILING = """
+def advice(number, title):
+    return CardRemedy(id=str(number), number=number, title=title, kind="advice")
+
 finding = CardFinding(
-    title="The engine was killed: it needs more memory than its profile gives.",
+    code="OutOfMemory", message="The engine was killed: it needs more memory than its profile gives.",
     evidence="Last state: Terminated, OOMKilled, exit code 137\\nllama_model_load: error loading model",
-    fixes=("Use a larger profile, such as --profile cpu:2.", "Serve a smaller model."))
+    remedies=(advice(3, "Use a larger profile, such as --profile cpu:2."), advice(4, "Serve a smaller model.")))
 card.update(pulling.model_copy(update=dict(
-    phase="Failing", tone="bad", announcement=f"Model smol is Failing. {finding.title}",
+    phase="Failing", tone="bad", announcement=f"Model smol is Failing. {finding.message}",
     detail="The engine stopped 3 times.", progress=None, next_step="Waiting for you.", findings=(finding,),
     link="reconnecting", link_since_seconds=time.time() - 12)))
 """
@@ -63,6 +66,7 @@ def test_follows_a_model_from_pulling_to_failing(open_notebook: Callable[..., An
 
     notebook.run_cell(2)
     expect(card.get_by_role("listitem")).to_have_count(2)
+    assert [item.evaluate("item => item.value") for item in card.get_by_role("listitem").all()] == [3, 4]
     expect(card.get_by_role("alert")).to_contain_text("Model smol is Failing. The engine was killed")
     expect(card).to_contain_text("Reconnecting for 1")
     notebook.picture("failing_light", card)

@@ -166,6 +166,18 @@ def test_says_that_the_session_was_closed_while_it_was_read() -> None:
             ChatStream(endpoint, "m", TURNS)
 
 
+def test_ends_quietly_with_its_session_when_nobody_reads_it(caplog: pytest.LogCaptureFixture) -> None:
+    with scripted_gateway(says_one_piece) as gateway:
+        endpoint = endpoint_of(gateway)
+        streams = [ChatStream(endpoint, "m", TURNS) for _ in range(3)]
+        assert [next(stream).text for stream in streams] == ["x"] * 3
+        endpoint.close()
+        assert gateway.hung_up.wait(SECONDS)
+        with pytest.raises(CallError, match="This Session is closed"):
+            next(streams[0])
+    assert caplog.records == []
+
+
 BROKEN = whole(PIECE, Content_Type="text/event-stream", Content_Length="1000")
 
 

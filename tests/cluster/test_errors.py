@@ -33,7 +33,7 @@ def error(name: str) -> errors.KubeAIError:
         ("already_exists", "ConflictError", '"im" exists already. Choose another name, or attach to it.'),
         ("conflict", "ConflictError", '"im" was changed by somebody else meanwhile. Run this again.'),
         ("ssa_conflict", "ConflictError", "It was changed by somebody else meanwhile."),
-        ("not_found_object", "NotFoundError", 'There is no model "nope". %kubeai_models lists what is there.'),
+        ("not_found_object", "NotFoundError", 'There is no model "nope". models() lists what is there.'),
         ("not_found_namespace", "NotFoundError", 'There is no namespace "nons". Name another one with -n'),
         ("not_found_crd_group", "NotInstalledError", "This cluster has no KubeAI."),
         ("forbidden_rbac", "ForbiddenError", 'You ("alice") may not list models here.'),

@@ -12,6 +12,7 @@ from kubeai_notebook.cluster.api import Api
 from kubeai_notebook.cluster.client import CORE, MODELS, Cluster
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.cluster.reflector import Reflector
+from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.spec import spec_of
 from tests.support.daemon import SMOL, kubeai_local
@@ -130,16 +131,20 @@ def test_begins_anew_when_it_cannot_read_what_was_sent(cluster, caplog) -> None:
     reflector.close()
 
 
-def test_misses_a_server_sooner_that_usually_speaks_often(monkeypatch) -> None:
+def test_misses_a_server_sooner_that_usually_speaks_often() -> None:
     """It is silent after two bookmarks: the watch is given up and begun anew, and nobody is alarmed."""
-    monkeypatch.setattr("kubeai_notebook.cluster.reflector.SHORTEST_SILENCE_SECONDS", 0.3)
     mark = {"type": "BOOKMARK", "object": {"kind": "Model", "metadata": {"resourceVersion": "5"}}}
     with FakeApi().in_thread() as api:
         api.objects[MODELS_PATH] = {}
         states: list[str] = []
+        watching: list[Reflector] = []
         reflector = Reflector(
-            Api(Configuration(host=api.url)), MODELS_PATH, on_change=lambda _: states.append(reflector.link.state)
+            Api(Configuration(host=api.url)),
+            MODELS_PATH,
+            on_change=lambda _: states.append(watching[0].link.state if watching else ""),
+            timing=Timing(shortest_silence=0.3),
         )
+        watching.append(reflector)
         until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1, 5)
         for _ in range(2):
             api.send(MODELS_PATH, mark)

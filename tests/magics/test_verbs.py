@@ -54,11 +54,14 @@ def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.
 def test_explains_shows_and_applies_a_fix(here: Callable[[str], Any]) -> None:
     here(f"%kubeai_serve bad --url {URL} -- --max-model-len=999999\n%kubeai_status bad --follow -q")
     why = here("%kubeai_why bad")
-    assert why.fixes
+    assert why.remedies
     assert "%kubeai_why bad --fix 1" in repr(why)
     said = repr(here("%kubeai_why bad --fix 1 --dry-run"))
     assert "Its Pods are replaced." in said
     assert "To do it: %kubeai_why bad --fix 1" in said
+    with pytest.raises(UsageError) as raised:
+        here("%kubeai_why bad --fix 9")
+    assert raised.value.hint == "%kubeai_why bad shows the 2 that there are."
     model = here("%kubeai_why bad --fix 1")
     assert model.note.startswith("Fix 1 is applied: ")
     assert "rollback()" in model.note
@@ -73,6 +76,16 @@ def test_applies_no_other_fix_than_its_reader_saw(here: Callable[[str], Any]) ->
     with pytest.raises(UsageError, match="has changed since it was shown. Fix 1 is now: .*cpu:2"):
         here("%kubeai_why odd --fix 1")
     assert here("%kubeai_why odd --fix 1").spec.resource_profile == "cpu:2"
+
+
+def test_names_magics_in_the_errors_of_a_magic(here: Callable[[str], Any]) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        here("%kubeai_status nobody-here")
+    assert raised.value.hint == "%kubeai_models lists what is there."
+    assert raised.value._render_traceback_()[-1] == raised.value.hint
+    with pytest.raises(NotFoundError) as raised:
+        here("import kubeai_notebook\nkubeai_notebook.attach('nobody-here')")
+    assert raised.value.hint == "models() lists what is there."
 
 
 def test_lays_the_cells_yaml_over_the_line(here: Callable[[str], Any]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.cluster.client import Cluster
 
-HINT = "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local."
+HINT = 'Start it in a terminal: kubeai-local start, or connect anew: Session(context="local").'
 
 
 def cluster_at(url: str, path: Path, *, ours: bool, monkeypatch: pytest.MonkeyPatch) -> Cluster:

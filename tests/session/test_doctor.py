@@ -10,16 +10,19 @@ import yaml
 
 from kubeai_notebook import settings
 from kubeai_notebook.cluster.rights import RIGHTS, Rights
-from kubeai_notebook.session.doctor import Doctor, doctor_of
+from kubeai_notebook.session.doctor import doctor_of
 from kubeai_notebook.session.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kubeai_notebook.present.doctor_report import Doctor
+
 
 def line(doctor: Doctor, name: str) -> tuple[str, str, str]:
-    return next((one.state, one.message, one.hint) for one in doctor.checks if one.name == name)
+    station = next(one for one in doctor.stations if one.name == name)
+    return station.severity, station.message, " ".join(remedy.title for remedy in station.remedies)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def own_settings() -> Iterator[settings.KubeAI]:
 def test_goes_the_whole_way(session: Session) -> None:
     doctor = doctor_of(session, context="local")
     assert doctor.healthy
-    names = [check.name for check in doctor.checks]
+    names = [station.name for station in doctor.stations]
     assert names == ["API", "KubeAI", "namespace", "rights", "profiles", "gateway", "this machine"]
     assert 'Chosen by the context that this Session was given, "local".' in line(doctor, "API")[1]
     assert line(doctor, "namespace")[1] == 'Models go into namespace "default".'
@@ -47,7 +50,7 @@ def test_goes_the_whole_way(session: Session) -> None:
 def test_names_a_gateway_that_does_not_answer(daemon: str) -> None:
     with Session(context="local", settings=settings.Settings(endpoint="127.0.0.1:9")) as session:
         state, message, hint = line(doctor_of(session), "gateway")
-    assert (state, message.startswith("The gateway did not answer")) == ("fail", True)
+    assert (state, message.startswith("The gateway did not answer")) == ("error", True)
     assert hint
 
 
@@ -57,7 +60,7 @@ def test_shows_the_smallest_role_for_what_is_missing(session: Session, monkeypat
     doctor = doctor_of(session)
     assert doctor.healthy
     assert line(doctor, "rights")[:2] == (
-        "warn",
+        "warning",
         f"You may not list, watch or delete pods here: {missing[0].purpose}; Pods cannot be restarted.",
     )
     role = yaml.safe_load(doctor.role)
@@ -80,5 +83,5 @@ def test_says_in_a_line_that_nothing_is_there(tmp_path: Path, own_settings: sett
         (tmp_path / "config").write_text(yaml.safe_dump(document))
         doctor = doctor_of(Session(context="work"))
     assert not doctor.healthy
-    assert [check.name for check in doctor.checks] == ["API", "this machine"]
+    assert [station.name for station in doctor.stations] == ["API", "this machine"]
     assert repr(doctor).startswith("✗ API: The Kubernetes API at http://127.0.0.1:")

@@ -14,7 +14,7 @@ from kubeai_notebook.magics import diagnose
 from kubeai_notebook.session import verbs
 from kubeai_notebook.session.connection import Connection
 from kubeai_notebook.session.model import Model
-from tests.views.conftest import view_in
+from tests.support.views import view_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 from kubeai_notebook.session.session import Session
 from tests.conftest import SMOL
@@ -37,23 +38,26 @@ def api(daemon: str) -> Iterator[FaultyApi]:
 def session(api: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
     threads = set(threading.enumerate())
-    session = Session()
+    session = Session(timing=Timing(open=0.5))
     yield session
     api.faults.clear()
     for name in session.observer.names():
         session.cluster.delete_model(name)
-    began = time.perf_counter()
     session.close()
-    assert time.perf_counter() - began < 0.5
     until(lambda: not [one for one in set(threading.enumerate()) - threads if one.name.startswith("kubeai")], 1)
 
 
 class Told:
-    """What a listener was told."""
+    """What came in a Subscription, read in a thread of its own until the Session is closed."""
 
     def __init__(self, session: Session, name: str) -> None:
         self.views: list[View | None] = []
-        self.stop = session.observer.listen(name, self.views.append)
+        self._changes = session.observer.subscribe([name])
+        threading.Thread(target=self._read, name="kubeai-told", daemon=True).start()
+
+    def _read(self) -> None:
+        for change in self._changes:
+            self.views.append(change.view)
 
     def link(self) -> str:
         view = self.views[-1] if self.views else None
@@ -100,8 +104,7 @@ def mute(api: FaultyApi) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("fault", [cut, fail, overload, mute])
-def test_says_that_it_reconnects_and_since_when_and_then_catches_up(fault, session, api, daemon, monkeypatch) -> None:
-    monkeypatch.setattr("kubeai_notebook.cluster.reflector.OPEN_SECONDS", 0.5)
+def test_says_that_it_reconnects_and_since_when_and_then_catches_up(fault, session, api, daemon) -> None:
     session.serve(name="linked", **SLEEPING)
     told = Told(session, "linked")
     until(lambda: told.link() == "live", 5)
@@ -212,14 +215,11 @@ def test_asks_nothing_while_nothing_happens(session, api, daemon) -> None:
 
 
 def test_sees_that_a_frozen_api_does_not_answer_and_catches_up_when_it_thaws(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("kubeai_notebook.session.live.heartbeat.SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr("kubeai_notebook.session.live.heartbeat.ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr("kubeai_notebook.cluster.reflector.OPEN_SECONDS", 1.0)
     monkeypatch.setattr("kubeai_notebook.cluster.api.CONNECT_SECONDS", 1.0)
     daemon = Daemon(tmp_path / "home", *scripted_options(tmp_path), KUBEAI_LOCAL_TESTING="1")
     monkeypatch.setenv("KUBECONFIG", str(daemon.start()))
     pid = daemon.status()["pid"]
-    session = Session()
+    session = Session(timing=Timing(heartbeat_silence=1.0, heartbeat_answer=0.5, open=1.0))
     try:
         session.serve(name="frozen", force=True, **{**SMOL, "resource_profile": "nvidia-gpu-l4:1"})
         told = Told(session, "frozen")

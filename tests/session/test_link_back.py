@@ -14,8 +14,9 @@ from kubernetes.client import Configuration
 from kubeai_notebook.cluster.client import Api, Cluster
 from kubeai_notebook.cluster.credentials import Login
 from kubeai_notebook.cluster.reflector import Reflector
+from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.session.live.change_tracker import Moments
-from kubeai_notebook.session.live.publisher import Observer
+from kubeai_notebook.session.live.publisher import Publisher
 from tests.local.conftest import until
 from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
 
@@ -61,16 +62,16 @@ def api() -> Iterator[Restarting]:
 
 
 @pytest.fixture
-def observer(api: Restarting) -> Iterator[Observer]:
+def observer(api: Restarting) -> Iterator[Publisher]:
     cluster = Cluster(Api(Configuration(host=api.url)), "default")
-    observer = Observer(cluster)
+    observer = Publisher(cluster)
     observer.ready()
     yield observer
     observer.close()
     cluster.close()
 
 
-def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, observer: Observer) -> None:
+def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, observer: Publisher) -> None:
     api.change(PODS, pod("model-served-a-1", "served"))
     until(lambda: observer.view("served").status.phase == "Ready", 5)
     api.drop(PODS)
@@ -81,7 +82,7 @@ def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, o
 
 
 def test_concludes_no_blocked_from_a_link_that_is_lost_or_has_just_come_back(
-    api: Restarting, observer: Observer, monkeypatch: pytest.MonkeyPatch
+    api: Restarting, observer: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kubeai_notebook.core.phase.GRACE_SECONDS", 1.0)
     api.change(PODS, pod("model-served-a-1", "served"))
@@ -127,10 +128,8 @@ def test_lists_at_once_where_its_version_is_of_an_earlier_life(
         reflector.close()
 
 
-def test_asks_often_again_once_the_server_says_where_it_is(api: Restarting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asks_often_again_once_the_server_says_where_it_is(api: Restarting) -> None:
     """The file is written a little before the server answers: what fails then is no reason for a long pause."""
-    monkeypatch.setattr("kubeai_notebook.cluster.reflector.LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("kubeai_notebook.cluster.reflector.FIRST_PAUSE_SECONDS", 0.2)
     there: list[Any] = []
     login = Login(Configuration(host="http://127.0.0.1:9"), there.pop, moved=lambda: bool(there))
     rests: list[float] = []
@@ -141,7 +140,7 @@ def test_asks_often_again_once_the_server_says_where_it_is(api: Restarting, monk
             rests.append(seconds)
             return rest(self, seconds, *others)
 
-    reflector = Noting(Api(login=login), PODS)
+    reflector = Noting(Api(login=login), PODS, timing=Timing(look=0.05, first_pause=0.2))
     try:
         until(lambda: rests and rests[-1] > 0.8, 10)
         seen = len(rests)

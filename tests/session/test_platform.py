@@ -60,9 +60,9 @@ def test_takes_any_text_for_the_models_name_as_the_platform_does(project: Projec
 
 def test_warns_of_dots_in_a_name_that_the_platform_takes_out(project: Project) -> None:
     dotted = project.new_function("llm", **{**SMOL, "model_name": "llama-3.1"}).plan(**ASLEEP)
-    assert [notice.field for notice in dotted.checks if notice.code == "DotsInName"] == ["name"]
+    assert [notice.field for notice in dotted.notices if notice.code == "DotsInName"] == ["name"]
     plain = project.new_function("llm", **SMOL).plan(**ASLEEP)
-    assert [notice for notice in plain.checks if notice.code == "DotsInName"] == []
+    assert [notice for notice in plain.notices if notice.code == "DotsInName"] == []
 
 
 def test_tells_its_status_by_attribute_and_by_key(asleep: Run) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kubeai_notebook.core.view import View
+    from kubeai_notebook.session.live.subscription import Change
 
 
 @pytest.fixture
@@ -32,22 +31,19 @@ def own_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sess
 def test_sees_the_model_serve_again_after_the_api_was_killed_and_started(own_daemon: Session) -> None:
     model = own_daemon.serve(name="smol", **SMOL).wait(90)
     before = {pod["metadata"]["uid"] for pod in model.view.observation.pods}
-    seen: list[str] = []
-    lost, back = threading.Event(), threading.Event()
 
-    def listener(view: View | None) -> None:
+    def lost(change: Change) -> bool:
+        return change.view is not None and change.view.link.state == "reconnecting"
+
+    def back(change: Change) -> bool:
+        view = change.view
         assert view is not None
-        seen.append(view.link.state)
-        if view.link.state == "reconnecting":
-            lost.set()
         pods = {pod["metadata"]["uid"] for pod in view.observation.pods}
-        if lost.is_set() and view.link.state == "live" and view.status.phase == "Ready" and not pods & before:
-            back.set()
+        return view.link.state == "live" and view.status.phase == "Ready" and not pods & before
 
-    stop = model.listen(listener)
-    os.kill(json.loads(kubeai_local("status", "--json").stdout)["pid"], signal.SIGKILL)
-    assert lost.wait(30), seen
-    assert kubeai_local("start").returncode == 0
-    assert back.wait(60), (seen, model.view)
-    stop()
+    with model.subscribe() as changes:
+        os.kill(json.loads(kubeai_local("status", "--json").stdout)["pid"], signal.SIGKILL)
+        assert changes.until(lost, 30), model.view
+        assert kubeai_local("start").returncode == 0
+        assert changes.until(back, 60), model.view
     assert model.complete("The capital of France is", max_tokens=2)

@@ -138,7 +138,7 @@ def test_has_no_fix_for_what_is_well(smol: Model) -> None:
 def test_lists_all_models_in_a_table_that_reads_well(smol: Model) -> None:
     table = smol.session.models()
     assert list(table["name"]) == ["smol"]
-    assert table["GPUs held"].tolist() == [0]
+    assert table["gpus"].tolist() == [0]
     assert "Ready" in repr(table)
     assert "<th></th>" not in table._repr_html_()
 
@@ -152,6 +152,6 @@ def test_gives_commands_that_reach_this_cluster_from_any_terminal(session: Sessi
     model = session.serve(name="broken", args=["--max-model-len=-5"], **SMOL)
     with pytest.raises(DeployError):
         model.wait(60)
-    [command] = [fix.command.line for fix in model.why().fixes if fix.command and "logs" in fix.command.arguments]
+    [command] = [fix.command.line for fix in model.why().remedies if fix.command and "logs" in fix.command.arguments]
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "could not load" in done.stdout, done.stderr

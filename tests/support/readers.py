@@ -18,14 +18,16 @@ from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.observation import Observation, secrets_of
 from kubeai_notebook.core.phase import status_of
 from kubeai_notebook.core.view import Link, View, stand_in_of
-from kubeai_notebook.session.explanation import Why
+from kubeai_notebook.present.card import card_of, line_of
+from kubeai_notebook.present.events_frame import events_frame
+from kubeai_notebook.present.explanation import Explanation
+from kubeai_notebook.present.models_frame import models_frame
+from kubeai_notebook.present.snapshot import snapshot_of, text_of
+from kubeai_notebook.present.support_report import support_report
+from kubeai_notebook.session.idle import idle_seconds
 from kubeai_notebook.session.live.log_sources import runs_of
 from kubeai_notebook.session.live.transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod
-from kubeai_notebook.session.logs import events_of, log_of
-from kubeai_notebook.session.models_frame import table_of
-from kubeai_notebook.session.support_report import report_of
-from kubeai_notebook.views.card import card_of
-from kubeai_notebook.views.snapshot import snapshot_of, text_of
+from kubeai_notebook.session.logs import log_of
 from tests.core.diagnosis.scenes import NOW
 from tests.support import fake_api
 
@@ -156,13 +158,12 @@ class Stage:
 
     view: View
     name: str = "m"
-    catalog: Any = field(default_factory=lambda: SimpleNamespace(autoscaling_window_seconds=600.0))
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def session(self) -> Any:
         observer = SimpleNamespace(names=lambda: [self.name], view=lambda _name: self.view)
-        return SimpleNamespace(observer=observer, catalog=self.catalog, cluster=self)
+        return SimpleNamespace(observer=observer, cluster=self)
 
     def config_map(self, _name: str) -> Any:
         return {"data": {"models": json.dumps({"models": {self.name: {"averageActiveRequests": None}}})}}
@@ -175,7 +176,7 @@ class Stage:
 def shown(view: View) -> list[str]:
     """Every text that quick faces make of a View."""
     card = card_of(view, namespace="ai")
-    why = Why("m", view.status, view.findings)
+    why = Explanation("m", view.status, view.findings)
     wire = json.dumps(card.model_dump(mode="json"))
     return [text_of(card), snapshot_of(card), wire, repr(why), why._repr_html_(), repr(view)]
 
@@ -183,10 +184,11 @@ def shown(view: View) -> list[str]:
 def shown_slowly(view: View) -> list[str]:
     """Every text that slow faces make of a View: the table, the report, Events, the log."""
     stage: Any = Stage(view)
-    table = table_of(stage.session)
-    texts = [repr(table), table._repr_html_(), report_of(stage), repr(events_of(stage))]
+    table = models_frame([view], idle=idle_seconds(stage, 600.0), now=NOW)
+    report = support_report(view, software="", now=NOW)
+    texts = [repr(table), table._repr_html_(), report, repr(events_frame(view)), line_of("m", view)]
     if view.observation.pods:
-        texts.append(log_of(stage, tail_lines=10, previous=False, pod="", container=""))
+        texts.append(log_of(stage.session, "m", tail_lines=10, previous=False, pod="", container=""))
     runs_of(view.model, view.observation.pods), secrets_of(view.model)
     return texts
 

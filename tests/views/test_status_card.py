@@ -8,11 +8,10 @@ import pytest
 
 import kubeai_notebook
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.views.card import card_of
+from kubeai_notebook.present.card import card_of
 from kubeai_notebook.views.static_files import static_text
 from kubeai_notebook.views.status_card import KEPT_SNAPSHOTS, StatusCard
-
-from .conftest import view_in
+from tests.support.views import view_in
 
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
 CARD = card_of(view_in("Loading"), namespace="default")

@@ -108,7 +108,7 @@ class Publisher:
             self._settle()
             view = self._current(name)
         if view is None:
-            raise NotFoundError(f'There is no Model "{name}".', "%kubeai_models lists what is there.")
+            raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
         return view
 
     def views(self) -> tuple[View, ...]:

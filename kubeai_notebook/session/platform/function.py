@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.core.model_spec import ModelSpec
-    from kubeai_notebook.session.plan_report import Receipt
+    from kubeai_notebook.present.plan_report import PlanReport
 
     from .project import Project
 
@@ -58,7 +58,7 @@ class Function:
         run = Run(self, model, session.cluster.model(model.name))
         return run.wait() if wait else run
 
-    def plan(self, action: str = platform.ACTION, **fields: Any) -> Receipt:
+    def plan(self, action: str = platform.ACTION, **fields: Any) -> PlanReport:
         """What `run` would send, and what speaks against it here; nothing is changed."""
         return self.project.session.plan(self._spec(action, fields), unique=True)
 

@@ -1,4 +1,4 @@
-"""What crosses from the kernel to the status card; its TypeScript twin is made by ``make types``.
+"""What crosses to a browser; its TypeScript twin is made by ``make types``.
 
 Names, messages and logs in it are other people's words: they become plain as they enter, for the widget, the snapshot
 and the text alike.
@@ -37,12 +37,26 @@ class CardFact(_Wire):
     value: Words
 
 
+class CardRemedy(_Wire):
+    """What would cure a problem, as the card shows it."""
+
+    id: str
+    """What a browser sends back to have it applied: it stands for what the Remedy does."""
+    number: int
+    """From 1 up through all findings of the card: what ``--fix`` takes."""
+    title: Words
+    kind: Literal["change", "command", "advice"]
+    how: Words = ""
+    """The line of a cell that does it; nothing for advice."""
+
+
 class CardFinding(_Wire):
     """One explained problem, as the card shows it."""
 
-    title: Words
+    code: str
+    message: Words
     evidence: Words
-    fixes: tuple[Words, ...] = ()
+    remedies: tuple[CardRemedy, ...] = ()
 
 
 class Card(_Wire):

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kubeai_notebook.views.snapshot import snapshot_of, text_of
-from kubeai_notebook.views.wire import Card, CardFact, CardFinding
+from kubeai_notebook.present.snapshot import snapshot_of, text_of
+from kubeai_notebook.present.wire import Card, CardFact, CardFinding, CardRemedy
 
 AT = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
 LOADING = Card(
@@ -16,12 +16,25 @@ LOADING = Card(
     facts=(CardFact(label="Replicas", value="0 of 1 ready"), CardFact(label="Source", value="ollama://a&b")),
     phase_since_seconds=AT.timestamp() - 38,
 )
+
+
+def remedy(number: int, title: str, how: str = "") -> CardRemedy:
+    return CardRemedy(id=f"id{number}", number=number, title=title, kind="change" if how else "advice", how=how)
+
+
 FAILING = LOADING.model_copy(
     update={
         "phase": "Failing",
         "tone": "bad",
         "next_step": "Waiting for you.",
-        "findings": (CardFinding(title="Out of <memory>", evidence="exit 137", fixes=("One.", "Two.")),),
+        "findings": (
+            CardFinding(
+                code="X",
+                message="Out of <memory>",
+                evidence="exit 137",
+                remedies=(remedy(1, "One."), remedy(2, "Two.")),
+            ),
+        ),
     }
 )
 
@@ -39,11 +52,12 @@ def test_numbers_the_fixes_of_a_finding() -> None:
     assert lines[-5:-1] == ["! Out of <memory>", "    exit 137", "  1. One.", "  2. Two."]
 
 
-def test_numbers_the_fixes_of_several_findings_through() -> None:
-    second = CardFinding(title="Another.", evidence="", fixes=("Three.",))
+def test_shows_the_numbers_that_the_card_gives() -> None:
+    three = remedy(3, "Three.", "%kubeai_why smol --fix 3")
+    second = CardFinding(code="Y", message="Another.", evidence="", remedies=(three,))
     both = FAILING.model_copy(update={"findings": (*FAILING.findings, second)})
-    assert "  3. Three." in text_of(both, at=AT).splitlines()
-    assert '<li value="3">Three.</li>' in snapshot_of(both, at=AT)
+    assert "  3. Three. (%kubeai_why smol --fix 3)" in text_of(both, at=AT).splitlines()
+    assert '<li value="3">Three. (%kubeai_why smol --fix 3)</li>' in snapshot_of(both, at=AT)
 
 
 def test_escapes_what_came_from_a_cluster() -> None:

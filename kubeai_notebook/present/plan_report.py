@@ -1,35 +1,39 @@
-"""Receipt: what serving a spec would do, before anything is sent."""
+"""PlanReport: what serving a spec would do, before anything is sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.manifest import to_yaml
-from kubeai_notebook.deploy import refused
+from kubeai_notebook.errors import SpecError
 from kubeai_notebook.text import Shown
 
-if TYPE_CHECKING:
-    from kubeai_notebook.core.model_spec import ModelSpec
-    from kubeai_notebook.core.notice import Notice
-    from kubeai_notebook.deploy import Plan
-    from kubeai_notebook.errors import SpecError
+from .wording import in_magics
 
-_MARKS = {"info": "✓", "warning": "⚠", "error": "✗"}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Notice, Severity
+    from kubeai_notebook.core.plan import Plan
+
+_MARKS: Final[Mapping[Severity, str]] = {"info": "✓", "warning": "⚠", "error": "✗"}
 
 
 @dataclass(frozen=True, repr=False)
-class Receipt(Shown):
-    """The spec, the preflight list and the plan; shows itself as text."""
+class PlanReport(Shown):
+    """The spec, what the preflight noticed, and the plan; shows itself as text."""
 
     spec: ModelSpec
-    checks: tuple[Notice, ...]
+    notices: tuple[Notice, ...]
     plan: Plan
 
     @property
     def refusal(self) -> SpecError | None:
         """Why serving this would fail; ``None`` when nothing speaks against it."""
-        return refused(self.checks)
+        errors = [notice for notice in self.notices if notice.severity == "error"]
+        return SpecError(errors) if errors else None
 
     @property
     def yaml(self) -> str:
@@ -53,7 +57,7 @@ class Receipt(Shown):
         lines = [self.title]
         lines += [f"  {inferred.field} {inferred.value} ({inferred.why})" for inferred in self.spec.inferred]
         lines += [f"  {line}" for line in self.plan.diff.splitlines()]
-        for check in self.checks:
-            lines.append(f"{_MARKS[check.severity]} {check.message}")
-            lines += [f"    {remedy.title}" for remedy in check.remedies]
+        for notice in self.notices:
+            lines.append(f"{_MARKS[notice.severity]} {notice.message}")
+            lines += [f"    {in_magics(remedy.title, self.spec.name)}" for remedy in notice.remedies]
         return "\n".join(lines)

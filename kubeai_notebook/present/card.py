@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import map_at, name_of, text_at
-from kubeai_notebook.session.explanation import how_to
-from kubeai_notebook.views.wire import Card, CardFact, CardFinding
+from kubeai_notebook.text import one_line
+
+from .wire import Card, CardFact, CardFinding, CardRemedy
+from .wording import how_to, in_magics, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.phase import ModelStatus, Phase
     from kubeai_notebook.core.view import View
-    from kubeai_notebook.views.wire import Tone
+
+    from .wire import Tone
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."
 # A phase that is not listed is one of waiting.
@@ -33,7 +36,6 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     """What the card shows of one View."""
     name, status = name_of(view.model), view.status
-    numbers = count(1)
     tone = _TONES.get(status.phase, "busy")
     return Card(
         name=name,
@@ -48,7 +50,7 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
         progress=status.progress,
         phase_since_seconds=status.since.timestamp() if status.since else 0.0,
         facts=_facts(view),
-        findings=tuple(_finding(name, finding, numbers) for finding in view.findings),
+        findings=tuple(_findings(name, view.findings)),
         link=view.link.state if view.link.state in ("live", "closed") else "reconnecting",
         link_since_seconds=view.link.since_seconds,
     )
@@ -68,13 +70,25 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None) -> Ca
     )
 
 
+def line_of(name: str, view: View | None) -> str:
+    """A Model in one line, as Python shows a handle; ``None`` where it is gone.
+
+    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1)``.
+    """
+    if view is None:
+        return one_line(f"Model({name!r}, Deleted)")
+    status, spec = view.status, map_at(view.model, "spec")
+    engine, profile = text_at(spec, "engine") or "no engine", text_at(spec, "resourceProfile") or "no profile"
+    return one_line(f"Model({name!r}, {status.phase} {status.ready}/{status.desired}, {engine}, {profile})")
+
+
 def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
     return " ".join([f"Model {name} is {phase}.", *(finding.message for finding in findings[:1])])
 
 
 def _next_step(view: View, tone: Tone) -> str:
     if view.link.state == "forbidden" and view.link.error:
-        return str(view.link.error)
+        return in_magics(str(view.link.error), name_of(view.model))
     # The other phases' own sentence says what they wait for.
     waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
     return f"Waiting for {view.status.acts_next}." if waiting else ""
@@ -88,7 +102,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
         "Replicas": _replicas(view.status, view.observation.answer),
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
-        "Source": text_at(spec, "url"),
+        "Source": masked(text_at(spec, "url")),
     }
     return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
 
@@ -102,11 +116,20 @@ def _replicas(status: ModelStatus, answer: Answer | None) -> str:
     return f"{status.ready} of {status.desired} ready{answered}"
 
 
-def _finding(name: str, finding: Finding, numbers: Iterator[int]) -> CardFinding:
-    """A problem; each fix with the line that applies it, whose number runs through all problems."""
-    lines = ((fix.title, how_to(name, number, fix)) for fix, number in zip(finding.remedies, numbers, strict=False))
-    return CardFinding(
-        title=finding.message,
-        evidence="\n".join(evidence.text for evidence in finding.evidence),
-        fixes=tuple(f"{title} ({line})" if line else title for title, line in lines),
-    )
+def _findings(name: str, findings: tuple[Finding, ...]) -> Iterator[CardFinding]:
+    for finding, remedies in numbered(findings):
+        yield CardFinding(
+            code=finding.code,
+            message=finding.message,
+            evidence="\n".join(evidence.text for evidence in finding.evidence),
+            remedies=tuple(
+                CardRemedy(
+                    id=one.remedy.id,
+                    number=one.number,
+                    title=one.remedy.title,
+                    kind=one.remedy.kind,
+                    how=how_to(name, one),
+                )
+                for one in remedies
+            ),
+        )

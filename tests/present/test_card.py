@@ -8,10 +8,9 @@ from kubeai_notebook.core.phase import Phase
 from kubeai_notebook.core.remedy import Command, Remedy, SetField
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ForbiddenError
-from kubeai_notebook.views.card import card_of, deleted_card
-from kubeai_notebook.views.wire import Card
-
-from .conftest import FINDING, SINCE, view_in
+from kubeai_notebook.present.card import card_of, deleted_card, line_of
+from kubeai_notebook.present.wire import Card
+from tests.support.views import FINDING, SINCE, view_in
 
 
 def card(phase: str, note: str = "", **changes: object) -> Card:
@@ -77,14 +76,25 @@ def test_numbers_the_lines_of_all_fixes_through() -> None:
     command = Remedy(title="Look.", command=Command(arguments=("kubectl", "get", "nodes")))
     other = replace(FINDING, code="Other", remedies=(command, patch))
     failing = card("Failing", findings=(FINDING, other))
-    assert failing.findings[1].fixes == ("Look. (!kubectl get nodes)", "Set it. (%kubeai_why smol --fix 4)")
+    assert [(one.number, one.kind, one.title, one.how) for one in failing.findings[1].remedies] == [
+        (3, "command", "Look.", "!kubectl get nodes"),
+        (4, "change", "Set it.", "%kubeai_why smol --fix 4"),
+    ]
+
+
+def test_sends_the_id_of_each_fix() -> None:
+    (finding,) = card("Failing", findings=(FINDING,)).findings
+    assert [one.id for one in finding.remedies] == [remedy.id for remedy in FINDING.remedies]
 
 
 def test_shows_findings_and_announces_the_first_where_it_is_bad() -> None:
     failing = card("Failing", findings=(FINDING,))
     assert failing.announcement == "Model smol is Failing. The engine needs more memory."
-    assert [(one.title, one.evidence, one.fixes) for one in failing.findings] == [
-        (FINDING.message, "exit 137\nOOMKilled", ("Use a larger profile.", "Serve a smaller model."))
+    (shown,) = failing.findings
+    assert (shown.code, shown.message, shown.evidence) == ("OutOfMemory", FINDING.message, "exit 137\nOOMKilled")
+    assert [(one.title, one.kind, one.how) for one in shown.remedies] == [
+        ("Use a larger profile.", "advice", ""),
+        ("Serve a smaller model.", "advice", ""),
     ]
     assert card("Loading", findings=(FINDING,)).announcement == "Model smol is Loading."
 
@@ -112,3 +122,15 @@ def test_keeps_of_a_deleted_model_what_it_was() -> None:
 def test_says_nothing_of_a_deleted_model_that_was_never_seen() -> None:
     gone = deleted_card("smol", namespace="default")
     assert (gone.facts, gone.detail, gone.announcement) == ((), "", "Model smol is Deleted.")
+
+
+def test_shows_no_secret_of_a_url() -> None:
+    view = view_in("Loading")
+    view.model["spec"]["url"] = "s3://bucket/x?token=abcdefgh12345678&model=y"
+    assert rows(card_of(view, namespace="default"))["Source"] == "s3://bucket/x?token=***&model=y"
+
+
+def test_says_in_one_line_what_a_model_is() -> None:
+    assert line_of("smol", view_in("Ready", ready=1)) == "Model('smol', Ready 1/1, OLlama, cpu:1)"
+    assert line_of("smol", view_in("Blocked", profile="")) == "Model('smol', Blocked 0/1, OLlama, no profile)"
+    assert line_of("smol", None) == "Model('smol', Deleted)"

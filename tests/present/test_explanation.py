@@ -1,10 +1,13 @@
 import re
 from html import unescape
 
+import pytest
+
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.phase import ModelStatus
 from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv
-from kubeai_notebook.session.explanation import Why, Whys
+from kubeai_notebook.errors import UsageError
+from kubeai_notebook.present.explanation import Explanation, Explanations
 
 SHORT = Finding(
     code="ContextTooLong",
@@ -21,7 +24,7 @@ FULL = Finding(
     who="admin",
     remedies=(Remedy(title="Look at the nodes.", command=Command(arguments=("kubectl", "describe", "nodes"))),),
 )
-FAILING = Why(
+FAILING = Explanation(
     "tiny", ModelStatus(phase="Failing", detail="The engine ended with exit code 1 (2 tries)."), (SHORT, FULL)
 )
 
@@ -47,7 +50,7 @@ def test_reads_as_text() -> None:
 
 
 def test_numbers_the_fixes_of_all_findings_through() -> None:
-    assert [fix.title for fix in FAILING.fixes] == [
+    assert [fix.title for fix in FAILING.remedies] == [
         "Set --max-model-len=2048.",
         "Choose another model.",
         "Look at the nodes.",
@@ -62,35 +65,50 @@ def test_says_the_same_in_html_and_never_as_markup() -> None:
 
 
 def test_says_that_a_model_is_well() -> None:
-    ready = Why("tiny", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))
+    ready = Explanation("tiny", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))
     assert repr(ready) == "tiny is Ready, and nothing is wrong with it: 1 of 1 replicas ready."
-    asleep = Why("tiny", ModelStatus(phase="Asleep", detail="The next request wakes it."))
+    asleep = Explanation("tiny", ModelStatus(phase="Asleep", detail="The next request wakes it."))
     assert repr(asleep) == "tiny is Asleep, and nothing is wrong with it: The next request wakes it."
 
 
 def test_says_that_it_is_only_starting() -> None:
-    loading = Why("tiny", ModelStatus(phase="Loading", detail="The engine is loading the model."))
+    loading = Explanation("tiny", ModelStatus(phase="Loading", detail="The engine is loading the model."))
     assert repr(loading) == "tiny is Loading: The engine is loading the model. Nothing is wrong so far."
 
 
 def test_owns_up_where_it_does_not_know() -> None:
-    failing = Why("tiny", ModelStatus(phase="Failing", detail="The Pod has failed."))
+    failing = Explanation("tiny", ModelStatus(phase="Failing", detail="The Pod has failed."))
     assert "Nothing that explains it was found; %kubeai_logs tiny may tell more." in repr(failing)
 
 
 def test_says_who_has_to_act_where_there_is_no_fix() -> None:
     pulling = Finding(code="Slow", message="The image is large.", who="nobody")
-    said = repr(Why("tiny", ModelStatus(phase="Pulling", detail="It pulls."), (pulling,)))
+    said = repr(Explanation("tiny", ModelStatus(phase="Pulling", detail="It pulls."), (pulling,)))
     assert said.endswith("  Nobody has to act; it passes by itself.")
 
 
 def test_shows_no_patch() -> None:
     fix = Remedy(title="Set env.", changes=(SetEnv(name="PASSWORD", value="hush"),))
-    why = Why("tiny", ModelStatus(phase="Failing", detail="x"), (Finding(code="X", message="X.", remedies=(fix,)),))
+    why = Explanation(
+        "tiny", ModelStatus(phase="Failing", detail="x"), (Finding(code="X", message="X.", remedies=(fix,)),)
+    )
     assert "hush" not in repr(why) + why._repr_html_()
 
 
 def test_puts_several_models_one_below_the_other() -> None:
-    both = Whys((FAILING, Why("other", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))))
+    both = Explanations((FAILING, Explanation("other", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))))
     assert "\n\nother is Ready" in repr(both)
     assert "other is Ready" in both._repr_html_()
+
+
+def test_gives_the_fix_of_a_number() -> None:
+    assert FAILING.remedy(3).title == "Look at the nodes."
+    for number in (0, 4, -1):
+        with pytest.raises(UsageError, match=f"tiny has no fix {number}") as raised:
+            FAILING.remedy(number)
+        assert "shows the 3 that there are" in raised.value.hint
+
+
+def test_has_no_fix_for_what_is_well() -> None:
+    with pytest.raises(UsageError, match="Nothing is wrong with it"):
+        Explanation("tiny", ModelStatus(phase="Ready")).remedy(1)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import re
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.manifest import cleaned, to_yaml
@@ -16,43 +13,34 @@ from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Observation
     from kubeai_notebook.core.view import View
 
 LAST_EVENTS, LAST_LINES = 20, 100
-_PACKAGES = ("kubeai-notebook", "kubernetes", "openai", "ipywidgets", "pandas")
 
 
-def report_of(view: View) -> str:
-    """Markdown: status, Findings, the Model, its Pods, Events and logs; every secret is masked."""
-    secrets = secrets_of(view.model)
+def support_report(view: View, *, software: str, now: datetime) -> str:
+    """Markdown: status, Findings, the Model, its Pods, Events and logs; every secret is masked.
+
+    ``software`` is a sentence on the versions of what runs here; ``now`` is in UTC.
+    """
+    secrets, seen = secrets_of(view.model), view.observation
+    kubeai = f"KubeAI {seen.operator.version}, " if seen.operator.version else ""
     sections = [
         f"# {name_of(view.model)}: {view.status.phase}",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
-        _versions(view.observation),
+        f"{now:%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
+        kubeai + software,
         *_findings(view.findings),
         "## Model\n" + _fenced(to_yaml(_redacted(view.model)), "yaml"),
-        "## Pods\n" + (_fenced("\n".join(_pod(pod, secrets) for pod in view.observation.pods)) or "None."),
-        "## Events\n" + (_fenced("\n".join(_events(view.observation))) or "None."),
-        *_logs(view.observation),
+        "## Pods\n" + (_fenced("\n".join(_pod(pod, secrets) for pod in seen.pods)) or "None."),
+        "## Events\n" + (_fenced("\n".join(_events(seen))) or "None."),
+        *_logs(seen),
     ]
     text = "\n\n".join(section for section in sections if section)
     return plain(masked(text, secrets)) + "\n"
-
-
-def _versions(observation: Observation) -> str:
-    known = [f"{name} {_version(name)}" for name in _PACKAGES]
-    kubeai = [f"KubeAI {observation.operator.version}"] if observation.operator.version else []
-    return f"{', '.join([*kubeai, *known])}, Python {platform.python_version()} on {platform.system()}."
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(not installed: run from its source)"
 
 
 def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:

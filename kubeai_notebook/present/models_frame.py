@@ -1,0 +1,171 @@
+"""The Models of a namespace as data, and as the table that a reader wants.
+
+A table whose cells are sentences ("3 min", "1/2") cannot be sorted, summed or filtered. So the frame holds numbers,
+times and categories in snake_case columns, and only its display turns them into words. The display does so for the
+whole frame; of a selection of columns pandas shows what was selected.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, get_args
+
+import pandas as pd
+
+from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.messages import duration
+from kubeai_notebook.core.objects import created_at, map_at, maps_at, name_of, text_at, texts_at
+from kubeai_notebook.core.phase import Phase
+from kubeai_notebook.core.rules.quantity import quantity_of
+from kubeai_notebook.errors import SpecError
+from kubeai_notebook.text import plain
+
+from .html import element, made_by_pandas, page
+from .plain_frame import PlainFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from kubeai_notebook.core.view import View
+
+UNKNOWN = "—"
+COLUMNS = (
+    "name", "phase", "ready", "desired", "engine", "features", "profile", "gpus", "created", "age", "problem",
+    "problem_code", "idle_seconds", "url",
+)  # fmt: skip
+
+
+class ModelsFrame(PlainFrame):
+    """Models, one row each; shows itself without its index, which says nothing here.
+
+    It is cut as pandas cuts what it shows, by ``display.max_rows`` and ``display.min_rows``.
+    """
+
+    def __repr__(self) -> str:
+        if not self._is_whole:
+            return super().__repr__()
+        return plain(self._readable().to_string(index=False, **self._cut()))
+
+    def _repr_html_(self) -> str | None:
+        if not self._is_whole:
+            return super()._repr_html_()
+        return page(made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut())))
+
+    @property
+    def _is_whole(self) -> bool:
+        return tuple(self.columns) == COLUMNS
+
+    def _readable(self) -> pd.DataFrame:
+        """The same rows in words."""
+        return pd.DataFrame(
+            {
+                "name": self["name"],
+                "phase": self["phase"].astype(str),
+                "ready": self["ready"].astype(str) + "/" + self["desired"].astype(str),
+                **{column: self[column] for column in ("engine", "features", "profile")},
+                "age": self["age"].map(_age),
+                "what is wrong": self["problem"],
+                "GPUs held": self["gpus"],
+                "idle for": self["idle_seconds"].map(_idle),
+            }
+        )
+
+    def _cut(self) -> dict[str, Any]:
+        """What pandas calls the rows that are shown; the number of all is told with them."""
+        most, least = pd.get_option("display.max_rows"), pd.get_option("display.min_rows")
+        if not most or len(self) <= most:
+            return {}
+        return {"max_rows": min(least or most, most), "show_dimensions": True}
+
+
+class NoModels(ModelsFrame):
+    """The frame where there is no Model; what is selected from another one and holds none is no such frame."""
+
+    @property
+    def _constructor(self) -> type[ModelsFrame]:
+        return ModelsFrame
+
+    def __repr__(self) -> str:
+        return "There are no Models here."
+
+    def _repr_html_(self) -> str:
+        return page(element("p", repr(self)))
+
+
+def models_frame(views: Iterable[View], *, idle: Mapping[str, float], now: datetime) -> ModelsFrame:
+    """One row for each View.
+
+    ``name``, ``engine``, ``profile``, ``url`` and ``features`` (with commas between them) are text, ``phase`` is a
+    category in the order of the phase table, ``ready``, ``desired`` and ``gpus`` (accelerators that Pods with a node
+    hold) are whole numbers, ``created`` is UTC, ``age`` a timedelta. ``problem`` and ``problem_code`` are those of the
+    first Finding, ``""`` without one.
+
+    ``idle``: for how many seconds there was no request at least, by the Model's name; 0 where it is in use. It is
+    ``idle_seconds``, as far as the Model is that old; NaN where it is not known.
+    """
+    rows = [_row(view, idle.get(name_of(view.model)), now) for view in views]
+    frame = ModelsFrame(rows, columns=list(COLUMNS))
+    frame["phase"] = pd.Categorical(frame["phase"], categories=get_args(Phase), ordered=True)
+    frame["created"] = pd.to_datetime(frame["created"], utc=True).astype("datetime64[ns, UTC]")
+    frame["age"] = pd.to_timedelta(frame["age"], unit="s").astype("timedelta64[ns]")
+    frame = frame.astype({"ready": "int64", "desired": "int64", "gpus": "int64", "idle_seconds": "float64"})
+    return frame if rows else NoModels(frame)
+
+
+def _row(view: View, idle_seconds: float | None, now: datetime) -> tuple[Any, ...]:
+    spec, status, created = map_at(view.model, "spec"), view.status, _created(view.model)
+    age_seconds = (now - created).total_seconds() if created else None
+    if idle_seconds is not None and age_seconds is not None:
+        idle_seconds = max(min(idle_seconds, age_seconds), 0.0)
+    problem = view.findings[0] if view.findings else None
+    return (
+        # pandas shows a column or a cell by itself, without asking the frame: so the cells are plain.
+        plain(name_of(view.model)),
+        status.phase,
+        status.ready,
+        status.desired,
+        plain(text_at(spec, "engine")),
+        plain(", ".join(texts_at(spec, "features"))),
+        plain(text_at(spec, "resourceProfile")),
+        _gpus(view.observation.pods),
+        created,
+        age_seconds,
+        plain(problem.message) if problem else "",
+        problem.code if problem else "",
+        idle_seconds,
+        plain(masked(text_at(spec, "url"))),
+    )
+
+
+def _created(model: Mapping[str, Any]) -> datetime | None:
+    """When it was created, as far as nanoseconds since 1970 can say it."""
+    created = created_at(model)
+    return created if created and 1970 <= created.year <= 2261 else None
+
+
+def _gpus(pods: Iterable[Mapping[str, Any]]) -> int:
+    """Accelerators (resources that a vendor names) of the Pods that have a node."""
+    placed = [pod for pod in pods if text_at(pod, "spec", "nodeName")]
+    containers = [container for pod in placed for container in maps_at(pod, "spec", "containers")]
+    limits = [map_at(container, "resources", "limits").items() for container in containers]
+    return int(sum(_amount(amount) for items in limits for name, amount in items if "/" in str(name)))
+
+
+def _amount(quantity: Any) -> Fraction:
+    """The amount; nothing where it is no quantity."""
+    try:
+        return quantity_of(quantity)
+    except SpecError:
+        return Fraction()
+
+
+def _age(age: pd.Timedelta) -> str:
+    return UNKNOWN if pd.isna(age) else duration(age.total_seconds())
+
+
+def _idle(idle_seconds: float) -> str:
+    """KubeAI keeps an average over a window of time, so that a Model may have been idle for longer."""
+    if pd.isna(idle_seconds):
+        return UNKNOWN
+    return f"{duration(idle_seconds)} or more" if idle_seconds else "in use"

@@ -1,0 +1,98 @@
+"""One Model's card at one moment, without a kernel or a script: what a saved notebook and a terminal show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from kubeai_notebook.core.messages import duration
+
+from .html import NO_FORMULAS, element, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from markupsafe import Markup
+
+    from .wire import Card, CardFinding, CardRemedy, Tone
+
+# Sign and colour; the word of the phase stands beside them.
+_LOOKS: Final[Mapping[Tone, tuple[str, str]]] = {
+    "good": ("✓", "#388e3c"),
+    "busy": ("…", "#1976d2"),
+    "warn": ("⚠", "#f57c00"),
+    "bad": ("✗", "#d32f2f"),
+    "quiet": ("○", "#757575"),
+    "gone": ("⊖", "#757575"),
+}
+
+
+def text_of(card: Card, *, at: datetime | None = None) -> str:
+    """Lines of plain text; ``at`` is the moment they speak of, now by default."""
+    moment = at or datetime.now(UTC)
+    sign, _ = _LOOKS[card.tone]
+    lines = [f"{sign} {card.name} ({card.namespace}) {_headline(card, moment)}", *_sentences(card, moment)]
+    lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
+    for finding in card.findings:
+        lines += [f"! {finding.message}", *(f"    {line}" for line in finding.evidence.splitlines())]
+        lines += [f"  {remedy.number}. {_remedy_text(remedy)}" for remedy in finding.remedies]
+    return "\n".join([*lines, _stamp(moment)])
+
+
+def snapshot_of(card: Card, *, at: datetime | None = None) -> str:
+    """HTML with no script and nothing to fetch; ``at`` is the moment it speaks of, now by default."""
+    moment = at or datetime.now(UTC)
+    sign, colour = _LOOKS[card.tone]
+    head = joined([
+        element("strong", card.name), f" {card.namespace} ", element("span", sign, style=f"color:{colour}"),
+        " ", element("strong", _headline(card, moment)),
+    ])  # fmt: skip
+    lines = [head, *_sentences(card, moment)]
+    lines += [element("span", f"{fact.label}:", style="opacity:0.7") + f" {fact.value}" for fact in card.facts]
+    return element(
+        "div",
+        *(element("div", line) for line in lines),
+        *map(_finding_html, card.findings),
+        element("div", element("small", _stamp(moment))),
+        # The class lets the live card hide its own snapshot.
+        class_=f"kubeai-snapshot {NO_FORMULAS}",
+        style=f"max-width:720px;padding:8px 14px;border-left:3px solid {colour}",
+    )
+
+
+def _headline(card: Card, moment: datetime) -> str:
+    since = _since_text(card.phase_since_seconds, moment)
+    shown = f"{card.phase} for {since}" if since else card.phase
+    return f"{shown}, {card.progress:.0%}" if card.progress is not None else shown
+
+
+def _sentences(card: Card, moment: datetime) -> list[str]:
+    lost = ""
+    if card.link == "reconnecting":
+        since = _since_text(card.link_since_seconds, moment)
+        lost = f"Reconnecting for {since}. What you see may be old."
+    return [sentence for sentence in (card.detail, card.next_step, card.note, lost) if sentence]
+
+
+def _finding_html(finding: CardFinding) -> Markup:
+    remedies = [element("li", _remedy_text(remedy), value=str(remedy.number)) for remedy in finding.remedies]
+    return element(
+        "div",
+        element("strong", finding.message),
+        element("pre", finding.evidence, style="white-space:pre-wrap;margin:0") if finding.evidence else "",
+        element("ol", *remedies, style="margin:0") if remedies else "",
+        style="margin-top:6px",
+    )
+
+
+def _remedy_text(remedy: CardRemedy) -> str:
+    return f"{remedy.title} ({remedy.how})" if remedy.how else remedy.title
+
+
+def _since_text(since_seconds: float, moment: datetime) -> str:
+    """How long that is; nothing for a time that is not known."""
+    return duration(moment.timestamp() - since_seconds, exact=True) if since_seconds > 0 else ""
+
+
+def _stamp(moment: datetime) -> str:
+    return f"As seen on {moment.astimezone():%Y-%m-%d %H:%M:%S %Z}."

@@ -1,0 +1,66 @@
+"""How a notebook says what its reader can do: remedies with their numbers, and magics in place of Python.
+
+Values and errors name Python verbs, since every face is served by them: ``attach("smol").why()``. A notebook's reader
+knows magics; a sidebar has buttons. So the translation belongs to the face, and this is the notebook's.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kubeai_notebook.core.notice import Finding
+    from kubeai_notebook.core.remedy import Command, Remedy
+
+_OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete)\b(?:\(\))?')
+_OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
+_OF_ALL = re.compile(r"\bmodels\(\)")
+_CONNECT = 'connect anew: Session(context="local")'
+
+
+class Numbered(NamedTuple):
+    """A Remedy with the number that its reader sees: 1 is the first of the first Finding."""
+
+    number: int
+    remedy: Remedy
+
+
+def numbered(findings: Iterable[Finding]) -> Iterator[tuple[Finding, tuple[Numbered, ...]]]:
+    """Each Finding with its Remedies, numbered through all of them: the one place that counts."""
+    numbers = count(1)
+    for finding in findings:
+        yield finding, tuple(Numbered(next(numbers), remedy) for remedy in finding.remedies)
+
+
+def how_to(model_name: str, one: Numbered) -> str:
+    """The line that applies a Remedy; ``""`` for advice."""
+    if one.remedy.kind == "change":
+        return f"%kubeai_why {model_name} --fix {one.number}"
+    return line_of(one.remedy.command) if one.remedy.command else ""
+
+
+def line_of(command: Command) -> str:
+    """A Command as a cell takes it: a magic, or a program behind an exclamation mark."""
+    return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
+
+
+def in_magics(text: str, model_name: str = "") -> str:
+    """The sentence with magics in place of the Python that it names.
+
+    A method without its object, such as ``restart()``, is the Model's that the reader has just named; where no name
+    is known, it stays.
+
+    >>> in_magics('attach("smol").why() says why; models() lists what is there.')
+    '%kubeai_why smol says why; %kubeai_models lists what is there.'
+    >>> in_magics("restart() does that.", "smol")
+    '%kubeai_restart smol does that.'
+    """
+    text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
+    if model_name:
+        text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
+    return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")

@@ -1,0 +1,77 @@
+import pytest
+
+from kubeai_notebook.core.notice import Finding
+from kubeai_notebook.core.remedy import Command, Remedy, SetField
+from kubeai_notebook.errors import LOCAL_GONE
+from kubeai_notebook.magics.registry import VERBS
+from kubeai_notebook.present import wording
+from kubeai_notebook.present.wording import Numbered, how_to, in_magics, line_of, numbered
+
+CHANGE = Remedy(title="Set it.", changes=(SetField(name="image", value=None),))
+LOOK = Remedy(title="Look.", command=Command(arguments=("kubectl", "get", "nodes")))
+RESTART = Remedy(title="Restart it.", command=Command(verb="restart", arguments=("smol",)))
+ADVICE = Remedy(title="Choose another model.")
+
+
+def test_numbers_the_remedies_of_all_findings_through() -> None:
+    first = Finding(code="A", message="A.", remedies=(CHANGE, LOOK))
+    second, third = Finding(code="B", message="B."), Finding(code="C", message="C.", remedies=(ADVICE,))
+    assert [
+        (finding.code, [one.number for one in remedies]) for finding, remedies in numbered([first, second, third])
+    ] == [
+        ("A", [1, 2]),
+        ("B", []),
+        ("C", [3]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("remedy", "line"),
+    [
+        (CHANGE, "%kubeai_why smol --fix 7"),
+        (LOOK, "!kubectl get nodes"),
+        (RESTART, "%kubeai_restart smol"),
+        (ADVICE, ""),
+    ],
+)
+def test_says_how_a_remedy_is_applied(remedy: Remedy, line: str) -> None:
+    assert how_to("smol", Numbered(7, remedy)) == line
+
+
+def test_quotes_the_arguments_of_a_magic() -> None:
+    assert line_of(Command(verb="config", arguments=("endpoint=a b",))) == "%kubeai_config 'endpoint=a b'"
+
+
+@pytest.mark.parametrize(
+    ("python", "magic"),
+    [
+        ('attach("smol").why() says why.', "%kubeai_why smol says why."),
+        ('attach("smol").yaml shows the present one.', "%kubeai_yaml smol shows the present one."),
+        ('See: attach("smol").status', "See: %kubeai_status smol"),
+        ("models() lists what is there.", "%kubeai_models lists what is there."),
+        (LOCAL_GONE[1], "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local."),
+        ('attach("smol").rollback() takes it back.', 'attach("smol").rollback() takes it back.'),
+        ("Ask an administrator.", "Ask an administrator."),
+    ],
+)
+def test_says_magics_in_place_of_python(python: str, magic: str) -> None:
+    assert in_magics(python) == magic
+
+
+@pytest.mark.parametrize(
+    ("python", "magic"),
+    [
+        ("why() says why; restart() does that.", "%kubeai_why smol says why; %kubeai_restart smol does that."),
+        ("m.why() says why; resume() brings it back.", "m.why() says why; resume() brings it back."),
+    ],
+)
+def test_gives_a_method_the_model_that_the_reader_has_named(python: str, magic: str) -> None:
+    assert in_magics(python, "smol") == magic
+    assert in_magics(python) == python
+
+
+def test_names_magics_that_there_are() -> None:
+    names = {verb.name for verb in VERBS}
+    patterns = (wording._OF_A_MODEL.pattern, wording._OF_THE_MODEL.pattern)
+    verbs = [pattern.partition("(?P<verb>")[2].partition(")")[0].split("|") for pattern in patterns]
+    assert {*verbs[0], *verbs[1], "models", "config"} <= names

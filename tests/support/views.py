@@ -1,0 +1,34 @@
+"""Views of one Model, as the publisher would give them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from kubeai_notebook.core.notice import Evidence, Finding
+from kubeai_notebook.core.observation import Observation
+from kubeai_notebook.core.phase import ModelStatus
+from kubeai_notebook.core.remedy import Remedy
+from kubeai_notebook.core.view import Link, View
+
+SINCE = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
+FINDING = Finding(
+    code="OutOfMemory",
+    message="The engine needs more memory.",
+    evidence=(Evidence("log", "pod/smol", "exit 137"), Evidence("status", "pod/smol", "OOMKilled")),
+    remedies=(Remedy(title="Use a larger profile."), Remedy(title="Serve a smaller model.")),
+)
+
+
+def view_in(phase: Any, **changes: Any) -> View:
+    """The Model smol in a phase; ``changes`` are those of ModelStatus, View, or ``profile``."""
+    spec = {"engine": "OLlama", "url": "ollama://smollm2:135m", "resourceProfile": changes.pop("profile", "cpu:1")}
+    of_view = {name: changes.pop(name) for name in ("findings", "link", "stand_in") if name in changes}
+    status = ModelStatus(phase=phase, **{"desired": 1, "detail": "A sentence.", "since": SINCE, **changes})
+    model = {"metadata": {"name": "smol"}, "spec": spec}
+    observation = Observation(model=model)
+    return View(
+        status=status,
+        observation=observation,
+        **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view},
+    )
