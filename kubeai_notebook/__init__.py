@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .core.spec import ModelSpec
+    from .core.model_spec import ModelSpec
     from .session.model import Model
     from .session.platform import Project
     from .session.session import Session
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 # Looked up when first used: importing this package must cost next to nothing.
 _PUBLIC = {
     "Model": "session.model",
-    "ModelSpec": "core.spec",
+    "ModelSpec": "core.model_spec",
     "Project": "session.platform",
     "Reply": "core.chat_messages",
     "Session": "session.session",

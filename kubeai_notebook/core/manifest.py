@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import BaseModel
 
+from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
-from kubeai_notebook.core.model_spec import SecretKey, SecretName, SecretValue, validated
-from kubeai_notebook.core.notice import wrong
-from kubeai_notebook.core.objects import map_at, text_at, texts_in
-from kubeai_notebook.errors import SpecError
+from kubeai_notebook.core.model_spec import SecretKey, SecretName, SecretValue
+from kubeai_notebook.core.objects import at, map_at, maps_at, text_at, texts_in
+from kubeai_notebook.core.validation import checked
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.model_spec import LoadBalancing, ModelSpec, Scaling
+    from kubeai_notebook.core.fields import Field
+    from kubeai_notebook.core.model_spec import ModelSpec
 
 API_VERSION = "kubeai.org/v1"
+
+_ALWAYS = ("url", "engine", "features")
+"""Sent also where they are empty."""
 
 
 def to_manifest(spec: ModelSpec) -> dict[str, Any]:
@@ -27,23 +32,39 @@ def to_manifest(spec: ModelSpec) -> dict[str, Any]:
     empty ``adapters`` switches LoRA on). ``minReplicas`` always is: a Model without it and
     with ``maxReplicas`` is refused, and one without either starts nothing.
     """
-    metadata = {"name": spec.name, "namespace": spec.namespace, "labels": dict(spec.labels)}
-    body = {
-        "resourceProfile": spec.resource_profile,
-        "adapters": [{"name": adapter.name, "url": adapter.url} for adapter in spec.adapters],
-        "image": spec.image,
-        "args": list(spec.args),
-        "env": dict(spec.env),
-        "envFrom": [{"secretRef": {"name": name}} for name in _secret_names(spec)],
-        "files": [{"path": file.path, "content": file.content} for file in spec.files],
-        "cacheProfile": spec.cache_profile,
-        "priorityClassName": spec.priority_class_name,
-        **_scaling(spec.scaling),
-    }
-    # The one list that must be there even when it is empty.
-    body = {"url": spec.url, "engine": spec.engine, "features": list(spec.features), **_present(body)}
-    manifest = {"apiVersion": API_VERSION, "kind": "Model", "metadata": _present(metadata), "spec": body}
+    manifest: dict[str, Any] = {"apiVersion": API_VERSION, "kind": "Model", "metadata": {}, "spec": {}}
+    for field in FIELDS:
+        value = _written(field, spec)
+        if field.name in _ALWAYS or value not in (None, "", [], {}):
+            *parts, last = field.place
+            holder = manifest
+            for part in parts:
+                holder = holder.setdefault(part, {})
+            holder[last] = value
     return _merged(manifest, spec.rest)
+
+
+def _written(field: Field, spec: ModelSpec) -> Any:
+    """A field's value as JSON has it, empty where it is not to be sent."""
+    if field.name == "secrets":
+        return [{"secretRef": {"name": name}} for name in _secret_names(spec)]
+    value: Any = spec
+    for part in field.path:
+        value = getattr(value, part)
+    if field.name == "replicas" and not spec.scaling.autoscaling_disabled:
+        return None  # With autoscaling on, the operator owns this field.
+    return None if value is False else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Plain texts, lists and dicts."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, BaseModel):
+        return {name: _plain(item) for name, item in value}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def own_secret_name(name: str) -> str:
@@ -70,99 +91,37 @@ def _secret_names(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys([*names, *([own_secret_name(spec.name)] if own else [])]))
 
 
-def _scaling(scaling: Scaling) -> dict[str, Any]:
-    return {
-        "minReplicas": scaling.min_replicas,
-        "maxReplicas": scaling.max_replicas,
-        # With autoscaling on, the operator owns this field.
-        "replicas": scaling.replicas if scaling.autoscaling_disabled else None,
-        "autoscalingDisabled": scaling.autoscaling_disabled or None,
-        "targetRequests": scaling.target_requests,
-        "scaleDownDelaySeconds": scaling.scale_down_delay_seconds,
-        "loadBalancing": _load_balancing(scaling.load_balancing),
-    }
-
-
-def _load_balancing(balancing: LoadBalancing) -> dict[str, Any]:
-    prefix_hash = {
-        "meanLoadFactor": balancing.mean_load_factor,
-        "replication": balancing.replication,
-        "prefixCharLength": balancing.prefix_char_length,
-    }
-    return _present({"strategy": balancing.strategy, "prefixHash": _present(prefix_hash)})
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if value not in (None, "", [], {})}
-
-
 def spec_of_manifest(manifest: Mapping[str, Any]) -> ModelSpec:
     """The spec that a Model says; ``to_manifest`` gives the same Model back, to the last field.
 
-    Raises:
-        SpecError: it is no Model, or a field has a value that no Model of KubeAI can have.
+    It never raises: an operator of another release, or a controller that is not KubeAI's, may have let the Model in.
+    What no field of a ModelSpec can hold stands in ``rest`` as it is.
     """
-    if manifest.get("kind") != "Model" or not str(manifest.get("apiVersion", "")).startswith("kubeai.org/"):
-        message = "This is no Model of KubeAI: kind must be Model and apiVersion kubeai.org/v1."
-        raise SpecError([wrong("kind", "WrongType", message)])
-    metadata, body = manifest.get("metadata"), manifest.get("spec")
-    if not isinstance(metadata, Mapping) or not isinstance(body, Mapping):
-        raise SpecError([wrong("spec", "Required", "A Model needs metadata and spec, each a mapping.")])
-    spec = validated({**_typed(metadata, body), "name": metadata.get("name")})
+    spec, _ = checked(fields_of_manifest(manifest))
     rest = _rest(manifest, to_manifest(spec))
     return spec.model_copy(update={"rest": rest}) if rest else spec
 
 
-def _typed(metadata: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a manifest that ModelSpec has, renamed; empty ones are left to ``rest``."""
-    sources = body.get("envFrom") or []
-    # Any other source is kept in ``rest`` as it is.
-    simple = isinstance(sources, list) and all(_is_simple(source) for source in sources)
-    fields = {
-        "url": body.get("url"),
-        "engine": body.get("engine"),
-        "adapters": body.get("adapters"),
-        "args": body.get("args"),
-        "env": body.get("env"),
-        "secrets": [source["secretRef"] for source in sources] if simple else [],
-        "files": body.get("files"),
-        "cache_profile": body.get("cacheProfile"),
-        "image": body.get("image"),
-        "priority_class_name": body.get("priorityClassName"),
-        "namespace": metadata.get("namespace"),
-        "labels": metadata.get("labels"),
-    }
-    return {
-        **_present(fields),
-        "features": body.get("features", []),
-        "resource_profile": body.get("resourceProfile", ""),
-        "scaling": _typed_scaling(body),
-    }
+def fields_of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Manifest by their names in ModelSpec; empty ones are left to ``rest``."""
+    fields: dict[str, Any] = {"scaling": {"min_replicas": None}, "features": (), "resource_profile": ""}
+    for field in FIELDS:
+        value = at(manifest, *field.place)
+        if field.name == "secrets":
+            value = _whole_secrets(value)
+        if value not in (None, "", [], {}):
+            holder = fields
+            for part in field.within:
+                holder = holder.setdefault(part, {})
+            holder[field.name] = value
+    return fields
 
 
-def _is_simple(source: Any) -> bool:
-    """Whether a source of variables is a whole Secret, and nothing more is said of it."""
-    reference = map_at(source, "secretRef")
-    return map_at(source).keys() == {"secretRef"} and reference.keys() == {"name"}
-
-
-def _typed_scaling(body: Mapping[str, Any]) -> dict[str, Any]:
-    balancing = map_at(body, "loadBalancing")
-    prefix_hash = map_at(balancing, "prefixHash")
-    return {
-        "min_replicas": body.get("minReplicas"),
-        "max_replicas": body.get("maxReplicas"),
-        "replicas": body.get("replicas"),
-        "autoscaling_disabled": body.get("autoscalingDisabled", False),
-        "target_requests": body.get("targetRequests"),
-        "scale_down_delay_seconds": body.get("scaleDownDelaySeconds"),
-        "load_balancing": {
-            "strategy": balancing.get("strategy"),
-            "mean_load_factor": prefix_hash.get("meanLoadFactor"),
-            "replication": prefix_hash.get("replication"),
-            "prefix_char_length": prefix_hash.get("prefixCharLength"),
-        },
-    }
+def _whole_secrets(sources: Any) -> list[Any]:
+    """The Secrets that variables come from, where each is a whole one; any other list is left to ``rest``."""
+    references = [map_at(source, "secretRef") for source in maps_at(sources)]
+    simple = all(map_at(source).keys() == {"secretRef"} for source in maps_at(sources))
+    return references if simple and all(reference.keys() == {"name"} for reference in references) else []
 
 
 def _rest(whole: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,7 +156,12 @@ def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
     spec = dict(map_at(manifest, "spec"))
     if spec.get("autoscalingDisabled") is not True:
         spec.pop("replicas", None)
-    return {"apiVersion": API_VERSION, "kind": "Model", "metadata": _present(kept), "spec": spec}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Model",
+        "metadata": {key: value for key, value in kept.items() if value},
+        "spec": spec,
+    }
 
 
 def to_yaml(manifest: Mapping[str, Any]) -> str:

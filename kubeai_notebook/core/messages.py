@@ -1,49 +1,13 @@
-"""Sentences about wrong fields: from pydantic's errors to Notices, never showing a value that may be secret."""
+"""Words that several rooms need: the nearest name, an API server's sentence without its values, a length of time."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any
-
-from .notice import wrong
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from .notice import Notice
-
-_EXPECTED = {
-    "string_type": "must be text",
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping of names to values",
-    "model_type": "must be a mapping of names to values",
-}
-_BOUNDS = {
-    "ge": "be {} or more",
-    "max_length": "have {} characters or fewer",
-    "pattern": "match {}",
-}
-
-
-def problem_of(detail: Mapping[str, Any], known: Iterable[str]) -> Notice:
-    """One sentence of one pydantic error, from ``loc``, ``type`` and limits only: ``input`` may be a secret."""
-    field = ".".join(str(part) for part in detail["loc"])
-    kind, limits = detail["type"], detail.get("ctx", {})
-    if kind == "missing":
-        return wrong(field, "Required", f'The field "{field}" is missing.')
-    if kind == "extra_forbidden":
-        near = did_you_mean(field, known) if len(detail["loc"]) == 1 else ""
-        return wrong(field, "UnknownField", f'A Model has no field "{field[:80]}".{near}')
-    if kind == "literal_error":
-        return wrong(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')
-    if kind in _EXPECTED:
-        return wrong(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
-    bounds = " and ".join(_BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS)
-    return wrong(field, "InvalidValue", f'The field "{field}" must {bounds or "have another value"}.')
-
+    from collections.abc import Iterable
 
 # The API server quotes the value before the rule's sentence; 1.35 and later leave "object" out.
 _QUOTED_VALUE = re.compile(r'^Invalid value: (("(\\.|[^"])*"|[\w.+-]+): )?')
@@ -54,11 +18,23 @@ def sentence_of(message: str) -> str:
     return _QUOTED_VALUE.sub("", message)
 
 
+def nearest(word: str, known: Iterable[str], *, share: float = 0.6) -> str:
+    """The known word that is nearest in spelling, whatever its letter case; ``""`` where none is near.
+
+    ``share`` is how much they must have in common, as difflib counts it: names of few characters need less.
+
+    >>> nearest("vlm", ["OLlama", "VLLM"])
+    'VLLM'
+    """
+    by_lower = {name.lower(): name for name in sorted(known)}
+    near = difflib.get_close_matches(word[:80].lower(), by_lower, n=1, cutoff=share)
+    return by_lower[near[0]] if near else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``' Did you mean "x"?'`` for the nearest known word, or ``""``."""
-    by_lower = {name.lower(): name for name in known}
-    nearest = difflib.get_close_matches(word[:80].lower(), by_lower, n=1, cutoff=0.6)
-    return f' Did you mean "{by_lower[nearest[0]]}"?' if nearest else ""
+    near = nearest(word, known)
+    return f' Did you mean "{near}"?' if near else ""
 
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))

@@ -1,31 +1,45 @@
-"""ModelSpec and its parts: what a user wants served, typed."""
+"""ModelSpec and its parts: what a user wants served, typed.
+
+Whether the parts make sense together is not known here: a ModelSpec is also what was read of a Model that somebody
+else made, for another release of KubeAI. `core.spec` says what is wrong with one.
+
+Much imports this module, so it imports little: only a spec that is shown loads what hides its secrets.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, SecretStr
+from pydantic_core import core_schema
 
-from kubeai_notebook.core.notice import Notice, wrong
-from kubeai_notebook.errors import SpecError
-
-from .masking import masked, masked_args, masked_content, masked_env, quoted, secret_values
-from .messages import did_you_mean, problem_of
+from .profile import ResourceProfile
+from .source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-Engine = Literal["OLlama", "VLLM", "FasterWhisper", "Infinity"]
-Feature = Literal["TextGeneration", "TextEmbedding", "Reranking", "SpeechToText"]
+ENGINES = ("OLlama", "VLLM", "FasterWhisper", "Infinity")
+FEATURES = ("TextGeneration", "TextEmbedding", "Reranking", "SpeechToText")
 Strategy = Literal["LeastLoad", "PrefixHash"]
-ENGINES: tuple[str, ...] = get_args(Engine)
-FEATURES: tuple[str, ...] = get_args(Feature)
 
 
 def _spelled(choices: tuple[str, ...]) -> BeforeValidator:
-    """Accept any letter case of the given spellings."""
+    """Accept any letter case of the given spellings; what else a cluster has is not known here."""
     by_lower = {choice.lower(): choice for choice in choices}
     return BeforeValidator(lambda value: by_lower.get(value.lower(), value) if isinstance(value, str) else value)
+
+
+def _read_as(kind: type[str]) -> GetPydanticSchema:
+    """A text that knows its parts: it is given, sent and shown as text."""
+    text = core_schema.str_schema(strict=True)
+    schema = core_schema.no_info_after_validator_function(
+        kind, text, serialization=core_schema.plain_serializer_function_ser_schema(str, return_schema=text)
+    )
+    return GetPydanticSchema(lambda _kind, _handler: schema)
+
+
+_Url = Annotated[Source, _read_as(Source)]
 
 
 class _Part(BaseModel):
@@ -36,9 +50,11 @@ class Adapter(_Part):
     """A LoRA adapter: requests name it ``<model>_<adapter>``."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=63)
-    url: str
+    url: _Url
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        from .masking import masked
+
         yield "name", self.name
         yield "url", masked(self.url)
 
@@ -50,6 +66,8 @@ class File(_Part):
     content: str = Field(max_length=100_000)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        from .masking import masked_content
+
         yield "path", self.path
         yield "content", masked_content(self.path, self.content)
 
@@ -117,10 +135,10 @@ class ModelSpec(_Part):
     """One Model as its user wants it. Make one with `spec_of`, which explains what is wrong."""
 
     name: str
-    url: str
-    engine: Annotated[Engine, _spelled(ENGINES)]
-    features: Annotated[tuple[Annotated[Feature, _spelled(FEATURES)], ...], _Tuple]
-    resource_profile: str = "cpu:1"
+    url: _Url
+    engine: Annotated[str, _spelled(ENGINES)]
+    features: Annotated[tuple[Annotated[str, _spelled(FEATURES)], ...], _Tuple]
+    resource_profile: Annotated[ResourceProfile, _read_as(ResourceProfile)] = ResourceProfile("cpu:1")
     """``<name>:<multiple>``, a profile of the operator's configuration."""
     adapters: Annotated[tuple[Adapter, ...], _Tuple] = ()
     args: Annotated[tuple[str, ...], _Tuple] = ()
@@ -140,6 +158,8 @@ class ModelSpec(_Part):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
+        from .masking import masked, masked_args, masked_env, secret_values
+
         files = [{"path": file.path, "content": file.content} for file in self.files]
         secrets = secret_values({"url": self.url, "args": self.args, "env": self.env, "files": files})
         hidden = {
@@ -149,26 +169,3 @@ class ModelSpec(_Part):
         }
         for name, value in super().__repr_args__():
             yield name, hidden.get(name or "", value)
-
-
-def validated(fields: Mapping[str, Any]) -> ModelSpec:
-    """A ModelSpec of exactly these fields; SpecError when one has the wrong type or bounds."""
-    try:
-        return ModelSpec.model_validate(fields)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise SpecError(list(dict.fromkeys(_said(detail, fields) for detail in details))) from None
-
-
-def _said(detail: Mapping[str, Any], given: Mapping[str, Any]) -> Notice:
-    """What is wrong with one field; an engine's name is no secret, so that one is quoted."""
-    if detail["loc"] == ("engine",) and isinstance(given.get("engine"), str):
-        engine = given["engine"]
-        message = (
-            f"There is no engine {quoted(engine)}.{did_you_mean(engine[:80], ENGINES)} KubeAI has {', '.join(ENGINES)}."
-        )
-        return wrong("engine", "UnsupportedValue", message)
-    if detail["loc"][0] == "secrets":
-        message = "Each of secrets must be the name of a Secret, ENV=<secret>:<key>, or a pydantic SecretStr."
-        return wrong("secrets", "InvalidValue", message)
-    return problem_of(detail, ModelSpec.model_fields.keys() - {"inferred", "rest"})

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .kubeai.labels import FEATURE_LABEL
+from .source import Source
 
 if TYPE_CHECKING:
     from .observation import KubernetesObject
@@ -144,8 +145,7 @@ def claim_of(model: Any) -> str:
     cache = text_at(model, "spec", "cacheProfile")
     if cache:
         return f"shared-model-cache-{cache}"
-    scheme, _, rest = text_at(model, "spec", "url").partition("://")
-    return rest.partition("?")[0].partition("/")[0] if scheme == "pvc" else ""
+    return Source(text_at(model, "spec", "url")).claim
 
 
 @dataclass(frozen=True)

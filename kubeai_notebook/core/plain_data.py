@@ -22,7 +22,7 @@ MAX_VALUES = 50_000
 _MOST_BITS = 1000
 # A set has no order, which means nothing where names are all there is.
 _MAY_BE_A_SET = ("secrets",)
-_MOST_PROBLEMS = 20
+_MOST_NOTICES = 20
 
 
 def check_fields(fields: Any) -> None:
@@ -31,43 +31,57 @@ def check_fields(fields: Any) -> None:
     Raises:
         SpecError: the fields are no mapping, or one of them holds what JSON cannot; each is named, no value is shown.
     """
+    if notices := plain_fields(fields)[1]:
+        raise SpecError(notices)
+
+
+def plain_fields(fields: Any) -> tuple[dict[str, Any], list[Notice]]:
+    """The fields that JSON can hold, and a Notice of each that it cannot; no fields where there are too many."""
     if not isinstance(fields, Mapping):
         message = f"A Model's fields must be a mapping of names to values, not {_type(fields)}."
-        raise SpecError([wrong("", "WrongType", message)])
-    problems: dict[Notice, None] = {}
-    for number, problem in enumerate(_problems(fields, path=(), depth=0)):
-        if number >= MAX_VALUES:
-            raise SpecError([wrong("", "TooLarge", f"The fields hold more than {MAX_VALUES:,} values.")])
-        if problem:
-            problems[problem] = None
-        if len(problems) == _MOST_PROBLEMS:
-            break
-    if problems:
-        raise SpecError(list(problems))
+        return {}, [wrong("", "WrongType", message)]
+    good: dict[str, Any] = {}
+    notices: list[Notice] = []
+    values = 0
+    for name, value in fields.items():
+        wrong_here: dict[Notice, None] = {}
+        for notice in _notices({name: value}, path=(), depth=0):
+            values += 1
+            if values >= MAX_VALUES:
+                return {}, [wrong("", "TooLarge", f"The fields hold more than {MAX_VALUES:,} values.")]
+            if notice:
+                wrong_here[notice] = None
+            if len(wrong_here) == _MOST_NOTICES:
+                break  # A list that holds itself twice has no end.
+        notices += wrong_here
+        if not wrong_here:
+            good[name] = value
+    return good, notices
 
 
-def _problems(value: Any, *, path: tuple[str, ...], depth: int) -> Iterator[Notice | None]:
+def _notices(value: Any, *, path: tuple[str | int, ...], depth: int) -> Iterator[Notice | None]:
     """For each value inside, what is wrong with it, or None."""
     if depth > MAX_DEPTH:
-        yield wrong(path[0], "TooDeep", f'The field "{path[0]}" nests deeper than {MAX_DEPTH} levels.')
+        field = _named(path[:1])
+        yield wrong(field, "TooDeep", f'The field "{field}" nests deeper than {MAX_DEPTH} levels.')
     elif isinstance(value, Mapping):
         yield None
         for key, inner in value.items():
             if isinstance(key, str):
-                yield from _problems(inner, path=(*path, key), depth=depth + 1)
+                yield from _notices(inner, path=(*path, key), depth=depth + 1)
             else:
                 yield _odd_key(_named(path), key)
     elif isinstance(value, list | tuple) or (path == _MAY_BE_A_SET and isinstance(value, set | frozenset)):
         yield None
         for number, inner in enumerate(value):
-            yield from _problems(inner, path=(*path, str(number)), depth=depth + 1)
+            yield from _notices(inner, path=(*path, number), depth=depth + 1)
     else:
-        why = _why_not_json(value)
-        yield (wrong(_named(path), "WrongType", f'The field "{_named(path)}" is {why}') if why else None)
+        field, why = _named(path), _why_not_json(value)
+        yield wrong(field, "WrongType", f'The field "{field}" is {why}') if why else None
 
 
-def _named(path: tuple[str, ...]) -> str:
-    return ".".join(path)[:120]
+def _named(path: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")[:120]
 
 
 def _odd_key(field: str, key: Any) -> Notice:

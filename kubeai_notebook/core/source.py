@@ -1,15 +1,25 @@
-"""Where a Model's weights come from: the grammar of its url."""
+"""Where a Model's weights come from: the grammar of its url.
+
+A `Source` is the url itself, as text, and knows its parts. A Model that was read may have any url, also one that
+KubeAI cannot read, and everybody compares, shows and sends urls as text: so it is a text that is read once, and not
+a thing beside the text.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.errors import SpecError
 
-from .masking import quoted
+from .notice import wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Self
+
+    from .notice import Notice
 
 SCHEMES = ("hf", "pvc", "ollama", "s3", "gs", "oss")
 """Schemes that KubeAI admits, in the order of its own message."""
@@ -28,53 +38,79 @@ CACHED_ONLY = {("Infinity", "s3"), ("FasterWhisper", "s3")}
 CLAIM_VARIABLES = {"Infinity": "INFINITY_MODEL_ID", "FasterWhisper": "WHISPER__MODEL"}
 """Where the operator hands the claim's name to the engine instead of the folder it mounted; this sets it right."""
 
-# KubeAI 0.23.2 narrowed what may stand between scheme and query to these characters.
-_URL = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<reference>[a-zA-Z0-9._:/-]+)(\?(?P<query>.*))?", re.DOTALL)
+_CODE = "InvalidModelUrl"
+# KubeAI 0.23.2 narrowed what may stand between scheme and query to these characters. It is matched as a whole:
+# Python's "$" would also stand before a last line feed.
+_URL = re.compile(r"[a-z0-9]+://[a-zA-Z0-9._:/-]+(\?.*)?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A parsed model url: ``scheme://reference?parameters``."""
+class Source(str):
+    """A Model's url, ``scheme://reference?parameters``: a text that knows its parts.
+
+    >>> Source("ollama://smollm2:135m").reference
+    'smollm2:135m'
+    """
+
+    __slots__ = ("parameters", "reference", "scheme")
 
     scheme: str
+    """What stands before ``://``; ``""`` where nothing does."""
     reference: str
-    parameters: dict[str, str] = field(default_factory=dict)
+    """What stands between ``://`` and the question mark: the model, in the scheme's own words."""
+    parameters: Mapping[str, str]
+    """What stands behind the question mark."""
+
+    def __new__(cls, text: str = "") -> Self:  # noqa: D102 - the class's own
+        source = super().__new__(cls, text)
+        scheme, separator, rest = text.partition("://")
+        reference, _, query = rest.partition("?")
+        source.scheme, source.reference = scheme if separator else "", reference
+        source.parameters = dict(parse_qsl(query, keep_blank_values=True))
+        return source
+
+    @property
+    def readable(self) -> bool:
+        """Whether KubeAI's operator can read it; what it cannot read it refuses in its own log only."""
+        return _URL.fullmatch(self) is not None
 
     @property
     def base_name(self) -> str:
         """The last part of the reference without its tag: what people call the model."""
         return self.reference.rstrip("/").rsplit("/", 1)[-1].split(":", 1)[0]
 
+    @property
+    def claim(self) -> str:
+        """The PersistentVolumeClaim of a ``pvc://`` url, else ``""``."""
+        return self.reference.partition("/")[0] if self.scheme == "pvc" else ""
+
 
 def parse_source(url: str) -> Source:
     """Read a model url as KubeAI's operator does.
-
-    >>> parse_source("ollama://smollm2:135m").reference
-    'smollm2:135m'
 
     Raises:
         SpecError: no known scheme, nothing behind it, or characters that the operator refuses silently.
 
     Source: KubeAI 0.23.2, ``parseModelURL``; the schemes from the CRD's rule on ``spec.url``.
     """
-    shown = quoted(url)
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in SCHEMES:
-        raise _problem(
-            f"The url {shown} has no scheme that KubeAI knows.",
-            "Start it with hf://, ollama://, s3://, pvc://, gs:// or oss://, as in hf://org/model or ollama://name:tag.",
-        )
-    if not rest.split("?", 1)[0]:
-        raise _problem(f"The url {shown} names no model.", f"Write what follows {scheme}://.")
-    # Python's "$" would also stand before a last line feed.
-    match = _URL.fullmatch(url)
-    if match is None:
-        raise _problem(
-            f"The url {shown} has characters that KubeAI does not accept in a model url.",
-            "Use letters, digits and . _ : / - only.",
-        )
-    return Source(match["scheme"], match["reference"], dict(parse_qsl(match["query"] or "", keep_blank_values=True)))
+    source = Source(url)
+    if notices := check_source(source):
+        raise SpecError(notices)
+    return source
 
 
-def _problem(message: str, fix: str) -> SpecError:
-    return SpecError([wrong("url", "InvalidModelUrl", f"{message} {fix}")])
+def check_source(source: Source, schemes: Collection[str] = SCHEMES) -> list[Notice]:
+    """What KubeAI cannot read in a Model's url; ``schemes`` are those that the cluster admits."""
+    # Only a url that is refused loads the masking.
+    from .masking import quoted
+
+    if source.scheme not in schemes:
+        *others, last = (f"{scheme}://" for scheme in schemes)
+        fix = f"Start it with {', '.join(others)} or {last}, as in hf://org/model or ollama://name:tag."
+        return [wrong("url", _CODE, f"The url {quoted(source)} has no scheme that KubeAI knows. {fix}")]
+    if not source.reference:
+        message = f"The url {quoted(source)} names no model. Write what follows {source.scheme}://."
+        return [wrong("url", _CODE, message)]
+    if not source.readable:
+        message = f"The url {quoted(source)} has characters that KubeAI does not accept in a model url."
+        return [wrong("url", _CODE, f"{message} Use letters, digits and . _ : / - only.")]
+    return []

@@ -1,74 +1,131 @@
-"""``spec_of``, the one door to a ModelSpec: keyword arguments, options, form values, YAML, manifests."""
+"""From fields to a ModelSpec: a Draft holds all that can be said of them at once.
+
+Fields come as keyword arguments, magic options, form values, YAML or a Manifest. Rules were once asked one after the
+other, each only where the one before had nothing to say: four wrong fields took three rounds. So a field that is wrong
+is now left out, with its Notice, and all others are judged without it; what could be wrong only because of a field
+that was left out is not said.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
-from kubeai_notebook.core.field_aliases import fields_of, to_snake
-from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest
+from kubeai_notebook.core.field_aliases import read_fields, to_snake
+from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.manifest import fields_of_manifest, spec_of_manifest, to_manifest
 from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import sentence_of
-from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec, validated
+from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
 from kubeai_notebook.core.naming import check_name
 from kubeai_notebook.core.notice import Notice, wrong
-from kubeai_notebook.core.plain_data import check_fields
-from kubeai_notebook.core.profile import parse_profile
+from kubeai_notebook.core.objects import at, map_at, text_at
+from kubeai_notebook.core.plain_data import plain_fields
+from kubeai_notebook.core.profile import ResourceProfile, parse_profile
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
-from kubeai_notebook.core.rules.catalog_checks import profile_for
+from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for
 from kubeai_notebook.core.rules.lint import problems_of
-from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.source import SCHEMES, Source, check_source
+from kubeai_notebook.core.validation import check_choices, checked
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import SpecError
 
-__all__ = ["ENGINES", "FEATURES", "ModelSpec", "spec_of", "spec_of_yaml"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubeai_notebook.core.facts import ClusterFacts
+
+__all__ = ["ENGINES", "FEATURES", "Draft", "ModelSpec", "draft_of", "spec_of", "spec_of_yaml"]
+
+# What decides together how weights are loaded and served: where one is wrong, nothing is said of the others.
+_KIND = frozenset({"url", "engine", "features", "cache_profile", "adapters"})
+# What rules on the whole spec compare.
+_COMPARED = _KIND | {"scaling", "files"}
+_ORDER = {name: place for place, name in enumerate(["", *dict.fromkeys(field.path[0] for field in FIELDS)])}
+_SEVERITIES = ("error", "warning", "info")
 
 
-def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog: Catalog | None = None) -> ModelSpec:
-    """Make a ModelSpec of keyword arguments, magic options, form values or our short YAML.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Fields that are being edited, and all that can be said of them."""
+
+    notices: tuple[Notice, ...] = ()
+    """Errors first, then warnings, then what was inferred; each in the order of the fields."""
+    spec: ModelSpec | None = None
+    """None as long as there is an error."""
+
+    @property
+    def errors(self) -> tuple[Notice, ...]:
+        """Why there is no spec."""
+        return tuple(notice for notice in self.notices if notice.severity == "error")
+
+    def about(self, field: str) -> tuple[Notice, ...]:
+        """What is said of a field and of its parts, such as ``args`` and ``args[2]``; ``""``: of no field."""
+        return tuple(notice for notice in self.notices if _top(notice.field) == field)
+
+
+def draft_of(
+    fields: Any,
+    facts: ClusterFacts | None = None,
+    *,
+    default_profile: str = "cpu",
+    catalog: Catalog | None = None,
+) -> Draft:
+    """All that can be said of the fields at once; it never raises, asks nobody and takes about a millisecond.
 
     All spellings of `core.field_aliases` are accepted. What is left out is inferred from the url and
     recorded in ``inferred``. ``resources={"gpu": 1, "memory": "24Gi"}``, which no Model has, becomes
-    the smallest profile of the ``catalog`` (without one: of KubeAI's chart) that covers it.
+    the smallest profile of the ``catalog`` (by default the facts', else that of KubeAI's chart) that covers it.
+
+    With ``facts``, what the cluster lacks is said as well, and an engine, a feature or a scheme that only the
+    cluster knows is none the worse.
+
+    >>> [notice.field for notice in draft_of({"url": "x", "engin": "VLLM", "args": 1, "name": "A"}).errors]
+    ['name', 'url', 'args', 'engin']
+    """
+    plain, notices = plain_fields(fields)
+    if not plain and notices:
+        return Draft(notices=tuple(notices))
+    if "kind" in plain or "apiVersion" in plain:
+        return _draft_of_manifest(plain, notices, facts)
+    given, more = read_fields(plain)
+    notices += more
+    chosen = catalog or (facts.catalog if facts else None)
+    source = _source(given, notices, facts.schemes if facts else SCHEMES)
+    _choose_profile(given, notices, chosen)
+    completed, inferred = inference.complete(given, source, default_profile=default_profile)
+    _read_profile(completed, notices)
+    spec, more = checked({**completed, "inferred": inferred})
+    notices += more
+    notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
+    notices += check_name(spec.name) if isinstance(completed["name"], str) else []
+    bad = {_top(notice.field) for notice in notices}
+    notices += _judged(spec, facts, bad)
+    notices += [
+        Notice(code="Inferred", severity="info", field=one.field, message=f"{masked(one.value)}: {masked(one.why)}.")
+        for one in spec.inferred
+        if one.field not in bad and not (bad & {"url"} and one.field != "resource_profile")
+    ]
+    return _draft(spec, notices)
+
+
+def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog: Catalog | None = None) -> ModelSpec:
+    """The ModelSpec of a `draft_of` the fields.
 
     >>> spec_of({"url": "ollama://smollm2:135m"}).engine
     'OLlama'
 
     Raises:
-        SpecError: one or more fields are wrong; ``problems`` names every one with its fix.
+        SpecError: one or more fields are wrong; ``notices`` names every one with its fix.
     """
-    check_fields(mapping)
-    if "kind" in mapping or "apiVersion" in mapping:
-        if refused := _refused(mapping):
-            raise SpecError(refused)
-        return spec_of_manifest(mapping)
-    given = fields_of(mapping)
-    if not isinstance(given.get("url"), str):
-        message = "A Model needs a url. Give one such as ollama://smollm2:135m or hf://org/model."
-        raise SpecError([wrong("url", "Required", message)])
-    source = parse_source(given["url"])
-    resources = given.pop("resources", None)
-    if resources is not None:
-        given["resource_profile"] = _covering(resources, given, catalog)
-    completed, inferred = inference.complete(given, source, default_profile=default_profile)
-    spec = validated({**completed, "inferred": inferred})
-    if problems := _problems(spec):
-        raise SpecError(problems)
-    return spec.model_copy(update={"resource_profile": str(parse_profile(spec.resource_profile))})
-
-
-def _covering(resources: Any, given: Mapping[str, Any], catalog: Catalog | None) -> str:
-    """The profile for a resource specification."""
-    if not isinstance(resources, Mapping):
-        message = 'The field "resources" must be a mapping such as {"gpu": 1, "memory": "24Gi"}.'
-        raise SpecError([wrong("resources", "WrongType", message)])
-    if given.get("resource_profile"):
-        message = "Give resources or a resource profile, not both: the profile is what holds the resources."
-        raise SpecError([wrong("resources", "InvalidValue", message)])
-    return str(profile_for(resources, catalog or catalog_of(None)))
+    draft = draft_of(mapping, default_profile=default_profile, catalog=catalog)
+    if draft.spec is None:
+        raise SpecError(draft.errors)
+    return draft.spec
 
 
 def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
@@ -83,52 +140,125 @@ def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
         raise SpecError([wrong("", "InvalidYaml", f"The YAML {error}.")]) from None
 
 
-_PROFILE_CODE = "InvalidResourceProfile"
+def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
+    def place(notice: Notice) -> tuple[int, int]:
+        return _SEVERITIES.index(notice.severity), _ORDER.get(_top(notice.field), len(_ORDER))
+
+    ordered = tuple(sorted(dict.fromkeys(notices), key=place))
+    wrong_anywhere = any(notice.severity == "error" for notice in ordered)
+    return Draft(notices=ordered, spec=None if wrong_anywhere else spec)
 
 
-def _problems(spec: ModelSpec) -> list[Notice]:
-    """All that is wrong: what would fail in silence, then what the API server would refuse besides."""
-    own = [*check_name(spec.name), *_profile_problems(spec), *_trapped(spec)]
-    fields = {problem.field.partition("[")[0] for problem in own}
-    refused = [problem for problem in _refused(to_manifest(spec)) if problem.field.partition("[")[0] not in fields]
-    return list(dict.fromkeys([*own, *refused]))
+def _top(field: str) -> str:
+    return field.partition("[")[0].partition(".")[0]
 
 
-def _profile_problems(spec: ModelSpec) -> list[Notice]:
-    try:
-        parse_profile(spec.resource_profile)
-    except SpecError as error:
-        return list(error.notices)
-    return []
+def _source(given: Mapping[str, Any], notices: list[Notice], schemes: tuple[str, ...]) -> Source:
+    """The url, also where it cannot be read."""
+    url = given.get("url")
+    if not isinstance(url, str):
+        message = "A Model needs a url. Give one such as ollama://smollm2:135m or hf://org/model."
+        notices.append(wrong("url", "Required", message))
+        return Source()
+    notices += check_source(Source(url), schemes)
+    return Source(url)
 
 
-def _trapped(spec: ModelSpec) -> list[Notice]:
-    """Errors only, and not the profile's form: that is the parser's own matter."""
-    found = [one for one in problems_of(spec) if one.severity == "error" and one.code != _PROFILE_CODE]
-    return [_problem(one.field, one.code, str(one)) for one in found]
+def _choose_profile(given: dict[str, Any], notices: list[Notice], catalog: Catalog | None) -> None:
+    """Put the profile that covers a wish for resources in its place."""
+    resources = given.pop("resources", None)
+    if resources is None:
+        return
+    if not isinstance(resources, Mapping):
+        message = 'The field "resources" must be a mapping such as {"gpu": 1, "memory": "24Gi"}.'
+        notices.append(wrong("resources", "WrongType", message))
+    elif given.get("resource_profile"):
+        message = "Give resources or a resource profile, not both: the profile is what holds the resources."
+        notices.append(wrong("resources", "InvalidValue", message))
+    else:
+        try:
+            given["resource_profile"] = profile_for(resources, catalog or catalog_of(None))
+        except SpecError as error:
+            notices += error.notices
 
 
-def _refused(manifest: Mapping[str, Any]) -> list[Notice]:
+def _read_profile(fields: dict[str, Any], notices: list[Notice]) -> None:
+    """Give the profile the form that KubeAI reads; a bare name counts once."""
+    profile = fields["resource_profile"]
+    if isinstance(profile, str):
+        try:
+            fields["resource_profile"] = parse_profile(profile)
+        except SpecError as error:
+            notices += error.notices
+
+
+def _judged(spec: ModelSpec, facts: ClusterFacts | None, bad: set[str]) -> list[Notice]:
+    """What the rules say of the fields that are not wrong already: lint, then the API server, then the cluster."""
+    silent = set(bad)
+    if bad & _KIND:
+        silent |= _KIND
+    if bad & {"resources", "resource_profile"}:
+        silent.add("resource_profile")
+        spec = spec.model_copy(update={"resource_profile": ResourceProfile()})
+    if bad & _COMPARED:
+        silent.add("")
+    found = problems_of(spec)
+    own = {_top(notice.field) for notice in found if notice.severity == "error"}
+    found += [notice for notice in _refused(to_manifest(_admissible(spec))) if _top(notice.field) not in own]
+    found += against_catalog(spec, facts) if facts else []
+    return [notice for notice in found if _top(notice.field) not in silent]
+
+
+def _admissible(spec: ModelSpec) -> ModelSpec:
+    """The spec without values that our table of KubeAI does not know: whether those are right is said elsewhere.
+
+    The API server asks no further rule of a Model with one of them, and what else is wrong would be learned later.
+    """
+    known = {
+        "url": spec.url if spec.url.scheme in SCHEMES else Source("hf://org/model"),
+        "engine": spec.engine if spec.engine in ENGINES else "VLLM",
+        "features": tuple(feature for feature in spec.features if feature in FEATURES),
+    }
+    return spec.model_copy(update=known)
+
+
+def _draft_of_manifest(manifest: Mapping[str, Any], notices: list[Notice], facts: ClusterFacts | None) -> Draft:
+    """A Manifest is taken as it is: what the API server lets in and KubeAI fails on is a warning here."""
+    spec, mistyped = checked(fields_of_manifest(manifest))
+    notices = [*notices, *_refused(manifest, facts)]
+    bad = {_top(notice.field) for notice in notices}
+    notices += [notice for notice in mistyped if _top(notice.field) not in bad]
+    if not any(notice.severity == "error" for notice in notices):
+        notices += [replace(notice, severity="warning") for notice in problems_of(spec)]
+        notices += against_catalog(spec, facts) if facts else []
+    return _draft(spec_of_manifest(manifest), notices)
+
+
+def _refused(manifest: Mapping[str, Any], facts: ClusterFacts | None = None) -> list[Notice]:
     """What KubeAI's own rules say, by the fields of a spec; a field that only a newer KubeAI knows is let pass."""
     verdict = admit(manifest, strict=False)
     # These sentences quote the value that is wrong, as the API server does.
-    spec = manifest.get("spec")
-    secrets = secret_values(spec) if isinstance(spec, Mapping) else ()
+    secrets = secret_values(map_at(manifest, "spec"))
     if verdict.bad_request:
         return [wrong("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
     return [
-        _problem(_field_of(cause), cause.reason, masked(sentence_of(cause.message), secrets))
+        wrong(_field_of(cause), cause.reason, masked(sentence_of(cause.message), secrets))
         for cause in verdict.causes
-        if cause != NOT_CHECKED
+        if cause != NOT_CHECKED and not (facts and _is_known_there(cause, manifest, facts))
     ]
+
+
+def _is_known_there(cause: Cause, manifest: Mapping[str, Any], facts: ClusterFacts) -> bool:
+    """Whether the cluster admits a value that our table of KubeAI does not know."""
+    field, _, number = cause.field.removeprefix("spec.").rstrip("]").partition("[")
+    if field == "engine":
+        return text_at(manifest, "spec", "engine") in facts.engines
+    if field == "url":
+        return Source(text_at(manifest, "spec", "url")).scheme in facts.schemes
+    return field == "features" and number.isdecimal() and at(manifest, "spec", field)[int(number)] in facts.features
 
 
 def _field_of(cause: Cause) -> str:
     """A cause's field as ModelSpec calls it; the one rule on the whole object is about its name."""
     path = cause.field.replace(NO_FIELD, "name").removeprefix("metadata.").removeprefix("spec.")
-    return to_snake(path)
-
-
-def _problem(field: str, code: str, message: str) -> Notice:
-    """A sentence that names its field."""
-    return wrong(field, code, message if field in message or field == "spec" else f"{field}: {message}")
+    return "" if path == "spec" else to_snake(path)

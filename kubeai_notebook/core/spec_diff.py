@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .fields import FIELDS
 from .masking import MASK, hidden_in_args, masked, masked_args, masked_env, secret_values
 from .merge_patch import merged
 from .objects import map_at, maps_at, text_at, texts_at
@@ -15,15 +16,9 @@ if TYPE_CHECKING:
 Changes = Mapping[str, tuple[Any, Any]]
 """``{field of spec: (now, wanted)}``; ``None`` where it is not set."""
 
-# What the API server fills in where a user says nothing.
-_DEFAULTS = {"targetRequests": 100, "scaleDownDelaySeconds": 30, "autoscalingDisabled": False}
-_OPTIONAL = (
-    "adapters", "args", "cacheProfile", "env", "envFrom", "files", "image", "maxReplicas", "priorityClassName",
-    *_DEFAULTS,
-)  # fmt: skip
-_IN_THE_POD = frozenset({
-    "args", "cacheProfile", "engine", "env", "envFrom", "image", "priorityClassName", "resourceProfile", "url",
-})  # fmt: skip
+# Of a list of adapters or files KubeAI writes into the Pods only what `restarts_pods` looks at.
+_ROWS = {field.place[1]: field for field in FIELDS if field.place[0] == "spec" and len(field.place) == 2}
+_IN_THE_POD = frozenset(key for key, field in _ROWS.items() if field.restarts)
 LONGEST_LINE = 160
 _ELLIPSIS = "…"
 """Stands for a secret in a diff."""
@@ -37,8 +32,8 @@ def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dic
     """
     now, then = map_at(current, "spec"), wanted["spec"]
     changes = {key: (now.get(key), value) for key, value in then.items() if not _agrees(key, now.get(key), value)}
-    for key in _OPTIONAL:
-        if key not in then and now.get(key) and now[key] != _DEFAULTS.get(key):
+    for key, field in _ROWS.items():
+        if field.clearable and key not in then and now.get(key) and now[key] != field.default:
             changes[key] = (now[key], None)
     if "loadBalancing" not in then and text_at(now, "loadBalancing", "strategy") == "PrefixHash":
         changes["loadBalancing"] = (now["loadBalancing"], {"strategy": "LeastLoad"})

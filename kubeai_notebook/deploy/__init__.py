@@ -7,6 +7,4 @@ from .facts import Facts, facts_of
 from .plan import plan
 from .preflight import preflight, refused
 
-__all__ = [
-    "Facts", "Plan", "apply", "change", "facts_of", "plan", "plan_change", "preflight", "refused", "rolled_back",
-]  # fmt: skip
+__all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "plan_change", "preflight", "refused", "rolled_back"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
+from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
 
@@ -24,18 +25,13 @@ _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """One cluster at one moment. ``None``: it may not be read."""
+class Facts(ClusterFacts):
+    """What is known of one cluster at one moment, and what this user may do there."""
 
     host: str
-    namespace: str
     operator: Operator = field(default_factory=Operator)
-    catalog: Catalog
     missing_rights: tuple[Right, ...] = ()
-    secret_names: tuple[str, ...] | None = None
-    priority_classes: tuple[str, ...] | None = None
     quotas: tuple[dict[str, Any], ...] = ()
-    models: tuple[dict[str, Any], ...] = ()
     this_machine: bool = False
     """Whether engines run as the user here, outside any container."""
     asked_at_seconds: float = 0.0

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
-from kubeai_notebook.core.masking import quoted
-from kubeai_notebook.core.messages import did_you_mean
-from kubeai_notebook.core.model_spec import SecretKey, SecretName
+from kubeai_notebook.core.model_spec import SecretName
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.rules.catalog_checks import against_catalog
 from kubeai_notebook.core.rules.lint import problems_of
@@ -34,8 +32,7 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...
         _namespace(facts),
         *_rights(facts),
         *(problems_of(spec) or [_well("EngineLoadsUrl", "This engine can load this url.")]),
-        *(_against(facts, spec) or [_profile_exists(facts, spec)]),
-        *_secrets(facts, spec),
+        *(against_catalog(spec, facts) or [_profile_exists(facts, spec)]),
         *(_this_machine(spec) if facts.this_machine else ()),
         *quota_notices(facts, spec, planned),
         _name(spec, planned),
@@ -82,38 +79,13 @@ def _rights(facts: Facts) -> Iterator[Notice]:
         yield _well("RightsGranted", "You have every right that is needed.")
 
 
-def _against(facts: Facts, spec: ModelSpec) -> list[Notice]:
-    return against_catalog(
-        spec,
-        facts.catalog,
-        secrets=facts.secret_names,
-        priority_classes=facts.priority_classes,
-        models=facts.models,
-    )
-
-
 def _profile_exists(facts: Facts, spec: ModelSpec) -> Notice:
-    name, _, multiple = spec.resource_profile.partition(":")
-    profile = facts.catalog.profiles.get(name)
+    wanted = spec.resource_profile
+    profile = facts.catalog.profiles.get(wanted.name)
     amounts = {**profile.limits, **profile.requests} if profile else {}
     holds = ", ".join(f"{resource} {amount}" for resource, amount in amounts.items())
-    times = f", times {multiple}" if multiple not in ("", "1") else ""
-    return _well("ProfileExists", f'Profile "{spec.resource_profile}" exists{f" ({holds}{times})" if holds else ""}.')
-
-
-def _secrets(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
-    """Secrets that the spec names and the namespace has not: the Pod would wait for them for ever."""
-    names = [one.name for one in spec.secrets if isinstance(one, SecretName)]
-    names += [one.secret for one in spec.secrets if isinstance(one, SecretKey)]
-    for name in dict.fromkeys(names):
-        shown = quoted(name, 253)
-        if facts.secret_names is None:
-            message = f"Whether the Secret {shown} exists cannot be seen here."
-            yield Notice(code="SecretUnknown", severity="warning", field="secrets", message=message)
-        elif name not in facts.secret_names:
-            message = f'There is no Secret {shown} in namespace "{facts.namespace}".'
-            step = did_you_mean(name, facts.secret_names).strip() or f"kubectl create secret generic {shown} makes one."
-            yield error("secrets", "SecretNotFound", message, step=step)
+    times = "" if wanted.multiple in (None, 1) else f", times {wanted.multiple}"
+    return _well("ProfileExists", f'Profile "{wanted}" exists{f" ({holds}{times})" if holds else ""}.')
 
 
 def _this_machine(spec: ModelSpec) -> Iterator[Notice]:

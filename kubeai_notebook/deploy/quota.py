@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import map_at, name_of
@@ -12,7 +13,6 @@ from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from fractions import Fraction
 
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Notice
@@ -49,16 +49,20 @@ def _left(quota: Mapping[str, Any]) -> dict[str, Fraction]:
 
 
 def _asked(facts: Facts, spec: ModelSpec) -> dict[str, Fraction]:
-    """What one replica and the Model itself count as, in the quotas' own words."""
-    name, _, multiple = spec.resource_profile.partition(":")
-    asked = {"count/models.kubeai.org": quantity_of("1")}
-    profile = facts.catalog.profiles.get(name)
-    if profile is None or spec.scaling.min_replicas == 0:
+    """What the Model and the replicas that it starts with count as, in the quotas' own words."""
+    asked, scaling = {"count/models.kubeai.org": Fraction(1)}, spec.scaling
+    replicas = (scaling.replicas if scaling.autoscaling_disabled else scaling.min_replicas) or 0
+    profile = facts.catalog.profiles.get(spec.resource_profile.name)
+    if not replicas:
         return asked
-    times = int(multiple or 1) * max(spec.scaling.min_replicas or 1, 1)
-    for kind, amounts in (("requests", profile.requests), ("limits", profile.limits)):
+    asked |= dict.fromkeys(("pods", "count/pods"), Fraction(replicas))
+    if profile is None:
+        return asked
+    times = replicas * (1 if spec.resource_profile.multiple is None else spec.resource_profile.multiple)
+    # Kubernetes takes a limit for the request where nothing is requested.
+    for kind, amounts in (("requests", {**profile.limits, **profile.requests}), ("limits", profile.limits)):
         for resource, amount in amounts.items():
             asked[f"{kind}.{resource}"] = quantity_of(amount) * times
             if kind == "requests" and "/" not in resource:
                 asked[resource] = quantity_of(amount) * times
-    return {**asked, "pods": quantity_of("1"), "count/pods": quantity_of("1")}
+    return asked

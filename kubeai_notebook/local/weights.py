@@ -20,6 +20,7 @@ from filelock import AsyncFileLock, FileLock, Timeout
 
 from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
 
 from .environment import FETCHING, import_path, inherited
@@ -80,11 +81,11 @@ class Weights:
         """The claim's name behind a ``pvc://`` url that no folder stands for."""
         if not url.startswith("pvc://") or self._mapping(url):
             return None
-        return url.removeprefix("pvc://").partition("?")[0].partition("/")[0]
+        return Source(url).claim
 
     def lacking(self, url: str) -> str | None:
         """What would help to fetch this url; None when it is known or can be fetched."""
-        scheme = url.partition("://")[0]
+        scheme = Source(url).scheme
         library, extra = _LIBRARIES.get(scheme, ("", ""))
         if url in self._packages or self._mapping(url) or (library and find_spec(library)):
             return None

@@ -9,12 +9,12 @@ argument that is missing, since abbreviations, subcommands and exclusive groups 
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shlex
 from typing import Any, NoReturn
 
 from kubeai_notebook.core.masking import masked, quoted
+from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import Shown
 
@@ -135,8 +135,8 @@ class MagicParser(argparse.ArgumentParser):
             )
         known = [option for option in self._option_string_actions if option.startswith("--")]
         begun = sorted((option for option in known if option.startswith(word)), key=len)
-        nearest = begun or difflib.get_close_matches(word, known, n=1, cutoff=_NEAR)
-        meant = f"Did you mean {nearest[0]}?" if nearest else f"{self.prog} --help lists its options."
+        near = begun[0] if begun else nearest(word, known, share=_NEAR)
+        meant = f"Did you mean {near}?" if near else f"{self.prog} --help lists its options."
         if self._takes_rest and not begun:
             meant += f" An argument of the engine stands behind a bare --: … -- {masked(given)}"
         return UsageError(f"{self.prog} does not know {word}.", meant)

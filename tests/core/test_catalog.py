@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubeai_notebook.core.catalog.operator_catalog import STARTERS, Starter, catalog_of
+from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.catalog_checks import against_catalog
@@ -121,6 +122,8 @@ def test_starter_passes_admission_traps_and_the_charts_catalog(starter: Starter)
     spec = spec_of(starter.fields)
     assert admit(to_manifest(spec)).admitted
     assert problems_of(spec) == []
-    assert against_catalog(spec, catalog_of(None), secrets=["kubeai-huggingface"], priority_classes=[]) == []
-    gated: Any = [notice.code for notice in against_catalog(spec, catalog_of(None), secrets=[])]
+    chart = catalog_of(None)
+    facts = ClusterFacts(catalog=chart, secret_names=("kubeai-huggingface",), priority_classes=())
+    assert against_catalog(spec, facts) == []
+    gated: Any = [notice.code for notice in against_catalog(spec, ClusterFacts(catalog=chart, secret_names=()))]
     assert gated == (["HubTokenMissing"] if starter.gated else [])

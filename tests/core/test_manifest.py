@@ -1,6 +1,12 @@
-import yaml
+from typing import Any
 
-from kubeai_notebook.core.manifest import to_manifest, to_yaml
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest, to_yaml
+from kubeai_notebook.core.rules.schema import SPEC
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.core.spec_diff import changed_fields
 
@@ -87,3 +93,49 @@ def test_writes_yaml_without_the_operators_noise() -> None:
     assert document["metadata"] == {"name": "tinyllama-chat", "labels": {"team": "nlp"}}
     assert "status" not in document
     assert "replicas" not in document["spec"]
+
+
+def a_model(**spec: Any) -> dict[str, Any]:
+    known = {"url": "hf://a/b", "engine": "VLLM", "features": ["TextGeneration"], "resourceProfile": "cpu:1"}
+    return {"apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": {"name": "m"}, "spec": {**known, **spec}}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        a_model(engine="SGLang", features=["Video"], newField={"a": 1}),
+        a_model(loadBalancing={"strategy": "RoundRobin", "prefixHash": {"meanLoadFactor": 3}}),
+        a_model(minReplicas="x", scaleDownDelaySeconds=-1, args="--a", env={"A": 1}, adapters=[{"name": "A B"}]),
+        a_model(url=3, engine=None, features="TextGeneration", resourceProfile="cpu:x", files={"a": 1}),
+        {"apiVersion": "kubeai.org/v2", "kind": "Model", "metadata": [], "spec": None},
+        {"spec": "x"},
+        {},
+    ],
+)
+def test_reads_what_can_be_read_of_an_odd_model(model: dict[str, Any]) -> None:
+    spec = spec_of_manifest(model)
+    written = to_manifest(spec)
+    for key, value in model.items():
+        assert written[key] == {**written[key], **value} if isinstance(value, dict) else written[key] == value
+
+
+def test_reads_the_values_of_an_operator_that_is_newer() -> None:
+    spec = spec_of_manifest(a_model(engine="SGLang", features=["Video"], url="new://a?b=c"))
+    assert (spec.engine, spec.features, spec.url.scheme) == ("SGLang", ("Video",), "new")
+    assert spec.resource_profile.name == "cpu"
+
+
+_ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "url", "path", "strategy"]), inner)
+    ),
+    max_leaves=4,
+)
+
+
+@given(body=st.dictionaries(st.sampled_from(sorted(SPEC["properties"])), _ODD))
+def test_reads_any_spec_and_writes_it_back(body: dict[str, Any]) -> None:
+    model = {**a_model(), "spec": body}
+    written = to_manifest(spec_of_manifest(model))
+    assert written["spec"] == {**written["spec"], **body}

@@ -92,11 +92,6 @@ def test_words_a_refusal_as_the_server(changes: dict[str, Any], expected: list[s
     assert lines(admit(spec(**changes))) == expected
 
 
-def test_words_the_rules_as_servers_before_1_35_when_asked() -> None:
-    verdict = admit(spec(minReplicas=2, maxReplicas=1, url="x://"), object_word=True)
-    assert [cause.message.split(":")[1].strip() for cause in verdict.causes] == ['"object"', '"string"']
-
-
 @pytest.mark.parametrize(
     ("text", "go"),
     [

@@ -30,7 +30,7 @@ def test_takes_what_a_model_is_made_of() -> None:
         ({"env": {("a",): "x"}}, 'The field "env" has a key of type tuple'),
         ({"env": {"A": {"b"}}}, 'The field "env.A" is of type set, which no Model can hold.'),
         ({"env": {"A": date(2026, 1, 1)}}, 'The field "env.A" is of type date'),
-        ({"args": ["a", b"hf_secret"]}, 'The field "args.1" is of type bytes'),
+        ({"args": ["a", b"hf_secret"]}, 'The field "args[1]" is of type bytes'),
         ({"min_replicas": float("inf")}, 'The field "min_replicas" is no finite number.'),
         ({"min_replicas": 10**5000}, 'The field "min_replicas" is a number with more digits'),
     ],
@@ -45,7 +45,7 @@ def test_names_the_field_and_never_the_value(fields: Any, sentence: str) -> None
 def test_names_every_field_at_once() -> None:
     with pytest.raises(SpecError) as raised:
         check_fields({"env": {"A": {1}, "B": b"x"}, "args": [1j]})
-    assert [problem.field for problem in raised.value.notices] == ["env.A", "env.B", "args.0"]
+    assert [problem.field for problem in raised.value.notices] == ["env.A", "env.B", "args[0]"]
 
 
 def test_ends_where_a_list_holds_itself() -> None:

@@ -5,7 +5,9 @@ from kubeai_notebook.errors import SpecError
 
 
 def test_reads_name_and_multiple() -> None:
-    assert parse_profile("nvidia-gpu-l4:2") == ResourceProfile("nvidia-gpu-l4", 2)
+    profile = parse_profile("nvidia-gpu-l4:2")
+    assert profile == "nvidia-gpu-l4:2"
+    assert (profile.name, profile.multiple) == ("nvidia-gpu-l4", 2)
 
 
 def test_counts_a_bare_name_once() -> None:
@@ -16,3 +18,11 @@ def test_counts_a_bare_name_once() -> None:
 def test_refuses_what_the_operator_would_silently_ignore(text: str) -> None:
     with pytest.raises(SpecError, match="is not <name>:<multiple>"):
         parse_profile(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("cpu", "cpu"), ("", ""), ("cpu:x", "cpu"), ("cpu:1:1", "cpu"), ("a:٣", "a")]
+)
+def test_keeps_a_text_that_kubeai_cannot_read(text: str, name: str) -> None:
+    profile = ResourceProfile(text)
+    assert (profile, profile.name, profile.multiple) == (text, name, None)

@@ -1,6 +1,10 @@
+import pickle
+from collections.abc import Callable
+from copy import copy, deepcopy
+
 import pytest
 
-from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.source import Source, parse_source
 from kubeai_notebook.errors import SpecError
 
 
@@ -45,3 +49,21 @@ def test_cuts_a_huge_url_in_its_message() -> None:
     with pytest.raises(SpecError) as raised:
         parse_source("x" * 2_000_000)
     assert len(str(raised.value)) < 400
+
+
+def test_keeps_a_url_that_kubeai_cannot_read() -> None:
+    source = Source("hf://org/modèle?x=1")
+    assert (source, source.scheme, source.reference) == ("hf://org/modèle?x=1", "hf", "org/modèle")
+    assert not source.readable
+    assert Source("smollm2").scheme == ""
+
+
+def test_names_the_claim_of_a_url_and_of_no_other() -> None:
+    assert Source("pvc://weights/folder?model=a").claim == "weights"
+    assert Source("hf://org/model").claim == ""
+
+
+@pytest.mark.parametrize("copied", [copy, deepcopy, lambda source: pickle.loads(pickle.dumps(source))])
+def test_stays_what_it_is_when_copied(copied: Callable[[Source], Source]) -> None:
+    again = copied(Source("pvc://claim?model=a"))
+    assert (type(again), again.claim, again.parameters) == (Source, "claim", {"model": "a"})

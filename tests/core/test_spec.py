@@ -132,8 +132,8 @@ def test_refuses_yaml_that_is_broken_or_meant_to_break(text: str) -> None:
         ({"args": "--x"}, "args"),
         ({"env": ["A=1"]}, "env"),
         ({"scaling": {"min_replicas": "1"}}, "scaling.min_replicas"),
-        ({"adapters": [{"name": "A B", "url": "hf://a/b"}]}, "adapters.0.name"),
-        ({"files": [{"path": "relative", "content": ""}]}, "files.0.path"),
+        ({"adapters": [{"name": "A B", "url": "hf://a/b"}]}, "adapters[0].name"),
+        ({"files": [{"path": "relative", "content": ""}]}, "files[0].path"),
         ({"resource_profile": "cpu:0"}, "resource_profile"),
         ({"name": "My_Model"}, "name"),
     ],
@@ -143,7 +143,7 @@ def test_names_the_wrong_field(fields: dict[str, Any], field: str) -> None:
 
 
 def test_reports_every_problem_at_once() -> None:
-    assert {field for field, _ in problems(url="hf://a/b", name="A", args=1, env=2)} == {"args", "env"}
+    assert {field for field, _ in problems(url="hf://a/b", name="A", args=1, env=2)} == {"name", "args", "env"}
 
 
 def test_never_shows_a_value_that_may_be_a_secret() -> None:

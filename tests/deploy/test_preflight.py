@@ -128,3 +128,26 @@ def test_names_what_is_left_out_on_this_machine():
     known = facts(this_machine=True)
     found = bad(known=known, env={"PORT": "8000"})
     assert found == [("warning", "OnThisMachine")]
+
+
+@pytest.mark.parametrize(
+    ("hard", "asked", "scaling"),
+    [
+        ({"pods": "2"}, 3, {"min_replicas": 3}),
+        ({"count/pods": "2"}, 3, {"min_replicas": 3}),
+        ({"cpu": "2"}, 5, {"replicas": 5, "autoscaling_disabled": True, "min_replicas": 0}),
+        ({"requests.cpu": "2"}, 5, {"replicas": 5, "autoscaling_disabled": True}),
+    ],
+)
+def test_counts_every_replica_that_starts(hard, asked, scaling):
+    known = facts(quotas=({"metadata": {"name": "team"}, "status": {"hard": hard, "used": {}}},))
+    (line,) = [notice for notice in lines(known=known, scaling=scaling) if notice.severity == "error"]
+    assert line.message == f'The quota "team" leaves 2 of {next(iter(hard))}, and this Model needs {asked}.'
+
+
+def test_counts_no_replica_that_does_not_start():
+    known = facts(quotas=({"metadata": {"name": "team"}, "status": {"hard": {"pods": "0", "cpu": "0"}}},))
+    assert bad(known=known, scaling={"min_replicas": 0}) == []
+    assert ("error", "QuotaExceeded") not in bad(
+        known=known, scaling={"replicas": 0, "autoscaling_disabled": True, "min_replicas": 3}
+    )

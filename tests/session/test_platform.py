@@ -58,6 +58,13 @@ def test_takes_any_text_for_the_models_name_as_the_platform_does(project: Projec
     assert run.name.startswith("llama-3.1-8b-")
 
 
+def test_warns_of_dots_in_a_name_that_the_platform_takes_out(project: Project) -> None:
+    dotted = project.new_function("llm", **{**SMOL, "model_name": "llama-3.1"}).plan(**ASLEEP)
+    assert [notice.field for notice in dotted.notices if notice.code == "DotsInName"] == ["name"]
+    plain = project.new_function("llm", **SMOL).plan(**ASLEEP)
+    assert [notice for notice in plain.notices if notice.code == "DotsInName"] == []
+
+
 def test_tells_its_status_by_attribute_and_by_key(asleep: Run) -> None:
     status = asleep.status
     base = status.openai.baseUrl
@@ -218,7 +225,7 @@ def test_knows_one_action(project: Project) -> None:
     [
         ({"engine": "VLM"}, 'There is no engine "VLM". Did you mean "VLLM"?'),
         ({"url": "http://x"}, 'The url "http://x" has no scheme that KubeAI knows.'),
-        ({"adapters": [{"name": "a"}]}, "adapters.0.url"),
+        ({"adapters": [{"name": "a"}]}, "adapters[0].url"),
         (
             {"args": ["--x"]},
             'A function has no field "args". If it is a run\'s, give it to run(action="serve", args=…)',

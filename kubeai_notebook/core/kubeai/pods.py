@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.core.source import Source
 
 from .credentials import CREDENTIALS, Credentials
 
@@ -18,7 +19,6 @@ HASH_LABEL = "pod-hash"
 PORT_ANNOTATION = "model-pod-port"
 ADDRESS_ANNOTATION = "model-pod-ip"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_PROFILE = re.compile(r"([^:]*):\+?(\d{1,9})")
 _FROM_PROFILE = ("nodeSelector", "affinity", "tolerations", "schedulerName", "runtimeClassName")
 
 Object = Mapping[str, Any]
@@ -110,13 +110,12 @@ def _pod_spec(model: Object, catalog: Catalog, *, profiles: Object, container: O
 
 def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
     """The profile's name and its multiple."""
-    text = spec.get("resourceProfile", "")
-    match = _PROFILE.fullmatch(text)
-    if match is None:
+    profile = ResourceProfile(spec.get("resourceProfile", ""))
+    name, multiple = profile.name, profile.multiple
+    if multiple is None:
         raise UnusableSpecError(
-            f'invalid resource profile: "{text}", should match <name>:<multiple>, example: nvidia-gpu-l4:2'
+            f'invalid resource profile: "{profile}", should match <name>:<multiple>, example: nvidia-gpu-l4:2'
         )
-    name, multiple = match[1], int(match[2])
     if name not in catalog.profiles:
         raise UnusableSpecError(f'resource profile not found: "{name}"')
     if spec.get("cacheProfile") and spec["cacheProfile"] not in catalog.cache_profiles:
@@ -137,7 +136,7 @@ def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[
 
 def _credentials(url: str, catalog: Catalog) -> Iterator[Object]:
     # The file of gs:// is left out: engines load such a url from the cache only, and the cache's Job gets the file.
-    credentials = CREDENTIALS.get(url.partition("://")[0], Credentials(store=""))
+    credentials = CREDENTIALS.get(Source(url).scheme, Credentials(store=""))
     for variable, key in credentials.keys.items():
         reference = {"name": catalog.secret_names.get(credentials.store, ""), "key": key, "optional": True}
         yield {"name": variable, "valueFrom": {"secretKeyRef": reference}}

@@ -12,7 +12,6 @@ from . import schema_validation as structure
 from .admission_errors import (
     INVALID,
     NOT_CHECKED,
-    NOT_CHECKED_BEFORE_1_35,
     Cause,
     blocks,
     cause,
@@ -49,7 +48,6 @@ def admit(
     old: Mapping[str, Any] | None = None,
     *,
     strict: bool = True,
-    object_word: bool = False,
     keep_status: bool = False,
 ) -> Verdict:
     """Decide as the API server does: decode, prune, default, check the shape, then KubeAI's rules.
@@ -58,7 +56,6 @@ def admit(
         manifest: any JSON value; it is not changed.
         old: the stored Model of an update. What metadata may not change is the API layer's matter.
         strict: ``fieldValidation=Strict``.
-        object_word: word the rules' causes as Kubernetes before 1.35.
         keep_status: the write goes to ``/status``; else the stored status stays as it is.
 
     Source: customresource/{strategy,validator}.go and customresource_handler.go of apiextensions-apiserver 0.36.
@@ -67,7 +64,7 @@ def admit(
         fault = _undecodable(manifest)
         if fault:
             return Verdict(bad_request=fault)
-        return _decided(manifest, old, strict=strict, object_word=object_word, keep_status=keep_status)
+        return _decided(manifest, old, strict=strict, keep_status=keep_status)
     except RecursionError:
         return Verdict(bad_request=_cannot_be_handled("exceeded max depth"))
 
@@ -77,7 +74,6 @@ def _decided(
     old: Mapping[str, Any] | None,
     *,
     strict: bool,
-    object_word: bool,
     keep_status: bool,
 ) -> Verdict:
     unknown = list(metadata.unknown_fields(manifest.get("metadata")))
@@ -98,7 +94,7 @@ def _decided(
         item.pop("status", None)
         if old and "status" in old:
             item["status"] = old["status"]
-    causes = _causes(item, old, object_word=object_word, scales=not keep_status)
+    causes = _causes(item, old, scales=not keep_status)
     return Verdict(item, tuple(causes), tuple(unknown))
 
 
@@ -124,7 +120,7 @@ def _cannot_be_handled(why: str) -> str:
     return f'{KIND} in version "{VERSION}" cannot be handled as a {KIND}: {why}'
 
 
-def _causes(item: dict[str, Any], old: Mapping[str, Any] | None, *, object_word: bool, scales: bool) -> list[Cause]:
+def _causes(item: dict[str, Any], old: Mapping[str, Any] | None, *, scales: bool) -> list[Cause]:
     if item["kind"] != KIND:
         return [cause(INVALID, "kind", item["kind"], detail=f"must be {KIND}")]
     meta = item.get("metadata", {})
@@ -134,9 +130,9 @@ def _causes(item: dict[str, Any], old: Mapping[str, Any] | None, *, object_word:
         causes += _check_scale(item, ("spec", "replicas"))
     causes += _check_scale(item, ("status", "replicas", "all"))
     if blocks(causes):
-        return [*causes, NOT_CHECKED_BEFORE_1_35 if object_word else NOT_CHECKED]
+        return [*causes, NOT_CHECKED]
     name = metadata.name_of(meta)
-    return causes + expressions.broken_rules(item, old, name=name, object_word=object_word)
+    return causes + expressions.broken_rules(item, old, name=name)
 
 
 def _check_scale(item: Mapping[str, Any], path: tuple[str, ...]) -> list[Cause]:

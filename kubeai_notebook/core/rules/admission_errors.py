@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -56,8 +56,6 @@ NOT_CHECKED = Cause(
     "Invalid value: null: some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation",
 )
-
-NOT_CHECKED_BEFORE_1_35 = replace(NOT_CHECKED, message=NOT_CHECKED.message.replace("null", '"null"'))
 
 
 def blocks(causes: Iterable[Cause]) -> bool:

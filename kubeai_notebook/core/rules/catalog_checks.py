@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.credentials import CREDENTIALS
+from kubeai_notebook.core.masking import quoted
+from kubeai_notebook.core.messages import did_you_mean, nearest
+from kubeai_notebook.core.model_spec import SecretKey, SecretName
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.profile import ResourceProfile
@@ -22,43 +24,51 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from kubeai_notebook.core.catalog.operator_catalog import Catalog, Profile
+    from kubeai_notebook.core.facts import ClusterFacts
     from kubeai_notebook.core.model_spec import ModelSpec
 
+# Names in a catalog are short: one wrong character of "l4" is half of it.
+_NEAR = 0.5
 _GATED = re.compile(r"(meta-llama/|google/gemma)", re.I)
 
 
-def against_catalog(
-    spec: ModelSpec,
-    catalog: Catalog,
-    *,
-    secrets: Collection[str] | None = None,
-    priority_classes: Collection[str] | None = None,
-    models: Iterable[Mapping[str, Any]] | None = None,
-) -> list[Notice]:
-    """What the cluster lacks for this spec, errors first.
-
-    ``secrets`` and ``priority_classes`` are names that exist, ``None`` where that may not be asked; ``models`` are
-    the namespace's Models: the profiles they run on exist, even where the configuration may not be read.
-    """
-    subject = Subject(spec)
-    used = [text_at(model, "spec", "resourceProfile").partition(":")[0] for model in models or ()]
+def against_catalog(spec: ModelSpec, facts: ClusterFacts) -> list[Notice]:
+    """What the cluster lacks for this spec, errors first."""
+    subject, classes = Subject(spec), facts.priority_classes
+    # The profiles that Models run on exist, also where the configuration may not be read.
+    used = {ResourceProfile(text_at(model, "spec", "resourceProfile")).name for model in facts.models}
     found = [
-        *_profile(subject, catalog, frozenset(used)),
-        *_cache_and_image(spec, catalog),
-        *_credentials(subject, catalog, secrets),
+        *_profile(subject, facts.catalog, frozenset(used)),
+        *_cache_and_image(spec, facts.catalog),
+        *_credentials(subject, facts.catalog, facts.secret_names),
+        *_secrets(spec, facts),
     ]
-    if spec.priority_class_name and priority_classes is not None and spec.priority_class_name not in priority_classes:
-        message = (
-            f'The cluster has no PriorityClass "{spec.priority_class_name}", so it refuses every Pod of the Model.'
-        )
-        fix = _nearest(spec.priority_class_name, priority_classes) or "Leave priority_class_name out."
-        found.append(error("priority_class_name", "PriorityClassMissing", message, step=fix))
+    wanted = spec.priority_class_name
+    if wanted and classes is not None and wanted not in classes:
+        message = f'The cluster has no PriorityClass "{wanted}", so it refuses every Pod of the Model.'
+        step = _use_nearest(wanted, classes) or "Leave priority_class_name out."
+        found.append(error("priority_class_name", "PriorityClassMissing", message, step=step))
     return sorted(found, key=lambda notice: notice.severity)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
-    return f'Use "{near[0]}".' if near else ""
+def _use_nearest(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known, share=_NEAR)
+    return f'Use "{near}".' if near else ""
+
+
+def _secrets(spec: ModelSpec, facts: ClusterFacts) -> Iterator[Notice]:
+    """Secrets that the spec names and the namespace has not: the Pod would wait for them for ever."""
+    names = [entry.name for entry in spec.secrets if isinstance(entry, SecretName)]
+    names += [entry.secret for entry in spec.secrets if isinstance(entry, SecretKey)]
+    for name in dict.fromkeys(names):
+        shown = quoted(name, 253)
+        if facts.secret_names is None:
+            message = f"Whether the Secret {shown} exists cannot be seen here."
+            yield Notice(code="SecretUnknown", severity="warning", field="secrets", message=message)
+        elif name not in facts.secret_names:
+            message = f'There is no Secret {shown} in namespace "{facts.namespace}".'
+            step = did_you_mean(name, facts.secret_names).strip() or f"kubectl create secret generic {shown} makes one."
+            yield error("secrets", "SecretNotFound", message, step=step)
 
 
 def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterator[Notice]:
@@ -69,10 +79,11 @@ def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterat
         certain = catalog.source == "kubeai-config"
         where = "KubeAI's configuration" if certain else "the chart's defaults, and the cluster's own cannot be read,"
         message = f'There is no resource profile "{name}" in {where}; with an unknown one KubeAI starts nothing.'
-        near = difflib.get_close_matches(name, sorted(catalog.profiles), n=1, cutoff=0.5)
+        near = nearest(name, catalog.profiles, share=_NEAR)
+        better = f"{near}:{multiple or 1}"
         some = ", ".join(sorted(catalog.profiles)[:6]) or "none"
-        fix = f"Write {near[0]}:{multiple or 1}." if near else f"Choose one of: {some}."
-        changes = [SetField(name="resourceProfile", value=f"{near[0]}:{multiple or 1}")] if near else []
+        fix = f"Write {better}." if near else f"Choose one of: {some}."
+        changes = [SetField(name="resourceProfile", value=better)] if near else []
         say = error if certain else warning
         yield say("resource_profile", "UnknownResourceProfile", message, *changes, step=fix)
     elif name in catalog.profiles and multiple:
@@ -93,10 +104,9 @@ def _cache_and_image(spec: ModelSpec, catalog: Catalog) -> Iterator[Notice]:
     if cache and cache not in catalog.cache_profiles:
         say = error if catalog.source == "kubeai-config" else warning
         message = f'KubeAI\'s configuration has no cache profile "{cache}"; with an unknown one it starts nothing.'
-        fix = _nearest(cache, catalog.cache_profiles) or "Leave cache_profile out."
+        fix = _use_nearest(cache, catalog.cache_profiles) or "Leave cache_profile out."
         yield say("cache_profile", "UnknownCacheProfile", message, step=fix)
-    profile = spec.resource_profile.partition(":")[0]
-    if not spec.image and catalog.image_of(spec.engine, profile) is None:
+    if not spec.image and catalog.image_of(spec.engine, spec.resource_profile.name) is None:
         message = f"KubeAI's configuration has no image for {spec.engine}, so it starts nothing."
         yield error("image", "NoServerImage", message, step="Set image.")
 
@@ -138,7 +148,7 @@ def profile_for(resources: Mapping[str, str | float], catalog: Catalog) -> Resou
         if all(amount <= 0 or holds.get(name) for name, amount in wanted.items()):
             times = max([1, *(ceil(amount / holds[name]) for name, amount in wanted.items() if amount > 0)])
             size = tuple(holds.get(name, Fraction()) * times for name in ("gpu", "memory", "cpu"))
-            ranked.append((size, place, ResourceProfile(profile.name, times)))
+            ranked.append((size, place, ResourceProfile(f"{profile.name}:{times}")))
     if ranked:
         return min(ranked, key=lambda entry: entry[:2])[2]
     raise SpecError([wrong("resource_profile", "UnknownResourceProfile", _none_covers(wanted, sized))])

@@ -101,16 +101,14 @@ class _Site:
     old: Any = None
 
 
-def broken_rules(
-    model: Mapping[str, Any], old: Mapping[str, Any] | None, *, name: str, object_word: bool
-) -> list[Cause]:
+def broken_rules(model: Mapping[str, Any], old: Mapping[str, Any] | None, *, name: str) -> list[Cause]:
     """Every rule that the well-shaped Model breaks; ``old`` is the stored one of an update."""
     pairs = [(_Site(NO_FIELD, "object", name), NAME)]
     spec, old_spec = model.get("spec"), (old or {}).get("spec")
     if isinstance(spec, Mapping):
         pairs += [(_Site("spec", "object", spec, old_spec), rule) for rule in SPEC_RULES]
         pairs += _below_spec(spec, old_spec or {})
-    return [found for site, rule in pairs for found in _broken(site, rule, object_word=object_word)]
+    return [found for site, rule in pairs for found in _broken(site, rule)]
 
 
 def _below_spec(spec: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[tuple[_Site, Rule]]:
@@ -130,7 +128,7 @@ def _replication(spec: Mapping[str, Any]) -> Any:
     return spec.get("loadBalancing", {}).get("prefixHash", {}).get("replication")
 
 
-def _broken(site: _Site, rule: Rule, *, object_word: bool) -> Iterator[Cause]:
+def _broken(site: _Site, rule: Rule) -> Iterator[Cause]:
     if rule.transition and site.old is None:
         return
     try:
@@ -139,9 +137,7 @@ def _broken(site: _Site, rule: Rule, *, object_word: bool) -> Iterator[Cause]:
     except RuleError as error:
         yield cause(INVALID, site.field, site.kind, detail=f"{error} evaluating rule: {rule.message}")
         return
-    if object_word:  # Before Kubernetes 1.35 the type's name stood for every value.
-        yield cause(INVALID, site.field, site.kind, detail=rule.message)
-    elif site.kind == "object":
+    if site.kind == "object":
         yield Cause(site.field, INVALID.reason, f"{INVALID.text}: {rule.message}")
     else:
         yield cause(INVALID, site.field, site.value, detail=rule.message)

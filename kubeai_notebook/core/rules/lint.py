@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Notice
 
 
-def problems_of(spec: ModelSpec, *, platform: bool = False) -> list[Notice]:
-    """Every trap that the spec stands in, errors first; ``platform``: it goes through DigitalHub."""
+def problems_of(spec: ModelSpec) -> list[Notice]:
+    """Every trap that the spec stands in, errors first."""
     subject = Subject(spec)
     found = [
         *source_traps(subject),
         *engine_traps(subject),
-        *part_traps(subject, platform=platform),
+        *part_traps(subject),
         *text_traps(subject),
     ]
     return sorted(found, key=lambda notice: notice.severity)

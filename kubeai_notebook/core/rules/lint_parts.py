@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.digitalhub import PROJECT_LABEL
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
@@ -24,7 +25,7 @@ _MOUNTED = ("/dev/shm", "/model", "/models", "/adapters", "/secrets/gcp-credenti
 _GGUF = re.compile(r"gguf", re.I)
 
 
-def part_traps(subject: Subject, *, platform: bool) -> Iterator[Notice]:
+def part_traps(subject: Subject) -> Iterator[Notice]:
     """Everything about adapters, files, scaling, labels and the name."""
     spec = subject.spec
     yield from _adapters(spec, subject)
@@ -35,9 +36,8 @@ def part_traps(subject: Subject, *, platform: bool) -> Iterator[Notice]:
         if label.startswith(FEATURE_LABEL):
             message = "KubeAI writes this label itself, from features."
             yield warning("labels", "OverwrittenLabel", message, step=f"Remove the label {label}.")
-    if platform and "." in spec.name:
-        stripped = spec.name.replace(".", "")
-        message = f'The platform takes dots out of names: the Model will be called "{stripped}-…".'
+    if PROJECT_LABEL in spec.labels and "." in spec.name:
+        message = f'DigitalHub takes dots out of names: there it would be called "{spec.name.replace(".", "")}".'
         yield warning("name", "DotsInName", message, step="Use - in place of dots.")
 
 

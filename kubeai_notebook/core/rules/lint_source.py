@@ -46,7 +46,7 @@ def source_traps(subject: Subject) -> Iterator[Notice]:
 
 def _loading(subject: Subject, source: Source) -> Iterator[Notice]:
     engine, cached, scheme = subject.spec.engine, bool(subject.spec.cache_profile), source.scheme
-    if scheme not in LOADABLE[engine]:
+    if scheme not in LOADABLE.get(engine, (scheme,)):
         message = f"{engine} cannot load {scheme}:// urls; its Pods would never become ready."
         able = [name for name, schemes in LOADABLE.items() if scheme in schemes]
         fix = f"Use engine {' or '.join(able)}."
@@ -123,9 +123,9 @@ def _features(subject: Subject, source: Source | None) -> Iterator[Notice]:
         message = "Without a feature the gateway never lists the Model, though it answers by name."
         yield warning("features", "NoFeatures", message, step="Name what it does, such as TextGeneration.")
     for number, feature in enumerate(spec.features):
-        if feature in _OFFERED[spec.engine]:
-            continue
         able = [name for name, offered in _OFFERED.items() if feature in offered]
+        if spec.engine not in _OFFERED or spec.engine in able or not able:
+            continue
         message = f"{spec.engine} has no {feature}: the Model gets ready and every such call fails."
         # vLLM has learned to transcribe, but KubeAI's releases do not count on it.
         say = warning if (spec.engine, feature) == ("VLLM", "SpeechToText") else error

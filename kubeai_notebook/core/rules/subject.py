@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Change, Remedy
-from kubeai_notebook.core.source import Source, parse_source
-from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.source import Source
 
 
 def error(field: str, code: str, message: str, *changes: Change, step: str) -> Notice:
@@ -47,13 +46,11 @@ class Subject:
 
     spec: ModelSpec
 
-    @cached_property
+    @property
     def source(self) -> Source | None:
-        """The parsed url; none when it cannot be parsed."""
-        try:
-            return parse_source(self.spec.url)
-        except SpecError:
-            return None
+        """The url; None where KubeAI cannot read it."""
+        url = self.spec.url
+        return url if url.readable else None
 
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
@@ -73,12 +70,11 @@ class Subject:
         tensor, pipeline = self.number("tensor-parallel-size"), self.number("pipeline-parallel-size")
         return None if tensor is None and pipeline is None else (tensor or 1) * (pipeline or 1)
 
-    @cached_property
+    @property
     def unit(self) -> tuple[str, int]:
-        """Name and multiple of the profile; ``("", 0)`` when it is malformed."""
-        name, colon, multiple = self.spec.resource_profile.partition(":")
-        good = bool(name and colon) and multiple.isascii() and multiple.isdecimal() and len(multiple) < 10
-        return (name, int(multiple)) if good else ("", 0)
+        """Name and multiple of the profile; ``("", 0)`` where KubeAI cannot read it."""
+        profile = self.spec.resource_profile
+        return ("", 0) if profile.multiple is None else (profile.name, profile.multiple)
 
 
 def _flags(args: tuple[str, ...]) -> Iterator[Flag]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE
+from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, Source
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def check_loadable(engine: str, url: str, *, known: Sequence[str], lacking: str 
     """
 
     def loads(name: str) -> bool:
-        scheme = name.partition("://")[0]
+        scheme = Source(name).scheme
         broken = (engine, scheme) in CACHED_ONLY or (scheme == "pvc" and engine in CLAIM_VARIABLES)
         return scheme in LOADABLE[engine] and not broken
 

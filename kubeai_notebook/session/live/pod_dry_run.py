@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
 from kubeai_notebook.core.objects import count_at, text_at, uid_of
+from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.rules.schema import MODEL
 from kubeai_notebook.core.rules.schema_validation import check
 from kubeai_notebook.errors import KubeAIError
@@ -72,7 +73,7 @@ def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
         # An operator of another version let it in; what it would make of it is not known.
         raise UnusableSpecError
     catalog = catalog_of(config)
-    profile = text_at(model, "spec", "resourceProfile").partition(":")[0]
+    profile = ResourceProfile(text_at(model, "spec", "resourceProfile")).name
     image = text_at(model, "spec", "image") or catalog.image_of(text_at(model, "spec", "engine"), profile)
     profiles = config.get("resourceProfiles") or {}
     pod = pod_of(model, catalog, profiles=profiles, container={"image": image})

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core import field_aliases as platform
+from kubeai_notebook.core import digitalhub as platform
 from kubeai_notebook.core import inference
-from kubeai_notebook.core.model_spec import validated
+from kubeai_notebook.core.field_aliases import fields_of
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, name_of, texts_in
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.core.validation import validated
 from kubeai_notebook.errors import SpecError
 from kubeai_notebook.text import one_line
 
@@ -77,7 +78,7 @@ class Function:
             fields["name"] = sanitized(fields["name"])
         catalog = session.catalog if fields.get("resources") is not None else None
         spec = spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
-        labels = {vault.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
+        labels = {platform.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 
     def __repr__(self) -> str:
@@ -93,7 +94,7 @@ def new(project: Project, name: str, *, kind: str, given: Mapping[str, Any]) -> 
     platform.check_label(name, of="function")
     fields = platform.function_fields(kind, given)
     source = parse_source(fields["url"])
-    completed, _ = inference.complete(platform.fields_of(fields), source, default_profile="cpu")
+    completed, _ = inference.complete(fields_of(fields), source, default_profile="cpu")
     validated(completed)
     return Function(project, name, kind, fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.client import MODELS
-from kubeai_notebook.core import field_aliases as platform
+from kubeai_notebook.core import digitalhub as platform
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, name_of
 from kubeai_notebook.errors import NotFoundError
@@ -100,7 +100,7 @@ class Project:
         """The project's runs, or those of one function; the latest first, whoever started them."""
         cluster = self.session.cluster
         which = f"{FUNCTION_LABEL}={function_name}" if function_name else FUNCTION_LABEL
-        query = {"labelSelector": f"{vault.PROJECT_LABEL}={self.name},{which}"}
+        query = {"labelSelector": f"{platform.PROJECT_LABEL}={self.name},{which}"}
         found = cluster.listed(cluster.path(MODELS, "models"), query=query)
         found.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
         seen = set(self.session.observer.names())

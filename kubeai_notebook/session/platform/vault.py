@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from kubeai_notebook.cluster.client import CORE
+from kubeai_notebook.core.digitalhub import PROJECT_LABEL
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.notice import wrong
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.client import Cluster
-
-PROJECT_LABEL = "kubeai-notebook/project"
 
 
 @dataclass(frozen=True)

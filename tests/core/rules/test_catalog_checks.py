@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
-from kubeai_notebook.core.profile import ResourceProfile
+from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 from kubeai_notebook.errors import SpecError
@@ -30,16 +30,16 @@ GPU = {"resource_profile": "1xa100:1"}
 
 
 def found(catalog: Catalog, changes: dict[str, Any], **known: Any) -> list[tuple[str, str, str]]:
-    notices = against_catalog(spec_with(**{**GPU, **changes}), catalog, **known)
+    notices = against_catalog(spec_with(**{**GPU, **changes}), ClusterFacts(catalog=catalog, **known))
     return [(notice.severity, notice.code, notice.field) for notice in notices]
 
 
 def test_says_nothing_of_a_spec_that_the_cluster_has_everything_for() -> None:
-    assert found(CLUSTER, {"cache_profile": "efs"}, secrets=["hub"], priority_classes=[], models=[]) == []
+    assert found(CLUSTER, {"cache_profile": "efs"}, secret_names=("hub",), priority_classes=(), models=()) == []
 
 
 def test_names_the_nearest_profile_and_patches_it() -> None:
-    (notice,) = against_catalog(spec_with(resource_profile="1xa10:2"), CLUSTER)
+    (notice,) = against_catalog(spec_with(resource_profile="1xa10:2"), ClusterFacts(catalog=CLUSTER))
     assert (notice.severity, notice.code) == ("error", "UnknownResourceProfile")
     assert notice.remedies[0].patch({}) == {"spec": {"resourceProfile": "1xa100:2"}}
 
@@ -51,7 +51,17 @@ def test_is_less_sure_when_only_the_charts_defaults_are_known() -> None:
 
 
 def test_takes_a_profile_that_another_model_runs_on_for_existing() -> None:
-    assert found(catalog_of(None), {}, models=[{"spec": {"resourceProfile": "1xa100:2"}}, {}]) == []
+    assert (
+        found(
+            catalog_of(None),
+            {},
+            models=(
+                {"spec": {"resourceProfile": "1xa100:2"}},
+                {},
+            ),
+        )
+        == []
+    )
 
 
 def test_misses_a_cache_profile() -> None:
@@ -77,26 +87,26 @@ def test_counts_the_gpus_that_the_profile_really_has() -> None:
 
 def test_warns_that_the_clusters_token_wins() -> None:
     mine = {"env": {"HF_TOKEN": "x"}}
-    assert found(CLUSTER, mine, secrets=["hub"]) == [("warning", "SystemTokenWins", "env.HF_TOKEN")]
-    assert found(CLUSTER, mine, secrets=[]) == []
+    assert found(CLUSTER, mine, secret_names=("hub",)) == [("warning", "SystemTokenWins", "env.HF_TOKEN")]
+    assert found(CLUSTER, mine, secret_names=()) == []
     assert found(CLUSTER, mine) == []
 
 
 def test_asks_for_a_token_only_where_the_hub_does() -> None:
     gated = {"url": "hf://meta-llama/Llama-3.2-1B"}
-    assert found(CLUSTER, gated, secrets=[]) == [("warning", "HubTokenMissing", "url")]
-    assert found(CLUSTER, gated, secrets=["hub"]) == []
-    assert found(CLUSTER, {}, secrets=[]) == []
-    assert found(CLUSTER, {"url": "s3://b/p"}, secrets=[]) == [("warning", "CloudCredentialsMissing", "url")]
+    assert found(CLUSTER, gated, secret_names=()) == [("warning", "HubTokenMissing", "url")]
+    assert found(CLUSTER, gated, secret_names=("hub",)) == []
+    assert found(CLUSTER, {}, secret_names=()) == []
+    assert found(CLUSTER, {"url": "s3://b/p"}, secret_names=()) == [("warning", "CloudCredentialsMissing", "url")]
 
 
 def test_misses_a_priority_class() -> None:
     named = {"priority_class_name": "hgh"}
-    assert found(CLUSTER, named, priority_classes=["high"]) == [
+    assert found(CLUSTER, named, priority_classes=("high",)) == [
         ("error", "PriorityClassMissing", "priority_class_name")
     ]
     assert found(CLUSTER, named) == []
-    assert found(CLUSTER, {"priority_class_name": "high"}, priority_classes=["high"]) == []
+    assert found(CLUSTER, {"priority_class_name": "high"}, priority_classes=("high",)) == []
 
 
 @pytest.mark.parametrize(
@@ -117,7 +127,7 @@ def test_finds_the_smallest_profile_that_covers(resources: dict[str, Any], expec
 
 
 def test_covers_the_platforms_example_with_the_chart() -> None:
-    assert profile_for({"gpu": 1, "cpu": 6, "memory": "24Gi"}, catalog_of(None)) == ResourceProfile("nvidia-gpu-l4", 1)
+    assert profile_for({"gpu": 1, "cpu": 6, "memory": "24Gi"}, catalog_of(None)) == "nvidia-gpu-l4:1"
 
 
 def test_names_the_nearest_when_nothing_covers() -> None:

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kubeai_notebook.core.digitalhub import PROJECT_LABEL
 from kubeai_notebook.core.manifest import to_manifest
+from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.lint import problems_of
+from kubeai_notebook.core.source import Source
 
 from .lint_cases import TRAPS, spec_with
 
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
 
 
-def found(spec: ModelSpec, *, platform: bool = False) -> list[tuple[str, str, str]]:
-    return [(notice.severity, notice.code, notice.field) for notice in problems_of(spec, platform=platform)]
+def found(spec: ModelSpec) -> list[tuple[str, str, str]]:
+    return [(notice.severity, notice.code, notice.field) for notice in problems_of(spec)]
 
 
 @pytest.mark.parametrize("trap", TRAPS)
@@ -36,10 +39,10 @@ def test_says_nothing_of_the_near_miss(trap: str) -> None:
 
 
 def test_minds_dots_only_on_the_platform() -> None:
-    spec = spec_with(name="llama-3.2")
-    assert found(spec) == []
-    assert found(spec, platform=True) == [("warning", "DotsInName", "name")]
-    assert found(spec_with(name="llama-32"), platform=True) == []
+    on_the_platform = {"labels": {PROJECT_LABEL: "atlas"}}
+    assert found(spec_with(name="llama-3.2")) == []
+    assert found(spec_with(name="llama-3.2", **on_the_platform)) == [("warning", "DotsInName", "name")]
+    assert found(spec_with(name="llama-32", **on_the_platform)) == []
 
 
 def test_puts_errors_first() -> None:
@@ -80,9 +83,9 @@ def spec_from(body: dict[str, Any], spec: ModelSpec) -> ModelSpec:
         update={"strategy": body.get("loadBalancing", {}).get("strategy")}
     )
     changes = {
-        "url": body["url"],
+        "url": Source(body["url"]),
         "features": tuple(body["features"]),
-        "resource_profile": body.get("resourceProfile", ""),
+        "resource_profile": ResourceProfile(body.get("resourceProfile", "")),
         "args": tuple(body.get("args", ())),
         "env": body.get("env", {}),
         "cache_profile": body.get("cacheProfile"),

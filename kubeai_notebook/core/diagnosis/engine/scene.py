@@ -27,6 +27,8 @@ from kubeai_notebook.core.objects import (
 )
 from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.core.phase import GRACE_SECONDS, quiet_seconds
+from kubeai_notebook.core.profile import ResourceProfile
+from kubeai_notebook.core.source import Source
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,14 +74,14 @@ class Scene:
         return text_at(self.spec, "engine")
 
     @cached_property
-    def url(self) -> str:
+    def url(self) -> Source:
         """The Model's url."""
-        return text_at(self.spec, "url")
+        return Source(text_at(self.spec, "url"))
 
     @property
     def scheme(self) -> str:
         """What stands before ``://`` in the url."""
-        return self.url.partition("://")[0] if "://" in self.url else ""
+        return self.url.scheme
 
     @property
     def args(self) -> tuple[str, ...]:
@@ -105,8 +107,8 @@ class Scene:
     @property
     def profile(self) -> tuple[str, int]:
         """The resource profile's name and count; count 0 where it is malformed."""
-        name, _, count = text_at(self.spec, "resourceProfile").partition(":")
-        return name, _count(count)
+        profile = ResourceProfile(text_at(self.spec, "resourceProfile"))
+        return profile.name, profile.multiple or 0
 
     @property
     def settled(self) -> bool:
@@ -199,7 +201,7 @@ class Scene:
     @cached_property
     def values(self) -> Mapping[str, str]:
         """What every sentence may name."""
-        rest = self.url.partition("://")[2].partition("?")[0]
+        rest = self.url.reference
         profile, count = self.profile
         return {
             "name": self.name or "this Model",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.diagnosis.engine.remedies import (
@@ -16,6 +15,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
 from kubeai_notebook.core.kubeai.releases import NARROW_URLS
+from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import is_managed, map_at, text_at, texts_at
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, parse_source
@@ -201,8 +201,7 @@ def _known(scene: Scene, key: str) -> Mapping[str, Any]:
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    names = [key for key in known if isinstance(key, str)]
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.4)), "")
+    return nearest(name, (key for key in known if isinstance(key, str)), share=0.4)
 
 
 def _profile(scene: Scene) -> Iterator[Finding]:

@@ -86,7 +86,7 @@ OVERRIDDEN_IN_MODEL = Rule(
 
 def overridden(scene: Scene) -> Iterator[str]:
     """Settings with another value than the one KubeAI counts on."""
-    weights = scene.url.partition("://")[2].partition("?")[0]
+    weights = scene.url.reference
     port = expected_port(scene.newest)
     for name, allowed in (
         ("--port", (port,)),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
+from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.core.objects import maps_at, text_at
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ def _nearest_claim(case: Case) -> dict[str, str]:
     """The existing claim whose name is nearest, and the url with it."""
     names = [text_at(claim, "metadata", "name") for claim in case.scene.observation.claims]
     wanted = case.values.get("missing", "")
-    nearest = next(iter(difflib.get_close_matches(wanted, names, n=1)), "")
-    if not nearest or case.scene.scheme != "pvc":
+    claim = nearest(wanted, names)
+    if not claim or case.scene.scheme != "pvc":
         return {}
-    url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{nearest}", 1)
-    return {"nearest_claim": nearest, "nearest_url": url}
+    url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{claim}", 1)
+    return {"nearest_claim": claim, "nearest_url": url}
 
 
 CLAIMS: tuple[Rule, ...] = (
