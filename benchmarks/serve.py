@@ -59,41 +59,33 @@ gc.collect()
 before = me.memory_info().rss
 cluster = Cluster(Api(Configuration(host=url)), "default")
 began = time.perf_counter()
-observer = Publisher(cluster)
-observer.ready()
+publisher = Publisher(cluster)
+publisher.ready()
 listed = time.perf_counter() - began
-names = observer.names()
-for name in names:
-    observer.view(name)
+names = publisher.names()
+publisher.views()
 gc.collect()
 grown = (me.memory_info().rss - before) / 1e6
 watches = len([one for one in threading.enumerate() if one.name.startswith("kubeai-watch")])
-wanted, seen = [0], threading.Event()
-changes = observer.subscribe(names[:1])
-def read():
-    for change in changes:
-        if change.view and change.view.model["metadata"]["generation"] == wanted[0]:
-            seen.set()
-threading.Thread(target=read, daemon=True).start()
-held = [observer.subscribe([name]) for name in names[1:100]]
+changes = publisher.subscribe([names[0]])
+others = [publisher.subscribe([name]) for name in names[1:100]]
 time.sleep(2)
 cpu = me.cpu_times()
 time.sleep(10)
 now = me.cpu_times()
 rest = (now.user + now.system - cpu.user - cpu.system) / 10 * 100
-model = json.loads(json.dumps(observer.view(names[0]).model))
+model = json.loads(json.dumps(publisher.view(names[0]).model))
 took = []
 for generation in range(2, changes + 2):
-    model["metadata"]["generation"] = wanted[0] = generation
-    seen.clear()
+    model["metadata"]["generation"] = generation
     path = "apis/kubeai.org/v1/namespaces/default/models"
     request = urllib.request.Request(f"{url}/_put?path={path}", json.dumps(model).encode())
     began = time.perf_counter()
     urllib.request.urlopen(request).read()
-    assert seen.wait(10)
+    assert changes.until(lambda change: change.view.model["metadata"]["generation"] == generation, 10)
     took.append((time.perf_counter() - began) * 1000)
     time.sleep(0.1)
-observer.close()
+publisher.close()
 cluster.close()
 print(json.dumps({"listed": listed, "grown": grown, "watches": watches, "rest": rest, "took": took}))
 """

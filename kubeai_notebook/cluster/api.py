@@ -283,7 +283,8 @@ class Api:
                 preload_content=False,
                 redirect=False,
                 retries=_NO_RETRY,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                # Whoever asks whether the server lives waits no longer for its handshake than for its answer.
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, read_seconds), read=read_seconds),
             )
         except BROKEN as error:
             raise self.failure(error) from error

@@ -171,7 +171,7 @@ class Reflector:
         if self._closed.is_set():
             return ""
         if isinstance(error, (*_REFUSED, UnauthorizedError)):
-            self._set_link(Link("forbidden", error, self._timing.now()))
+            self._set_link(Link("forbidden", error, self._heard_at))
             return ""
         self._set_link(Link("reconnecting", error, self._heard_at))
         return version
@@ -272,8 +272,8 @@ class Reflector:
             self._set_link(Link("live", since_seconds=self._heard_at))
 
     def _set_link(self, link: Link) -> None:
-        if link != self.link:
-            self.link = link
+        news, self.link = link != self.link, link
+        if news:
             self._on_change(None)
 
 

@@ -88,7 +88,8 @@ class View:
 
     def shows_as(self, other: View) -> bool:
         """Whether whoever shows them shows the same: Events and logs count where a Finding comes of them."""
-        return self == other and self.model == other.model and self.pods == other.pods
+        seen, before = self.observation, other.observation
+        return self == other and self.model == other.model and self.pods == other.pods and seen.answer == before.answer
 
 
 def _pod_state(pod: KubernetesObject) -> PodState:

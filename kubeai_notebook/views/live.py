@@ -65,11 +65,10 @@ def follow(model: Model) -> StatusCard:
     Raises:
         NotFoundError: there is no such Model to follow.
     """
-    namespace = model.session.cluster.namespace
-    cards = _cards_by_session()
+    view, cards = model.view, _cards_by_session()
     if model.session not in cards or cards[model.session].changes.ended:
-        cards[model.session] = _Cards(model.subscribe(), namespace)
-    return cards[model.session].card(model.view, model.note)
+        cards[model.session] = _Cards(model.subscribe(), model.session.cluster.namespace)
+    return cards[model.session].card(view, model.note)
 
 
 @cache

@@ -218,3 +218,15 @@ def test_backs_off_and_stays_refused_where_only_the_watch_is_denied() -> None:
         api.refused_watches.clear()
         until(lambda: reflector.link.state == "live", 10)
         reflector.close()
+
+
+def test_is_as_fresh_as_its_last_list_where_only_the_watch_is_denied() -> None:
+    with FakeApi().in_thread() as api:
+        api.objects[MODELS_PATH] = {}
+        api.refused_watches.add(MODELS_PATH)
+        timing = Timing(first_pause=0.01, longest_pause_refused=0.01)
+        reflector = Reflector(Api(Configuration(host=api.url)), MODELS_PATH, timing=timing)
+        until(lambda: reflector.link.state == "forbidden", 10)
+        first = reflector.link.since_seconds
+        until(lambda: reflector.link.since_seconds > first, 10)
+        reflector.close()

@@ -1,7 +1,8 @@
 """An API server of canned objects that lists and watches, for numbers that no real one on this machine could hold.
 
 ``python -m tests.support.fake_api MODELS PODS`` serves that many Models with so many Pods each, and prints its url;
-``POST /_put?path=…`` with an object changes one, ``POST /_drop?path=…`` deletes one, and whoever watches is told.
+``POST /_put?path=…`` with an object changes one, ``POST /_drop?path=…`` deletes one, and whoever watches is told;
+``GET /_requests`` lists what was asked so far.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class FakeApi:
         if request.method == "POST" and path in ("_put", "_drop"):
             self.put(query["path"], await request.json(), gone=path == "_drop")
             return web.json_response({})
+        if path == "_requests":
+            return web.json_response(self.requests)
         self.requests.append(f"{request.method} {path}{'?watch' if 'watch' in query else ''}")
         if path.endswith("/log"):
             return await self._log(request, path.split("/")[-2])

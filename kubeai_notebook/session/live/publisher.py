@@ -239,9 +239,10 @@ class Publisher:
 
     def _wanted(self, subscriptions: tuple[Subscription, ...]) -> set[str]:
         """The Models whose Views somebody waits for; those that are gone included."""
-        wanted = set(self._tested)
-        for subscription in subscriptions:
-            wanted |= self._there() if subscription.names is ALL else subscription.names
+        named = (subscription.names for subscription in subscriptions if subscription.names is not ALL)
+        wanted = set(self._tested).union(*named)
+        if any(subscription.names is ALL for subscription in subscriptions):
+            wanted |= self._there()
         return wanted
 
     def _there(self) -> set[str]:
