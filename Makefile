@@ -42,6 +42,7 @@ check: $(VENV)/.dev  ## formatting, lint, types, layers, files
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/support/repository.py
+	$(BIN)/python tests/support/imports.py
 
 test: $(VENV)/.dev  ## all tests; those of the browser where there is one
 	$(BIN)/python -m pytest

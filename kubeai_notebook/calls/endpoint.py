@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import openai
+    from openai import AsyncOpenAI as AsyncOpenAI
+    from openai import OpenAI as OpenAI
 
 # The gateway holds a request silently while a Model wakes, so only connecting is bounded tightly.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 600.0

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .kubeai.labels import FEATURE_LABEL
-from .source import Source
 
-if TYPE_CHECKING:
-    from .observation import KubernetesObject
-
+KubernetesObject = Mapping[str, Any]
 NOTHING: Mapping[str, Any] = {}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # What Kubernetes calls an integer has 64 bits; Python writes no text of a much longer one.
@@ -138,14 +135,6 @@ def is_managed(model: Any) -> bool:
     return bool(map_at(model, "status")) or any(
         str(label).startswith(FEATURE_LABEL) for label in map_at(model, "metadata", "labels")
     )
-
-
-def claim_of(model: Any) -> str:
-    """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
-    cache = text_at(model, "spec", "cacheProfile")
-    if cache:
-        return f"shared-model-cache-{cache}"
-    return Source(text_at(model, "spec", "url")).claim
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .masking import secret_values
-from .objects import Pod, map_at, text_at
+from .objects import KubernetesObject, Pod, map_at, text_at
+from .source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
-
-KubernetesObject = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +78,11 @@ def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, .
         variables = {name: text_at(entry, "value") for name, entry in pod.env.items()}
         values += secret_values({"env": variables})
     return tuple(sorted(dict.fromkeys(values), key=len, reverse=True))
+
+
+def claim_of(model: Any) -> str:
+    """The claim that the Model's weights lie in, of its cache or its url; ``""`` where it needs none."""
+    cache = text_at(model, "spec", "cacheProfile")
+    if cache:
+        return f"shared-model-cache-{cache}"
+    return Source(text_at(model, "spec", "url")).claim

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from .observation import KubernetesObject, Observation
+    from .objects import KubernetesObject
+    from .observation import Observation
 
 Phase = Literal[
     "Deleting", "Submitted", "Unmanaged", "Blocked", "Caching", "Failing", "Updating", "Degraded",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.errors import ClusterError
 
     from .notice import Finding
-    from .observation import KubernetesObject, Observation
+    from .objects import KubernetesObject
+    from .observation import Observation
     from .phase import ModelStatus
 
 

@@ -24,9 +24,9 @@ from .software import software
 from .waiting import look_at, views_until_ready, wait_ready
 
 if TYPE_CHECKING:
-    import openai
     import pandas as pd
 
+    from kubeai_notebook.calls.endpoint import AsyncOpenAI, OpenAI
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
@@ -201,12 +201,12 @@ class Model:
         return ModelEndpoint(self._open.endpoint.base_url, self.name)
 
     @property
-    def client(self) -> openai.OpenAI:
+    def client(self) -> OpenAI:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
         return self._open.endpoint.client
 
     @property
-    def async_client(self) -> openai.AsyncOpenAI:
+    def async_client(self) -> AsyncOpenAI:
         """The same for ``await``."""
         return self._open.endpoint.async_client
 

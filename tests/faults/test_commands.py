@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubeai_notebook.core.diagnosis.engine.case import Case
 from kubeai_notebook.core.diagnosis.engine.remedies import remedy_of
-from kubeai_notebook.core.diagnosis.engine.rule import Case
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.objects import Pod

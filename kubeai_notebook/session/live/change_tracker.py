@@ -10,7 +10,7 @@ from kubeai_notebook.core.objects import desired_replicas, uid_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubeai_notebook.core.observation import KubernetesObject
+    from kubeai_notebook.core.objects import KubernetesObject
 
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 

@@ -11,7 +11,8 @@ from kubeai_notebook.cluster.client import BATCH, CORE, MODELS
 from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.cluster.rights import Right, right_to
 from kubeai_notebook.cluster.timing import Timing
-from kubeai_notebook.core.objects import claim_of, name_of, text_at, uid_of
+from kubeai_notebook.core.objects import name_of, text_at, uid_of
+from kubeai_notebook.core.observation import claim_of
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 
 from .transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod, model_of_job, model_of_pod

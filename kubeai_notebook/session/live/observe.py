@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.notice import addressed
-from kubeai_notebook.core.objects import claim_of, name_of, uid_of
-from kubeai_notebook.core.observation import Observation, secrets_of
+from kubeai_notebook.core.objects import name_of, uid_of
+from kubeai_notebook.core.observation import Observation, claim_of, secrets_of
 from kubeai_notebook.core.phase import ModelStatus, status_of
 from kubeai_notebook.core.view import View, stand_in_of
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubeai_notebook.core.notice import Finding
-    from kubeai_notebook.core.observation import KubernetesObject
+    from kubeai_notebook.core.objects import KubernetesObject
 
     from .change_tracker import Moments
     from .informers import Watches

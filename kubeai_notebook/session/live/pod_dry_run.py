@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.observation import KubernetesObject
+    from kubeai_notebook.core.objects import KubernetesObject
     from kubeai_notebook.core.view import View
 
     from .pool import Pool

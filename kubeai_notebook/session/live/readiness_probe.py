@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.access import Access
-    from kubeai_notebook.core.observation import Answer, KubernetesObject
+    from kubeai_notebook.core.objects import KubernetesObject
+    from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.view import View
 
     from .pool import Pool

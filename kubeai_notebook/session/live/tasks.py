@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.logs import Run
     from kubeai_notebook.cluster.timing import Timing
-    from kubeai_notebook.core.observation import Answer, KubernetesObject, LogTail, Operator
+    from kubeai_notebook.core.objects import KubernetesObject
+    from kubeai_notebook.core.observation import Answer, LogTail, Operator
     from kubeai_notebook.core.view import View
 
     from .informers import Watches

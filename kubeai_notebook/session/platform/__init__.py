@@ -4,9 +4,7 @@ Nothing of them is kept here: a run is a Model whose labels name project and fun
 are the keys of one Secret. Another kernel finds the same.
 """
 
-from .function import Function
-from .project import Project, get_or_create_project
-from .run import Run
+from .objects import Function, Project, Run, get_or_create_project
 from .vault import ProjectSecret
 
 __all__ = ["Function", "Project", "ProjectSecret", "Run", "get_or_create_project"]

@@ -1,7 +1,8 @@
 """The rules as tables: every known code has a row, no other code exists, every sentence can be filled in."""
 
+from kubeai_notebook.core.diagnosis.engine.case import Case
 from kubeai_notebook.core.diagnosis.engine.remedies import filled
-from kubeai_notebook.core.diagnosis.engine.rule import Case, finding_of
+from kubeai_notebook.core.diagnosis.engine.rule import finding_of
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.objects import Pod

@@ -9,8 +9,7 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
-from kubeai_notebook.core.objects import claim_of
-from kubeai_notebook.core.observation import Observation, secrets_of
+from kubeai_notebook.core.observation import Observation, claim_of, secrets_of
 from kubeai_notebook.session.live.log_sources import runs_of
 from kubeai_notebook.session.live.transforms import kept_event, kept_job, kept_model, kept_pod, model_of_job
 from tests.core.diagnosis import cluster_cases, recorded

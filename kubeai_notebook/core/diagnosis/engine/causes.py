@@ -31,9 +31,10 @@ from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
 
+from .case import Case
 from .cleaning import clean
 from .remedies import DELETE_POD, remedy_of
-from .rule import Case, Rule, first, spared
+from .rule import Rule, first, spared
 from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
 from .unknown import QUIET_EXITS, unknown
 

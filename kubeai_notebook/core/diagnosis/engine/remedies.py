@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.remedy import Change
 
-    from .rule import Case
+    from .case import Case
 
 # A name from an object or a log becomes a word of a command only where no shell and no program reads more in it.
 _HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.notice import Evidence, Finding, Who
 
+from .case import Case
 from .cleaning import excerpt
 from .remedies import Template, filled, remedy_of
 from .text_source import Passage
@@ -32,33 +33,6 @@ _logger = logging.getLogger(__name__)
 
 _Given = ParamSpec("_Given")
 _Seen = TypeVar("_Seen")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rule's hit: the passage, the line in it, and what can be filled into sentences."""
-
-    scene: Scene
-    passage: Passage
-    index: int = 0
-    pod: Pod | None = None
-    taken: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def line(self) -> str:
-        """The deciding line."""
-        return self.passage.lines[self.index]
-
-    def above(self, count: int) -> str:
-        """The lowered lines before the deciding one."""
-        return "\n".join(self.passage.lowered[max(0, self.index - count) : self.index])
-
-    @cached_property
-    def values(self) -> Mapping[str, str]:
-        """Everything a sentence may name; only what is known is in it."""
-        pod = {"pod": self.pod.name, "node": self.pod.node} if self.pod else {}
-        everything = {**self.scene.values, **pod, **self.taken}
-        return {key: value for key, value in everything.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.objects import (
     Event,
     Pod,
-    claim_of,
     desired_replicas,
     is_going,
     map_at,
@@ -25,7 +24,7 @@ from kubeai_notebook.core.objects import (
     texts_at,
     texts_in,
 )
-from kubeai_notebook.core.observation import secrets_of
+from kubeai_notebook.core.observation import claim_of, secrets_of
 from kubeai_notebook.core.phase import GRACE_SECONDS, quiet_seconds
 from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.source import Source
@@ -33,7 +32,8 @@ from kubeai_notebook.core.source import Source
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubeai_notebook.core.observation import KubernetesObject, LogTail, Observation
+    from kubeai_notebook.core.objects import KubernetesObject
+    from kubeai_notebook.core.observation import LogTail, Observation
 
 
 def _count(text: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeai_notebook.core.arguments import SPREAD
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     DELETE_POD,
@@ -12,10 +14,13 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     set_argument,
     set_env,
 )
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .gpu_memory import MEMORY, is_gpu_profile, number
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 
 def _gpus_there(case: Case) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
@@ -13,8 +14,11 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     set_env,
     set_field,
 )
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.remedy import SetArgument, SetField
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _BLOCK = 16
 """Tokens of vLLM's usual cache block: lengths are rounded down to whole blocks."""

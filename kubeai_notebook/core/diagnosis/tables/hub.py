@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, drop_argument, drop_env, run
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 # Repositories as hub errors name them, in urls of any mirror and in words.
 REPO = (

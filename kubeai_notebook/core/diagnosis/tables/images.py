@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 WAITING_FOR_IMAGE = (
     "ErrImagePull",

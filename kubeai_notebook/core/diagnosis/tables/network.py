@@ -10,7 +10,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from .hub import HOST
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.rule import Case
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
 UNREACHABLE = (

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _S3_SECRET = run(
     "Put the right keys into the Secret that KubeAI reads.",

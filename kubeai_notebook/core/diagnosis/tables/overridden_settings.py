@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, advise, drop_argument, drop_env
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, stated
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.objects import Pod
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, Template, advise, run, set_features
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first, stated
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.notice import Evidence, Finding
@@ -14,6 +14,7 @@ from kubeai_notebook.core.objects import number_at
 from kubeai_notebook.core.remedy import SetArgument
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
 
 

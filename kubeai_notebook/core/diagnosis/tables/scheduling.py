@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, STOP_ANOTHER, advise, run
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.notice import Finding
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_field
-from kubeai_notebook.core.diagnosis.engine.rule import Case, Rule, first
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
 from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.core.objects import maps_at, text_at
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
