@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import openai
-    from openai import AsyncOpenAI as AsyncOpenAI
-    from openai import OpenAI as OpenAI
+
+    OpenAI = openai.OpenAI
+    AsyncOpenAI = openai.AsyncOpenAI
 
 # The gateway holds a request silently while a Model wakes, so only connecting is bounded tightly.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 600.0
