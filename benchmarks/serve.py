@@ -52,14 +52,14 @@ import gc, json, sys, threading, time, urllib.request
 import psutil
 from kubernetes.client import Configuration
 from kubeai_notebook.cluster.client import Api, Cluster
-from kubeai_notebook.session.live.publisher import Observer
+from kubeai_notebook.session.live.publisher import Publisher
 url, changes = sys.argv[1], int(sys.argv[2])
 me = psutil.Process()
 gc.collect()
 before = me.memory_info().rss
 cluster = Cluster(Api(Configuration(host=url)), "default")
 began = time.perf_counter()
-observer = Observer(cluster)
+observer = Publisher(cluster)
 observer.ready()
 listed = time.perf_counter() - began
 names = observer.names()
@@ -68,13 +68,8 @@ for name in names:
 gc.collect()
 grown = (me.memory_info().rss - before) / 1e6
 watches = len([one for one in threading.enumerate() if one.name.startswith("kubeai-watch")])
-wanted, seen = [0], threading.Event()
-def listener(view):
-    if view and view.model["metadata"]["generation"] == wanted[0]:
-        seen.set()
-observer.listen(names[0], listener)
-for name in names[1:100]:
-    observer.listen(name, lambda view: None)
+changes_of_first = observer.subscribe([names[0]])
+cards = observer.subscribe(names[1:100])
 time.sleep(2)
 cpu = me.cpu_times()
 time.sleep(10)
@@ -83,13 +78,12 @@ rest = (now.user + now.system - cpu.user - cpu.system) / 10 * 100
 model = json.loads(json.dumps(observer.view(names[0]).model))
 took = []
 for generation in range(2, changes + 2):
-    model["metadata"]["generation"] = wanted[0] = generation
-    seen.clear()
+    model["metadata"]["generation"] = generation
     path = "apis/kubeai.org/v1/namespaces/default/models"
     request = urllib.request.Request(f"{url}/_put?path={path}", json.dumps(model).encode())
     began = time.perf_counter()
     urllib.request.urlopen(request).read()
-    assert seen.wait(10)
+    assert changes_of_first.until(lambda one: one.view.model["metadata"]["generation"] == generation, 10)
     took.append((time.perf_counter() - began) * 1000)
     time.sleep(0.1)
 observer.close()

@@ -172,13 +172,13 @@ class Subscription:
     def put(self, change: Change, *, born: int = 0) -> None:
         """Leave a Change in place of an older one; ``born`` is the revision of the Model's first View."""
         with self._changed:
+            if self._ended:
+                return
             self._pending.pop(change.name, None)
             # One that came and went unread is forgotten, or a reader that never reads would hold ever more.
-            unread = self.names is ALL and change.view is None and born > self._given_revision
-            if self._ended or unread:
-                return
-            self._pending[change.name] = change
-            self._wake()
+            if change.view is not None or self.names is not ALL or born <= self._given_revision:
+                self._pending[change.name] = change
+                self._wake()
 
     def end(self, why: str, last: Iterable[Change] = (), *, drop: bool = False) -> None:
         """Let nothing come but these; ``drop``: and nothing that was not read."""
@@ -187,7 +187,9 @@ class Subscription:
                 return
             if drop:
                 self._pending = {}
-            self._pending |= {change.name: change for change in last}
+            for change in last:
+                self._pending.pop(change.name, None)
+                self._pending[change.name] = change
             self._ended = why
             self._wake()
 
