@@ -71,37 +71,29 @@ class Outcome:
 
 
 class Watcher:
-    """The Views that a listener is told, each with its moment."""
+    """What is new about a Model, and when it was."""
 
     def __init__(self, session: Session, name: str) -> None:
-        self.views: list[tuple[float, View | None]] = []
-        self._told = threading.Condition()
-        self._stop = session.observer.listen(name, self._listen)
+        self._changes = session.observer.subscribe([name])
+        self._name = name
 
-    def _listen(self, view: View | None) -> None:
-        with self._told:
-            self.views.append((time.time(), view))
-            self._told.notify_all()
-
-    def until(self, holds: Callable[[View | None], bool], seconds: float, *, since: int = 0) -> tuple[float, Any]:
-        """The first View from number ``since`` on for which this holds, and its moment."""
-        deadline = time.monotonic() + seconds
-        with self._told:
-            while True:
-                for moment, view in self.views[since:]:
-                    if holds(view):
-                        return moment, view
-                since = len(self.views)
-                if not self._told.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
-                    raise AssertionError(f"not within {seconds:.0f} s; last: {self._last()}")
+    def until(self, holds: Callable[[View | None], bool], seconds: float) -> tuple[float, Any]:
+        """The first View from now on for which this holds, that of now included, and its moment."""
+        view = self._changes.latest(self._name)
+        if not holds(view):
+            change = self._changes.until(lambda change: holds(change.view), seconds)
+            if change is None:
+                raise AssertionError(f"not within {seconds:.0f} s; last: {self._last()}")
+            view = change.view
+        return time.time(), view
 
     def _last(self) -> str:
-        view = self.views[-1][1] if self.views else None
-        said = [(finding.code, finding.evidence[0].text) for finding in view.findings] if view else "nothing"
-        return f"{view.status.phase if view else 'gone'}, {said}"
+        view = self._changes.latest(self._name)
+        seen = [(finding.code, finding.evidence[0].text) for finding in view.findings] if view else "nothing"
+        return f"{view.status.phase if view else 'gone'}, {seen}"
 
     def close(self) -> None:
-        self._stop()
+        self._changes.close()
 
 
 class Stage:
@@ -151,7 +143,7 @@ class Stage:
                     return view is None
                 return fault.code not in codes_of(view) and (view.status.phase == "Ready" or not ready)
 
-            _, view = watcher.until(cured, CURED_SECONDS, since=len(watcher.views) - 1)
+            _, view = watcher.until(cured, CURED_SECONDS)
             phase = view.status.phase if view else "gone"
             return Outcome(seconds, all_seconds, codes, label, after=codes_of(view), phase=phase)
         except Exception as error:  # noqa: BLE001  (outermost frame of a worker: the fault's test shows it)
@@ -179,7 +171,9 @@ class Stage:
         status, answer = self.daemon.api("POST", MODELS, fault.manifest)
         assert status == 201, answer
         if "answer" in fault.script:
-            session.observer.answer(fault.name)
+            uid = answer["metadata"]["uid"]
+            watcher.until(lambda view: view is not None and view.uid == uid, NAMED_SECONDS)
+            session.observer.test(fault.name, uid)
         if "then" in fault.script:
             watcher.until(lambda view: view is not None and view.status.phase == "Ready", NAMED_SECONDS)
             began = time.time()

@@ -1,5 +1,7 @@
 import gc
 import weakref
+from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,18 +18,19 @@ pytestmark = pytest.mark.usefixtures("built")
 
 
 class FakeSession:
-    """Stands for a Session whose publisher runs when `now_is` is called."""
+    """Stands for a Session whose publisher leaves a Change when `now_is` is called."""
 
     def __init__(self) -> None:
         self.cluster = SimpleNamespace(namespace="default")
         self.subscriptions: list[Subscription] = []
         self.view: View | None = None
-        self._revision = 0
+        self.revision = 0
 
     def now_is(self, view: View | None) -> None:
-        self.view, self._revision = view, self._revision + 1
-        for changes in self.subscriptions:
-            changes.put(Change("smol", view, self._revision))
+        self.revision += 1
+        self.view = view and replace(view, revision=self.revision)
+        for subscription in self.subscriptions:
+            subscription.put(Change("smol", self.view, self.revision))
 
 
 class FakeModel:
@@ -43,31 +46,32 @@ class FakeModel:
         return self.session.view
 
     def subscribe(self) -> Subscription:
-        self.session.subscriptions.append(Subscription(["smol"]))
+        self.session.subscriptions.append(Subscription([self.name]))
         return self.session.subscriptions[-1]
 
 
-def shows(widget: StatusCard, phase: str) -> bool:
-    """Whether the card comes to this phase: another thread writes it."""
-    return until(lambda: widget.card["phase"] == phase, 5)
+def shows(widget: StatusCard, **fields: str) -> bool:
+    """Wait until the card says this."""
+    return until(lambda: all(widget.card[key] == value for key, value in fields.items()), 5)
 
 
 @pytest.fixture
-def session() -> FakeSession:
+def session() -> Iterator[FakeSession]:
     session = FakeSession()
-    session.view = view_in("Loading")
-    return session
+    session.now_is(view_in("Loading"))
+    yield session
+    for subscription in session.subscriptions:
+        subscription.close()
 
 
 def test_shows_at_once_and_follows(session: FakeSession) -> None:
     widget = live.follow(FakeModel(session, note="smol is being served."))
     assert (widget.card["phase"], widget.card["note"]) == ("Loading", "smol is being served.")
     session.now_is(view_in("Ready", ready=1))
-    assert shows(widget, "Ready")
-    assert (widget.card["tone"], widget.card["note"]) == ("good", "smol is being served.")
+    assert shows(widget, phase="Ready", tone="good", note="smol is being served.")
 
 
-def test_has_one_widget_and_one_subscription_for_a_model(session: FakeSession) -> None:
+def test_has_one_widget_for_a_model_and_one_subscription(session: FakeSession) -> None:
     widget = live.follow(FakeModel(session, note="smol is being served."))
     assert live.follow(FakeModel(session)) is widget
     assert widget.card["note"] == ""
@@ -84,25 +88,23 @@ def test_says_that_the_model_was_deleted(session: FakeSession) -> None:
     widget = live.follow(FakeModel(session))
     session.now_is(None)
     session.now_is(None)
-    assert shows(widget, "Deleted")
-    assert widget.card["tone"] == "gone"
+    assert shows(widget, phase="Deleted", tone="gone")
     assert [fact["label"] for fact in widget.card["facts"]] == ["Engine", "Profile", "Source"]
 
 
 def test_revives_the_card_of_a_model_that_is_served_again(session: FakeSession) -> None:
     widget = live.follow(FakeModel(session))
     session.now_is(None)
-    assert shows(widget, "Deleted")
+    assert shows(widget, phase="Deleted")
     session.now_is(view_in("Submitted"))
-    assert shows(widget, "Submitted")
+    assert shows(widget, phase="Submitted")
     assert live.follow(FakeModel(session)) is widget
 
 
 def test_says_that_it_is_reconnecting(session: FakeSession) -> None:
     widget = live.follow(FakeModel(session))
     session.now_is(view_in("Loading", link=Link("reconnecting", since_seconds=9.0)))
-    assert until(lambda: widget.card["link"] == "reconnecting", 5)
-    assert widget.card["link_since_seconds"] == 9.0
+    assert shows(widget, link="reconnecting", link_since_seconds=9.0)
 
 
 def test_asks_nothing_of_a_session_that_is_closing(session: FakeSession) -> None:
@@ -110,18 +112,19 @@ def test_asks_nothing_of_a_session_that_is_closing(session: FakeSession) -> None
     del session.cluster
     session.now_is(view_in("Ready", ready=1))
     session.now_is(None)
-    assert shows(widget, "Deleted")
+    assert shows(widget, phase="Deleted")
 
 
 def test_lets_a_session_go() -> None:
     session = FakeSession()
-    session.view = view_in("Loading")
+    session.now_is(view_in("Loading"))
     model = FakeModel(session)
     live.follow(model)
-    gone = weakref.ref(session)
+    gone, changes = weakref.ref(session), session.subscriptions[0]
     del session, model
     gc.collect()
     assert gone() is None
+    changes.close()
 
 
 def test_leaves_a_model_that_is_gone_to_its_snapshot(session: FakeSession) -> None:
@@ -138,3 +141,34 @@ def test_leaves_it_to_ipython_where_nobody_can_see_a_widget(session: FakeSession
     with pytest.raises(NotImplementedError):
         live.show(FakeModel(session))
     assert "smol (default) Loading" in live.bundle(FakeModel(session))["text/plain"]
+
+
+def test_shows_nothing_older_than_it_showed(session: FakeSession) -> None:
+    older, phases = session.view, []
+    session.now_is(view_in("Ready", ready=1))
+    widget = live.follow(FakeModel(session))
+    widget.observe(lambda changed: phases.append(changed["new"]["phase"]), "card")
+    session.subscriptions[0].put(Change("smol", older, older.revision))
+    until(lambda: not session.subscriptions[0]._pending, 5)
+    session.now_is(view_in("Degraded", ready=1, desired=2))
+    assert shows(widget, phase="Degraded")
+    assert phases == ["Degraded"]
+
+
+def test_keeps_cards_of_as_many_models_that_are_gone_and_no_more(session: FakeSession) -> None:
+    first = live.follow(FakeModel(session))
+    session.now_is(None)
+    assert shows(first, phase="Deleted")
+    changes = session.subscriptions[0]
+    for number in range(live.KEPT_GONE):
+        name = f"short-{number}"
+        view = view_in("Loading")
+        model = FakeModel(session)
+        named = replace(view.observation, model={**view.model, "metadata": {"name": name}})
+        model.name, session.view = name, replace(view, observation=named)
+        widget = live.follow(model)
+        session.revision += 1
+        changes.put(Change(name, None, session.revision))
+        assert shows(widget, phase="Deleted")
+    assert not changes.covers("smol")
+    assert changes.covers("short-0")

@@ -42,6 +42,18 @@ def test_keeps_the_newest_change_of_each_name_in_the_order_of_their_revisions() 
     assert taken(subscription, 3) == [("a", 3), ("c", 4), ("b", 5)]
 
 
+def test_gives_items_whose_revision_only_grows() -> None:
+    subscription = Subscription(ALL)
+    given = []
+    for revision in range(1, 200):
+        subscription.put(change(f"m-{revision % 7}", revision))
+        if revision % 5 == 0:
+            given.append(next(subscription).revision)
+    subscription.end("It is over.")
+    given += [item.revision for item in subscription]
+    assert given == sorted(set(given))
+
+
 def test_says_that_a_model_is_gone_to_whom_it_was_shown_and_to_no_other() -> None:
     reads, never_reads = Subscription(ALL), Subscription(ALL)
     for subscription in (reads, never_reads):
@@ -52,6 +64,17 @@ def test_says_that_a_model_is_gone_to_whom_it_was_shown_and_to_no_other() -> Non
         subscription.put(change("last", 9), born=9)
     assert (next(reads).view, next(reads).name) == (None, "last")
     assert next(never_reads).name == "last"
+
+
+def test_holds_no_more_than_there_are_models_where_nobody_reads() -> None:
+    subscription = Subscription(ALL)
+    for number in range(1_000):
+        born = 2 * number + 1
+        subscription.put(change(f"short-{number}", born), born=born)
+        subscription.put(change(f"short-{number}", born + 1, gone=True), born=born)
+    subscription.put(change("there", 5_000), born=5_000)
+    subscription.end("It is over.")
+    assert [item.name for item in subscription] == ["there"]
 
 
 def test_gives_up_after_the_time() -> None:
