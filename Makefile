@@ -48,7 +48,7 @@ test: $(VENV)/.dev  ## all tests; those of the browser where there is one
 	$(BIN)/python -m pytest
 
 test-attack: $(VENV)/.dev  ## every attack at full length, in under ten minutes
-	KUBEAI_TEST_ATTACK=full $(BIN)/python -m pytest tests/attack
+	KUBEAI_TEST_ATTACK=full $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/attack
 
 test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
 	KUBEAI_TEST_BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser

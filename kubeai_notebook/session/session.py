@@ -12,6 +12,7 @@ from kubeai_notebook import settings as settings_of_process
 
 from . import verbs
 from .connection import Connection
+from .live.subscription import ALL
 from .model import Model
 from .waiting import look_at_all
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.models_frame import ModelsFrame
     from kubeai_notebook.present.plan_report import PlanReport
     from kubeai_notebook.settings import Settings
+
+    from .live.subscription import Subscription
 
 
 class Session(Connection):
@@ -79,6 +82,13 @@ class Session(Connection):
 
         idle = idle_seconds(self.cluster, self.catalog.autoscaling_window_seconds)
         return models_frame(look_at_all(self.observer), idle=idle, now=datetime.now(UTC))
+
+    def subscribe(self, *names: str, looks: bool = True) -> Subscription:
+        """Hear of every change of these Models, or without a name of all: how each is now comes first.
+
+        ``looks``: somebody looks, so that what depends on the time goes on and logs are read.
+        """
+        return self.observer.subscribe(names or ALL, looks=looks)
 
     def doctor(self) -> Doctor:
         """Every station on the way from here to KubeAI, with what is in the way."""
