@@ -1,8 +1,8 @@
 """How many of our modules a question passes through: three calls, traced.
 
-``python benchmarks/hops.py`` starts the single-machine KubeAI in a home of its own and prints, for each call, the modules
-in which a function ran: the url of a magic's line up to the Manifest (a dry run), a change of a Pod up to the card, and
-a Delta of a chat up to the cell. Each call is made twice, and the second one counts: the first also imports.
+``python benchmarks/hops.py`` starts the single-machine KubeAI in a home of its own and prints, for each call, the
+modules in which a function ran: the url of a magic's line up to the Manifest (a dry run), a change of a Pod up to the
+card, and a Delta of a chat up to the cell. Each call is made twice, and the second counts: the first also imports.
 """
 
 from __future__ import annotations
