@@ -68,6 +68,8 @@ class Publisher:
         self._making = threading.RLock()
         self._known: dict[str, _Known] = {}
         self._stale: set[str] = set()
+        self._unattended: set[str] = set()
+        """Models with a View that a reader had made: nothing was asked for it yet."""
         self._fresh: dict[str, tuple[Change, int]] = {}
         self._revision = 0
         self._moments = Moments()
@@ -211,7 +213,7 @@ class Publisher:
                 self._stale |= lined | restless
             if newly or (tick and any(not self._known[name].view.status.settled for name in restless)):
                 self._tasks.feel()
-            for name in self._wanted(subscriptions) & (self._stale | newly):
+            for name in self._wanted(subscriptions) & (self._stale | self._unattended | newly):
                 self._attend(name)
             self._deliver(subscriptions)
             self._ticks = bool(self._restless())
@@ -239,10 +241,10 @@ class Publisher:
 
     def _wanted(self, subscriptions: tuple[Subscription, ...]) -> set[str]:
         """The Models whose Views somebody waits for; those that are gone included."""
-        wanted = set(self._tested)
-        for subscription in subscriptions:
-            wanted |= self._there() if subscription.names is ALL else subscription.names
-        return wanted
+        wanted = [subscription.names for subscription in subscriptions]
+        if ALL in wanted:
+            return self._there().union(*(names for names in wanted if names is not ALL))
+        return set(self._tested).union(*(names for names in wanted if names is not ALL))
 
     def _there(self) -> set[str]:
         """The Models that are there, and those that were a moment ago."""
@@ -258,19 +260,20 @@ class Publisher:
             self._stale |= {touch.key for touch in touched if touch.kind == "model"}
             self._stale |= {name for name, known in self._known.items() if not known.touches.isdisjoint(touched)}
             self._stale &= self._there()
+        self._unattended &= self._known.keys()
 
     def _attend(self, name: str) -> None:
-        """Make the View anew, and ask about the Model what is due."""
-        self._make(name)
-        known = self._known.get(name)
-        if known is None:
+        """Make the View anew where it is due, and ask about the Model what is."""
+        view = self._current(name)
+        self._unattended.discard(name)
+        if view is None:
             return
-        self._tasks.test(known.view)
+        self._tasks.test(view)
         if name in self._looked:
-            self._tasks.look(known.view, closely=name in self._looked_closely)
-            pending = self._tasks.pending(known.view)
-            if pending != known.view.pending:
-                self._keep(name, replace(known.view, pending=pending))
+            self._tasks.look(view, closely=name in self._looked_closely)
+            pending = self._tasks.pending(view)
+            if pending != view.pending:
+                self._keep(name, replace(view, pending=pending))
 
     def _current(self, name: str) -> View | None:
         """The View, made anew where it is stale, or where time matters and some has passed."""
@@ -278,7 +281,7 @@ class Publisher:
         old = known and _restless(known.view) and time.monotonic() - known.made_at > self._timing.tick
         if known is None or old or name in self._stale:
             self._make(name)
-        if self._fresh:
+            self._unattended.add(name)
             self._wake.set()
         return self._latest(name)
 
