@@ -12,6 +12,7 @@ from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.present.log import Log
 
 from .live.log_sources import main_container
+from .waiting import look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,17 +24,18 @@ if TYPE_CHECKING:
 
 def log_of(session: Connection, name: str, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
     """Read a log as plain text; secrets in it are masked, the Model's own whatever they look like."""
-    pod, container = _place(name, session.observer.view(name), pod=pod, container=container)
+    view = look_at(session.observer, name)
+    pod, container = _place(name, view, pod=pod, container=container)
     text = session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
-    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(session.observer.view(name).model))), pod=pod)
+    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(view.model))), pod=pod)
 
 
 def follow(session: Connection, name: str, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
     """Yield a log line by line as it is written, plain and secrets masked; closing the iterator closes the stream."""
-    pod, container = _place(name, session.observer.view(name), pod=pod, container=container)
-    secrets = secrets_of(session.observer.view(name).model)
+    view = look_at(session.observer, name)
+    pod, container = _place(name, view, pod=pod, container=container)
     lines = session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
-    return masked_lines(lines, secrets)
+    return masked_lines(lines, secrets_of(view.model))
 
 
 def _place(name: str, view: View, *, pod: str, container: str) -> tuple[str, str]:

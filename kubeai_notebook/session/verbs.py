@@ -122,7 +122,7 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
         NotYoursError: it has to be ``confirmed``.
         ConflictError: somebody else changed the Model at this moment.
     """
-    view = session.observer.view(name)
+    view = waiting.look_at(session.observer, name)
     remedy = _remedy(name, view.findings, remedy_id)
     current = session.cluster.model(name)
     planned = deploy.plan_change(current, remedy.patch(current))

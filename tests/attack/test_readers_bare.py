@@ -15,6 +15,7 @@ import yaml
 
 from kubeai_notebook.errors import DeployError, KubeAIError
 from kubeai_notebook.session.session import default
+from kubeai_notebook.session.waiting import wait_seen
 from tests.magics.conftest import here, run, shell  # noqa: F401 - fixtures
 from tests.support.waiting import until
 
@@ -53,7 +54,7 @@ def with_bare(daemon: str, here: Here) -> Iterator[Here]:  # noqa: F811 - the fi
     api = Api(daemon)
     made = {"apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": {"name": "bare"}}
     assert api.send("POST", body=made) == 201
-    default().observer.wait_for("bare", 1)
+    wait_seen(default().observer, "bare", 1)
     yield here
     if "bare" in default().observer.names():
         api.send("DELETE", "bare")

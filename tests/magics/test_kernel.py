@@ -46,6 +46,8 @@ class Kernel:
             if content.get("execution_state") == "idle":
                 return "\n".join(shown.values())
             key = content.get("transient", {}).get("display_id") or str(len(shown))
+            if message["msg_type"] == "update_display_data" and key not in shown:
+                continue  # a card of an earlier cell lives on while this one runs
             if "data" in content and "text/plain" in content["data"]:
                 shown[key] = content["data"].get("text/markdown") or content["data"]["text/plain"]
             elif "traceback" in content:

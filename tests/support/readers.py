@@ -26,6 +26,7 @@ from kubeai_notebook.present.snapshot import snapshot_of, text_of
 from kubeai_notebook.present.support_report import support_report
 from kubeai_notebook.session.idle import idle_seconds
 from kubeai_notebook.session.live.log_sources import runs_of
+from kubeai_notebook.session.live.subscription import Change, Subscription
 from kubeai_notebook.session.live.transforms import kept_claim, kept_event, kept_job, kept_model, kept_pod
 from kubeai_notebook.session.logs import log_of
 from tests.core.diagnosis.scenes import NOW
@@ -162,8 +163,13 @@ class Stage:
 
     @property
     def session(self) -> Any:
-        observer = SimpleNamespace(names=lambda: [self.name], view=lambda _name: self.view)
+        observer = SimpleNamespace(names=lambda: [self.name], view=lambda _name: self.view, subscribe=self.subscribe)
         return SimpleNamespace(observer=observer, cluster=self)
+
+    def subscribe(self, names: list[str]) -> Subscription:
+        changes = Subscription(names)
+        changes.put(Change(self.name, self.view, 1))
+        return changes
 
     def config_map(self, _name: str) -> Any:
         return {"data": {"models": json.dumps({"models": {self.name: {"averageActiveRequests": None}}})}}
