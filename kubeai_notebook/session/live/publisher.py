@@ -68,13 +68,16 @@ class Publisher:
         self._making = threading.RLock()
         self._known: dict[str, _Known] = {}
         self._stale: set[str] = set()
+        self._unattended: set[str] = set()
+        """Models for whose View nothing was asked yet, since a reader had it made."""
         self._fresh: dict[str, tuple[Change, int]] = {}
         self._revision = 0
         self._moments = Moments()
         self._tested: dict[str, str] = {}
         self._looked: frozenset[str] = frozenset()
         self._looked_closely: frozenset[str] = frozenset()
-        self._ticks = False
+        self._restless: set[str] = set()
+        """Models that somebody looks at and of which there may be news though nothing is touched."""
         self._watches = Watches(cluster, self._touch, self._timing)
         self._tasks = Tasks(cluster, self._watches, touch=self._touch, on_line=self._touch_line, timing=self._timing)
         self._tasks.installation.look()
@@ -109,6 +112,7 @@ class Publisher:
         with self._making:
             self._settle()
             view = self._current(name)
+            self._hand_over()
         if view is None:
             raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
         return view
@@ -118,6 +122,7 @@ class Publisher:
         with self._making:
             self._settle()
             views = [self._current(name) for name in self.names()]
+            self._hand_over()
         return tuple(view for view in views if view is not None)
 
     def subscribe(self, names: Collection[str] | Literal[Everything.ALL], *, looks: bool = True) -> Subscription:
@@ -187,7 +192,7 @@ class Publisher:
         ticked = time.monotonic()
         while not self._closed.is_set():
             left = max(0.0, ticked + self._timing.tick - time.monotonic())
-            self._wake.wait(left if self._ticks or self._lined else None)
+            self._wake.wait(left if self._restless or self._lined else None)
             self._wake.clear()
             tick = time.monotonic() - ticked >= self._timing.tick
             if tick:
@@ -204,27 +209,26 @@ class Publisher:
         with self._making:
             self._settle()
             newly = self._look(subscriptions)
-            restless = self._restless()
+            if newly or (tick and self._awaited()):
+                self._tasks.feel()
             if tick:
                 with self._lock:
                     lined, self._lined = self._lined, set()
-                self._stale |= lined | restless
-            if newly or (tick and any(not self._known[name].view.status.settled for name in restless)):
-                self._tasks.feel()
-            for name in self._wanted(subscriptions) & (self._stale | newly):
+                self._stale |= lined | self._restless
+            for name in self._wanted(subscriptions) & (self._stale | self._unattended | newly):
                 self._attend(name)
             self._deliver(subscriptions)
-            self._ticks = bool(self._restless())
+            self._restless = {name for name in self._looked & self._known.keys() if self._is_restless(name)}
 
-    def _restless(self) -> set[str]:
-        """The Models that somebody looks at and that the passing of time alone may change."""
-        there = self._looked & self._known.keys()
-        return {
-            name
-            for name in there
-            if _restless(view := self._known[name].view)
-            or (name in self._looked_closely and self._tasks.reads_logs(view))
-        }
+    def _is_restless(self, name: str) -> bool:
+        """Whether there may be news of a Model that somebody looks at though nothing is touched."""
+        view = self._known[name].view
+        return not view.status.well or (name in self._looked_closely and self._tasks.reads_logs(view))
+
+    def _awaited(self) -> bool:
+        """Whether something is about to happen, so that silence means something."""
+        known = (self._known.get(name) for name in self._restless)
+        return any(not one.view.status.settled for one in known if one)
 
     def _look(self, subscriptions: tuple[Subscription, ...]) -> frozenset[str]:
         """Note who is looked at, and how closely; gives the names at which nobody looked as closely before."""
@@ -259,28 +263,32 @@ class Publisher:
             self._stale |= {touch.key for touch in touched if touch.kind == "model"}
             self._stale |= {name for name, known in self._known.items() if not known.touches.isdisjoint(touched)}
             self._stale &= self._there()
+        self._unattended &= self._known.keys()
 
     def _attend(self, name: str) -> None:
-        """Make the View anew, and ask about the Model what is due."""
-        self._make(name)
-        known = self._known.get(name)
-        if known is None:
+        """Make the View anew where it is due, and ask about the Model what is."""
+        view = self._current(name)
+        if view is None:
             return
-        self._tasks.test(known.view)
+        self._tasks.test(view)
         if name in self._looked:
-            self._tasks.look(known.view, closely=name in self._looked_closely)
-            pending = self._tasks.pending(known.view)
-            if pending != known.view.pending:
-                self._keep(name, replace(known.view, pending=pending))
+            self._tasks.look(view, closely=name in self._looked_closely)
+            pending = self._tasks.pending(view)
+            if pending != view.pending:
+                self._keep(name, replace(view, pending=pending))
+        self._unattended.discard(name)
+
+    def _hand_over(self) -> None:
+        """Have the publisher's thread deliver what a reader had made, and ask for it what is due."""
+        if self._fresh or self._unattended & self._looked:
+            self._wake.set()
 
     def _current(self, name: str) -> View | None:
         """The View, made anew where it is stale, or where time matters and some has passed."""
         known = self._known.get(name)
-        old = known and _restless(known.view) and time.monotonic() - known.made_at > self._timing.tick
+        old = known and not known.view.status.well and time.monotonic() - known.made_at > self._timing.tick
         if known is None or old or name in self._stale:
             self._make(name)
-        if self._fresh:
-            self._wake.set()
         return self._latest(name)
 
     def _latest(self, name: str) -> View | None:
@@ -319,6 +327,7 @@ class Publisher:
         change = Change(name, view, revision)
         born = known.born if known else revision
         self._known[name] = _Known(view, change, touches_of(view), born, time.monotonic())
+        self._unattended.add(name)
         if news:
             self._fresh[name] = change, born
 
@@ -342,7 +351,8 @@ class Publisher:
             for change, born in fresh:
                 if new is not ALL and change.name not in new and subscription.covers(change.name):
                     subscription.put(change, born=born)
-            self._greet(subscription, self._known if new is ALL else new)
+            if new:
+                self._greet(subscription, self._known if new is ALL else new)
         self._fresh.clear()
 
     def _greet(self, subscription: Subscription, names: Collection[str]) -> None:
@@ -353,8 +363,3 @@ class Publisher:
         for name in names:
             if name not in self._known:
                 subscription.put(self._change(name, None))
-
-
-def _restless(view: View) -> bool:
-    """Whether the passing of time alone may change it."""
-    return not view.status.well

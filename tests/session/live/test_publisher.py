@@ -169,6 +169,17 @@ def test_learns_of_a_model_that_is_ready_where_the_diagnosis_fails(canned, publi
     assert "The diagnosis of m failed." in caplog.text
 
 
+def test_asks_what_is_due_also_where_a_reader_had_the_view_made(canned, observer) -> None:
+    canned.silent_logs.add("model-m-a-1")
+    canned.change(MODELS, model("m"))
+    with observer.subscribe(["m"]) as changes:
+        canned.change(PODS, crashed("model-m-a-1", "m"))
+        # The reader may be before the publisher's thread, which rests a little after each Change.
+        until(lambda: observer.names() and observer.view("m").status.stopped, 5)
+        change = changes.until(lambda change: change.view is not None and change.view.status.stopped, 5)
+        assert change.view.pending
+
+
 def test_forgets_what_was_asked_about_a_model_that_is_gone(canned, observer, gateway) -> None:
     for name in ("a", "b", "c"):
         canned.change(MODELS, model(name))
@@ -185,7 +196,14 @@ def test_forgets_what_was_asked_about_a_model_that_is_gone(canned, observer, gat
 def held_by(publisher: Publisher) -> Iterator[Any]:
     """What a publisher and its tasks hold by Model."""
     tasks = publisher._tasks
-    yield from (publisher._known, publisher._stale, publisher._fresh, publisher._tested, publisher._moments._seen)
+    yield from (
+        publisher._known,
+        publisher._stale,
+        publisher._unattended,
+        publisher._fresh,
+        publisher._tested,
+        publisher._moments._seen,
+    )
     yield from (tasks._logs._kept, tasks._probes._answers, tasks._dry_runs._refusals)
 
 
