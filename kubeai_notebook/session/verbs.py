@@ -78,9 +78,10 @@ def serve(
         raise report.refusal
     if report.plan.action == "update":
         _check_restart(session, "serve", report.plan, confirmed=confirmed)
+    replaced = _replaced(session, report.spec.name, report.plan)
     done = deploy.apply(session.cluster, report.spec, report.plan)
     session.own.setdefault(done.uid, "created" if done.created else "served")
-    unseen = _wait_seen(session, done, serves=True)
+    unseen = _wait_seen(session, done, serves=True, replaced=replaced)
     return replace(done, note=" ".join(filter(None, [*session.cluster.notes, _served(report, done), unseen])))
 
 
@@ -110,8 +111,9 @@ def rollback(session: Connection, name: str, *, confirmed: bool = False) -> Outc
     current = session.cluster.model(name)
     planned = deploy.plan_change(current, deploy.rolled_back(current))
     _check_restart(session, "rollback", planned, confirmed=confirmed)
+    replaced = _replaced(session, name, planned)
     done = deploy.change(session.cluster, "rolled back", current, patch=deploy.rolled_back, remember=False)
-    return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}")
+    return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}", replaced=replaced)
 
 
 def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False, confirmed: bool = False) -> Outcome:
@@ -136,7 +138,8 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
     pods = f" {pods}" if view.observation.pods else ""
     if dry_run:
         return replace(done, note=f"{name} would be changed. {remedy.title}{pods}")
-    return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}")
+    replaced = waiting.hashes_of(view) if done.restarts else frozenset[str]()
+    return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}", replaced=replaced)
 
 
 def restart(
@@ -221,17 +224,27 @@ def _change(
     return _noted(session, deploy.change(session.cluster, action, current, patch=patch, remember=False), note)
 
 
-def _noted(session: Connection, done: Outcome, note: str) -> Outcome:
-    return replace(done, note=" ".join(filter(None, [note, _wait_seen(session, done)])))
+def _noted(session: Connection, done: Outcome, note: str, *, replaced: frozenset[str] = frozenset()) -> Outcome:
+    return replace(done, note=" ".join(filter(None, [note, _wait_seen(session, done, replaced=replaced)])))
 
 
-def _wait_seen(session: Connection, done: Outcome, *, serves: bool = False) -> str:
+def _replaced(session: Connection, name: str, planned: deploy.Plan) -> frozenset[str]:
+    """The hashes of the Pods that a change replaces, as far as they can be seen here."""
+    try:
+        return waiting.hashes_of(session.observer.view(name)) if planned.restarts else frozenset()
+    except ClusterError:
+        return frozenset()
+
+
+def _wait_seen(
+    session: Connection, done: Outcome, *, serves: bool = False, replaced: frozenset[str] = frozenset()
+) -> str:
     """Wait until the new state is seen here too; a sentence where it cannot be: what was written stays written."""
     try:
         observer = session.observer
     except ClusterError as error:
         return f"What it is doing cannot be seen here: {error.message}"
-    waiting.wait_seen(observer, done.name, done.generation)
+    waiting.wait_seen(observer, done.name, done.generation, replaced=replaced)
     if serves:
         observer.test(done.name, done.uid)
     return ""

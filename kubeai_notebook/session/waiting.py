@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import count_at, name_of
+from kubeai_notebook.core.objects import Pod, count_at, name_of
 from kubeai_notebook.core.phase import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .live.publisher import Publisher
     from .live.subscription import Change
 
-STUCK_SECONDS, REPLACED_SECONDS, SEEN_SECONDS = 3.0, 10.0, 10.0
+STUCK_SECONDS, REPLACED_SECONDS, SEEN_SECONDS, BEGUN_SECONDS = 3.0, 10.0, 10.0, 3.0
 ANSWER_SECONDS = 1.0
 """How long somebody who looks waits for what is asked at that, such as the log of a Pod that crashed."""
 
@@ -55,14 +55,29 @@ def look_at_all(publisher: Publisher) -> tuple[View, ...]:
     return publisher.views()
 
 
-def wait_seen(publisher: Publisher, name: str, generation: int) -> None:
-    """Wait until a Model that was just written is seen here too, so that nobody is shown what was before."""
+def wait_seen(publisher: Publisher, name: str, generation: int, *, replaced: frozenset[str] = frozenset()) -> None:
+    """Wait until a Model that was just written is seen here too, so that nobody is shown what was before.
+
+    ``replaced``: the hashes of the Pods that this write replaces. As long as they are the only ones, the Model is
+    Ready by what it was before; KubeAI makes the first new Pod within a second, or never.
+    """
 
     def seen(change: Change) -> bool:
         return change.view is not None and count_at(change.view.model, "metadata", "generation") >= generation
 
+    def begun(change: Change) -> bool:
+        hashes = hashes_of(change.view)
+        return not hashes or not hashes <= replaced
+
     with publisher.subscribe([name], looks=False) as changes:
-        changes.until(seen, SEEN_SECONDS)
+        change = changes.until(seen, SEEN_SECONDS)
+        if replaced and change is not None and not begun(change):
+            changes.until(begun, BEGUN_SECONDS)
+
+
+def hashes_of(view: View | None) -> frozenset[str]:
+    """The hashes of the Model's Pods; more than one in the middle of a rollout."""
+    return frozenset(Pod(pod).hash for pod in view.observation.pods) if view else frozenset()
 
 
 def wait_ready(session: Connection, name: str, limit_seconds: float) -> None:

@@ -14,7 +14,7 @@ import pytest
 from kubeai_notebook.session.live.observe import view_of
 from kubeai_notebook.session.live.subscription import ALL
 from kubeai_notebook.session.session import Session
-from kubeai_notebook.session.waiting import look_at, look_at_all, wait_ready
+from kubeai_notebook.session.waiting import hashes_of, look_at, look_at_all, wait_ready, wait_seen
 from tests.conftest import SMOL
 from tests.local.conftest import until
 from tests.session.live.seen import crashed, seen
@@ -340,3 +340,18 @@ def test_tries_no_pod_for_a_view_that_is_only_read(canned, configured, observer)
     assert not [one for one in canned.requests if one.startswith("POST")]
     look_at(observer, "blocked-7")
     assert [one for one in canned.requests if one.startswith("POST")] == [f"POST {PODS}"]
+
+
+def test_waits_for_the_first_pod_of_a_rollout_that_was_just_asked_for(canned, observer) -> None:
+    canned.change(MODELS, model("m"))
+    canned.change(PODS, pod("model-m-a-1", "m"))
+    old = hashes_of(seen(observer, "m", lambda view: view.status.phase == "Ready"))
+    newer = model("m")
+    newer["metadata"]["generation"] = 2
+    canned.change(MODELS, newer)
+    seen(observer, "m", lambda view: view.model["metadata"]["generation"] == 2)
+    new = pod("model-m-b-1", "m", ready=False)
+    new["metadata"]["labels"]["pod-hash"] = "other"
+    threading.Timer(0.2, lambda: canned.change(PODS, new)).start()
+    wait_seen(observer, "m", 2, replaced=old)
+    assert observer.view("m").status.phase == "Updating"
