@@ -135,7 +135,7 @@ def test_refuses_a_variable_that_loads_code_before_anything_is_sent(session, dae
 @pytest.mark.finding("H7")
 def test_says_in_a_dry_run_what_would_be_refused(session):
     planned = session.plan(name="program", url="ollama://smollm2:135m", env={"PYTHONPATH": "files/pkg"})
-    assert "✗ this machine: The variable PYTHONPATH can make the engine run code" in repr(planned)
+    assert "✗ The variable PYTHONPATH can make the engine run code" in repr(planned)
 
 
 @pytest.mark.finding("H7")
