@@ -105,7 +105,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                 yield view
                 if view.status.well:
                     return
-                if view.status.stopped and not view.pending:
+                if view.status.stopped and not view.pending and _is_explained(view):
                     raise _failed(view)
                 stopped = view.status.stopped or _stuck(view)
                 stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
@@ -119,6 +119,11 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
         f"{name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
         "It keeps starting; wait() waits on.",
     )
+
+
+def _is_explained(view: View) -> bool:
+    """Whether a rule says what is wrong: a log that does may come a moment after the Pod has failed."""
+    return any(finding.code != "Unknown" for finding in view.findings)
 
 
 def _stuck(view: View) -> bool:
