@@ -122,7 +122,7 @@ me = psutil.Process()
 
 def open_and_close():
     session = Session()
-    changes = session.observer.subscribe(ALL)
+    changes = session.publisher.subscribe(ALL)
     session.facts
     session.close()
     assert changes.ended

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubeai_notebook.session.session import Session
-
-# Other rooms still take SMOL from here.
-from tests.support.daemon import SMOL, kubeai_local  # noqa: F401
+from tests.support.daemon import kubeai_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +43,6 @@ def session(daemon: str) -> Iterator[Session]:
     """A Session on that daemon, closed and emptied afterwards."""
     session = Session(context="local")
     yield session
-    for name in session.observer.names():
+    for name in session.publisher.names():
         session.attach(name).delete()
     session.close()

@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import maps_at
 
-from .endpoint import Endpoint
 from .errors import explained, object_of, reading, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubeai_notebook.core.access import Access
+    from .endpoint import Endpoint
 
 _GATEWAY = "The gateway"
 
 
-def offered(access: Access, timeout_seconds: float) -> tuple[Sequence[Mapping[str, Any]], float]:
+def offered(endpoint: Endpoint, timeout_seconds: float) -> tuple[Sequence[Mapping[str, Any]], float]:
     """The models that the gateway lists, and how many seconds that took.
 
     Raises:
         CallError: the gateway does not answer, refuses it, or answers something that cannot be read.
     """
-    with Endpoint(access) as endpoint, explained(_GATEWAY, access):
+    with explained(_GATEWAY, endpoint.access):
         client = endpoint.client.with_options(timeout=timeout_seconds)
         begun = time.monotonic()
         response: Any = client.models.with_raw_response.list()

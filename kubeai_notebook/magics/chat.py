@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.chat_messages import Delta, Reply
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 
 @cache
@@ -40,7 +40,7 @@ def chat_parser() -> MagicParser:
     return parser
 
 
-def chat(call: Call) -> Shown:
+def chat(call: Invocation) -> Shown:
     """Stream the Model's answer to the cell's text."""
     from kubeai_notebook.core.chat_messages import reply_of
 

@@ -21,7 +21,7 @@ from .parser import MagicParser, parser_for
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 
 @cache
@@ -68,7 +68,7 @@ class Settings(HtmlShown, tuple[Setting, ...]):
         return table(rows, head=("setting", "value", "from", ""))
 
 
-def config(call: Call) -> Settings:
+def config(call: Invocation) -> Settings:
     """The settings, changed as the line says."""
     now = settings.configurable()
     for pair in call.options.pairs:

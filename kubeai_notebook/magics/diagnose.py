@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.explanation import Explanation, Explanations
     from kubeai_notebook.session.model import Model
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 
 @cache
@@ -56,11 +56,11 @@ def doctor_parser() -> MagicParser:
     )
 
 
-def why(call: Call) -> Explanation | Explanations | Model | Text:
+def why(call: Invocation) -> Explanation | Explanations | Model | Text:
     """The Findings of a Model or of all; with ``--fix`` the Model, changed."""
     if call.options.fix is not None:
         return _fixed(call, call.options.fix)
-    names = call.session.observer.names()
+    names = call.session.publisher.names()
     if call.options.name or len(names) < 2:
         return call.model.why()
     from kubeai_notebook.present.explanation import Explanations
@@ -72,7 +72,7 @@ def why(call: Call) -> Explanation | Explanations | Model | Text:
     return Explanations(sorted(whys, key=lambda why: not why.findings))
 
 
-def _fixed(call: Call, number: int) -> Model | Text:
+def _fixed(call: Invocation, number: int) -> Model | Text:
     """The Model with one fix applied, or what that would change."""
     from kubeai_notebook.session import verbs
 
@@ -89,6 +89,6 @@ def _fixed(call: Call, number: int) -> Model | Text:
     return waited(call, session.handle(done))
 
 
-def doctor(call: Call) -> Doctor:
+def doctor(call: Invocation) -> Doctor:
     """The checks."""
     return call.session.doctor()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 TICK_SECONDS = 1.0
 THE_ONLY_ONE = "name of the Model; without it, the only one there is"
@@ -104,22 +104,22 @@ def logs_parser() -> MagicParser:
     return parser
 
 
-def models(call: Call) -> pd.DataFrame:
+def models(call: Invocation) -> pd.DataFrame:
     """All Models."""
     return call.session.models()
 
 
-def attach(call: Call) -> Model:
+def attach(call: Invocation) -> Model:
     """The handle."""
     return call.model
 
 
-def yaml(call: Call) -> Text:
+def yaml(call: Invocation) -> Text:
     """The Manifest."""
     return Text(call.model.yaml)
 
 
-def status(call: Call) -> Model | Shown:
+def status(call: Invocation) -> Model | Shown:
     """The Model, which shows itself; with ``--follow`` until it is settled."""
     if not call.options.follow:
         return call.model
@@ -161,7 +161,7 @@ def _face_of(view: View | None) -> Any:
     return view and (view.status.phase, view.status.detail, view.findings)
 
 
-def logs(call: Call) -> Any:
+def logs(call: Invocation) -> Any:
     """The end of the log, or all that follows."""
     model, options = call.model, call.options
     place = {"pod": options.pod, "container": options.container}

@@ -30,7 +30,7 @@ class Shown:
 
 
 @dataclass
-class Call:
+class Invocation:
     """What a verb's function gets."""
 
     shell: InteractiveShell
@@ -60,7 +60,7 @@ class Call:
         except NotFoundError as error:
             from kubeai_notebook.core.messages import did_you_mean
 
-            near = did_you_mean(name, self.session.observer.names()).strip()
+            near = did_you_mean(name, self.session.publisher.names()).strip()
             raise NotFoundError(error.message, near or error.hint) from None
 
     @property
@@ -69,7 +69,7 @@ class Call:
         return self.model.name if "model" in vars(self) else getattr(self.options, "name", None) or ""
 
     def _only(self) -> str:
-        names = self.session.observer.names()
+        names = self.session.publisher.names()
         if len(names) == 1:
             return names[0]
         if not names:
@@ -86,7 +86,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
         raise UsageError(
             f'"{options.out}" cannot be the name of a variable.', f"Write it like {verb.magic} … -o found."
         )
-    call = Call(shell, verb, options, body)
+    call = Invocation(shell, verb, options, body)
     try:
         result = function_of(verb)(call)
     except (KubeAIError, WaitInterruptedError) as error:
@@ -103,7 +103,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     return None if isinstance(result, Shown) else value
 
 
-def _learn(call: Call) -> None:
+def _learn(call: Invocation) -> None:
     """Have names at hand for the next Tab, without waiting for them."""
     if "session" in vars(call):
         from .completion import learn

@@ -14,7 +14,7 @@ from .serve import waited
 if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 
 @cache
@@ -81,7 +81,7 @@ def _add_waiting(parser: MagicParser) -> None:
     add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long to wait; default 900")
 
 
-def scale(call: Call) -> Model:
+def scale(call: Invocation) -> Model:
     """Scale, pause or resume."""
     options = call.options
     asked = [options.replicas is not None, options.pause, options.resume]
@@ -95,7 +95,7 @@ def scale(call: Call) -> Model:
     return waited(call, call.model.scale(options.replicas))
 
 
-def restart(call: Call) -> Model:
+def restart(call: Invocation) -> Model:
     """Replace the Pods."""
     from kubeai_notebook.session import verbs
 
@@ -105,7 +105,7 @@ def restart(call: Call) -> Model:
     return waited(call, call.session.handle(done))
 
 
-def delete(call: Call) -> Model | Text:
+def delete(call: Invocation) -> Model | Text:
     """Delete the Model, or say what that would mean."""
     from kubeai_notebook.session import verbs
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 
 @cache
@@ -77,7 +77,7 @@ def _add_waiting(parser: MagicParser) -> None:
     )  # fmt: skip
 
 
-def serve(call: Call) -> Model | PlanReport:
+def serve(call: Invocation) -> Model | PlanReport:
     """Serve what the line and the cell say."""
     said = fields.fields_of_line(call.options)
     if call.body is not None:
@@ -91,7 +91,7 @@ def serve(call: Call) -> Model | PlanReport:
     return _served(call, fields.spec_of_fields(call, said))
 
 
-def apply(call: Call) -> Model | PlanReport | list[Model | PlanReport]:
+def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     """Serve what the cell's YAML says; a list where it says several."""
     from kubeai_notebook import settings
     from kubeai_notebook.core.spec import spec_of_yaml
@@ -112,7 +112,7 @@ def _says_something(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
-def _served(call: Call, spec: ModelSpec) -> Model | PlanReport:
+def _served(call: Invocation, spec: ModelSpec) -> Model | PlanReport:
     from kubeai_notebook.session import verbs
 
     options, session = call.options, _session_of(call, spec)
@@ -124,7 +124,7 @@ def _served(call: Call, spec: ModelSpec) -> Model | PlanReport:
     return waited(call, session.handle(done))
 
 
-def _session_of(call: Call, spec: ModelSpec) -> Session:
+def _session_of(call: Invocation, spec: ModelSpec) -> Session:
     """The line's, or that of the namespace which a Model of the cell names."""
     named = spec.namespace
     if not named or call.options.namespace or named == call.session.cluster.namespace:
@@ -134,7 +134,7 @@ def _session_of(call: Call, spec: ModelSpec) -> Session:
     return default(named)
 
 
-def waited(call: Call, model: Model) -> Model:
+def waited(call: Invocation, model: Model) -> Model:
     """The Model, once it is ready where ``--wait`` says so; meanwhile its card shows what it is doing."""
     options = call.options
     if not options.wait:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.fields import Option
     from kubeai_notebook.core.model_spec import ModelSpec
 
-    from .invocation import Call
+    from .invocation import Invocation
     from .parser import MagicParser
 
 
@@ -115,7 +115,7 @@ def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {**said, **{key: _joined(said.get(key), value) for key, value in over.items()}}
 
 
-def spec_of_fields(call: Call, said: Mapping[str, Any]) -> ModelSpec:
+def spec_of_fields(call: Invocation, said: Mapping[str, Any]) -> ModelSpec:
     """The ModelSpec; only a wish for resources asks the cluster for its profiles."""
     from kubeai_notebook import settings
     from kubeai_notebook.core.spec import spec_of

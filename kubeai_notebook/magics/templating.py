@@ -21,7 +21,7 @@ from kubeai_notebook.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .invocation import Call
+    from .invocation import Invocation
 
 # The innermost braces only: "{{ a {{ b }}" holds the expression b.
 _IN_CELL = re.compile(r"\{\{(?P<expression>(?:(?!\{\{).)+?)\}\}", re.DOTALL)
@@ -31,7 +31,7 @@ LONGEST_EXPRESSION = 2000
 _SHOWN, _SHOWN_CHARACTERS = 5, 60
 
 
-def filled(call: Call) -> str:
+def filled(call: Invocation) -> str:
     """The cell's text with its variables filled in, unless ``--raw``; the user is told once of what stays."""
     text = call.body or ""
     if call.options.raw:

@@ -10,22 +10,23 @@ lock is held, so `close` returns at once, also while something connects; what wa
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from kubeai_notebook import deploy
 from kubeai_notebook import settings as settings_of_process
-from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.errors import KubeAIError, SessionClosedError
 
 from .live.publisher import Publisher
-from .live.readiness_probe import access_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.timing import Timing
+    from kubeai_notebook.core.access import Access
     from kubeai_notebook.core.catalog.operator_catalog import Catalog
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.settings import Settings
@@ -76,10 +77,10 @@ class Connection:
         return self._part("cluster", self._connect)
 
     @property
-    def observer(self) -> Publisher:
+    def publisher(self) -> Publisher:
         """What watches the Models."""
         cluster = self.cluster
-        return self._part("observer", lambda: self._observe(cluster))
+        return self._part("publisher", lambda: self._watch(cluster))
 
     @property
     def facts(self) -> deploy.Facts:
@@ -96,7 +97,7 @@ class Connection:
     def endpoint(self) -> Endpoint:
         """The way to the gateway; all calls of this Session share its clients."""
         cluster = self.cluster
-        return self._part("endpoint", lambda: self._closes_too("endpoint", Endpoint(access_to(cluster))))
+        return self._part("endpoint", lambda: self._closes_too("endpoint", Endpoint(_access_to(cluster))))
 
     def remember_shown(self, uid: str, remedies: tuple[Remedy, ...]) -> None:
         """Keep the Remedies that a reader just saw, numbered from 1: the number they type next means one of these."""
@@ -111,7 +112,7 @@ class Connection:
         """Whether it is open, and a cluster was found already."""
         return not self._closed_because and "cluster" in self._parts
 
-    def known(self, name: Literal["facts", "observer"]) -> Any:
+    def known(self, name: Literal["facts", "publisher"]) -> Any:
         """A part that was made already, without making it; ``None`` as long as it was not.
 
         Raises:
@@ -149,10 +150,14 @@ class Connection:
 
         return self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
 
-    def _observe(self, cluster: Cluster) -> Publisher:
-        observer = self._closes_too("observer", Publisher(cluster, self._timing))
-        observer.ready()
-        return observer
+    def _watch(self, cluster: Cluster) -> Publisher:
+        # Its thread must not keep a Session alive that nobody holds any more.
+        connection = weakref.proxy(self)
+        publisher = self._closes_too(
+            "publisher", Publisher(cluster, self._timing, endpoint=lambda: connection.endpoint)
+        )
+        publisher.ready()
+        return publisher
 
     def _closes_too(self, name: str, part: _Opened) -> _Opened:
         """Have `close` close this part from now on, or close it now where that was called meanwhile."""
@@ -201,3 +206,8 @@ class Connection:
     def _closed_error(self) -> SessionClosedError:
         message = f"This Session is closed: {self._closed_because}. Nothing was sent."
         return SessionClosedError(message, "Make a new one, such as kubeai_notebook.Session().")
+
+
+def _access_to(cluster: Cluster) -> Access:
+    """How the gateway is reached; nothing is sent to find what is configured."""
+    return access_of(cluster.near(), cluster.access, cluster.namespace, now=cluster.settings)

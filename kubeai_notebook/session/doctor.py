@@ -17,8 +17,6 @@ from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError
 from kubeai_notebook.present.doctor_report import Doctor, Station
 
-from .live.readiness_probe import access_to
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -149,8 +147,8 @@ def _profiles(facts: Facts) -> Station:
 def _gateway(session: Connection) -> Station:
     """One small request to the gateway."""
     try:
-        access = access_to(session.cluster)
-        models, seconds = offered(access, GATEWAY_SECONDS)
+        models, seconds = offered(session.endpoint, GATEWAY_SECONDS)
+        access = session.endpoint.access
         count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def log_of(session: Connection, name: str, *, tail_lines: int, previous: bool, pod: str, container: str) -> Log:
     """Read a log as plain text; secrets in it are masked, the Model's own whatever they look like."""
-    view = look_at(session.observer, name)
+    view = look_at(session.publisher, name)
     pod, container = _place(name, view, pod=pod, container=container)
     text = session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
     return Log("\n".join(masked_lines(text.split("\n"), secrets_of(view.model))), pod=pod)
@@ -32,7 +32,7 @@ def log_of(session: Connection, name: str, *, tail_lines: int, previous: bool, p
 
 def follow(session: Connection, name: str, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
     """Yield a log line by line as it is written, plain and secrets masked; closing the iterator closes the stream."""
-    view = look_at(session.observer, name)
+    view = look_at(session.publisher, name)
     pod, container = _place(name, view, pod=pod, container=container)
     lines = session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
     return masked_lines(lines, secrets_of(view.model))

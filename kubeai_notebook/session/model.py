@@ -68,7 +68,7 @@ class Model:
     @property
     def view(self) -> View:
         """Status, Findings and freshness at this moment."""
-        return look_at(self._open.observer, self.name)
+        return look_at(self._open.publisher, self.name)
 
     @property
     def _open(self) -> Connection:
@@ -103,7 +103,7 @@ class Model:
 
     def subscribe(self, *, looks: bool = True) -> Subscription:
         """Hear of every new View: iterate, or wait with `Subscription.until`; ``close`` it, or use it in a ``with``."""
-        return self._open.observer.subscribe([self.name], looks=looks)
+        return self._open.publisher.subscribe([self.name], looks=looks)
 
     def wait(self, timeout_seconds: float | None = None) -> Model:
         """Wait until the Model is Ready or Asleep.

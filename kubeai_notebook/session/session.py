@@ -64,7 +64,7 @@ class Session(Connection):
         Raises:
             NotFoundError: there is none of this name.
         """
-        self.observer.view(name)
+        self.publisher.view(name)
         return Model(self, name)
 
     def handle(self, outcome: Outcome) -> Model:
@@ -81,14 +81,14 @@ class Session(Connection):
         from .idle import idle_seconds
 
         idle = idle_seconds(self.cluster, self.catalog.autoscaling_window_seconds)
-        return models_frame(look_at_all(self.observer), idle=idle, now=datetime.now(UTC))
+        return models_frame(look_at_all(self.publisher), idle=idle, now=datetime.now(UTC))
 
     def subscribe(self, *names: str, looks: bool = True) -> Subscription:
         """Hear of every change of these Models, or without a name of all: how each is now comes first.
 
         ``looks``: somebody looks, so that what depends on the time goes on and logs are read.
         """
-        return self.observer.subscribe(names or ALL, looks=looks)
+        return self.publisher.subscribe(names or ALL, looks=looks)
 
     def doctor(self) -> Doctor:
         """Every station on the way from here to KubeAI, with what is in the way."""
@@ -98,8 +98,8 @@ class Session(Connection):
 
     def names(self) -> list[str]:
         """The Models' names, as far as they are known without asking: for completion."""
-        observer = self.known("observer")
-        return observer.names() if observer else []
+        publisher = self.known("publisher")
+        return publisher.names() if publisher else []
 
     def profiles(self) -> list[str]:
         """The resource profiles' names, as far as they are known without asking."""

@@ -124,7 +124,7 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
         NotYoursError: it has to be ``confirmed``.
         ConflictError: somebody else changed the Model at this moment.
     """
-    view = waiting.look_at(session.observer, name)
+    view = waiting.look_at(session.publisher, name)
     remedy = _remedy(name, view.findings, remedy_id)
     current = session.cluster.model(name)
     planned = deploy.plan_change(current, remedy.patch(current))
@@ -177,7 +177,7 @@ def delete(
         message = f"{name} was not created by this Session, so nothing was deleted."
         raise NotYoursError(message, stake=_stake(session, "delete", name))
     try:
-        session.observer.names()
+        session.publisher.names()
     except ForbiddenError:
         session.cluster.delete_model(name)
         note = f"{name} is being deleted; you may not list Models here, so it is not known when it is gone."
@@ -231,7 +231,7 @@ def _noted(session: Connection, done: Outcome, note: str, *, replaced: frozenset
 def _replaced(session: Connection, name: str, planned: deploy.Plan) -> frozenset[str]:
     """The hashes of the Pods that a change replaces, as far as they can be seen here."""
     try:
-        return waiting.hashes_of(session.observer.view(name)) if planned.restarts else frozenset()
+        return waiting.hashes_of(session.publisher.view(name)) if planned.restarts else frozenset()
     except ClusterError:
         return frozenset()
 
@@ -241,12 +241,12 @@ def _wait_seen(
 ) -> str:
     """Wait until the new state is seen here too; a sentence where it cannot be: what was written stays written."""
     try:
-        observer = session.observer
+        publisher = session.publisher
     except ClusterError as error:
         return f"What it is doing cannot be seen here: {error.message}"
-    waiting.wait_seen(observer, done.name, done.generation, replaced=replaced)
+    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced)
     if serves:
-        observer.test(done.name, done.uid)
+        publisher.test(done.name, done.uid)
     return ""
 
 
@@ -312,7 +312,7 @@ def _check_ready(session: Connection, stake: Stake) -> None:
 
 
 def _stake(session: Connection, verb: Guarded, name: str) -> Stake:
-    view = session.observer.view(name)
+    view = session.publisher.view(name)
     spec = map_at(view.model, "spec")
     return Stake(
         verb=verb,

@@ -94,7 +94,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
     deadline, stuck_at = time.monotonic() + limit_seconds, math.inf
     view = None
     try:
-        with session.observer.subscribe([name]) as changes:
+        with session.publisher.subscribe([name]) as changes:
             while (now := time.monotonic()) < min(deadline, stuck_at):
                 change = changes.until(lambda _: True, min(deadline, stuck_at) - now)
                 if change is None:
@@ -112,7 +112,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
     except KeyboardInterrupt:
         message = f"Stopped waiting; {name} keeps starting."
         raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
-    view = view or session.observer.view(name)
+    view = view or session.publisher.view(name)
     if stuck_at < deadline or view.status.stopped:
         raise _failed(view)
     raise WaitTimeoutError(
@@ -147,7 +147,7 @@ def _failed(view: View) -> DeployError:
 def delete(session: Connection, name: str, limit_seconds: float) -> None:
     """Delete the Model and return when it is gone; errors as `Model.delete`."""
     try:
-        with session.observer.subscribe([name], looks=False) as changes:
+        with session.publisher.subscribe([name], looks=False) as changes:
             before = changes.latest(name)
             session.cluster.delete_model(name)
             if changes.until(lambda change: _is_gone(change, before), limit_seconds) is None:
@@ -171,7 +171,7 @@ def restart_pods(session: Connection, name: str, limit_seconds: float) -> int:
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the rest was left alone.
     """
-    pods = sorted(session.observer.view(name).observation.pods, key=is_ready)
+    pods = sorted(session.publisher.view(name).observation.pods, key=is_ready)
     for number, pod in enumerate(pods):
         if number and is_ready(pod):
             wait_ready(session, name, limit_seconds)
@@ -187,7 +187,7 @@ def _wait_replaced(session: Connection, name: str, pod_name: str, *, limit_secon
         return [pod.name for pod in change.view.pods] if change.view else []
 
     try:
-        with session.observer.subscribe([name], looks=False) as changes:
+        with session.publisher.subscribe([name], looks=False) as changes:
             gone = changes.until(lambda change: pod_name not in names(change), limit_seconds)
             if gone is None:
                 message = f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s."

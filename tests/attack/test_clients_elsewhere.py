@@ -72,7 +72,7 @@ def test_nothing_is_sent_to_the_context_that_is_current_now(
     monkeypatch.setenv("KUBECONFIG", str(path))
     session = Session()
     try:
-        assert session.observer.names() == ["of-a"]
+        assert session.publisher.names() == ["of-a"]
         write(path, urls, "b", ours=ours)
         if refused:
             a.accepted = "another"
@@ -98,7 +98,7 @@ def test_nothing_is_sent_to_another_server_under_the_same_name(
     monkeypatch.setenv("KUBECONFIG", str(path))
     session = Session()
     try:
-        assert session.observer.names() == ["of-a"]
+        assert session.publisher.names() == ["of-a"]
         b.accepted = "token-a"
         write(path, {"a": b.url}, "a")  # no longer the daemon's where it was
         if refused:
@@ -122,7 +122,7 @@ def test_a_daemon_that_moved_is_followed_in_its_own_entry(
     monkeypatch.setenv("KUBECONFIG", str(path))
     session = Session()
     try:
-        assert session.observer.names() == ["of-a"]
+        assert session.publisher.names() == ["of-a"]
         b.accepted = "token-a"
         write(path, {"a": b.url}, "a", ours=True)
         assert [one["metadata"]["name"] for one in session.cluster.models()] == ["of-b"]

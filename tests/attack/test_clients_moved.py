@@ -102,7 +102,7 @@ def test_an_open_session_follows_a_daemon_that_moved(daemon: Daemon, monkeypatch
         daemon.start()
         assert not set(ports_of(daemon)) & set(before)
         until(session.cluster.models, 20)
-        until(lambda: model.status.phase == "Ready" and session.observer.view("moved").link.state == "live", 60)
+        until(lambda: model.status.phase == "Ready" and session.publisher.view("moved").link.state == "live", 60)
         assert asked(model) == " scripted"
         assert asked(session.attach("moved")) == " scripted"
         assert held.completions.create(model="moved", prompt=PROMPT, max_tokens=1).choices[0].text == " scripted"

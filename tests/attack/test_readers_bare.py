@@ -54,11 +54,11 @@ def with_bare(daemon: str, here: Here) -> Iterator[Here]:  # noqa: F811 - the fi
     api = Api(daemon)
     made = {"apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": {"name": "bare"}}
     assert api.send("POST", body=made) == 201
-    wait_seen(default().observer, "bare", 1)
+    wait_seen(default().publisher, "bare", 1)
     yield here
-    if "bare" in default().observer.names():
+    if "bare" in default().publisher.names():
         api.send("DELETE", "bare")
-        until(lambda: "bare" not in default().observer.names(), 10)
+        until(lambda: "bare" not in default().publisher.names(), 10)
 
 
 @pytest.mark.finding("M1")

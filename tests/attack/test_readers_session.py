@@ -115,8 +115,8 @@ def test_has_no_row_for_a_model_that_goes_meanwhile(canned: FakeApi, connected: 
         canned.put(MODELS, model(name))
     session = connected()
     session.models()
-    listed = session.observer.names()
-    session.observer.names = lambda: ["gone", *listed]  # type: ignore[method-assign] # as it was a moment ago
+    listed = session.publisher.names()
+    session.publisher.names = lambda: ["gone", *listed]  # type: ignore[method-assign] # as it was a moment ago
     assert list(session.models()["name"]) == ["goes", "stays"]
 
 
@@ -161,7 +161,7 @@ def test_plans_and_checks_whatever_the_cluster_holds(canned: FakeApi, connected:
     session = connected()
     assert session.doctor().stations
     for name in names:
-        found = session.observer.view(name).model
+        found = session.publisher.view(name).model
         wanted = {"spec": {"url": "hf://org/other", "engine": "VLLM", "args": ["--b"], "files": []}}
         changes = changed_fields(found, wanted)
         assert isinstance(restarts_pods(found, changes), bool)

@@ -15,8 +15,8 @@ from kubeai_notebook.calls.stream import LONGEST_EVENT_BYTES, ChatStream
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError, WaitInterruptedError
-from tests.local.conftest import until
 from tests.support.scripted_gateway import PIECE, STREAM, Exchange, Gateway, scripted_gateway, streamed, whole
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

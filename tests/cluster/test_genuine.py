@@ -87,7 +87,7 @@ def test_creates_attaches_updates_scales_and_deletes(session: Session, cluster: 
     model.delete()
     with pytest.raises(NotFoundError):
         cluster.model("flow")
-    assert session.observer.names() == []
+    assert session.publisher.names() == []
 
 
 def test_sees_pods_and_events_of_the_model_as_they_come(session: Session, cluster: Cluster) -> None:

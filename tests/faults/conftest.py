@@ -32,7 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def watching(stage: Stage) -> Iterator[Session]:
     """A Session on the stage's daemon."""
     session = Session(settings=Settings(kubeconfig=str(stage.kubeconfig)))
-    session.observer.ready()
+    session.publisher.ready()
     yield session
     session.close()
 

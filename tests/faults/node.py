@@ -8,11 +8,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.local.conftest import EVENTS, PODS
 from tests.support.container import Container
+from tests.support.daemon import EVENTS, PODS
 
 if TYPE_CHECKING:
-    from tests.local.conftest import Daemon
+    from tests.support.daemon import Daemon
 
     from .table import Fault
 

@@ -20,7 +20,7 @@ import yaml
 
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.errors import UsageError
-from tests.local.conftest import MODELS, PODS, Daemon
+from tests.support.daemon import MODELS, PODS, Daemon
 from tests.support.repository import ROOT
 
 from .node import Node
@@ -74,7 +74,7 @@ class Watcher:
     """What is new about a Model, and when it was."""
 
     def __init__(self, session: Session, name: str) -> None:
-        self._changes = session.observer.subscribe([name])
+        self._changes = session.publisher.subscribe([name])
         self._name = name
 
     def until(self, holds: Callable[[View | None], bool], seconds: float) -> tuple[float, Any]:
@@ -173,7 +173,7 @@ class Stage:
         if "answer" in fault.script:
             uid = answer["metadata"]["uid"]
             watcher.until(lambda view: view is not None and view.uid == uid, NAMED_SECONDS)
-            session.observer.test(fault.name, uid)
+            session.publisher.test(fault.name, uid)
         if "then" in fault.script:
             watcher.until(lambda view: view is not None and view.status.phase == "Ready", NAMED_SECONDS)
             began = time.time()

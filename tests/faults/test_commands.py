@@ -16,7 +16,7 @@ from kubeai_notebook.core.objects import Pod
 from kubeai_notebook.core.observation import Observation, Operator
 from tests.core.diagnosis.rules import rules
 from tests.core.diagnosis.scenes import NOW
-from tests.local.conftest import MODELS, model_of
+from tests.support.daemon import MODELS, model_of
 
 from .remedies import all_remedies, label_of
 from .table import faults

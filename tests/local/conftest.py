@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# Other rooms still take these from here.
-from tests.support.daemon import EVENTS, MODELS, PODS, Daemon, model_of, scripted_options  # noqa: F401
-from tests.support.waiting import until  # noqa: F401
+from tests.support.daemon import Daemon, scripted_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -42,6 +42,6 @@ def here(daemon: str, run: Callable[[str], Any]) -> Iterator[Callable[[str], Any
     run("%config KubeAI.context = 'local'")
     yield run
     session = default()
-    for name in session.observer.names():
+    for name in session.publisher.names():
         session.attach(name).delete()
     close_defaults()

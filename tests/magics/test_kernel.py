@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jupyter_client.manager import KernelManager, start_new_kernel
 
-from tests.local.conftest import until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kubernetes.client import Configuration
 
+from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.cluster.client import Api, Cluster
 from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.session.live.publisher import Publisher
@@ -37,21 +40,27 @@ def canned_cluster(canned: FakeApi) -> Iterator[Cluster]:
 
 @pytest.fixture
 def publishers(canned_cluster: Cluster) -> Iterator[Callable[..., Publisher]]:
-    """Makes publishers that are ready, and sees that they leave no thread."""
+    """Makes publishers that are ready, with one endpoint, and sees that they leave no thread."""
     before = set(threading.enumerate())
     made: list[Publisher] = []
+    with ExitStack() as opened:
 
-    def make(timing: Timing = QUICK, **options: Any) -> Publisher:
-        made.append(Publisher(canned_cluster, timing, **options))
-        made[-1].ready()
-        return made[-1]
+        @cache
+        def endpoint() -> Endpoint:
+            near, far = canned_cluster.near(), canned_cluster.access
+            return opened.enter_context(Endpoint(access_of(near, far, "default", now=canned_cluster.settings)))
 
-    yield make
-    for publisher in made:
-        publisher.close()
+        def make(timing: Timing = QUICK, **options: Any) -> Publisher:
+            made.append(Publisher(canned_cluster, timing, endpoint=endpoint, **options))
+            made[-1].ready()
+            return made[-1]
+
+        yield make
+        for publisher in made:
+            publisher.close()
     assert set(threading.enumerate()) <= before
 
 
 @pytest.fixture
-def observer(publishers: Callable[..., Publisher]) -> Publisher:
+def publisher(publishers: Callable[..., Publisher]) -> Publisher:
     return publishers()

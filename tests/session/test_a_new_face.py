@@ -16,7 +16,7 @@ from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.present.card import card_of, deleted_card
 from kubeai_notebook.session import verbs
-from tests.conftest import SMOL
+from tests.support.daemon import SMOL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

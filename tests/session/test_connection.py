@@ -114,7 +114,7 @@ def test_never_acts_on_another_cluster_than_the_one_it_was_made_for(clusters, ku
     "use",
     [
         lambda session, handle: session.cluster,
-        lambda session, handle: session.observer,
+        lambda session, handle: session.publisher,
         lambda session, handle: session.facts,
         lambda session, handle: session.names(),
         lambda session, handle: session.attach("smol"),
@@ -154,7 +154,7 @@ def test_makes_its_parts_once_for_all_threads(clusters, kubeconfig) -> None:
 
         def use(_: int) -> tuple[int, int]:
             together.wait(10)
-            return id(session.cluster), id(session.observer)
+            return id(session.cluster), id(session.publisher)
 
         with ThreadPoolExecutor(4) as pool:
             assert len(set(pool.map(use, range(4)))) == 1
@@ -197,7 +197,7 @@ def test_closes_at_once_while_it_connects_and_stays_closed(kubeconfig, silent) -
 def test_closes_while_its_first_lists_are_awaited(kubeconfig, silent) -> None:
     session = Session(settings=settings.Settings(kubeconfig=kubeconfig(silent.address)), context="a")
     failures: list[KubeAIError] = []
-    listing = in_thread(lambda: session.observer, failures)
+    listing = in_thread(lambda: session.publisher, failures)
     silent.wait_asked()
     session.close()
     listing.join(10)
@@ -268,7 +268,7 @@ from kubeai_notebook.settings import Settings
 
 def use():
     with Session(settings=Settings(kubeconfig=sys.argv[1])) as session:
-        assert session.observer.names() == []
+        assert session.publisher.names() == []
         assert session.facts.this_machine
         assert session.endpoint.client.models.list().data == []
         try:

@@ -68,7 +68,7 @@ class FakeCluster:
         self.labels["features.kubeai.org/TextGeneration"] = "true"
 
 
-class FakeObserver:
+class FakePublisher:
     """Gives Views with these remedies, one after the other; the last one again and again."""
 
     def __init__(self, *shown: tuple[Remedy, ...], ready: int = 0) -> None:
@@ -93,7 +93,7 @@ class FakeObserver:
 def session_of(*shown: tuple[Remedy, ...], ready: int = 0) -> tuple[Any, FakeCluster]:
     session: Any = Connection()
     cluster = FakeCluster()
-    session._parts |= {"cluster": cluster, "observer": FakeObserver(*shown, ready=ready)}
+    session._parts |= {"cluster": cluster, "publisher": FakePublisher(*shown, ready=ready)}
     session.handle = lambda done: Model(session, done.name, outcome=done)
     return session, cluster
 

@@ -16,10 +16,10 @@ from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.errors import ForbiddenError, UnreachableError
 from kubeai_notebook.session.live.publisher import Publisher
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
-from tests.local.conftest import Daemon, scripted_options, until
+from tests.support.daemon import SMOL, Daemon, scripted_options
 from tests.support.faults import answer_lost, broken, busy, cut_after, denied, history_forgotten, silent
 from tests.support.faulty_api import FaultyApi
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def session(api: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     session = Session()
     yield session
     api.faults.clear()
-    for name in session.observer.names():
+    for name in session.publisher.names():
         session.cluster.delete_model(name)
     session.close()
     until(lambda: not [one for one in set(threading.enumerate()) - threads if one.name.startswith("kubeai")], 1)
@@ -129,7 +129,7 @@ def test_says_that_it_reconnects_and_since_when_and_then_catches_up(fault, sessi
 def test_catches_up_when_the_history_is_forgotten(session, api, daemon) -> None:
     session.serve(name="kept", **SLEEPING)
     session.serve(name="gone", **SLEEPING)
-    kept, gone = Told(session.observer, "kept"), Told(session.observer, "gone")
+    kept, gone = Told(session.publisher, "kept"), Told(session.publisher, "gone")
     until(lambda: kept.link() == gone.link() == "live", 5)
     api.faults.append(broken(500))
     api.cut()
@@ -143,7 +143,7 @@ def test_catches_up_when_the_history_is_forgotten(session, api, daemon) -> None:
 
 def test_goes_on_after_a_watch_that_breaks_off_in_the_middle_of_an_event(session, api, daemon) -> None:
     session.serve(name="torn", **SLEEPING)
-    told = Told(session.observer, "torn")
+    told = Told(session.publisher, "torn")
     until(lambda: told.link() == "live", 5)
     api.faults.append(cut_after(50, verb="watch", resource="models", times=1))
     api.cut()
@@ -156,15 +156,15 @@ def test_leaves_no_orphan_when_the_answer_to_a_creation_is_lost(session, api) ->
     api.faults.append(answer_lost(verb="create", resource="models", times=1))
     model = session.serve(name="found", env={"A": "1"}, **SLEEPING)
     assert model.created
-    assert session.observer.names() == ["found"]
+    assert session.publisher.names() == ["found"]
     model.delete()
-    assert session.observer.names() == []
+    assert session.publisher.names() == []
 
 
 def test_comes_back_when_an_expired_login_is_renewed(session, api, tmp_path) -> None:
     api.accepted_token = api.token
     session.serve(name="expired", **SLEEPING)
-    told = Told(session.observer, "expired")
+    told = Told(session.publisher, "expired")
     until(lambda: told.link() == "live", 5)
     api.accepted_token = "renewed"
     api.cut()
@@ -197,22 +197,22 @@ def test_leaves_no_thread_where_models_may_not_be_seen(api, tmp_path, monkeypatc
     threads = set(threading.enumerate())
     session = Session()
     with pytest.raises(ForbiddenError, match="may not list models"):
-        session.observer.names()
+        session.publisher.names()
     session.close()
     assert not [one for one in set(threading.enumerate()) - threads if one.name.startswith("kubeai")]
 
 
 def test_asks_nothing_while_nothing_happens(session, api, daemon) -> None:
     session.serve(name="resting", **SLEEPING)
-    told = Told(session.observer, "resting")
+    told = Told(session.publisher, "resting")
     until(lambda: told.link() == "live", 5)
     until(lambda: api.count("watch") >= 3, 5)
     # What serving set going is over: of the views that are read from here on, none asks.
-    until(lambda: session.observer.view("resting").link.state == "live" and not busy_threads(), 10)
+    until(lambda: session.publisher.view("resting").link.state == "live" and not busy_threads(), 10)
     before = len(api.requests)
     for _ in range(20):
-        session.observer.view("resting")
-        session.observer.views()
+        session.publisher.view("resting")
+        session.publisher.views()
         told.changes.latest("resting")
     resting = float(os.environ.get("KUBEAI_TEST_REST_SECONDS", "2"))
     assert told.changes.until(lambda change: change.view.status.phase != "Asleep", resting) is None
@@ -261,7 +261,7 @@ def test_closes_at_once_while_the_api_is_frozen(tmp_path, monkeypatch) -> None:
     pid = daemon.status()["pid"]
     session, other = Session(), Session()
     before = set(threading.enumerate())
-    assert session.observer.names() == []
+    assert session.publisher.names() == []
     cluster = other.cluster
 
     def ask() -> None:

@@ -14,10 +14,10 @@ from kubeai_notebook.cluster.client import Api, Cluster
 from kubeai_notebook.cluster.credentials import Login
 from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.cluster.timing import Timing
-from kubeai_notebook.session.live.change_tracker import Moments
+from kubeai_notebook.session.live.change_tracker import ChangeTracker
 from kubeai_notebook.session.live.publisher import Publisher
-from tests.local.conftest import until
 from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,35 +75,35 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def observer(api: Restarting, clock: Clock) -> Iterator[Publisher]:
+def publisher(api: Restarting, clock: Clock) -> Iterator[Publisher]:
     cluster = Cluster(Api(Configuration(host=api.url)), "default")
-    observer = Publisher(cluster, Timing(now=clock, tick=0.05))
-    observer.ready()
-    yield observer
-    observer.close()
+    publisher = Publisher(cluster, Timing(now=clock, tick=0.05))
+    publisher.ready()
+    yield publisher
+    publisher.close()
     cluster.close()
 
 
-def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, observer: Publisher) -> None:
+def test_says_that_it_reconnects_while_only_the_pods_are_away(api: Restarting, publisher: Publisher) -> None:
     api.change(PODS, pod("model-served-a-1", "served"))
-    until(lambda: observer.view("served").status.phase == "Ready", 5)
+    until(lambda: publisher.view("served").status.phase == "Ready", 5)
     api.drop(PODS)
-    until(lambda: observer.view("served").link.state == "reconnecting", 5)
-    assert observer.view("served").status.phase == "Ready"
+    until(lambda: publisher.view("served").link.state == "reconnecting", 5)
+    assert publisher.view("served").status.phase == "Ready"
     api.away.clear()
-    until(lambda: observer.view("served").link.state == "live", 10)
+    until(lambda: publisher.view("served").link.state == "live", 10)
 
 
 def test_concludes_no_blocked_from_a_link_that_is_lost_or_has_just_come_back(
-    api: Restarting, observer: Publisher, clock: Clock
+    api: Restarting, publisher: Publisher, clock: Clock
 ) -> None:
     api.change(PODS, pod("model-served-a-1", "served"))
-    until(lambda: observer.view("served").status.phase == "Ready", 5)
+    until(lambda: publisher.view("served").status.phase == "Ready", 5)
     api.change(PODS, pod("model-served-a-1", "served"), gone=True)
-    until(lambda: observer.view("served").pods == (), 5)
+    until(lambda: publisher.view("served").pods == (), 5)
     api.drop(MODELS, PODS, EVENTS)
-    until(lambda: observer.view("served").link.state == "reconnecting", 5)
-    with observer.subscribe(["served"]) as changes:
+    until(lambda: publisher.view("served").link.state == "reconnecting", 5)
+    with publisher.subscribe(["served"]) as changes:
         clock.later_seconds = 60.0
         api.away.clear()
         phases = []
@@ -118,7 +118,7 @@ def test_concludes_no_blocked_from_a_link_that_is_lost_or_has_just_come_back(
 
 
 def test_counts_from_the_moment_at_which_the_link_came_back() -> None:
-    moments, served, now = Moments(), {"metadata": {"uid": "u"}}, datetime.now(UTC)
+    moments, served, now = ChangeTracker(), {"metadata": {"uid": "u"}}, datetime.now(UTC)
     assert moments.changed_at(served, [], now) is None
     back = now + timedelta(seconds=60)
     assert moments.changed_at(served, [], back, back_at_seconds=back.timestamp()) == back

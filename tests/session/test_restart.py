@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL, kubeai_local
+from tests.support.daemon import SMOL, kubeai_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

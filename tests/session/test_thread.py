@@ -7,8 +7,8 @@ import pytest
 
 from kubeai_notebook.errors import CallError, DeployError, NotFoundError, SpecError, WaitTimeoutError
 from kubeai_notebook.session.session import Session
-from tests.conftest import SMOL
-from tests.local.conftest import until
+from tests.support.daemon import SMOL
+from tests.support.waiting import until
 
 GREEDY = {"max_tokens": 3, "temperature": 0}
 NO_SUCH_HARDWARE = "nvidia-gpu-l4:1"
@@ -101,7 +101,7 @@ def test_returns_at_once_and_shows_each_phase(session) -> None:
 def test_deletes_it_and_its_pods(session) -> None:
     model = session.serve(name="short", **SMOL).wait(60)
     model.delete()
-    assert "short" not in session.observer.names()
+    assert "short" not in session.publisher.names()
     with pytest.raises(NotFoundError, match='There is no Model "short"'):
         session.attach("short")
     assert repr(model) == "Model('short', Deleted)"
@@ -117,7 +117,7 @@ def test_updates_when_the_spec_changed(session) -> None:
 def test_sends_nothing_for_a_wrong_spec(session) -> None:
     with pytest.raises(SpecError):
         session.serve(name="wrong", url="http://x")
-    assert session.observer.names() == []
+    assert session.publisher.names() == []
 
 
 def test_says_in_time_that_it_is_still_waiting(session) -> None:
@@ -137,7 +137,7 @@ def test_says_which_names_an_unknown_url_could_have_meant(session) -> None:
 def test_ends_all_its_threads(daemon) -> None:
     before = set(threading.enumerate())
     session = Session(context="local")
-    session.observer.names()
+    session.publisher.names()
     assert set(threading.enumerate()) - before
     session.close()
     assert set(threading.enumerate()) <= before

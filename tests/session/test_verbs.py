@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubeai_notebook.errors import CallError, ConflictError, DeployError, NotFoundError, SpecError, UsageError
-from tests.conftest import SMOL
+from tests.support.daemon import SMOL
 
 if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
@@ -32,13 +32,13 @@ def test_says_what_serving_would_do_and_changes_nothing(session: Session) -> Non
     assert receipt.title == "later would be created."
     assert receipt.refusal is None
     assert "url: ollama://smollm2:135m" in receipt.yaml
-    assert session.observer.names() == []
+    assert session.publisher.names() == []
 
 
 def test_refuses_before_sending_what_cannot_serve_here(session: Session) -> None:
     with pytest.raises(SpecError, match="Write cpu:1"):
         session.serve(name="typo", resource_profile="cpus:1", **SMOL)
-    assert session.observer.names() == []
+    assert session.publisher.names() == []
     assert session.serve(name="typo", resource_profile="cpus:1", force=True, **SMOL).created
 
 

@@ -163,8 +163,8 @@ class Stage:
 
     @property
     def session(self) -> Any:
-        observer = SimpleNamespace(names=lambda: [self.name], view=lambda _name: self.view, subscribe=self.subscribe)
-        return SimpleNamespace(observer=observer, cluster=self)
+        publisher = SimpleNamespace(names=lambda: [self.name], view=lambda _name: self.view, subscribe=self.subscribe)
+        return SimpleNamespace(publisher=publisher, cluster=self)
 
     def subscribe(self, names: list[str]) -> Subscription:
         changes = Subscription(names)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 
-class Moments:
+class ChangeTracker:
     """Remembers of each Model the wanted replicas and the set of Pods, and since when these are so."""
 
     def __init__(self) -> None:

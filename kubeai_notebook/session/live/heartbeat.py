@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.timing import Timing
 
-    from .informers import Watches
+    from .informers import Informers
     from .pool import Pool
 
 
 class Heartbeat:
     """Asks the API for a sign of life, and begins the watches anew where there is none."""
 
-    def __init__(self, cluster: Cluster, watches: Watches, *, pool: Pool, timing: Timing) -> None:
+    def __init__(self, cluster: Cluster, watches: Informers, *, pool: Pool, timing: Timing) -> None:
         self._api, self._watches, self._pool, self._timing = cluster.api.apart(), watches, pool, timing
         self._felt_at = timing.now()
         self._asking = self._closed = False

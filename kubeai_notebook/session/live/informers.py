@@ -40,7 +40,7 @@ class Touch:
 EVERYTHING, ANY_CLAIM = Touch("everything"), Touch("claim")
 
 
-class Watches:
+class Informers:
     """Live copies of all kinds that Models are made of, in one namespace; reading them begins and awaits nothing."""
 
     def __init__(self, cluster: Cluster, touch: Callable[[Touch], None], timing: Timing | None = None) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import KubernetesObject
 
-    from .change_tracker import Moments
-    from .informers import Watches
+    from .change_tracker import ChangeTracker
+    from .informers import Informers
     from .tasks import Tasks
 
 _logger = logging.getLogger(__name__)
@@ -34,9 +34,9 @@ _logger = logging.getLogger(__name__)
 def view_of(
     model: KubernetesObject,
     *,
-    watches: Watches,
+    watches: Informers,
     tasks: Tasks,
-    moments: Moments,
+    moments: ChangeTracker,
     kubectl: tuple[str, ...],
     now_seconds: float,
     conclude: Callable[..., tuple[Finding, ...]] = diagnose,
@@ -69,7 +69,7 @@ def view_of(
 
 
 def observation_of(
-    model: KubernetesObject, *, watches: Watches, tasks: Tasks, moments: Moments, now: datetime
+    model: KubernetesObject, *, watches: Informers, tasks: Tasks, moments: ChangeTracker, now: datetime
 ) -> Observation:
     """Everything that is known about the Model."""
     pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)

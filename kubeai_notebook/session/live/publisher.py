@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Literal
 from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import NotFoundError
+from kubeai_notebook.errors import CallError, NotFoundError
 
-from .change_tracker import Moments
-from .informers import EVERYTHING, Touch, Watches
+from .change_tracker import ChangeTracker
+from .informers import EVERYTHING, Informers, Touch
 from .observe import touches_of, view_of
 from .subscription import ALL, Change, Everything, Subscription
 from .tasks import Tasks
@@ -28,6 +28,7 @@ from .tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.view import View
 
@@ -50,11 +51,21 @@ class _Known:
     """Monotonic seconds."""
 
 
+def no_endpoint() -> Endpoint:
+    """The way to the gateway where none is known: then no Model is asked whether it answers."""
+    raise CallError("The way to the gateway is not known here.")
+
+
 class Publisher:
-    """Watches the Models of one namespace."""
+    """Watches the Models of one namespace; ``endpoint`` gives the way to the gateway, for the test request."""
 
     def __init__(
-        self, cluster: Cluster, timing: Timing | None = None, *, make_view: Callable[..., View] = view_of
+        self,
+        cluster: Cluster,
+        timing: Timing | None = None,
+        *,
+        endpoint: Callable[[], Endpoint] = no_endpoint,
+        make_view: Callable[..., View] = view_of,
     ) -> None:
         self._timing, self._make_view = timing or Timing(), make_view
         self._kubectl = cluster.kubectl
@@ -72,14 +83,21 @@ class Publisher:
         """Models for whose View nothing was asked yet, since a reader had it made."""
         self._fresh: dict[str, tuple[Change, int]] = {}
         self._revision = 0
-        self._moments = Moments()
+        self._moments = ChangeTracker()
         self._tested: dict[str, str] = {}
         self._looked: frozenset[str] = frozenset()
         self._looked_closely: frozenset[str] = frozenset()
         self._restless: set[str] = set()
         """Models that somebody looks at and of which there may be news though nothing is touched."""
-        self._watches = Watches(cluster, self._touch, self._timing)
-        self._tasks = Tasks(cluster, self._watches, touch=self._touch, on_line=self._touch_line, timing=self._timing)
+        self._watches = Informers(cluster, self._touch, self._timing)
+        self._tasks = Tasks(
+            cluster,
+            self._watches,
+            touch=self._touch,
+            on_line=self._touch_line,
+            endpoint=endpoint,
+            timing=self._timing,
+        )
         self._tasks.installation.look()
         self._thread = threading.Thread(target=self._run, name="kubeai-publisher", daemon=True)
         self._thread.start()

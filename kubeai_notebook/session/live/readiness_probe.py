@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.calls.endpoint import Endpoint, access_of
 from kubeai_notebook.calls.probe import Probe
 from kubeai_notebook.core.objects import Pod, texts_at, uid_of
-from kubeai_notebook.errors import CallError, ClusterError
+from kubeai_notebook.errors import CallError, ClusterError, SessionClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kubeai_notebook.cluster.client import Cluster
-    from kubeai_notebook.core.access import Access
+    from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.core.objects import KubernetesObject
     from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.view import View
@@ -22,16 +20,11 @@ if TYPE_CHECKING:
     from .pool import Pool
 
 
-def access_to(cluster: Cluster) -> Access:
-    """How the gateway of a cluster is reached; nothing is sent to find what is configured."""
-    return access_of(cluster.near(), cluster.access, cluster.namespace, now=cluster.settings)
-
-
 class ReadinessProbes:
     """The answers so far, by the Model's uid and its Pods' hash; ``on_change`` gets the name of the Model."""
 
-    def __init__(self, cluster: Cluster, on_change: Callable[[str], None], pool: Pool) -> None:
-        self._cluster, self._on_change, self._pool = cluster, on_change, pool
+    def __init__(self, endpoint: Callable[[], Endpoint], on_change: Callable[[str], None], pool: Pool) -> None:
+        self._endpoint, self._on_change, self._pool = endpoint, on_change, pool
         self._lock = threading.Lock()
         self._answers: dict[str, dict[str, Answer | None]] = {}
         """Only Models that this client serves have an entry: to others nothing is ever sent."""
@@ -71,15 +64,14 @@ class ReadinessProbes:
     def _ask(self, view: View, pods: str) -> None:
         answer: Answer | None = None
         try:
-            with Endpoint(access_to(self._cluster)) as endpoint:
-                probe = Probe(endpoint, view.name, texts_at(view.model, "spec", "features"))
-                with self._lock:
-                    if self._closed or view.uid not in self._answers:
-                        return
-                    self._asking[view.uid, pods] = probe
-                answer = probe.run()
-        except (CallError, ClusterError):
-            pass  # no way to the gateway is known here: that says nothing about the Model
+            probe = Probe(self._endpoint(), view.name, texts_at(view.model, "spec", "features"))
+            with self._lock:
+                if self._closed or view.uid not in self._answers:
+                    return
+                self._asking[view.uid, pods] = probe
+            answer = probe.run()
+        except (CallError, ClusterError, SessionClosedError, ReferenceError):
+            pass  # no way to the gateway is known here, or the Session has ended: that says nothing about the Model
         finally:
             with self._lock:
                 self._asking.pop((view.uid, pods), None)

@@ -25,6 +25,7 @@ from .readiness_probe import ReadinessProbes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.logs import Run
     from kubeai_notebook.cluster.timing import Timing
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.observation import Answer, LogTail, Operator
     from kubeai_notebook.core.view import View
 
-    from .informers import Watches
+    from .informers import Informers
 
 Objects = tuple["KubernetesObject", ...]
 
@@ -43,10 +44,11 @@ class Tasks:
     def __init__(
         self,
         cluster: Cluster,
-        watches: Watches,
+        watches: Informers,
         *,
         touch: Callable[[Touch], None],
         on_line: Callable[[str], None],
+        endpoint: Callable[[], Endpoint],
         timing: Timing,
     ) -> None:
         def on_change(name: str) -> None:
@@ -54,7 +56,7 @@ class Tasks:
 
         self._watches, self._pool = watches, Pool()
         self._logs = Logs(cluster, on_read=on_change, on_line=on_line, timing=timing)
-        self._probes = ReadinessProbes(cluster, on_change, self._pool)
+        self._probes = ReadinessProbes(endpoint, on_change, self._pool)
         self._dry_runs = PodDryRuns(cluster, on_change, self._pool)
         self._heartbeat = Heartbeat(cluster, watches, pool=self._pool, timing=timing)
         self.installation = Installation(cluster, lambda: touch(EVERYTHING), pool=self._pool, timing=timing)

@@ -278,11 +278,11 @@ class Project:
         query = {"labelSelector": f"{platform.PROJECT_LABEL}={self.name},{which}"}
         found = cluster.listed(cluster.path(MODELS, "models"), query=query)
         found.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
-        seen = set(self.session.observer.names())
+        seen = set(self.session.publisher.names())
         for model in found:
             if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
-                wait_seen(self.session.observer, name_of(model), count_at(model, "metadata", "generation"))
+                wait_seen(self.session.publisher, name_of(model), count_at(model, "metadata", "generation"))
         return [self._run(model) for model in found]
 
     def get_run(self, name: str) -> Run:

@@ -6,15 +6,15 @@ import pytest
 
 from kubeai_notebook.session.live.subscription import ALL
 from kubeai_notebook.session.waiting import look_at
-from tests.local.conftest import until
 from tests.session.live.seen import crashed, seen
 from tests.support.fake_api import MODELS, PODS, model, pod
+from tests.support.waiting import until
 
 LOG = f"GET {PODS}/model-m-a-1/log"
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
 
 
-def test_reads_the_loaders_log(canned, observer) -> None:
+def test_reads_the_loaders_log(canned, publisher) -> None:
     waiting = {
         "name": "loader",
         "restartCount": 2,
@@ -27,58 +27,58 @@ def test_reads_the_loaders_log(canned, observer) -> None:
     canned.change(MODELS, model("cached", cacheProfile="nfs"))
     labels = {"job-name": "load-cache-cached"}
     canned.change(PODS, pod("load-cache-cached-x", "cached", ready=False, labels=labels, containerStatuses=[waiting]))
-    view = seen(observer, "cached", lambda view: bool(view.observation.logs))
+    view = seen(publisher, "cached", lambda view: bool(view.observation.logs))
     assert view.observation.logs[0].container == "loader"
     assert view.observation.logs[0].text.startswith("GatedRepoError")
 
 
-def test_reads_the_log_of_a_crash_once_for_each_run_and_masks_it(canned, observer) -> None:
+def test_reads_the_log_of_a_crash_once_for_each_run_and_masks_it(canned, publisher) -> None:
     spec = {"env": {"MY_API_KEY": "plain-word", "LEVEL": "plain"}}
     canned.logs["model-m-a-1/server previous"] = f"starting with {TOKEN}\nplain-word was refused\nCUDA out of memory"
     canned.change(MODELS, model("m", **spec))
     canned.change(PODS, crashed("model-m-a-1", "m"))
-    view = seen(observer, "m", lambda view: bool(view.observation.logs))
+    view = seen(publisher, "m", lambda view: bool(view.observation.logs))
     tail = view.observation.logs[0]
     assert (tail.previous, tail.pod) == (True, "model-m-a-1")
     assert tail.text == "starting with ***\n*** was refused\nCUDA out of memory"
     for _ in range(5):
-        observer.view("m")
+        publisher.view("m")
     logs = [one for one in canned.requests if one.endswith("/log")]
     assert len(logs) == 1
     canned.change(PODS, crashed("model-m-a-1", "m", restarts=2))
-    seen(observer, "m", lambda view: view.pods[0].restarts == 2 and bool(view.observation.logs))
+    seen(publisher, "m", lambda view: view.pods[0].restarts == 2 and bool(view.observation.logs))
     assert len([one for one in canned.requests if one.endswith("/log")]) == 2
 
 
-def test_asks_for_an_empty_log_a_few_times_and_then_no_more(canned, observer) -> None:
+def test_asks_for_an_empty_log_a_few_times_and_then_no_more(canned, publisher) -> None:
     canned.change(MODELS, model("m"))
     canned.change(PODS, crashed("model-m-a-1", "m"))
-    with observer.subscribe(["m"]):
+    with publisher.subscribe(["m"]):
         until(lambda: len([one for one in canned.requests if one.endswith("/log")]) == 3, 5)
         # Another Model's log is read after as long as this one's would have been.
         canned.change(MODELS, model("other"))
         canned.change(PODS, crashed("model-other-a-1", "other"))
-        with observer.subscribe(["other"]):
+        with publisher.subscribe(["other"]):
             until(lambda: len([one for one in canned.requests if "other" in one and one.endswith("/log")]) == 3, 5)
     assert len([one for one in canned.requests if "model-m-a-1" in one and one.endswith("/log")]) == 3
 
 
-def test_follows_the_log_of_a_loading_pod_while_somebody_looks(canned, observer) -> None:
+def test_follows_the_log_of_a_loading_pod_while_somebody_looks(canned, publisher) -> None:
     canned.logs["model-m-a-1/server"] = "loading\n"
     canned.change(MODELS, model("m"))
     canned.change(PODS, pod("model-m-a-1", "m", ready=False))
-    with observer.subscribe(["m"]):
+    with publisher.subscribe(["m"]):
         until(lambda: canned.following, 5)
         canned.logs["model-m-a-1/server"] += f"Retrying with token={TOKEN} after error\n"
         last = ["Retrying with token=*** after error"]
-        until(lambda: observer.view("m").observation.logs[0].text.splitlines()[-1:] == last, 5)
+        until(lambda: publisher.view("m").observation.logs[0].text.splitlines()[-1:] == last, 5)
     until(lambda: not canned.following, 5)
 
 
-def test_reads_no_log_of_a_pod_that_is_ready(canned, observer) -> None:
+def test_reads_no_log_of_a_pod_that_is_ready(canned, publisher) -> None:
     canned.change(MODELS, model("m"))
     canned.change(PODS, pod("model-m-a-1", "m"))
-    seen(observer, "m", lambda view: view.status.phase == "Ready")
+    seen(publisher, "m", lambda view: view.status.phase == "Ready")
     assert not [one for one in canned.requests if one.endswith("/log")]
 
 
@@ -89,44 +89,44 @@ def test_reads_no_log_of_a_pod_that_is_ready(canned, observer) -> None:
         {"engine": "VLLM", "adapters": [{"name": "a", "url": "hf://a/b"}]},
     ],
 )
-def test_reads_the_log_behind_a_ready_pod_where_failures_hide_there(spec, canned, observer) -> None:
+def test_reads_the_log_behind_a_ready_pod_where_failures_hide_there(spec, canned, publisher) -> None:
     canned.logs["model-m-a-1/server"] = "one\ntwo\n"
     canned.change(MODELS, model("m", **spec))
     canned.change(PODS, pod("model-m-a-1", "m"))
-    seen(observer, "m", lambda view: view.status.phase == "Ready")
-    with observer.subscribe(["m"]):
+    seen(publisher, "m", lambda view: view.status.phase == "Ready")
+    with publisher.subscribe(["m"]):
         until(lambda: canned.following, 5)
-        until(lambda: observer.view("m").observation.logs[0].text == "one\ntwo", 5)
+        until(lambda: publisher.view("m").observation.logs[0].text == "one\ntwo", 5)
 
 
-def test_looks_once_at_a_model_without_a_stream(canned, observer) -> None:
+def test_looks_once_at_a_model_without_a_stream(canned, publisher) -> None:
     canned.logs["model-m-a-1/server"] = "loading\n"
     canned.change(MODELS, model("m"))
     canned.change(PODS, pod("model-m-a-1", "m", ready=False))
-    until(lambda: observer.names() and observer.view("m").pods, 5)
-    assert look_at(observer, "m").observation.logs[0].text == "loading"
+    until(lambda: publisher.names() and publisher.view("m").pods, 5)
+    assert look_at(publisher, "m").observation.logs[0].text == "loading"
     assert [one for one in canned.requests if one.endswith("/log")] == [LOG]
     assert not canned.following
 
 
-def test_reads_no_log_for_a_view_that_nobody_looks_at(canned, observer) -> None:
+def test_reads_no_log_for_a_view_that_nobody_looks_at(canned, publisher) -> None:
     canned.logs["model-m-a-1/server"] = "loading\n"
     canned.change(MODELS, model("m"))
     canned.change(PODS, pod("model-m-a-1", "m", ready=False))
-    until(lambda: observer.names() and observer.view("m").pods, 5)
-    assert [view.observation.logs for view in observer.views()] == [()]
-    with observer.subscribe(["m"], looks=False) as changes:
+    until(lambda: publisher.names() and publisher.view("m").pods, 5)
+    assert [view.observation.logs for view in publisher.views()] == [()]
+    with publisher.subscribe(["m"], looks=False) as changes:
         assert next(changes).view.observation.logs == ()
     assert not [one for one in canned.requests if one.endswith("/log")]
 
 
-def test_asks_again_for_a_log_that_was_refused_and_reads_those_of_other_pods(canned, observer) -> None:
+def test_asks_again_for_a_log_that_was_refused_and_reads_those_of_other_pods(canned, publisher) -> None:
     canned.refused_logs.add("model-m-a-1")
     canned.logs |= {"model-m-a-1/server previous": "of the first", "model-n-a-1/server previous": "of the other"}
     for name in ("m", "n"):
         canned.change(MODELS, model(name))
         canned.change(PODS, crashed(f"model-{name}-a-1", name))
-    with observer.subscribe(["m", "n"]) as changes:
+    with publisher.subscribe(["m", "n"]) as changes:
         until(lambda: changes.latest("m") and [note for note in changes.latest("m").notes if "pods/log" in note], 5)
         until(lambda: changes.latest("n") and changes.latest("n").observation.logs, 5)
         assert not changes.latest("n").notes
@@ -135,7 +135,7 @@ def test_asks_again_for_a_log_that_was_refused_and_reads_those_of_other_pods(can
         assert not changes.latest("m").notes
 
 
-def test_waits_for_no_log_but_that_of_the_same_model(canned, observer) -> None:
+def test_waits_for_no_log_but_that_of_the_same_model(canned, publisher) -> None:
     canned.silent_logs.add("model-slow-a-1")
     canned.logs["model-good-a-1/server previous"] = "quick"
     canned.change(MODELS, model("slow"))
@@ -144,7 +144,7 @@ def test_waits_for_no_log_but_that_of_the_same_model(canned, observer) -> None:
         canned.change(PODS, crashed(f"model-slow-a-{number}", "slow"))
     canned.change(MODELS, model("good"))
     canned.change(PODS, crashed("model-good-a-1", "good"))
-    with observer.subscribe(ALL) as changes:
+    with publisher.subscribe(ALL) as changes:
         until(lambda: [one for one in canned.requests if "model-slow" in one and one.endswith("/log")], 5)
         until(lambda: changes.latest("good") and changes.latest("good").observation.logs, 5)
         assert changes.latest("slow").pending

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from kubeai_notebook.session.live.pool import AT_ONCE, Pool
-from tests.local.conftest import until
+from tests.support.waiting import until
 
 
 def test_does_one_of_a_kind_for_a_model_at_a_time_and_others_meanwhile() -> None:

@@ -1,4 +1,4 @@
-"""What the observer sees of a Model, whom it asks for it, and what that costs."""
+"""What the publisher sees of a Model, whom it asks for it, and what that costs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from kubeai_notebook.session.live.observe import view_of
 from kubeai_notebook.session.live.subscription import ALL
 from kubeai_notebook.session.session import Session
 from kubeai_notebook.session.waiting import hashes_of, look_at, look_at_all, wait_ready, wait_seen
-from tests.conftest import SMOL
-from tests.local.conftest import until
 from tests.session.live.seen import crashed, seen
+from tests.support.daemon import SMOL
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, model, pod
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def event(name: str, kind: str, uid: str, message: str, reason: str = "Failed") 
     return {"metadata": {"name": f"{name}.1"}, "involvedObject": about, "reason": reason, "message": message}
 
 
-def test_sees_the_events_of_the_model_and_of_its_pods_only(canned, observer) -> None:
+def test_sees_the_events_of_the_model_and_of_its_pods_only(canned, publisher) -> None:
     canned.change(MODELS, model("mine"))
     canned.change(PODS, pod("model-mine-a-1", "mine", ready=False) | {})
     canned.change(EVENTS, event("model-mine-a-1", "Pod", f"uid-{PODS}-model-mine-a-1", "of the Pod"))
@@ -39,15 +39,15 @@ def test_sees_the_events_of_the_model_and_of_its_pods_only(canned, observer) -> 
     canned.change(EVENTS, event("web-1", "ReplicaSet", f"uid-{PODS}-model-mine-a-1", "of a ReplicaSet"))
     canned.change(EVENTS, event("mine", "Model", f"uid-{MODELS}-mine", "of the Model"))
     # An Event of which nothing follows is no news, but it is there.
-    until(lambda: observer.names() and len(observer.view("mine").observation.events) == 2, 5)
-    view = observer.view("mine")
+    until(lambda: publisher.names() and len(publisher.view("mine").observation.events) == 2, 5)
+    view = publisher.view("mine")
     assert {one["message"] for one in view.observation.events} == {"of the Pod", "of the Model"}
     assert [(one.name, one.ready, one.phase) for one in view.pods] == [("model-mine-a-1", False, "Running")]
 
 
-def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, observer) -> None:
+def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, publisher) -> None:
     canned.change(MODELS, model("plain"))
-    seen(observer, "plain", lambda _view: True)
+    seen(publisher, "plain", lambda _view: True)
     assert not [one for one in canned.requests if "jobs" in one or "claims" in one]
     canned.change(MODELS, model("cached", cacheProfile="nfs"))
     canned.change(CLAIMS, {"metadata": {"name": "shared-model-cache-nfs"}, "status": {"phase": "Pending"}})
@@ -63,22 +63,22 @@ def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, observer
     failed = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
     canned.change(JOBS, {"metadata": {"name": "load-cache-cached"}, "status": failed})
     canned.change(JOBS, {"metadata": {"name": "somebody-elses"}, "status": {}})
-    view = seen(observer, "cached", lambda view: bool(view.findings))
+    view = seen(publisher, "cached", lambda view: bool(view.findings))
     assert [one["metadata"]["name"] for one in view.observation.jobs] == ["load-cache-cached"]
     assert [one["metadata"]["name"] for one in view.observation.claims] == ["shared-model-cache-nfs"]
     assert [finding.code for finding in view.findings] == ["StorageClassNotFound"]
 
 
-def test_offers_all_claims_where_the_urls_own_is_not_there(canned, observer) -> None:
+def test_offers_all_claims_where_the_urls_own_is_not_there(canned, publisher) -> None:
     canned.change(MODELS, model("claimed", url="pvc://weihgts/m"))
     canned.change(CLAIMS, {"metadata": {"name": "weights"}, "status": {"phase": "Bound"}})
-    with observer.subscribe(["claimed"]):
-        until(lambda: observer.names() and observer.view("claimed").observation.claims, 5)
-    view = observer.view("claimed")
+    with publisher.subscribe(["claimed"]):
+        until(lambda: publisher.names() and publisher.view("claimed").observation.claims, 5)
+    view = publisher.view("claimed")
     assert [one["metadata"]["name"] for one in view.observation.claims] == ["weights"]
 
 
-def test_forgets_what_nobody_reads(canned, observer) -> None:
+def test_forgets_what_nobody_reads(canned, publisher) -> None:
     canned.change(
         MODELS,
         model("m")
@@ -90,18 +90,18 @@ def test_forgets_what_nobody_reads(canned, observer) -> None:
         },
     )
     canned.change(PODS, pod("model-m-a-1", "m"))
-    view = seen(observer, "m", lambda view: bool(view.pods))
+    view = seen(publisher, "m", lambda view: bool(view.pods))
     assert "managedFields" not in json.dumps([view.model, *view.observation.pods])
     assert view.model["metadata"]["annotations"] == {"mine": "y"}
     assert len(json.dumps(view.observation.pods[0])) < 2_000
 
 
-def test_leaves_a_change_only_with_whom_it_concerns(canned, observer) -> None:
+def test_leaves_a_change_only_with_whom_it_concerns(canned, publisher) -> None:
     for name in ("a", "b"):
         canned.change(MODELS, model(name))
         canned.change(PODS, pod(f"model-{name}-a-1", name))
-        seen(observer, name, lambda view: view.status.phase == "Ready")
-    with observer.subscribe(["a"]) as of_a, observer.subscribe(["b"]) as of_b:
+        seen(publisher, name, lambda view: view.status.phase == "Ready")
+    with publisher.subscribe(["a"]) as of_a, publisher.subscribe(["b"]) as of_b:
         assert (next(of_a).name, next(of_b).name) == ("a", "b")
         canned.change(PODS, pod("model-a-a-1", "a", ready=False))
         assert of_a.until(lambda change: change.view.status.phase == "Loading", 5)
@@ -133,8 +133,8 @@ def test_makes_one_view_of_a_change_for_all_subscriptions(canned, publishers) ->
     assert after[0].revision > before[0].revision
 
 
-def test_tells_all_who_asked_for_all_what_comes_and_goes(canned, observer) -> None:
-    with observer.subscribe(ALL) as changes:
+def test_tells_all_who_asked_for_all_what_comes_and_goes(canned, publisher) -> None:
+    with publisher.subscribe(ALL) as changes:
         canned.change(MODELS, model("m"))
         came = next(changes)
         canned.change(MODELS, model("m"), gone=True)
@@ -165,32 +165,32 @@ def test_learns_of_a_model_that_is_ready_where_the_diagnosis_fails(canned, publi
     canned.change(PODS, pod("model-m-a-1", "m", ready=False))
     seen(publisher, "m", lambda view: view.status.phase == "Loading")
     canned.change(PODS, pod("model-m-a-1", "m"))
-    wait_ready(SimpleNamespace(observer=publisher), "m", 10)
+    wait_ready(SimpleNamespace(publisher=publisher), "m", 10)
     assert "The diagnosis of m failed." in caplog.text
 
 
-def test_asks_what_is_due_also_where_a_reader_had_the_view_made(canned, observer) -> None:
+def test_asks_what_is_due_also_where_a_reader_had_the_view_made(canned, publisher) -> None:
     canned.silent_logs.add("model-m-a-1")
     canned.change(MODELS, model("m"))
-    with observer.subscribe(["m"]) as changes:
+    with publisher.subscribe(["m"]) as changes:
         canned.change(PODS, crashed("model-m-a-1", "m"))
         # The reader may be before the publisher's thread, which rests a little after each Change.
-        until(lambda: observer.names() and observer.view("m").status.stopped, 5)
+        until(lambda: publisher.names() and publisher.view("m").status.stopped, 5)
         change = changes.until(lambda change: change.view is not None and change.view.status.stopped, 5)
         assert change.view.pending
 
 
-def test_forgets_what_was_asked_about_a_model_that_is_gone(canned, observer, gateway) -> None:
+def test_forgets_what_was_asked_about_a_model_that_is_gone(canned, publisher, gateway) -> None:
     for name in ("a", "b", "c"):
         canned.change(MODELS, model(name))
         canned.change(PODS, crashed(f"model-{name}-a-1", name))
-        view = seen(observer, name, lambda view: bool(view.status.stopped))
-        observer.test(name, view.uid)
+        view = seen(publisher, name, lambda view: bool(view.status.stopped))
+        publisher.test(name, view.uid)
         canned.change(PODS, crashed(f"model-{name}-a-1", name), gone=True)
         canned.change(MODELS, model(name), gone=True)
-        with observer.subscribe([name]) as changes:
+        with publisher.subscribe([name]) as changes:
             changes.until(lambda change: change.view is None, 5)
-    assert [part for part in held_by(observer) if part] == []
+    assert [part for part in held_by(publisher) if part] == []
 
 
 def held_by(publisher: Publisher) -> Iterator[Any]:
@@ -211,7 +211,7 @@ def test_asks_a_model_that_it_serves_once_whether_it_answers(daemon) -> None:
     session = Session(context="local")
     try:
         smol = session.serve(name="asked", **SMOL)
-        session.observer.test("asked", smol.view.uid)
+        session.publisher.test("asked", smol.view.uid)
         smol.wait(120)
         until(lambda: smol.view.observation.answer, 30)
         answer = smol.view.observation.answer
@@ -253,17 +253,17 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[http.server.BaseHT
     thread.join()
 
 
-def test_explains_a_model_that_is_ready_and_does_not_answer(canned, observer, gateway) -> None:
+def test_explains_a_model_that_is_ready_and_does_not_answer(canned, publisher, gateway) -> None:
     canned.change(MODELS, model("mute", features=["TextEmbedding"]))
     canned.change(PODS, pod("model-mute-a-1", "mute"))
-    observer.test("mute", seen(observer, "mute", lambda _view: True).uid)
-    view = seen(observer, "mute", lambda view: bool(view.findings))
+    publisher.test("mute", seen(publisher, "mute", lambda _view: True).uid)
+    view = seen(publisher, "mute", lambda view: bool(view.findings))
     assert view.status.phase == "Ready"
     assert view.findings[0].code in ("GatewayError", "ReadyButNotAnswering")
     assert gateway.asked == [{"model": "mute", "input": ["Hi"], "encoding_format": "float"}]
     # Another Pod of the same hash is asked no more, one of another hash is.
     canned.change(PODS, pod("model-mute-a-2", "mute"))
-    seen(observer, "mute", lambda view: len(view.pods) == 2)
+    seen(publisher, "mute", lambda view: len(view.pods) == 2)
     canned.change(PODS, pod("model-mute-a-1", "mute"), gone=True)
     new = pod("model-mute-a-2", "mute")
     new["metadata"]["labels"]["pod-hash"] = "other"
@@ -272,52 +272,52 @@ def test_explains_a_model_that_is_ready_and_does_not_answer(canned, observer, ga
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_blames_no_model_for_a_right_that_is_missing(status, canned, observer, gateway) -> None:
+def test_blames_no_model_for_a_right_that_is_missing(status, canned, publisher, gateway) -> None:
     gateway.status = status
     canned.change(MODELS, model("well"))
     canned.change(PODS, pod("model-well-a-1", "well"))
-    observer.test("well", seen(observer, "well", lambda _view: True).uid)
+    publisher.test("well", seen(publisher, "well", lambda _view: True).uid)
     until(lambda: gateway.asked, 5)
     until(lambda: not [one for one in threading.enumerate() if "kubeai-probe" in one.name], 5)
-    view = observer.view("well")
+    view = publisher.view("well")
     assert (view.observation.answer, view.findings) == (None, ())
 
 
-def test_leaves_a_sleeping_model_asleep(canned, observer, gateway) -> None:
+def test_leaves_a_sleeping_model_asleep(canned, publisher, gateway) -> None:
     canned.change(MODELS, model("asleep", minReplicas=0, replicas=0))
-    observer.test("asleep", seen(observer, "asleep", lambda view: view.status.phase == "Asleep").uid)
+    publisher.test("asleep", seen(publisher, "asleep", lambda view: view.status.phase == "Asleep").uid)
     # Another that is awake is asked, after this one would have been.
     canned.change(MODELS, model("awake"))
     canned.change(PODS, pod("model-awake-a-1", "awake"))
-    observer.test("awake", seen(observer, "awake", lambda view: view.status.phase == "Ready").uid)
+    publisher.test("awake", seen(publisher, "awake", lambda view: view.status.phase == "Ready").uid)
     until(lambda: gateway.asked, 5)
     assert {one["model"] for one in gateway.asked} == {"awake"}
 
 
-def test_sends_nothing_to_another_model_that_comes_under_the_name(canned, observer, gateway) -> None:
+def test_sends_nothing_to_another_model_that_comes_under_the_name(canned, publisher, gateway) -> None:
     canned.change(MODELS, model("ours"))
-    observer.test("ours", seen(observer, "ours", lambda _view: True).uid)
+    publisher.test("ours", seen(publisher, "ours", lambda _view: True).uid)
     canned.change(MODELS, model("ours"), gone=True)
     theirs = model("ours")
     theirs["metadata"]["uid"] = "another"
     canned.change(MODELS, theirs)
     canned.change(PODS, pod("model-ours-a-1", "ours"))
-    assert seen(observer, "ours", lambda view: view.uid == "another" and view.status.phase == "Ready")
+    assert seen(publisher, "ours", lambda view: view.uid == "another" and view.status.phase == "Ready")
     canned.change(MODELS, model("mine"))
     canned.change(PODS, pod("model-mine-a-1", "mine"))
-    observer.test("mine", seen(observer, "mine", lambda view: view.status.phase == "Ready").uid)
+    publisher.test("mine", seen(publisher, "mine", lambda view: view.status.phase == "Ready").uid)
     until(lambda: gateway.asked, 5)
     assert {one["model"] for one in gateway.asked} == {"mine"}
 
 
-def test_sends_nothing_to_a_model_of_another_uid(canned, observer, gateway) -> None:
+def test_sends_nothing_to_a_model_of_another_uid(canned, publisher, gateway) -> None:
     canned.change(MODELS, model("theirs"))
     canned.change(PODS, pod("model-theirs-a-1", "theirs"))
-    seen(observer, "theirs", lambda view: view.status.phase == "Ready")
-    observer.test("theirs", "the uid of one that was deleted")
+    seen(publisher, "theirs", lambda view: view.status.phase == "Ready")
+    publisher.test("theirs", "the uid of one that was deleted")
     canned.change(MODELS, model("mine"))
     canned.change(PODS, pod("model-mine-a-1", "mine"))
-    observer.test("mine", seen(observer, "mine", lambda view: view.status.phase == "Ready").uid)
+    publisher.test("mine", seen(publisher, "mine", lambda view: view.status.phase == "Ready").uid)
     until(lambda: gateway.asked, 5)
     assert {one["model"] for one in gateway.asked} == {"mine"}
 
@@ -331,27 +331,27 @@ def configured(canned):
     canned.objects["api/v1/namespaces/default/configmaps"] = {"kubeai-config": config}
 
 
-def test_tries_no_pod_for_a_view_that_is_only_read(canned, configured, observer) -> None:
+def test_tries_no_pod_for_a_view_that_is_only_read(canned, configured, publisher) -> None:
     for number in range(20):
         canned.change(MODELS, model(f"blocked-{number}"))
-    until(lambda: len(observer.names()) == 20, 5)
-    assert {view.status.phase for view in observer.views()} == {"Blocked"}
-    assert {view.status.phase for view in look_at_all(observer)} == {"Blocked"}
+    until(lambda: len(publisher.names()) == 20, 5)
+    assert {view.status.phase for view in publisher.views()} == {"Blocked"}
+    assert {view.status.phase for view in look_at_all(publisher)} == {"Blocked"}
     assert not [one for one in canned.requests if one.startswith("POST")]
-    look_at(observer, "blocked-7")
+    look_at(publisher, "blocked-7")
     assert [one for one in canned.requests if one.startswith("POST")] == [f"POST {PODS}"]
 
 
-def test_waits_for_the_first_pod_of_a_rollout_that_was_just_asked_for(canned, observer) -> None:
+def test_waits_for_the_first_pod_of_a_rollout_that_was_just_asked_for(canned, publisher) -> None:
     canned.change(MODELS, model("m"))
     canned.change(PODS, pod("model-m-a-1", "m"))
-    old = hashes_of(seen(observer, "m", lambda view: view.status.phase == "Ready"))
+    old = hashes_of(seen(publisher, "m", lambda view: view.status.phase == "Ready"))
     newer = model("m")
     newer["metadata"]["generation"] = 2
     canned.change(MODELS, newer)
-    seen(observer, "m", lambda view: view.model["metadata"]["generation"] == 2)
+    seen(publisher, "m", lambda view: view.model["metadata"]["generation"] == 2)
     new = pod("model-m-b-1", "m", ready=False)
     new["metadata"]["labels"]["pod-hash"] = "other"
     threading.Timer(0.2, lambda: canned.change(PODS, new)).start()
-    wait_seen(observer, "m", 2, replaced=old)
-    assert observer.view("m").status.phase == "Updating"
+    wait_seen(publisher, "m", 2, replaced=old)
+    assert publisher.view("m").status.phase == "Updating"

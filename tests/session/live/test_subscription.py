@@ -13,9 +13,9 @@ import pytest
 
 from kubeai_notebook.errors import SessionClosedError
 from kubeai_notebook.session.live.subscription import ALL, Change, Subscription
-from tests.local.conftest import until
 from tests.support.fake_api import MODELS, PODS, model, pod
 from tests.support.views import view_in
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -159,10 +159,10 @@ def test_takes_a_single_name_for_one_name() -> None:
     assert Subscription("smol").names == frozenset(["smol"])
 
 
-def test_tells_first_how_each_model_is_also_that_there_is_none(canned: Any, observer: Publisher) -> None:
+def test_tells_first_how_each_model_is_also_that_there_is_none(canned: Any, publisher: Publisher) -> None:
     canned.change(MODELS, model("there"))
-    until(observer.names, 5)
-    with observer.subscribe(["there", "missing"]) as changes:
+    until(publisher.names, 5)
+    with publisher.subscribe(["there", "missing"]) as changes:
         first = {item.name: item.view for item in (next(changes), next(changes))}
         assert first["missing"] is None
         assert first["there"] is not None
@@ -170,11 +170,11 @@ def test_tells_first_how_each_model_is_also_that_there_is_none(canned: Any, obse
         assert changes.latest("missing") is None
 
 
-def test_is_about_another_model_from_when_that_is_added(canned: Any, observer: Publisher) -> None:
+def test_is_about_another_model_from_when_that_is_added(canned: Any, publisher: Publisher) -> None:
     canned.change(MODELS, model("a"))
     canned.change(MODELS, model("b"))
-    until(lambda: len(observer.names()) == 2, 5)
-    with observer.subscribe(["a"]) as changes:
+    until(lambda: len(publisher.names()) == 2, 5)
+    with publisher.subscribe(["a"]) as changes:
         assert next(changes).name == "a"
         changes.add("b")
         assert next(changes).name == "b"
@@ -184,29 +184,29 @@ def test_is_about_another_model_from_when_that_is_added(canned: Any, observer: P
         assert next(changes).name == "b"
 
 
-def test_ends_with_the_session_and_shows_that_on_each_model(canned: Any, observer: Publisher) -> None:
+def test_ends_with_the_session_and_shows_that_on_each_model(canned: Any, publisher: Publisher) -> None:
     canned.change(MODELS, model("m"))
-    until(observer.names, 5)
-    subscriptions = [observer.subscribe(["m"]), observer.subscribe(ALL)]
+    until(publisher.names, 5)
+    subscriptions = [publisher.subscribe(["m"]), publisher.subscribe(ALL)]
     assert [next(subscription).view.link.state for subscription in subscriptions] == ["live", "live"]  # type: ignore[union-attr]
-    observer.close()
+    publisher.close()
     for subscription in subscriptions:
         assert [item.view.link.state for item in subscription if item.view] == ["closed"]
-    late = observer.subscribe(ALL)
+    late = publisher.subscribe(ALL)
     assert (list(late), late.ended) == ([], "The Session was closed.")
 
 
-def test_is_let_go_where_nobody_holds_it(observer: Publisher) -> None:
-    subscription = weakref.ref(observer.subscribe(ALL))
+def test_is_let_go_where_nobody_holds_it(publisher: Publisher) -> None:
+    subscription = weakref.ref(publisher.subscribe(ALL))
     gc.collect()
     assert subscription() is None
 
 
 def test_leaves_what_comes_to_a_reader_that_never_reads_without_holding_the_models(
-    canned: Any, observer: Publisher
+    canned: Any, publisher: Publisher
 ) -> None:
-    never_reads = observer.subscribe(ALL)
-    with observer.subscribe(ALL) as reads:
+    never_reads = publisher.subscribe(ALL)
+    with publisher.subscribe(ALL) as reads:
         for number in range(30):
             canned.change(MODELS, model(f"m-{number}"))
             assert reads.until(lambda item, name=f"m-{number}": item.name == name, 5)

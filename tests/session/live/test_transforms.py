@@ -20,7 +20,7 @@ CASES: Any = cluster_cases.CASES
 
 
 def reduced(seen: Observation) -> Observation:
-    """The same as the observer would have kept it."""
+    """The same as the publisher would have kept it."""
     secrets = secrets_of(seen.model)
     return replace(
         seen,
