@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import kubeai_local
+from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,3 +48,39 @@ def session(daemon: str) -> Iterator[Session]:
     for name in session.publisher.names():
         session.attach(name).delete()
     session.close()
+
+
+@pytest.fixture
+def clusters() -> Iterator[tuple[FakeApi, FakeApi]]:
+    """Two clusters, each with a Model smol."""
+    with FakeApi().in_thread() as one, FakeApi().in_thread() as other:
+        for api in (one, other):
+            for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
+                api.objects[path] = {}
+            api.put(MODELS, model("smol"))
+        yield one, other
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Callable[..., str]:
+    """Write a kubeconfig whose contexts a, b … lead to these addresses; the first is the current one."""
+
+    def write(*addresses: str) -> str:
+        names = "abcdef"[: len(addresses)]
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {"name": name, "cluster": {"server": address}} for name, address in zip(names, addresses, strict=True)
+            ],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [
+                {"name": name, "context": {"cluster": name, "user": "u", "namespace": "default"}} for name in names
+            ],
+            "current-context": "a",
+        }
+        path = tmp_path / "-".join([names, *(address.rpartition(":")[2] for address in addresses)])
+        path.write_text(yaml.safe_dump(document))
+        return str(path)
+
+    return write

@@ -86,7 +86,7 @@ def raised(fields: Any) -> str:
 @pytest.mark.finding("M12")
 @pytest.mark.parametrize(("named", "document"), DOCUMENTS, ids=range(len(DOCUMENTS)))
 @pytest.mark.parametrize("magic", ["%%kubeai_apply --raw --dry-run", "%%kubeai_serve --raw --dry-run"])
-def test_names_what_is_wrong_in_a_cells_yaml(run: Callable[[str], Any], magic: str, named: str, document: str) -> None:  # noqa: F811
+def test_names_what_is_wrong_in_a_cells_yaml(run: Callable[[str], Any], magic: str, named: str, document: str) -> None:  # noqa: F811 - a fixture
     line = magic if "apply" in magic else "%%kubeai_serve --dry-run"
     with pytest.raises(KubeAIError) as error:
         run(f"{line}\n{document}")

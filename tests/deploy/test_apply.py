@@ -146,7 +146,9 @@ def test_says_that_the_value_of_a_secret_changed_and_what_brings_it_in(session: 
         "asleep is being updated, its Pods go on: secrets: API_KEY (changed). "
         "Pods that run keep the old values until they are replaced: restart() does that."
     )
-    assert session.serve(renewed).outcome.action == "attached"  # type: ignore[union-attr]
+    again = session.serve(renewed).outcome
+    assert again is not None
+    assert again.action == "attached"
 
 
 def test_takes_a_value_away_that_the_spec_no_longer_has(session: Session) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubeai_notebook.errors import KubeAIError
-from tests.session.test_connection import clusters, kubeconfig, writes  # noqa: F401 - fixtures
+from tests.support.fake_api import writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 IDLE = "--url ollama://smollm2:135m --min-replicas 0"
 
 
-def test_never_deletes_on_the_cluster_that_was_chosen_later(clusters, kubeconfig, run) -> None:  # noqa: F811
+def test_never_deletes_on_the_cluster_that_was_chosen_later(clusters, kubeconfig, run) -> None:
     one, other = clusters
     run(f"%config KubeAI.kubeconfig = {kubeconfig(one.url, other.url)!r}\n%config KubeAI.context = 'a'")
     run("m = %kubeai_attach smol")

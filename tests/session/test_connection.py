@@ -12,54 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from kubeai_notebook import settings
 from kubeai_notebook.errors import KubeAIError, SessionClosedError
 from kubeai_notebook.session.session import Session, close_defaults, default
 from tests.support.daemon import SMOL
-from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model
+from tests.support.fake_api import MODELS, writes
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def clusters() -> Iterator[tuple[FakeApi, FakeApi]]:
-    """Two clusters, each with a Model smol."""
-    with FakeApi().in_thread() as one, FakeApi().in_thread() as other:
-        for api in (one, other):
-            for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
-                api.objects[path] = {}
-            api.put(MODELS, model("smol"))
-        yield one, other
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Callable[..., str]:
-    """Write a kubeconfig whose contexts a, b … lead to these addresses; the first is the current one."""
-
-    def write(*addresses: str) -> str:
-        names = "abcdef"[: len(addresses)]
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {"name": name, "cluster": {"server": address}} for name, address in zip(names, addresses, strict=True)
-            ],
-            "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [
-                {"name": name, "context": {"cluster": name, "user": "u", "namespace": "default"}} for name in names
-            ],
-            "current-context": "a",
-        }
-        path = tmp_path / "-".join([names, *(address.rpartition(":")[2] for address in addresses)])
-        path.write_text(yaml.safe_dump(document))
-        return str(path)
-
-    return write
 
 
 @pytest.fixture
@@ -93,10 +56,6 @@ def silent() -> Iterator[Silent]:
     server = Silent()
     yield server
     server.close()
-
-
-def writes(api: FakeApi) -> list[str]:
-    return [request for request in api.requests if "/models" in request and not request.startswith("GET")]
 
 
 def test_never_acts_on_another_cluster_than_the_one_it_was_made_for(clusters, kubeconfig, traits) -> None:

@@ -214,7 +214,7 @@ def test_asks_nothing_while_nothing_happens(session, api, daemon) -> None:
         session.publisher.view("resting")
         session.publisher.views()
         told.changes.latest("resting")
-    resting = float(os.environ.get("KUBEAI_TEST_REST_SECONDS", "2"))
+    resting = float(os.environ.get("KUBEAI_TEST_REST_SECONDS", "8"))
     assert told.changes.until(lambda change: change.view.status.phase != "Asleep", resting) is None
     assert [str(one) for one in api.requests[before:]] == []
     assert sorted(str(one) for one in api.requests if one.verb == "watch") == [

@@ -255,5 +255,9 @@ async def _main(models: int, pods: int) -> None:
             await asyncio.sleep(1)
 
 
+def writes(api: FakeApi) -> list[str]:
+    return [request for request in api.requests if "/models" in request and not request.startswith("GET")]
+
+
 if __name__ == "__main__":
     asyncio.run(_main(*(int(argument) for argument in sys.argv[1:])))
