@@ -11,12 +11,11 @@ from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.rules.catalog_checks import against_catalog
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.subject import error, warning
-from kubeai_notebook.errors import SpecError
 
 from .quota import quota_notices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.plan import Plan
@@ -37,12 +36,6 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...
         *quota_notices(facts, spec, planned),
         _name(spec, planned),
     )
-
-
-def refused(notices: Iterable[Notice]) -> SpecError | None:
-    """The SpecError that the errors among them make, if there are some."""
-    errors = [notice for notice in notices if notice.severity == "error"]
-    return SpecError(errors) if errors else None
 
 
 def _well(code: str, message: str) -> Notice:

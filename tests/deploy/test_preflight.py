@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.core.spec import spec_of
-from kubeai_notebook.deploy import Facts, Plan, preflight, refused
+from kubeai_notebook.deploy import Facts, Plan, preflight
+from kubeai_notebook.present.plan_report import PlanReport
 
 CONFIG = {
     "resourceProfiles": {
@@ -31,13 +32,18 @@ def lines(spec=None, *, planned=CREATE, known=None, **fields):
     return preflight(known or facts(), spec, planned)
 
 
+def refusal(**fields):
+    spec = spec_of({"name": "smol", "url": "ollama://smollm2:135m"})
+    return PlanReport(spec, lines(**fields), CREATE).refusal
+
+
 def bad(*args, **fields):
     return [(notice.severity, notice.code) for notice in lines(*args, **fields) if notice.severity != "info"]
 
 
 def test_has_nothing_to_say_against_a_plain_model():
     assert bad() == []
-    assert refused(lines()) is None
+    assert refusal() is None
 
 
 def test_names_the_profile_that_is_meant():
@@ -49,7 +55,7 @@ def test_names_the_profile_that_is_meant():
 
 def test_makes_one_error_of_all_that_fails():
     known = facts(operator=Operator(namespace="kubeai"))
-    error = refused(lines(resource_profile="l5:1", known=known))
+    error = refusal(resource_profile="l5:1", known=known)
     assert [problem.field for problem in error.notices] == ["namespace", "resource_profile"]
     assert 'KubeAI looks after namespace "kubeai" only' in str(error)
 
