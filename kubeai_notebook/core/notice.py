@@ -33,7 +33,7 @@ class Notice:
 
     def __str__(self) -> str:
         """The whole of it in a line: its field where the message does not name it, the message, and the next steps."""
-        words = self.field.replace("_", " ")
+        words = self.field.replace("_", " ").removesuffix("s")  # a message on secrets may name one secret
         where = "" if self.field in self.message or words in self.message.lower() else f"{self.field}: "
         return where + " ".join([self.message, *(remedy.title for remedy in self.remedies)])
 
