@@ -45,10 +45,10 @@ check: $(VENV)/.dev  ## formatting, lint, types, layers, files
 	$(BIN)/python tests/support/imports.py
 
 test: $(VENV)/.dev  ## all tests; those of the browser where there is one
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-attack: $(VENV)/.dev  ## every attack at full length, in under ten minutes
-	KUBEAI_TEST_ATTACK=full $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/attack
+	KUBEAI_TEST_ATTACK=full $(BIN)/python -m pytest --numprocesses 3 --dist worksteal tests/attack
 
 test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
 	KUBEAI_TEST_BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser

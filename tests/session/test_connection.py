@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from kubeai_notebook import settings
@@ -161,6 +162,34 @@ def test_closes_while_its_first_lists_are_awaited(kubeconfig, silent) -> None:
     session.close()
     listing.join(10)
     assert [type(error) for error in failures] == [SessionClosedError]
+
+
+def test_leaves_nothing_to_threads_that_use_it_while_it_closes(clusters, kubeconfig) -> None:
+    """Whoever is at it meanwhile hears that it is closed, and connects to nothing anew."""
+    cluster, _ = clusters
+    chosen = settings.Settings(kubeconfig=kubeconfig(cluster.url))
+    held = psutil.Process()
+
+    def use_until_closed(session: Session, started: threading.Barrier) -> None:
+        started.wait(10)
+        while True:
+            session.attach("smol")
+            session.names()
+
+    def close_in_use() -> None:
+        session, failures, started = Session(settings=chosen, context="a"), [], threading.Barrier(5)
+        users = [in_thread(lambda: use_until_closed(session, started), failures) for _ in range(4)]
+        started.wait(10)
+        session.close()
+        for user in users:
+            user.join(10)
+        assert [type(error) for error in failures] == [SessionClosedError] * 4
+
+    close_in_use()  # what a process makes once
+    ours = threading.active_count(), held.num_fds()
+    for _ in range(20):
+        close_in_use()
+    until(lambda: (threading.active_count(), held.num_fds()) <= ours, 5)
 
 
 def in_thread(use: Callable[[], object], failures: list[KubeAIError]) -> threading.Thread:
