@@ -199,7 +199,7 @@ def in_thread(use: Callable[[], object], failures: list[KubeAIError]) -> threadi
         except KubeAIError as error:
             failures.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
 

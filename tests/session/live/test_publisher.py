@@ -336,6 +336,7 @@ def test_tries_no_pod_for_a_view_that_is_only_read(canned, configured, publisher
         canned.change(MODELS, model(f"blocked-{number}"))
     until(lambda: len(publisher.names()) == 20, 5)
     assert {view.status.phase for view in publisher.views()} == {"Blocked"}
+    assert publisher.view("blocked-3").status.phase == "Blocked"
     assert {view.status.phase for view in look_at_all(publisher)} == {"Blocked"}
     assert not [one for one in canned.requests if one.startswith("POST")]
     look_at(publisher, "blocked-7")
