@@ -27,6 +27,8 @@ _SECRET_FILE = re.compile(
 _LONGEST_VALUE = 20_000
 _FILES_KEPT = 24
 """A View asks several times a second for what is secret in the same large files; this many are remembered."""
+_TEXTS_KEPT = 1_024
+"""A form validates at every key that is pressed, and only one of its many short texts is another."""
 
 Place = tuple[int, int]
 
@@ -188,18 +190,21 @@ def values_of_variable(name: str, value: str) -> Iterator[str]:
         yield from _found(value)
 
 
-def _found(text: str) -> Iterator[str]:
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _found(text: str) -> tuple[str, ...]:
+    found = []
     for start, end in spans_in(text):
-        yield text[start:end]
+        found.append(text[start:end])
         # "user:password" of a url: a log may show the password alone.
         user, colon, password = text[start:end].partition(":")
         if colon and user and text[max(0, start - 3) : start] == "://":
-            yield password
+            found.append(password)
+    return tuple(found)
 
 
 @lru_cache(maxsize=_FILES_KEPT)
 def _in_file(path: str, content: str) -> tuple[str, ...]:
-    found = list(_found(content))
+    found = list(_found.__wrapped__(content))  # remembered here already
     if is_secret_file(path):
         if len(content.split()) == 1:
             found.append(content)
