@@ -25,6 +25,7 @@ from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .credentials import Credentials, Login, place_of
 from .errors import BusyError, LostAnswerError, error_of
+from .warnings import hear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,6 +292,7 @@ class Api:
         page = answer.headers.get("Content-Type", "").startswith("text/html")
         if not 200 <= answer.status < 300 or page:
             raise self._refusal(answer, method, read_seconds)
+        hear(answer.headers.getlist("Warning"))
         return answer
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, method: str, read_seconds: float) -> KubeAIError:

@@ -23,6 +23,7 @@ from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
 
+from .emulation.stand_in import check_loadable
 from .environment import FETCHING, import_path, inherited
 from .fetch_worker import Package
 from .leash import leashed
@@ -49,6 +50,16 @@ class _Fetch:
     listeners: list[_Listener]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model that this machine knows how to get."""
+
+    url: str
+    bytes: int | None
+    here: bool
+    title: str
+
+
 class Weights:
     """Finds or fetches the file (or folder of files) behind a model's or an adapter's url."""
 
@@ -72,6 +83,25 @@ class Weights:
     def known(self) -> list[str]:
         """Every url that this machine has weights for."""
         return list(dict.fromkeys((*self._packages, *sorted(self._mapped))))
+
+    def listing(self) -> list[Listed]:
+        """Every url that this machine has weights for, with their size and whether they lie here."""
+        return [self._listed(url) for url in self.known()]
+
+    def _listed(self, url: str) -> Listed:
+        package, mapped = self._packages.get(url), self._mapped.get(url)
+        if package is not None:
+            return Listed(url, package.kept_bytes, self.has(url), package.title)
+        return Listed(url, mapped.stat().st_size if mapped and mapped.is_file() else None, here=True, title="")
+
+    async def verdict(self, url: str, *, engine: str, kind: str = "model") -> str | None:
+        """Why this url surely cannot run here."""
+        try:
+            if kind == "model":
+                check_loadable(engine, url, known=self.known(), lacking=self.lacking(url))
+        except LocalError as error:
+            return str(error)
+        return None
 
     def is_mapped(self, url: str) -> bool:
         """Whether ``--weights`` says what stands for this url."""
