@@ -61,6 +61,12 @@ def _tried(session: Connection, report: PlanReport) -> PlanReport:
     return replace(report, notices=(*report.notices, *deploy.tried(session.cluster, report.plan)))
 
 
+def _is_told_by_trying(session: Connection, report: PlanReport) -> bool:
+    """Whether only the daemon knows that this cannot run: which weights can be had lies on its machine."""
+    weights = {"url", "engine", "features", "adapters"} & report.plan.changes.keys()
+    return session.facts.this_machine and (report.plan.action == "create" or bool(weights))
+
+
 def serve(
     session: Connection, what: What, *, unique: bool = False, force: bool = False, confirmed: bool = False
 ) -> Outcome:
@@ -77,8 +83,7 @@ def serve(
         ClusterError: the Kubernetes API refused it or does not answer.
     """
     report = what if isinstance(what, PlanReport) else _plan(session, what, unique=unique)
-    if session.facts.this_machine and not (force or report.refusal or isinstance(what, PlanReport)):
-        # Only the daemon knows what lies on its machine; of another server a write is warned of as well.
+    if _is_told_by_trying(session, report) and not (force or report.refusal or isinstance(what, PlanReport)):
         report = _tried(session, report)
     if report.refusal and not force:
         raise report.refusal
