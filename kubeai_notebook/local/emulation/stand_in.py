@@ -9,11 +9,8 @@ from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, 
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-LORA_FILES = ("adapter_config.json", "adapter_model.safetensors")
-BERT_FILES = ("config.json", "vocab.txt", "model.safetensors")
-POOLING = "1_Pooling/config.json"
 ANNOTATION = "kubeai-notebook/stand-in-for"
 _ENGINES = ("OLlama", "VLLM", "Infinity")
 _TEXT_ROUTES = {"/v1/chat/completions": "chat", "/v1/completions": "generate"}
@@ -60,24 +57,6 @@ def check_loadable(engine: str, url: str, *, known: Sequence[str], lacking: str 
     listed = ", ".join(filter(loads, known)) or "no urls of this kind"
     hint = f"{lacking} " if lacking else ""
     raise LocalError(reason, f"{hint}For engine {engine} this machine has weights for: {listed}.")
-
-
-def usable_files(names: Collection[str], kind: str, *, where: str) -> list[str]:
-    """Which files of a repository or folder llama.cpp can use: one GGUF file, or all of a convertible model's.
-
-    Raises:
-        LocalError: none, or several to choose from.
-    """
-    files = sorted(name for name in names if name.endswith(".gguf"))
-    if len(files) == 1:
-        return files
-    whole = LORA_FILES if kind == "adapter" else BERT_FILES
-    if all(name in names for name in whole):
-        return [*whole, *([POOLING] if kind == "model" and POOLING in names else [])]
-    if files:
-        raise LocalError(f"{where} holds {len(files)} .gguf files.", f"Name one: {where}/{files[0]}.")
-    needs = "the files of a LoRA adapter" if kind == "adapter" else ".gguf file"
-    raise LocalError(f"{where} holds no {needs}, and llama.cpp, which stands in here, loads nothing else.")
 
 
 def wrong_routes(engine: str, features: Sequence[str], name: str) -> dict[str, tuple[int, str]]:

@@ -9,7 +9,7 @@ import gguf
 from safetensors import safe_open
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.stand_in import LORA_FILES, POOLING
+from kubeai_notebook.local.emulation.weight_files import LORA_FILES, POOLING
 
 if TYPE_CHECKING:
     from pathlib import Path
