@@ -84,7 +84,7 @@ def tried(cluster: Cluster, planned: Plan) -> tuple[Notice, ...]:
 def _notices(cluster: Cluster, warnings: Iterable[ApiWarning]) -> tuple[Notice, ...]:
     def notice_of(warning: ApiWarning) -> Notice:
         if cluster.is_this_machine and warning.agent == AGENT:
-            return wrong("url", "CannotRunHere", warning.text)
+            return wrong("", "CannotRunHere", warning.text)
         return Notice(code="ApiWarning", severity="warning", message=warning.text)
 
     return tuple(map(notice_of, warnings))

@@ -18,7 +18,7 @@ from kubeai_notebook.errors import LocalError
 from .api.http import api_app
 from .api.journal import Journal
 from .api.store import Store
-from .catalog import LocalCatalog, this_machine
+from .catalog import LocalCatalog, room_of_machine
 from .daemon import READY
 from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
@@ -78,7 +78,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     tls, places = server_tls(home.certificate), Places(raise_descriptors())
     weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
     kubelet = _kubelet(store, options, pods, environment=environment, weights=weights)
-    catalog = LocalCatalog(weights, partial(this_machine, options.cache), environment)
+    catalog = LocalCatalog(weights, partial(room_of_machine, options.cache), environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
         gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)

@@ -7,14 +7,10 @@ Kubernetes has it: kubectl shows it too, and a dry run says before anything is s
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-from contextlib import suppress
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.catalog.machine import CONFIG_MAP, Machine, fit_of, memory_of, never_fits
@@ -28,6 +24,7 @@ from .emulation.kinds import CONFIG_MAPS, Ref
 from .emulation.stand_in import check_servable
 from .engines.recipes import program_of
 from .operator.system import NAMESPACE
+from .weights.machine import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,18 +34,17 @@ if TYPE_CHECKING:
     from .weights import Listed, Weights
 
 WHERE = Ref(CONFIG_MAPS, NAMESPACE, CONFIG_MAP)
-VERDICT_SECONDS = 4.0
-"""For a registry or hub to say that it has no such model; a write is not held up for longer."""
 
 
-def this_machine(cache: Path) -> Machine:
-    """The machine at this moment; ``cache`` is where weights are kept, or will be."""
-    memory = psutil.virtual_memory()
+def room_of_machine(cache: Path) -> Machine:
+    """The room on the machine at this moment; ``cache`` is where weights are kept, or will be."""
+    machine = this_machine()
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     return Machine(
-        memory_bytes=memory.total,
-        free_memory_bytes=memory.available,
+        memory_bytes=machine.total_bytes,
+        free_memory_bytes=machine.free_bytes,
         free_disk_bytes=shutil.disk_usage(there).free,
+        accelerator="GPU" if machine.has_gpu else None,
     )
 
 
@@ -82,12 +78,8 @@ class LocalCatalog:
         return tuple(answer for answer in answers if answer)
 
     async def _refusal(self, url: str, engine: str, kind: str) -> str:
-        why = None
-        with suppress(LocalError, TimeoutError):
-            async with asyncio.timeout(VERDICT_SECONDS):
-                why = await self._weights.verdict(url, engine=engine, kind=kind)
-        if why:
-            return masked(f"{why}{self._nearest_tag(url)}")
+        if why := await self._weights.verdict(url, engine=engine, kind=kind):
+            return masked(why if "Did you mean" in why else f"{why}{self._nearest_tag(url)}")
         listed = next((model for model in self._weights.listing() if model.url == url), None)
         known = KNOWN.get(url)
         size_bytes = listed.bytes if listed else known.size_bytes if known and known.quantized else None

@@ -78,8 +78,13 @@ class Deprecating:
             if not self.dry[-1]:
                 self.models[model["metadata"]["name"]] = model
             return json_answer(model, 201, Warning=OLD)
-        if path.endswith("/models"):
-            return json_answer({"metadata": {"resourceVersion": "1"}, "items": list(self.models.values())})
+        name = path.rpartition("/")[2]
+        if request.method == "GET" and path.endswith(f"/models/{name}") and name in self.models:
+            return json_answer(self.models[name])
+        if name == "v1":
+            return json_answer({"kind": "APIResourceList", "resources": [{"name": "models"}]})
+        if path.endswith(("/models", "/pods", "/events")):
+            return json_answer({"metadata": {"resourceVersion": "1"}, "items": list(self.models.values()) if name == "models" else []})
         status = {"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"}
         return Answer(json.dumps(status).encode(), 404, {"Content-Type": "application/json"})
 

@@ -28,7 +28,10 @@ def by_url(offers):
 
 
 def model(name, url, **spec):
-    return {"metadata": {"name": name}, "spec": {"url": url, "engine": "OLlama", "features": ["TextGeneration"], **spec}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"url": url, "engine": "OLlama", "features": ["TextGeneration"], **spec},
+    }
 
 
 @pytest.mark.parametrize("known", KNOWN.values(), ids=str)
@@ -132,7 +135,7 @@ def test_leaves_out_what_has_another_shape(text):
 
 def test_reads_what_the_daemon_says():
     room = {"memory_bytes": 8 * GB, "free_memory_bytes": 3 * GB, "free_disk_bytes": 4 * GB, "accelerator": None}
-    entry = {"url": SMOL, "title": "t", "features": ["TextGeneration", 3], "bytes": 98, "memory_bytes": 9**40,
+    entry = {"url": SMOL, "title": "t", "features": ["TextGeneration", 3], "bytes": 98, "memory_bytes": 2**53,
              "here": True, "fits": "yes", "why": ""}  # fmt: skip
     read = machine_catalog_of({"data": {"catalog.json": json.dumps({"machine": room, "models": [entry]})}})
     assert read.machine == LAPTOP

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 CONFIG_MAP, KEY = "kubeai-local-catalog", "catalog.json"
 AGENT = "kubeai-local"
 """Who warns, in the header of that name, where the daemon says that a Model cannot run here; an API server is ``-``."""
-_MOST_MODELS = 10_000
+_MOST_MODELS, _MOST_BYTES = 10_000, 2**53
+# A column of numbers with gaps passes through floating point, which is exact up to there.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,4 +127,4 @@ def _model(entry: Mapping[str, Any]) -> MachineModel:
 
 def _bytes(entry: Mapping[str, Any], name: str) -> int | None:
     amount = number_at(entry, name)
-    return amount if amount is not None and amount >= 0 else None
+    return amount if amount is not None and 0 <= amount < _MOST_BYTES else None
