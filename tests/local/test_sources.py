@@ -11,7 +11,7 @@ import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.weights import Weights
-from kubeai_notebook.local.weights.machine import Machine
+from kubeai_notebook.local.machine import Machine
 from kubeai_notebook.local.weights.progress import watched
 from kubeai_notebook.local.weights.s3 import from_s3
 from tests.support.http_server import HttpServer

@@ -44,19 +44,24 @@ def check_loadable(engine: str, url: str, *, known: Sequence[str], lacking: str 
 
     ``lacking`` is None where the url can be fetched, else what would help. A stand-in is no more able than the engine.
     """
-
-    def loads(name: str) -> bool:
-        scheme = Source(name).scheme
-        broken = (engine, scheme) in CACHED_ONLY or (scheme == "pvc" and engine in CLAIM_VARIABLES)
-        return scheme in LOADABLE[engine] and not broken
-
-    if loads(url) and (lacking is None or url in known):
+    if _loads(engine, url) and (lacking is None or url in known):
         return
     # The very words of Ollama's pull and of the hub's command, so that one diagnosis fits here and in a cluster.
     reason = "pull model manifest: file does not exist." if engine == "OLlama" else f"Model '{url}' not found."
-    listed = ", ".join(filter(loads, known)) or "no urls of this kind"
     hint = f"{lacking} " if lacking else ""
-    raise LocalError(reason, f"{hint}For engine {engine} this machine has weights for: {listed}.")
+    raise LocalError(reason, hint + here_for(engine, known))
+
+
+def here_for(engine: str, known: Sequence[str]) -> str:
+    """A sentence that lists the urls an engine could load at once."""
+    listed = ", ".join(url for url in known if _loads(engine, url)) or "no urls of this kind"
+    return f"For engine {engine} this machine has weights for: {listed}."
+
+
+def _loads(engine: str, url: str) -> bool:
+    scheme = Source(url).scheme
+    broken = (engine, scheme) in CACHED_ONLY or (scheme == "pvc" and engine in CLAIM_VARIABLES)
+    return scheme in LOADABLE[engine] and not broken
 
 
 def wrong_routes(engine: str, features: Sequence[str], name: str) -> dict[str, tuple[int, str]]:

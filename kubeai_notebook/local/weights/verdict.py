@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.source import Source
 
-    from .machine import Machine
+    from kubeai_notebook.local.machine import Machine
 
 SECONDS = 3.0
 _HUB = "https://huggingface.co"

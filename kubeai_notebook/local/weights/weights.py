@@ -28,7 +28,7 @@ from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
 
-from .machine import Machine, this_machine
+from kubeai_notebook.local.machine import Machine, this_machine
 from .ollama_store import stored, stores
 from .package_index import Package
 from .records import records
