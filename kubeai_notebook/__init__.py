@@ -32,7 +32,7 @@ _PUBLIC = {
 }
 __all__ = [
     "Model", "ModelSpec", "Project", "Reply", "Session",
-    "attach", "errors", "get_or_create_project", "models", "serve",
+    "attach", "catalog", "errors", "get_or_create_project", "models", "serve",
 ]  # fmt: skip
 
 
@@ -57,6 +57,13 @@ def models() -> pd.DataFrame:
     from .session.session import default
 
     return default().models()
+
+
+def catalog(text: str = "", *, feature: str = "") -> pd.DataFrame:
+    """What can be served, with its size and whether this machine has room for it; see `Session.catalog`."""
+    from .session.session import default
+
+    return default().catalog(text, feature=feature)
 
 
 def get_or_create_project(name: str, *, session: Session | None = None) -> Project:

@@ -80,9 +80,16 @@ class SpecError(KubeAIError):
         # Each is a `core.notice.Notice`, which stands above this module; all that is asked of one here is its text.
         super().__init__(" ".join(map(str, notices)))
         self.notices = tuple(notices)
+        self._word: Callable[[str], str] = str
+
+    def reword(self, word: Callable[[str], str]) -> None:
+        """Put the Notices into a face's own words: their Remedies name fields and verbs of Python."""
+        self._word = word
+        self.message = plain(" ".join(word(str(notice)) for notice in self.notices), LONGEST)
+        self.args = (self.message, self.hint)
 
     def _render_traceback_(self) -> list[str]:
-        return [f"SpecError: {plain(str(notice), LONGEST)}" for notice in self.notices]
+        return [f"SpecError: {plain(self._word(str(notice)), LONGEST)}" for notice in self.notices]
 
 
 class UsageError(KubeAIError):

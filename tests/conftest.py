@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test sees the developer's cluster or daemon; downloaded weights are shared."""
+    """No test sees the developer's cluster or daemon, a registry or a hub; downloaded weights are shared."""
     patch = pytest.MonkeyPatch()
     for name in ("KUBECONFIG", "KUBEAI_ENDPOINT", "KUBERNETES_SERVICE_HOST"):
         patch.delenv(name, raising=False)
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     patch.setenv("KUBEAI_CACHE", os.environ.get("KUBEAI_CACHE") or str(Path(cache) / "kubeai-notebook" / "weights"))
+    for name in ("HF_ENDPOINT", "OLLAMA_REGISTRY"):
+        patch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
     patch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path_factory.mktemp("kubeai-local")))
     yield
     patch.undo()

@@ -25,6 +25,7 @@ from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, no_api, object_of, read_whole
 from .credentials import Credentials, Login, place_of
 from .errors import BusyError, LostAnswerError, error_of
+from .warnings import hear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +152,7 @@ class Api:
         """Send one request and return the JSON object that it is answered with.
 
         What the server was too busy for (429) is sent again after the time it asked for, and a
-        read also when its connection broke; a write whose answer was lost is never repeated here.
+        read or a dry run also when its connection broke; a write whose answer was lost is never repeated here.
         ``patient=False`` repeats nothing.
 
         Raises:
@@ -159,6 +160,7 @@ class Api:
             LostAnswerError: the request was sent, and no answer came, or none that ends in time.
             UnreachableError: it could not be sent.
         """
+        harmless = method == "GET" or "dryRun" in (query or {})
         options: dict[str, Any] = {"query": query, "body": body, "read_seconds": read_seconds, "accept": accept}
         for tries in range(1, TRIES + 1):
             try:
@@ -168,7 +170,7 @@ class Api:
                 if not patient or tries == TRIES or pause > longest or self._closed.wait(pause):
                     raise
             except LostAnswerError as error:
-                if not patient or tries == TRIES or method != "GET" or error.timed_out or self._closed.is_set():
+                if not patient or tries == TRIES or not harmless or error.timed_out or self._closed.is_set():
                     raise
         raise AssertionError
 
@@ -291,6 +293,7 @@ class Api:
         page = answer.headers.get("Content-Type", "").startswith("text/html")
         if not 200 <= answer.status < 300 or page:
             raise self._refusal(answer, method, read_seconds)
+        hear(answer.headers.getlist("Warning"))
         return answer
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, method: str, read_seconds: float) -> KubeAIError:

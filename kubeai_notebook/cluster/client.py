@@ -10,6 +10,7 @@ from urllib.parse import quote
 from kubernetes.client.rest import should_bypass_proxies
 
 from kubeai_notebook.core.access import Access
+from kubeai_notebook.core.catalog.machine import CONFIG_MAP, machine_catalog_of
 from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.objects import maps_at, number_at, text_at
 from kubeai_notebook.errors import ClusterError, ConflictError, SpecError, UnreachableError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from kubeai_notebook.core.catalog.machine import MachineCatalog
     from kubeai_notebook.core.observation import Operator
     from kubeai_notebook.settings import Settings
 
@@ -128,6 +130,12 @@ class Cluster:
     def config_map(self, name: str, namespace: str | None = None) -> dict[str, Any]:
         """Read a ConfigMap, by default of the Session's namespace."""
         return self.requests.get(Requests(self.api, namespace or self.namespace).path(CORE, "configmaps", name))
+
+    def machine_catalog(self, namespace: str) -> MachineCatalog | None:
+        """What the daemon says of its machine and of the models there; ``None`` where it is not the cluster."""
+        if not self.is_this_machine:
+            return None
+        return machine_catalog_of(self.config_map(CONFIG_MAP, namespace))
 
     def priority_classes(self) -> tuple[str, ...]:
         """The names of the cluster's PriorityClasses."""

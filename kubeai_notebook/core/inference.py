@@ -34,6 +34,11 @@ def feature_of(source: Source) -> tuple[str, str]:
     return "TextGeneration", "most models generate text"
 
 
+def engine_of(source: Source, feature: str) -> str:
+    """The engine that serves such a model, where the user names none."""
+    return "OLlama" if source.scheme == "ollama" else _ENGINE_OF_FEATURE.get(feature, "VLLM")
+
+
 def complete(
     given: Mapping[str, Any], source: Source, *, default_profile: str
 ) -> tuple[dict[str, Any], tuple[dict[str, str], ...]]:
@@ -52,7 +57,7 @@ def complete(
     if not fields.get("features"):
         infer("features", feature, why)
     if not fields.get("engine"):
-        engine = "OLlama" if source.scheme == "ollama" else _ENGINE_OF_FEATURE.get(feature, "VLLM")
+        engine = engine_of(source, feature)
         infer("engine", engine, "the url's scheme" if engine == "OLlama" else f"the engine for {feature}")
     if not fields.get("resource_profile"):
         infer("resource_profile", default_profile, "the default profile")

@@ -1,4 +1,4 @@
-"""Words that several rooms need: the nearest name, an API server's sentence without its values, a length of time."""
+"""Words that several rooms need: the nearest name, an API server's sentence without its values, times and sizes."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``' Did you mean "x"?'`` for the nearest known word, or ``""``."""
     near = nearest(word, known)
     return f' Did you mean "{near}"?' if near else ""
+
+
+def size(size_bytes: float) -> str:
+    """An amount of bytes as publishers and disks count them, in powers of ten.
+
+    >>> size(271e6), size(1.32e9)
+    ('271 MB', '1.3 GB')
+    """
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .spec_diff import readable, restarts_pods
 
 if TYPE_CHECKING:
+    from .notice import Notice
     from .spec_diff import Changes
 
 Action = Literal[
@@ -36,6 +37,8 @@ class Outcome:
     restarts: bool = False
     """Whether Pods are replaced."""
     dry_run: bool = False
+    warnings: tuple[Notice, ...] = ()
+    """What the API server warned of as it took the change."""
 
     @property
     def created(self) -> bool:

@@ -2,9 +2,9 @@
 
 from kubeai_notebook.core.plan import Plan
 
-from .apply import apply, change, plan_change, rolled_back
+from .apply import apply, change, plan_change, rolled_back, tried
 from .facts import Facts, facts_of
 from .plan import plan
 from .preflight import preflight
 
-__all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "plan_change", "preflight", "rolled_back"]
+__all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "plan_change", "preflight", "rolled_back", "tried"]

@@ -10,10 +10,13 @@ touched, and where the Model is refused all the same, the Secret is put back; wh
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.cluster.warnings import hearing
+from kubeai_notebook.core.catalog.machine import AGENT
+from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Plan
 from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
@@ -23,9 +26,10 @@ from . import history, secrets
 from .plan import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.cluster.warnings import ApiWarning
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.plan import Action
 
@@ -50,13 +54,40 @@ def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Out
     if planned.action == "attach":
         return _outcome("attached", planned, planned.current)
     manifest = secrets.own_secret(cluster, spec)
-    if manifest is None:
-        stored = _sent(cluster, planned)
-    else:
-        secrets.sweep(cluster)
+    with hearing() as warnings:
+        if manifest is None:
+            stored = _sent(cluster, planned)
+        else:
+            secrets.sweep(cluster)
+            _sent(cluster, planned, dry_run=True)
+            stored = _sent_with_secret(cluster, planned, secrets.OwnSecret(cluster, manifest))
+    done = _outcome("created" if planned.action == "create" else "updated", planned, stored)
+    return replace(done, warnings=_notices(cluster, warnings))
+
+
+def tried(cluster: Cluster, planned: Plan) -> tuple[Notice, ...]:
+    """Have the API server try what is planned: a Notice for each of its warnings; nothing is changed.
+
+    On this machine the daemon also says what surely cannot run there, which is an error.
+
+    Raises:
+        SpecError: it would refuse the Model.
+        ClusterError: it could not be asked, or a right is missing.
+    """
+    if planned.action == "attach":
+        return ()
+    with hearing() as warnings:
         _sent(cluster, planned, dry_run=True)
-        stored = _sent_with_secret(cluster, planned, secrets.OwnSecret(cluster, manifest))
-    return _outcome("created" if planned.action == "create" else "updated", planned, stored)
+    return _notices(cluster, warnings)
+
+
+def _notices(cluster: Cluster, warnings: Iterable[ApiWarning]) -> tuple[Notice, ...]:
+    def notice_of(warning: ApiWarning) -> Notice:
+        if cluster.is_this_machine and warning.agent == AGENT:
+            return wrong("", "CannotRunHere", warning.text)
+        return Notice(code="ApiWarning", severity="warning", message=warning.text)
+
+    return tuple(map(notice_of, warnings))
 
 
 def plan_change(current: Mapping[str, Any], patch: Mapping[str, Any]) -> Plan:
@@ -90,8 +121,10 @@ def change(
         ClusterError: the API server refused it or does not answer.
     """
     planned = plan_change(current, patch(current))
-    stored = _patched(cluster, current, partial(_remembering, patch) if remember else patch, dry_run=dry_run)
-    return _outcome(action, planned, stored, dry_run=dry_run)
+    with hearing() as warnings:
+        stored = _patched(cluster, current, partial(_remembering, patch) if remember else patch, dry_run=dry_run)
+    done = _outcome(action, planned, stored, dry_run=dry_run)
+    return replace(done, warnings=_notices(cluster, warnings))
 
 
 def rolled_back(current: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kubeai_notebook.core.catalog.offers import offers_of
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.observation import Operator
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.rights import Right
+    from kubeai_notebook.core.catalog.machine import MachineCatalog
+    from kubeai_notebook.core.catalog.offers import Offer
 
 FRESH_SECONDS = 60.0
 """How long the facts are believed; KubeAI itself restarts when its configuration changes."""
@@ -34,6 +38,8 @@ class Facts(ClusterFacts):
     quotas: tuple[dict[str, Any], ...] = ()
     this_machine: bool = False
     """Whether engines run as the user here, outside any container."""
+    machine: MachineCatalog | None = None
+    """What the daemon says of this machine; none elsewhere, and of a daemon that does not know it yet."""
     asked_at_seconds: float = 0.0
     """Of the monotonic clock."""
 
@@ -41,6 +47,11 @@ class Facts(ClusterFacts):
     def fresh(self) -> bool:
         """Whether they may still be believed."""
         return time.monotonic() - self.asked_at_seconds < FRESH_SECONDS
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """What can be served, what lies here first."""
+        return offers_of(self.models, self.machine)
 
 
 def facts_of(cluster: Cluster) -> Facts:
@@ -57,6 +68,7 @@ def facts_of(cluster: Cluster) -> Facts:
         quotas = pool.submit(_or_none, cluster.resource_quotas)
         models = pool.submit(_or_none, cluster.models)
         known = operator.result() or Operator()
+        machine = _or_none(partial(cluster.machine_catalog, known.namespace or cluster.namespace))
         return Facts(
             host=cluster.api.host,
             namespace=cluster.namespace,
@@ -68,6 +80,7 @@ def facts_of(cluster: Cluster) -> Facts:
             quotas=tuple(quotas.result() or ()),
             models=tuple(models.result() or ()),
             this_machine=cluster.is_this_machine,
+            machine=machine,
             asked_at_seconds=time.monotonic(),
         )
 

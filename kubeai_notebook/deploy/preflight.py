@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.catalog.known import meant
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.model_spec import SecretName
 from kubeai_notebook.core.notice import Notice
-from kubeai_notebook.core.rules.catalog_checks import against_catalog
+from kubeai_notebook.core.remedy import SetField
+from kubeai_notebook.core.rules.catalog_checks import against_catalog, wants_gpu
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.subject import error, warning
+from kubeai_notebook.text import plain
 
 from .quota import quota_notices
 
@@ -31,7 +35,8 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...
         _namespace(facts),
         *_rights(facts),
         *(problems_of(spec) or [_well("EngineLoadsUrl", "This engine can load this url.")]),
-        *(against_catalog(spec, facts) or [_profile_exists(facts, spec)]),
+        *_misspelt(facts, spec),
+        *(_against_catalog(facts, spec) or [_profile_exists(facts, spec)]),
         *(_this_machine(spec) if facts.this_machine else ()),
         *quota_notices(facts, spec, planned),
         _name(spec, planned),
@@ -70,6 +75,29 @@ def _rights(facts: Facts) -> Iterator[Notice]:
         yield say("", "RightMissing", message, step=f"A Role with this rule grants it: {right.role_line}")
     if not facts.missing_rights:
         yield _well("RightsGranted", "You have every right that is needed.")
+
+
+def _misspelt(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
+    """A url that is one letter away from one that is known."""
+    if near := meant(spec.url, (offer.url for offer in facts.offers)):
+        message = f"No model {quoted(spec.url)} is known here, and there is {quoted(near)}."
+        step = f"Did you mean {near}?"
+        yield warning("url", "UrlNotKnown", message, SetField(name="url", value=near), step=step)
+
+
+def _against_catalog(facts: Facts, spec: ModelSpec) -> list[Notice]:
+    """What the cluster lacks; where no GPU can be had, which profiles of GPUs there are is no answer."""
+    notices = against_catalog(spec, facts)
+    name, profiles = spec.resource_profile.name, facts.catalog.profiles
+    if not (facts.this_machine and wants_gpu(name, facts.catalog)):
+        return notices
+    accelerator = facts.machine.machine.accelerator if facts.machine and facts.machine.machine else None
+    why = f"its {plain(accelerator, 80)} is used with any profile" if accelerator else "this machine has no GPU"
+    message = f'The profile "{spec.resource_profile}" asks for a GPU, and {why}.'
+    instead = next((one.name for one in profiles.values() if not one.gpus), "cpu") + ":1"
+    change = SetField(name="resourceProfile", value=instead)
+    refused = error("resource_profile", "NoGpuHere", message, change, step=f'Use resource_profile="{instead}".')
+    return [refused, *(notice for notice in notices if notice.field != "resource_profile")]
 
 
 def _profile_exists(facts: Facts, spec: ModelSpec) -> Notice:

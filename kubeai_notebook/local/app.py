@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.http import HttpProcessingError
@@ -17,6 +18,7 @@ from kubeai_notebook.errors import LocalError
 from .api.http import api_app
 from .api.journal import Journal
 from .api.store import Store
+from .catalog import LocalCatalog, room_of_machine
 from .daemon import READY
 from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
@@ -74,11 +76,13 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         log.warning(note)
     home.note(notes)
     tls, places = server_tls(home.certificate), Places(raise_descriptors())
-    kubelet = _kubelet(store, options, pods, environment=environment)
+    weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
+    kubelet = _kubelet(store, options, pods, environment=environment, weights=weights)
+    catalog = LocalCatalog(weights, partial(room_of_machine, options.cache), environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
         gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)
-        api = api_app(store, token=access.token, logs=pods, gateway=gateway)
+        api = api_app(store, token=access.token, logs=pods, gateway=gateway, catalog=catalog)
         plain = plain_app(gateway, access.token)
         doors = (
             door(api, api_socket, places, port="API", tls=tls),
@@ -105,8 +109,9 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     log.info("stopped")
 
 
-def _kubelet(store: Store, options: argparse.Namespace, folder: Path, *, environment: Mapping[str, str]) -> Kubelet:
-    weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
+def _kubelet(
+    store: Store, options: argparse.Namespace, folder: Path, *, environment: Mapping[str, str], weights: Weights
+) -> Kubelet:
     kept: dict[str, Any] = {"store": store, "recorder": Recorder(store), "weights": weights, "folder": folder}
     return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
 

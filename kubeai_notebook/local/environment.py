@@ -42,9 +42,9 @@ ENGINES = (
 FETCHING = (
     *PLAIN,
     *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE"),
-    *("PIP_*", "NETRC"),
+    *("PIP_*", "NETRC", "OLLAMA_REGISTRY", "OLLAMA_MODELS"),
 )
-"""And what reaches an index, the hub or a store. Logins are the Pod's own; pip's are in its settings."""
+"""And what reaches an index, the hub, a registry or a store. Logins are the Pod's own; pip's are in its settings."""
 # Without it boto3 would ask a cloud's own address for credentials.
 _OURS = {"AWS_EC2_METADATA_DISABLED": "true"}
 

@@ -57,8 +57,9 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
         return _result(word, _settings(), "option")
     if verb.name in _NAMED and not _has_name(before, options):
         return _result(word, _known("names"), "Model")
-    if verb.name == "serve" and word and not _has_name(before, options):
-        return _result(word, [*_known("names"), *_urls()], "Model")
+    if verb.name == "serve" and not any("://" in one for one in before):
+        names = [] if _has_name(before, options) else _known("names")
+        return _result(word, [*names, *_urls()], "Model")
     return _result(word, [option for option in options if option.startswith("--")] if not word else [], "option")
 
 
@@ -91,10 +92,10 @@ def _known(what: str) -> list[str]:
 
 
 def _urls() -> list[str]:
-    """Models that KubeAI is known to serve."""
-    from kubeai_notebook.core.catalog.starters import STARTERS
+    """What can be served: what lies here first, once that is known, and before then what many begin with."""
+    from kubeai_notebook.core.catalog.offers import offers_of
 
-    return sorted({starter.url for starter in STARTERS})
+    return _known("urls") or [offer.url for offer in offers_of((), None)]
 
 
 def _settings() -> list[str]:

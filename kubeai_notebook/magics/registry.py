@@ -30,6 +30,7 @@ class Verb(NamedTuple):
 VERBS = (
     Verb("serve", "line_cell", "serve", "Serve a model, on the configured cluster or on this machine."),
     Verb("models", "line", "inspect", "List the Models as a DataFrame."),
+    Verb("catalog", "line", "catalog", "List the models that can be served, with their sizes."),
     Verb("status", "line", "inspect", "Show what a Model is doing."),
     Verb("why", "line", "diagnose", "Say why a Model is not ready, and apply a fix."),
     Verb("logs", "line", "inspect", "Show the end of an engine's log."),

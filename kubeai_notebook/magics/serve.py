@@ -6,9 +6,10 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.errors import SpecError, UsageError
 
 from . import spec_options as fields
+from .catalog import without_url
 from .guards import confirmed_by
 from .parser import MagicParser, parser_for
 
@@ -88,7 +89,11 @@ def serve(call: Invocation) -> Model | PlanReport:
         from kubeai_notebook.session.platform import vault
 
         said["secrets"] = vault.granted(call.session.cluster, call.options.project, fields.secret_names(said))
-    return _served(call, fields.spec_of_fields(call, said))
+    try:
+        spec = fields.spec_of_fields(call, said)
+    except SpecError as error:
+        raise (error if said.get("url") else without_url(call, said.get("name"), error)) from None
+    return _served(call, spec)
 
 
 def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:

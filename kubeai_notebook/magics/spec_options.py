@@ -120,7 +120,7 @@ def spec_of_fields(call: Invocation, said: Mapping[str, Any]) -> ModelSpec:
     from kubeai_notebook import settings
     from kubeai_notebook.core.spec import spec_of
 
-    catalog = call.session.catalog if said.get("resources") else None
+    catalog = call.session.facts.catalog if said.get("resources") else None
     return spec_of(said, default_profile=settings.current().default_profile, catalog=catalog)
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.timing import Timing
     from kubeai_notebook.core.access import Access
-    from kubeai_notebook.core.catalog.operator_catalog import Catalog
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.settings import Settings
 
@@ -87,11 +86,6 @@ class Connection:
         """What the cluster offers and allows; asked again when older than a minute."""
         cluster = self.cluster
         return self._part("facts", lambda: deploy.facts_of(cluster), good=lambda facts: facts.fresh)
-
-    @property
-    def catalog(self) -> Catalog:
-        """Profiles, images and cache profiles of the operator, or of KubeAI's chart where these may not be read."""
-        return self.facts.catalog
 
     @property
     def endpoint(self) -> Endpoint:

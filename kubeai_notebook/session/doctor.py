@@ -35,7 +35,6 @@ _STATIONS: Final[Mapping[str, str]] = {
     "WrongNamespace": "namespace",
     "RightsGranted": "rights",
 }
-_PROFILES_SHOWN = 8
 _NAME_IT = Command(verb="config", arguments=("endpoint=host:port",))
 _NO_GATEWAY = Remedy(title="Is KubeAI in this namespace? Else name its address.", command=_NAME_IT)
 _OTHER_GATEWAY = Remedy(title="Name another address.", command=_NAME_IT)
@@ -132,8 +131,7 @@ def _role(facts: Facts) -> str:
 def _profiles(facts: Facts) -> Station:
     catalog = facts.catalog
     names = sorted(catalog.profiles)
-    more = f" and {len(names) - _PROFILES_SHOWN} more" if len(names) > _PROFILES_SHOWN else ""
-    listed = ", ".join(names[:_PROFILES_SHOWN]) + more
+    listed = ", ".join(names)
     if catalog.source != "kubeai-config":
         message = f"This cluster's resource profiles may not be read. KubeAI's chart has {listed}."
         ask = _advice("Ask who runs KubeAI which ones there are.")

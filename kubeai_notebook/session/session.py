@@ -19,6 +19,7 @@ from .waiting import look_at_all
 if TYPE_CHECKING:
     from kubeai_notebook.core.plan import Outcome
     from kubeai_notebook.core.spec import ModelSpec
+    from kubeai_notebook.present.catalog_frame import CatalogFrame
     from kubeai_notebook.present.doctor_report import Doctor
     from kubeai_notebook.present.models_frame import ModelsFrame
     from kubeai_notebook.present.plan_report import PlanReport
@@ -80,8 +81,23 @@ class Session(Connection):
 
         from .idle import idle_seconds
 
-        idle = idle_seconds(self.cluster, self.catalog.autoscaling_window_seconds)
+        idle = idle_seconds(self.cluster, self.facts.catalog.autoscaling_window_seconds)
         return models_frame(look_at_all(self.publisher), idle=idle, now=datetime.now(UTC))
+
+    def catalog(self, text: str = "", *, feature: str = "") -> CatalogFrame:
+        """What can be served, one url a row; `present.catalog_frame` names the columns.
+
+        It holds what lies on this machine, what the cluster has Models of, and small open models that many begin
+        with. ``text``: words of the url, title or Model; ``feature``: such as ``TextEmbedding``, or a part of it.
+
+        Raises:
+            SpecError: KubeAI has no such feature.
+        """
+        from kubeai_notebook.core.catalog.offers import matching
+        from kubeai_notebook.present.catalog_frame import catalog_frame
+
+        self.forget_facts()  # a download of a moment ago lies here now
+        return catalog_frame(matching(self.facts.offers, text, feature))
 
     def subscribe(self, *names: str, looks: bool = True) -> Subscription:
         """Hear of every change of these Models, or without a name of all: how each is now comes first.
@@ -105,6 +121,11 @@ class Session(Connection):
         """The resource profiles' names, as far as they are known without asking."""
         facts = self.known("facts")
         return sorted(facts.catalog.profiles) if facts else []
+
+    def urls(self) -> list[str]:
+        """The urls that can be served, as far as they are known without asking; what lies here first."""
+        facts = self.known("facts")
+        return [offer.url for offer in facts.offers] if facts else []
 
     def secret_names(self) -> list[str]:
         """The Secrets' names, as far as they are known without asking."""

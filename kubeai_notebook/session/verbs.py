@@ -31,9 +31,9 @@ from kubeai_notebook.present.plan_report import PlanReport
 from . import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from kubeai_notebook.core.notice import Finding
+    from kubeai_notebook.core.notice import Finding, Notice
     from kubeai_notebook.core.plan import Action, Guarded
     from kubeai_notebook.core.remedy import Remedy
 
@@ -52,10 +52,19 @@ def plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bo
         SpecError: a field is wrong, or the API server's dry run refused it.
     """
     report = _plan(session, what, unique=unique)
-    if report.plan.action == "create" and not report.refusal:
-        # What is refused already needs no second refusal, which would hide the list of the first.
-        session.cluster.create_model(report.plan.manifest, dry_run=True)
-    return report
+    # What is refused already needs no second refusal, which would hide the list of the first.
+    return report if report.refusal else _tried(session, report)
+
+
+def _tried(session: Connection, report: PlanReport) -> PlanReport:
+    """The report with what the API server says to a dry run."""
+    return replace(report, notices=(*report.notices, *deploy.tried(session.cluster, report.plan)))
+
+
+def _is_told_by_trying(session: Connection, report: PlanReport) -> bool:
+    """Whether only the daemon knows that this cannot run: which weights can be had lies on its machine."""
+    weights = {"url", "engine", "features", "adapters"} & report.plan.changes.keys()
+    return session.facts.this_machine and (report.plan.action == "create" or bool(weights))
 
 
 def serve(
@@ -74,6 +83,8 @@ def serve(
         ClusterError: the Kubernetes API refused it or does not answer.
     """
     report = what if isinstance(what, PlanReport) else _plan(session, what, unique=unique)
+    if _is_told_by_trying(session, report) and not (force or report.refusal or isinstance(what, PlanReport)):
+        report = _tried(session, report)
     if report.refusal and not force:
         raise report.refusal
     if report.plan.action == "update":
@@ -137,7 +148,8 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
     pods = "Its Pods are replaced." if done.restarts else "Its Pods go on."
     pods = f" {pods}" if view.observation.pods else ""
     if dry_run:
-        return replace(done, note=f"{name} would be changed. {remedy.title}{pods}")
+        sentences = [f"{name} would be changed. {remedy.title}{pods}", *_cautions(done.warnings)]
+        return replace(done, note=" ".join(sentences))
     replaced = waiting.hashes_of(view) if done.restarts else frozenset[str]()
     return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}", replaced=replaced)
 
@@ -212,7 +224,7 @@ def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: b
 
 def _spec_of(session: Connection, fields: Mapping[str, Any]) -> ModelSpec:
     # Only a wish for resources needs the cluster's profiles.
-    catalog = session.catalog if fields.get("resources") is not None else None
+    catalog = session.facts.catalog if fields.get("resources") is not None else None
     return spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
 
 
@@ -225,7 +237,8 @@ def _change(
 
 
 def _noted(session: Connection, done: Outcome, note: str, *, replaced: frozenset[str] = frozenset()) -> Outcome:
-    return replace(done, note=" ".join(filter(None, [note, _wait_seen(session, done, replaced=replaced)])))
+    sentences = [note, *_cautions(done.warnings), _wait_seen(session, done, replaced=replaced)]
+    return replace(done, note=" ".join(filter(None, sentences)))
 
 
 def _replaced(session: Connection, name: str, planned: deploy.Plan) -> frozenset[str]:
@@ -258,15 +271,19 @@ def _served(report: PlanReport, done: Outcome) -> str:
     if done.action == "updated":
         pods = "its Pods are replaced" if done.restarts else "its Pods go on"
         kept = "" if done.restarts or not report.plan.secrets else _OLD_VALUES
-        return f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}"
+        updated = f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}"
+        return " ".join([updated, *_cautions(done.warnings)])
     sentences = [f"{name} is being served."]
     if report.spec.inferred:
         inferred = "; ".join(f"{field.field} {field.value} ({field.why})" for field in report.spec.inferred)
         sentences.append(f"Inferred: {inferred}.")
     # Missing rights are the same for every Model: the doctor tells them.
     warnings = [notice for notice in report.notices if notice.severity == "warning" and notice.code != "RightMissing"]
-    sentences += [f"Take care: {warning}" for warning in warnings]
-    return " ".join(sentences)
+    return " ".join([*sentences, *_cautions((*warnings, *done.warnings))])
+
+
+def _cautions(warnings: Iterable[Notice]) -> list[str]:
+    return [f"Take care: {warning}" for warning in dict.fromkeys(warnings)]
 
 
 _OLD_VALUES = " Pods that run keep the old values until they are replaced: restart() does that."

@@ -16,7 +16,7 @@ from tests.support.attack import rounds
 from tests.support.daemon import MODELS, Daemon
 from tests.support.waiting import until
 
-LISTED = yaml.safe_load((Path(kubeai_notebook.__file__).parent / "local" / "weights.yaml").read_text())
+LISTED = yaml.safe_load((Path(kubeai_notebook.__file__).parent / "local" / "weights" / "packages.yaml").read_text())
 (SMOL,) = [entry for entry in LISTED if "ollama://smollm2:135m" in entry["urls"]]
 ((MEMBER, SUM),) = SMOL["files"].items()
 KEPT = f"{SUM[:12]}-{SMOL['title']}"

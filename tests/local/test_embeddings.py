@@ -6,7 +6,7 @@ import math
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.stand_in import BERT_FILES
+from kubeai_notebook.local.emulation.weight_files import BERT_FILES
 from kubeai_notebook.local.engines.gguf_files import converted
 
 SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local import weights as module
+from kubeai_notebook.local.weights import weights as module
 from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.emulation.kinds import EVENTS, NAMESPACES
 from kubeai_notebook.local.engines import llamacpp_worker
@@ -46,8 +46,8 @@ def test_hides_a_login_in_a_log_and_in_events(tmp_path):
 
 
 def test_hides_a_login_in_what_fetching_says(tmp_path):
-    order = {"url": URL, "kind": "model", "package": None, "doubted": False, "part": str(tmp_path)}
-    command = [sys.executable, "-P", "-m", "kubeai_notebook.local.fetch_worker"]
+    order = {"url": URL, "kind": "model", "package": None, "doubted": False, "memory_bytes": 1, "part": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "kubeai_notebook.local.weights.fetch_worker"]
     done = subprocess.run(command, input=json.dumps(order) + "\n", capture_output=True, text=True, check=False)
     assert json.loads(done.stdout)["error"]
     assert SECRET not in done.stdout + done.stderr

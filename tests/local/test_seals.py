@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from kubeai_notebook.local.seals import SUFFIX, Seal, sha256_of
+from kubeai_notebook.local.weights.seals import SUFFIX, Seal, sha256_of
 
 CONTENT = bytes(range(256)) * 64
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local import fetch_worker
-from kubeai_notebook.local import weights as module
 from kubeai_notebook.local.weights import Weights
-from tests.support.http_server import Answer, HttpServer, Received, json_answer
+from kubeai_notebook.local.machine import Machine
+from kubeai_notebook.local.weights.progress import watched
+from kubeai_notebook.local.weights.s3 import from_s3
+from tests.support.http_server import HttpServer
+from tests.support.hub import SECRET, Hub
 
 GGUF = b"GGUF" + bytes(range(256)) * 2048
 ADAPTER = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"tensors"}
@@ -21,58 +23,37 @@ REPOSITORIES = {
     "me/tiny": {"tiny.gguf": GGUF, "README.md": b"hello"},
     "me/two": {"a.gguf": GGUF, "b.gguf": b"GGUF"},
     "me/lora": ADAPTER,
-    "me/whole": {"model.safetensors": b"x", "config.json": b"{}"},
+    "me/pickled": {"pytorch_model.bin": b"x", "config.json": b"{}"},
+    "me/gated": {"tiny.gguf": GGUF},
+    "me/broken": {"tiny.gguf": GGUF},
+    "me/many": {
+        "m-Q8_0.gguf": GGUF,
+        "m-Q4_0.gguf": GGUF[:500],
+        "m-q4_k_m-00001-of-00002.gguf": GGUF[:300],
+        "m-q4_k_m-00002-of-00002.gguf": GGUF[300:600],
+        "m-Q2_K-00001-of-00002.gguf": b"the second part is missing",
+        "mmproj-m-F16.gguf": b"GGUF",
+    },
 }
-SECRET = "hf_secret"
-
-
-class Hub:
-    """As much of the hub's API as downloads need; ``me/gated`` wants the token, ``me/broken`` sends half a file.
-
-    ``versions`` are the ETag and the commit of every file, where a test says them.
-    """
-
-    versions: tuple[str, str] | None = None
-
-    def __call__(self, request: Received) -> Answer:
-        parts = request.path.partition("?")[0].strip("/").split("/")
-        is_api = parts[:2] == ["api", "models"]
-        name = "/".join(parts[2:4] if is_api else parts[:2])
-        granted = request.headers.get("Authorization") == f"Bearer {SECRET}"
-        files = REPOSITORIES.get("me/tiny" if name in ("me/gated", "me/broken") else name)
-        if files is None or (name == "me/gated" and not granted):
-            code = "RepoNotFound" if files is None else "GatedRepo"
-            return json_answer({}, 404 if files is None else 401, X_Error_Code=code, X_Error_Message="no access")
-        if is_api:
-            siblings = [sibling(content, file) for file, content in files.items()]
-            return json_answer({"id": name, "modelId": name, "sha": "c" * 40, "siblings": siblings})
-        content = files["/".join(parts[4:])]
-        tag, commit = self.versions or (hashlib.sha256(content).hexdigest(), "c" * 40)
-        half = len(content) // 2 if name == "me/broken" and request.method == "GET" else None
-        return Answer(content, headers={"ETag": f'"{tag}"', "X-Repo-Commit": commit}, cut_after_bytes=half)
-
-
-def sibling(content, file):
-    facts = {"rfilename": file, "size": len(content), "blobId": "0"}
-    large = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 100}
-    return facts | ({"lfs": large} if file.endswith(".gguf") else {})
 
 
 @pytest.fixture
 def hub(tmp_path):
     """A hub on loopback; gives the environment of a Pod that uses it, and what it was asked for."""
-    pytest.importorskip("huggingface_hub", reason="the extra [hub] is not installed")
-    with HttpServer(Hub()) as server:
+    pytest.importorskip("huggingface_hub")
+    hub = Hub(REPOSITORIES)
+    hub.gated, hub.broken = {"me/gated"}, {"me/broken"}
+    with HttpServer(hub) as server:
         environment = {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
         yield environment, server
 
 
-def fetched(cache, url, environment, *, kind="model", count=1):
+def fetched(cache, url, environment, *, kind="model", count=1, **options):
     told = []
 
     async def all_of_them():
         # The hub's address is the daemon's own; a Model brings logins, and the address of its store.
-        weights = Weights(cache, mapped={}, environment={**os.environ, **environment})
+        weights = Weights(cache, mapped={}, environment={**os.environ, **environment}, **options)
         report = lambda done, total: told.append((done, total))  # noqa: E731 - one line, used below only
         return await asyncio.gather(
             *(weights.fetch(url, report, kind=kind, environment=environment) for _ in range(count))
@@ -114,6 +95,53 @@ def test_takes_the_file_that_the_url_names(tmp_path, hub):
     assert path.read_bytes() == b"GGUF"
 
 
+@pytest.mark.parametrize(
+    ("memory", "url", "size", "note"),
+    [
+        (
+            10**9,
+            "hf://me/many",
+            300,
+            "Of 3 GGUF models in hf://me/many, Q4_K_M is taken: m-q4_k_m-00001-of-00002.gguf.",
+        ),
+        (600, "hf://me/many", 500, "Of 3 GGUF models in hf://me/many, Q4_0 is taken: m-Q4_0.gguf."),
+        (10, "hf://me/many", 500, "Of 3 GGUF models in hf://me/many, Q4_0 is taken: m-Q4_0.gguf."),
+        (10**9, "hf://me/many:q8_0", len(GGUF), None),
+        (10**9, "hf://me/many/m-Q8_0.gguf", len(GGUF), None),
+    ],
+)
+def test_takes_the_quantization_that_fits_and_says_which(tmp_path, hub, memory, url, size, note):
+    environment, notes = hub[0], []
+
+    async def fetch():
+        machine = Machine(total_bytes=10**9, free_bytes=memory)
+        given = {**os.environ, **environment}
+        weights = Weights(tmp_path / "cache", mapped={}, environment=given, machine=lambda: machine)
+        return await weights.fetch(url, lambda *_: None, note=notes.append)
+
+    path = asyncio.run(fetch())
+    assert path.stat().st_size == size
+    assert notes == ([note] if note else [])
+
+
+def test_fetches_all_parts_of_a_split_file(tmp_path, hub):
+    (path,), told = fetched(tmp_path / "cache", "hf://me/many:Q4_K_M", hub[0])
+    assert path.name == "m-q4_k_m-00001-of-00002.gguf"
+    assert path.with_name("m-q4_k_m-00002-of-00002.gguf").read_bytes() == GGUF[300:600]
+    assert told[-1] == (600, 600)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("hf://me/many:Q5_K_M", "hf://me/many holds no .gguf files of Q5_K_M. It holds Q4_0, Q8_0, Q4_K_M."),
+        ("hf://me/many/x.gguf", 'hf://me/many holds no file "x.gguf". It holds Q4_0, Q8_0, Q4_K_M.'),
+    ],
+)
+def test_names_what_there_is_where_a_url_names_something_else(tmp_path, hub, url, sentence):
+    assert failure(tmp_path / "cache", url, hub[0]) == sentence
+
+
 def test_fetches_both_files_of_an_adapter(tmp_path, hub):
     (folder,), _ = fetched(tmp_path / "cache", "hf://me/lora", hub[0], kind="adapter")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == ADAPTER
@@ -133,7 +161,10 @@ def test_uses_the_token_of_the_pod_and_never_shows_it(tmp_path, hub):
     ("url", "reason"),
     [
         ("hf://me/nothing", "Repository Not Found"),
-        ("hf://me/whole", "hf://me/whole holds no .gguf file, and llama.cpp, which stands in here, loads nothing else"),
+        (
+            "hf://me/pickled",
+            "hf://me/pickled holds no .gguf file and no safetensors, and llama.cpp, which stands in here, loads nothing else",
+        ),
     ],
 )
 def test_explains_a_repository_it_cannot_use(tmp_path, hub, url, reason):
@@ -154,20 +185,18 @@ def test_explains_that_the_hub_cannot_be_reached(tmp_path, hub):
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("hf://a/b", 'Other hf:// urls need huggingface_hub: pip install "kubeai-notebook[hub]".'),
+        ("hf://a/b", 'Other hf:// urls need huggingface_hub: pip install "kubeai-notebook[local]".'),
         ("s3://a/b", 'Other s3:// urls need boto3: pip install "kubeai-notebook[s3]".'),
     ],
 )
-def test_names_the_extra_that_is_missing(tmp_path, monkeypatch, url, sentence):
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
-    assert Weights(tmp_path, mapped={}, environment={}).lacking(url) == sentence
+def test_names_the_extra_that_is_missing(tmp_path, url, sentence):
+    assert Weights(tmp_path, mapped={}, environment={}, installed=lambda _: False).lacking(url) == sentence
 
 
 def test_asks_for_room_before_it_fetches(tmp_path):
-    watched = fetch_worker._watched(tmp_path / "x", name="big", total=10**18)
     with (
         pytest.raises(LocalError, match=r"No space left on device: big needs 10{12} MB in .*, \d+ MB are free"),
-        watched,
+        watched(tmp_path / "x", name="big", total=10**18),
     ):
         raise AssertionError("not reached")
 
@@ -198,7 +227,7 @@ def test_asks_no_hub_that_a_model_names(tmp_path, hub):
 
 
 class Store:
-    """A store that says what keys it likes; shadows boto3 in ``_from_s3``."""
+    """A store that says what keys it likes; shadows boto3 in ``from_s3``."""
 
     def __init__(self, *keys):
         self.keys, self.downloads = keys, []
@@ -224,7 +253,7 @@ def test_writes_nothing_where_a_store_would_like_it(tmp_path, monkeypatch, key):
     part = tmp_path / "a/b/cache/x.part"
     part.mkdir(parents=True)
     with pytest.raises(LocalError, match="leads out of its folder"):
-        fetch_worker._from_s3("bucket/models", "model", part=part, doubted=False)
+        from_s3("bucket/models", "model", part=part, doubted=False)
     assert store.downloads == []
     assert files_in(tmp_path) == []
 
@@ -233,7 +262,7 @@ def test_takes_folders_of_a_store(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", Store("models/deep/tiny.gguf"))
     part = tmp_path / "cache/x.part"
     part.mkdir(parents=True)
-    path = fetch_worker._from_s3("bucket/models", "model", part=part, doubted=False)
+    path = from_s3("bucket/models", "model", part=part, doubted=False)
     assert path.read_bytes() == b"GGUF"
     assert path.is_relative_to(tmp_path / "cache")
 
@@ -276,7 +305,9 @@ def test_fetches_from_s3_and_again_when_the_object_has_changed(tmp_path, bucket)
 def test_explains_what_s3_says(tmp_path, bucket):
     environment, _ = bucket
     assert "NoSuchBucket" in failure(tmp_path / "cache", "s3://nothing/x", environment)
-    assert "s3://models/x holds no .gguf file" in failure(tmp_path / "cache", "s3://models/x", environment)
+    assert "s3://models/x holds no .gguf file and no safetensors" in failure(
+        tmp_path / "cache", "s3://models/x", environment
+    )
     nobody = {**environment, "AWS_ACCESS_KEY_ID": "", "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     assert "Unable to locate credentials" in failure(tmp_path / "cache", "s3://models/x", nobody)
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Names in a catalog are short: one wrong character of "l4" is half of it.
 _NEAR = 0.5
+# What people call accelerators: by the word, by a vendor, by a product such as l4, a100, rtx4090 or mi300x.
+_ACCELERATOR = re.compile(r"gpu|nvidia|cuda|amd|rocm|tpu|(^|[^a-z])[a-z]{1,3}[0-9]{1,4}", re.I)
 _GATED = re.compile(r"(meta-llama/|google/gemma)", re.I)
 
 
@@ -77,17 +79,40 @@ def _profile(subject: Subject, catalog: Catalog, used: frozenset[str]) -> Iterat
         return  # A trap of its own.
     if name not in catalog.profiles and name not in used:
         certain = catalog.source == "kubeai-config"
-        where = "KubeAI's configuration" if certain else "the chart's defaults, and the cluster's own cannot be read,"
+        where = "KubeAI's configuration" if certain else "the chart's defaults, and the cluster's own cannot be read"
+        names = ", ".join(sorted(catalog.profiles)) or "none"
         message = f'There is no resource profile "{name}" in {where}; with an unknown one KubeAI starts nothing.'
-        near = nearest(name, catalog.profiles, share=_NEAR)
+        near = nearest_profile(name, catalog)
         better = f"{near}:{multiple or 1}"
-        some = ", ".join(sorted(catalog.profiles)[:6]) or "none"
-        fix = f"Write {better}." if near else f"Choose one of: {some}."
+        fix = f"Write {better}." if near else "Choose one of them."
         changes = [SetField(name="resourceProfile", value=better)] if near else []
         say = error if certain else warning
-        yield say("resource_profile", "UnknownResourceProfile", message, *changes, step=fix)
+        yield say("resource_profile", "UnknownResourceProfile", f"{message} There are: {names}.", *changes, step=fix)
     elif name in catalog.profiles and multiple:
         yield from _gpus(subject, catalog.profiles[name].gpus * multiple)
+
+
+def wants_gpu(name: str, catalog: Catalog) -> bool | None:
+    """Whether a profile of this name stands for accelerators; of one that is not there, as far as its name says it."""
+    if name in catalog.profiles:
+        return catalog.profiles[name].gpus > 0
+    if "cpu" in name.lower():
+        return False
+    return True if _ACCELERATOR.search(name) else None
+
+
+def nearest_profile(name: str, catalog: Catalog) -> str:
+    """The profile of the same kind that is nearest in spelling; ``""`` where none is near.
+
+    A GPU is never answered by a processor. Among those that have the whole word in their name, such as ``gpu``, one
+    that says how much memory it has goes first.
+    """
+    kind = wants_gpu(name, catalog)
+    alike = [one for one in catalog.profiles.values() if kind is None or (one.gpus > 0) == kind]
+    named = [one for one in alike if len(name) > 1 and name.lower() in one.name.lower()]
+    if named:
+        return min(named, key=lambda one: ("memory" not in one.requests, one.gpus, len(one.name), one.name)).name
+    return nearest(name, (one.name for one in alike), share=_NEAR)
 
 
 def _gpus(subject: Subject, gpus: int) -> Iterator[Notice]:

@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from kubeai_notebook.core.catalog.machine import AGENT, KEY
+from kubeai_notebook.local.catalog import WHERE
 from kubeai_notebook.local.doors import answering, from_another_site
 from kubeai_notebook.local.emulation import refusals
 from kubeai_notebook.local.emulation.admission import admitted
 from kubeai_notebook.local.emulation.discovery import documents
-from kubeai_notebook.local.emulation.kinds import MODELS, Ref, address_of
-from kubeai_notebook.local.emulation.requests import deletion_policy, is_dry, placed, updated, warnings_of
+from kubeai_notebook.local.emulation.kinds import MODELS, Object, Ref, address_of
+from kubeai_notebook.local.emulation.requests import (
+    deletion_policy,
+    is_dry,
+    placed,
+    updated,
+    warning_header,
+    warnings_of,
+)
 from kubeai_notebook.local.emulation.reviews import REVIEWS, reviewed
 from kubeai_notebook.local.emulation.scale import scale_of
 from kubeai_notebook.local.gateway import PREFIX
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from kubeai_notebook.local.catalog import LocalCatalog
     from kubeai_notebook.local.gateway import Gateway
 
     from .store import Store
@@ -42,7 +52,7 @@ BODY_SECONDS = 10.0
 _BEGUN = "begun"
 
 
-def api_app(store: Store, *, token: str, logs: Path, gateway: Gateway) -> web.Application:
+def api_app(store: Store, *, token: str, logs: Path, gateway: Gateway, catalog: LocalCatalog) -> web.Application:
     """Build the API, and under ``/openai`` the gateway; every request must carry the bearer token."""
     expected = f"Bearer {token}".encode()
 
@@ -78,14 +88,15 @@ def api_app(store: Store, *, token: str, logs: Path, gateway: Gateway) -> web.Ap
 
     app = web.Application(middlewares=[answering, guard], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(begun)
-    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, gateway=gateway).answer)
+    app.router.add_route("*", "/{path:.*}", _Api(store, logs=logs, gateway=gateway, catalog=catalog).answer)
     return app
 
 
 class _Api:
-    def __init__(self, store: Store, *, logs: Path, gateway: Gateway) -> None:
+    def __init__(self, store: Store, *, logs: Path, gateway: Gateway, catalog: LocalCatalog) -> None:
         self._store = store
         self._logs = logs
+        self._catalog = catalog
         self._gateway = gateway
         self._proxy = ServiceProxy(store, gateway)
         self._documents = documents()
@@ -131,6 +142,8 @@ class _Api:
         if target.subresource == "log":
             return await pod_log(request, self._store, ref=target, folder=self._logs)
         item = self._store.get(target)
+        if target == WHERE:
+            item = {**item, "data": {KEY: self._catalog.text()}}
         return web.json_response(scale_of(item) if target.subresource == "scale" else item)
 
     async def _create(self, request: web.Request, target: Ref) -> web.StreamResponse:
@@ -140,7 +153,8 @@ class _Api:
         item = with_generated_name(placed(item, target))
         item, unknown = admitted(target.resource, item, strict=_strict(request))
         created = self._store.create(target.resource, item, dry_run=is_dry(request.query))
-        return web.json_response(created, status=201, headers=warnings_of(request.query, unknown))
+        headers = [*warnings_of(request.query, unknown), *await self._refusals(target, created)]
+        return web.json_response(created, status=201, headers=headers)
 
     async def _update(self, request: web.Request, target: Ref) -> web.StreamResponse:
         """PUT and PATCH; the body is read first, so that nothing is written between reading and writing the object."""
@@ -151,7 +165,14 @@ class _Api:
         changed, status = updated(current, changed, target, replacing=replacing), target.subresource == "status"
         changed, unknown = admitted(resource, changed, old=current, strict=_strict(request), status=status)
         stored = self._store.replace(target, changed, dry_run=is_dry(request.query))
-        return web.json_response(scale_of(stored) if scale else stored, headers=warnings_of(request.query, unknown))
+        headers = [*warnings_of(request.query, unknown), *await self._refusals(target, stored, current)]
+        return web.json_response(scale_of(stored) if scale else stored, headers=headers)
+
+    async def _refusals(self, target: Ref, stored: Object, before: Object | None = None) -> list[tuple[str, str]]:
+        """The headers that say why a Model surely cannot run here; it is stored all the same, as in a cluster."""
+        if target.resource is not MODELS:
+            return []
+        return [warning_header(text, AGENT) for text in await self._catalog.refusals(stored, before)]
 
     async def _delete(self, request: web.Request, target: Ref) -> web.StreamResponse:
         options = await _sent(request) if request.can_read_body else {}

@@ -123,5 +123,11 @@ def warnings_of(query: Mapping[str, str], unknown: tuple[str, ...]) -> list[tupl
     """The headers that name fields which were dropped."""
     if query.get("fieldValidation") == "Ignore":
         return []
-    texts = (f'unknown field "{path}"'.replace('"', '\\"') for path in unknown if path.isprintable())
-    return [("Warning", f'299 - "{text}"') for text in texts]
+    return [warning_header(f'unknown field "{path}"') for path in unknown if path.isprintable()]
+
+
+def warning_header(text: str, agent: str = "-") -> tuple[str, str]:
+    """A ``Warning`` header as Kubernetes writes it; whatever would end the line or the quotation is taken out of it."""
+    words = "".join(letter if letter.isprintable() else " " for letter in text)
+    quoted = words.replace("\\", "\\\\").replace('"', '\\"')
+    return "Warning", f'299 {agent} "{quoted}"'

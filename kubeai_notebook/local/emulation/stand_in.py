@@ -9,11 +9,8 @@ from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, 
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-LORA_FILES = ("adapter_config.json", "adapter_model.safetensors")
-BERT_FILES = ("config.json", "vocab.txt", "model.safetensors")
-POOLING = "1_Pooling/config.json"
 ANNOTATION = "kubeai-notebook/stand-in-for"
 _ENGINES = ("OLlama", "VLLM", "Infinity")
 _TEXT_ROUTES = {"/v1/chat/completions": "chat", "/v1/completions": "generate"}
@@ -47,37 +44,24 @@ def check_loadable(engine: str, url: str, *, known: Sequence[str], lacking: str 
 
     ``lacking`` is None where the url can be fetched, else what would help. A stand-in is no more able than the engine.
     """
-
-    def loads(name: str) -> bool:
-        scheme = Source(name).scheme
-        broken = (engine, scheme) in CACHED_ONLY or (scheme == "pvc" and engine in CLAIM_VARIABLES)
-        return scheme in LOADABLE[engine] and not broken
-
-    if loads(url) and (lacking is None or url in known):
+    if _loads(engine, url) and (lacking is None or url in known):
         return
     # The very words of Ollama's pull and of the hub's command, so that one diagnosis fits here and in a cluster.
     reason = "pull model manifest: file does not exist." if engine == "OLlama" else f"Model '{url}' not found."
-    listed = ", ".join(filter(loads, known)) or "no urls of this kind"
     hint = f"{lacking} " if lacking else ""
-    raise LocalError(reason, f"{hint}For engine {engine} this machine has weights for: {listed}.")
+    raise LocalError(reason, hint + here_for(engine, known))
 
 
-def usable_files(names: Collection[str], kind: str, *, where: str) -> list[str]:
-    """Which files of a repository or folder llama.cpp can use: one GGUF file, or all of a convertible model's.
+def here_for(engine: str, known: Sequence[str]) -> str:
+    """A sentence that lists the urls an engine could load at once."""
+    listed = ", ".join(url for url in known if _loads(engine, url)) or "no urls of this kind"
+    return f"For engine {engine} this machine has weights for: {listed}."
 
-    Raises:
-        LocalError: none, or several to choose from.
-    """
-    files = sorted(name for name in names if name.endswith(".gguf"))
-    if len(files) == 1:
-        return files
-    whole = LORA_FILES if kind == "adapter" else BERT_FILES
-    if all(name in names for name in whole):
-        return [*whole, *([POOLING] if kind == "model" and POOLING in names else [])]
-    if files:
-        raise LocalError(f"{where} holds {len(files)} .gguf files.", f"Name one: {where}/{files[0]}.")
-    needs = "the files of a LoRA adapter" if kind == "adapter" else ".gguf file"
-    raise LocalError(f"{where} holds no {needs}, and llama.cpp, which stands in here, loads nothing else.")
+
+def _loads(engine: str, url: str) -> bool:
+    scheme = Source(url).scheme
+    broken = (engine, scheme) in CACHED_ONLY or (scheme == "pvc" and engine in CLAIM_VARIABLES)
+    return scheme in LOADABLE[engine] and not broken
 
 
 def wrong_routes(engine: str, features: Sequence[str], name: str) -> dict[str, tuple[int, str]]:

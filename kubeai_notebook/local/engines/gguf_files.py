@@ -9,7 +9,9 @@ import gguf
 from safetensors import safe_open
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.stand_in import LORA_FILES, POOLING
+from kubeai_notebook.local.emulation.weight_files import LORA_FILES, POOLING
+
+from .gguf_header import header_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,8 +91,8 @@ def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
     missing = [name for name in LORA_FILES if not (path / name).is_file()]
     if missing:
         raise LocalError(f"{path} holds no LoRA adapter: {' and '.join(missing)} is missing.")
-    config, fields = json.loads((path / LORA_FILES[0]).read_text()), gguf.GGUFReader(base).fields
-    architecture = fields["general.architecture"].contents()
+    config, fields = json.loads((path / LORA_FILES[0]).read_text()), header_of(base)
+    architecture = fields["general.architecture"]
     writer = gguf.GGUFWriter(target, architecture)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
@@ -98,10 +100,9 @@ def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
     # llama.cpp scales by alpha / rank; rank-stabilised adapters were trained with alpha / sqrt(rank).
     writer.add_float32("adapter.lora.alpha", alpha * config["r"] ** 0.5 if config.get("use_rslora") else alpha)
     kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
-    names = gguf.get_tensor_name_map(kinds[architecture], fields[f"{architecture}.block_count"].contents())
-    heads = fields[f"{architecture}.attention.head_count"].contents()
-    key_heads = fields.get(f"{architecture}.attention.head_count_kv")
-    permuted = {"attn_q": heads, "attn_k": key_heads.contents() if key_heads else heads}
+    names = gguf.get_tensor_name_map(kinds[architecture], fields[f"{architecture}.block_count"])
+    heads = fields[f"{architecture}.attention.head_count"]
+    permuted = {"attn_q": heads, "attn_k": fields.get(f"{architecture}.attention.head_count_kv", heads)}
     with safe_open(path / LORA_FILES[1], "np") as tensors:
         for name in tensors.keys():  # noqa: SIM118  (it is no dict)
             part, _, side = name.removeprefix("base_model.model.").partition(".lora_")
@@ -121,13 +122,6 @@ def _permuted(tensor: Any, heads: int) -> Any:
     if rows % (2 * heads):
         return tensor
     return tensor.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
-
-
-def context_of(path: Path) -> int | None:
-    """How many positions the model in a GGUF file has."""
-    fields = gguf.GGUFReader(path).fields
-    length = fields.get(f"{fields['general.architecture'].contents()}.context_length")
-    return int(length.contents()) if length else None
 
 
 def _written(writer: gguf.GGUFWriter) -> None:

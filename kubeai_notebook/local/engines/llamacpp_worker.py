@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,12 +21,17 @@ from kubeai_notebook.core.kubeai.this_machine import is_template
 from kubeai_notebook.core.masking import masked_args
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import tie_to
+from kubeai_notebook.local.machine import this_machine
+
+from .fit import CONTEXT_TOKENS, Room, fitted
+from .gguf_header import header_of, shape_of
+from .ollama_model import model_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONTEXT_TOKENS = 4096
-"""For one request; Ollama's default too."""
+    from .gguf_header import Shape
+
 EMBEDDING_CONTEXT_TOKENS = 512
 PARALLEL = 2
 
@@ -74,6 +80,7 @@ def _ours(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--alias", required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--memory", type=int, help="bytes that the Pod may have; all that is free where it is left out")
     parser.add_argument("--embedding", action="store_true")
     ours = parser.parse_args(arguments)
     ours.key = secrets.token_urlsafe(24)
@@ -87,33 +94,57 @@ def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Name
     parser.add_argument("--ctx-size", "-c", dest="context", type=int)
     parser.add_argument("--max-num-seqs", "--parallel", "-np", dest="parallel", type=int, default=PARALLEL)
     parser.add_argument("--threads", "-t", type=int, default=ours.threads)
+    parser.add_argument("--n-gpu-layers", "--gpu-layers", "-ngl", dest="gpu_layers", type=int)
     parser.add_argument("--chat-template", dest="template")
     options, unknown = parser.parse_known_args(arguments)
-    usual = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
-    options.context = options.context or options.longest or usual
     if unknown:
         _say(f"Ignored, because llama.cpp has no such argument here: {' '.join(masked_args(unknown))}")
     return options
 
 
 def _prepare(ours: argparse.Namespace, options: argparse.Namespace) -> None:
-    """Convert the weights where they need it; LocalError where the engine asked for would refuse."""
+    """Find the weights, and what fits; LocalError where the engine asked for would refuse."""
     if ours.weights.is_dir():
         if not ours.embedding:
             raise LocalError(f'"{ours.alias}" does not support generate: its weights are those of an embedding model.')
         from .gguf_files import converted
 
         ours.weights = converted(ours.weights, Path.cwd() / "model.gguf")
-    if options.longest:
-        from .gguf_files import context_of
+    ours.model = model_at(ours.weights)
+    ours.weights, header = ours.model.weights, {}
+    # Where the file is damaged, llama.cpp says so itself.
+    with suppress(LocalError):
+        header = header_of(ours.weights)
+    ours.template = header.get("tokenizer.chat_template", "")
+    shape = shape_of(ours.weights, header)
+    if options.longest and shape.context and options.longest > shape.context:
+        # vLLM's words, so that one diagnosis fits here and in a cluster.
+        raise LocalError(
+            f"User-specified max_model_len ({options.longest}) is greater than the derived max_model_len "
+            f"(max_position_embeddings={shape.context} or model_max_length=None in model's config.json)."
+        )
+    _fit(ours, options, shape)
 
-        most = context_of(ours.weights)
-        if most and options.longest > most:
-            # vLLM's words, so that one diagnosis fits here and in a cluster.
-            raise LocalError(
-                f"User-specified max_model_len ({options.longest}) is greater than the derived max_model_len "
-                f"(max_position_embeddings={most} or model_max_length=None in model's config.json)."
-            )
+
+def _fit(ours: argparse.Namespace, options: argparse.Namespace, shape: Shape) -> None:
+    """Complete the options with what the machine has room for, and say so; what somebody asked for stays."""
+    wanted = options.context or options.longest or ours.model.context
+    usual = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
+    fit = fitted(shape, _room(ours.memory), context=wanted, parallel=options.parallel, usual=usual)
+    options.context, options.parallel = fit.context, fit.parallel
+    if options.gpu_layers is None:
+        options.gpu_layers = fit.gpu_layers
+    _say(f"llama.cpp with {options.threads} thread{'s' * (options.threads > 1)}, {fit.sentence}")
+
+
+def _room(limit: int | None) -> Room:
+    """What is free now, as far as the Pod may have it."""
+    import xllamacpp
+
+    devices = [device for device in xllamacpp.get_device_info() if "GPU" in str(device["type"])]
+    free = this_machine().free_bytes
+    named = ", ".join(str(device["description"]) for device in devices)
+    return Room(min(free, limit or free), sum(int(device["memory_free"]) for device in devices), named)
 
 
 def _adapted(ours: argparse.Namespace, adapters: Mapping[str, Path], *, name: str, path: str | None) -> dict[str, Path]:
@@ -145,9 +176,14 @@ def _loaded(ours: argparse.Namespace, options: argparse.Namespace, adapters: Map
     parameters.fit_params = False
     # Scale 0: the base stays the base; a request for the adapter asks for scale 1.
     parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(file), 0.0) for file in adapters.values()]
+    parameters.n_gpu_layers = options.gpu_layers
+    template = ours.template
     if options.template:
-        inline = is_template(options.template)
-        parameters.chat_template = options.template if inline else Path(options.template).read_text()
+        template = options.template if is_template(options.template) else Path(options.template).read_text()
+    if options.template or ours.model.system:
+        parameters.chat_template = ours.model.template(template)
+    if ignored := ours.model.apply(parameters):
+        _say(f"Ignored, because llama.cpp has no such setting: {', '.join(ignored)}")
     if ours.embedding:
         parameters.embedding = True
         # A text must fit into one batch; one longer than a slot's share would be read beyond the model's positions.

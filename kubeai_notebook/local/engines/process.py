@@ -30,7 +30,7 @@ class Launch:
 
     asked: EngineSpec
     weights: Path | None
-    """A GGUF file or a folder as of the hub; None where the engine fetches its own."""
+    """A GGUF file, a folder as of the hub, or a manifest of Ollama's; None where the engine fetches its own."""
     environment: Mapping[str, str]
     """The Model's own variables."""
     inherited: Mapping[str, str]
@@ -39,6 +39,8 @@ class Launch:
     """The Pod's own, where the engine works."""
     log: Callable[[bytes], None]
     threads: int = 1
+    memory_bytes: int | None = None
+    """The Pod's limit, where it has one."""
     spawned: Callable[[int], None] = lambda _pid: None
     """Told the process' id while it is still loading."""
 

@@ -56,5 +56,6 @@ def stand_in(launch: Launch, import_from: str = "", program: Path | None = None)
     ours = ["--parent", str(os.getpid()), "--weights", str(launch.weights), "--alias", asked.name]
     ours += ["--threads", str(launch.threads), *(["--embedding"] if embeds(asked.engine, asked.features) else [])]
     worker = [str(program)] if program else ["-m", f"{__package__}.llamacpp_worker"]
+    ours += ["--memory", str(launch.memory_bytes)] if launch.memory_bytes else []
     path = import_path({}, import_from)
     return Recipe((sys.executable, "-P", *worker, *ours), _QUIET, path, order=json.dumps(asked.arguments))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.objects import Event
 from kubeai_notebook.local.api.store import Store, timestamp
 from kubeai_notebook.local.emulation.kinds import EVENTS, Object, ref_of
@@ -29,6 +31,8 @@ MAX_LINE_BYTES = 1 << 20
 """A line that does not end is ended here: an engine that writes no line feed must not fill the memory."""
 EVENT_SECONDS = 0.5
 LOG_SHARE = 0.1
+SPEED_SECONDS = 10.0
+"""How far back a download's speed is measured."""
 
 
 class Recorder:
@@ -135,13 +139,22 @@ class RunLog:
 class Pulling:
     """Tells how far a download of weights is, as a ``Progress``: ``note`` writes the Event, ``say`` a log line."""
 
-    def __init__(self, url: str, *, note: Callable[[str], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        note: Callable[[str], None],
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._text = f'Pulling weights "{url}"'
         self._note = note
         self._say = say
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
         self._noted = float("-inf")
         self._said_share = 0.0
+        self._seen: deque[tuple[float, int]] = deque()
         self.total: int | None = None
         """Bytes; None as long as nothing had to be fetched at all."""
         note(self._text)
@@ -150,16 +163,33 @@ class Pulling:
     def __call__(self, done: int, total: int | None) -> None:
         """Say how far it is: the Event at most twice a second, the log at each tenth."""
         self.total = total or 0
-        message = self._text + (f": {done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else "")
+        message = self._text + (
+            f": {done / 1e6:.0f} of {total / 1e6:.0f} MB{self._speed(done, total)}" if total else ""
+        )
         finished = done == total
-        if finished or time.monotonic() - self._noted >= EVENT_SECONDS:
-            self._noted = time.monotonic()
+        if finished or self._clock() - self._noted >= EVENT_SECONDS:
+            self._noted = self._clock()
             self._note(message)
         if total and (finished or done / total - self._said_share >= LOG_SHARE):
             self._said_share = done / total
             self._say(message)
 
+    def _speed(self, done: int, total: int) -> str:
+        """How fast it has been lately, and how long the rest takes at that; what was here before it began counts not."""
+        now = self._clock()
+        if self._seen and done < self._seen[-1][1]:
+            # Some had to be fetched again.
+            self._seen.clear()
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > SPEED_SECONDS:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        if done in (before, total):
+            return ""
+        speed = (done - before) / (now - began)
+        return f", {speed / 1e6:.1f} MB/s, {duration((total - done) / speed)} left"
+
     def end(self) -> str:
         """What was fetched, and how long that took."""
         size = f"{self.total / 1e6:.0f} MB in " if self.total else ""
-        return f"{size}{time.monotonic() - self._began:.0f} s"
+        return f"{size}{self._clock() - self._began:.0f} s"

@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubeai.this_machine import kept
+from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.environment import expanded
 from kubeai_notebook.local.emulation.kinds import PODS, Object, ref_of
-from kubeai_notebook.local.emulation.kubelet_states import threads_of
+from kubeai_notebook.local.emulation.kubelet_states import memory_limit_of, threads_of
 from kubeai_notebook.local.emulation.stand_in import (
     ANNOTATION,
     check_loadable,
     check_servable,
     defaults_of,
+    here_for,
     wrong_routes,
 )
 from kubeai_notebook.local.engines import recipes
 from kubeai_notebook.local.engines.process import Engine, Launch, start
 from kubeai_notebook.local.environment import inherited
+from kubeai_notebook.local.weights.registry import NotHereError
 
 from .container import placed_in
 from .pods import IMAGE_ANNOTATION, engine_spec_of
@@ -94,6 +97,7 @@ class Runtime:
             folder=self.folder / metadata["uid"],
             log=log.write,
             threads=threads_of(pod, os.cpu_count() or 1),
+            memory_bytes=memory_limit_of(pod),
         )
 
     async def start(self, pod: Object, launch: Launch) -> Engine:
@@ -126,7 +130,12 @@ class Runtime:
                 log.say(text)
                 note("WeightsDamaged", text, warning=True)
 
-            weights = await self.weights.fetch(url, pulling, kind=kind, environment=environment, say=damaged)
+            given: dict[str, Any] = {"kind": kind, "environment": environment, "say": damaged, "note": log.say}
+            try:
+                weights = await self.weights.fetch(url, pulling, **given)
+            except NotHereError as error:
+                here = here_for(engine_spec_of(pod).engine, self.weights.known())
+                raise LocalError(error.message, f"{error.hint} {here}".strip()) from error
             message = message if pulling.total is None else f'Weights "{url}" are here: {pulling.end()}'
         log.say(message)
         note("Pulled", message)

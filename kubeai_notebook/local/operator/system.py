@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from kubeai_notebook.core.catalog.machine import CONFIG_MAP
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
@@ -61,6 +62,8 @@ def preload(store: Store, config: str = "") -> None:
         (NAMESPACES, {"metadata": {"name": NAMESPACE, "labels": name_label}, "status": {"phase": "Active"}}),
         (SERVICES, {"metadata": common | {"name": "kubeai"}, "spec": service}),
         (CONFIG_MAPS, {"metadata": common | {"name": CONFIG.name}, "data": {"system.yaml": system_text(config)}}),
+        # Its data are made when it is read.
+        (CONFIG_MAPS, {"metadata": common | {"name": CONFIG_MAP}}),
     )
     for resource, item in wanted:
         if store.find(ref_of(resource, item)) is None:

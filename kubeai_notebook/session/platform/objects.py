@@ -169,7 +169,7 @@ class Function:
         if isinstance(fields.get("name"), str):
             # As the platform does, which takes any text for a name.
             fields["name"] = sanitized(fields["name"])
-        catalog = session.catalog if fields.get("resources") is not None else None
+        catalog = session.facts.catalog if fields.get("resources") is not None else None
         spec = spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
         labels = {platform.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})

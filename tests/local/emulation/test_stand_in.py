@@ -7,7 +7,8 @@ import json
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.stand_in import check_loadable, check_servable, usable_files, wrong_routes
+from kubeai_notebook.local.emulation.stand_in import check_loadable, check_servable, wrong_routes
+from kubeai_notebook.local.emulation.weight_files import usable_files
 
 
 def test_answers_a_wrong_route_as_each_engine_would():
@@ -42,10 +43,10 @@ def test_refuses_weights_in_the_words_of_the_engine_asked_for():
 
 
 def test_chooses_the_files_that_llama_cpp_can_use():
-    lora = ["adapter_config.json", "adapter_model.safetensors", "README.md"]
-    assert usable_files(["a.gguf", "README.md"], "model", where="me/x") == ["a.gguf"]
-    assert usable_files(lora, "adapter", where="me/x") == lora[:2]
-    with pytest.raises(LocalError, match="me/x holds 2 .gguf files. Name one: me/x/a.gguf"):
-        usable_files(["b.gguf", "a.gguf"], "model", where="me/x")
-    with pytest.raises(LocalError, match="holds no .gguf file"):
+    lora = dict.fromkeys(("adapter_config.json", "adapter_model.safetensors", "README.md"), 1)
+    assert usable_files({"a.gguf": 1, "README.md": 1}, "model", where="me/x").files == ("a.gguf",)
+    assert usable_files(lora, "adapter", where="me/x").files == tuple(lora)[:2]
+    with pytest.raises(LocalError, match=r"me/x holds 2 .gguf files. Name one: me/x/a.gguf"):
+        usable_files({"b.gguf": 1, "a.gguf": 1}, "model", where="me/x")
+    with pytest.raises(LocalError, match=r"holds no .gguf file"):
         usable_files(lora, "model", where="me/x")

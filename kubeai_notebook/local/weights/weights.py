@@ -1,4 +1,4 @@
-"""Weights on this machine: which urls have them, and one download for all who wait."""
+"""Which urls have weights here, what can be had, and one download for all who wait."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,31 +23,60 @@ from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.ollama_names import parse_name
+from kubeai_notebook.local.engines.recipes import program_of
+from kubeai_notebook.local.environment import FETCHING, import_path, inherited
+from kubeai_notebook.local.leash import leashed
 
-from .environment import FETCHING, import_path, inherited
-from .fetch_worker import Package
-from .leash import leashed
+from kubeai_notebook.local.machine import Machine, this_machine
+from .ollama_store import stored, stores
+from .package_index import Package
+from .records import records
+from .registry import NotHereError
 from .seals import Seal
+from .verdict import Judge
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, if known."""
 
-_LIBRARIES = {"hf": ("huggingface_hub", "hub"), "s3": ("boto3", "s3")}
+VERDICT_SECONDS = 60.0
+"""How long a verdict is believed."""
+_LIBRARIES = {"hf": ("huggingface_hub", "local"), "s3": ("boto3", "s3")}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A url that can be had on this machine without asking a hub or a registry."""
+
+    url: str
+    bytes: int | None
+    """What its weights take, or will; None where that is not known."""
+    here: bool
+    """Whether they lie here already."""
+    title: str
+
+
+def _installed(module: str) -> bool:
+    return find_spec(module) is not None
 
 
 def shipped_packages() -> dict[str, Package]:
     """The packages with weights, by the urls that mean them."""
-    listed = yaml.safe_load(files(__package__).joinpath("weights.yaml").read_text())
+    listed = yaml.safe_load(files(__package__).joinpath("packages.yaml").read_text())
     return {url: Package(**fields) for fields in listed for url in fields.pop("urls")}
 
 
-_Listener = tuple[Progress, Callable[[str], None]]
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    progress: Progress
+    say: Callable[[str], None]
+    note: Callable[[str], None]
 
 
 @dataclass(slots=True)
 class _Fetch:
     task: asyncio.Task[Path]
-    listeners: list[_Listener]
+    listeners: list[_Listener] = field(default_factory=list)
 
 
 class Weights:
@@ -59,6 +89,8 @@ class Weights:
         mapped: Mapping[str, Path],
         environment: Mapping[str, str],
         packages: Mapping[str, Package] | None = None,
+        machine: Callable[[], Machine] = this_machine,
+        installed: Callable[[str], bool] = _installed,
     ) -> None:
         self.cache = cache
         self._mapped = mapped
@@ -67,11 +99,63 @@ class Weights:
         self._packages = shipped_packages() if packages is None else packages
         self._fetches: dict[object, _Fetch] = {}
         self._doubted: set[str] = set()
+        self._machine = machine
+        self._installed = installed
+        self._verdicts: dict[tuple[str, str, str], tuple[float, str | None]] = {}
         _sweep(cache)
 
     def known(self) -> list[str]:
         """Every url that this machine has weights for."""
-        return list(dict.fromkeys((*self._packages, *sorted(self._mapped))))
+        return [listed.url for listed in self.listing()]
+
+    def listing(self) -> list[Listed]:
+        """Every url that can be had without asking anybody: what is mapped, shipped, Ollama's own, or was fetched."""
+        listed = [
+            Listed(url, package.kept_bytes, (self.cache / package.kept_as).exists(), package.title)
+            for url, package in self._packages.items()
+        ]
+        listed += [Listed(url, _size(path), True, path.name) for url, path in sorted(self._mapped.items())]
+        for store in stores(self.cache, self._environment):
+            for name in store.names():
+                if manifest := store.manifest(name):
+                    listed.append(Listed(f"ollama://{name}", manifest.bytes, True, str(name)))
+        for record in records(self.cache):
+            # One with a login is not shown, and without it the url would mean something else.
+            if record.kind == "model" and masked(record.url) == record.url:
+                listed.append(Listed(record.url, record.bytes, True, record.title))
+        return list({entry.url: entry for entry in reversed(listed)}.values())[::-1]
+
+    async def verdict(self, url: str, *, engine: str, kind: str = "model") -> str | None:
+        """Why this url surely cannot run on this machine, in one sentence with the next step; None where it may.
+
+        A source that cannot be reached says nothing about a url. It takes three seconds at most, and is believed for
+        a minute.
+        """
+        key = (url, engine, kind)
+        told, verdict = self._verdicts.get(key, (float("-inf"), None))
+        if time.monotonic() - told < VERDICT_SECONDS:
+            return verdict
+        verdict = await self._judged(url, engine, kind)
+        self._verdicts = {**dict(list(self._verdicts.items())[-99:]), key: (time.monotonic(), verdict)}
+        return verdict
+
+    async def _judged(self, url: str, engine: str, kind: str) -> str | None:
+        if program_of(engine, self._environment):
+            # A real engine fetches and refuses by itself.
+            return None
+        source, machine = Source(url), self._machine()
+        judge = Judge(self.cache, self._environment, machine, self._installed, self.known())
+        try:
+            if self.present(url) is not None:
+                return None
+        except LocalError as error:
+            return str(error)
+        if package := self._packages.get(url):
+            needed = 0 if self.has(url) else package.wheel_bytes + package.kept_bytes
+            return judge.too_big(package.title, needed)
+        if lacking := self.lacking(url):
+            return lacking
+        return await judge.verdict(source, kind)
 
     def is_mapped(self, url: str) -> bool:
         """Whether ``--weights`` says what stands for this url."""
@@ -87,7 +171,8 @@ class Weights:
         """What would help to fetch this url; None when it is known or can be fetched."""
         scheme = Source(url).scheme
         library, extra = _LIBRARIES.get(scheme, ("", ""))
-        if url in self._packages or self._mapping(url) or (library and find_spec(library)):
+        fetched = scheme == "ollama" or (library and self._installed(library))
+        if url in self._packages or self._mapping(url) or fetched:
             return None
         install = f'Other {scheme}:// urls need {library}: pip install "kubeai-notebook[{extra}]".'
         return install if library else ""
@@ -100,14 +185,25 @@ class Weights:
         """
         if mapping := self._mapping(url):
             return _usable(url, _inside(url, *mapping))
-        package = self._packages.get(url)
-        if package is None or url in self._doubted:
+        if url in self._doubted:
             return None
+        package = self._packages.get(url)
+        if package is None:
+            return self._in_a_store(url)
         fresh = Seal(self.cache, package.kept_as).is_fresh(package.kept_in(self.cache))
         return self.cache / package.kept_as if fresh else None
 
+    def _in_a_store(self, url: str) -> Path | None:
+        source = Source(url)
+        if source.scheme != "ollama":
+            return None
+        try:
+            return stored(self.cache, parse_name(source.reference), self._environment)
+        except LocalError:
+            return None
+
     def has(self, url: str) -> bool:
-        """Whether there is something here for the url, whole or not."""
+        """Whether there is something here for the url that also a real engine takes, whole or not."""
         package = self._packages.get(url)
         return self.is_mapped(url) or (package is not None and (self.cache / package.kept_as).exists())
 
@@ -123,14 +219,16 @@ class Weights:
         kind: str = "model",
         environment: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda _text: None,
+        note: Callable[[str], None] = lambda _text: None,
     ) -> Path:
         """Return the weights, fetched first if need be; several callers share one download, which ends with the last.
 
         ``kind`` is ``model`` or ``adapter``; ``environment`` is the Pod's, with its credentials, of which nothing
         steers where weights come from or are kept; ``say`` is told of
-        weights that were here and damaged.
+        weights that were damaged, ``note`` of what is for the log only.
 
         Raises:
+            NotHereError: the source has no such weights, or cannot be reached.
             LocalError: they cannot be had; the message is one line.
         """
         if (path := self.present(url)) is not None:
@@ -143,9 +241,10 @@ class Weights:
         if fetch is None or fetch.task.done():
             listeners: list[_Listener] = []
             order = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
+            order |= {"memory_bytes": self._machine().free_bytes}
             work = self._worked(order, used, listeners)
             fetch = self._fetches[key] = _Fetch(asyncio.create_task(work), listeners)
-        listener = (progress, say)
+        listener = _Listener(progress, say, note)
         fetch.listeners.append(listener)
         try:
             return await asyncio.shield(fetch.task)
@@ -168,16 +267,14 @@ class Weights:
                 work = json.dumps({**order, "package": package and asdict(package), "part": str(part)})
                 async for line in _lines(f"{__package__}.fetch_worker", work, environment=given):
                     report = _told(line)
-                    for progress, say in tuple(listeners):
-                        if "done" in report:
-                            progress(report["done"], report["total"])
-                        if "damaged" in report:
-                            say(f'Weights "{masked(url)}" are damaged ({report["damaged"]}) and are fetched again')
+                    for listener in tuple(listeners):
+                        _pass_on(report, listener, url)
         except OSError as error:
             message = f'Could not keep the weights of "{masked(url)}" in {self.cache}: {error}'
             raise LocalError(message) from error
         if "path" not in report:
-            raise LocalError(masked(str(report.get("error") or f'Fetching "{url}" ended without a result: {line}')))
+            kind_of_error = NotHereError if report.get("elsewhere") else LocalError
+            raise kind_of_error(masked(str(report.get("error") or f'Fetching "{url}" ended without a result: {line}')))
         self._doubted.discard(url)
         return Path(report["path"])
 
@@ -224,6 +321,24 @@ def _told(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return report if isinstance(report, dict) else {}
+
+
+def _pass_on(report: dict[str, Any], listener: _Listener, url: str) -> None:
+    if "done" in report:
+        listener.progress(report["done"], report["total"])
+    if "damaged" in report:
+        listener.say(f'Weights "{masked(url)}" are damaged ({report["damaged"]}) and are fetched again')
+    if "note" in report:
+        listener.note(masked(report["note"]))
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file, or of the files in a folder; None where it cannot be read."""
+    try:
+        files = path.rglob("*") if path.is_dir() else (path,)
+        return sum(file.stat().st_size for file in files if file.is_file())
+    except OSError:
+        return None
 
 
 def _inside(url: str, root: Path, below: str) -> Path:

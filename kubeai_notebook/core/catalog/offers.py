@@ -1,0 +1,135 @@
+"""What can be served from here: what lies on this machine, what the cluster has Models of, and what is known.
+
+Three sources tell of the same urls. The nearest to the place where it would run counts: what the daemon says of a url
+goes before what its publisher says, and a url that a Model serves already names that Model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from kubeai_notebook.core.inference import engine_of, feature_of
+from kubeai_notebook.core.masking import quoted
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.core.objects import name_of, text_at, texts_at
+from kubeai_notebook.core.rules.schema import SPEC
+from kubeai_notebook.core.source import Source
+from kubeai_notebook.errors import SpecError
+
+from .known import KNOWN, KnownModel
+from .machine import Machine, MachineCatalog, MachineModel, fit_of, memory_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+_FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
+Origin = Literal["this machine", "cluster", "known"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One url that can be served."""
+
+    url: str
+    features: tuple[str, ...]
+    engine: str
+    size_bytes: int | None = None
+    memory_bytes: int | None = None
+    here: bool = False
+    """Whether the weights lie on this machine."""
+    fits: bool | None = None
+    """Whether this machine has room for it now; none where that is not known, as on a cluster."""
+    why: str = ""
+    source: Origin
+    """Who says so; of a ``known`` one the figures are its publisher's."""
+    model: str = ""
+    """The Model that serves it already."""
+    title: str = ""
+
+
+def offers_of(models: Iterable[Mapping[str, Any]], local: MachineCatalog | None) -> tuple[Offer, ...]:
+    """Every url that is known of, once: what lies here first, then what fits, the smaller the earlier.
+
+    ``models`` are those of the namespace; ``local`` is what the daemon says, where this machine is the cluster.
+    """
+    offers = {url: _known(model, local.machine if local else None) for url, model in KNOWN.items()}
+    for model in local.models if local else ():
+        offers[model.url] = _here(model, offers.get(model.url))
+    for item in models:
+        if url := text_at(item, "spec", "url"):
+            offers[url] = _served(item, offers.get(url), local=local is not None)
+    return tuple(sorted(offers.values(), key=_rank))
+
+
+def _rank(offer: Offer) -> tuple[bool, int, bool, float]:
+    fits = (True, None, False).index(offer.fits)
+    return not offer.here, fits, offer.source == "known", offer.size_bytes or float("inf")
+
+
+def _known(model: KnownModel, machine: Machine | None) -> Offer:
+    fits, why = fit_of(model.size_bytes, machine, here=False) if machine else (None, "")
+    return Offer(
+        url=model.url,
+        features=(model.feature,),
+        engine=model.engine,
+        size_bytes=model.size_bytes,
+        memory_bytes=None if model.size_bytes is None else memory_of(model.size_bytes),
+        fits=fits,
+        why=why,
+        source="known",
+        title=f"{model.parameters} parameters",
+    )
+
+
+def _here(model: MachineModel, known: Offer | None) -> Offer:
+    source = Source(model.url)
+    feature, _ = feature_of(source)
+    return Offer(
+        url=model.url,
+        features=model.features or (known.features if known else (feature,)),
+        engine=known.engine if known else engine_of(source, feature),
+        size_bytes=model.size_bytes,
+        memory_bytes=model.memory_bytes,
+        here=model.here,
+        fits=model.fits,
+        why=model.why,
+        source="this machine",
+        title=model.title,
+    )
+
+
+def _served(model: Mapping[str, Any], offer: Offer | None, *, local: bool) -> Offer:
+    """The offer that a Model makes; its own words on engine and features count."""
+    url, name = text_at(model, "spec", "url"), name_of(model)
+    features, engine = tuple(texts_at(model, "spec", "features")), text_at(model, "spec", "engine")
+    source: Origin = "this machine" if local else "cluster"
+    if offer is None:
+        return Offer(url=url, features=features, engine=engine, source=source, model=name)
+    if offer.model:
+        return replace(offer, model=f"{offer.model}, {name}")
+    return replace(offer, features=features, engine=engine, source=offer.source if local else source, model=name)
+
+
+def matching(offers: Iterable[Offer], text: str = "", feature: str = "") -> tuple[Offer, ...]:
+    """The offers whose url, title or Model has every word of the text, and that have a feature: a part of its name.
+
+    >>> {offer.features for offer in matching(offers_of((), None), "bge", "embedding")}
+    {('TextEmbedding',)}
+
+    Raises:
+        SpecError: KubeAI has no such feature.
+    """
+    words, part = text.lower().split(), feature.lower()
+    wanted = {name for name in _FEATURES if part in name.lower()}
+    if not wanted:
+        message = f"KubeAI has no feature {quoted(feature)}. It has {', '.join(_FEATURES)}."
+        raise SpecError([wrong("feature", "InvalidValue", message + did_you_mean(feature, _FEATURES))])
+    return tuple(
+        offer
+        for offer in offers
+        if (not part or wanted & set(offer.features))
+        and all(word in f"{offer.url} {offer.title} {offer.model}".lower() for word in words)
+    )

@@ -1,0 +1,52 @@
+"""Weights from an S3 store."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.local.emulation.weight_files import usable_files
+
+from .convert import converted
+from .kept_files import below, place_of, remove, whole
+from .progress import watched
+from .seals import Seal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
+    """Into a folder beside ``part``, moved there when it is whole."""
+    import boto3
+
+    bucket, _, prefix = reference.partition("/")
+    client = boto3.client("s3")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    listed = {item["Key"]: item for page in pages for item in page.get("Contents", ())}
+    inside = prefix.rstrip("/") + "/" if prefix else ""
+    objects = {key.removeprefix(inside): item for key, item in listed.items() if key.startswith(inside)}
+    if prefix in listed:
+        objects = {prefix.rpartition("/")[2]: listed[prefix]}
+    listed_sizes = {name: int(item["Size"]) for name, item in objects.items()}
+    choice = usable_files(listed_sizes, kind, where=f"s3://{reference}")
+    names = choice.files
+    # Another version of an object has another ETag, and so another place here.
+    version = hashlib.sha256("".join(objects[name]["Key"] + objects[name]["ETag"] for name in names).encode())
+    target = part.parent / f"s3-{version.hexdigest()[:16]}"
+    files, seal = below(target, names, where=f"s3://{reference}"), Seal(part.parent, target.name)
+    sizes = {name: listed_sizes[name] for name in names}
+    if not (target.exists() and whole(seal, files, {}, sizes=sizes, doubted=doubted)):
+        remove(target)
+        fresh = part / target.name
+        with watched(part, name=f"s3://{reference}", total=sum(sizes.values())):
+            for name in names:
+                path = fresh / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                client.download_file(bucket, objects[name]["Key"], str(path))
+        fresh.replace(target)
+        seal.write(files)
+    if choice.form != "safetensors":
+        return place_of(list(files.values()))
+    made = target.with_suffix(".gguf")
+    return made if made.is_file() else converted(files, made, where=f"s3://{reference}", part=part)

@@ -1,0 +1,135 @@
+"""Why a url surely cannot run on this machine, asked before anything is sent.
+
+Only what is certain is said: a source that answers slowly, wants a login or cannot be reached may still do when the
+Model is served, with its own credentials and its own time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import shutil
+import urllib.error
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.messages import nearest
+from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.emulation.ollama_names import MANIFEST_TYPE, manifest_of, parse_name
+from kubeai_notebook.local.emulation.weight_files import MEMORY_FACTOR, HubName, hub_name, usable_files
+
+from . import convert
+from .registry import base_of, manifest_url, refusal_of
+from .web import read, without_login
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+    from kubeai_notebook.core.source import Source
+
+    from kubeai_notebook.local.machine import Machine
+
+SECONDS = 3.0
+_HUB = "https://huggingface.co"
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What a verdict rests on."""
+
+    cache: Path
+    environment: Mapping[str, str]
+    machine: Machine
+    installed: Callable[[str], bool]
+    """Whether a module of this name can be imported."""
+    known: Collection[str]
+    """Urls that can be had here, for "did you mean"."""
+
+    async def verdict(self, source: Source, kind: str) -> str | None:
+        """One sentence, or None where it may run; within ``SECONDS``."""
+        asks = {"ollama": self._of_registry, "hf": self._of_hub}
+        if (ask := asks.get(source.scheme)) is None:
+            return None
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await asyncio.to_thread(ask, source, kind)
+        except LocalError as error:
+            return str(error)
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return None
+
+    def _of_registry(self, source: Source, kind: str) -> str | None:
+        name = parse_name(source.reference)
+        if kind == "adapter" or source.parameters.get("pull", "").lower() == "false":
+            return None
+        url = manifest_url(base_of(name, source.parameters, self.environment), name)
+        try:
+            text = read(url, seconds=SECONDS, Accept=MANIFEST_TYPE)
+        except urllib.error.HTTPError as error:
+            refusal = refusal_of(name, error.code)
+            return {404: f"{refusal}{self._meant(source)}", 412: refusal}.get(error.code)
+        manifest = manifest_of(text)
+        return manifest.refusal(str(name)) or self.too_big(str(name), manifest.bytes)
+
+    def _of_hub(self, source: Source, kind: str) -> str | None:
+        name = hub_name(source.reference)
+        where = f"hf://{name.repository}"
+        try:
+            facts = self._asked(f"/api/models/{name.repository}?blobs=true")
+        except urllib.error.HTTPError as error:
+            # To whoever has no token the hub says 401 of what is not there, as of what is private.
+            missing = f'Repository Not Found: the hub has no model "{name.repository}".{self._meant(source)}'
+            return missing if error.code == 404 else None
+        if facts.get("gated"):
+            return None
+        sizes = {item["rfilename"]: int(item.get("size") or 0) for item in facts.get("siblings") or ()}
+        settings = facts.get("config")
+        model_type = settings.get("model_type") if isinstance(settings, dict) else None
+        free = self.machine.free_bytes
+        options: dict[str, Any] = {"wanted": name, "memory_bytes": free, "model_type": model_type}
+        try:
+            choice = usable_files(sizes, kind, where=where, **options)
+        except LocalError as error:
+            near = "" if name.file or name.quantization else self._nearest_gguf(name)
+            return f"{error} Take {near}." if near else str(error)
+        if choice.form == "safetensors" and not self.installed(convert.MODULE):
+            return str(convert.lacking(where, self._nearest_gguf(name)))
+        return self.too_big(name.repository, choice.bytes)
+
+    def _nearest_gguf(self, name: HubName) -> str:
+        """The repository of the same model in GGUF files that most people take; ``""`` where none is known."""
+        wanted = f"{name.repository.rpartition('/')[2]}-GGUF".lower()
+        try:
+            listed = self._asked(f"/api/models?search={wanted}&filter=gguf&sort=downloads&limit=20")
+            names = [str(item["id"]) for item in listed]
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return ""
+        same = [item for item in names if item.rpartition("/")[2].lower() == wanted]
+        own = [item for item in same if item.partition("/")[0] == name.repository.partition("/")[0]]
+        return f"hf://{(own or same)[0]}" if same else ""
+
+    def _asked(self, path: str) -> Any:
+        """A document of the hub's API."""
+        return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=SECONDS))
+
+    def _meant(self, source: Source) -> str:
+        near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=0.8)
+        return f" Did you mean {near}?" if near else ""
+
+    def too_big(self, name: str, size: int) -> str | None:
+        """Why so many bytes of weights cannot run here, with both figures."""
+        if not self.machine.has_gpu and size * MEMORY_FACTOR > self.machine.total_bytes:
+            memory = f"{self.machine.total_bytes / 1e9:.1f} GB"
+            return (
+                f"{name} has {size / 1e9:.1f} GB of weights, and this machine has {memory} of memory. "
+                "Take a smaller model or quantization, or a cluster."
+            )
+        folder = next(path for path in (self.cache, *self.cache.parents) if path.exists())
+        if (free := shutil.disk_usage(folder).free) < size:
+            return (
+                f"{name} has {size / 1e9:.1f} GB of weights, and {free / 1e9:.1f} GB are free in {folder}. "
+                "Make room there, or keep weights elsewhere: kubeai-local start --cache FOLDER."
+            )
+        return None

@@ -1,0 +1,62 @@
+"""The magic that lists what can be served, and what a line says that names no url."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import SequenceMatcher
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.errors import KubeAIError, SpecError
+
+from .parser import MagicParser, parser_for
+
+if TYPE_CHECKING:
+    from kubeai_notebook.present.catalog_frame import CatalogFrame
+
+    from .invocation import Invocation
+
+_SHOWN = 3
+
+
+@cache
+def catalog_parser() -> MagicParser:
+    """The options of ``%kubeai_catalog``."""
+    parser = parser_for(
+        "%kubeai_catalog",
+        "List the models that can be served, one url a row: those that lie on this machine, those that the cluster\n"
+        "has Models of, and small open ones that many begin with; with size, memory, and whether there is room.\n"
+        "Any other url of a model can be served as well.",
+        "%kubeai_catalog",
+        "%kubeai_catalog qwen",
+        "%kubeai_catalog --feature TextEmbedding",
+        "df = %kubeai_catalog",
+        synopsis="[TEXT] [--feature FEATURE] [options]",
+    )
+    add = parser.add_argument
+    add("text", nargs="*", metavar="TEXT", help="words of the url, title or Model")
+    add("--feature", metavar="FEATURE", default="", dest="features", help="such as TextEmbedding, or a part of it")
+    return parser
+
+
+def catalog(call: Invocation) -> CatalogFrame:
+    """What can be served."""
+    return call.session.catalog(" ".join(call.options.text), feature=call.options.features)
+
+
+def without_url(call: Invocation, name: object, error: SpecError) -> SpecError:
+    """The error with the three urls that are nearest to the name of all that lie here, as far as that can be asked."""
+    try:
+        here = [offer.url for offer in call.session.facts.offers if offer.here]
+    except KubeAIError:
+        here = []
+    here.sort(key=lambda url: SequenceMatcher(None, str(name).lower(), url.lower()).ratio(), reverse=True)
+    such = f"On this machine there are {', '.join(here[:_SHOWN])}" if here else "Such as ollama://smollm2:135m"
+    message = f"A Model needs a url. {such}; %kubeai_catalog lists more."
+    missing = ("url", "Required")
+    return SpecError(
+        [
+            replace(notice, message=message) if (notice.field, notice.code) == missing else notice
+            for notice in error.notices
+        ]
+    )

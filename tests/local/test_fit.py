@@ -1,0 +1,113 @@
+"""How much context a machine has room for, and what a download says of its speed."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from kubeai_notebook.errors import LocalError
+from kubeai_notebook.local.engines.fit import Room, fitted
+from kubeai_notebook.local.engines.gguf_header import Shape, header_of, shape_of
+from kubeai_notebook.local.operator.recorder import Pulling
+
+SHAPE = Shape(weights_bytes=1_000_000_000, layers=32, context=8192, token_bytes=131_072)
+"""An 8B model's cache: 512 MiB for 4096 tokens."""
+
+
+@pytest.mark.parametrize(
+    ("memory", "context", "chosen", "parallel"),
+    [
+        (10**10, None, 4096, 2),
+        (2 * 10**9, None, 2048, 2),
+        (14 * 10**8, None, 512, 2),
+        (12 * 10**8, None, 512, 1),
+        (12 * 10**8, 8192, 8192, 2),
+    ],
+)
+def test_takes_the_context_that_fits_or_the_one_that_is_asked_for(memory, context, chosen, parallel):
+    fit = fitted(SHAPE, Room(memory), context=context, parallel=2)
+    assert (fit.context, fit.parallel) == (chosen, parallel)
+    assert f"{chosen} tokens of context" in fit.sentence
+    assert "(the model knows 8192)" in fit.sentence
+
+
+def test_never_takes_more_than_the_model_knows():
+    small = Shape(weights_bytes=1, layers=2, context=256, token_bytes=1)
+    assert fitted(small, Room(10**9), context=None, parallel=2).context == 256
+
+
+@pytest.mark.parametrize(
+    ("gpu", "layers", "words"),
+    [
+        (0, -1, "No GPU that this build of llama.cpp can use."),
+        (8 * 10**9, -1, "All layers are on the GPU, A100."),
+        (10**9, 14, "14 of 32 layers are on the GPU, A100."),
+    ],
+)
+def test_puts_as_many_layers_on_a_gpu_as_it_holds(gpu, layers, words):
+    fit = fitted(SHAPE, Room(10**10, gpu, "A100"), context=None, parallel=2)
+    assert fit.gpu_layers == layers
+    assert fit.sentence.endswith(words)
+
+
+def text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def gguf(tmp_path, *pairs):
+    path = tmp_path / "x.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs))
+    return path
+
+
+def test_reads_a_header_and_steps_over_long_lists(tmp_path):
+    words = text("tokens") + struct.pack("<IIQ", 9, 8, 2) + text("a") + text("b")
+    numbers = text("kinds") + struct.pack("<IIQ", 9, 5, 10_000) + bytes(40_000)
+    heads = text("llama.attention.head_count_kv") + struct.pack("<IIQ2I", 9, 4, 2, 4, 8)
+    layers = text("llama.block_count") + struct.pack("<II", 4, 2)
+    name = text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    width = text("llama.attention.key_length") + struct.pack("<II", 4, 64)
+    value = text("llama.attention.value_length") + struct.pack("<II", 4, 64)
+    header = header_of(gguf(tmp_path, words, numbers, heads, layers, name, width, value))
+    assert header["llama.attention.head_count_kv"] == [4, 8]
+    assert "tokens" not in header
+    assert shape_of(tmp_path / "x.gguf", header).token_bytes == 2 * 128 * 12
+
+
+def test_counts_all_parts_of_a_split_model(tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"m-0000{number}-of-00002.gguf").write_bytes(bytes(100))
+    assert shape_of(tmp_path / "m-00001-of-00002.gguf", {}).weights_bytes == 200
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"GGML", b"GGUF", b"GGUF" + struct.pack("<IQQ", 3, 0, 2**60),
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<I", 99),
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<IIQ", 9, 8, 2**63),
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 2**63),
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_header(tmp_path, content):
+    (tmp_path / "x.gguf").write_bytes(content)
+    with pytest.raises(LocalError, match="GGUF file"):
+        header_of(tmp_path / "x.gguf")
+
+
+def test_says_how_fast_a_download_is_and_what_is_left():
+    now, notes = [0.0], []
+    pulling = Pulling("ollama://x", note=notes.append, say=lambda _: None, clock=lambda: now[0])
+    for seconds, done in ((0, 50), (1, 60), (2, 80), (60, 90), (61, 100)):
+        now[0] = float(seconds)
+        pulling(done * 10**6, 100 * 10**6)
+    assert [note.removeprefix('Pulling weights "ollama://x"') for note in notes] == [
+        "",
+        ": 50 of 100 MB",
+        ": 60 of 100 MB, 10.0 MB/s, 4 s left",
+        ": 80 of 100 MB, 15.0 MB/s, 1 s left",
+        ": 90 of 100 MB",
+        ": 100 of 100 MB",
+    ]
+    assert pulling.end() == "100 MB in 61 s"

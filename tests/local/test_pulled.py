@@ -1,0 +1,89 @@
+"""A model of another name, pulled from a registry that speaks the real protocol, answers by real llama.cpp."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kubeai_notebook.local.weights import shipped_packages
+from tests.support.daemon import Daemon
+from tests.support.registry import Registry
+
+SYSTEM = 'You are a pirate.\nSay "Arrr" first.'
+PROMPT = {"prompt": "The capital of France is", "max_tokens": 4, "temperature": 0}
+
+
+@pytest.fixture(scope="module")
+def registry(smol):
+    """It has SmolLM2, under names that nobody ships."""
+    weights = Path(os.environ["KUBEAI_CACHE"]) / shipped_packages()["ollama://smollm2:135m"].kept_as
+    with Registry() as registry:
+        registry.add("library/corsair:135m", model=weights.read_bytes(), template=b"{{ .Prompt }}")
+        settings = {"stop": [" Paris"], "num_ctx": 1024, "temperature": 0.1, "mirostat_tau": "odd", "new_one": 1}
+        registry.add(
+            "me/pirate:latest",
+            model=weights.read_bytes(), params=json.dumps(settings).encode(), system=SYSTEM.encode(),
+        )  # fmt: skip
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def daemon(registry, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    environment = {"OLLAMA_REGISTRY": registry.address, "KUBEAI_CACHE": str(home / "cache"), "HOME": str(home)}
+    running = Daemon(home / "local", **environment)
+    running.start()
+    yield running
+    running.stop()
+
+
+def completed(daemon, name, **fields):
+    status, text = daemon.ask("/completions", {"model": name, **PROMPT, **fields})
+    assert status == 200, text
+    return json.loads(text)["choices"][0]["text"]
+
+
+def chat_tokens(daemon, name, *messages):
+    body = {"model": name, "max_tokens": 1, "messages": [{"role": role, "content": text} for role, text in messages]}
+    status, text = daemon.ask("/chat/completions", body)
+    assert status == 200, text
+    return json.loads(text)["usage"]["prompt_tokens"]
+
+
+def test_answers_by_a_pulled_model_and_says_what_fits(daemon, registry):
+    registry.cut_after_bytes = [30_000_000]
+    daemon.create("corsair", url="ollama://corsair:135m")
+    pod = daemon.ready_pod("corsair")
+    assert "Paris" in completed(daemon, "corsair")
+    log = daemon.log(pod)
+    assert 'The download of "corsair:135m" broke off after 30 MB and goes on.' in log
+    assert "4096 tokens of context for each of 2 requests (the model knows 8192): 189 MB beside 98 MB of weights" in log
+    assert "98 MB in " in daemon.events(pod)["Pulled"]
+
+
+def test_uses_the_settings_and_the_system_prompt_that_come_with_it(daemon):
+    daemon.create("pirate", url="ollama://me/pirate")
+    log = daemon.log(daemon.ready_pod("pirate"))
+    assert "1024 tokens of context for each of 2 requests" in log
+    assert "Ignored, because llama.cpp has no such setting: mirostat_tau, new_one" in log
+    assert completed(daemon, "pirate") == ""
+    assert completed(daemon, "pirate", stop=["zzz"]) != ""
+    question = ("user", "Hi")
+    assert chat_tokens(daemon, "pirate", question) == chat_tokens(daemon, "pirate", ("system", SYSTEM), question)
+    assert chat_tokens(daemon, "pirate", question) != chat_tokens(daemon, "corsair", question)
+
+
+def test_lets_the_users_context_win(daemon):
+    daemon.create("short", url="ollama://me/pirate", args=["--ctx-size=768"])
+    assert "768 tokens of context for each of 2 requests" in daemon.log(daemon.ready_pod("short"))
+
+
+def test_explains_a_name_that_the_registry_has_not(daemon):
+    daemon.create("typo", url="ollama://corsar:135m")
+    log = daemon.log(daemon.crashed_pod("typo"))
+    assert 'Error: pull model manifest: file does not exist. Ollama\'s registry has no model "corsar:135m".' in log
+    assert "For engine OLlama this machine has weights for: ollama://smollm2:135m" in log
+    assert "ollama://corsair:135m" in log

@@ -1,0 +1,190 @@
+"""What lies on this machine, and what surely cannot run here, before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from kubeai_notebook.local.weights import Listed, Weights
+from kubeai_notebook.local.machine import Machine
+from kubeai_notebook.local.weights.package_index import Package
+from tests.support.http_server import HttpServer
+from tests.support.hub import Hub
+from tests.support.registry import Registry, write_store
+
+GGUF = b"GGUF" + bytes(1000)
+REPOSITORIES = {
+    "me/tiny-GGUF": {"tiny.gguf": GGUF},
+    "me/plain": {"config.json": b'{"model_type": "llama"}', "model.safetensors": b"x"},
+    "you/plain-GGUF": {"plain.Q4_K_M.gguf": GGUF},
+    "me/plain-GGUF": {"plain.Q8_0.gguf": GGUF},
+    "me/bert": {"config.json": b'{"model_type": "bert"}', "vocab.txt": b"a", "model.safetensors": b"x"},
+    "me/lonely": {"config.json": b'{"model_type": "llama"}', "model.safetensors": b"x"},
+    "me/pickled": {"config.json": b"{}", "pytorch_model.bin": b"x"},
+    "me/gated": {"tiny.gguf": GGUF},
+}
+LARGE = Machine(total_bytes=10**12, free_bytes=10**12)
+SMALL = Machine(total_bytes=500, free_bytes=400)
+
+
+@pytest.fixture
+def registry():
+    with Registry() as registry:
+        registry.add("library/tiny:1b", model=GGUF)
+        yield registry.registry
+
+
+@pytest.fixture
+def environment(tmp_path, registry):
+    """Of a daemon whose registry and hub are on loopback; nothing is on its PATH."""
+    hub = Hub(REPOSITORIES)
+    hub.gated = {"me/gated"}
+    with HttpServer(hub) as server:
+        yield {
+            "HF_ENDPOINT": server.address,
+            "OLLAMA_REGISTRY": registry.address,
+            "HOME": str(tmp_path / "home"),
+            "PATH": str(tmp_path),
+        }
+
+
+def verdict(tmp_path, environment, url, *, machine=LARGE, installed=("huggingface_hub",), engine="VLLM", **options):
+    weights = Weights(
+        tmp_path / "cache", mapped={}, environment=environment, machine=lambda: machine,
+        installed=lambda module: module in installed, **options,
+    )  # fmt: skip
+    return asyncio.run(weights.verdict(url, engine=engine))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ollama://tiny:1b",
+        "hf://me/tiny-GGUF",
+        "hf://me/bert",
+        "hf://me/gated",
+        "s3://bucket/x",
+        "ollama://smollm2:135m",
+    ],
+)
+def test_says_nothing_of_what_may_run(tmp_path, environment, url):
+    assert verdict(tmp_path, environment, url, installed=("huggingface_hub", "boto3")) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        (
+            "ollama://smolm2:135m",
+            'pull model manifest: file does not exist. Ollama\'s registry has no model "smolm2:135m". '
+            "Did you mean ollama://smollm2:135m?",
+        ),
+        ("hf://me/nothing", 'Repository Not Found: the hub has no model "me/nothing".'),
+        (
+            "hf://me/plain",
+            "hf://me/plain holds safetensors, which llama.cpp runs once they are converted: "
+            'pip install "kubeai-notebook[convert]". Or take hf://me/plain-GGUF, which holds GGUF files.',
+        ),
+        (
+            "hf://me/lonely",
+            "hf://me/lonely holds safetensors, which llama.cpp runs once they are converted: "
+            'pip install "kubeai-notebook[convert]". Or take a repository with GGUF files.',
+        ),
+        (
+            "hf://me/pickled",
+            "hf://me/pickled holds no .gguf file and no safetensors, and llama.cpp, which stands in here, "
+            "loads nothing else.",
+        ),
+        ("hf://me/plain-GGUF:Q2_K", "hf://me/plain-GGUF holds no .gguf files of Q2_K. It holds Q8_0."),
+        ("s3://bucket/x", 'Other s3:// urls need boto3: pip install "kubeai-notebook[s3]".'),
+    ],
+)
+def test_says_why_a_url_cannot_run_and_what_to_do(tmp_path, environment, url, sentence):
+    assert verdict(tmp_path, environment, url) == sentence
+
+
+def test_names_the_extra_of_the_hub(tmp_path, environment):
+    sentence = 'Other hf:// urls need huggingface_hub: pip install "kubeai-notebook[local]".'
+    assert verdict(tmp_path, environment, "hf://me/bert", installed=()) == sentence
+
+
+def test_lets_safetensors_run_with_the_converter(tmp_path, environment):
+    installed = ("huggingface_hub", "convert_hf_to_gguf")
+    assert verdict(tmp_path, environment, "hf://me/plain", installed=installed) is None
+
+
+@pytest.mark.parametrize(("url", "name"), [("ollama://tiny:1b", "tiny:1b"), ("hf://me/tiny-GGUF", "me/tiny-GGUF")])
+def test_compares_memory_with_both_figures(tmp_path, environment, url, name):
+    sentence = f"{name} has 0.0 GB of weights, and this machine has 0.0 GB of memory."
+    assert sentence in verdict(tmp_path, environment, url, machine=SMALL)
+    graphics = Machine(total_bytes=500, free_bytes=400, has_gpu=True)
+    assert verdict(tmp_path, environment, url, machine=graphics) is None
+
+
+def test_compares_the_disk_with_both_figures(tmp_path, environment):
+    package = Package("big==1", "big.gguf", {"big/big.gguf": "0" * 64}, 10**17, 10**17)
+    said = verdict(
+        tmp_path, environment, "ollama://big", packages={"ollama://big": package}, machine=Machine(10**18, 10**18)
+    )
+    assert said.startswith("big.gguf has 200000000.0 GB of weights, and ")
+    assert "are free in" in said
+    assert "--cache FOLDER" in said
+
+
+def test_says_nothing_where_a_source_cannot_be_reached(tmp_path, environment):
+    closed = environment | {"HF_ENDPOINT": "http://127.0.0.1:9", "OLLAMA_REGISTRY": "http://127.0.0.1:9"}
+    assert verdict(tmp_path, closed, "hf://me/nothing") is None
+    assert verdict(tmp_path, closed, "ollama://nothing") is None
+
+
+def test_leaves_a_real_engine_to_itself(tmp_path, environment):
+    program = tmp_path / "ollama"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert verdict(tmp_path, environment, "ollama://nothing", engine="OLlama") is None
+
+
+def test_believes_a_verdict_for_a_while(tmp_path, environment, registry):
+    async def twice():
+        weights = Weights(tmp_path / "cache", mapped={}, environment=environment)
+        first = await weights.verdict("ollama://nothing", engine="OLlama")
+        registry.received.clear()
+        return first, await weights.verdict("ollama://nothing", engine="OLlama")
+
+    first, second = asyncio.run(twice())
+    assert first == second
+    assert "has no model" in first
+    assert registry.received == []
+
+
+def test_lists_what_lies_here(tmp_path, environment):
+    write_store(tmp_path / "home/.ollama/models", "registry.ollama.ai/library/mine/latest", {"model": GGUF})
+    write_store(tmp_path / "home/.ollama/models", "hf.co/org/theirs/Q4", {"model": GGUF + b"x"})
+    (tmp_path / "own.gguf").write_bytes(GGUF)
+    package = Package("tiny==1", "tiny.gguf", {"tiny/tiny.gguf": "0" * 64}, 900, 1004)
+    weights = Weights(
+        tmp_path / "cache",
+        mapped={"pvc://mine": tmp_path / "own.gguf"},
+        environment=environment,
+        packages={"ollama://packed": package},
+    )
+    asyncio.run(weights.fetch("ollama://tiny:1b", lambda *_: None))
+    assert weights.listing() == [
+        Listed("ollama://packed", 1004, here=False, title="tiny.gguf"),
+        Listed("pvc://mine", 1004, here=True, title="own.gguf"),
+        Listed("ollama://tiny:1b", 1004, here=True, title="tiny:1b"),
+        Listed("ollama://hf.co/org/theirs:Q4", 1005, here=True, title="hf.co/org/theirs:Q4"),
+        Listed("ollama://mine", 1004, here=True, title="mine"),
+    ]
+    assert weights.known() == [listed.url for listed in weights.listing()]
+
+
+def test_lists_what_was_fetched_from_the_hub(tmp_path, environment):
+    pytest.importorskip("huggingface_hub")
+    weights = Weights(
+        tmp_path / "cache", mapped={}, environment={**os.environ, **environment, "HF_HUB_DISABLE_XET": "1"}, packages={}
+    )
+    asyncio.run(weights.fetch("hf://me/tiny-GGUF", lambda *_: None))
+    assert weights.listing() == [Listed("hf://me/tiny-GGUF", len(GGUF), here=True, title="tiny.gguf")]
