@@ -24,6 +24,7 @@ _ENGINE_OF_FEATURE = {"TextEmbedding": "Infinity", "Reranking": "Infinity", "Spe
 
 
 _LONGEST_TAG = 30
+LEAST = "scaling.min_replicas"
 
 
 def name_of(source: Source) -> str:
@@ -78,11 +79,8 @@ def complete(
         infer("resource_profile", default_profile, "the default profile")
     if bounds := _bounds(fields.get("scaling")):
         fields["scaling"], why = bounds
-        inferred.append({"field": _LEAST, "value": str(fields["scaling"]["min_replicas"]), "why": why})
+        inferred.append({"field": LEAST, "value": str(fields["scaling"]["min_replicas"]), "why": why})
     return fields, tuple(inferred)
-
-
-_LEAST = "scaling.min_replicas"
 
 
 def _bounds(scaling: Any) -> tuple[dict[str, Any], str] | None:

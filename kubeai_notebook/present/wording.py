@@ -63,4 +63,8 @@ def in_magics(text: str, model_name: str = "") -> str:
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
-    return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")
+    return (
+        _OF_ALL.sub("%kubeai_models", text)
+        .replace(_CONNECT, "run %kubeai_config context=local")
+        .replace("yes=True", "--yes")
+    )

@@ -126,7 +126,9 @@ def test_remembers_no_value_that_may_be_a_secret() -> None:
     assert "HF_TOKEN" in kept
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[1]", "null", '{"env": 7, "args": {}, "labels": {"a": []}}', "[" * 9999])
+@pytest.mark.parametrize(
+    "text", ["", "no json", "[1]", "null", '{"env": 7, "args": {}, "labels": {"a": []}}', "[" * 9999]
+)
 def test_takes_no_harm_from_what_somebody_else_wrote_there(text: str) -> None:
     model = merged(served(), {"metadata": {"annotations": {LAST_SERVED: text}}})
     assert again(model) == {}

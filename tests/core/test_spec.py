@@ -167,7 +167,10 @@ def test_is_frozen() -> None:
         ("ollama://smollm2:360m", "smollm2-360m"),
         ("ollama://qwen2.5:0.5b-instruct-q4_K_M", "qwen2-5-0-5b-instruct-q4-k-m"),
         ("ollama://phi:latest", "phi"),
-        ("ollama://hf.co/org/a-model-with-a-long-name-of-its-own-GGUF:Q4_K_M", "a-model-with-a-long-name-of-its-q4-k-m"),
+        (
+            "ollama://hf.co/org/a-model-with-a-long-name-of-its-own-GGUF:Q4_K_M",
+            "a-model-with-a-long-name-of-its-q4-k-m",
+        ),
         ("ollama://x:" + "a1" * 30, "x-" + "a1" * 15),
         ("hf://Qwen/Qwen2.5-0.5B-Instruct", "qwen2-5-0-5b-instruct"),
         ("ollama://_:7b", "model-7b"),
