@@ -32,7 +32,7 @@ _PUBLIC = {
 }
 __all__ = [
     "Model", "ModelSpec", "Project", "Reply", "Session",
-    "attach", "catalog", "errors", "get_or_create_project", "models", "serve",
+    "attach", "catalog", "delete", "errors", "get_or_create_project", "models", "serve",
 ]  # fmt: skip
 
 
@@ -50,6 +50,14 @@ def attach(name: str) -> Model:
 
     _install_views()
     return default().attach(name)
+
+
+def delete(name: str, *names: str, missing_ok: bool = False, yes: bool = False) -> list[Model]:
+    """Delete Models, and wait until they are gone; see `Session.delete`."""
+    from .session.session import default
+
+    _install_views()
+    return default().delete(name, *names, missing_ok=missing_ok, yes=yes)
 
 
 def models() -> pd.DataFrame:

@@ -6,7 +6,7 @@
     ├── SpecError                  nothing was sent; ``notices`` holds each wrong field
     ├── UsageError                 a magic's line could not be read
     ├── SessionClosedError         the Session was closed, or what it was made for is no longer set
-    ├── NotYoursError              this Session did not make the Model; ``stake`` says what would be lost
+    ├── NotYoursError              somebody else served the Model; ``stake`` says what would be lost
     ├── ClusterError               the Kubernetes API did not do what was asked
     │   ├── NotFoundError          the object (or its namespace) does not exist
     │   ├── ForbiddenError         a right is missing
@@ -101,7 +101,7 @@ class SessionClosedError(KubeAIError):
 
 
 class NotYoursError(KubeAIError):
-    """A verb would take something away from a Model that this Session did not make; nothing was done."""
+    """A verb would change a Model that somebody else served; nothing was done."""
 
     def __init__(self, message: str, hint: str = "", *, stake: Any = None) -> None:
         super().__init__(message, hint)

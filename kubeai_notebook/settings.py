@@ -7,6 +7,7 @@ was made for one cluster to another one.
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Settings:
     """The gateway's address of $KUBEAI_ENDPOINT; that of a cluster's own configuration goes before it."""
     default_profile: str = "cpu"
     wait_timeout_seconds: float = 900.0
+    person: str = ""
+    """Who works here, as JupyterHub or the image says: it tells those apart who share one login."""
 
     @property
     def kubeconfig_path(self) -> str | None:
@@ -86,7 +89,16 @@ def current() -> Settings:
         platform_endpoint=os.environ.get("KUBEAI_ENDPOINT", ""),
         default_profile=traits.default_profile,
         wait_timeout_seconds=traits.wait_timeout_seconds,
+        person=os.environ.get("JUPYTERHUB_USER") or os.environ.get("NB_USER", ""),
     )
+
+
+def system_user() -> str:
+    """The user's name in this system; ``""`` where there is none, as a container may have it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def in_cluster() -> bool:

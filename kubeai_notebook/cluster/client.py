@@ -20,6 +20,7 @@ from .operator import SERVICE, operator_of, service_of
 from .pod_logs import TAIL_LINES, LogStream, PodLogs
 from .requests import FIELD_MANAGER, Requests
 from .rights import Rights, rights_of
+from .user import login_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,6 +177,10 @@ class Cluster:
     def is_this_machine(self) -> bool:
         """Whether engines run on this machine: only our own daemon's kubeconfig names a gateway."""
         return self._gateway() is not None
+
+    def login(self) -> str:
+        """The API server's name for the user; ``""`` where it tells none."""
+        return login_of(self.api)
 
     def rights(self) -> Rights:
         """What the user may not do here; asked again only as long as something is missing."""

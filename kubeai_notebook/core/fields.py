@@ -173,7 +173,7 @@ FIELDS = (
     Field(
         name="replicas",
         within=_SCALING,
-        option=Option(("--replicas",), "N", "how many, with --no-autoscaling", takes="number"),
+        option=Option(("--replicas",), "N", "so many at least; with --no-autoscaling exactly so many", takes="number"),
         clearable=False,
     ),
     Field(

@@ -46,17 +46,19 @@ class Outcome:
         return self.action == "created"
 
 
-Guarded = Literal["serve", "fix", "rollback", "restart", "delete"]
-"""The verbs that can take away Pods which are ready, or the Model itself."""
+Guarded = Literal["serve", "scale", "pause", "resume", "fix", "rollback", "restart", "delete"]
+"""The verbs that change a Model which is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:
-    """What a verb would take away from a Model that the Session did not make."""
+    """What a verb would do to a Model that somebody else served."""
 
     verb: Guarded
     name: str
     uid: str = ""
+    served_by: str = ""
+    """Whose it is; ``""`` where nobody served it with this package."""
     pods: int = 0
     ready: int = 0
     """How many Pods are ready, so that requests may be under way."""

@@ -79,6 +79,11 @@ class Source(str):
         return self.reference.rstrip("/").rsplit("/", 1)[-1].split(":", 1)[0]
 
     @property
+    def tag(self) -> str:
+        """What stands behind the colon of the last part: a size, a quantization; ``""`` where nothing does."""
+        return self.reference.rstrip("/").rsplit("/", 1)[-1].partition(":")[2]
+
+    @property
     def claim(self) -> str:
         """The PersistentVolumeClaim of a ``pvc://`` url, else ``""``."""
         return self.reference.partition("/")[0] if self.scheme == "pvc" else ""

@@ -74,6 +74,7 @@ def draft_of(
     *,
     default_profile: str = "cpu",
     catalog: Catalog | None = None,
+    there: Mapping[str, Any] | None = None,
 ) -> Draft:
     """All that can be said of the fields at once; it never raises, asks nobody and takes about a millisecond.
 
@@ -82,7 +83,8 @@ def draft_of(
     the smallest profile of the ``catalog`` (by default the facts', else that of KubeAI's chart) that covers it.
 
     With ``facts``, what the cluster lacks is said as well, and an engine, a feature or a scheme that only the
-    cluster knows is none the worse.
+    cluster knows is none the worse. ``there``: url, engine, features and profile of the Model that is there, which
+    stay where the fields leave them out.
 
     >>> [notice.field for notice in draft_of({"url": "x", "engin": "VLLM", "args": 1, "name": "A"}).errors]
     ['name', 'url', 'args', 'engin']
@@ -95,9 +97,9 @@ def draft_of(
     given, more = read_fields(plain)
     notices += more
     chosen = catalog or (facts.catalog if facts else None)
-    source = _source(given, notices, facts.schemes if facts else SCHEMES)
+    source = _source({**(there or {}), **given}, notices, facts.schemes if facts else SCHEMES)
     _choose_profile(given, notices, chosen)
-    completed, inferred = inference.complete(given, source, default_profile=default_profile)
+    completed, inferred = inference.complete(given, source, default_profile=default_profile, there=there)
     _read_profile(completed, notices)
     spec, more = checked({**completed, "inferred": inferred})
     notices += more
@@ -113,7 +115,13 @@ def draft_of(
     return _draft(spec, notices)
 
 
-def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog: Catalog | None = None) -> ModelSpec:
+def spec_of(
+    mapping: Mapping[str, Any],
+    *,
+    default_profile: str = "cpu",
+    catalog: Catalog | None = None,
+    there: Mapping[str, Any] | None = None,
+) -> ModelSpec:
     """The ModelSpec of a `draft_of` the fields.
 
     >>> spec_of({"url": "ollama://smollm2:135m"}).engine
@@ -122,7 +130,7 @@ def spec_of(mapping: Mapping[str, Any], *, default_profile: str = "cpu", catalog
     Raises:
         SpecError: one or more fields are wrong; ``notices`` names every one with its fix.
     """
-    draft = draft_of(mapping, default_profile=default_profile, catalog=catalog)
+    draft = draft_of(mapping, default_profile=default_profile, catalog=catalog, there=there)
     if draft.spec is None:
         raise SpecError(draft.errors)
     return draft.spec

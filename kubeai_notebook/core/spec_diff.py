@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .fields import FIELDS
 from .masking import MASK, hidden_in_args, masked, masked_args, masked_env, secret_values
 from .merge_patch import merged
-from .objects import map_at, maps_at, text_at, texts_at
+from .objects import map_at, maps_at, text_at, texts_at, texts_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Changes = Mapping[str, tuple[Any, Any]]
-"""``{field of spec: (now, wanted)}``; ``None`` where it is not set."""
+"""``{field of spec, or labels: (now, wanted)}``; ``None`` where it is not set."""
 
 # Of a list of adapters or files KubeAI writes into the Pods only what `restarts_pods` looks at.
 _ROWS = {field.place[1]: field for field in FIELDS if field.place[0] == "spec" and len(field.place) == 2}
@@ -28,7 +28,8 @@ def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dic
     """What ``wanted`` asks for and ``current`` has not.
 
     Compares only what the wanted Model says, so that the API's defaults and what the operator
-    writes are no difference; a field that a user could have set and now leaves out is one.
+    writes are no difference; a field that a user could have set and now leaves out is one. Of labels only
+    those that ``wanted`` names are compared; one that is None there is to go.
     """
     now, then = map_at(current, "spec"), wanted["spec"]
     changes = {key: (now.get(key), value) for key, value in then.items() if not _agrees(key, now.get(key), value)}
@@ -37,6 +38,10 @@ def changed_fields(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dic
             changes[key] = (now[key], None)
     if "loadBalancing" not in then and text_at(now, "loadBalancing", "strategy") == "PrefixHash":
         changes["loadBalancing"] = (now["loadBalancing"], {"strategy": "LeastLoad"})
+    present, asked = texts_in(current, "metadata", "labels"), map_at(wanted, "metadata", "labels")
+    if differing := [key for key, value in asked.items() if present.get(key) != value]:
+        sides = ({key: side[key] for key in differing if side.get(key) is not None} for side in (present, asked))
+        changes["labels"] = (next(sides), next(sides))
     return changes
 
 
@@ -64,7 +69,9 @@ def _covers(now: Any, wanted: Any) -> bool:
 
 def patch_of(changes: Changes) -> dict[str, Any]:
     """The JSON merge patch on a Model that makes the changes."""
-    return {"spec": {key: _patch(now, wanted) for key, (now, wanted) in changes.items()}}
+    patches = {key: _patch(now, wanted) for key, (now, wanted) in changes.items()}
+    labels = {"metadata": {"labels": patches.pop("labels")}} if "labels" in patches else {}
+    return {**labels, "spec": patches}
 
 
 def _patch(now: Any, wanted: Any) -> Any:

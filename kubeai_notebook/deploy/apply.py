@@ -10,17 +10,20 @@ touched, and where the Model is refused all the same, the Secret is put back; wh
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.warnings import hearing
 from kubeai_notebook.core.catalog.machine import AGENT
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Plan
+from kubeai_notebook.core.served import SERVED_BY
 from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
-from kubeai_notebook.errors import ClusterError, ConflictError, KubeAIError, SpecError
+from kubeai_notebook.errors import ClusterError, ConflictError, ForbiddenError, KubeAIError, SpecError
 
 from . import history, secrets
 from .plan import plan
@@ -40,10 +43,11 @@ TRIES = 5
 """How often a change is computed anew because KubeAI wrote to the Model meanwhile."""
 
 
-def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Outcome:
+def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None, *, user: str = "") -> Outcome:
     """Do what `plan` says; where it fails, the Model and its own Secret are as before, or the error says what is not.
 
-    An equal spec whose secret values are the same changes nothing.
+    An equal spec whose secret values are the same changes nothing. ``user``: whose the Model is from now on; ``""``
+    leaves that as it is.
 
     Raises:
         SpecError: the API server refused the Model.
@@ -51,8 +55,11 @@ def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None) -> Out
         ClusterError: it could not be asked, or a right is missing.
     """
     planned = planned or plan(cluster, spec)
+    if user:
+        signed = {"metadata": {"annotations": {SERVED_BY: user}}}
+        planned = replace(planned, manifest=merged(planned.manifest, signed))
     if planned.action == "attach":
-        return _outcome("attached", planned, planned.current)
+        return _outcome("attached", planned, _recorded(cluster, planned) if user else planned.current)
     manifest = secrets.own_secret(cluster, spec)
     with hearing() as warnings:
         if manifest is None:
@@ -161,9 +168,28 @@ def _sent(cluster: Cluster, planned: Plan, *, dry_run: bool = False) -> dict[str
     if planned.action == "create":
         return cluster.create_model(planned.manifest, dry_run=dry_run)
     if not planned.changes:
-        return planned.current
-    update = partial(_remembering, lambda current: patch_of(changed_fields(current, planned.manifest)))
-    return _patched(cluster, planned.current, update, dry_run=dry_run)
+        return planned.current if dry_run else _recorded(cluster, planned)
+    return _patched(cluster, planned.current, partial(_update, planned), dry_run=dry_run)
+
+
+def _update(planned: Plan, current: Mapping[str, Any]) -> dict[str, Any]:
+    patch = patch_of(changed_fields(current, planned.manifest))
+    kept = history.remembered(current) if patch["spec"] else {}
+    annotations = {**map_at(planned.manifest, "metadata", "annotations"), **kept}
+    return {**patch, "metadata": {**map_at(patch, "metadata"), "annotations": annotations}}
+
+
+def _recorded(cluster: Cluster, planned: Plan) -> dict[str, Any]:
+    """Write down who served the Model and with which fields, where something else stands there: no more than a note.
+
+    So a right that is missing, or somebody who is faster, is no reason to fail.
+    """
+    annotations = map_at(planned.manifest, "metadata", "annotations")
+    present = map_at(planned.current, "metadata", "annotations")
+    if any(present.get(key) != value for key, value in annotations.items()):
+        with suppress(ForbiddenError, ConflictError):
+            return cluster.patch_model(name_of(planned.current), {"metadata": {"annotations": annotations}})
+    return planned.current
 
 
 def _patched(cluster: Cluster, current: Mapping[str, Any], patch: Patch, *, dry_run: bool = False) -> dict[str, Any]:

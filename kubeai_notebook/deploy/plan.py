@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.core.manifest import to_manifest
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.objects import is_going, uid_of
 from kubeai_notebook.core.plan import Plan
+from kubeai_notebook.core.served import LAST_SERVED, three_way, to_remember
 from kubeai_notebook.core.spec_diff import changed_fields
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
+from .scaling import ANNOTATION, is_paused, resumed
 from .secrets import changed_values
 
 if TYPE_CHECKING:
@@ -18,18 +21,24 @@ if TYPE_CHECKING:
 
 
 def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
-    """Compare the spec with what the cluster has: create, attach (equal), or update.
+    """Compare the spec with what was served last and with what the cluster has: create, attach (equal), or update.
+
+    A Model that is paused is resumed: who serves it wants it to answer.
 
     Raises:
         ConflictError: a Model of this name is still being deleted.
     """
-    manifest = to_manifest(spec)
     try:
         current = cluster.model(spec.name)
     except NotFoundError:
-        return Plan(action="create", manifest=manifest)
+        annotations = {LAST_SERVED: to_remember({}, spec)}
+        return Plan(action="create", manifest=merged(to_manifest(spec), {"metadata": {"annotations": annotations}}))
     if is_going(current):
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
+    awake = merged(current, resumed(current)) if is_paused(current) else current
+    manifest = three_way(awake, spec)
+    resumes = {ANNOTATION: None} if is_paused(current) else {}
+    manifest["metadata"]["annotations"] = {LAST_SERVED: to_remember(current, spec), **resumes}
     changes = changed_fields(current, manifest)
     values = changed_values(cluster, spec)
     action: Literal["attach", "update"] = "update" if changes or values else "attach"

@@ -27,7 +27,7 @@ def why_parser() -> MagicParser:
     parser = parser_for(
         "%kubeai_why",
         "Say why a Model is not ready: what was seen, who can act, and numbered fixes. --fix applies one of them.\n"
-        "A fix that would replace Pods that are ready needs --yes, unless this kernel has served the Model.",
+        "A fix of a Model that somebody else served needs --yes.",
         "%kubeai_why smol",
         "%kubeai_why smol --fix 1 --dry-run",
         "%kubeai_why smol --fix 1 --wait",
@@ -37,7 +37,7 @@ def why_parser() -> MagicParser:
     add("name", nargs="?", metavar="NAME", help="name of the Model; without it, all of them")
     add("--fix", type=int, metavar="NUMBER", help="apply this one of the fixes")
     add("--dry-run", action="store_true", help="with --fix: show what would change; change nothing")
-    add("-y", "--yes", action="store_true", help="also replace Pods that are ready")
+    add("-y", "--yes", action="store_true", help="with --fix: also if somebody else served it")
     add("-w", "--wait", action="store_true", help="with --fix: wait until it is ready")
     add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long --wait waits; default 900")
     return parser
@@ -82,7 +82,7 @@ def _fixed(call: Invocation, number: int) -> Model | Text:
         plan = verbs.fix(session, model.name, remedy.id, dry_run=True)
         return Text("\n".join([plan.note, *(f"  {change}" for change in plan.diff), f"To do it: {line}"]))
     with confirmed_by(f"{line} --yes"):
-        done = verbs.fix(session, model.name, remedy.id, confirmed=call.options.yes)
+        done = verbs.fix(session, model.name, remedy.id, yes=call.options.yes)
     if done.action != "nothing":
         back = f"kubeai_notebook.attach({model.name!r}).rollback() takes it back."
         done = replace(done, note=f"Fix {number} is applied: {done.note} {back}")

@@ -1,8 +1,8 @@
 """What needs ``--yes``, in a notebook's words.
 
-A notebook asks nothing while a cell runs. What takes away Pods that are ready is done at once to Models that this
-kernel created or served; to delete one, only to those that it created. `session.verbs` holds that guard for every
-face; here the line that was refused says what it would do, and how to have it done.
+A notebook asks nothing while a cell runs. What its user served is changed at once, whichever kernel did that; what
+somebody else served is not. `session.verbs` holds that guard for every face; here the line that was refused says what
+it would do, and how to have it done.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def confirmed_by(line: str) -> Iterator[None]:
     """Word what the guard refuses; ``line`` is how to have it done.
 
     Raises:
-        UsageError: a verb was refused for a Model that is not this kernel's.
+        UsageError: a verb was refused for a Model that somebody else served.
     """
     try:
         yield
     except NotYoursError as error:
-        stake: Stake = error.stake
-        verb = "delete it" if stake.verb == "delete" else "do it"
-        raise UsageError(_refusal(stake), f"To {verb}: {line}") from None
+        stake: Stake | None = error.stake
+        would = _would(stake) if stake else ""
+        raise UsageError(f"{error.message} {would}".rstrip(), f"To do it all the same: {line}") from None
 
 
 def going(stake: Stake) -> str:
@@ -41,15 +41,13 @@ def going(stake: Stake) -> str:
     return f"{pods}{requests}{weights}." if stake.pods or stake.cache_profile else "It has no Pods now."
 
 
-def _refusal(stake: Stake) -> str:
-    ready = f"{_counted(stake.ready, 'Pod')} that {'is' if stake.ready == 1 else 'are'} ready would be replaced"
+def _would(stake: Stake) -> str:
+    """What the verb would take away, in sentences."""
     if stake.verb == "delete":
-        return f"{stake.name} was not created by this kernel, so nothing was deleted. {going(stake)}"
-    if stake.verb == "serve":
-        changes = "\n".join(f"  {change}" for change in stake.diff)
-        head = f"{stake.name} is there already, and this kernel has not served it. This would change:"
-        return f"{head}\n{changes}\n{ready}, so nothing was changed."
-    return f"This kernel has not served {stake.name}, so nothing was done: {ready}."
+        return going(stake)
+    ready = f"{_counted(stake.ready, 'Pod')} that {'is' if stake.ready == 1 else 'are'} ready would be replaced."
+    changes = "".join(f"\n  {change}" for change in stake.diff)
+    return f"{'This would change:' if changes else ''}{changes}\n{ready if stake.ready else ''}".strip()
 
 
 def _counted(number: int, what: str) -> str:

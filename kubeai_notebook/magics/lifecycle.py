@@ -26,6 +26,7 @@ def scale_parser() -> MagicParser:
         "%kubeai_scale smol 2 --wait",
         "%kubeai_scale smol 0",
         "%kubeai_scale smol --pause",
+        "%kubeai_scale smol 2 --yes",
         synopsis="NAME REPLICAS | --pause | --resume",
     )
     add = parser.add_argument
@@ -33,6 +34,7 @@ def scale_parser() -> MagicParser:
     add("replicas", nargs="?", type=int, metavar="REPLICAS", help="how many; 0 sleeps until a request comes")
     add("--pause", action="store_true", help="no replicas, and no request wakes it")
     add("--resume", action="store_true", help="take --pause back")
+    _add_yes(parser)
     _add_waiting(parser)
     return parser
 
@@ -43,14 +45,14 @@ def restart_parser() -> MagicParser:
     parser = parser_for(
         "%kubeai_restart",
         "Replace a Model's Pods, one by one, each when the one before is ready.\n"
-        "A Model that this kernel has not served needs --yes while Pods of it are ready.",
+        "A Model that somebody else served needs --yes.",
         "%kubeai_restart smol",
         "%kubeai_restart smol --wait",
         "%kubeai_restart smol --yes",
         synopsis="[NAME] [options]",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
-    parser.add_argument("-y", "--yes", action="store_true", help="also if this kernel has not served it")
+    _add_yes(parser)
     _add_waiting(parser)
     return parser
 
@@ -60,19 +62,25 @@ def delete_parser() -> MagicParser:
     """The options of ``%kubeai_delete``."""
     parser = parser_for(
         "%kubeai_delete",
-        "Delete a Model and its Pods, and wait until it is gone.\n"
-        "A Model that this kernel created goes at once. For any other the line says what would go, and needs --yes.",
+        "Delete Models and their Pods, and wait until they are gone.\n"
+        "What you served goes at once. For what somebody else served the line says what would go, and needs --yes.",
         "%kubeai_delete smol",
+        "%kubeai_delete smol bge --missing-ok",
         "%kubeai_delete smol --dry-run",
         "%kubeai_delete smol --yes",
-        synopsis="NAME [options]",
+        synopsis="NAME … [options]",
     )
     add = parser.add_argument
-    add("name", metavar="NAME", help="name of the Model")
-    add("-y", "--yes", action="store_true", help="also if this kernel has not created it")
+    add("names", nargs="+", metavar="NAME", help="names of the Models")
+    _add_yes(parser)
+    add("--missing-ok", action="store_true", help="a Model that is not there is no error")
     add("--dry-run", action="store_true", help="say what would go; delete nothing")
     add("--timeout", type=float, default=60.0, metavar="SECONDS", dest="timeout_seconds", help="default 60")
     return parser
+
+
+def _add_yes(parser: MagicParser) -> None:
+    parser.add_argument("-y", "--yes", action="store_true", help="also if somebody else served it")
 
 
 def _add_waiting(parser: MagicParser) -> None:
@@ -83,16 +91,23 @@ def _add_waiting(parser: MagicParser) -> None:
 
 def scale(call: Invocation) -> Model:
     """Scale, pause or resume."""
+    from kubeai_notebook.session import verbs
+
     options = call.options
     asked = [options.replicas is not None, options.pause, options.resume]
     if sum(asked) != 1:
         hint = "Write it like %kubeai_scale smol 2, or with --pause or --resume."
         raise UsageError("%kubeai_scale needs one thing to do: a number of replicas, --pause or --resume.", hint)
-    if options.pause:
-        return waited(call, call.model.pause())
-    if options.resume:
-        return waited(call, call.model.resume())
-    return waited(call, call.model.scale(options.replicas))
+    name, session = call.model.name, call.session
+    what = "--pause" if options.pause else "--resume" if options.resume else options.replicas
+    with confirmed_by(f"%kubeai_scale {name} {what} --yes"):
+        if options.pause:
+            done = verbs.pause(session, name, yes=options.yes)
+        elif options.resume:
+            done = verbs.resume(session, name, yes=options.yes)
+        else:
+            done = verbs.scale(session, name, options.replicas, yes=options.yes)
+    return waited(call, session.handle(done))
 
 
 def restart(call: Invocation) -> Model:
@@ -101,17 +116,20 @@ def restart(call: Invocation) -> Model:
 
     name, options = call.model.name, call.options
     with confirmed_by(f"%kubeai_restart {name} --yes"):
-        done = verbs.restart(call.session, name, timeout_seconds=options.timeout_seconds, confirmed=options.yes)
+        done = verbs.restart(call.session, name, timeout_seconds=options.timeout_seconds, yes=options.yes)
     return waited(call, call.session.handle(done))
 
 
 def delete(call: Invocation) -> Model | Text:
-    """Delete the Model, or say what that would mean."""
+    """Delete the Models, or say what that would mean; one alone gives its handle."""
     from kubeai_notebook.session import verbs
 
-    name, options = call.model.name, call.options
+    session, options, names = call.session, call.options, list(dict.fromkeys(call.options.names))
     if options.dry_run:
-        return Text(f"{name} would be deleted. {going(verbs.stake(call.session, name))}")
-    with confirmed_by(f"%kubeai_delete {name} --yes"):
-        done = verbs.delete(call.session, name, timeout_seconds=options.timeout_seconds, confirmed=options.yes)
-    return call.session.handle(done)
+        return Text("\n".join(f"{name} would be deleted. {going(verbs.stake(session, name))}" for name in names))
+    ways = {"missing_ok": options.missing_ok, "timeout_seconds": options.timeout_seconds, "yes": options.yes}
+    with confirmed_by(f"%kubeai_delete {' '.join(names)} --yes"):
+        done = verbs.delete_all(session, names, **ways)
+    if len(done) == 1 and done[0].action == "deleted":
+        return session.handle(done[0])
+    return Text("\n".join(outcome.note for outcome in done))

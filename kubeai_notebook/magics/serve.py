@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import SpecError, UsageError
 
@@ -28,11 +28,13 @@ def serve_parser() -> MagicParser:
     parser = parser_for(
         "%kubeai_serve",
         "Serve a model: on the configured cluster, or on this machine where there is none.\n"
-        "What is left out is inferred from the url. Serving the same again changes nothing; with other options the\n"
-        "Model is changed, and the card says what was different. As %%kubeai_serve the cell's text is YAML, laid over\n"
-        "the options.",
+        "What is left out is inferred from the url. Serving the same again changes nothing. With other options\n"
+        "the Model is changed: what the last line said and this one leaves out goes; what %kubeai_scale, a fix or\n"
+        "somebody else set stays. A name without a url attaches to the Model that is there.\n"
+        "As %%kubeai_serve the cell's text is YAML, laid over the options.",
         "%kubeai_serve ollama://smollm2:135m",
         "%kubeai_serve smol ollama://smollm2:135m --engine OLlama --wait",
+        "%kubeai_serve smol --replicas 2",
         "%kubeai_serve bge --url hf://BAAI/bge-small-en-v1.5 --engine Infinity --feature TextEmbedding --dry-run",
         "m = %kubeai_serve tiny --url hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0 --dry-run -- --max-model-len=2048",
         synopsis="[NAME] [URL] [options] [-- ARGUMENTS OF THE ENGINE]",
@@ -74,7 +76,7 @@ def _add_waiting(parser: MagicParser) -> None:
     add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long --wait waits; default 900")
     add(
         "-y", "--yes", action="store_true",
-        help="replace Pods that are ready even if this kernel has not served the Model before",
+        help="replace Pods that are ready even if somebody else served the Model",
     )  # fmt: skip
 
 
@@ -90,10 +92,9 @@ def serve(call: Invocation) -> Model | PlanReport:
 
         said["secrets"] = vault.granted(call.session.cluster, call.options.project, fields.secret_names(said))
     try:
-        spec = fields.spec_of_fields(call, said)
+        return _served(call, said)
     except SpecError as error:
         raise (error if said.get("url") else without_url(call, said.get("name"), error)) from None
-    return _served(call, spec)
 
 
 def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
@@ -117,21 +118,21 @@ def _says_something(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
-def _served(call: Invocation, spec: ModelSpec) -> Model | PlanReport:
+def _served(call: Invocation, what: ModelSpec | dict[str, Any]) -> Model | PlanReport:
     from kubeai_notebook.session import verbs
 
-    options, session = call.options, _session_of(call, spec)
+    options = call.options
+    session = _session_of(call, what.get("namespace") if isinstance(what, dict) else what.namespace)
     unique = bool(getattr(options, "unique", False))
     if options.dry_run:
-        return verbs.plan(session, spec, unique=unique)
+        return verbs.plan(session, what, unique=unique)
     with confirmed_by(f"{call.verb.magic} … --yes"):
-        done = verbs.serve(session, spec, unique=unique, force=options.force, confirmed=options.yes)
+        done = verbs.serve(session, what, unique=unique, force=options.force, yes=options.yes)
     return waited(call, session.handle(done))
 
 
-def _session_of(call: Invocation, spec: ModelSpec) -> Session:
+def _session_of(call: Invocation, named: str | None) -> Session:
     """The line's, or that of the namespace which a Model of the cell names."""
-    named = spec.namespace
     if not named or call.options.namespace or named == call.session.cluster.namespace:
         return call.session
     from kubeai_notebook.session.session import default

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.core.fields import Option
-    from kubeai_notebook.core.model_spec import ModelSpec
 
-    from .invocation import Invocation
     from .parser import MagicParser
 
 
@@ -113,15 +111,6 @@ def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
     if "resource_profile" in over or "resources" in over:
         said = {key: value for key, value in said.items() if key not in ("processors", "resources", "resource_profile")}
     return {**said, **{key: _joined(said.get(key), value) for key, value in over.items()}}
-
-
-def spec_of_fields(call: Invocation, said: Mapping[str, Any]) -> ModelSpec:
-    """The ModelSpec; only a wish for resources asks the cluster for its profiles."""
-    from kubeai_notebook import settings
-    from kubeai_notebook.core.spec import spec_of
-
-    catalog = call.session.facts.catalog if said.get("resources") else None
-    return spec_of(said, default_profile=settings.current().default_profile, catalog=catalog)
 
 
 def secret_names(said: Mapping[str, Any]) -> list[Any]:

@@ -65,4 +65,5 @@ def in_magics(text: str, model_name: str = "") -> str:
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
-    return _OF_ALL.sub(r"%kubeai_\g<verb>", text).replace(_CONNECT, "run %kubeai_config context=local")
+    text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
+    return text.replace(_CONNECT, "run %kubeai_config context=local").replace("yes=True", "--yes")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from kubeai_notebook import deploy
 from kubeai_notebook import settings as settings_of_process
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
+from kubeai_notebook.core.served import user_name
 from kubeai_notebook.errors import KubeAIError, SessionClosedError
 
 from .live.publisher import Publisher
@@ -59,8 +60,6 @@ class Connection:
         self._context, self._namespace, self._timing = context, namespace, timing
         self.settings = settings or settings_of_process.current()
         """What it works by. Only of a default Session is it ever replaced, where the place stays the same."""
-        self.own: dict[str, Literal["created", "served"]] = {}
-        """Models by their uid that this Session created or, if others had created them, served."""
         self.shown_remedies: OrderedDict[str, tuple[Remedy, ...]] = OrderedDict()
         """The Remedies that were last shown as a numbered list, by the Model's uid; see `remember_shown`."""
         self._changed = threading.Condition()
@@ -86,6 +85,21 @@ class Connection:
         """What the cluster offers and allows; asked again when older than a minute."""
         cluster = self.cluster
         return self._part("facts", lambda: deploy.facts_of(cluster), good=lambda facts: facts.fresh)
+
+    @property
+    def user(self) -> str:
+        """Who serves here, as it is written on a Model; the API server is asked once.
+
+        Raises:
+            ClusterError: there was no answer, or the login was refused.
+        """
+        cluster = self.cluster
+
+        def ask() -> str:
+            login = cluster.login()
+            return user_name(login, self.settings.person or ("" if login else settings_of_process.system_user()))
+
+        return self._part("user", ask)
 
     @property
     def endpoint(self) -> Endpoint:

@@ -48,6 +48,8 @@ class Model:
     Made by ``serve`` or ``attach``. A method that changes something returns a handle that holds its `Outcome`; this
     one stays as it is. As a context manager it deletes at the end what it created, and only that. When its Session
     is closed, every use says so: a handle never acts on another cluster than the one it was made for.
+
+    What changes the Model raises `NotYoursError` where somebody else served it; ``yes=True`` does it all the same.
     """
 
     def __init__(
@@ -134,14 +136,14 @@ class Model:
         self.session.remember_shown(uid_of(view.model), why.remedies)
         return why
 
-    def fix(self, remedy: str | int = 1) -> Model:
+    def fix(self, remedy: str | int = 1, *, yes: bool = False) -> Model:
         """Make the change of a Remedy, by its id or by the number under which `why` last showed it.
 
         Raises:
             UsageError: what is wrong has changed since, there is no such Remedy, or it is no change of the Model.
         """
         remedy_id = self.shown_remedy(remedy).id if isinstance(remedy, int) else remedy
-        return self._after(verbs.fix(self._open, self.name, remedy_id, confirmed=True))
+        return self._after(verbs.fix(self._open, self.name, remedy_id, yes=yes))
 
     def shown_remedy(self, number: int) -> Remedy:
         """The Remedy of this number, if the one that `why` last showed under it is still the same.
@@ -162,38 +164,37 @@ class Model:
             raise UsageError(f"{message} Nothing was changed.", "Run this again to apply it; why() shows all.")
         return remedy
 
-    def scale(self, replicas: int) -> Model:
+    def scale(self, replicas: int, *, yes: bool = False) -> Model:
         """Ask for a number of replicas, and keep it: with autoscaling on, the lower bound moves with it.
 
         0 lets the Model sleep until a request comes.
         """
-        return self._after(verbs.scale(self._open, self.name, replicas))
+        return self._after(verbs.scale(self._open, self.name, replicas, yes=yes))
 
-    def pause(self) -> Model:
+    def pause(self, *, yes: bool = False) -> Model:
         """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile."""
-        return self._after(verbs.pause(self._open, self.name))
+        return self._after(verbs.pause(self._open, self.name, yes=yes))
 
-    def resume(self) -> Model:
+    def resume(self, *, yes: bool = False) -> Model:
         """Take `pause` back."""
-        return self._after(verbs.resume(self._open, self.name))
+        return self._after(verbs.resume(self._open, self.name, yes=yes))
 
-    def restart(self, timeout_seconds: float | None = None) -> Model:
+    def restart(self, timeout_seconds: float | None = None, *, yes: bool = False) -> Model:
         """Replace the Model's Pods, one by one.
 
         Raises:
             ForbiddenError: the right to delete Pods is missing.
             WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
         """
-        outcome = verbs.restart(self._open, self.name, timeout_seconds=timeout_seconds, confirmed=True)
-        return self._after(outcome)
+        return self._after(verbs.restart(self._open, self.name, timeout_seconds=timeout_seconds, yes=yes))
 
-    def rollback(self) -> Model:
+    def rollback(self, *, yes: bool = False) -> Model:
         """Go back to the spec that was applied before the present one; ``note`` says what changed.
 
         Raises:
             NotFoundError: nothing was changed so far.
         """
-        return self._after(verbs.rollback(self._open, self.name, confirmed=True))
+        return self._after(verbs.rollback(self._open, self.name, yes=yes))
 
     @property
     def endpoint(self) -> ModelEndpoint:
@@ -247,15 +248,15 @@ class Model:
         with self.stream(prompt, **options) as deltas:
             return reply_of(deltas)
 
-    def delete(self, timeout_seconds: float = verbs.DELETE_SECONDS) -> Model:
+    def delete(self, timeout_seconds: float = verbs.DELETE_SECONDS, *, yes: bool = False) -> Model:
         """Delete the Model and its Pods, and wait until it is gone.
 
         Raises:
             NotFoundError: there is no such Model.
+            NotYoursError: somebody else served it, and ``yes`` is not said.
             WaitTimeoutError: something still holds it after ``timeout_seconds``.
         """
-        outcome = verbs.delete(self._open, self.name, timeout_seconds=timeout_seconds, confirmed=True)
-        return self._after(outcome)
+        return self._after(verbs.delete(self._open, self.name, timeout_seconds=timeout_seconds, yes=yes))
 
     def logs(self, *, tail_lines: int = 200, previous: bool = False, pod: str = "", container: str = "") -> Log:
         """The end of the engine's log; ``previous``: of the run before the present one.
@@ -290,7 +291,7 @@ class Model:
     def __exit__(self, *_: object) -> None:
         if self.created:
             with contextlib.suppress(NotFoundError):
-                self.delete()
+                self.delete(yes=True)
 
     def __repr__(self) -> str:
         from kubeai_notebook.present.card import line_of

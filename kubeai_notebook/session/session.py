@@ -6,7 +6,7 @@ import atexit
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
 
@@ -36,20 +36,30 @@ class Session(Connection):
     """
 
     def serve(
-        self, spec: ModelSpec | None = None, /, *, unique: bool = False, force: bool = False, **fields: Any
+        self,
+        spec: ModelSpec | None = None,
+        /,
+        *,
+        unique: bool = False,
+        force: bool = False,
+        yes: bool = False,
+        **fields: Any,
     ) -> Model:
         """Create or update a Model, and return its handle; `Model.wait` waits for Ready.
 
-        Fields are those of ModelSpec; what is left out is inferred from ``url``. Serving an
-        equal spec again attaches to the Model that is there. ``unique`` appends six random
-        characters to the name, as the platform does, so that each call makes another Model.
-        ``force`` sends it also where the preflight says that it cannot serve here.
+        Fields are those of ModelSpec; what is left out is inferred from ``url``. A ``name`` alone attaches to the
+        Model that is there. Serving again is as ``kubectl apply``: what was given last and is left out now goes,
+        what `Model.scale`, a fix or somebody else set stays; what is equal is left alone. ``replicas=2`` keeps
+        at least 2. ``unique`` appends six random characters to the name, as the platform does, so that each call
+        makes another Model. ``force`` sends it also where the preflight says that it cannot serve here; ``yes``
+        also where ready Pods of what somebody else served are replaced.
 
         Raises:
             SpecError: a field is wrong, or cannot work on this cluster; nothing was sent.
+            NotYoursError: somebody else served it, and ``yes`` is not said.
             ClusterError: the Kubernetes API refused it or does not answer.
         """
-        return self.handle(verbs.serve(self, spec or fields, unique=unique, force=force, confirmed=True))
+        return self.handle(verbs.serve(self, spec or fields, unique=unique, force=force, yes=yes))
 
     def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> PlanReport:
         """What `serve` would do, and what speaks against it; nothing is changed.
@@ -67,6 +77,16 @@ class Session(Connection):
         """
         self.publisher.view(name)
         return Model(self, name)
+
+    def delete(self, name: str, *names: str, missing_ok: bool = False, yes: bool = False) -> list[Model]:
+        """Delete these Models and their Pods, and wait until they are gone; one that fails keeps no other.
+
+        Raises:
+            NotFoundError: one is not there, and ``missing_ok`` is not said; the others were deleted.
+            NotYoursError: somebody else served one, and ``yes`` is not said; the others were deleted.
+            KubeAIError: several were not deleted, for different reasons.
+        """
+        return [self.handle(done) for done in verbs.delete_all(self, (name, *names), missing_ok=missing_ok, yes=yes)]
 
     def handle(self, outcome: Outcome) -> Model:
         """The handle on the Model that a verb has just changed."""
@@ -141,12 +161,10 @@ class Session(Connection):
 
 @dataclass
 class _Defaults:
-    """The Sessions that magics and the package's own functions use, and what outlives each of them."""
+    """The Sessions that magics and the package's own functions use."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     sessions: dict[str, Session] = field(default_factory=dict)
-    own: dict[str, Literal["created", "served"]] = field(default_factory=dict)
-    """What this process made is its own by the Model's uid, whichever settings have changed since."""
 
     def session(self, namespace: str) -> Session:
         follow_settings()
@@ -155,7 +173,6 @@ class _Defaults:
                 atexit.register(close_defaults)
             if namespace not in self.sessions:
                 self.sessions[namespace] = Session(namespace=namespace)
-                self.sessions[namespace].own = self.own
             return self.sessions[namespace]
 
 

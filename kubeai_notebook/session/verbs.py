@@ -1,26 +1,34 @@
 """What can be done to the Models of a Session: functions that take plain values and return an `Outcome`.
 
 A cell, a form, a server with many browsers and a batch all call these; none of them needs a handle or a magic. So
-two things stand here once for all of them: the guard for Models that this Session did not make (`NotYoursError`,
-which each face words with its own way to confirm), and what is said where the new state may not be seen.
+two things stand here once for all of them: the guard for Models that somebody else served (`NotYoursError`, which each
+face words with its own way to say ``yes``), and what is said where the new state may not be seen. The guard is against
+slips: who may write to a Model of Kubernetes may always do so.
 """
 
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeai_notebook import deploy
-from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
+from kubeai_notebook.core.field_aliases import spelled
+from kubeai_notebook.core.inference import LEAST
+from kubeai_notebook.core.manifest import cleaned, fields_of_manifest, spec_of_manifest
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, unique_name
 from kubeai_notebook.core.notice import wrong
-from kubeai_notebook.core.objects import map_at, text_at, uid_of
+from kubeai_notebook.core.objects import map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Stake
+from kubeai_notebook.core.served import served_by
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import (
     ClusterError,
     ForbiddenError,
+    KubeAIError,
     NotFoundError,
     NotYoursError,
     SpecError,
@@ -31,7 +39,7 @@ from kubeai_notebook.present.plan_report import PlanReport
 from . import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kubeai_notebook.core.notice import Finding, Notice
     from kubeai_notebook.core.plan import Action, Guarded
@@ -67,72 +75,77 @@ def _is_told_by_trying(session: Connection, report: PlanReport) -> bool:
     return session.facts.this_machine and (report.plan.action == "create" or bool(weights))
 
 
-def serve(
-    session: Connection, what: What, *, unique: bool = False, force: bool = False, confirmed: bool = False
-) -> Outcome:
+def serve(session: Connection, what: What, *, unique: bool = False, force: bool = False, yes: bool = False) -> Outcome:
     """Create or update a Model, and return at once.
 
     A `plan` is served as it was shown: if somebody else changed the Model since, nothing is written. ``unique``
     appends six random characters to the name; ``force`` sends it also where the preflight says that it cannot serve
-    here; ``confirmed``: also where ready Pods of a Model that is not this Session's are replaced.
+    here. A name alone attaches to the Model that is there; other fields without a url change these alone. ``yes``:
+    also where Pods that are ready are replaced of what somebody else served, and it is the user's from then on.
 
     Raises:
         SpecError: a field is wrong, or cannot work on this cluster; nothing was sent.
-        NotYoursError: it has to be ``confirmed``.
+        NotYoursError: somebody else served it, and ``yes`` is not said.
         ConflictError: somebody else changed the Model since it was planned.
         ClusterError: the Kubernetes API refused it or does not answer.
     """
     report = what if isinstance(what, PlanReport) else _plan(session, what, unique=unique)
     if _is_told_by_trying(session, report) and not (force or report.refusal or isinstance(what, PlanReport)):
         report = _tried(session, report)
-    if report.refusal and not force:
+    planned = report.plan
+    if report.refusal and not force and planned.action != "attach":
         raise report.refusal
-    if report.plan.action == "update":
-        _check_restart(session, "serve", report.plan, confirmed=confirmed)
-    replaced = _replaced(session, report.spec.name, report.plan)
-    done = deploy.apply(session.cluster, report.spec, report.plan)
-    session.own.setdefault(done.uid, "created" if done.created else "served")
+    its_own = yes or planned.action == "create" or served_by(planned.current) == session.user
+    if not its_own and _takes_away(session, planned):
+        _check_owner(session, "serve", planned.current, diff=planned.diff)
+    replaced = _replaced(session, report.spec.name, planned)
+    done = deploy.apply(session.cluster, report.spec, planned, user=session.user if its_own else "")
     unseen = _wait_seen(session, done, serves=True, replaced=replaced)
     return replace(done, note=" ".join(filter(None, [*session.cluster.notes, _served(report, done), unseen])))
 
 
-def scale(session: Connection, name: str, replicas: int) -> Outcome:
-    """Ask for a number of replicas, and keep it; 0 lets the Model sleep until a request comes."""
+def scale(session: Connection, name: str, replicas: int, *, yes: bool = False) -> Outcome:
+    """Ask for a number of replicas, and keep it; 0 lets the Model sleep until a request comes.
+
+    Raises:
+        NotYoursError: somebody else served it, and ``yes`` is not said.
+    """
     note = f"{name} is scaled to {replicas}." if replicas else f"{name} goes to sleep; a request wakes it."
-    return _change(session, name, "scaled", patch=lambda model: scaling.scaled(model, replicas), note=note)
+    change = _Change("scale", "scaled", lambda model: scaling.scaled(model, replicas), note)
+    return _changed(session, name, change, yes=yes)
 
 
-def pause(session: Connection, name: str) -> Outcome:
-    """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile."""
-    return _change(session, name, "paused", patch=scaling.paused, note=f"{name} is paused.")
+def pause(session: Connection, name: str, *, yes: bool = False) -> Outcome:
+    """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile. Errors as `scale`."""
+    return _changed(session, name, _Change("pause", "paused", scaling.paused, f"{name} is paused."), yes=yes)
 
 
-def resume(session: Connection, name: str) -> Outcome:
-    """Take `pause` back."""
-    return _change(session, name, "resumed", patch=scaling.resumed, note=f"{name} is resumed.")
+def resume(session: Connection, name: str, *, yes: bool = False) -> Outcome:
+    """Take `pause` back. Errors as `scale`."""
+    return _changed(session, name, _Change("resume", "resumed", scaling.resumed, f"{name} is resumed."), yes=yes)
 
 
-def rollback(session: Connection, name: str, *, confirmed: bool = False) -> Outcome:
+def rollback(session: Connection, name: str, *, yes: bool = False) -> Outcome:
     """Go back to the spec that was applied before the present one.
 
     Raises:
         NotFoundError: nothing was changed so far.
-        NotYoursError: it has to be ``confirmed``.
+        NotYoursError: somebody else served it, and ``yes`` is not said.
     """
     current = session.cluster.model(name)
     planned = deploy.plan_change(current, deploy.rolled_back(current))
-    _check_restart(session, "rollback", planned, confirmed=confirmed)
+    _check_owner(session, "rollback", current, yes=yes, diff=planned.diff)
     replaced = _replaced(session, name, planned)
     done = deploy.change(session.cluster, "rolled back", current, patch=deploy.rolled_back, remember=False)
     return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}", replaced=replaced)
 
 
-def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False, confirmed: bool = False) -> Outcome:
+def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False, yes: bool = False) -> Outcome:
     """Make the change of the Remedy that has this id among the Model's Findings of now.
 
     Raises:
         UsageError: what is wrong has changed, so that there is no such Remedy; or it is no change of the Model.
-        NotYoursError: it has to be ``confirmed``.
+        NotYoursError: somebody else served it, and ``yes`` is not said.
         ConflictError: somebody else changed the Model at this moment.
     """
     view = waiting.look_at(session.publisher, name)
@@ -143,7 +156,7 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
         note = f"Nothing was changed: {name} is so already. {remedy.title}"
         return Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run)
     if not dry_run:
-        _check_restart(session, "fix", planned, confirmed=confirmed)
+        _check_owner(session, "fix", current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch, dry_run=dry_run)
     pods = "Its Pods are replaced." if done.restarts else "Its Pods go on."
     pods = f" {pods}" if view.observation.pods else ""
@@ -154,18 +167,15 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
     return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}", replaced=replaced)
 
 
-def restart(
-    session: Connection, name: str, *, timeout_seconds: float | None = None, confirmed: bool = False
-) -> Outcome:
+def restart(session: Connection, name: str, *, timeout_seconds: float | None = None, yes: bool = False) -> Outcome:
     """Replace the Model's Pods, one by one.
 
     Raises:
-        NotYoursError: it has to be ``confirmed``.
+        NotYoursError: somebody else served it, and ``yes`` is not said.
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
     """
-    if not confirmed:
-        _check_ready(session, _stake(session, "restart", name))
+    _check_owner(session, "restart", session.cluster.model(name), yes=yes)
     limit = session.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
     count = waiting.restart_pods(session, name, limit)
     if not count:
@@ -174,20 +184,17 @@ def restart(
     return Outcome(action="restarted", name=name, note=note, restarts=True)
 
 
-def delete(
-    session: Connection, name: str, *, timeout_seconds: float = DELETE_SECONDS, confirmed: bool = False
-) -> Outcome:
+def delete(session: Connection, name: str, *, timeout_seconds: float = DELETE_SECONDS, yes: bool = False) -> Outcome:
     """Delete the Model and its Pods, and wait until it is gone.
 
     Raises:
         NotFoundError: there is no such Model.
-        NotYoursError: this Session did not create it, so it has to be ``confirmed``.
+        NotYoursError: somebody else served it, and ``yes`` is not said.
         WaitTimeoutError: something still holds it after ``timeout_seconds``.
     """
-    uid = uid_of(session.cluster.model(name))
-    if not confirmed and session.own.get(uid) != "created":
-        message = f"{name} was not created by this Session, so nothing was deleted."
-        raise NotYoursError(message, stake=_stake(session, "delete", name))
+    model = session.cluster.model(name)
+    _check_owner(session, "delete", model, yes=yes)
+    uid = uid_of(model)
     try:
         session.publisher.names()
     except ForbiddenError:
@@ -195,8 +202,50 @@ def delete(
         note = f"{name} is being deleted; you may not list Models here, so it is not known when it is gone."
         return Outcome(action="deleted", name=name, uid=uid, note=note)
     waiting.delete(session, name, timeout_seconds)
-    session.own.pop(uid, None)
     return Outcome(action="deleted", name=name, uid=uid, note=f"{name} is deleted.")
+
+
+def delete_all(
+    session: Connection,
+    names: Sequence[str],
+    *,
+    missing_ok: bool = False,
+    timeout_seconds: float = DELETE_SECONDS,
+    yes: bool = False,
+) -> list[Outcome]:
+    """Delete these Models one after the other; one that cannot be deleted does not keep the others.
+
+    Raises:
+        KubeAIError: some were not deleted; it says why, and which were. ``missing_ok``: not for one that is not there.
+    """
+    done: list[Outcome] = []
+    failures: list[KubeAIError] = []
+    for name in dict.fromkeys(names):
+        try:
+            done.append(delete(session, name, timeout_seconds=timeout_seconds, yes=yes))
+        except NotFoundError:
+            missing = f'There is no Model "{name}".'
+            if missing_ok:
+                done.append(Outcome(action="nothing", name=name, note=missing))
+            else:
+                near = did_you_mean(name, session.publisher.names()).strip()
+                failures.append(NotFoundError(missing, near or "models() lists what is there."))
+        except KubeAIError as error:
+            failures.append(error)
+    if failures:
+        raise _together(failures, [outcome.name for outcome in done if outcome.action == "deleted"])
+    return done
+
+
+def _together(failures: Sequence[KubeAIError], deleted: Sequence[str]) -> KubeAIError:
+    """One error of several, of their kind where they have one."""
+    kinds = {type(error) for error in failures}
+    if len(failures) == 1 and not deleted:
+        return failures[0]
+    kind = next((kind for kind in (NotFoundError, NotYoursError) if kinds == {kind}), KubeAIError)
+    told = [f"Deleted: {', '.join(deleted)}."] if deleted else []
+    hints = dict.fromkeys(error.hint for error in failures if error.hint)
+    return kind(" ".join([*(error.message for error in failures), *told]), " ".join(hints))
 
 
 def stake(session: Connection, name: str) -> Stake:
@@ -205,7 +254,14 @@ def stake(session: Connection, name: str) -> Stake:
 
 
 def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool) -> PlanReport:
-    spec = what if isinstance(what, ModelSpec) else _spec_of(session, what)
+    if isinstance(what, ModelSpec):
+        spec = what
+    else:
+        there = None if unique else _there(session, what)
+        if there is not None and len(what) == 1:
+            attached = deploy.Plan(action="attach", manifest=cleaned(there), current=there, uid=uid_of(there))
+            return PlanReport(spec_of_manifest(attached.manifest), (), attached)
+        spec = _spec_of(session, what, there)
     if unique:
         suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
         spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
@@ -222,18 +278,50 @@ def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: b
     return report
 
 
-def _spec_of(session: Connection, fields: Mapping[str, Any]) -> ModelSpec:
+def _there(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The Model that the fields name, where they give no url."""
+    said = spelled({key: value for key, value in fields.items() if isinstance(key, str)})[0]
+    name = said.get("name")
+    if said.get("url") or "kind" in said or not isinstance(name, str) or check_name(name):
+        return None
+    try:
+        return session.cluster.model(name)
+    except NotFoundError:
+        message = f'There is no Model "{name}" to attach to.{did_you_mean(name, session.publisher.names())}'
+        new = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
+        raise SpecError([wrong("url", "Required", f"{message} {new}")]) from None
+
+
+def _spec_of(session: Connection, fields: Mapping[str, Any], there: Mapping[str, Any] | None) -> ModelSpec:
     # Only a wish for resources needs the cluster's profiles.
     catalog = session.facts.catalog if fields.get("resources") is not None else None
-    return spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
+    goes_on = None
+    if there is not None:
+        present = fields_of_manifest(there)
+        goes_on = {key: present[key] for key in _GOES_ON if present.get(key)}
+        if fields.get("resources") is not None:
+            del goes_on["resource_profile"]
+    return spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog, there=goes_on)
 
 
-def _change(
-    session: Connection, name: str, action: Action, *, patch: Callable[[Mapping[str, Any]], dict[str, Any]], note: str
-) -> Outcome:
+_GOES_ON = ("url", "engine", "features", "resource_profile")
+
+
+class _Change(NamedTuple):
     """A change of the scaling, which another one takes back, so that `rollback` is not to know it."""
+
+    verb: Guarded
+    action: Action
+    patch: Callable[[Mapping[str, Any]], dict[str, Any]]
+    note: str
+
+
+def _changed(session: Connection, name: str, change: _Change, *, yes: bool) -> Outcome:
     current = session.cluster.model(name)
-    return _noted(session, deploy.change(session.cluster, action, current, patch=patch, remember=False), note)
+    patch = change.patch(current)
+    _check_owner(session, change.verb, current, yes=yes, diff=deploy.plan_change(current, patch).diff)
+    done = deploy.change(session.cluster, change.action, current, patch=change.patch, remember=False)
+    return _noted(session, done, change.note)
 
 
 def _noted(session: Connection, done: Outcome, note: str, *, replaced: frozenset[str] = frozenset()) -> Outcome:
@@ -266,12 +354,14 @@ def _wait_seen(
 def _served(report: PlanReport, done: Outcome) -> str:
     """What serving did, in sentences."""
     name = done.name
+    replicas = "".join(f" {one.why[0].upper()}{one.why[1:]}." for one in report.spec.inferred if one.field == LEAST)
     if done.action == "attached":
-        return f"{name} is served already; nothing was changed."
+        return f"{name} is served already; nothing was changed.{replicas}"
     if done.action == "updated":
         pods = "its Pods are replaced" if done.restarts else "its Pods go on"
         kept = "" if done.restarts or not report.plan.secrets else _OLD_VALUES
-        updated = f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}"
+        resumed = " It was paused, and is resumed." if scaling.is_paused(report.plan.current) else ""
+        updated = f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}{resumed}{replicas}"
         return " ".join([updated, *_cautions(done.warnings)])
     sentences = [f"{name} is being served."]
     if report.spec.inferred:
@@ -311,21 +401,33 @@ def _line_of(remedy: Remedy) -> str:
     return f"Run in a terminal: {command.line}"
 
 
-def _check_restart(session: Connection, verb: Guarded, planned: deploy.Plan, *, confirmed: bool) -> None:
-    """Refuse to replace ready Pods of a Model that this Session has neither created nor served."""
-    if confirmed or not planned.restarts or planned.uid in session.own:
-        return
+def _takes_away(session: Connection, planned: deploy.Plan) -> bool:
+    """Whether serving replaces Pods that are ready, or ends a pause."""
+    if planned.action != "update" or not planned.restarts:
+        return planned.action == "update" and scaling.is_paused(planned.current)
     try:
-        stake = _stake(session, verb, text_at(planned.current, "metadata", "name"))
+        return session.publisher.view(name_of(planned.current)).status.ready > 0
     except (ForbiddenError, NotFoundError):
-        return  # whoever may not look may still create
-    _check_ready(session, replace(stake, diff=tuple(planned.diff.splitlines())))
+        return False  # whoever may not look may still create
 
 
-def _check_ready(session: Connection, stake: Stake) -> None:
-    if stake.ready and stake.uid not in session.own:
-        message = f"This Session has not served {stake.name}, so nothing was done: ready Pods would be replaced."
-        raise NotYoursError(message, stake=stake)
+def _check_owner(
+    session: Connection, verb: Guarded, model: Mapping[str, Any], *, yes: bool = False, diff: str = ""
+) -> None:
+    """Refuse to change what somebody else served: the one guard of all verbs. A Model without a name is no one's."""
+    owner, name = served_by(model), name_of(model)
+    if yes or owner == session.user:
+        return
+    whose = f"{name} was served by {owner}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
+    message = f"{whose}: nothing was {'deleted' if verb == 'delete' else 'changed'}."
+    stake = Stake(verb=verb, name=name, uid=uid_of(model))
+    with suppress(ForbiddenError, NotFoundError):
+        stake = _stake(session, verb, name)
+    stake = replace(stake, served_by=owner, diff=tuple(diff.splitlines()))
+    raise NotYoursError(message, "yes=True does it all the same.", stake=stake)
+
+
+_NAMELESS = "was not served with kubeai_notebook, so whose it is cannot be known"
 
 
 def _stake(session: Connection, verb: Guarded, name: str) -> Stake:
@@ -335,6 +437,7 @@ def _stake(session: Connection, verb: Guarded, name: str) -> Stake:
         verb=verb,
         name=name,
         uid=uid_of(view.model),
+        served_by=served_by(view.model),
         pods=len(view.observation.pods),
         ready=view.status.ready,
         resource_profile=text_at(spec, "resourceProfile") or "cpu",

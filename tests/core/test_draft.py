@@ -79,7 +79,7 @@ def test_orders_by_severity_and_then_by_field() -> None:
 def test_says_what_was_inferred_and_why() -> None:
     draft = draft_of({"url": "ollama://smollm2:135m"})
     assert [(notice.field, notice.message) for notice in draft.notices] == [
-        ("name", "smollm2: the last part of the url."),
+        ("name", "smollm2-135m: the last part of the url."),
         ("engine", "OLlama: the url's scheme."),
         ("features", "TextGeneration: most models generate text."),
         ("resource_profile", "cpu: the default profile."),

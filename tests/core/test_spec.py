@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ def problems(**fields: Any) -> list[tuple[str, str]]:
 
 def test_infers_name_engine_feature_and_profile_and_says_why() -> None:
     spec = spec_of({"url": "ollama://smollm2:135m"}, default_profile="cpu:2")
-    assert (spec.name, spec.engine, spec.features) == ("smollm2", "OLlama", ("TextGeneration",))
+    assert (spec.name, spec.engine, spec.features) == ("smollm2-135m", "OLlama", ("TextGeneration",))
     assert spec.resource_profile == "cpu:2"
     assert [(one.field, one.value) for one in spec.inferred] == [
-        ("name", "smollm2"),
+        ("name", "smollm2-135m"),
         ("features", "TextGeneration"),
         ("engine", "OLlama"),
         ("resource_profile", "cpu:2"),
@@ -157,3 +158,46 @@ def test_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         spec.name = "other"  # type: ignore[misc]  # the very mistake
     assert isinstance(spec, ModelSpec)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("ollama://smollm2:135m", "smollm2-135m"),
+        ("ollama://smollm2:360m", "smollm2-360m"),
+        ("ollama://qwen2.5:0.5b-instruct-q4_K_M", "qwen2-5-0-5b-instruct-q4-k-m"),
+        ("ollama://phi:latest", "phi"),
+        (
+            "ollama://hf.co/org/a-model-with-a-long-name-of-its-own-GGUF:Q4_K_M",
+            "a-model-with-a-long-name-of-its-q4-k-m",
+        ),
+        ("ollama://x:" + "a1" * 30, "x-" + "a1" * 15),
+        ("hf://Qwen/Qwen2.5-0.5B-Instruct", "qwen2-5-0-5b-instruct"),
+        ("ollama://_:7b", "model-7b"),
+    ],
+)
+def test_names_a_model_by_its_url_and_its_tag(url: str, name: str) -> None:
+    spec = spec_of({"url": url})
+    assert spec.name == name
+    assert len(name) <= 40
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "bounds", "why"),
+    [
+        ({"replicas": 2}, (2, None, None), "replicas 2 stay, and autoscaling may add to them"),
+        ({"replicas": 0}, (0, None, None), "replicas 0 stay, and autoscaling may add to them"),
+        ({"replicas": 2, "max_replicas": 5}, (2, 5, None), "replicas 2 stay, and autoscaling may add to them"),
+        ({"replicas": 3, "max_replicas": 1}, (3, 3, None), "replicas 3 stay, so max_replicas is 3 and not 1"),
+        ({"replicas": 3, "min_replicas": 1}, (1, None, 3), None),
+        ({"replicas": 3, "autoscaling_disabled": True}, (1, None, 3), None),
+    ],
+)
+def test_takes_replicas_for_the_lower_bound_and_says_so(
+    scaling: dict[str, Any], bounds: tuple[int | None, ...], why: str | None
+) -> None:
+    for fields in (scaling, {"scaling": scaling}):
+        spec = spec_of({"url": "ollama://smollm2:135m", **fields})
+        assert (spec.scaling.min_replicas, spec.scaling.max_replicas, spec.scaling.replicas) == bounds
+        assert [one.why for one in spec.inferred if one.field == "scaling.min_replicas"] == ([why] if why else [])

@@ -31,7 +31,7 @@ from kubeai_notebook.local.gateway import PREFIX
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy
 from .reads import read
-from .store import with_generated_name
+from .store import timestamp, with_generated_name
 from .writes import parsed, patched
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ class _Api:
         path = request.path.rstrip("/")
         if kind := REVIEWS.get(path):
             sent = await _sent(request) if request.can_read_body else {}
-            return web.json_response(reviewed(kind, sent, method=request.method), status=201)
+            now = timestamp(self._store.now())
+            return web.json_response(reviewed(kind, sent, method=request.method, now=now), status=201)
         if path == "/openapi/v2":  # Empty, it is a valid protobuf; kubectl 1.27 wants no more.
             return web.Response(content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         if path not in self._documents and path.startswith("/api/"):

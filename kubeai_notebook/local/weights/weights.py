@@ -27,8 +27,8 @@ from kubeai_notebook.local.emulation.ollama_names import parse_name
 from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
-
 from kubeai_notebook.local.machine import Machine, this_machine
+
 from .ollama_store import stored, stores
 from .package_index import Package
 from .records import records

@@ -11,6 +11,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_in, uid_of
+from kubeai_notebook.core.served import LAST_SERVED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ Object = dict[str, Any]
 JOBS_OF_CACHES = ("load-cache-", "evict-cache-")
 _MODEL_PODS = "model-"
 _EVENT_KINDS = frozenset({"Pod", "Job", "PersistentVolumeClaim", "Model"})
-_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_NOTES = frozenset({"kubectl.kubernetes.io/last-applied-configuration", LAST_SERVED})
 _ANNOTATIONS = frozenset({"kubeai-notebook/stand-in-for", "model-pod-port", "model-pod-ip"})
 
 _METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "resourceVersion")
@@ -39,8 +40,8 @@ def kept_model(model: Object) -> Object | None:
         return None
     metadata = {key: value for key, value in model["metadata"].items() if key != "managedFields"}
     annotations = map_at(metadata, "annotations")
-    if _APPLIED in annotations:
-        metadata["annotations"] = {key: value for key, value in annotations.items() if key != _APPLIED}
+    if _NOTES & annotations.keys():
+        metadata["annotations"] = {key: value for key, value in annotations.items() if key not in _NOTES}
     return {**model, "metadata": metadata, "spec": dict(map_at(model, "spec"))}
 
 

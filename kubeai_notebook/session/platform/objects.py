@@ -74,17 +74,21 @@ class Run:
         self.model.wait(timeout_seconds)
         return self
 
-    def stop(self) -> Run:
-        """End it: its Model and its own secrets are deleted. A run is not resumed; run the function again."""
-        return self._end("STOPPED")
+    def stop(self, *, yes: bool = False) -> Run:
+        """End it: its Model and its own secrets are deleted. A run is not resumed; run the function again.
 
-    def delete(self) -> None:
+        Raises:
+            NotYoursError: somebody else started it, and ``yes`` is not said.
+        """
+        return self._end("STOPPED", yes=yes)
+
+    def delete(self, *, yes: bool = False) -> None:
         """End it if it is there, as `stop` does."""
-        self._end("DELETED")
+        self._end("DELETED", yes=yes)
 
-    def _end(self, state: str) -> Run:
+    def _end(self, state: str, *, yes: bool) -> Run:
         with suppress(NotFoundError):
-            self.model.delete()
+            self.model.delete(yes=yes)
         self._ended = state
         return self
 

@@ -1,0 +1,118 @@
+"""Who served a Model and what they said of it: two annotations of the Model, and what they mean for serving it again.
+
+A kernel ends and its Models go on, so nothing about them may live in a process: a restarted kernel would find its own
+Models to be somebody else's. Whose a Model is stands with the Model, by the API server's name for the login. It is a
+guard against slips: whoever may write to a Model may write there too.
+
+Serving again compares three things, as ``kubectl apply`` does: what was said last, what is said now, and what is there.
+What was said last and is left out now goes; what `scale`, a fix or somebody else set stays. To know that, the names of
+the fields are enough; so no value of a variable or an argument is kept, and no secret can be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .manifest import cleaned, to_manifest
+from .objects import map_at, text_at, texts_at
+
+if TYPE_CHECKING:
+    from .model_spec import ModelSpec
+
+SERVED_BY = "kubeai-notebook/served-by"
+LAST_SERVED = "kubeai-notebook/last-served"
+
+_SHARED = ("system:serviceaccount:", "system:anonymous")
+_LONGEST_NAME = 256
+_REPLICAS = ("minReplicas", "maxReplicas", "replicas", "autoscalingDisabled")
+"""What `scale` and `pause` set: of these only what a line says anew is set back."""
+_OF_THE_URL = ("engine", "features")
+_INFERRED = {"url": "url", "engine": "engine", "features": "features", "resource_profile": "resourceProfile"}
+
+
+def user_name(login: str, person: str) -> str:
+    """Who somebody is: the API server's name for the login, with the person's own where many share that login.
+
+    >>> user_name("alice@example.org", "jovyan"), user_name("system:serviceaccount:hub:default", "bob")
+    ('alice@example.org', 'bob (system:serviceaccount:hub:default)')
+    """
+    shared = not login or login.startswith(_SHARED)
+    name = " ".join(filter(None, [person, f"({login})" if login else ""])) if shared and person else login
+    return (name or "an unknown user")[:_LONGEST_NAME]
+
+
+def served_by(model: Mapping[str, Any]) -> str:
+    """Who served the Model, as `user_name` has it; ``""`` where nobody did with this package."""
+    return text_at(model, "metadata", "annotations", SERVED_BY)
+
+
+def said_of(spec: ModelSpec) -> dict[str, Any]:
+    """The fields that a spec's author wrote, by their names in a Manifest: what `three_way` has to remember.
+
+    Numbers and switches are kept as they are, of ``env`` and ``labels`` the names, of all else that it was there.
+    """
+    manifest = to_manifest(spec)
+    left_out = {_INFERRED[one.field] for one in spec.inferred if one.field in _INFERRED}
+    if "min_replicas" not in spec.scaling.model_fields_set:
+        left_out.add("minReplicas")
+    said = {key: _remembered(value) for key, value in manifest["spec"].items() if key not in left_out}
+    labels = map_at(manifest, "metadata", "labels")
+    return {**said, **({"labels": sorted(labels)} if labels else {})}
+
+
+def _remembered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return sorted(value)
+    return value if isinstance(value, int) else True
+
+
+def last_said(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `said_of` the spec that the Model was served with last; empty where that is not known."""
+    try:
+        return map_at(json.loads(text_at(model, "metadata", "annotations", LAST_SERVED)))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def to_remember(model: Mapping[str, Any], spec: ModelSpec) -> str:
+    """The annotation `LAST_SERVED` once ``spec`` is served; what only changes a few fields adds to what was said."""
+    said = said_of(spec)
+    before = {} if "url" in said else last_said(model)
+    names = {key: sorted({*said[key], *texts_at(before, key)}) for key in ("env", "labels") if key in said}
+    return json.dumps({**before, **said, **names}, separators=(",", ":"))
+
+
+def three_way(current: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
+    """The Manifest that serving ``spec`` makes of the Model that is there; a label that goes is None.
+
+    A spec whose url is the Model's own says only what is to change: then nothing goes.
+    """
+    manifest, said = to_manifest(spec), said_of(spec)
+    before = last_said(current) if "url" in said else {}
+    now, wanted = cleaned(current)["spec"], manifest["spec"]
+    moved = wanted["url"] != now.get("url")
+    target: dict[str, Any] = {}
+    for key in {**now, **wanted}:
+        if key in said:
+            source = now if key in _REPLICAS and before.get(key) == wanted[key] else wanted
+        elif key in before or (moved and key in _OF_THE_URL):
+            source = wanted
+        else:
+            source = now if key in now else wanted
+        if key in source:
+            target[key] = source[key]
+    if env := _joined(map_at(now, "env"), map_at(wanted, "env"), texts_at(before, "env")):
+        target["env"] = env
+    least, most = target.get("minReplicas"), target.get("maxReplicas")
+    if isinstance(least, int) and isinstance(most, int) and most < least:
+        target["maxReplicas"] = least
+    labels = map_at(manifest, "metadata", "labels")
+    gone = dict.fromkeys(texts_at(before, "labels"))
+    return {**manifest, "metadata": {**manifest["metadata"], "labels": {**gone, **labels}}, "spec": target}
+
+
+def _joined(now: Mapping[str, Any], wanted: Mapping[str, Any], before: tuple[str, ...]) -> dict[str, Any]:
+    """The variables that are wanted, and those of others."""
+    return {**{name: value for name, value in now.items() if name not in before}, **wanted}
