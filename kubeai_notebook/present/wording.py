@@ -11,16 +11,17 @@ import shlex
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubeai_notebook.errors import LOCAL_GONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.remedy import Command, Remedy
 
-_OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete)\b(?:\(\))?')
-_OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
+_OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete|rollback)\b(?:\(\))?')
+_OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback)\(\)")
 _OF_ALL = re.compile(r"\bmodels\(\)")
-_CONNECT = 'connect anew: Session(context="local")'
 
 
 class Numbered(NamedTuple):
@@ -63,4 +64,4 @@ def in_magics(text: str, model_name: str = "") -> str:
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
-    return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")
+    return _OF_ALL.sub("%kubeai_models", text).replace(LOCAL_GONE[1], "%kubeai_local start starts it.")
