@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LONGEST = 10_000
 """Characters of a message or a hint."""
 LOCAL_GONE = (
-    "KubeAI on this machine does not run.",
+    "KubeAI on this machine is not running.",
     'Start it in a terminal: kubeai-local start, or connect anew: Session(context="local").',
 )
 """Message and hint where our own daemon has ended."""

@@ -15,7 +15,14 @@ import urllib3
 from kubeai_notebook.core.framing import EndlessLineError, lines_of
 from kubeai_notebook.core.objects import at, text_at
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import ClusterError, ForbiddenError, NotFoundError, NotInstalledError, UnauthorizedError
+from kubeai_notebook.errors import (
+    ClusterError,
+    ForbiddenError,
+    NotFoundError,
+    NotInstalledError,
+    UnauthorizedError,
+    UnreachableError,
+)
 
 from .answer import items_of, no_api
 from .api import BROKEN, allow_silence, cut
@@ -73,6 +80,8 @@ class Reflector:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._listed = threading.Event()
+        self._hurried = threading.Event()
+        self._hurried_at = -math.inf
         self._stream: urllib3.BaseHTTPResponse | None = None
         self._heard_at = self._timing.now()
         self._thread = threading.Thread(target=self._run, name=f"kubeai-watch {path}", daemon=True)
@@ -109,9 +118,17 @@ class Reflector:
         if stream is not None:
             cut(stream)
 
+    def hurry(self) -> None:
+        """Try a lost link again now: somebody looks. Those who look all the time cost no more than one try a pause."""
+        now = time.monotonic()
+        if self.link.lost and now - self._hurried_at >= self._timing.first_pause:
+            self._hurried_at = now
+            self._hurried.set()
+
     def close(self) -> None:
         """End the thread at once, in whatever it waits."""
         self._closed.set()
+        self._hurried.set()
         self._api.close()
         self.doubt()  # a server that ends its connections hides them from the pool
         if threading.current_thread() is not self._thread:
@@ -122,7 +139,7 @@ class Reflector:
         pause, version = timing.first_pause, ""
         while not self._closed.is_set():
             before, listed = self._api.login.configuration, version
-            began, asked, longest = math.inf, 0.0, timing.longest_pause
+            began, asked, longest = math.inf, 0.0, self._longest_pause()
             try:
                 version = version or self._list()
                 self._listed.set()
@@ -150,17 +167,25 @@ class Reflector:
             pause = timing.first_pause if time.monotonic() - began > timing.lived else pause
             # Jitter, so that many notebooks do not return to a recovering server at once.
             seconds = max(asked, pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
-            lost = self.link.state == "reconnecting"
+            lost = self.link.lost
             woken = self._rest(seconds, before if lost else self._api.login.configuration)
             # A daemon tells where it is a little before it answers there.
             pause = timing.first_pause if woken and lost else min(pause * 2, longest)
+
+    def _longest_pause(self) -> float:
+        """How long to rest at most before the next try."""
+        if self._api.login.this_machine:
+            return self._timing.longest_pause_here
+        is_new = self._timing.now() - self._heard_at < self._timing.at_first
+        return self._timing.longest_pause_at_first if is_new else self._timing.longest_pause
 
     def _rest(self, seconds: float, before: Configuration) -> bool:
         """Wait, but not once the server has another address or the login is renewed: whether that is so."""
         login, until = self._api.login, time.monotonic() + seconds
         if login.configuration is not before:
             return True
-        while (left := until - time.monotonic()) > 0 and not self._closed.wait(min(left, self._timing.look)):
+        self._hurried.clear()
+        while (left := until - time.monotonic()) > 0 and not self._hurried.wait(min(left, self._timing.look)):
             login.look()
             if login.configuration is not before:
                 return True
@@ -174,7 +199,8 @@ class Reflector:
             self._set_link(Link("forbidden", error, self._heard_at))
             return ""
         self._set_link(Link("reconnecting", error, self._heard_at))
-        return version
+        # What comes back after it was away may be another server, whose versions count anew.
+        return "" if isinstance(error, UnreachableError) else version
 
     def _list(self) -> str:
         """Take in all objects, page by page, and return the version to watch from."""

@@ -31,6 +31,11 @@ class Timing:
     """A server that sends bookmarks more often is missed sooner, but not sooner than this."""
     first_pause: float = 0.5
     longest_pause: float = 30.0
+    longest_pause_at_first: float = 10.0
+    """A server that restarts is back within minutes, and somebody waits for it."""
+    at_first: float = 300.0
+    longest_pause_here: float = 1.0
+    """To ask the daemon of this machine costs nobody anything."""
     longest_pause_refused: float = 300.0
     """A right is granted, or a kind installed, once in a blue moon; a login is renewed within minutes."""
     lived: float = 10.0

@@ -31,6 +31,11 @@ class Link:
     message: str = field(init=False)
     """What the error says, so that the same refusal twice is no news."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether the server is away: what was seen is as old as that, and what happens now is not known."""
+        return self.state == "reconnecting"
+
     def __post_init__(self) -> None:
         """Two errors are never equal, what they say may be."""
         object.__setattr__(self, "message", self.error.message if self.error else "")

@@ -104,6 +104,9 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         for task in tasks:
             if task.done() and (error := task.exception()):
                 log.error("a part of the daemon broke; all of it ends", exc_info=error)
+        # A watch that saw the Pods end would tell of Models without Pods, when all of this machine's KubeAI ends.
+        await stack.aclose()
+        for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     log.info("stopped")

@@ -35,20 +35,23 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 
 def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     """What the card shows of one View."""
-    name, status = name_of(view.model), view.status
-    tone = _TONES.get(status.phase, "busy")
+    name, status, lost = name_of(view.model), view.status, view.link.lost
+    # What was seen then may be over: nothing turns, and nothing is well.
+    tone = "warn" if lost else _TONES.get(status.phase, "busy")
     return Card(
         name=name,
         namespace=namespace,
         phase=status.phase,
         tone=tone,
-        announcement=_announcement(name, status.phase, view.findings if tone == "bad" else ()),
+        announcement=f"Not connected. Model {name} was {status.phase} when it was last seen."
+        if lost
+        else _announcement(name, status.phase, view.findings if tone == "bad" else ()),
         # Of a Model that is ready, the row of replicas says the same.
         detail="" if status.phase == "Ready" else status.detail,
         next_step=_next_step(view, tone),
         note=" ".join([*([note] if note else []), *([_UNSEEN] if view.notes else [])]),
         progress=status.progress,
-        phase_since_seconds=status.since.timestamp() if status.since else 0.0,
+        phase_since_seconds=status.since.timestamp() if status.since and not lost else 0.0,
         facts=_facts(view),
         findings=tuple(_findings(name, view.findings)),
         link=view.link.state if view.link.state in ("live", "closed") else "reconnecting",
@@ -87,8 +90,8 @@ def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
 
 
 def _next_step(view: View, tone: Tone) -> str:
-    if view.link.state == "forbidden" and view.link.error:
-        return in_magics(str(view.link.error), name_of(view.model))
+    if view.link.state in ("reconnecting", "forbidden"):
+        return in_magics(str(view.link.error or ""), name_of(view.model))
     # The other phases' own sentence says what they wait for.
     waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
     return f"Waiting for {view.status.acts_next}." if waiting else ""

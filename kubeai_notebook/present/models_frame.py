@@ -22,13 +22,20 @@ from kubeai_notebook.text import plain
 
 from .html import element, made_by_pandas, page
 from .plain_frame import PlainFrame
+from .snapshot import not_connected
+from .wording import in_magics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from kubeai_notebook.core.view import View
+    from markupsafe import Markup
 
+    from kubeai_notebook.core.view import Link, View
+
+HEADING = "kubeai_heading"
+"""Where ``attrs`` of a frame keep the sentence above the table."""
+_NONE = "There are no Models here."
 UNKNOWN = "—"
 COLUMNS = (
     "name", "phase", "ready", "desired", "engine", "features", "profile", "gpus", "created", "age", "problem",
@@ -45,12 +52,19 @@ class ModelsFrame(PlainFrame):
     def __repr__(self) -> str:
         if not self._is_whole:
             return super().__repr__()
-        return plain(self._readable().to_string(index=False, **self._cut()))
+        return self._under_heading(plain(self._readable().to_string(index=False, **self._cut())))
 
     def _repr_html_(self) -> str | None:
         if not self._is_whole:
             return super()._repr_html_()
-        return page(made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut())))
+        table = made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut()))
+        return page(self._heading_html(), table)
+
+    def _under_heading(self, text: str) -> str:
+        return "\n".join(filter(None, [plain(self.attrs.get(HEADING, "")), text]))
+
+    def _heading_html(self) -> Markup | str:
+        return element("p", heading) if (heading := self.attrs.get(HEADING)) else ""
 
     @property
     def _is_whole(self) -> bool:
@@ -87,13 +101,15 @@ class NoModels(ModelsFrame):
         return ModelsFrame
 
     def __repr__(self) -> str:
-        return "There are no Models here."
+        return self._under_heading(_NONE)
 
     def _repr_html_(self) -> str:
-        return page(element("p", repr(self)))
+        return page(self._heading_html(), element("p", _NONE))
 
 
-def models_frame(views: Iterable[View], *, idle: Mapping[str, float], now: datetime) -> ModelsFrame:
+def models_frame(
+    views: Iterable[View], *, idle: Mapping[str, float], now: datetime, link: Link | None = None
+) -> ModelsFrame:
     """One row for each View.
 
     ``name``, ``engine``, ``profile``, ``url`` and ``features`` (with commas between them) are text, ``phase`` is a
@@ -103,6 +119,8 @@ def models_frame(views: Iterable[View], *, idle: Mapping[str, float], now: datet
 
     ``idle``: for how many seconds there was no request at least, by the Model's name; 0 where it is in use. It is
     ``idle_seconds``, as far as the Model is that old; NaN where it is not known.
+
+    ``link``: how fresh the Views are. That they are old stands above the table, and in ``attrs`` of the frame.
     """
     rows = [_row(view, idle.get(name_of(view.model)), now) for view in views]
     frame = ModelsFrame(rows, columns=list(COLUMNS))
@@ -110,7 +128,11 @@ def models_frame(views: Iterable[View], *, idle: Mapping[str, float], now: datet
     frame["created"] = pd.to_datetime(frame["created"], utc=True).astype("datetime64[ns, UTC]")
     frame["age"] = pd.to_timedelta(frame["age"], unit="s").astype("timedelta64[ns]")
     frame = frame.astype({"ready": "int64", "desired": "int64", "gpus": "int64", "idle_seconds": "float64"})
-    return frame if rows else NoModels(frame)
+    frame = frame if rows else NoModels(frame)
+    if link is not None and link.lost:
+        why = in_magics(str(link.error or ""))
+        frame.attrs[HEADING] = " ".join(filter(None, [not_connected(link.since_seconds, now), why]))
+    return frame
 
 
 def _row(view: View, idle_seconds: float | None, now: datetime) -> tuple[Any, ...]:

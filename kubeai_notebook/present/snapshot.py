@@ -67,11 +67,10 @@ def _headline(card: Card, moment: datetime) -> str:
 
 
 def _sentences(card: Card, moment: datetime) -> list[str]:
-    lost = ""
-    if card.link == "reconnecting":
-        since = _since_text(card.link_since_seconds, moment)
-        lost = f"Reconnecting for {since}. What you see may be old."
-    return [sentence for sentence in (card.detail, card.next_step, card.note, lost) if sentence]
+    lost = not_connected(card.link_since_seconds, moment) if card.link == "reconnecting" else ""
+    # Why it is not connected comes before what was seen until then.
+    ordered = (lost, card.next_step, card.detail) if lost else (card.detail, card.next_step)
+    return [sentence for sentence in (*ordered, card.note) if sentence]
 
 
 def _finding_html(finding: CardFinding) -> Markup:
@@ -92,6 +91,13 @@ def _remedy_text(remedy: CardRemedy) -> str:
 def _since_text(since_seconds: float, moment: datetime) -> str:
     """How long that is; nothing for a time that is not known."""
     return duration(moment.timestamp() - since_seconds, exact=True) if since_seconds > 0 else ""
+
+
+def not_connected(since_seconds: float, moment: datetime) -> str:
+    """That what is shown is old, and of when; ``moment`` is that of the reader."""
+    since = datetime.fromtimestamp(since_seconds, UTC).astimezone()
+    is_today = since.date() == moment.astimezone().date()
+    return f"Not connected since {since:{'' if is_today else '%Y-%m-%d '}%H:%M:%S}. What follows is as it was then."
 
 
 def _stamp(moment: datetime) -> str:

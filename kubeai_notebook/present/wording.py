@@ -11,17 +11,20 @@ import shlex
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubeai_notebook.errors import LOCAL_GONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.remedy import Command, Remedy
 
-_OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete)\b(?:\(\))?')
-_OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
+_OF_A_MODEL = re.compile(
+    r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete|rollback)\b(?:\(\))?'
+)
+_OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback)\(\)")
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
-_CONNECT = 'connect anew: Session(context="local")'
 
 
 class Numbered(NamedTuple):
@@ -66,4 +69,4 @@ def in_magics(text: str, model_name: str = "") -> str:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
     text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
-    return text.replace(_CONNECT, "run %kubeai_config context=local").replace("yes=True", "--yes")
+    return text.replace(LOCAL_GONE[1], "%kubeai_local start starts it.").replace("yes=True", "--yes")

@@ -95,14 +95,16 @@ class Session(Connection):
     def models(self) -> ModelsFrame:
         """All Models, one row each, as numbers, times and categories; `present.models_frame` names the columns.
 
-        Its display is a table that reads well; one that goes meanwhile is no row.
+        Its display is a table that reads well; one that goes meanwhile is no row. While the API is away it holds what
+        was last seen, and says so.
         """
         from kubeai_notebook.present.models_frame import models_frame
 
         from .idle import idle_seconds
 
-        idle = idle_seconds(self.cluster, self.facts.catalog.autoscaling_window_seconds)
-        return models_frame(look_at_all(self.publisher), idle=idle, now=datetime.now(UTC))
+        views, link = look_at_all(self.publisher), self.publisher.link
+        idle = {} if link.lost else idle_seconds(self.cluster, self.facts.catalog.autoscaling_window_seconds)
+        return models_frame(views, idle=idle, now=datetime.now(UTC), link=link)
 
     def catalog(self, text: str = "", *, feature: str = "") -> CatalogFrame:
         """What can be served, one url a row; `present.catalog_frame` names the columns.

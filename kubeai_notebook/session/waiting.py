@@ -33,8 +33,13 @@ def look_at(publisher: Publisher, name: str) -> View:
         NotFoundError: there is no Model of this name.
     """
     with publisher.subscribe([name]) as changes:
-        changes.until(lambda change: change.view is None or not change.view.pending, ANSWER_SECONDS)
+        changes.until(_is_told, ANSWER_SECONDS)
     return publisher.view(name)
+
+
+def _is_told(change: Change) -> bool:
+    """Whether nothing more comes soon: no answer is awaited, and no lost link is being tried."""
+    return change.view is None or not (change.view.pending or change.view.link.lost)
 
 
 def look_at_all(publisher: Publisher) -> tuple[View, ...]:
@@ -42,10 +47,10 @@ def look_at_all(publisher: Publisher) -> tuple[View, ...]:
     pending: set[str] = set()
 
     def complete(change: Change) -> bool:
-        if change.view is not None and change.view.pending:
-            pending.add(change.name)
-        else:
+        if _is_told(change):
             pending.discard(change.name)
+        else:
+            pending.add(change.name)
         return not pending
 
     with publisher.subscribe(ALL) as changes:

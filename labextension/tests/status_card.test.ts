@@ -128,9 +128,11 @@ describe("the status card", () => {
     expect([polite?.textContent, urgent?.textContent]).toEqual(["", "Model smol is Failing."]);
   });
 
-  it("says how long it has been reconnecting", () => {
+  it("says first since when it is not connected", () => {
     const { model, el, text } = shown({ link: "reconnecting", link_since_seconds: NOW - 12 });
-    expect(text("link")).toBe("Reconnecting for 12 s. What you see may be old.");
+    const since = new Date((NOW - 12) * 1000).toLocaleTimeString();
+    expect(text("link")).toBe(`Not connected since ${since}. What follows is as it was then.`);
+    expect(el.querySelector("header")?.nextElementSibling).toBe(node(el, "link"));
     model.receive({ link: "live" });
     expect(node(el, "link").hidden).toBe(true);
   });

@@ -90,8 +90,8 @@ class StatusCardView {
     this.polite.setAttribute("aria-live", "polite");
     this.urgent.setAttribute("role", "alert");
     this.urgent.setAttribute("aria-live", "assertive");
-    this.node.append(head, this.detail, this.next, this.progress, this.findings, this.facts);
-    this.node.append(this.note, this.link, this.polite, this.urgent);
+    this.node.append(head, this.link, this.detail, this.next, this.progress, this.findings, this.facts);
+    this.node.append(this.note, this.polite, this.urgent);
   }
 
   show(card: Card, disconnected: boolean): void {

@@ -14,10 +14,13 @@ export class KernelClock {
   }
 }
 
-/** What is to be said of the link; it ticks, so Python cannot say it. */
+/** That what is shown is old, and of when: in the reader's own time, so Python cannot say it. */
 export function linkText(card: Card, nowSeconds: number): string {
   if (card.link === "live") return "";
-  return `Reconnecting for ${sinceText(card.link_since_seconds, nowSeconds)}. What you see may be old.`;
+  const since = new Date(card.link_since_seconds * 1000);
+  const isToday = since.toDateString() === new Date(nowSeconds * 1000).toDateString();
+  const when = isToday ? since.toLocaleTimeString() : since.toLocaleString();
+  return `Not connected since ${when}. What follows is as it was then.`;
 }
 
 /** `38 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`; nothing for a time that is not known. */

@@ -68,7 +68,7 @@ def test_follows_a_model_from_pulling_to_failing(open_notebook: Callable[..., An
     expect(card.get_by_role("listitem")).to_have_count(2)
     assert [item.evaluate("item => item.value") for item in card.get_by_role("listitem").all()] == [3, 4]
     expect(card.get_by_role("alert")).to_contain_text("Model smol is Failing. The engine was killed")
-    expect(card).to_contain_text("Reconnecting for 1")
+    expect(card).to_contain_text("Not connected since")
     notebook.picture("failing_light", card)
 
     notebook.theme("Dark")

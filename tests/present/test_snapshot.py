@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -86,7 +86,12 @@ def test_says_in_html_all_that_it_says_in_text(card: Card) -> None:
 
 def test_says_that_it_may_be_old() -> None:
     lost = LOADING.model_copy(update={"link": "reconnecting", "link_since_seconds": AT.timestamp() - 12})
-    assert "Reconnecting for 12 s. What you see may be old." in text_of(lost, at=AT)
+    since = datetime.fromtimestamp(AT.timestamp() - 12, UTC).astimezone()
+    sentence = f"Not connected since {since:%H:%M:%S}. What follows is as it was then."
+    assert text_of(lost, at=AT).splitlines()[1] == sentence
+    assert sentence in snapshot_of(lost, at=AT)
+    later = text_of(lost, at=AT + timedelta(days=2))
+    assert f"Not connected since {since:%Y-%m-%d %H:%M:%S}." in later
 
 
 def test_shows_measured_progress() -> None:

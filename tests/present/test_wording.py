@@ -49,8 +49,8 @@ def test_quotes_the_arguments_of_a_magic() -> None:
         ('attach("smol").yaml shows the present one.', "%kubeai_yaml smol shows the present one."),
         ('See: attach("smol").status', "See: %kubeai_status smol"),
         ("models() lists what is there.", "%kubeai_models lists what is there."),
-        (LOCAL_GONE[1], "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local."),
-        ('attach("smol").rollback() takes it back.', 'attach("smol").rollback() takes it back.'),
+        (LOCAL_GONE[1], "%kubeai_local start starts it."),
+        ('attach("smol").rollback() takes it back.', "%kubeai_rollback smol takes it back."),
         ("Ask an administrator.", "Ask an administrator."),
     ],
 )

@@ -51,12 +51,12 @@ def test_says_how_to_start_it_instead_of_checking_the_network(closed, tmp_path, 
     cluster = cluster_at(closed, tmp_path / "config", ours=True, monkeypatch=monkeypatch)
     with pytest.raises(UnreachableError) as failed:
         cluster.models()
-    assert told(failed.value) == ("KubeAI on this machine does not run.", HINT)
+    assert told(failed.value) == ("KubeAI on this machine is not running.", HINT)
     near = cluster.near()
     assert near is not None
     with pytest.raises(CallError) as refused:
         complete(Endpoint(near), "smol", "Hello", max_tokens=1)
-    assert told(refused.value) == ("KubeAI on this machine does not run.", HINT)
+    assert told(refused.value) == ("KubeAI on this machine is not running.", HINT)
 
 
 def test_says_nothing_of_this_machine_where_a_cluster_is_away(closed, tmp_path, monkeypatch) -> None:

@@ -83,7 +83,7 @@ class Informers:
         ours = self.models.link
         if ours.state != "live":
             return ours
-        lost = [link for one in self._all() if (link := one.link).state == "reconnecting"]
+        lost = [link for one in self._all() if (link := one.link).lost]
         return min(lost, key=lambda link: link.since_seconds, default=ours)
 
     @property
@@ -95,6 +95,11 @@ class Informers:
     def heard_at_seconds(self) -> float:
         """Unix time at which the API was last heard in any watch."""
         return max(reflector.heard_at_seconds for reflector in self._all())
+
+    def hurry(self) -> None:
+        """Try what is lost again now."""
+        for reflector in self._all():
+            reflector.hurry()
 
     def doubt(self) -> None:
         """Begin every watch anew."""

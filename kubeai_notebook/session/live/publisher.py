@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import CallError, NotFoundError
+from kubeai_notebook.errors import CallError, NotFoundError, UnreachableError
 
 from .change_tracker import ChangeTracker
 from .informers import EVERYTHING, Informers, Touch
@@ -49,6 +49,12 @@ class _Known:
     """The revision of its first View."""
     made_at: float
     """Monotonic seconds."""
+
+
+def unreachable(link: Link) -> UnreachableError:
+    """The error of a lost link, for whoever needs to know how a Model is now."""
+    error = link.error or UnreachableError("The Kubernetes API does not answer.", "It is tried again.")
+    return UnreachableError(error.message, error.hint)
 
 
 def no_endpoint() -> Endpoint:
@@ -121,16 +127,24 @@ class Publisher:
         """The names of all Models, sorted."""
         return sorted(self._watches.models.groups())
 
+    @property
+    def link(self) -> Link:
+        """How fresh all Views are."""
+        return self._watches.link
+
     def view(self, name: str) -> View:
         """The Model as it is now, out of what is known; nothing is asked for it.
 
         Raises:
             NotFoundError: there is no Model of this name.
+            UnreachableError: the API server is away, so whether there is one is not known.
         """
         with self._making:
             self._settle()
             view = self._current(name)
             self._hand_over()
+        if view is None and (link := self.link).lost:
+            raise unreachable(link)
         if view is None:
             raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
         return view
@@ -149,6 +163,7 @@ class Publisher:
         ``looks``: somebody looks, so phases that depend on the time go on and logs are read; else the Subscription
         only waits for what the API tells. Logs are followed, and a blocked Model's Pod is tried, by name only.
         """
+        self._watches.hurry()
         subscription = Subscription(names, looks=looks, latest=self._latest, on_names=self._wake.set)
         with self._lock:
             closed = self._closed.is_set()
@@ -378,6 +393,9 @@ class Publisher:
         there = [self._known[name].change for name in names if name in self._known]
         for change in sorted(there, key=lambda change: change.revision):
             subscription.put(change)
-        for name in names:
-            if name not in self._known:
-                subscription.put(self._change(name, None))
+        absent = [name for name in names if name not in self._known]
+        if self.link.lost:
+            subscription.tell_later(absent)  # whether there is such a Model is not known
+            return
+        for name in absent:
+            subscription.put(self._change(name, None))

@@ -169,6 +169,12 @@ class Subscription:
             new, self._new = self._new, frozenset()
             return new
 
+    def tell_later(self, names: Collection[str]) -> None:
+        """Nothing can be told of these names at present."""
+        with self._changed:
+            if self._new is not ALL and self.names is not ALL:
+                self._new |= self.names.intersection(names)
+
     def put(self, change: Change, *, born: int = 0) -> None:
         """Leave a Change in place of an older one; ``born`` is the revision of the Model's first View."""
         with self._changed:
