@@ -1,7 +1,7 @@
 """How people write where a model is, read as the url that KubeAI takes.
 
-People paste the page of a hub, type the name that ``ollama run`` takes, or ``org/model``. KubeAI reads none of these: it
-admits ``scheme://reference`` only. Nothing that is such a url is read in another way, so a spelling is added here
+People paste the page of a hub, type the name that ``ollama run`` takes, or ``org/model``. KubeAI reads none of these:
+it admits ``scheme://reference`` only. Nothing that is such a url is read in another way, so a spelling is added here
 without changing what anybody's url means. What is made of a spelling is always said, as something that was inferred.
 
 Sources: the pages of huggingface.co and ollama.com; ``ollama://hf.co/org/repository:QUANTIZATION`` is how Ollama itself
@@ -71,7 +71,9 @@ def read_spelling(text: str) -> Reading | None:
         return _of_scheme(match["scheme"], match["slashes"], match["rest"])
     if match := _TAGGED.fullmatch(text):
         name = match["name"] or match["untagged"]
-        return _of_repository(name, _HUB) if _GGUF.search(name) and "/" in name else Reading(f"ollama://{name}", _LIBRARY)
+        return (
+            _of_repository(name, _HUB) if _GGUF.search(name) and "/" in name else Reading(f"ollama://{name}", _LIBRARY)
+        )
     match = _REPOSITORY.fullmatch(text)
     return _of_repository(match["name"], _HUB) if match else None
 
@@ -97,7 +99,9 @@ def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
 
     shown, text = quoted(text), text.strip()
     if _FILE.fullmatch(text):
-        return wrong("url", _CODE, " ".join([f"The url {shown} is a path of this machine, which no Pod sees.", *_ways(text)]))
+        return wrong(
+            "url", _CODE, " ".join([f"The url {shown} is a path of this machine, which no Pod sees.", *_ways(text)])
+        )
     if _PAGE.fullmatch(text):
         return wrong("url", _CODE, f"The page {shown} shows no model. Give one such as huggingface.co/org/model.")
     *others, last = (f"{scheme}://" for scheme in schemes)
@@ -114,7 +118,7 @@ def _ways(path: str) -> Iterator[str]:
     if ending.lower() == "gguf":
         named = re.fullmatch(_WORD, stem) and len(stem) <= _LONGEST_NAME and masked(stem) == stem
         url = f"ollama://{stem.lower() if named else 'mine'}"
-        yield f"KubeAI on this machine serves it as {url}, once it is started so: kubeai-local start --weights {url}=FILE."
+        yield f"KubeAI on this machine serves it as {url}, once it runs so: kubeai-local start --weights {url}=FILE."
     yield "For a cluster, put it on a volume (pvc://claim/path) or in a bucket (s3://bucket/path)."
 
 

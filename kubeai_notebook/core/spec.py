@@ -165,8 +165,8 @@ def _read_spellings(given: dict[str, Any]) -> list[dict[str, str]]:
     for number, adapter in enumerate(adapters if isinstance(adapters, list | tuple) else ()):
         url = adapter.get("url") if isinstance(adapter, Mapping) else None
         if isinstance(url, str) and (read := read_spelling(url)):
-            given["adapters"] = [*adapters[:number], {**adapter, "url": read.url}, *adapters[number + 1 :]]
-            adapters = given["adapters"]
+            before, after = given["adapters"][:number], given["adapters"][number + 1 :]
+            given["adapters"] = [*before, {**adapter, "url": read.url}, *after]
             inferred.append({"field": "adapters", "value": read.url, "why": read.why})
     return inferred
 

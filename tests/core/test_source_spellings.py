@@ -92,7 +92,10 @@ def test_says_nothing_of_a_url_that_is_one() -> None:
 @pytest.mark.parametrize(
     ("path", "way"),
     [
-        ("./models/Tiny.gguf", "ollama://tiny, once it is started so: kubeai-local start --weights ollama://tiny=FILE."),
+        (
+            "./models/Tiny.gguf",
+            "ollama://tiny, once it runs so: kubeai-local start --weights ollama://tiny=FILE.",
+        ),
         ("~/m.gguf", "ollama://m"),
         (r"C:\models\m.gguf", "ollama://m"),
         ("m.gguf", "ollama://m"),
