@@ -1,8 +1,11 @@
 """Serve open models with KubeAI from a notebook.
 
->>> import kubeai_notebook
->>> model = kubeai_notebook.serve(url="ollama://smollm2:135m")  # doctest: +SKIP
->>> model.complete("The capital of France is", max_tokens=3)  # doctest: +SKIP
+::
+
+    import kubeai_notebook
+
+    model = kubeai_notebook.serve("smol", "ollama://smollm2:135m")
+    model.complete("The capital of France is", max_tokens=3)
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .core.chat_messages import Reply
     from .core.model_spec import ModelSpec
     from .session.model import Model
     from .session.platform import Project
-    from .session.session import Session
+    from .session.session import Session, plan, serve
 
 __version__ = "0.1.0"
 
@@ -29,19 +33,13 @@ _PUBLIC = {
     "Reply": "core.chat_messages",
     "Session": "session.session",
     "errors": "errors",
+    "plan": "session.session",
+    "serve": "session.session",
 }
 __all__ = [
     "Model", "ModelSpec", "Project", "Reply", "Session",
-    "attach", "catalog", "delete", "errors", "get_or_create_project", "models", "serve",
+    "attach", "catalog", "delete", "errors", "get_or_create_project", "models", "plan", "serve",
 ]  # fmt: skip
-
-
-def serve(spec: ModelSpec | None = None, /, **fields: Any) -> Model:
-    """Create or update a Model and return it at once; see `Session.serve`."""
-    from .session.session import default
-
-    _install_views()
-    return default().serve(spec, **fields)
 
 
 def attach(name: str) -> Model:
@@ -85,12 +83,14 @@ def get_or_create_project(name: str, *, session: Session | None = None) -> Proje
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _install_views()
     module = import_module(f"{__name__}.{_PUBLIC[name]}")
     return module if name == "errors" else getattr(module, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # What this module needs for itself is no part of the package.
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
 def _install_views() -> None:

@@ -9,7 +9,7 @@ import kubeai_notebook
 
 def test_exports_exactly_these_names() -> None:
     classes = ["Model", "ModelSpec", "Project", "Reply", "Session"]
-    names = ["attach", "catalog", "errors", "get_or_create_project", "models", "serve"]
+    names = ["attach", "catalog", "delete", "errors", "get_or_create_project", "models", "plan", "serve"]
     assert kubeai_notebook.__all__ == [*classes, *names]
     for name in kubeai_notebook.__all__:
         assert getattr(kubeai_notebook, name) is not None
@@ -32,3 +32,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 def test_says_which_name_does_not_exist() -> None:
     with pytest.raises(AttributeError, match="srve"):
         _ = kubeai_notebook.srve
+
+
+def test_lists_nothing_else() -> None:
+    assert [name for name in dir(kubeai_notebook) if not name.startswith("__")] == sorted(kubeai_notebook.__all__)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,12 +20,34 @@ from kubeai_notebook.errors import CallError
 from .errors import session_closed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
-    from concurrent.futures import Future
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
 CLOSE_SECONDS = 3.0
 _T = TypeVar("_T")
 _END: Any = object()
+
+
+class _DaemonExecutor(ThreadPoolExecutor):
+    """Runs each job in a daemon thread of its own, also after the main thread's end.
+
+    The threads of `concurrent.futures` take no work from then on, so a script whose last calls are made by another
+    thread, or whose Model becomes ready while it ends, got a RuntimeError: the OpenAI client asks once in a thread what
+    system it runs on, and names of hosts are looked up in one. asyncio takes a ThreadPoolExecutor only.
+    """
+
+    def submit(self, work: Callable[..., _T], /, *args: Any, **options: Any) -> Future[_T]:
+        job: Future[_T] = Future()
+
+        def run() -> None:
+            if not job.set_running_or_notify_cancel():
+                return
+            try:
+                job.set_result(work(*args, **options))
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the job gets it
+                job.set_exception(error)
+
+        threading.Thread(target=run, name="kubeai-job", daemon=True).start()
+        return job
 
 
 class BackgroundLoop:
@@ -85,6 +107,7 @@ class BackgroundLoop:
         # With a factory of its own it leaves the calling thread's event loop alone.
         runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         loop = runner.get_loop()
+        loop.set_default_executor(_DaemonExecutor())
         thread = threading.Thread(target=self._run, args=(runner,), name=self._name, daemon=True)
         thread.start()
         return loop, thread

@@ -109,9 +109,9 @@ def check_source(source: Source, schemes: Collection[str] = SCHEMES) -> list[Not
     from .masking import quoted
 
     if source.scheme not in schemes:
-        *others, last = (f"{scheme}://" for scheme in schemes)
-        fix = f"Start it with {', '.join(others)} or {last}, as in hf://org/model or ollama://name:tag."
-        return [wrong("url", _CODE, f"The url {quoted(source)} has no scheme that KubeAI knows. {fix}")]
+        from .source_spellings import no_scheme
+
+        return [no_scheme(source, schemes)]
     if not source.reference:
         message = f"The url {quoted(source)} names no model. Write what follows {source.scheme}://."
         return [wrong("url", _CODE, message)]

@@ -30,6 +30,7 @@ from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, C
 from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.source import SCHEMES, Source, check_source
+from kubeai_notebook.core.source_spellings import read_spelling
 from kubeai_notebook.core.validation import check_choices, checked
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import SpecError
@@ -96,12 +97,13 @@ def draft_of(
         return _draft_of_manifest(plain, notices, facts)
     given, more = read_fields(plain)
     notices += more
+    meant = _read_spellings(given)
     chosen = catalog or (facts.catalog if facts else None)
     source = _source({**(there or {}), **given}, notices, facts.schemes if facts else SCHEMES)
     _choose_profile(given, notices, chosen)
     completed, inferred = inference.complete(given, source, default_profile=default_profile, there=there)
     _read_profile(completed, notices)
-    spec, more = checked({**completed, "inferred": inferred})
+    spec, more = checked({**completed, "inferred": (*meant, *inferred)})
     notices += more
     notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
@@ -159,6 +161,22 @@ def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
 
 def _top(field: str) -> str:
     return field.partition("[")[0].partition(".")[0]
+
+
+def _read_spellings(given: dict[str, Any]) -> list[dict[str, str]]:
+    """Put the url that was meant in the place of each that people write in another way; what was inferred so."""
+    inferred = []
+    if isinstance(url := given.get("url"), str) and (read := read_spelling(url)):
+        given["url"] = read.url
+        inferred.append({"field": "url", "value": read.url, "why": read.why})
+    adapters = given.get("adapters")
+    for number, adapter in enumerate(adapters if isinstance(adapters, list | tuple) else ()):
+        url = adapter.get("url") if isinstance(adapter, Mapping) else None
+        if isinstance(url, str) and (read := read_spelling(url)):
+            before, after = given["adapters"][:number], given["adapters"][number + 1 :]
+            given["adapters"] = [*before, {**adapter, "url": read.url}, *after]
+            inferred.append({"field": "adapters", "value": read.url, "why": read.why})
+    return inferred
 
 
 def _source(given: Mapping[str, Any], notices: list[Notice], schemes: tuple[str, ...]) -> Source:

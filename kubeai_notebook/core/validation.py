@@ -11,6 +11,7 @@ from kubeai_notebook.errors import SpecError
 
 from .masking import quoted
 from .messages import did_you_mean
+from .model_fields import FIELD_DOCS
 from .model_spec import ENGINES, FEATURES, ModelSpec
 from .notice import wrong
 
@@ -34,7 +35,16 @@ _BOUNDS = {
 
 # What a spec cannot be without, where a field of it is missing or wrong.
 _LEAST: Mapping[str, Any] = {"name": "", "url": "", "engine": "", "features": ()}
-_KNOWN = ModelSpec.model_fields.keys() - {"inferred", "rest"}
+_KNOWN = FIELD_DOCS.keys()
+_ELSEWHERE: Mapping[str, str] = {
+    "dry_run": "plan() says what serve() would do, and changes nothing.",
+    "wait": "wait() of the Model that serve() returns waits until it is ready.",
+    "timeout": "wait(timeout_seconds=…) of the Model that serve() returns ends after that time.",
+    "timeout_seconds": "wait(timeout_seconds=…) of the Model that serve() returns ends after that time.",
+    "context": "Session(context=…) chooses the cluster, and has a serve() of its own.",
+    "session": "Session(…) has a serve() of its own.",
+}
+"""What people give as a field, and what does it."""
 
 
 def checked(fields: Mapping[str, Any]) -> tuple[ModelSpec, list[Notice]]:
@@ -104,7 +114,7 @@ def notice_of(detail: Mapping[str, Any]) -> Notice:
     if kind == "missing":
         return wrong(field, "Required", f'The field "{field}" is missing.')
     if kind == "extra_forbidden":
-        near = "" if rest else did_you_mean(field, _KNOWN)
+        near = "" if rest else f" {_ELSEWHERE[field]}" if field in _ELSEWHERE else did_you_mean(field, _KNOWN)
         return wrong(field[:80], "UnknownField", f'A Model has no field "{field[:80]}".{near}')
     if kind == "literal_error":
         return wrong(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')

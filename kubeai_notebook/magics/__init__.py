@@ -17,6 +17,7 @@ def install(shell: InteractiveShell) -> None:
     from kubeai_notebook import settings
 
     from .registry import register, semicolons
+    from .shown_lines import ShownLines
 
     kubeai = settings.KubeAI(parent=shell)
     settings.install(kubeai)
@@ -25,6 +26,7 @@ def install(shell: InteractiveShell) -> None:
     register(shell)
     _remove(shell)  # loaded twice, it would complete twice
     shell.input_transformers_post.append(semicolons)
+    shell.ast_transformers.append(ShownLines(shell))
     shell.Completer.custom_matchers.append(context_matcher(identifier="kubeai")(_complete))
 
 
@@ -42,8 +44,10 @@ def uninstall(shell: InteractiveShell) -> None:
 
 def _remove(shell: InteractiveShell) -> None:
     from .registry import semicolons
+    from .shown_lines import ShownLines
 
     transformers, matchers = shell.input_transformers_post, shell.Completer.custom_matchers
+    shell.ast_transformers[:] = [one for one in shell.ast_transformers if not isinstance(one, ShownLines)]
     transformers[:] = [one for one in transformers if one is not semicolons]
     matchers[:] = [one for one in matchers if one is not _complete]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from .shown_lines import call_of, is_quiet
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -114,9 +115,6 @@ def _room(name: str) -> ModuleType:
     return import_module(f"{__package__}.{name}")
 
 
-_QUIET = re.compile(r"(?<!\S)(-q|--quiet)(?!\S)")
-
-
 def semicolons(lines: list[str]) -> list[str]:
     """Put the semicolon at the end of a magic's line behind the call too, where IPython looks for it; likewise ``-q``.
 
@@ -127,11 +125,11 @@ def semicolons(lines: list[str]) -> list[str]:
 
 def _silenced(line: str) -> str:
     try:
-        call = next(node for node in ast.walk(ast.parse(line.strip())) if isinstance(node, ast.Call) and node.args)
-        name, text = (str(ast.literal_eval(argument)).rstrip() for argument in call.args[:2])
+        name, text = next(filter(None, map(call_of, ast.walk(ast.parse(line.strip())))))
     except (SyntaxError, StopIteration, ValueError):
         return line
-    # After a bare -- all words are the engine's.
-    if not (name.endswith(";") or text.endswith(";") or _QUIET.search(text.partition(" -- ")[0])):
+    if not is_quiet(name, text):
         return line
-    return f"{line.rstrip().replace(repr(name), repr(name.rstrip(';')), 1)};\n"
+    if name.endswith(";"):
+        line = line.replace(f"{name!r}, ''", f"{name.rstrip(';')!r}, ';'", 1)
+    return f"{line.rstrip()};\n"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.core.source_spellings import names_and_urls
 from kubeai_notebook.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -130,9 +131,8 @@ def _joined(below: Any, above: Any) -> Any:
 
 def _named(given: Mapping[str, Any]) -> dict[str, Any]:
     """The name, and the url where it stands in the name's place or behind it."""
-    words = [word for word in (given["name"], given["place"]) if word]
-    urls = [word for word in words if "://" in word]
-    names = [word for word in [*words, given["stated_name"] or ""] if word and word not in urls]
+    names, urls = names_and_urls(filter(None, (given["name"], given["place"])))
+    names += filter(None, [given["stated_name"]])
     if len(urls) + bool(given["url"]) > 1:
         raise UsageError("The line has two urls.", "Give one of them: behind the name, or after --url.")
     if len(names) > 1:

@@ -59,8 +59,11 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     )
 
 
-def deleted_card(name: str, *, namespace: str, before: Card | None = None) -> Card:
-    """What is left to say of a Model that is gone; ``before`` is the last card of those who saw it."""
+def deleted_card(name: str, *, namespace: str, before: Card | None = None, note: str = "") -> Card:
+    """What is left to say of a Model that is gone; ``before`` is the last card of those who saw it.
+
+    ``note`` stays: what a cell did, it has done.
+    """
     return Card(
         name=name,
         namespace=namespace,
@@ -69,6 +72,7 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None) -> Ca
         announcement=_announcement(name, "Deleted", ()),
         # The reader of a saved notebook comes to this cell before the one that deletes.
         detail="It was there when this cell ran, and was deleted later." if before else "",
+        note=note,
         facts=tuple(fact for fact in before.facts if fact.label != "Replicas") if before else (),
     )
 

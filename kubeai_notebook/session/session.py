@@ -6,9 +6,10 @@ import atexit
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeai_notebook import settings as settings_of_process
+from kubeai_notebook.core.model_fields import ModelFields, shows_fields, what_of
 
 from . import verbs
 from .connection import Connection
@@ -17,6 +18,8 @@ from .model import Model
 from .waiting import look_at_all
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from kubeai_notebook.core.plan import Outcome
     from kubeai_notebook.core.spec import ModelSpec
     from kubeai_notebook.present.catalog_frame import CatalogFrame
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.settings import Settings
 
     from .live.subscription import Subscription
+    from .verbs import What
 
 
 class Session(Connection):
@@ -35,39 +39,54 @@ class Session(Connection):
     when it was made, or those it is given. As a context manager it closes itself at the end; Models go on.
     """
 
+    @shows_fields
     def serve(
         self,
-        spec: ModelSpec | None = None,
+        what: What | str | None = None,
+        url: str | None = None,
         /,
         *,
         unique: bool = False,
         force: bool = False,
         yes: bool = False,
-        **fields: Any,
+        wait: bool = False,
+        **fields: Unpack[ModelFields],
     ) -> Model:
-        """Create or update a Model, and return its handle; `Model.wait` waits for Ready.
+        """Create or update a Model, and return its handle at once.
 
-        Fields are those of ModelSpec; what is left out is inferred from ``url``. A ``name`` alone attaches to the
-        Model that is there. Serving again is as ``kubectl apply``: what was given last and is left out now goes,
-        what `Model.scale`, a fix or somebody else set stays; what is equal is left alone. ``replicas=2`` keeps
-        at least 2. ``unique`` appends six random characters to the name, as the platform does, so that each call
-        makes another Model. ``force`` sends it also where the preflight says that it cannot serve here; ``yes``
-        also where ready Pods of what somebody else served are replaced.
+        ``serve("ollama://smollm2:135m")``, ``serve("smol", "ollama://smollm2:135m")``, and both by their names. A
+        ModelSpec, or a plan, goes in the first place instead. What is left out is inferred from the url. A name alone
+        attaches to the Model that is there. Serving again is as ``kubectl apply``: what was given last and is left
+        out now goes, what `Model.scale`, a fix or somebody else set stays; what is equal is left alone.
+        ``replicas=2`` keeps at least 2. ``unique`` appends six random characters to the name, as the platform does,
+        so that each call makes another Model. ``force`` sends it also where the preflight says that it cannot serve
+        here; ``yes`` also where ready Pods of what somebody else served are replaced. ``wait`` returns when the
+        Model is ready, as `Model.wait` does.
 
         Raises:
             SpecError: a field is wrong, or cannot work on this cluster; nothing was sent.
             NotYoursError: somebody else served it, and ``yes`` is not said.
             ClusterError: the Kubernetes API refused it or does not answer.
         """
-        return self.handle(verbs.serve(self, spec or fields, unique=unique, force=force, yes=yes))
+        done = verbs.serve(self, what_of(what, url, fields), unique=unique, force=force, yes=yes)
+        return self.handle(done).wait() if wait else self.handle(done)
 
-    def plan(self, spec: ModelSpec | None = None, /, *, unique: bool = False, **fields: Any) -> PlanReport:
-        """What `serve` would do, and what speaks against it; nothing is changed.
+    @shows_fields
+    def plan(
+        self,
+        what: ModelSpec | str | None = None,
+        url: str | None = None,
+        /,
+        *,
+        unique: bool = False,
+        **fields: Unpack[ModelFields],
+    ) -> PlanReport:
+        """What `serve` would do, and what speaks against it; nothing is changed. Arguments as those of `serve`.
 
         Raises:
             SpecError: a field is wrong, or the API server's dry run refused it.
         """
-        return verbs.plan(self, spec or fields, unique=unique)
+        return verbs.plan(self, what_of(what, url, fields), unique=unique)
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -190,6 +209,34 @@ def default(namespace: str = "") -> Session:
     if not namespace or namespace == (main.settings.namespace or main.cluster.namespace):
         return main
     return _defaults.session(namespace)
+
+
+@shows_fields
+def serve(
+    what: What | str | None = None,
+    url: str | None = None,
+    /,
+    *,
+    unique: bool = False,
+    force: bool = False,
+    wait: bool = False,
+    **fields: Unpack[ModelFields],
+) -> Model:
+    """Create or update a Model where you work, and return its handle at once; see `Session.serve`."""
+    return default().serve(what, url, unique=unique, force=force, wait=wait, **fields)
+
+
+@shows_fields
+def plan(
+    what: ModelSpec | str | None = None,
+    url: str | None = None,
+    /,
+    *,
+    unique: bool = False,
+    **fields: Unpack[ModelFields],
+) -> PlanReport:
+    """What `serve` would do where you work, and what speaks against it; nothing is changed. See `Session.plan`."""
+    return default().plan(what, url, unique=unique, **fields)
 
 
 def follow_settings() -> None:

@@ -1,10 +1,15 @@
-"""Live cards: one widget for each Model of a Session, all written by one thread from one Subscription."""
+"""Live cards: all of a Session's are written by one thread from one Subscription.
+
+A Model once had one widget, so each card of it told what was done last: after Run All every serve cell said "1 Pod is
+replaced". What a verb did belongs to the cell that did it. So a Model has a widget for each note, and cells that did
+the same, or only look, share one.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -18,12 +23,15 @@ from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.view import View
+    from kubeai_notebook.present.wire import Card
     from kubeai_notebook.session.connection import Connection
     from kubeai_notebook.session.live.subscription import Change, Subscription
     from kubeai_notebook.session.model import Model
 
 KEPT_GONE = 50
-"""Cards of Models that are gone and live again with a Model of that name; older ones stay as they are."""
+"""Models that are gone whose cards live again with a Model of that name; those of older ones stay as they are."""
+KEPT_CARDS = 20
+"""Cards of one Model that live; older ones say that they are no longer followed."""
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ def bundle(model: Model) -> dict[str, Any]:
 
 
 def follow(model: Model) -> StatusCard:
-    """The one widget of this Model in this Session, from here on with this handle's note.
+    """The widget of this Model in this Session that has this handle's note.
 
     Raises:
         NotFoundError: there is no such Model to follow.
@@ -78,11 +86,10 @@ def _cards_by_session() -> WeakKeyDictionary[Connection, _Cards]:
 
 @dataclass(slots=True)
 class _Shown:
-    """One card, and what it shows."""
+    """The cards of one Model by their notes, the one that was shown last behind the others."""
 
-    widget: StatusCard
-    note: str
     revision: int
+    widgets: dict[str, StatusCard] = field(default_factory=dict)
 
 
 class _Cards:
@@ -96,13 +103,17 @@ class _Cards:
         threading.Thread(target=self._follow, name="kubeai-cards", daemon=True).start()
 
     def card(self, view: View, note: str) -> StatusCard:
-        """The Model's card, which from here on has this note."""
+        """The Model's card with this note."""
         card = card_of(view, namespace=self._namespace, note=note)
         with self._lock:
-            shown = self._shown.get(view.name)
-            widget = shown.widget if shown else StatusCard(card)
-            self._shown[view.name] = _Shown(widget, note, view.revision)
+            shown = self._shown.setdefault(view.name, _Shown(view.revision))
+            shown.revision = view.revision
+            widget = shown.widgets.pop(note, None) or StatusCard(card)
+            shown.widgets[note] = widget
             widget.update(card)
+            if len(shown.widgets) > KEPT_CARDS:
+                oldest = shown.widgets.pop(next(iter(shown.widgets)))
+                oldest.update(oldest.shown.model_copy(update={"link": "closed"}))
         self.changes.add(view.name)
         return widget
 
@@ -115,17 +126,21 @@ class _Cards:
                 try:
                     self._write(shown, change)
                 except Exception:  # the thread's outermost frame: the other cards go on
-                    _logger.exception("The card of %s could not be updated.", change.name)
+                    _logger.exception("The cards of %s could not be updated.", change.name)
 
     def _write(self, shown: _Shown, change: Change) -> None:
         shown.revision = change.revision
         self._gone.pop(change.name, None)
-        if change.view is not None:
-            shown.widget.update(card_of(change.view, namespace=self._namespace, note=shown.note))
-            return
-        shown.widget.update(deleted_card(change.name, namespace=self._namespace, before=shown.widget.shown))
-        self._gone[change.name] = None
+        for note, widget in shown.widgets.items():
+            widget.update(self._card(change, note, widget.shown))
+        if change.view is None:
+            self._gone[change.name] = None
         if len(self._gone) > KEPT_GONE:
             oldest = next(iter(self._gone))
             del self._gone[oldest], self._shown[oldest]
             self.changes.drop(oldest)
+
+    def _card(self, change: Change, note: str, before: Card) -> Card:
+        if change.view is None:
+            return deleted_card(change.name, namespace=self._namespace, before=before, note=note)
+        return card_of(change.view, namespace=self._namespace, note=note)

@@ -34,6 +34,11 @@ def test_takes_a_lone_url_as_the_model() -> None:
     assert fields("hf://Qwen/Qwen2.5-0.5B-Instruct") == {"url": "hf://Qwen/Qwen2.5-0.5B-Instruct"}
 
 
+@pytest.mark.parametrize("url", ["org/model", "qwen3:0.6b", "hf:/org/model", "https://huggingface.co/org/model", "b"])
+def test_takes_the_second_word_for_the_url_in_any_spelling(url: str) -> None:
+    assert fields(f"a {url}") == {"name": "a", "url": url}
+
+
 def test_reads_repeated_and_paired_options() -> None:
     line = (
         "t --url hf://a/b --adapter colorist=hf://c/d --arg=--max-model-len=8192 --arg=--enforce-eager "
@@ -62,7 +67,7 @@ def test_reads_repeated_and_paired_options() -> None:
         ("a --quiet=yes", "%kubeai_serve: --quiet takes no value."),
         ("a --timeout soon", '%kubeai_serve: --timeout needs a number, not "soon".'),
         ("a --min-replicas 1.5", '--min-replicas needs a whole number, not "1.5".'),
-        ("a b", 'The line has two names, "a" and "b".'),
+        ("a b --name c", 'The line has two names, "a" and "c".'),
         ("a ollama://a b", '%kubeai_serve: unexpected argument "b".'),
         ("a ollama://a --url ollama://b", "The line has two urls."),
         ("a --file /x=y", "--file needs PATH=@LOCAL."),

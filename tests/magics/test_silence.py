@@ -14,7 +14,7 @@ def test_hands_a_semicolon_to_python(text: str) -> None:
 
 def test_finds_the_magic_before_a_semicolon() -> None:
     line = "x = get_ipython().run_line_magic('kubeai_models;', '')\n"
-    assert semicolons([line]) == ["x = get_ipython().run_line_magic('kubeai_models', '');\n"]
+    assert semicolons([line]) == ["x = get_ipython().run_line_magic('kubeai_models', ';');\n"]
 
 
 @pytest.mark.parametrize("text", ["smol", "smol --arg='-q'", "smol -- -q", "smol --env A=a;b", "smol -quick"])

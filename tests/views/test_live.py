@@ -71,11 +71,36 @@ def test_shows_at_once_and_follows(session: FakeSession) -> None:
     assert shows(widget, phase="Ready", tone="good", note="smol is being served.")
 
 
-def test_has_one_widget_for_a_model_and_one_subscription(session: FakeSession) -> None:
-    widget = live.follow(FakeModel(session, note="smol is being served."))
-    assert live.follow(FakeModel(session)) is widget
-    assert widget.card["note"] == ""
+def test_keeps_what_each_cell_did_on_its_card(session: FakeSession) -> None:
+    served = live.follow(FakeModel(session, note="smol is served."))
+    scaled = live.follow(FakeModel(session, note="smol is scaled to 2."))
+    looked = live.follow(FakeModel(session))
+    session.now_is(view_in("Ready", ready=1))
+    for widget, note in ((served, "smol is served."), (scaled, "smol is scaled to 2."), (looked, "")):
+        assert shows(widget, phase="Ready", note=note)
     assert len(session.subscriptions) == 1
+
+
+def test_keeps_what_a_cell_did_when_the_model_is_gone(session: FakeSession) -> None:
+    fixed = live.follow(FakeModel(session, note="Fix 1 is applied."))
+    session.now_is(None)
+    detail = "It was there when this cell ran, and was deleted later."
+    assert shows(fixed, phase="Deleted", note="Fix 1 is applied.", detail=detail)
+
+
+def test_shares_a_card_among_cells_that_did_the_same(session: FakeSession) -> None:
+    widget = live.follow(FakeModel(session, note="smol is served already."))
+    assert live.follow(FakeModel(session, note="smol is served already.")) is widget
+    assert live.follow(FakeModel(session)) is live.follow(FakeModel(session))
+
+
+def test_follows_as_many_cards_of_a_model_and_no_more(session: FakeSession) -> None:
+    first, *others = [
+        live.follow(FakeModel(session, note=f"smol is scaled to {number}.")) for number in range(live.KEPT_CARDS + 1)
+    ]
+    session.now_is(view_in("Ready", ready=1))
+    assert all(shows(widget, phase="Ready", link="live") for widget in others)
+    assert shows(first, phase="Loading", link="closed", note="smol is scaled to 0.")
 
 
 def test_has_a_widget_of_its_own_in_another_session(session: FakeSession) -> None:

@@ -1,0 +1,81 @@
+"""Which lines of a cell show their value: IPython shows that of the last one only.
+
+``%kubeai_serve a`` above ``%kubeai_serve b`` left one card, and a loop none. So each line of ours whose value would get
+lost is wrapped in the tree that IPython is about to run. Only there is it known what would get lost: a magic cannot
+see whether its value is assigned or shown, and one that displayed by itself would show the last line's twice.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+_QUIET = re.compile(r"(?<!\S)(-q|--quiet)(?!\S)")
+_SHOW = f"__import__({__name__!r}, None, None, ['show']).show(value)"
+
+
+def is_quiet(name: str, text: str) -> bool:
+    """Whether a magic's line asks to show nothing: by a semicolon at its end, or by ``-q``."""
+    # After a bare -- all words are the engine's.
+    return name.endswith(";") or text.endswith(";") or bool(_QUIET.search(text.partition(" -- ")[0]))
+
+
+def call_of(node: ast.AST) -> tuple[str, str] | None:
+    """Name and text of one of our magics' lines, as IPython calls them; ``None`` of anything else."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run_line_magic"):
+        return None
+    words = [one.value for one in node.args[:2] if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    if len(words) < 2 or not words[0].startswith("kubeai"):
+        return None
+    return words[0].rstrip(), words[1].rstrip()
+
+
+def show(value: Any) -> None:
+    """Show a line's value where IPython would not."""
+    if value is not None:
+        from IPython.display import display
+
+        display(value)
+
+
+class ShownLines(ast.NodeTransformer):
+    """Has every line of ours shown that IPython will not show; the shell has one among its ``ast_transformers``."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+
+    def visit_Module(self, module: ast.Module) -> ast.Module:
+        """Wrap those lines; ``ast_node_interactivity`` says which IPython shows by itself."""
+        shown = self._shell.ast_node_interactivity
+        for holder in ast.walk(module) if shown != "none" else ():
+            for body in _bodies(holder):
+                # One that IPython shows as well, inside the last statement, comes to it as None.
+                kept = () if holder is not module else body if shown == "all" else body[-1:]
+                body[:] = [statement if statement in kept else _wrapped(statement) for statement in body]
+        return module
+
+
+def _bodies(holder: ast.AST) -> Iterator[list[ast.stmt]]:
+    """The lists of statements that a node holds directly."""
+    for name in ("body", "orelse", "finalbody"):
+        if isinstance(body := getattr(holder, name, None), list):
+            yield body
+
+
+def _wrapped(statement: ast.stmt) -> ast.stmt:
+    """The statement; a line of ours that is not quiet, in the call that shows its value."""
+    call = call_of(statement.value) if isinstance(statement, ast.Expr) else None
+    if call is None or is_quiet(*call):
+        return statement
+    tree = ast.parse(_SHOW)
+    for node in ast.walk(tree):
+        ast.copy_location(node, statement)
+    shown: Any = tree.body[0]
+    shown.value.args = [statement.value]  # type: ignore[attr-defined]  # it is an Expr
+    return shown  # type: ignore[no-any-return]
