@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 Phase = Literal[
     "Deleting", "Submitted", "Unmanaged", "Blocked", "Caching", "Failing", "Updating", "Degraded",
-    "Scheduling", "Pulling", "Loading", "Ready", "Asleep",
+    "Scheduling", "Pulling", "Loading", "Ready", "Asleep", "Paused",
 ]  # fmt: skip
 
-WELL: frozenset[Phase] = frozenset({"Ready", "Asleep"})
+WELL: frozenset[Phase] = frozenset({"Ready", "Asleep", "Paused"})
 """Nothing is wrong, and nothing has to happen."""
 STOPPED: frozenset[Phase] = frozenset({"Blocked", "Failing", "Unmanaged"})
 """Nothing serves, and nothing comes of waiting: somebody has to act."""
@@ -58,7 +58,7 @@ FATAL_WAITING = frozenset({
 
 _WHO_ACTS: Mapping[Phase, str] = {
     "Submitted": "the operator", "Unmanaged": "you or an administrator", "Blocked": "you", "Failing": "you",
-    "Asleep": "a request",
+    "Asleep": "a request", "Paused": "you",
 }  # fmt: skip
 
 _ASLEEP = "The next request wakes it."
@@ -87,7 +87,7 @@ class ModelStatus:
 
     @property
     def well(self) -> bool:
-        """Whether it serves all that it should, or a request wakes it."""
+        """Whether it serves all that it should, or has no replicas because somebody wanted none."""
         return self.phase in WELL
 
     @property
@@ -157,7 +157,9 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
 def _without_replicas(model: KubernetesObject) -> _Conclusion:
     if not map_at(model, "spec"):
         return "Blocked", "It has no spec, so KubeAI starts nothing.", None
-    return "Asleep", _PAUSED if at(model, "spec", "autoscalingDisabled") is True else _ASLEEP, None
+    if at(model, "spec", "autoscalingDisabled") is True:
+        return "Paused", _PAUSED, None
+    return "Asleep", _ASLEEP, None
 
 
 def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Conclusion:

@@ -30,6 +30,7 @@ _TONES: Final[Mapping[Phase, Tone]] = {
     "Blocked": "bad",
     "Failing": "bad",
     "Asleep": "quiet",
+    "Paused": "quiet",
 }
 
 

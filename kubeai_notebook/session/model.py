@@ -108,7 +108,7 @@ class Model:
         return self._open.publisher.subscribe([self.name], looks=looks)
 
     def wait(self, timeout_seconds: float | None = None) -> Model:
-        """Wait until the Model is Ready or Asleep.
+        """Wait until the Model is Ready, Asleep or Paused.
 
         Raises:
             DeployError: it cannot become ready as it is; ``findings`` say why.

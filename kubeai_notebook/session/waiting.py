@@ -86,13 +86,13 @@ def hashes_of(view: View | None) -> frozenset[str]:
 
 
 def wait_ready(session: Connection, name: str, limit_seconds: float) -> None:
-    """Return when the Model is Ready or Asleep; errors as `Model.wait`."""
+    """Return when the Model is Ready, Asleep or Paused; errors as `Model.wait`."""
     for _ in views_until_ready(session, name, limit_seconds):
         pass
 
 
 def views_until_ready(session: Connection, name: str, limit_seconds: float) -> Iterator[View]:
-    """Each new View until the Model is Ready or Asleep; errors as `Model.wait`.
+    """Each new View until the Model is Ready, Asleep or Paused; errors as `Model.wait`.
 
     An update whose new Pods cannot start is given up after a while: one that was just mended looks the same.
     """

@@ -49,6 +49,7 @@ def seen(a_model: dict[str, Any], *pods: dict[str, Any], **more: Any) -> ModelSt
         ("Submitted", seen(model(age=2, seen=False))),
         ("Unmanaged", seen(model(age=11, seen=False))),
         ("Asleep", seen(model(replicas=0))),
+        ("Paused", seen(model(replicas=0, autoscalingDisabled=True))),
         ("Submitted", seen(model(age=5))),
         ("Blocked", seen(model(age=11))),
         ("Caching", seen(model(age=60, cacheProfile="efs"))),

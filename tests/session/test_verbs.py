@@ -83,7 +83,8 @@ def test_scales_up_and_stays_there(smol: Model) -> None:
 
 def test_pauses_and_resumes(smol: Model) -> None:
     smol.pause().wait(30)
-    assert smol.status.phase == "Asleep"
+    assert smol.status.phase == "Paused"
+    assert smol.status.acts_next == "you"
     assert "no request wakes it" in smol.status.detail
     with pytest.raises(CallError, match="a request would wait for ever"):
         smol.complete("Hi")

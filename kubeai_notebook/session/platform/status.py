@@ -22,7 +22,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
 """What the gateway offers for a feature."""
 # Every other phase is on its way. The platform says RUNNING as soon as there is a Model; here it means what it says.
 _STATES = {
-    **dict.fromkeys(("Ready", "Asleep", "Degraded", "Updating"), "RUNNING"),
+    **dict.fromkeys(("Ready", "Asleep", "Paused", "Degraded", "Updating"), "RUNNING"),
     **dict.fromkeys(("Blocked", "Failing", "Unmanaged"), "ERROR"),
     "Deleting": "DELETING",
 }
