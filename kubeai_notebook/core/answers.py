@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LONGEST_WORDS = 500
 _LONGEST_BODY = 20_000
 """Characters of a body that are looked at."""
-_DEEPEST, _SHOWN_ITEMS = 6, 3
+_DEEPEST, _SHOWN_ITEMS, _SHORT_LIST = 6, 3, 100
 _TELLING = ("content-type", "location", "server", "via", "x-proxy", "x-kong-response-latency", "x-amzn-requestid")
 _WORDS_AT = (
     "error_description", "message", "Message", "detail", "error", "errors", "error_msg", "msg", "fault", "faultstring",
@@ -75,6 +75,8 @@ _LOGIN_PAGE = re.compile(
     re.IGNORECASE,
 )
 _LOGIN_PATH = re.compile(r"log-?in|sign-?in|logon|oauth|openid|saml|sso|/auth|authorize|/dex|keycloak", re.IGNORECASE)
+_ERROR_TEXT = re.compile(r'\{\s*"error"\s*:\s*"')
+_LOGIN_WANTED = (401, 407)
 _SERVERS = ("uvicorn", "hypercorn", "gunicorn", "llama.cpp")
 """What engines call themselves in the header Server."""
 _PROXIES = re.compile(
@@ -114,7 +116,9 @@ def refuser_of(answer: Answer) -> Refuser:
     if isinstance(document, Mapping):
         return _by_shape(document, answer)
     low = body[:_LONGEST_BODY].lower()
-    return _signed(low) or _by_page(low) or _by_headers(low.strip(), answer)
+    if is_page(low.encode()):
+        return _signed(low) or ("login" if answer.status in _LOGIN_WANTED or _LOGIN_PAGE.search(low) else "proxy")
+    return _signed(low) or _by_headers(low.strip(), answer)
 
 
 def _signed(low: str) -> Refuser:
@@ -141,12 +145,6 @@ def _by_shape(document: Mapping[str, Any], answer: Answer) -> Refuser:
     return "proxy" if error is None and (of_proxy or kong_or_aws) else "engine"
 
 
-def _by_page(low: str) -> Refuser:
-    if not is_page(low.encode()):
-        return ""
-    return "login" if _LOGIN_PAGE.search(low) else "proxy"
-
-
 def _by_headers(low: str, answer: Answer) -> Refuser:
     passed = answer.headers.get("x-proxy") == "lingo"  # KubeAI's gateway marks all that it passes on
     if passed or answer.headers.get("server", "").startswith(_SERVERS) or low == "internal server error":
@@ -154,10 +152,10 @@ def _by_headers(low: str, answer: Answer) -> Refuser:
     if low == "404 page not found":  # of Go's own server, in which KubeAI's gateway runs
         return "gateway"
     if low.startswith(("{", "[")):  # JSON that broke off
-        return "engine"
+        return "gateway" if _ERROR_TEXT.match(low) else "engine"
     if not low and not _PROXIES.search(answer.headers.get("server", "")):
         return "engine"
-    return "login" if answer.status in (401, 407) else "proxy"
+    return "login" if answer.status in _LOGIN_WANTED else "proxy"
 
 
 def parsed(body: str | bytes) -> Any:
@@ -209,22 +207,28 @@ def _fault(location: Sequence[Any], message: Any) -> str:
 def _in_text(text: str, depth: int) -> str:
     """The sentence in a text, which may hold a page, a body within a body, or the stack of a program."""
     text = masked(text, limit=_LONGEST_BODY).strip()
+    document = parsed(text)
+    if isinstance(document, Mapping | list):
+        return _words(document, depth + 1)
     faults = [_fault(_names_in(fault["loc"]), fault["msg"]) for fault in _PYDANTIC.finditer(text)]
     if faults:
         return _listed(faults)
     if "Traceback (most recent call last)" in text:
         return text.splitlines()[-1]
-    if is_page(text.encode(errors="replace")):
-        return page_of(text.encode(errors="replace"))
-    if "\x00" in text:
-        return ""
+    data = text.encode(errors="replace")
     if text.startswith("<"):
-        return markup_words(text)
+        return page_of(data) if is_page(data) else markup_words(text)
     inner = _INNER.search(text)
-    if not inner:
-        return text
-    before, words = text[: inner.start()].rstrip(" :-"), _words(parsed(text[inner.start() :]), depth + 1)
+    if "\x00" in text or not inner:
+        return "" if "\x00" in text else text
+    before, rest = text[: inner.start()].rstrip(" :-"), text[inner.start() :]
+    words = _words(parsed(rest), depth + 1) or _without_brackets(rest)
     return ": ".join(filter(None, (before, words)))
+
+
+def _without_brackets(text: str) -> str:
+    """A short list in the words of a program; what is longer is data and no sentence."""
+    return re.sub(r"[\[\]{}\"']", "", text) if len(text) < _SHORT_LIST else ""
 
 
 def _names_in(location: str) -> list[str]:

@@ -73,7 +73,7 @@ def models(gateway: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         (folder / "config").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **config}))
         patch.setenv("KUBECONFIG", str(folder / "config"))
         patch.setenv("KUBEAI_ENDPOINT", gateway.address)
-        session = Session()
+        session = Session(context="x")
         yield {engine.lower(): Model(session, engine.lower()) for engine in URLS}
         session.close()
 
@@ -102,7 +102,7 @@ def test_tells_it_in_plain_words(row: dict[str, Any], models: dict[str, Model], 
     gateway.answer = lambda _request: sent(row)
     error = asked(models[name_of(row)], row.get("ask", "chat"))
     foreign = ["</", "<html", "<title", '{"', "[{", "{'", "Traceback", "\n", *row.get("hides", ())]
-    assert [words for words in foreign if words in str(error)] == [], str(error)
+    assert [words for words in foreign if words in error.message] == [], str(error)
     assert error.message.endswith(".")
     assert ".." not in error.message
     assert len(str(error)) < 900
@@ -138,7 +138,8 @@ def test_learns_nothing_of_a_model_that_it_may_not_ask(row: dict[str, Any], gate
 
 
 @pytest.mark.parametrize(
-    ("row", "said"), [(row, row["says"]) for row in ROWS if row["id"] in ("C06", "C16", "C17", "gateway-unknown", "C15")]
+    ("row", "said"),
+    [(row, row["says"]) for row in ROWS if row["id"] in ("C06", "C16", "C17", "gateway-unknown", "C15")],
 )
 def test_tells_a_stream_alike(
     row: dict[str, Any], said: list[str], models: dict[str, Model], gateway: HttpServer
