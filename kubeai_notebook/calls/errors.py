@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kubeai_notebook.core.answers import refuser_of, telling, words_in
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of
-from kubeai_notebook.core.objects import number_at
+from kubeai_notebook.core.messages import what_it_does
+from kubeai_notebook.core.objects import number_at, text_at, texts_at
 from kubeai_notebook.core.observation import Answer, Observation
 from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, WaitInterruptedError
 
@@ -111,6 +112,34 @@ def interrupted(model: str) -> WaitInterruptedError:
 def session_closed() -> CallError:
     """The error of everything that comes after the end of its Session."""
     return CallError("This Session is closed.", "Open a new one and attach to the Model there.")
+
+
+_ASKED_BY = {
+    "TextGeneration": "chat() or complete()",
+    "TextEmbedding": "embed()",
+    "Reranking": 'client.post("/rerank", …)',
+    "SpeechToText": "client.audio.transcriptions.create(…)",
+}
+
+
+def check_feature(name: str, spec: Mapping[str, Any], feature: str) -> None:
+    """Refuse what the Model was not served for: its engine would, after it was woken for that, in words of its own.
+
+    Raises:
+        CallError: the Model has features, and not this one; nothing was sent.
+    """
+    features = texts_at(spec, "features")
+    # Ollama makes embeddings by any model.
+    if feature in features or (feature == "TextEmbedding" and text_at(spec, "engine") == "OLlama"):
+        return
+    does = what_it_does(features)
+    if does:
+        ways = " or ".join(_ASKED_BY[known] for known in features if known in _ASKED_BY)
+        raise CallError(f'"{name}" {does}; it {_CANNOT[feature]}.', f"Ask it by {ways}. {_SERVE[feature]}")
+
+
+_CANNOT = {"TextGeneration": "does not generate text", "TextEmbedding": "makes no embeddings"}
+_SERVE = {"TextGeneration": "Serve a text model for chat.", "TextEmbedding": "Serve an embedding model for embeddings."}
 
 
 def object_of(data: bytes, model: str) -> Mapping[str, Any]:

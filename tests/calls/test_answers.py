@@ -28,6 +28,12 @@ ROWS: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[1] / "golden" / "answers.yaml").read_text(encoding="utf-8")
 )
 URLS = {"VLLM": "hf://a/b", "OLlama": "ollama://smollm2:135m", "Infinity": "hf://a/b", "FasterWhisper": "hf://a/b"}
+ONE_FEATURE = {
+    "emb": ("Infinity", "TextEmbedding"),
+    "text": ("VLLM", "TextGeneration"),
+    "speech": ("FasterWhisper", "SpeechToText"),
+    "asks-ollama": ("OLlama", "TextGeneration"),
+}
 FEATURES = ["TextGeneration", "TextEmbedding"]
 BETWEEN = ("proxy", "mesh", "login", "api-server")
 
@@ -61,9 +67,12 @@ def models(gateway: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with FakeApi().in_thread() as api, pytest.MonkeyPatch.context() as patch:
         for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS, "apis/kubeai.org/v1/models"):
             api.objects[path] = {}
-        for engine in URLS:
-            api.put(MODELS, model(engine.lower(), engine=engine, url=URLS[engine], features=FEATURES))
+        for engine, url in URLS.items():
+            api.put(MODELS, model(engine.lower(), engine=engine, url=url, features=FEATURES))
             api.put(PODS, pod(f"model-{engine.lower()}-1", engine.lower()))
+        for name, (engine, feature) in ONE_FEATURE.items():
+            api.put(MODELS, model(name, engine=engine, features=[feature]))
+            api.put(PODS, pod(f"model-{name}-1", name))
         config = {
             "clusters": [{"name": "x", "cluster": {"server": api.url}}],
             "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "default"}}],
@@ -74,7 +83,9 @@ def models(gateway: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv("KUBECONFIG", str(folder / "config"))
         patch.setenv("KUBEAI_ENDPOINT", gateway.address)
         session = Session(context="x")
-        yield {engine.lower(): Model(session, engine.lower()) for engine in URLS}
+        yield {engine.lower(): Model(session, engine.lower()) for engine in URLS} | {
+            name: Model(session, name) for name in ONE_FEATURE
+        }
         session.close()
 
 
@@ -157,3 +168,32 @@ def test_names_this_machines_gateway(gateway: HttpServer) -> None:
     access = Access(base_url=f"{gateway.address}/openai/v1", this_machine=True)
     with Endpoint(access) as endpoint, pytest.raises(CallError, match="KubeAI's gateway on this machine knows no"):
         complete(endpoint, "vllm", "Hi")
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "said"),
+    [
+        ("emb", "chat", '"emb" makes embeddings; it does not generate text. Ask it by embed(). Serve a text model'),
+        ("emb", "complete", '"emb" makes embeddings; it does not generate text.'),
+        (
+            "speech",
+            "chat",
+            '"speech" writes down speech; it does not generate text. Ask it by client.audio.transcriptions',
+        ),
+        ("text", "embed", '"text" generates text; it makes no embeddings. Ask it by chat() or complete().'),
+    ],
+)
+def test_asks_nothing_of_a_model_that_was_served_for_something_else(
+    name: str, how: str, said: str, models: dict[str, Model], gateway: HttpServer
+) -> None:
+    before = len(gateway.received)
+    error = asked(models[name], how)
+    assert str(error).startswith(said)
+    assert (error.kind, len(gateway.received)) == ("", before)
+
+
+def test_leaves_it_to_ollama_whether_a_text_model_makes_embeddings(
+    models: dict[str, Model], gateway: HttpServer
+) -> None:
+    gateway.answer = lambda _request: Answer(b'{"data": [{"index": 0, "embedding": [1]}]}')
+    assert models["asks-ollama"].embed("Hi") == [[1.0]]

@@ -16,6 +16,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule, finding_of, first, 
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.foreign import is_page
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
+from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at, texts_at
 from kubeai_notebook.core.remedy import SetArgument
@@ -52,13 +53,10 @@ def _serves_no_text(case: Case) -> bool:
     return case.scene.engine == "Infinity"
 
 
-_DOES = {"TextEmbedding": "makes embeddings", "Reranking": "ranks texts", "SpeechToText": "writes down speech"}
-
-
 def _what_it_does(case: Case) -> dict[str, str]:
     """What a Model does that generates no text."""
     features = texts_at(case.scene.spec, "features")
-    does = " and ".join(_DOES[feature] for feature in features if feature in _DOES)
+    does = what_it_does(features)
     return {} if "TextGeneration" in features or not does else {"does": does}
 
 
