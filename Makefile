@@ -4,6 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FRONT := pyproject.toml $(shell find labextension -path '*/node_modules' -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name '*.json' -o -name '*.py' -o -name yarn.lock \) -print 2>/dev/null)
 
+# A line for each thing that is installed, with the seconds so far.
+STEP := $(PYTHON) notebooks/step.py
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# JupyterLab does not start for root without it.
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# For JupyterLab: make lab ARGS="--port 9999 --no-browser"
+ARGS ?=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab test test-attack test-browser test-oldest test-engines check check-front format wheel bench types clean node-modules
 
@@ -13,18 +21,16 @@ help:  ## list the targets
 # One stamp a set of extras: nothing is installed twice, and the demo does not pay for the tests.
 $(VENV)/.pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(STEP) "Making a virtual environment in $(VENV)" $(PYTHON) -m venv $(VENV)
+	@$(STEP) "Updating pip" $(PIP) --upgrade pip
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip $(FRONT)
-	@echo "Installing into $(VENV); about a minute the first time."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@$(STEP) "Installing into $(VENV), about a minute the first time" $(PIP) --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.pip $(FRONT)
-	@echo "Installing into $(VENV); about two minutes the first time."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(STEP) "Installing into $(VENV), about two minutes the first time" $(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 setup: $(VENV)/.dev  ## install everything that development needs
@@ -32,9 +38,10 @@ setup: $(VENV)/.dev  ## install everything that development needs
 demo: $(VENV)/.demo  ## serve a real model, ask it, and print its answers
 	@$(BIN)/python notebooks/run.py notebooks/00_tour.ipynb
 
-lab: $(VENV)/.demo  ## open the notebooks in JupyterLab
-	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab
-	$(BIN)/jupyter lab notebooks/00_tour.ipynb
+lab: $(VENV)/.demo  ## open the notebooks in JupyterLab; ARGS="--port 9999 --no-browser" are its own flags
+	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(STEP) "Installing JupyterLab" $(PIP) jupyterlab
+	@$(if $(ALLOW_ROOT),echo "You are root: JupyterLab is started with --allow-root.",:)
+	$(BIN)/jupyter lab notebooks/00_tour.ipynb $(ALLOW_ROOT) $(ARGS)
 
 check: $(VENV)/.dev  ## formatting, lint, types, layers, files
 	$(BIN)/ruff format --check .

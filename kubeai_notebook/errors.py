@@ -156,8 +156,13 @@ class WaitTimeoutError(KubeAIError):
     """The Model was not ready within the time given; it keeps starting."""
 
 
-Refuser = Literal["", "engine", "gateway", "proxy", "api-server", "network"]
-"""Who refused a call; ``""``: nothing was sent."""
+Refuser = Literal["", "engine", "gateway", "proxy", "mesh", "login", "api-server", "network"]
+"""Who refused a call.
+
+``engine``: the Model's; ``gateway``: KubeAI's; ``proxy``: an ingress or a load balancer between here and the gateway;
+``mesh``: a service mesh; ``login``: a login page; ``api-server``: the Kubernetes API, on the way through it;
+``network``: nobody answered; ``""``: nothing was sent.
+"""
 
 
 class CallError(KubeAIError):

@@ -5,12 +5,16 @@ python notebooks/run.py notebooks/00_tour.ipynb
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from itertools import count
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+SILENT_SECONDS = 5
 
 
 def main(path: Path) -> int:
@@ -19,7 +23,8 @@ def main(path: Path) -> int:
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}})
     # The kernel is on loopback; its warning that TCP is not encrypted is for others.
     client.extra_arguments = ["--log-level=ERROR"]
-    client.on_cell_executed = lambda cell, **_: _print_cell(cell)
+    telling = _Telling()
+    client.on_cell_start, client.on_cell_executed = telling.begin, telling.end
     try:
         client.execute()
     except CellExecutionError:
@@ -32,12 +37,35 @@ def main(path: Path) -> int:
     return 0
 
 
-def _print_cell(cell: nbformat.NotebookNode) -> None:
-    if cell.cell_type != "code":
-        return
-    sys.stdout.write("\n" + "\n".join(f">>> {line}" for line in cell.source.splitlines()) + "\n")
-    shown = [text for output in cell.outputs if (text := _text_of(output).strip())]
-    sys.stdout.write("".join(f"{text}\n" for text in shown))
+class _Telling:
+    """Prints each code cell as it begins, and what it answers as it ends; while it runs, the seconds so far."""
+
+    def __init__(self) -> None:
+        self._clock: asyncio.Task[None] | None = None
+
+    async def begin(self, cell: nbformat.NotebookNode, **_: object) -> None:
+        """Print what is run."""
+        if cell.cell_type == "code":
+            _print("\n" + "\n".join(f">>> {line}" for line in cell.source.splitlines()))
+            self._clock = asyncio.create_task(_tell_time())
+
+    async def end(self, cell: nbformat.NotebookNode, **_: object) -> None:
+        """Print what came of it."""
+        if self._clock:
+            self._clock.cancel()
+        for output in cell.get("outputs", ()):
+            if text := _text_of(output).strip():
+                _print(text)
+
+
+async def _tell_time() -> None:
+    for seconds in count(SILENT_SECONDS, SILENT_SECONDS):
+        await asyncio.sleep(SILENT_SECONDS)
+        _print(f"… {seconds} s")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.chat_messages import Reply, reason_of, usage_of, words_of
 from kubeai_notebook.core.objects import maps_at
 
-from .errors import explained, object_of, reading
+from .errors import NO_CHOICE, explained, object_of, reading, unreadable
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -19,9 +19,11 @@ def complete(endpoint: Endpoint, model: str, prompt: str, **options: Any) -> Rep
     Raises:
         CallError: the gateway or the engine refused it, or answered something that cannot be read.
     """
-    with explained(model, endpoint.access):
+    with explained(model, endpoint):
         response: Any = endpoint.client.completions.with_raw_response.create(model=model, prompt=prompt, **options)
-    with reading(model):
         answer = object_of(response.content, model)
-        choice = maps_at(answer, "choices")[0]
+    choice = next(iter(maps_at(answer, "choices")), None)
+    if choice is None:
+        raise unreadable(model, NO_CHOICE)
+    with reading(model):
         return Reply(words_of(choice.get("text")), finish_reason=reason_of(choice), usage=usage_of(answer))

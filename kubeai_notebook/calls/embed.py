@@ -25,10 +25,11 @@ def embed(endpoint: Endpoint, model: str, texts: str | Sequence[str], **options:
         return []
     # Plain numbers: the client would ask for base64, which not every engine gives.
     settings = {"encoding_format": "float", **options}
-    with explained(model, endpoint.access):
+    with explained(model, endpoint):
         response: Any = endpoint.client.embeddings.with_raw_response.create(model=model, input=inputs, **settings)
+        answer = object_of(response.content, model)
     with reading(model):
-        items = maps_at(object_of(response.content, model), "data")
+        items = maps_at(answer, "data")
         by_index = {number_at(item, "index"): item for item in items}
         ordered = [by_index[index] for index in range(len(items))] if None not in by_index else list(items)
         vectors = [[float(number) for number in item["embedding"]] for item in ordered]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     import openai
 
+    from kubeai_notebook.core.observation import Observation
+
     OpenAI = openai.OpenAI
     AsyncOpenAI = openai.AsyncOpenAI
 
@@ -47,11 +49,13 @@ class ModelEndpoint:
 class Endpoint:
     """The way to one gateway; its clients are made when they are first needed, and `close` ends them all.
 
-    The clients repeat nothing, since the gateway does.
+    The clients repeat nothing, since the gateway does. ``seen`` gives what is known of the Model of a name, without
+    asking anybody: an error is explained with it, as by engine and arguments.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, seen: Callable[[str], Observation | None] = lambda _name: None) -> None:
         self._access = access
+        self.seen = seen
         self._lock = threading.RLock()
         self._client: openai.OpenAI | None = None
         self._async_client: openai.AsyncOpenAI | None = None

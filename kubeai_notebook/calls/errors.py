@@ -1,9 +1,9 @@
-"""From what the ``openai`` client raises, and from answers that cannot be read, to a CallError.
+"""From an answer that is no success, or cannot be read, or never came, to a CallError.
 
-Five parties can refuse one request, and each has its own next step: the engine, KubeAI's gateway, a proxy or a mesh
-before it, the Kubernetes API where the request goes through that, and the network. They are told apart by the shape of
-the body alone, since none of them signs its answers: KubeAI writes ``{"error": "text"}``, engines ``{"error":
-{"message": …}}`` or ``{"detail": …}``, an API server a Status, a proxy a page or plain words.
+An engine, KubeAI's gateway, a proxy, a mesh, a login page or the Kubernetes API may refuse one request, and each has
+its own next step. `core.answers` tells who it was, and the rows that explain a Model's test request
+(`core.diagnosis`) say what it means; here the two become one sentence, with the other side's own words in brackets
+behind it, and a next step. An error that comes inside a stream or as a success is no other than one with a status.
 
 The cause is kept where it can show no secret: errors of the network. An error of the client quotes a body, and an
 error in a header quotes the login.
@@ -14,33 +14,57 @@ from __future__ import annotations
 import json
 import math
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of, page_of, shown, words_of
-from kubeai_notebook.core.objects import text_at
+from kubeai_notebook.core.answers import refuser_of, telling, words_in
+from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of
+from kubeai_notebook.core.messages import what_it_does
+from kubeai_notebook.core.objects import number_at, text_at, texts_at
+from kubeai_notebook.core.observation import Answer, Observation
 from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, WaitInterruptedError
 
 from .http import library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kubeai_notebook.core.access import Access
     from kubeai_notebook.errors import Refuser
 
-_PROXY_RIGHT = (
-    "The gateway is reached through the Kubernetes API here. A Role with this rule allows it: "
-    '- {apiGroups: [""], resources: ["services/proxy"], verbs: ["get", "create"]}'
-)
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """Statuses that the same request may not meet again; 529 is what overloaded engines add to HTTP."""
+_REDIRECTED = "A redirect is never followed: it would take your prompt, and your login, to somebody else."
+_SHOWN_STEPS = 2
+NO_CHOICE = "it holds no choice, so no text"
+GATEWAY = "KubeAI's gateway"
+"""Whose name errors tell where no Model was asked."""
+_NAMES: Mapping[Refuser, str] = {"gateway": GATEWAY, "login": "A login page", "proxy": "A proxy or a portal"}
+
+
+class Asked(Protocol):
+    """What an error tells of the way that a request took: an `Endpoint`, which stands above this module."""
+
+    seen: Callable[[str], Observation | None]
+
+    @property
+    def access(self) -> Access:
+        """How the gateway is reached."""
+
+
+class ErrorInAnswerError(Exception):
+    """A success, or an event of a stream, that tells of an error; `explained` makes a CallError of it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("the answer tells of an error")
+        self.answer = answer
 
 
 @contextmanager
-def explained(model: str, access: Access) -> Iterator[None]:
-    """Turn the client's errors into one sentence each."""
+def explained(model: str, endpoint: Asked) -> Iterator[None]:
+    """Turn the client's errors, and those that an answer tells of, into one sentence each."""
     import openai
 
     try:
@@ -51,16 +75,19 @@ def explained(model: str, access: Access) -> Iterator[None]:
         cause = error.__cause__ or error
         if isinstance(cause, KubeAIError):
             raise cause from None  # ours, from below the client
-        raise _unreached(model, access, cause) from _shown_cause(cause)
+        raise _unreached(model, endpoint.access, cause) from _shown_cause(cause)
     except openai.APIStatusError as error:
-        raise _refused(model, error) from None
+        raise _refused(model, answer_of(error.response), endpoint, headers=error.response.headers) from None
+    except ErrorInAnswerError as error:
+        raise _refused(model, error.answer, endpoint, headers={}) from None
     except openai.OpenAIError as error:
         raise unreadable(model, f"the client gives up with {type(error).__name__}") from None
     except (library().HTTPError, library().StreamError) as error:
         if isinstance(error, library().TimeoutException):
             raise _late(model) from error
         message = f"The answer of {model} broke off ({type(error).__name__})."
-        raise CallError(message, "Send it again.", kind="network", retryable=True) from _shown_cause(error)
+        hint = f'Send it again; attach("{model}").why() says whether its Pod has ended.'
+        raise CallError(message, hint, kind="network", retryable=True) from _shown_cause(error)
 
 
 @contextmanager
@@ -87,72 +114,115 @@ def session_closed() -> CallError:
     return CallError("This Session is closed.", "Open a new one and attach to the Model there.")
 
 
+_ASKED_BY = {
+    "TextGeneration": "chat() or complete()",
+    "TextEmbedding": "embed()",
+    "Reranking": 'client.post("/rerank", …)',
+    "SpeechToText": "client.audio.transcriptions.create(…)",
+}
+
+
+def check_feature(name: str, spec: Mapping[str, Any], feature: str) -> None:
+    """Refuse what the Model was not served for: its engine would, after it was woken for that, in words of its own.
+
+    Raises:
+        CallError: the Model has features, and not this one; nothing was sent.
+    """
+    features = texts_at(spec, "features")
+    # Ollama makes embeddings by any model.
+    if feature in features or (feature == "TextEmbedding" and text_at(spec, "engine") == "OLlama"):
+        return
+    does = what_it_does(features)
+    if does:
+        ways = " or ".join(_ASKED_BY[known] for known in features if known in _ASKED_BY)
+        raise CallError(f'"{name}" {does}; it {_CANNOT[feature]}.', f"Ask it by {ways}. {_SERVE[feature]}")
+
+
+_CANNOT = {"TextGeneration": "does not generate text", "TextEmbedding": "makes no embeddings"}
+_SERVE = {"TextGeneration": "Serve a text model for chat.", "TextEmbedding": "Serve an embedding model for embeddings."}
+
+
 def object_of(data: bytes, model: str) -> Mapping[str, Any]:
     """The JSON object of a body or of an event of a stream.
 
     Raises:
-        CallError: it holds something else, or it tells of an error, which is told in the engine's words.
+        CallError: it holds something else.
+        ErrorInAnswerError: it tells of an error; for `explained`, which has to stand around the call.
     """
     try:
         answer = json.loads(data)
     except (ValueError, RecursionError):
-        raise unreadable(model, f"it is {described(data)}", "proxy" if is_page(data) else "engine") from None
+        raise no_answer(model, data) from None
     if not isinstance(answer, dict):
         raise unreadable(model, "it holds JSON that is not an object")
-    if answer.get("error"):
-        words = words_of_error(answer) or "it gives no reason"
-        raise CallError(f"{model} answered with an error: {words}.", kind=_refuser(answer))
+    if answer.get("error") or answer.get("object") == "error":
+        code = number_at(answer, "error", "code") or number_at(answer, "code")
+        status = code if code in range(400, 600) else 200
+        raise ErrorInAnswerError(Answer(status=status, body=data[:MOST_ERROR_BYTES].decode(errors="replace")))
     return answer
 
 
-def words_of_error(body: Any) -> str:
-    """The sentence in an error body, whichever of the known shapes it has."""
-    if isinstance(body, dict):
-        inner = body.get("error", body.get("message", body.get("detail", "")))
-        return words_of_error(inner) if isinstance(inner, dict) else shown(inner).strip().rstrip(".")
-    text = shown(body).strip().rstrip(".")
-    return page_of(text.encode(errors="replace")) if is_page(text.encode(errors="replace")) else text
+def no_answer(model: str, data: bytes) -> CallError:
+    """The error of a success that is no JSON: a page says who answered in the Model's place."""
+    if not is_page(data):
+        return unreadable(model, f"it is {described(data)}")
+    kind = refuser_of(Answer(status=200, body=data[:MOST_ERROR_BYTES].decode(errors="replace")))
+    message = f"{_NAMES.get(kind, 'A proxy')} answers in the place of {model}: {described(data)}."
+    hint = "Look at the gateway's address; Session().doctor() names it."
+    return CallError(message, hint, status=200, kind=kind)
 
 
-def _refused(model: str, error: Any) -> CallError:
-    """The error of an answer that is no success."""
-    status, response = int(error.status_code), error.response
+def answer_of(response: Any) -> Answer:
+    """What is kept of an answer that is no success; its body is bounded by the client already."""
+    body = response.content[:MOST_ERROR_BYTES].decode(errors="replace")
+    return Answer(status=int(response.status_code), body=body, headers=telling(response.headers))
+
+
+def _refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str, str]) -> CallError:
+    """The error of an answer that is no success, in the sentence of the row that explains it."""
+    from kubeai_notebook.core.diagnosis import explanation_of
+
+    status, who = answer.status or 200, refuser_of(answer)
     if 300 <= status < 400:
-        where = origin_of(response.headers.get("location"))
-        hint = "A redirect is never followed: it would take your prompt, and your login, to somebody else."
-        return CallError(f"{model} redirects the request to {where} ({status}).", hint, status=status, kind="proxy")
-    body = response.content[:MOST_ERROR_BYTES]
-    words = words_of_error(error.body) or words_of(body) or shown(error.message).rstrip(".")
-    message, hint = f"{model} refused the request ({status}): {words}.", ""
-    if status == 404:
-        message = f"{model} cannot be called: {words}."
-        hint = "Look up its name in the list of Models; an adapter is asked for as <model>_<adapter>."
-    elif status == 403 and "services/proxy" in words:
-        hint = _PROXY_RIGHT
+        where = f"redirects the request to {origin_of(headers.get('location'))} ({status})"
+        message = f"{_NAMES[who]} before KubeAI's gateway {where}, so {model} was not asked."
+        return CallError(message, _REDIRECTED, status=status, kind=who)
+    seen = endpoint.seen(model) or Observation(model={"metadata": {"name": model}})
+    finding = explanation_of(answer, seen, now=datetime.now(UTC))
+    fact = finding.message if finding else _fact(model, who, status)
+    if endpoint.access.this_machine:
+        fact = fact.replace(GATEWAY, f"{GATEWAY} on this machine", 1)
+    steps = [remedy.title for remedy in finding.remedies[:_SHOWN_STEPS]] if finding else [_next_step(model, who)]
     return CallError(
-        message,
-        hint,
+        _sentence(fact, status, words_in(answer.body)),
+        " ".join(steps),
         status=status,
-        kind=_refuser(_parsed(body)),
+        kind=who,
         retryable=status in _PASSING,
-        retry_after_seconds=_retry_after_seconds(response.headers),
+        retry_after_seconds=_retry_after_seconds(headers),
     )
 
 
-def _refuser(answer: Any) -> Refuser:
-    """Who wrote an error body, by its shape; ``None``: it is no JSON, which KubeAI and the engines answer in."""
-    if answer is None:
-        return "proxy"
-    if text_at(answer, "kind") == "Status" and text_at(answer, "apiVersion"):
-        return "api-server"
-    return "gateway" if text_at(answer, "error") else "engine"
+def _fact(model: str, who: Refuser, status: int) -> str:
+    """What happened, where no row explains it."""
+    if GATEWAY in (model, _NAMES.get(who)):
+        return f"{GATEWAY} refused the request{'' if model == GATEWAY else f' to {model}'}."
+    happened = "failed while it answered" if status == 200 or status >= 500 else "refused the request"
+    return f"The engine of {model} {happened}."
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+def _next_step(model: str, who: Refuser) -> str:
+    if GATEWAY in (model, _NAMES.get(who)):
+        return "Session().doctor() follows the way to the gateway."
+    return f'attach("{model}").why() and its log may say more.'
+
+
+def _sentence(fact: str, status: int, words: str) -> str:
+    """The fact, with status and words of the other side where it does not tell them itself; one full stop."""
+    fact = fact.rstrip(".")
+    where = "" if status == 200 else f" ({status})"
+    repeated = not words or words.lower() in fact.lower()
+    return f"{fact}{where}." if repeated else f"{fact}{where}: {words}."
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import maps_at
 
-from .errors import explained, object_of, reading, unreadable
+from .errors import GATEWAY, explained, object_of, reading, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .endpoint import Endpoint
-
-_GATEWAY = "The gateway"
 
 
 def offered(endpoint: Endpoint, timeout_seconds: float) -> tuple[Sequence[Mapping[str, Any]], float]:
@@ -23,13 +21,13 @@ def offered(endpoint: Endpoint, timeout_seconds: float) -> tuple[Sequence[Mappin
     Raises:
         CallError: the gateway does not answer, refuses it, or answers something that cannot be read.
     """
-    with explained(_GATEWAY, endpoint.access):
+    with explained(GATEWAY, endpoint):
         client = endpoint.client.with_options(timeout=timeout_seconds)
         begun = time.monotonic()
         response: Any = client.models.with_raw_response.list()
-    seconds = time.monotonic() - begun
-    with reading(_GATEWAY):
-        answer = object_of(response.content, _GATEWAY)
+        seconds = time.monotonic() - begun
+        answer = object_of(response.content, GATEWAY)
+    with reading(GATEWAY):
         if not isinstance(answer.get("data"), list):
-            raise unreadable(_GATEWAY, "it lists no models")
+            raise unreadable(GATEWAY, "it lists no models")
         return maps_at(answer, "data"), seconds

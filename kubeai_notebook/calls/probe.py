@@ -6,11 +6,15 @@ import asyncio
 import threading
 import time
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.foreign import origin_of
+from kubeai_notebook.core.answers import parsed, refuser_of
+from kubeai_notebook.core.objects import maps_at
 from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.errors import KubeAIError
+
+from .errors import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,18 +78,22 @@ async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) 
     try:
         # The client's own time-out begins anew with each byte.
         async with asyncio.timeout(PROBE_SECONDS + GRACE_SECONDS):
-            answer = await ask(model=model, **asked)
+            response = (await ask(model=model, **asked)).http_response
     except TimeoutError:
         return Answer(status=None, seconds=time.monotonic() - began)
     except openai.APIStatusError as error:
-        if error.status_code in (401, 403):
-            return None  # we may not ask: that says nothing about the Model
-        body = error.response.text[:LONGEST_BODY]
-        if 300 <= error.status_code < 400:
-            body = f"It redirects to {origin_of(error.response.headers.get('location'))}."
-        return Answer(status=error.status_code, body=body, seconds=time.monotonic() - began)
+        response = error.response
     except openai.APIConnectionError as error:  # a time-out is one as well
         if type(error.__cause__).__name__ in _NOT_REACHED or isinstance(error.__cause__, KubeAIError):
             return None
         return Answer(status=None, seconds=time.monotonic() - began)
-    return Answer(status=int(answer.status_code), seconds=time.monotonic() - began)
+    answer = replace(answer_of(response), seconds=time.monotonic() - began)
+    if answer.status in (401, 403) and refuser_of(answer) in ("gateway", "api-server"):
+        return None  # we may not ask: that says nothing about the Model
+    return replace(answer, body="" if _is_a_models(answer) else answer.body[:LONGEST_BODY])
+
+
+def _is_a_models(answer: Answer) -> bool:
+    """Whether this is what a Model answers; a login page or a portal sends a success as well."""
+    document = parsed(answer.body)
+    return answer.status == 200 and any(maps_at(document, name) for name in ("choices", "data"))

@@ -38,7 +38,7 @@ def send(endpoint: Endpoint, model: str, request: Request) -> Any:
     """
     kind = {"Content-Type": "multipart/form-data"} if request.files else {}
     options: Any = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
-    with explained(model, endpoint.access):
+    with explained(model, endpoint):
         client, response = endpoint.client, library().Response
         if request.body is None:
             return client.get(request.path, cast_to=response, options=options)

@@ -17,13 +17,17 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.chat_messages import Delta, delta_of
+from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
 from kubeai_notebook.core.framing import EndlessLineError, events_of
+from kubeai_notebook.core.objects import maps_at
 
 from .background_loop import Pulled
-from .errors import explained, interrupted, object_of, reading, session_closed, unreadable
+from .errors import NO_CHOICE, explained, interrupted, object_of, reading, session_closed, unreadable
 
 if TYPE_CHECKING:
     import openai
+
+    from kubeai_notebook.errors import CallError
 
     from .endpoint import Endpoint
 
@@ -47,7 +51,7 @@ class ChatStream(Iterator[Delta]):
     """
 
     def __init__(self, endpoint: Endpoint, model: str, turns: Sequence[Turn], **options: Any) -> None:
-        self._model, self._access = model, endpoint.access
+        self._model, self._endpoint = model, endpoint
         asked = {"model": model, "messages": list(turns), "stream_options": {"include_usage": True}, **options}
         self._pieces = Pulled(endpoint.loop, _answer(endpoint.own_client, asked))
         # Not a method: a generator that holds this object would keep it from ending with its last reference.
@@ -58,7 +62,7 @@ class ChatStream(Iterator[Delta]):
         """Wait for the next Delta."""
         delta = None
         try:
-            with self._reading, explained(self._model, self._access):
+            with self._reading, explained(self._model, self._endpoint):
                 delta = None if self._pieces.closed else next(self._deltas, None)
         except CancelledError:
             if not self._pieces.closed:
@@ -98,17 +102,42 @@ async def _answer(client: openai.AsyncOpenAI, asked: Mapping[str, Any]) -> Async
 
 def _deltas(pieces: Iterator[bytes], model: str) -> Iterator[Delta]:
     """What the server-sent events of a body hold, up to ``[DONE]``."""
-    events, is_empty = events_of(pieces, LONGEST_EVENT_BYTES), True
-    while True:
-        try:
-            event = next(events, None)
-        except EndlessLineError:
-            raise unreadable(model, f"it holds an event of more than {LONGEST_EVENT_BYTES >> 20} MiB") from None
-        if event is None and is_empty:
-            raise unreadable(model, "it holds no event of a stream")
-        if event is None or event.startswith(b"[DONE]"):
-            return
-        is_empty = False
+    beginning: list[bytes] = []
+    has_choice = False
+    for event in _events(_kept(pieces, beginning), model):
         with reading(model):
-            delta = delta_of(object_of(event, model))
+            answer = object_of(event, model)
+            delta = delta_of(answer)
+        has_choice = has_choice or bool(maps_at(answer, "choices"))
         yield delta
+    if not has_choice:
+        raise _without_choice(b"".join(beginning), model)
+
+
+def _events(pieces: Iterator[bytes], model: str) -> Iterator[bytes]:
+    try:
+        for event in events_of(pieces, LONGEST_EVENT_BYTES):
+            if event.startswith(b"[DONE]"):
+                return
+            yield event
+    except EndlessLineError:
+        raise unreadable(model, f"it holds an event of more than {LONGEST_EVENT_BYTES >> 20} MiB") from None
+
+
+def _kept(pieces: Iterator[bytes], beginning: list[bytes]) -> Iterator[bytes]:
+    """The pieces; what a body begins with is kept, for whatever it is when it is no stream."""
+    size = 0
+    for piece in pieces:
+        if size < MOST_ERROR_BYTES:
+            beginning.append(piece[: MOST_ERROR_BYTES - size])
+            size += len(piece)
+        yield piece
+
+
+def _without_choice(beginning: bytes, model: str) -> CallError:
+    """The error of a stream that held no answer: often it is no stream but an object that tells why, or a page."""
+    if b"data:" in beginning:
+        return unreadable(model, NO_CHOICE)
+    if beginning.strip():
+        object_of(beginning, model)
+    return unreadable(model, "it holds no event of a stream")

@@ -19,8 +19,14 @@ MOST_ERROR_BYTES = 64 << 10
 """As much of an error's body as is read."""
 SHOWN_CHARACTERS = 2_000
 _SHORT, _TITLE = 200, 80
-_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html|head|body)", re.IGNORECASE)
-_TITLE_OF = re.compile(r"<title[^>]{0,200}>(.{0,1000}?)</title", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,1000}?-->\s*)?"
+    rb"<(?:!doctype\s+html|html|head|body|title|center|meta|script|style|div|h1|p)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_TITLE_OF = re.compile(r"<(title|h1|h2)\b[^>]{0,200}>(.{0,1000}?)</\1", re.IGNORECASE | re.DOTALL)
+_MESSAGE_OF = re.compile(r"<message>(.{0,1000}?)</message", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]{0,1000}>?")
 
 
 def is_page(data: bytes) -> bool:
@@ -29,14 +35,25 @@ def is_page(data: bytes) -> bool:
 
 
 def page_of(data: bytes) -> str:
-    """A web page by its title.
+    """A web page by its title, or by its first heading.
 
     >>> page_of(b"<html><title>Hotel &amp; Bar</title>")
     'the web page "Hotel & Bar"'
     """
     title = _TITLE_OF.search(data[:MOST_ERROR_BYTES].decode(errors="replace"))
-    words = one_line(masked(html.unescape(title[1])), _TITLE) if title else ""
+    words = markup_words(title[2], _TITLE) if title else ""
     return f'the web page "{words}"' if words else "a web page"
+
+
+def markup_words(text: str, limit: int = _SHORT) -> str:
+    """The words between tags; of an error in XML, as object stores send it, its message.
+
+    >>> markup_words("<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>")
+    'Access Denied.'
+    """
+    message = _MESSAGE_OF.search(text)
+    words = html.unescape(_TAG.sub(" ", message[1] if message else text))
+    return one_line(masked(words, limit=4 * limit), limit)
 
 
 def described(data: bytes) -> str:

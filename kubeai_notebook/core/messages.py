@@ -66,3 +66,20 @@ def duration(seconds: float, *, exact: bool = False) -> str:
         amount, whole = divmod(whole, length)
         words.append(f"{amount} {unit}")
     return " ".join(words)
+
+
+_DOES = {
+    "TextGeneration": "generates text",
+    "TextEmbedding": "makes embeddings",
+    "Reranking": "ranks texts",
+    "SpeechToText": "writes down speech",
+}
+
+
+def what_it_does(features: Iterable[str]) -> str:
+    """What a Model with these features is for; ``""`` where none of them is known.
+
+    >>> what_it_does(["TextEmbedding", "Reranking"])
+    'makes embeddings and ranks texts'
+    """
+    return " and ".join(_DOES[feature] for feature in features if feature in _DOES)

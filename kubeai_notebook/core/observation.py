@@ -42,7 +42,10 @@ class Answer:
     status: int | None
     """HTTP status; ``None`` when no answer came."""
     body: str = ""
+    """Empty where it was what a Model answers."""
     seconds: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that tell who answered (`core.answers.telling`), by name in small letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

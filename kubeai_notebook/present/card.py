@@ -119,7 +119,7 @@ def _replicas(status: ModelStatus, answer: Answer | None) -> str:
     """Nothing for a Model that sleeps: its phase has said so."""
     if not (status.ready or status.desired):
         return ""
-    tried = status.ready and answer is not None and answer.status == 200
+    tried = status.ready and answer is not None and answer.status == 200 and not answer.body
     answered = f", answered in {answer.seconds:.1f} s" if answer and tried else ""
     return f"{status.ready} of {status.desired} ready{answered}"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.timing import Timing
     from kubeai_notebook.core.access import Access
+    from kubeai_notebook.core.observation import Observation
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.settings import Settings
 
@@ -104,8 +105,13 @@ class Connection:
     @property
     def endpoint(self) -> Endpoint:
         """The way to the gateway; all calls of this Session share its clients."""
-        cluster = self.cluster
-        return self._part("endpoint", lambda: self._closes_too("endpoint", Endpoint(_access_to(cluster))))
+        cluster, connection = self.cluster, weakref.proxy(self)
+        return self._part(
+            "endpoint",
+            lambda: self._closes_too(
+                "endpoint", Endpoint(_access_to(cluster), seen=lambda name: _seen(connection, name))
+            ),
+        )
 
     def remember_shown(self, uid: str, remedies: tuple[Remedy, ...]) -> None:
         """Keep the Remedies that a reader just saw, numbered from 1: the number they type next means one of these."""
@@ -219,3 +225,12 @@ class Connection:
 def _access_to(cluster: Cluster) -> Access:
     """How the gateway is reached; nothing is sent to find what is configured."""
     return access_of(cluster.near(), cluster.access, cluster.namespace, now=cluster.settings)
+
+
+def _seen(connection: Connection, request_name: str) -> Observation | None:
+    """What is known of the Model of this name, or of that with this adapter, where Models are watched already."""
+    try:
+        publisher: Publisher | None = connection.known("publisher")
+        return publisher.view(request_name.partition("_")[0]).observation if publisher else None
+    except (KubeAIError, ReferenceError):
+        return None

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.embed import embed
 from kubeai_notebook.calls.endpoint import Endpoint, ModelEndpoint
+from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.objects import number_at, uid_of
+from kubeai_notebook.core.objects import map_at, number_at, uid_of
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
@@ -220,6 +221,11 @@ class Model:
             raise CallError(message, "resume() or scale(1) brings it back.")
         return self._open.endpoint
 
+    def _able(self, feature: str) -> Endpoint:
+        """The endpoint of a Model that was served for this; another is not even woken."""
+        check_feature(self.name, map_at(self.view.model, "spec"), feature)
+        return self._awake()
+
     def complete(self, prompt: str, **options: Any) -> Reply:
         """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
 
@@ -227,13 +233,13 @@ class Model:
 
         Raises:
             DeployError: the Model cannot become ready as it is.
-            CallError: the gateway or the engine refused the request.
+            CallError: the Model was served for something else, or the gateway or the engine refused the request.
         """
-        return complete(self._awake(), self.name, prompt, **options)
+        return complete(self._able("TextGeneration"), self.name, prompt, **options)
 
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """One vector for each text, in the texts' order; options and errors as `complete`."""
-        return embed(self._awake(), self.name, texts, **options)
+        return embed(self._able("TextEmbedding"), self.name, texts, **options)
 
     def stream(self, prompt: Prompt, **options: Any) -> ChatStream:
         """The Model's next turn, piece by piece; options and errors as `complete`.
@@ -241,7 +247,7 @@ class Model:
         ``close()``, from any thread, ends it and the engine's work; so does the end of a ``with`` block.
         """
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        return ChatStream(self._awake(), self.name, turns, **options)
+        return ChatStream(self._able("TextGeneration"), self.name, turns, **options)
 
     def chat(self, prompt: Prompt, **options: Any) -> Reply:
         """The Model's next turn, to a text or to a list of turns; options and errors as `complete`."""

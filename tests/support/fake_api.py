@@ -78,6 +78,9 @@ class FakeApi:
         self.requests.append(f"{request.method} {path}{'?watch' if 'watch' in query else ''}")
         if path.endswith("/log"):
             return await self._log(request, path.split("/")[-2])
+        collection, _, name = path.rpartition("/")
+        if name in self.objects.get(collection, ()) and path not in self.objects:
+            return web.json_response(self.objects[collection][name])
         if path not in self.objects:
             status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}
             return web.json_response(status, status=404)

@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeai_notebook.core.notice import Finding
-    from kubeai_notebook.core.observation import Observation
+    from kubeai_notebook.core.observation import Answer, Observation
 
-__all__ = ["clean", "diagnose"]
+__all__ = ["clean", "diagnose", "explanation_of"]
 
-_YIELD_TO_RESERVED = frozenset({"BadArgumentValue", "ProbeKilledContainer", "ReadyButNotAnswering", "Unknown"})
+_YIELD_TO_RESERVED = frozenset(
+    {"BadArgumentValue", "ModelUnknownToEngine", "ProbeKilledContainer", "ReadyButNotAnswering", "Unknown"}
+)
 """What an overridden setting explains better."""
 
 
@@ -50,6 +52,13 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
     for finding in _findings(scene):
         unique.setdefault(finding.code, finding)
     return tuple(_hidden(finding, scene.secrets) for finding in unique.values())
+
+
+def explanation_of(answer: Answer, observation: Observation, *, now: datetime) -> Finding | None:
+    """Why a call got this answer, by the rows that explain the test request; ``None`` where none of them knows it."""
+    scene = Scene(observation, now)
+    finding = spared("explanation", responses.explanation, scene, answer)
+    return _hidden(finding, scene.secrets) if finding else None
 
 
 def _hidden(finding: Finding, secrets: tuple[str, ...]) -> Finding:

@@ -30,6 +30,7 @@ class MountError(LocalError):
 def placed_in(text: str, files: Mapping[str, Path]) -> str:
     """The text with each file's path in the container replaced by its place here: whole paths, never parts of one.
 
+    >>> from pathlib import Path
     >>> placed_in("--template=/t.jinja /t.jinja2", {"/t.jinja": Path("/pod/t.jinja")})
     '--template=/pod/t.jinja /t.jinja2'
     """

@@ -54,7 +54,9 @@ class ReadinessProbes:
                 return
             if view.status.phase != "Ready":
                 # Pods that were replaced may do better, also where their hash is the same.
-                self._answers[uid] = {key: one for key, one in answers.items() if one and one.status == 200}
+                self._answers[uid] = {
+                    key: one for key, one in answers.items() if one and one.status == 200 and not one.body
+                }
                 return
             if not pods or pods in answers or (uid, pods) in self._asking:
                 return

@@ -39,6 +39,10 @@ RocmError NcclError
 NotEnoughMemory OllamaTooOld EngineStartTimeout RunnerDied
 LoraRankTooLarge AdapterWrongBase AdapterNotLoaded
 ModelNotFoundAtGateway BadRequestAtGateway GatewayError ChatTemplateMissing ToolParserMissing ReadyButNotAnswering
+ContextExceeded ToolsUnsupported InputKindUnsupported DimensionsUnsupported EngineKeyWanted SchemaUnsupported
+AudioUnreadable EngineBusy ModelUnknownToEngine BadRequestAtEngine
+LoginPage ProxyRefused NoGatewayThere GatewayUnreachable ProxyTimeout ProxyBodyLimit ProxyRateLimit
+MeshRefused MeshTlsMismatch GatewayProxyForbidden
 Unknown
 """.split()  # noqa: SIM905 - a list of a hundred lines would hide the families
 

@@ -12,7 +12,13 @@ from .scenes import NOW, answered, container, crash, event, log, model, pod, see
 
 RECORDED = {entry["code"]: entry["name"] for entry in recorded.entries() if entry["code"]}
 OF_OLLAMA = {"EngineStartTimeout", "RunnerDied", "ModelNotPulledThoughReady"}
-ANSWERED = {"ModelNotFoundAtGateway", "BadRequestAtGateway", "GatewayError", "ChatTemplateMissing", "ToolParserMissing"}
+ANSWERED = {
+    *("ModelNotFoundAtGateway", "BadRequestAtGateway", "GatewayError", "ChatTemplateMissing", "ToolParserMissing"),
+    *("ContextExceeded", "ToolsUnsupported", "InputKindUnsupported", "DimensionsUnsupported", "EngineKeyWanted"),
+    *("SchemaUnsupported", "AudioUnreadable", "EngineBusy", "ModelUnknownToEngine", "BadRequestAtEngine"),
+    *("LoginPage", "ProxyRefused", "NoGatewayThere", "GatewayUnreachable", "ProxyTimeout", "ProxyBodyLimit"),
+    *("ProxyRateLimit", "MeshRefused", "MeshTlsMismatch", "GatewayProxyForbidden"),
+}
 
 
 def shown(code):

@@ -1,21 +1,38 @@
-"""What the gateway or the engine answers to a request."""
+"""What a request is answered with: the one table that explains calls and the Model's test request.
+
+The engine's own words come first: they are about the Model, whoever passed them on. Then who wrote the answer decides:
+what stands before KubeAI says nothing about the Model, and KubeAI's own gateway little.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.answers import refuser_of, words_in
 from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.case import Case
 from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, Template, advise, run, set_features
-from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, finding_of, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.foreign import is_page
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
+from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.notice import Evidence, Finding
-from kubeai_notebook.core.objects import number_at
+from kubeai_notebook.core.objects import number_at, texts_at
 from kubeai_notebook.core.remedy import SetArgument
 
+from .asked import ASKED
+from .between import BETWEEN, TEXTS, rule_for
+from .gpu_memory import MEMORY
+from .node_memory import NODE_MEMORY
+from .ollama import OLLAMA
+from .python_code import PYTHON_CODE
+
 if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
+    from kubeai_notebook.core.objects import Pod
+    from kubeai_notebook.core.observation import Answer
+    from kubeai_notebook.errors import Refuser
 
 
 def _nothing_pulled(case: Case) -> bool:
@@ -26,14 +43,21 @@ def _nothing_pulled(case: Case) -> bool:
     return of_engine and PULLS_NOTHING.holds(version) is not False
 
 
-def _of_gateway(case: Case) -> bool:
-    """Engines answer with an object, the gateway with the standard text alone."""
-    return "message" not in case.passage.haystack
-
-
 def _tool_parser(case: Case) -> dict[str, str]:
     """The parser that the Model names already, else a common one."""
     return {"parser": value_of(case.scene.args, "--tool-call-parser") or "hermes"}
+
+
+def _serves_no_text(case: Case) -> bool:
+    """Infinity has no route for text at all."""
+    return case.scene.engine == "Infinity"
+
+
+def _what_it_does(case: Case) -> dict[str, str]:
+    """What a Model does that generates no text."""
+    features = texts_at(case.scene.spec, "features")
+    does = what_it_does(features)
+    return {} if "TextGeneration" in features or not does else {"does": does}
 
 
 ANSWERS: tuple[Rule, ...] = (
@@ -41,7 +65,10 @@ ANSWERS: tuple[Rule, ...] = (
         code="ModelNotFoundAtGateway",
         seen=("model not found:",),
         take=(r"model not found: \\*\"(?P<asked>[^\"\\]+)",),
-        message=('The gateway knows no "{asked}".', "The gateway does not know the model that was asked for."),
+        message=(
+            'KubeAI\'s gateway knows no "{asked}".',
+            "KubeAI's gateway does not know the model that was asked for.",
+        ),
         who="user",
         remedies=(
             run(
@@ -55,7 +82,7 @@ ANSWERS: tuple[Rule, ...] = (
         code="BadRequestAtGateway",
         seen=("bad request: reading", "bad request: parse media type"),
         take=(r"bad request: (?P<why>[^\"}]+)",),
-        message=("The gateway cannot read the request: {why}.", "The gateway cannot read the request."),
+        message=("KubeAI's gateway cannot read the request: {why}.", "KubeAI's gateway cannot read the request."),
         who="user",
         remedies=(advise("Correct the request; stop must be a list, max_tokens a whole number."),),
     ),
@@ -96,15 +123,48 @@ ANSWERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="FeatureMismatch",
-        seen=("does not support generate", "does not support chat"),
-        message=('"{name}" is an embedding model and cannot generate text.',),
+        seen=("does not support generate", "does not support chat", "does not support completions"),
+        derive=_what_it_does,
+        message=(
+            '"{name}" {does} and cannot generate text.',
+            '"{name}" is an embedding model and cannot generate text.',
+        ),
         who="user",
         remedies=(set_features("TextEmbedding"), advise("Serve a text model for chat.")),
     ),
     Rule(
         code="FeatureMismatch",
+        seen=('404 {"detail" … not found',),
+        only=_serves_no_text,
+        message=(
+            '"{name}" runs by Infinity, which makes embeddings and ranks texts, and was asked for something else.',
+        ),
+        who="user",
+        remedies=(advise("Serve a text model for chat, by engine VLLM or OLlama."),),
+    ),
+    Rule(
+        code="FeatureMismatch",
+        seen=("does not support rerank", "does not support score"),
+        message=('vLLM sees a model that generates text in "{name}", and none that ranks.',),
+        who="user",
+        remedies=(
+            advise("Serve a reranker that is a sequence classifier, such as hf://BAAI/bge-reranker-v2-m3."),
+            advise(
+                "Or make one of it: --hf-overrides with its own classifier's architecture, or --task=score, in args."
+            ),
+        ),
+    ),
+    Rule(
+        code="FeatureMismatch",
+        seen=("does not support transcriptions", "does not support translations"),
+        message=('"{name}" is no model for speech.',),
+        who="user",
+        remedies=(advise("Serve a speech model, such as one of Whisper's, for audio."),),
+    ),
+    Rule(
+        code="FeatureMismatch",
         seen=("loaded moded cannot fullyfill",),
-        take=(r"options are (?P<options>\{[^}]*\})",),
+        take=(r"options are \{(?P<options>[^}]*)\}",),
         message=(
             '"{name}" was asked for what the model is not made for; it can do {options}.',
             '"{name}" was asked for what the model is not made for.',
@@ -129,11 +189,11 @@ ANSWERS: tuple[Rule, ...] = (
     Rule(
         code="GatewayError",
         seen=("500 … Internal Server Error", "502 … Bad Gateway", "504 … Gateway Timeout"),
-        only=_of_gateway,
+        reasons=("gateway",),
         take=(r"^(?P<status>\d+)",),
         message=(
-            "The gateway answered {status} and keeps the reason to itself.",
-            "The gateway failed and keeps the reason to itself.",
+            "KubeAI's gateway answered {status} and keeps the reason to itself.",
+            "KubeAI's gateway failed and keeps the reason to itself.",
         ),
         who="user",
         remedies=(
@@ -145,6 +205,19 @@ ANSWERS: tuple[Rule, ...] = (
         ),
     ),
 )
+
+_GATEWAY_FAILED = Rule(
+    code="GatewayError",
+    seen=(),
+    message=("KubeAI's gateway could not pass the request on.",),
+    who="admin",
+    remedies=(
+        advise("Ask again in a minute: while KubeAI or the Model restarts, this passes by itself."),
+        run("The admin finds more in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),
+    ),
+)
+_FAILURES: tuple[Rule, ...] = (*MEMORY, *NODE_MEMORY, *PYTHON_CODE, *OLLAMA)
+"""What an engine that loads late, or grows, writes into an answer in place of its log."""
 
 _NOT_ANSWERING = Rule(
     code="ReadyButNotAnswering",
@@ -161,17 +234,45 @@ _NOT_ANSWERING = Rule(
 def answer(scene: Scene) -> Finding | None:
     """What the one test request says, where it failed."""
     given = scene.observation.answer
-    code = given.status if given and isinstance(given.status, int) else None
-    if given is None or (code is not None and code < 400):
+    if given is None or _is_good(given):
         return None
-    body = " ".join(given.body.split()) if isinstance(given.body, str) else ""
-    passage = Passage("answer", "test request", (f"{code or 'no answer'} {body}".strip(),))
     pod = next((pod for pod in scene.current if pod.ready), None) if scene.pods else None
-    finding = first(ANSWERS, (passage,), scene, pod=pod)
-    if finding or not (pod or number_at(scene.model, "status", "replicas", "ready")):
+    finding = explanation(scene, given, pod)
+    # Who may not ask has learnt nothing about the Model.
+    may_ask = _status(given) not in (401, 403)
+    if finding or not may_ask or not (pod or number_at(scene.model, "status", "replicas", "ready")):
         return finding
+    passage = _passage(given, refuser_of(given))
     evidence = Evidence("answer", "test request", passage.lines[0])
-    return stated(_NOT_ANSWERING, scene, evidence, pod=pod, status=str(code or ""))
+    return stated(_NOT_ANSWERING, scene, evidence, pod=pod, status=str(_status(given) or ""))
 
 
-ALL: tuple[Rule, ...] = (*ANSWERS, _NOT_ANSWERING)
+def explanation(scene: Scene, given: Answer, pod: Pod | None = None) -> Finding | None:
+    """Why a request got this answer, which is no success; ``None`` where no row knows it."""
+    status, who = _status(given), refuser_of(given)
+    passage = _passage(given, who)
+    rules = (*ANSWERS, *ASKED, *(_FAILURES if who == "engine" and (status or 0) >= 500 else ()), *TEXTS)
+    finding = first(rules, (passage,), scene, pod=pod)
+    if finding or status is None:
+        return finding
+    case = Case(scene, passage, 0, pod)
+    if who in BETWEEN:
+        return finding_of(rule_for(status, who), case)
+    return finding_of(_GATEWAY_FAILED, case) if who == "gateway" and status >= 500 else None
+
+
+def _status(given: Answer) -> int | None:
+    return given.status if isinstance(given.status, int) else None
+
+
+def _is_good(given: Answer) -> bool:
+    """A success, unless somebody in the Model's place sent it, such as a login page."""
+    status = _status(given)
+    return status is not None and status < 300 and not (given.body and refuser_of(given) in BETWEEN)
+
+
+def _passage(given: Answer, who: Refuser) -> Passage:
+    """The answer in a line; its reason is who wrote it. A page is given by its title."""
+    body = given.body if isinstance(given.body, str) else ""
+    words = words_in(body) if is_page(body.encode(errors="replace")) else " ".join(body.split())
+    return Passage("answer", "test request", (f"{_status(given) or 'no answer'} {words}".strip(),), who)

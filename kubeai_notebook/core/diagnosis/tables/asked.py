@@ -1,0 +1,181 @@
+"""What a request asks for and this Model, or its engine, cannot do: the texts of the engines' own refusals.
+
+The rows stand for calls first. Of the test request, which asks for one token or one vector, few of them can be true.
+"""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import READ_LOG, advise, drop_argument, drop_env
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+_SHORTER = advise("Send a shorter text, or split it; a smaller max_tokens leaves more room for the prompt.")
+_TOO_LONG = ('The text is longer than what "{name}" reads at once.',)
+
+ASKED: tuple[Rule, ...] = (
+    Rule(
+        code="ContextExceeded",
+        seen=(
+            "maximum context length",
+            "longer than the maximum model length",
+            "is too large … context length",
+            "max_model_len",
+        ),
+        message=_TOO_LONG,
+        who="user",
+        remedies=(
+            _SHORTER,
+            advise("Or serve it with a larger --max-model-len, as far as the model itself and the memory allow."),
+        ),
+    ),
+    Rule(
+        code="ContextExceeded",
+        seen=("exceeds the available context size", "increase the physical batch size", "exceed_context_size_error"),
+        message=_TOO_LONG,
+        who="user",
+        remedies=(
+            _SHORTER,
+            advise("Or serve it with a larger --ctx-size, as far as the model itself and the memory allow."),
+        ),
+    ),
+    Rule(
+        code="ContextExceeded",
+        seen=("exceeds the context length", "exceeds maximum context", "exceeded max context", "prompt too long"),
+        message=_TOO_LONG,
+        who="user",
+        remedies=(
+            _SHORTER,
+            advise("Or serve it with a larger OLLAMA_CONTEXT_LENGTH in env, as far as the model itself allows."),
+        ),
+    ),
+    Rule(
+        code="ContextExceeded",
+        seen=("must have less than … tokens", "context_length_exceeded"),
+        message=_TOO_LONG,
+        who="user",
+        remedies=(_SHORTER,),
+    ),
+    Rule(
+        code="ToolsUnsupported",
+        seen=("does not support tools", "tools param requires --jinja"),
+        message=('"{name}" has no template for tools.',),
+        who="user",
+        remedies=(advise("Leave tools out, or serve a model that was made for them."),),
+    ),
+    Rule(
+        code="InputKindUnsupported",
+        seen=(
+            "image input is not supported",
+            "is not a multimodal model",
+            "at most 0 image(s)",
+            "missing data required for image input",
+            "does not support vision",
+            "audio input is not supported",
+        ),
+        message=('"{name}" reads text only, no images or audio.',),
+        who="user",
+        remedies=(advise("Send text only, or serve a model that was made for images or audio."),),
+    ),
+    Rule(
+        code="DimensionsUnsupported",
+        seen=("matryoshka representation", "output dimensions", "dimensions is currently not supported"),
+        message=('"{name}" makes vectors of one size only, or not of the size that was asked for.',),
+        who="user",
+        remedies=(
+            advise("Leave dimensions out."),
+            advise('Where the model is made for it: add --hf-overrides={{"is_matryoshka": true}} to args.'),
+        ),
+    ),
+    Rule(
+        code="EngineKeyWanted",
+        seen=(
+            "401 … unauthorized",
+            "401 … not authenticated",
+            "403 … not authenticated",
+            "invalid api key",
+            "invalid api-key",
+            "incorrect api key",
+        ),
+        reasons=("engine",),
+        message=('The engine of "{name}" wants a key (--api-key) that requests from here do not carry.',),
+        who="user",
+        remedies=(
+            drop_argument("--api-key", title="Take the key out of the Model: remove {argument}."),
+            drop_env("VLLM_API_KEY", "INFINITY_API_KEY", "LLAMA_API_KEY", "API_KEY"),
+            advise("Take the key out of the Model, or ask it by an OpenAI client of your own that carries the key."),
+        ),
+    ),
+    Rule(
+        code="SchemaUnsupported",
+        seen=(
+            "failed to compile grammar",
+            "grammar error:",
+            "invalid grammar specification",
+            "json schema contains features",
+            "json schema conversion failed",
+            "failed to parse grammar",
+            "invalid json schema",
+        ),
+        message=('The engine of "{name}" cannot follow this JSON schema or grammar.',),
+        who="user",
+        remedies=(advise("Make the schema in response_format simpler, or ask for a JSON object without a schema."),),
+    ),
+    Rule(
+        code="AudioUnreadable",
+        seen=(
+            "invalid or unsupported audio file",
+            "failed to decode audio",
+            "error opening … format not recognised",
+            "invalid data found when processing input",
+            "failed to load audio",
+        ),
+        message=('The engine of "{name}" cannot read the audio file.',),
+        who="user",
+        remedies=(advise("Send a WAV, MP3 or FLAC file that plays elsewhere."),),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("please install vllm[audio]", "librosa … not installed", "install `librosa`"),
+        message=("The image lacks the packages that speech needs (vllm[audio]: librosa and soundfile).",),
+        who="user",
+        remedies=(
+            advise("Set image to one that has vllm[audio]; installing into a running Pod does not last."),
+            advise("Or serve the model by engine FasterWhisper."),
+        ),
+    ),
+    Rule(
+        code="EngineBusy",
+        seen=(
+            "server busy, please try again",
+            "maximum pending requests exceeded",
+            "model is overloaded",
+            "503 … loading model",
+            "queue is full",
+            "queue full",
+        ),
+        message=('The engine of "{name}" is loading or has more requests than it takes.',),
+        who="user",
+        remedies=(
+            advise("Ask again a little later, with fewer requests at once; or serve it with more replicas."),
+            READ_LOG,
+        ),
+    ),
+    Rule(
+        code="ModelUnknownToEngine",
+        seen=("404 … the model … does not exist", "404 … is not installed locally", "404 … no model matches"),
+        reasons=("engine",),
+        message=('The engine of "{name}" does not know the model or the adapter that was asked for.',),
+        who="user",
+        remedies=(
+            advise("Look whether the adapter is loaded: it is asked for as <model>_<adapter>."),
+            drop_argument("--served-model-name"),
+        ),
+    ),
+    Rule(
+        code="BadRequestAtEngine",
+        seen=('422 {"detail"', "validation error", "'type': 'missing'", "[json.exception.", "unprocessable entity"),
+        reasons=("engine",),
+        message=('The engine of "{name}" cannot read the request.',),
+        who="user",
+        remedies=(advise("Correct the field that it names; texts must be strings."),),
+    ),
+)
