@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.catalog.known import KNOWN
@@ -23,8 +22,8 @@ from kubeai_notebook.errors import LocalError
 from .emulation.kinds import CONFIG_MAPS, Ref
 from .emulation.stand_in import check_servable
 from .engines.recipes import program_of
+from .machine import this_machine
 from .operator.system import NAMESPACE
-from .weights.machine import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,24 +78,12 @@ class LocalCatalog:
 
     async def _refusal(self, url: str, engine: str, kind: str) -> str:
         if why := await self._weights.verdict(url, engine=engine, kind=kind):
-            return masked(why if "Did you mean" in why else f"{why}{self._nearest_tag(url)}")
+            return masked(why)
         listed = next((model for model in self._weights.listing() if model.url == url), None)
         known = KNOWN.get(url)
         size_bytes = listed.bytes if listed else known.size_bytes if known and known.quantized else None
         here = listed is not None and listed.here
         return never_fits(size_bytes, self._machine(), here=here) if size_bytes else ""
-
-    def _nearest_tag(self, url: str) -> str:
-        """Another tag of the same name that is known."""
-        source = Source(url)
-        urls = {*KNOWN, *(model.url for model in self._weights.listing())} - {url}
-        same = [other for other in map(Source, sorted(urls)) if _name(other) == _name(source)]
-        near = max(same, key=lambda other: SequenceMatcher(None, url, other).ratio(), default="")
-        return f" Did you mean {near}?" if near else ""
-
-
-def _name(source: Source) -> tuple[str, str]:
-    return source.scheme, source.reference.partition(":")[0]
 
 
 def _weights_of(model: Mapping[str, Any]) -> tuple[Any, ...]:

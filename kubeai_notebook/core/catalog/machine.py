@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 CONFIG_MAP, KEY = "kubeai-local-catalog", "catalog.json"
 AGENT = "kubeai-local"
 """Who warns, in the header of that name, where the daemon says that a Model cannot run here; an API server is ``-``."""
-_MOST_MODELS, _MOST_BYTES = 10_000, 2**53
+_MOST_MODELS = 10_000
 # A column of numbers with gaps passes through floating point, which is exact up to there.
+_MOST_BYTES = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from filelock import AsyncFileLock, FileLock, Timeout
 
+from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.source import Source
@@ -144,7 +145,7 @@ class Weights:
             # A real engine fetches and refuses by itself.
             return None
         source, machine = Source(url), self._machine()
-        judge = Judge(self.cache, self._environment, machine, self._installed, self.known())
+        judge = Judge(self.cache, self._environment, machine, self._installed, {*KNOWN, *self.known()})
         try:
             if self.present(url) is not None:
                 return None
