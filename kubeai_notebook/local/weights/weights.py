@@ -27,8 +27,8 @@ from kubeai_notebook.local.emulation.ollama_names import parse_name
 from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
-
 from kubeai_notebook.local.machine import Machine, this_machine
+
 from .ollama_store import stored, stores
 from .package_index import Package
 from .records import records
@@ -240,7 +240,7 @@ class Weights:
         fetch = self._fetches.get(key)
         if fetch is None or fetch.task.done():
             listeners: list[_Listener] = []
-            order = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
+            order: dict[str, Any] = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
             order |= {"memory_bytes": self._machine().free_bytes}
             work = self._worked(order, used, listeners)
             fetch = self._fetches[key] = _Fetch(asyncio.create_task(work), listeners)
