@@ -160,10 +160,7 @@ def test_uses_the_token_of_the_pod_and_never_shows_it(tmp_path, hub):
     ("url", "reason"),
     [
         ("hf://me/nothing", "Repository Not Found"),
-        (
-            "hf://me/pickled",
-            "hf://me/pickled holds no .gguf file and no safetensors, and llama.cpp, which stands in here, loads nothing else",
-        ),
+        ("hf://me/pickled", "hf://me/pickled holds no .gguf file and no safetensors, and llama.cpp, which stands in"),
     ],
 )
 def test_explains_a_repository_it_cannot_use(tmp_path, hub, url, reason):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.http_server import Answer, Received, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SECRET = "hf_secret"
 _LARGE = (".gguf", ".safetensors")

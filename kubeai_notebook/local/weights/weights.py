@@ -41,6 +41,8 @@ Progress = Callable[[int, int | None], None]
 
 VERDICT_SECONDS = 60.0
 """How long a verdict is believed."""
+PARTIAL_SECONDS = 7 * 24 * 60 * 60.0
+"""How long half a file waits to be gone on with."""
 _LIBRARIES = {"hf": ("huggingface_hub", "local"), "s3": ("boto3", "s3")}
 
 
@@ -384,3 +386,6 @@ def _sweep(cache: Path) -> None:
         for folder in cache.glob("*.part"):
             with suppress(Timeout), FileLock(folder.with_suffix(".lock"), timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
+        for part in cache.glob("ollama/blobs/*-partial"):
+            if time.time() - part.stat().st_mtime > PARTIAL_SECONDS:
+                part.unlink()
