@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 _SAMPLING = {
     **{name: name for name in ("top_k", "top_p", "min_p", "seed", "mirostat", "mirostat_tau", "mirostat_eta")},
-    **{"temperature": "temp", "typical_p": "typ_p", "repeat_penalty": "penalty_repeat"},
-    **{"repeat_last_n": "penalty_last_n", "frequency_penalty": "penalty_freq", "presence_penalty": "penalty_present"},
+    "temperature": "temp",
+    "typical_p": "typ_p",
+    "repeat_penalty": "penalty_repeat",
+    "repeat_last_n": "penalty_last_n",
+    "frequency_penalty": "penalty_freq",
+    "presence_penalty": "penalty_present",
 }
 """llama.cpp's names for what Ollama's settings say about choosing tokens."""
 _WHOLE = {"num_predict": "n_predict", "num_keep": "n_keep", "num_gpu": "n_gpu_layers"}

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeai_notebook.core.source import Source
-
     from kubeai_notebook.local.machine import Machine
 
 SECONDS = 3.0

@@ -28,8 +28,8 @@ from kubeai_notebook.local.emulation.ollama_names import parse_name
 from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
-
 from kubeai_notebook.local.machine import Machine, this_machine
+
 from .ollama_store import stored, stores
 from .package_index import Package
 from .records import records
@@ -42,6 +42,8 @@ Progress = Callable[[int, int | None], None]
 
 VERDICT_SECONDS = 60.0
 """How long a verdict is believed."""
+PARTIAL_SECONDS = 7 * 24 * 60 * 60.0
+"""How long half a file waits to be gone on with."""
 _LIBRARIES = {"hf": ("huggingface_hub", "local"), "s3": ("boto3", "s3")}
 
 
@@ -241,7 +243,7 @@ class Weights:
         fetch = self._fetches.get(key)
         if fetch is None or fetch.task.done():
             listeners: list[_Listener] = []
-            order = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
+            order: dict[str, Any] = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
             order |= {"memory_bytes": self._machine().free_bytes}
             work = self._worked(order, used, listeners)
             fetch = self._fetches[key] = _Fetch(asyncio.create_task(work), listeners)
@@ -385,3 +387,6 @@ def _sweep(cache: Path) -> None:
         for folder in cache.glob("*.part"):
             with suppress(Timeout), FileLock(folder.with_suffix(".lock"), timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
+        for part in cache.glob("ollama/blobs/*-partial"):
+            if time.time() - part.stat().st_mtime > PARTIAL_SECONDS:
+                part.unlink()
