@@ -14,7 +14,6 @@ from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.catalog_checks import against_catalog, wants_gpu
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.subject import error, warning
-from kubeai_notebook.text import plain
 
 from .quota import quota_notices
 
@@ -92,7 +91,7 @@ def _against_catalog(facts: Facts, spec: ModelSpec) -> list[Notice]:
     if not (facts.this_machine and wants_gpu(name, facts.catalog)):
         return notices
     accelerator = facts.machine.machine.accelerator if facts.machine and facts.machine.machine else None
-    why = f"its {plain(accelerator, 80)} is used with any profile" if accelerator else "this machine has no GPU"
+    why = "engines on this machine take theirs by themselves" if accelerator else "this machine has no GPU"
     message = f'The profile "{spec.resource_profile}" asks for a GPU, and {why}.'
     instead = next((one.name for one in profiles.values() if not one.gpus), "cpu") + ":1"
     change = SetField(name="resourceProfile", value=instead)

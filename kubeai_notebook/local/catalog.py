@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from difflib import SequenceMatcher
+from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.catalog.known import KNOWN
+from kubeai_notebook.core.catalog.known import KNOWN, KnownModel
 from kubeai_notebook.core.catalog.machine import CONFIG_MAP, Machine, fit_of, memory_of, never_fits
 from kubeai_notebook.core.inference import feature_of
 from kubeai_notebook.core.masking import masked
@@ -23,15 +24,16 @@ from kubeai_notebook.errors import LocalError
 from .emulation.kinds import CONFIG_MAPS, Ref
 from .emulation.stand_in import check_servable
 from .engines.recipes import program_of
+from .machine import this_machine
 from .operator.system import NAMESPACE
-from .weights.machine import this_machine
+from .weights import convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from .emulation.kinds import Object
-    from .weights import Listed, Weights
+    from .weights import Weights
 
 WHERE = Ref(CONFIG_MAPS, NAMESPACE, CONFIG_MAP)
 
@@ -58,9 +60,27 @@ class LocalCatalog:
 
     def text(self) -> str:
         """The whole list as JSON, as it is now; `core.catalog.machine` reads it."""
-        machine = self._machine()
-        room = {name: getattr(machine, name) for name in Machine.__dataclass_fields__}
-        return json.dumps({"machine": room, "models": [_entry(model, machine) for model in self._weights.listing()]})
+        machine, listing = self._machine(), self._weights.listing()
+        listed = {model.url for model in listing}
+        entries = [_entry(model.url, model.bytes, machine, here=model.here, title=model.title) for model in listing]
+        entries += [self._known(model, machine) for url, model in KNOWN.items() if url not in listed]
+        return json.dumps({"machine": asdict(machine), "models": entries})
+
+    def _known(self, model: KnownModel, machine: Machine) -> dict[str, Any]:
+        """What its publisher says of a model, and why it cannot run here as far as that is known without asking."""
+        entry = _entry(model.url, model.size_bytes, machine, here=False, title=model.title) | {"known": True}
+        why = "" if program_of(model.engine, self._environment) else self._lacking(model)
+        return entry | {"features": [model.feature]} | ({"fits": False, "why": why} if why else {})
+
+    def _lacking(self, model: KnownModel) -> str:
+        try:
+            check_servable(model.engine, (model.feature,))
+        except LocalError as error:
+            return error.message
+        if lacking := self._weights.lacking(model.url):
+            return lacking
+        converted = model.feature == "TextGeneration" and not model.quantized
+        return f"safetensors need {convert.INSTALL}" if converted and find_spec(convert.MODULE) is None else ""
 
     async def refusals(self, model: Object, before: Object | None = None) -> tuple[str, ...]:
         """Why this Model surely cannot run here, a sentence each; none where a change is about something else."""
@@ -79,24 +99,11 @@ class LocalCatalog:
 
     async def _refusal(self, url: str, engine: str, kind: str) -> str:
         if why := await self._weights.verdict(url, engine=engine, kind=kind):
-            return masked(why if "Did you mean" in why else f"{why}{self._nearest_tag(url)}")
-        listed = next((model for model in self._weights.listing() if model.url == url), None)
-        known = KNOWN.get(url)
-        size_bytes = listed.bytes if listed else known.size_bytes if known and known.quantized else None
-        here = listed is not None and listed.here
-        return never_fits(size_bytes, self._machine(), here=here) if size_bytes else ""
-
-    def _nearest_tag(self, url: str) -> str:
-        """Another tag of the same name that is known."""
-        source = Source(url)
-        urls = {*KNOWN, *(model.url for model in self._weights.listing())} - {url}
-        same = [other for other in map(Source, sorted(urls)) if _name(other) == _name(source)]
-        near = max(same, key=lambda other: SequenceMatcher(None, url, other).ratio(), default="")
-        return f" Did you mean {near}?" if near else ""
-
-
-def _name(source: Source) -> tuple[str, str]:
-    return source.scheme, source.reference.partition(":")[0]
+            return masked(why)
+        known, listing = KNOWN.get(url), self._weights.listing()
+        if not (known and known.quantized and known.size_bytes) or any(m.url == url and m.here for m in listing):
+            return ""
+        return never_fits(known.size_bytes, self._machine())
 
 
 def _weights_of(model: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -105,15 +112,15 @@ def _weights_of(model: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(spec.get(name) for name in ("url", "engine", "features", "adapters"))
 
 
-def _entry(model: Listed, machine: Machine) -> dict[str, Any]:
-    fits, why = fit_of(model.bytes, machine, here=model.here)
+def _entry(url: str, size_bytes: int | None, machine: Machine, *, here: bool, title: str) -> dict[str, Any]:
+    fits, why = fit_of(size_bytes, machine, here=here)
     return {
-        "url": model.url,
-        "title": model.title,
-        "features": [feature_of(Source(model.url))[0]],
-        "bytes": model.bytes,
-        "memory_bytes": None if model.bytes is None else memory_of(model.bytes),
-        "here": model.here,
+        "url": url,
+        "title": title,
+        "features": [feature_of(Source(url))[0]],
+        "bytes": size_bytes,
+        "memory_bytes": None if size_bytes is None else memory_of(size_bytes),
+        "here": here,
         "fits": fits,
         "why": why,
     }

@@ -46,8 +46,10 @@ def catalog(call: Invocation) -> CatalogFrame:
 
 def without_url(call: Invocation, name: object, error: SpecError) -> SpecError:
     """The error with the three urls that are nearest to the name of all that lie here, as far as that can be asked."""
+    from kubeai_notebook.core.catalog.offers import urls_of
+
     try:
-        here = [offer.url for offer in call.session.facts.offers if offer.here]
+        here = urls_of(offer for offer in call.session.facts.offers if offer.here)
     except KubeAIError:
         here = []
     here.sort(key=lambda url: SequenceMatcher(None, str(name).lower(), url.lower()).ratio(), reverse=True)

@@ -93,9 +93,9 @@ def _known(what: str) -> list[str]:
 
 def _urls() -> list[str]:
     """What can be served: what lies here first, once that is known, and before then what many begin with."""
-    from kubeai_notebook.core.catalog.offers import offers_of
+    from kubeai_notebook.core.catalog.offers import offers_of, urls_of
 
-    return _known("urls") or [offer.url for offer in offers_of((), None)]
+    return _known("urls") or urls_of(offers_of((), None))
 
 
 def _settings() -> list[str]:

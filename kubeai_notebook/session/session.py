@@ -165,8 +165,10 @@ class Session(Connection):
 
     def urls(self) -> list[str]:
         """The urls that can be served, as far as they are known without asking; what lies here first."""
+        from kubeai_notebook.core.catalog.offers import urls_of
+
         facts = self.known("facts")
-        return [offer.url for offer in facts.offers] if facts else []
+        return urls_of(facts.offers) if facts else []
 
     def secret_names(self) -> list[str]:
         """The Secrets' names, as far as they are known without asking."""

@@ -1,6 +1,7 @@
 """What can be served: known models, the machine's own list, and both beside the Models that are there."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from kubeai_notebook.core.catalog.machine import (
     memory_of,
     never_fits,
 )
-from kubeai_notebook.core.catalog.offers import matching, offers_of
+from kubeai_notebook.core.catalog.offers import matching, offers_of, urls_of
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import SpecError
 
@@ -84,25 +85,24 @@ def test_says_whether_there_is_room_and_what_lacks():
 def test_does_not_know_what_a_gpu_has_room_for():
     gpu = Machine(memory_bytes=8 * GB, free_memory_bytes=GB, free_disk_bytes=90 * GB, accelerator="GPU")
     assert fit_of(2 * GB, gpu, here=False)[0] is None
-    assert never_fits(20 * GB, gpu, here=False) == ""
+    assert never_fits(20 * GB, gpu) == ""
 
 
 def test_calls_impossible_only_what_no_closed_program_makes_possible():
-    assert never_fits(int(3.3 * GB), LAPTOP, here=False) == ""
-    assert never_fits(7 * GB, LAPTOP, here=True) == (
-        "It needs about 8.5 GB of memory, and this machine has 8.0 GB in all."
-    )
-    assert never_fits(7 * GB, LAPTOP, here=False) == "It takes 7.0 GB of disk, and 4.0 GB are free on this machine."
+    assert never_fits(int(3.3 * GB), LAPTOP) == ""
+    roomy = replace(LAPTOP, free_disk_bytes=90 * GB)
+    assert never_fits(7 * GB, roomy) == "It needs about 8.5 GB of memory, and this machine has 8.0 GB in all."
+    assert never_fits(7 * GB, LAPTOP) == "It takes 7.0 GB of disk, and 4.0 GB are free on this machine."
 
 
 def test_lists_what_lies_here_first_and_what_has_no_room_last():
     here = MachineModel(url=SMOL, title="SmolLM2.gguf", size_bytes=98_000_000, here=True, fits=True)
-    offers = offers_of((), MachineCatalog(LAPTOP, (here,)))
-    assert offers[0].url == SMOL
+    small = MachineModel(url="ollama://qwen3:0.6b", size_bytes=523_000_000, fits=True, known=True)
+    large = MachineModel(url="ollama://qwen3:8b", size_bytes=GB, fits=False, why="no room", known=True)
+    offers = offers_of((), MachineCatalog(LAPTOP, (large, small, here)))
+    assert [offer.url for offer in (*offers[:2], offers[-1])] == [SMOL, small.url, large.url]
     assert (offers[0].source, offers[0].size_bytes, offers[0].engine) == ("this machine", 98_000_000, "OLlama")
-    fits = [offer.fits for offer in offers[1:]]
-    assert fits == sorted(fits, key=(True, None, False).index)
-    assert all(offer.source == "known" for offer in offers[1:])
+    assert {offer.source for offer in offers[1:]} == {"known"}
     assert len({offer.url for offer in offers}) == len(offers)
 
 
@@ -112,6 +112,20 @@ def test_names_the_models_that_serve_a_url_already():
     assert (offers[SMOL].model, offers[SMOL].source) == ("a, b", "cluster")
     assert (offers["s3://bucket/x"].engine, offers["s3://bucket/x"].fits) == ("VLLM", None)
     assert {offer.fits for offer in offers.values()} == {None}
+
+
+def test_offers_no_url_for_a_line_that_would_act_there_or_holds_a_login():
+    urls = [
+        "s3://b/x?token=abcdefgh12345678",
+        "hf://a/b?{secret}",
+        "ollama://x --yes",
+        "hf://a/'b",
+        "hf://$b",
+        "",
+        "hf://a\n",
+    ]
+    models = [model("m", url) for url in urls]
+    assert set(urls_of(offers_of(models, None))) == set(KNOWN)
 
 
 def test_finds_by_words_and_feature():

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.weight_files import BERT_FILES
 from kubeai_notebook.local.engines.gguf_files import converted
+from kubeai_notebook.local.engines.gguf_header import header_of
+from kubeai_notebook.local.weights import shipped_packages
+from tests.support.http_server import HttpServer
+from tests.support.hub import Hub
 
 SPEC = {"features": ["TextEmbedding"], "minReplicas": 1}
 TEXTS = ["a cat", "a kitten", "a car", "Zażółć gęślą jaźń", "日本語のテキスト", "😀"]
@@ -84,3 +91,58 @@ def test_converts_no_other_architecture(tmp_path):
         (tmp_path / name).write_text('{"model_type": "llama"}')
     with pytest.raises(LocalError, match="holds a llama model; only BERT ones can be converted"):
         converted(tmp_path, tmp_path / "model.gguf")
+
+
+def as_bert(folder, **settings):
+    """MiniLM's files with other settings, as an embedding repository has them."""
+    shutil.copytree(Path(os.environ["KUBEAI_CACHE"]) / shipped_packages()["ollama://all-minilm"].kept_as, folder)
+    for name, content in settings.items():
+        path = folder / {"pooling": "1_Pooling/config.json"}.get(name, f"{name}.json")
+        path.write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("pooling", "kind"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False, "word_embedding_dimension": 384}, 2),
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True, "include_prompt": True}, 1),
+        ({"pooling_mode": "cls"}, 2),
+        ({}, 1),
+    ],
+)
+def test_pools_as_the_repository_says(kubeai, mini, tmp_path, pooling, kind):
+    folder = as_bert(tmp_path / "bert", pooling=pooling)
+    header = header_of(converted(folder, tmp_path / "model.gguf"))
+    assert header["bert.pooling_type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"pooling": {"pooling_mode_max_tokens": True}}, "It pools by max_tokens, which llama.cpp does not."),
+        ({"modules": [{"type": "sentence_transformers.models.Dense"}]}, "a module Dense, which llama.cpp has not."),
+        ({"tokenizer_config": {"do_lower_case": False}}, "Its tokenizer keeps capital letters"),
+    ],
+)
+def test_refuses_what_llamacpp_would_read_otherwise(kubeai, mini, tmp_path, settings, sentence):
+    folder = as_bert(tmp_path / "bert", **settings)
+    with pytest.raises(LocalError, match=sentence):
+        converted(folder, tmp_path / "model.gguf")
+
+
+def test_serves_the_seeds_embedding_model_from_a_hub(kubeai, mini, make_daemon, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    pooling = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+    folder = as_bert(tmp_path / "bert", pooling=pooling)
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with HttpServer(Hub({"BAAI/bge-small-en-v1.5": {**files, "README.md": b"x", "pytorch_model.bin": b"x"}})) as hub:
+        daemon = make_daemon(HF_ENDPOINT=hub.address, HF_HOME=str(tmp_path / "hf"), HF_HUB_DISABLE_XET="1")
+        daemon.create("bge", engine="Infinity", url="hf://BAAI/bge-small-en-v1.5", **SPEC)
+        daemon.ready_pod("bge")
+        assert not [request for request in hub.received if "README" in request.path or ".bin" in request.path]
+    (first,) = vectors(daemon, "a cat", "bge")
+    assert math.isclose(likeness(first, first), 1, abs_tol=1e-5)
+    # The same weights, pooled otherwise.
+    assert likeness(first, vectors(kubeai, "a cat")[0]) < 0.99
+    assert likeness(first, vectors(daemon, "a cat", "bge")[0]) > 0.9999

@@ -246,7 +246,7 @@ def test_executes_nothing_that_a_model_says(kubeai, tmp_path):
     kubeai.create("evil", args=[attack, f"--x={attack}"], env={"A": attack})
     kubeai.create("evil2", url=f"ollama://x;touch {mark}")
     assert f"no such argument here: {attack}" in kubeai.log(kubeai.ready_pod("evil"))
-    assert "pull model manifest: file does not exist" in kubeai.log(kubeai.crashed_pod("evil2"))
+    assert "has characters that KubeAI does not accept in a model url" in kubeai.log(kubeai.crashed_pod("evil2"))
     assert not mark.exists()
     for name in ("evil", "evil2"):
         kubeai.delete(name)

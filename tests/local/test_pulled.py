@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from kubeai_notebook.local.weights import shipped_packages
 from tests.support.daemon import Daemon
+from tests.support.http_server import Answer
 from tests.support.registry import Registry
 
 SYSTEM = 'You are a pirate.\nSay "Arrr" first.'
@@ -87,3 +93,74 @@ def test_explains_a_name_that_the_registry_has_not(daemon):
     assert 'Error: pull model manifest: file does not exist. Ollama\'s registry has no model "corsar:135m".' in log
     assert "For engine OLlama this machine has weights for: ollama://smollm2:135m" in log
     assert "ollama://corsair:135m" in log
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("a small disk is made by mounting a tmpfs, which root on Linux may do")
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150m", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_ends_at_once_on_a_full_disk_and_says_both_figures(registry, small_disk, make_daemon):
+    (small_disk / "filler").write_bytes(bytes(90_000_000))
+    daemon = make_daemon("--cache", str(small_disk / "cache"), OLLAMA_REGISTRY=registry.address)
+    registry.files.received.clear()
+    daemon.create("full", url="ollama://corsair:135m")
+    log = daemon.log(daemon.crashed_pod("full"))
+    assert re.search(r"Error: No space left on device: corsair:135m needs 98 MB in .*/blobs, \d\d MB are free\.", log)
+    assert registry.files.received == []
+    (small_disk / "filler").unlink()
+    daemon.ready_pod("full")
+    assert "Paris" in completed(daemon, "full")
+    daemon.stop()
+
+
+def test_ends_at_once_where_the_disk_fills_on_the_way(registry, small_disk, make_daemon):
+    def filling(request):
+        (small_disk / "filler").write_bytes(bytes(100_000_000))
+        return registry._sent(request)
+
+    daemon = make_daemon("--cache", str(small_disk / "cache"), OLLAMA_REGISTRY=registry.address)
+    registry.files.answer = filling
+    try:
+        daemon.create("full", url="ollama://corsair:135m")
+        log = daemon.log(daemon.crashed_pod("full"))
+    finally:
+        registry.files.answer = registry._sent
+    assert re.search(r"Error: No space left on device: corsair:135m needs \d\d MB in .*/blobs, \d+ MB are free\.", log)
+    (small_disk / "filler").unlink()
+    daemon.ready_pod("full")
+    assert re.search(r'"corsair:135m" goes on after \d\d MB that were here\.', daemon.log(daemon.ready_pod("full")))
+    daemon.stop()
+
+
+def test_goes_on_after_the_daemon_was_killed(registry, make_daemon, tmp_path):
+    arrived, killed = threading.Event(), threading.Event()
+    content = registry.models["library/corsair:135m"]["model"]
+
+    def halting(request):
+        def pieces():
+            yield content[:40_000_000]
+            arrived.set()
+            killed.wait(60)
+
+        return Answer(pieces())
+
+    daemon = make_daemon(OLLAMA_REGISTRY=registry.address, KUBEAI_CACHE=str(tmp_path / "cache"), HOME=str(tmp_path))
+    registry.files.answer = halting
+    daemon.create("again", url="ollama://corsair:135m")
+    assert arrived.wait(60)
+    os.kill(daemon.status()["pid"], signal.SIGKILL)
+    killed.set()
+    registry.files.answer = registry._sent
+    registry.files.received.clear()
+    daemon.start()
+    log = daemon.log(daemon.ready_pod("again"))
+    assert re.search(r'"corsair:135m" goes on after \d\d MB that were here\.', log)
+    assert registry.files.received[0].headers["Range"]
+    daemon.stop()

@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from kubeai_notebook.local.weights import Listed, Weights
 from kubeai_notebook.local.machine import Machine
+from kubeai_notebook.local.weights import Listed, Weights
 from kubeai_notebook.local.weights.package_index import Package
 from tests.support.http_server import HttpServer
 from tests.support.hub import Hub

@@ -95,14 +95,15 @@ def test_says_before_it_sends_what_the_machine_has_no_engine_for(here: Callable[
 
 
 def test_says_which_url_was_meant(here: Callable[[str], Any]) -> None:
-    shown = repr(here("%kubeai_serve smol ollama://smolm2:135m --dry-run"))
-    assert f"Did you mean {SMOL}?" in shown
+    told = refusal(here, "%kubeai_serve smol ollama://smolm2:135m")
+    assert f"Did you mean {SMOL}?" in told
+    assert "Did you mean ollama://qwen3:0.6b?" in refusal(here, "%kubeai_serve smol ollama://qwen3:0.5b")
 
 
 @pytest.mark.parametrize("profile", ["nvidia-gpu-l4", "gpu", "a100"])
 def test_sends_no_gpu_profile_where_there_is_no_gpu(here: Callable[[str], Any], profile: str) -> None:
     told = refusal(here, f"%kubeai_serve smol {SMOL} --profile {profile}")
-    assert re.search(r'The profile "\S+:1" asks for a GPU, and this machine has no.* --profile cpu:1', told)
+    assert re.search(r'The profile "\S+:1" asks for a GPU, and .*this machine.* --profile cpu:1', told)
     assert "nvidia-gpu-l4:1." not in told.replace(f'"{profile}:1"', "")
 
 

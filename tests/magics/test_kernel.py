@@ -99,7 +99,7 @@ def test_follows_in_one_display_until_it_is_settled(kernel: Kernel) -> None:
 
 
 def test_stops_looking_when_it_is_interrupted(kernel: Kernel) -> None:
-    kernel.run("%kubeai_serve waits --url ollama://smollm2:135m --profile nvidia-gpu-l4;")
+    kernel.run("%kubeai_serve waits --url ollama://smollm2:135m --profile nvidia-gpu-l4 --force;")
     request = kernel.client.execute("%kubeai_status waits --follow")
     while True:
         message = kernel.client.get_iopub_msg(timeout=30)
@@ -155,7 +155,7 @@ def test_leaves_models_alive_when_the_kernel_is_killed(kernel: Kernel) -> None:
 
 def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(kernel: Kernel) -> None:
     request = kernel.client.execute(
-        "%kubeai_serve never --engine OLlama --url ollama://smollm2:135m --profile nvidia-gpu-l4 --wait"
+        "%kubeai_serve never --engine OLlama --url ollama://smollm2:135m --profile nvidia-gpu-l4 --force --wait"
     )
     other = Kernel()
     while "Scheduling" not in other.run("%kubeai_models"):

@@ -15,6 +15,14 @@ SMOL = MachineModel(
     url="ollama://smollm2:135m", title="SmolLM2-135M-Instruct.Q4_1.gguf", features=("TextGeneration",),
     size_bytes=98_362_432, memory_bytes=memory_of(98_362_432), here=True, fits=True,
 )  # fmt: skip
+SMALL = MachineModel(
+    url="ollama://smollm2:360m", features=("TextGeneration",), size_bytes=726_000_000, fits=True, known=True
+)
+LARGE = MachineModel(
+    url="ollama://smollm2:1.7b", features=("TextGeneration",), size_bytes=1_800_000_000,
+    memory_bytes=2_240_000_000, fits=False, known=True,
+    why="about 2.2 GB of memory needed, 1.0 GB of 8.0 GB free",
+)  # fmt: skip
 SERVED = {
     "metadata": {"name": "own"},
     "spec": {"url": "hf://me/smollm2-tuned", "engine": "VLLM", "features": ["TextGeneration"]},
@@ -23,7 +31,7 @@ SERVED = {
 
 @pytest.fixture
 def frame() -> CatalogFrame:
-    return catalog_frame(matching(offers_of([SERVED], MachineCatalog(LAPTOP, (SMOL,))), "smollm2"))
+    return catalog_frame(matching(offers_of([SERVED], MachineCatalog(LAPTOP, (SMOL, SMALL, LARGE))), "smollm2"))
 
 
 def test_shows_itself_as_a_table_that_reads_well(frame: CatalogFrame) -> None:

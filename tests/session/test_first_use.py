@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.errors import DeployError, LocalError
+from kubeai_notebook.errors import DeployError, LocalError, SpecError
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL, kubeai_local
 
@@ -29,7 +29,7 @@ def new_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     kubeai_local("stop")
 
 
-def failure(**fields: str) -> DeployError:
+def failure(**fields: Any) -> DeployError:
     session = Session(context="local")
     try:
         with pytest.raises(DeployError) as raised:
@@ -56,10 +56,14 @@ def test_says_how_much_room_the_weights_need(new_machine: Path) -> None:
         pytest.skip("a small disk is made by mounting a tmpfs, which root on Linux may do")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", new_machine], check=True)
     try:
-        error = failure()
+        with Session(context="local") as session, pytest.raises(SpecError) as refused:
+            session.serve(name="first", **SMOL)
+        error = failure(force=True)
         kubeai_local("stop")
     finally:
         subprocess.run(["umount", new_machine], check=True)
+    assert [notice.code for notice in refused.value.notices] == ["CannotRunHere"]
+    assert "free in" in str(refused.value)
     assert [finding.code for finding in error.findings] == ["DiskFull"]
     assert "needs 191 MB" in str(error)
     assert "21 MB are free" in str(error)

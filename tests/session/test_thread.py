@@ -121,7 +121,7 @@ def test_sends_nothing_for_a_wrong_spec(session) -> None:
 
 
 def test_says_in_time_that_it_is_still_waiting(session) -> None:
-    model = session.serve(name="big", resource_profile=NO_SUCH_HARDWARE, **SMOL)
+    model = session.serve(name="big", resource_profile=NO_SUCH_HARDWARE, force=True, **SMOL)
     with pytest.raises(WaitTimeoutError, match=r"big is still Scheduling after 2 s: .*nvidia.com/gpu"):
         model.wait(2)
 

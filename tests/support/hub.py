@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.http_server import Answer, HttpServer, Received, json_answer
+from tests.support.http_server import Answer, Received, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SECRET = "hf_secret"
 _LARGE = (".gguf", ".safetensors")
@@ -19,7 +22,7 @@ class Hub:
     """Answers for ``repositories``: content by file by name; use it as ``HttpServer(Hub(...))``.
 
     Of a repository in ``gated`` nothing is sent without the token, and files in ``broken`` end half-way. ``sizes`` are
-    what a file is said to hold, where a test wants no file of that size; ``versions`` the ETag and commit of every file.
+    what a file is said to hold, where a test wants none of that size; ``versions`` the ETag and commit of every file.
     """
 
     versions: tuple[str, str] | None = None
@@ -52,10 +55,8 @@ class Hub:
     def _facts(self, name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
         siblings = [self._sibling(content, file) for file, content in files.items()]
         facts: dict[str, Any] = {"id": name, "modelId": name, "sha": "c" * 40, "siblings": siblings}
-        try:
+        with suppress(LookupError, ValueError):
             facts["config"] = {"model_type": json.loads(files["config.json"])["model_type"]}
-        except (LookupError, ValueError):
-            pass
         return facts
 
     def _sibling(self, content: bytes, file: str) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class KnownModel:
     engine: str
 
     @property
+    def title(self) -> str:
+        """What there is to say of it in a few words."""
+        return f"{self.parameters} parameters"
+
+    @property
     def quantized(self) -> bool:
         """Whether the file is served as it is: weights of full size may be made smaller first."""
         return self.url.scheme == "ollama" or self.url.base_name.endswith("GGUF")

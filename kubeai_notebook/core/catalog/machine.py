@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 CONFIG_MAP, KEY = "kubeai-local-catalog", "catalog.json"
 AGENT = "kubeai-local"
 """Who warns, in the header of that name, where the daemon says that a Model cannot run here; an API server is ``-``."""
-_MOST_MODELS, _MOST_BYTES = 10_000, 2**53
+_MOST_MODELS = 10_000
 # A column of numbers with gaps passes through floating point, which is exact up to there.
+_MOST_BYTES = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class MachineModel:
     memory_bytes: int | None = None
     here: bool = False
     """Whether it lies on the machine, so that nothing is downloaded."""
+    known: bool = False
+    """Whether only its publisher says all this."""
     fits: bool | None = None
     why: str = ""
 
@@ -81,10 +84,10 @@ def fit_of(size_bytes: int | None, machine: Machine, *, here: bool) -> tuple[boo
     return (None, f"{why}; the GPU has memory of its own") if machine.accelerator else (False, why)
 
 
-def never_fits(size_bytes: int, machine: Machine, *, here: bool) -> str:
+def never_fits(size_bytes: int, machine: Machine) -> str:
     """What is too small for weights of this size whatever else is closed first, as a sentence; ``""``: nothing."""
     needed = memory_of(size_bytes)
-    if not here and size_bytes > machine.free_disk_bytes:
+    if size_bytes > machine.free_disk_bytes:
         return f"It takes {size(size_bytes)} of disk, and {size(machine.free_disk_bytes)} are free on this machine."
     if needed > machine.memory_bytes and not machine.accelerator:
         return f"It needs about {size(needed)} of memory, and this machine has {size(machine.memory_bytes)} in all."
@@ -120,6 +123,7 @@ def _model(entry: Mapping[str, Any]) -> MachineModel:
         size_bytes=_bytes(entry, "bytes"),
         memory_bytes=_bytes(entry, "memory_bytes"),
         here=entry.get("here") is True,
+        known=entry.get("known") is True,
         fits=fits if isinstance(fits, bool) else None,
         why=text_at(entry, "why"),
     )

@@ -6,11 +6,12 @@ goes before what its publisher says, and a url that a Model serves already names
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.core.inference import engine_of, feature_of
-from kubeai_notebook.core.masking import quoted
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import name_of, text_at, texts_at
@@ -19,12 +20,14 @@ from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import SpecError
 
 from .known import KNOWN, KnownModel
-from .machine import Machine, MachineCatalog, MachineModel, fit_of, memory_of
+from .machine import MachineCatalog, MachineModel, memory_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+# Other people's Models have urls too: no braces, quotation marks, spaces or dashes in front that a line would act on.
+_WORD = re.compile(r"[a-z0-9]+://[a-zA-Z0-9._:/-]+(\?[a-zA-Z0-9._:/=&%-]*)?")
 _FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 Origin = Literal["this machine", "cluster", "known"]
 
@@ -55,9 +58,8 @@ def offers_of(models: Iterable[Mapping[str, Any]], local: MachineCatalog | None)
 
     ``models`` are those of the namespace; ``local`` is what the daemon says, where this machine is the cluster.
     """
-    offers = {url: _known(model, local.machine if local else None) for url, model in KNOWN.items()}
-    for model in local.models if local else ():
-        offers[model.url] = _here(model, offers.get(model.url))
+    offers = {url: _known(model) for url, model in KNOWN.items()}
+    offers |= {model.url: _on_machine(model) for model in (local.models if local else ())}
     for item in models:
         if url := text_at(item, "spec", "url"):
             offers[url] = _served(item, offers.get(url), local=local is not None)
@@ -69,34 +71,31 @@ def _rank(offer: Offer) -> tuple[bool, int, bool, float]:
     return not offer.here, fits, offer.source == "known", offer.size_bytes or float("inf")
 
 
-def _known(model: KnownModel, machine: Machine | None) -> Offer:
-    fits, why = fit_of(model.size_bytes, machine, here=False) if machine else (None, "")
+def _known(model: KnownModel) -> Offer:
     return Offer(
         url=model.url,
         features=(model.feature,),
         engine=model.engine,
         size_bytes=model.size_bytes,
         memory_bytes=None if model.size_bytes is None else memory_of(model.size_bytes),
-        fits=fits,
-        why=why,
         source="known",
-        title=f"{model.parameters} parameters",
+        title=model.title,
     )
 
 
-def _here(model: MachineModel, known: Offer | None) -> Offer:
-    source = Source(model.url)
+def _on_machine(model: MachineModel) -> Offer:
+    source, known = Source(model.url), KNOWN.get(model.url)
     feature, _ = feature_of(source)
     return Offer(
         url=model.url,
-        features=model.features or (known.features if known else (feature,)),
+        features=model.features or (feature,),
         engine=known.engine if known else engine_of(source, feature),
         size_bytes=model.size_bytes,
         memory_bytes=model.memory_bytes,
         here=model.here,
         fits=model.fits,
         why=model.why,
-        source="this machine",
+        source="known" if model.known else "this machine",
         title=model.title,
     )
 
@@ -111,6 +110,11 @@ def _served(model: Mapping[str, Any], offer: Offer | None, *, local: bool) -> Of
     if offer.model:
         return replace(offer, model=f"{offer.model}, {name}")
     return replace(offer, features=features, engine=engine, source=offer.source if local else source, model=name)
+
+
+def urls_of(offers: Iterable[Offer]) -> list[str]:
+    """Their urls, without those that hold a login and those that a notebook's line would not take as one word."""
+    return [offer.url for offer in offers if _WORD.fullmatch(offer.url) and masked(offer.url) == offer.url]
 
 
 def matching(offers: Iterable[Offer], text: str = "", feature: str = "") -> tuple[Offer, ...]:

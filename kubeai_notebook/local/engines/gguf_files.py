@@ -1,12 +1,18 @@
-"""What llama.cpp loads, made of what the hub holds: a BERT embedding model, a LoRA adapter, as GGUF files."""
+"""What llama.cpp loads, made of what the hub holds: a BERT embedding model, a LoRA adapter, as GGUF files.
+
+Vectors are normalised whatever ``modules.json`` says: Infinity does that for every model, and so does llama.cpp. A
+model that llama.cpp would read otherwise than it was trained is refused, because its vectors would be wrong in silence.
+"""
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import gguf
-from safetensors import safe_open
+import numpy as np
+from safetensors import deserialize, safe_open
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.weight_files import LORA_FILES, POOLING
@@ -14,10 +20,14 @@ from kubeai_notebook.local.emulation.weight_files import LORA_FILES, POOLING
 from .gguf_header import header_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _SPACE = "\u2581"
 _SPECIAL = {"[PAD]": "pad", "[UNK]": "unk", "[CLS]": "bos", "[SEP]": "sep", "[MASK]": "mask"}
+_POOLING = {"mean": "MEAN", "mean_tokens": "MEAN", "cls": "CLS", "cls_token": "CLS"}
+"""llama.cpp's names for what sentence-transformers calls pooling modes, in its old and its new settings."""
+_MODULES = ("Transformer", "Pooling", "Normalize")
 _LARGE = ("word_embeddings", "attention.self", "attention.output.dense", "intermediate", "output.dense")
 
 
@@ -26,6 +36,7 @@ def converted(folder: Path, target: Path) -> Path:
     config = json.loads((folder / "config.json").read_text())
     if config.get("model_type") != "bert":
         raise LocalError(f"{folder} holds a {config.get('model_type')} model; only BERT ones can be converted.")
+    pooling = _pooling(folder)
     writer = gguf.GGUFWriter(target, "bert")
     writer.add_name(folder.name)
     writer.add_context_length(config["max_position_embeddings"])
@@ -35,14 +46,13 @@ def converted(folder: Path, target: Path) -> Path:
     writer.add_head_count(config["num_attention_heads"])
     writer.add_layer_norm_eps(config["layer_norm_eps"])
     writer.add_causal_attention(False)
-    writer.add_pooling_type(gguf.PoolingType.CLS if _pools_first(folder) else gguf.PoolingType.MEAN)
+    writer.add_pooling_type(gguf.PoolingType[pooling])
     _add_vocabulary(writer, (folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, config["num_hidden_layers"])
-    with safe_open(folder / "model.safetensors", "np") as tensors:
-        for name in tensors.keys():  # noqa: SIM118  (it is no dict)
-            plain = name.removeprefix("bert.")
-            if (known := names.get_name(plain, (".weight", ".bias"))) is not None:
-                writer.add_tensor(known, _as_stored(plain, tensors.get_tensor(name)))
+    for name, tensor in _tensors(folder / "model.safetensors"):
+        plain = name.removeprefix("bert.")
+        if (known := names.get_name(plain, (".weight", ".bias"))) is not None:
+            writer.add_tensor(known, _as_stored(plain, tensor))
     _written(writer)
     return target
 
@@ -71,10 +81,40 @@ def _as_stored(name: str, tensor: Any) -> Any:
     return tensor.astype("float16" if large else "float32")
 
 
-def _pools_first(folder: Path) -> bool:
-    """Whether the sentence's vector is that of its first token instead of the mean of all."""
-    path = folder / POOLING
-    return path.exists() and bool(json.loads(path.read_text()).get("pooling_mode_cls_token"))
+def _pooling(folder: Path) -> str:
+    """How the vectors of a text's tokens become one. LocalError where llama.cpp would do something else."""
+    modules = _settings(folder / "modules.json", [])
+    for kind in (str(module.get("type", "")).rpartition(".")[2] for module in modules):
+        if kind not in _MODULES:
+            raise LocalError(f"Its vectors pass a module {kind}, which llama.cpp has not.", "Use engine Infinity.")
+    if _settings(folder / "tokenizer_config.json", {}).get("do_lower_case") is False:
+        raise LocalError("Its tokenizer keeps capital letters, and llama.cpp's does not.", "Use engine Infinity.")
+    settings = _settings(folder / POOLING, {})
+    chosen = [key.removeprefix("pooling_mode_") for key, value in settings.items() if value is True]
+    modes = [mode for mode in (settings.get("pooling_mode"), *chosen) if mode and mode != "include_prompt"]
+    if len(modes) > 1 or not set(modes) <= set(_POOLING):
+        raise LocalError(f"It pools by {' and '.join(modes)}, which llama.cpp does not.", "Use engine Infinity.")
+    return _POOLING[modes[0]] if modes else "MEAN"
+
+
+def _settings(path: Path, otherwise: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else otherwise
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, Any]]:
+    """The tensors of a file by name. numpy has no bfloat16: its bits are the upper half of a float32's."""
+
+    @cache
+    def raw() -> dict[str, Any]:
+        return dict(deserialize(path.read_bytes()))
+
+    with safe_open(path, "np") as tensors:
+        for name in tensors.keys():  # noqa: SIM118  (it is no dict)
+            if tensors.get_slice(name).get_dtype() != "BF16":
+                yield name, tensors.get_tensor(name)
+                continue
+            halves = np.frombuffer(raw()[name]["data"], "<u2").astype("<u4")
+            yield name, (halves << 16).view("<f4").reshape(raw()[name]["shape"])
 
 
 def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
@@ -103,15 +143,14 @@ def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
     names = gguf.get_tensor_name_map(kinds[architecture], fields[f"{architecture}.block_count"])
     heads = fields[f"{architecture}.attention.head_count"]
     permuted = {"attn_q": heads, "attn_k": fields.get(f"{architecture}.attention.head_count_kv", heads)}
-    with safe_open(path / LORA_FILES[1], "np") as tensors:
-        for name in tensors.keys():  # noqa: SIM118  (it is no dict)
-            part, _, side = name.removeprefix("base_model.model.").partition(".lora_")
-            if (known := names.get_name(part)) is None or side[:1] not in ("A", "B"):
-                raise LocalError(f"The adapter changes {name}, which has no place in a {architecture} on llama.cpp.")
-            tensor, kind = tensors.get_tensor(name).astype("float32"), known.rpartition(".")[2]
-            if side[0] == "B" and kind in permuted and architecture == "llama":
-                tensor = _permuted(tensor, permuted[kind])
-            writer.add_tensor(f"{known}.weight.lora_{side[0].lower()}", tensor)
+    for name, stored in _tensors(path / LORA_FILES[1]):
+        part, _, side = name.removeprefix("base_model.model.").partition(".lora_")
+        if (known := names.get_name(part)) is None or side[:1] not in ("A", "B"):
+            raise LocalError(f"The adapter changes {name}, which has no place in a {architecture} on llama.cpp.")
+        tensor, kind = stored.astype("float32"), known.rpartition(".")[2]
+        if side[0] == "B" and kind in permuted and architecture == "llama":
+            tensor = _permuted(tensor, permuted[kind])
+        writer.add_tensor(f"{known}.weight.lora_{side[0].lower()}", tensor)
     _written(writer)
     return target
 

@@ -175,7 +175,7 @@ class Pulling:
             self._say(message)
 
     def _speed(self, done: int, total: int) -> str:
-        """How fast it has been lately, and how long the rest takes at that; what was here before it began counts not."""
+        """How fast it has been lately, and how long the rest takes at that; what was here before is not counted."""
         now = self._clock()
         if self._seen and done < self._seen[-1][1]:
             # Some had to be fetched again.

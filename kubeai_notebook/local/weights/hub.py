@@ -53,8 +53,8 @@ def from_hub(source: Source, kind: str, *, part: Path, doubted: bool, memory_byt
     name = hub_name(source.reference)
     where = f"hf://{name.repository}"
     listing = _listing(name.repository)
-    wanted = {"wanted": name, "memory_bytes": memory_bytes, "model_type": listing.model_type}
-    choice = usable_files(listing.sizes, kind, where=where, **wanted)
+    options: dict[str, Any] = {"wanted": name, "memory_bytes": memory_bytes, "model_type": listing.model_type}
+    choice = usable_files(listing.sizes, kind, where=where, **options)
     if choice.note:
         tell(note=choice.note)
     files = _downloaded(name, choice, listing)

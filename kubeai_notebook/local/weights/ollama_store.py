@@ -1,4 +1,4 @@
-"""Stores as ``ollama`` keeps them: its own, which are read and never written, and ours in the cache, of the same shape."""
+"""Stores as ``ollama`` keeps them: its own, which is read and never written, and ours, of the same shape."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.3
 
 
 def tell(**words: object) -> None:
-    """Say ``done`` and ``total`` bytes, what is ``damaged``, a ``note`` for the log; at the end ``path`` or ``error``."""
+    """Say ``done`` and ``total`` bytes, what is ``damaged``, a ``note`` for the log, and at the end the ``path``."""
     sys.stdout.write(json.dumps(words) + "\n")
     sys.stdout.flush()
 

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from filelock import AsyncFileLock, FileLock, Timeout
 
+from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.kubeai.this_machine import unsteered
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.source import Source
@@ -41,6 +42,8 @@ Progress = Callable[[int, int | None], None]
 
 VERDICT_SECONDS = 60.0
 """How long a verdict is believed."""
+PARTIAL_SECONDS = 7 * 24 * 60 * 60.0
+"""How long half a file waits to be gone on with."""
 _LIBRARIES = {"hf": ("huggingface_hub", "local"), "s3": ("boto3", "s3")}
 
 
@@ -144,7 +147,7 @@ class Weights:
             # A real engine fetches and refuses by itself.
             return None
         source, machine = Source(url), self._machine()
-        judge = Judge(self.cache, self._environment, machine, self._installed, self.known())
+        judge = Judge(self.cache, self._environment, machine, self._installed, {*KNOWN, *self.known()})
         try:
             if self.present(url) is not None:
                 return None
@@ -240,7 +243,7 @@ class Weights:
         fetch = self._fetches.get(key)
         if fetch is None or fetch.task.done():
             listeners: list[_Listener] = []
-            order = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
+            order: dict[str, Any] = {"url": url, "kind": kind, "package": package, "doubted": url in self._doubted}
             order |= {"memory_bytes": self._machine().free_bytes}
             work = self._worked(order, used, listeners)
             fetch = self._fetches[key] = _Fetch(asyncio.create_task(work), listeners)
@@ -384,3 +387,6 @@ def _sweep(cache: Path) -> None:
         for folder in cache.glob("*.part"):
             with suppress(Timeout), FileLock(folder.with_suffix(".lock"), timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
+        for part in cache.glob("ollama/blobs/*-partial"):
+            if time.time() - part.stat().st_mtime > PARTIAL_SECONDS:
+                part.unlink()

@@ -53,6 +53,21 @@ THIS_MACHINE: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="RegistryUnreachable",
+        seen=("Could not reach Ollama's registry",),
+        take=(r"this machine has weights for: (?P<here>.+?)\.?$",),
+        message=(
+            "The weights of {url} come from Ollama's registry, which cannot be reached; this machine has {here}.",
+            'The weights of "{name}" come from Ollama\'s registry, which cannot be reached.',
+        ),
+        who="user",
+        remedies=(
+            advise("Check the network, and HTTPS_PROXY where you need one; it is tried again."),
+            advise("Or use one of the urls that are here."),
+            advise(_OWN_FILE),
+        ),
+    ),
+    Rule(
         code="ModelNotFound",
         seen=("this machine has weights for:",),
         take=(r"this machine has weights for: (?P<here>.+?)\.?$",),
