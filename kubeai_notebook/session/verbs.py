@@ -89,7 +89,8 @@ def serve(session: Connection, what: What, *, unique: bool = False, force: bool 
         _check_owner(session, "serve", planned.current, diff=planned.diff)
     replaced = _replaced(session, report.spec.name, planned)
     done = deploy.apply(session.cluster, report.spec, planned, user=session.user if its_own else "")
-    unseen = _wait_seen(session, done, serves=True, replaced=replaced)
+    labels = map_at(planned.manifest, "metadata", "labels") if planned.changes else {}
+    unseen = _wait_seen(session, done, serves=True, replaced=replaced, labels=labels)
     return replace(done, note=" ".join(filter(None, [*session.cluster.notes, _served(report, done), unseen])))
 
 
@@ -325,14 +326,19 @@ def _replaced(session: Connection, name: str, planned: deploy.Plan) -> frozenset
 
 
 def _wait_seen(
-    session: Connection, done: Outcome, *, serves: bool = False, replaced: frozenset[str] = frozenset()
+    session: Connection,
+    done: Outcome,
+    *,
+    serves: bool = False,
+    replaced: frozenset[str] = frozenset(),
+    labels: Mapping[str, str | None] | None = None,
 ) -> str:
     """Wait until the new state is seen here too; a sentence where it cannot be: what was written stays written."""
     try:
         publisher = session.publisher
     except ClusterError as error:
         return f"What it is doing cannot be seen here: {error.message}"
-    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced)
+    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced, labels=labels)
     if serves:
         publisher.test(done.name, done.uid)
     return ""
