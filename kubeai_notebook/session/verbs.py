@@ -35,6 +35,7 @@ from kubeai_notebook.errors import (
     UsageError,
 )
 from kubeai_notebook.present.plan_report import PlanReport
+from kubeai_notebook.text import one_line
 
 from . import waiting
 
@@ -407,7 +408,7 @@ def _check_owner(
     owner, name = served_by(model), name_of(model)
     if yes or owner == session.user:
         return
-    whose = f"{name} was served by {owner}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
+    whose = f"{name} was served by {one_line(owner)}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
     message = f"{whose}: nothing was {'deleted' if verb == 'delete' else 'changed'}."
     stake = Stake(verb=verb, name=name, uid=uid_of(model))
     with suppress(ForbiddenError, NotFoundError):
