@@ -50,7 +50,7 @@ def session(daemon: str) -> Iterator[Session]:
     session = Session(context="local")
     yield session
     for name in session.publisher.names():
-        session.attach(name).delete()
+        session.attach(name).delete(yes=True)
     session.close()
 
 

@@ -45,7 +45,7 @@ def user_name(login: str, person: str) -> str:
 
 def served_by(model: Mapping[str, Any]) -> str:
     """Who served the Model, as `user_name` has it; ``""`` where nobody did with this package."""
-    return text_at(model, "metadata", "annotations", SERVED_BY)
+    return text_at(model, "metadata", "annotations", SERVED_BY)[:_LONGEST_NAME]
 
 
 def said_of(spec: ModelSpec) -> dict[str, Any]:

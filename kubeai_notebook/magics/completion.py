@@ -55,7 +55,7 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
         return _result(word, [option for option in options if option.startswith("--")], "option")
     if verb.name == "config":
         return _result(word, _settings(), "option")
-    if verb.name in _NAMED and not _has_name(before, options):
+    if verb.name in _NAMED and (verb.name == "delete" or not _has_name(before, options)):
         return _result(word, _known("names"), "Model")
     if verb.name == "serve" and not any("://" in one for one in before):
         names = [] if _has_name(before, options) else _known("names")

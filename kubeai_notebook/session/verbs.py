@@ -35,6 +35,7 @@ from kubeai_notebook.errors import (
     UsageError,
 )
 from kubeai_notebook.present.plan_report import PlanReport
+from kubeai_notebook.text import one_line
 
 from . import waiting
 
@@ -100,7 +101,8 @@ def serve(session: Connection, what: What, *, unique: bool = False, force: bool 
         _check_owner(session, "serve", planned.current, diff=planned.diff)
     replaced = _replaced(session, report.spec.name, planned)
     done = deploy.apply(session.cluster, report.spec, planned, user=session.user if its_own else "")
-    unseen = _wait_seen(session, done, serves=True, replaced=replaced)
+    labels = map_at(planned.manifest, "metadata", "labels") if planned.changes else {}
+    unseen = _wait_seen(session, done, serves=True, replaced=replaced, labels=labels)
     return replace(done, note=" ".join(filter(None, [*session.cluster.notes, _served(report, done), unseen])))
 
 
@@ -338,14 +340,19 @@ def _replaced(session: Connection, name: str, planned: deploy.Plan) -> frozenset
 
 
 def _wait_seen(
-    session: Connection, done: Outcome, *, serves: bool = False, replaced: frozenset[str] = frozenset()
+    session: Connection,
+    done: Outcome,
+    *,
+    serves: bool = False,
+    replaced: frozenset[str] = frozenset(),
+    labels: Mapping[str, str | None] | None = None,
 ) -> str:
     """Wait until the new state is seen here too; a sentence where it cannot be: what was written stays written."""
     try:
         publisher = session.publisher
     except ClusterError as error:
         return f"What it is doing cannot be seen here: {error.message}"
-    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced)
+    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced, labels=labels)
     if serves:
         publisher.test(done.name, done.uid)
     return ""
@@ -418,7 +425,7 @@ def _check_owner(
     owner, name = served_by(model), name_of(model)
     if yes or owner == session.user:
         return
-    whose = f"{name} was served by {owner}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
+    whose = f"{name} was served by {one_line(owner)}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
     message = f"{whose}: nothing was {'deleted' if verb == 'delete' else 'changed'}."
     stake = Stake(verb=verb, name=name, uid=uid_of(model))
     with suppress(ForbiddenError, NotFoundError):

@@ -6,14 +6,14 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import Pod, count_at, name_of
+from kubeai_notebook.core.objects import Pod, count_at, name_of, texts_in
 from kubeai_notebook.core.phase import broken_because, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 
 from .live.subscription import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kubeai_notebook.core.view import View
 
@@ -60,15 +60,27 @@ def look_at_all(publisher: Publisher) -> tuple[View, ...]:
     return publisher.views()
 
 
-def wait_seen(publisher: Publisher, name: str, generation: int, *, replaced: frozenset[str] = frozenset()) -> None:
+def wait_seen(
+    publisher: Publisher,
+    name: str,
+    generation: int,
+    *,
+    replaced: frozenset[str] = frozenset(),
+    labels: Mapping[str, str | None] | None = None,
+) -> None:
     """Wait until a Model that was just written is seen here too, so that nobody is shown what was before.
+
+    ``labels``: those that were written, None for one that was taken away: they move no generation.
 
     ``replaced``: the hashes of the Pods that this write replaces. As long as they are the only ones, the Model is
     Ready by what it was before; KubeAI makes the first new Pod within a second, or never.
     """
 
     def seen(change: Change) -> bool:
-        return change.view is not None and count_at(change.view.model, "metadata", "generation") >= generation
+        if change.view is None or count_at(change.view.model, "metadata", "generation") < generation:
+            return False
+        present = texts_in(change.view.model, "metadata", "labels")
+        return all(present.get(key) == value for key, value in (labels or {}).items())
 
     def begun(change: Change) -> bool:
         hashes = hashes_of(change.view)

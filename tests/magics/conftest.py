@@ -43,5 +43,5 @@ def here(daemon: str, run: Callable[[str], Any]) -> Iterator[Callable[[str], Any
     yield run
     session = default()
     for name in session.publisher.names():
-        session.attach(name).delete()
+        session.attach(name).delete(yes=True)
     close_defaults()

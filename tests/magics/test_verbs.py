@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.errors import NotFoundError, SpecError, UsageError
+from kubeai_notebook.errors import KubeAIError, NotFoundError, SpecError, UsageError
+from kubeai_notebook.local.emulation.reviews import USER
 from kubeai_notebook.session.session import Session
+from tests.support.daemon import give
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ IDLE = f"--url {URL} --min-replicas 0"
 
 @pytest.fixture
 def elsewhere(daemon: str) -> Iterator[Session]:
-    """Somebody else's Session."""
+    """Another kernel's Session."""
     session = Session(context="local")
     yield session
     session.close()
@@ -118,27 +120,47 @@ def test_sends_nothing_where_one_of_several_is_wrong(here: Callable[[str], Any])
     assert here("%kubeai_models").empty
 
 
-def test_asks_before_it_deletes_what_others_created(here: Callable[[str], Any], elsewhere: Session) -> None:
+def test_asks_before_it_deletes_what_others_served(here: Callable[[str], Any], elsewhere: Session) -> None:
     elsewhere.serve(name="theirs", url=URL, min_replicas=0)
+    give(elsewhere, "theirs", "bob")
     with pytest.raises(UsageError) as raised:
         here("%kubeai_delete theirs")
-    said = "theirs was not created by this kernel, so nothing was deleted. It has no Pods now."
-    assert str(raised.value) == f"{said} To delete it: %kubeai_delete theirs --yes"
+    said = f"theirs was served by bob, and you are {USER}: nothing was deleted. It has no Pods now."
+    assert str(raised.value) == f"{said} To do it all the same: %kubeai_delete theirs --yes"
     assert repr(here("%kubeai_delete theirs --yes")) == "Model('theirs', Deleted)"
 
 
 def test_asks_before_it_replaces_ready_pods_of_others(here: Callable[[str], Any], elsewhere: Session) -> None:
     elsewhere.serve(name="theirs", url=URL).wait(60)
+    give(elsewhere, "theirs", None)
     line = f"%kubeai_serve theirs --url {URL} --arg=--max-model-len=512"
-    with pytest.raises(UsageError) as raised:
+    with pytest.raises(UsageError, match="theirs was not served with kubeai_notebook") as raised:
         here(line)
     assert "  args: with --max-model-len=512\n1 Pod that is ready would be replaced" in str(raised.value)
-    with pytest.raises(UsageError, match="nothing was done: 1 Pod that is ready would be replaced"):
+    with pytest.raises(UsageError, match="nothing was changed. 1 Pod that is ready would be replaced"):
         here("%kubeai_restart theirs")
+    with pytest.raises(UsageError, match="To do it all the same: %kubeai_scale theirs 0 --yes"):
+        here("%kubeai_scale theirs 0")
     assert here(f"{line} --dry-run").plan.restarts
     assert "is being updated" in here(f"{line} --yes").note
-    # From now on this kernel has served it.
+    # From now on it is the user's.
     assert "is being updated" in here(f"%kubeai_serve theirs --url {URL} --wait").note
+
+
+def test_deletes_several_and_tells_each(here: Callable[[str], Any], elsewhere: Session) -> None:
+    for name in ("one", "two", "three", "theirs"):
+        elsewhere.serve(name=name, url=URL, min_replicas=0)
+    give(elsewhere, "theirs", "bob")
+    with pytest.raises(KubeAIError) as raised:
+        here("%kubeai_delete one tow theirs three")
+    assert raised.value.message == (
+        f'There is no Model "tow". theirs was served by bob, and you are {USER}: nothing was deleted. '
+        "Deleted: one, three."
+    )
+    assert raised.value.hint == 'Did you mean "two"? --yes does it all the same.'
+    assert repr(here("%kubeai_delete two theirs two gone --yes --missing-ok")) == (
+        'two is deleted.\ntheirs is deleted.\nThere is no Model "gone".'
+    )
 
 
 def test_deletes_at_once_what_python_created_here(here: Callable[[str], Any]) -> None:
@@ -183,3 +205,60 @@ def test_answers_a_mistake_with_one_sentence(run: Callable[[str], Any], line: st
     with pytest.raises(UsageError) as raised:
         run(line)
     assert sentence in str(raised.value)
+
+
+def test_attaches_where_only_a_name_is_said(here: Callable[[str], Any]) -> None:
+    here(f"%kubeai_serve asleep {IDLE} --label team=ds -- --ctx-size=512")
+    before = here("m = %kubeai_serve asleep\nm.session.cluster.model('asleep')['metadata']['annotations']")
+    assert here("m.outcome.action") == "attached"
+    assert here("m.note") == "asleep is served already; nothing was changed."
+    again = here("import kubeai_notebook\nkubeai_notebook.serve(name='asleep')")
+    assert (again.outcome.action, again.session.cluster.model("asleep")["metadata"]["annotations"]) == (
+        "attached", before,
+    )  # fmt: skip
+    assert here("%kubeai_serve asleep --dry-run").title == "asleep is served already; nothing would change."
+    changed = here("%kubeai_serve asleep --label more=1")
+    assert changed.spec.labels == {"team": "ds", "more": "1"}
+    assert changed.spec.args == ("--ctx-size=512",)
+    with pytest.raises(SpecError, match='There is no Model "aslep" to attach to. Did you mean "asleep"?'):
+        here("%kubeai_serve aslep")
+
+
+def test_changes_labels_and_shows_them(here: Callable[[str], Any]) -> None:
+    here(f"%kubeai_serve asleep {IDLE};")
+    assert here(f"%kubeai_serve asleep {IDLE} --label team=ds").note == (
+        "asleep is being updated, its Pods go on: labels: with team=ds."
+    )
+    assert "labels: without team=ds, with team=xy" in repr(
+        here(f"%kubeai_serve asleep {IDLE} --label team=xy --dry-run")
+    )
+    here(f"%kubeai_serve asleep {IDLE} --label team=xy;")
+    assert "    team: xy\n" in repr(here("%kubeai_yaml asleep"))
+    assert here(f"%kubeai_serve asleep {IDLE}").spec.labels == {}
+
+
+def test_does_not_scale_back_what_was_scaled_and_says_what_replicas_mean(here: Callable[[str], Any]) -> None:
+    line = f"%kubeai_serve smol --url {URL} --replicas 1"
+    assert "Inferred: " in here(line).note
+    assert "scaling.min_replicas 1 (replicas 1 stay, and autoscaling may add to them)" in here("m = _\nm.note")
+    here("%kubeai_scale smol 2;")
+    again = here(line)
+    assert again.note.startswith("smol is served already; nothing was changed. Replicas 1 stay")
+    assert again.spec.scaling.min_replicas == 2
+    assert "minReplicas: 2 → 3" in here(f"{line.removesuffix('1')}3").note
+
+
+def test_resumes_what_was_paused(here: Callable[[str], Any]) -> None:
+    line = f"%kubeai_serve smol --url {URL}"
+    here(f"{line} --wait;")
+    here("%kubeai_scale smol --pause;")
+    back = here(f"{line} --wait")
+    assert "It was paused, and is resumed." in back.note
+    assert (back.status.phase, back.spec.scaling.autoscaling_disabled) == ("Ready", False)
+    assert here(line).outcome.action == "attached"
+
+
+def test_lets_two_sizes_of_one_model_be_two_models(here: Callable[[str], Any]) -> None:
+    first = here("%kubeai_serve ollama://smollm2:135m --min-replicas 0")
+    assert "name smollm2-135m (the last part of the url)" in first.note
+    assert here("%kubeai_serve ollama://smollm2:360m --min-replicas 0 --dry-run").spec.name == "smollm2-360m"

@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+
+from kubeai_notebook.session.session import Session
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SHOWN = {
@@ -23,8 +27,8 @@ SHOWN = {
 """What a reader of each notebook sees."""
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_runs_from_top_to_bottom(name: str, daemon: str) -> None:
+def check(name: str) -> None:
+    """Run it as a user does, and see what its reader sees."""
     done = subprocess.run(
         [sys.executable, NOTEBOOKS / "run.py", NOTEBOOKS / f"{name}.ipynb"],
         capture_output=True,
@@ -37,6 +41,48 @@ def test_runs_from_top_to_bottom(name: str, daemon: str) -> None:
         assert sentence in done.stdout
     assert "make lab" in done.stdout
     assert done.stderr == ""
+
+
+def run_begin(name: str, cells: int) -> None:
+    """Run the first code cells only, and end the kernel."""
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:cells]
+    client = NotebookClient(notebook, timeout=200)
+    client.extra_arguments = ["--log-level=ERROR"]
+    client.execute()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_runs_from_top_to_bottom_and_again(name: str, daemon: str) -> None:
+    check(name)
+    check(name)
+
+
+@pytest.mark.parametrize(("name", "cells"), [("00_tour", 12), ("01_seed", 5)])
+def test_runs_after_a_kernel_that_ended_in_the_middle(name: str, cells: int, session: Session) -> None:
+    run_begin(name, cells)
+    assert session.publisher.names()
+    check(name)
+
+
+URL = "ollama://smollm2:135m"
+STATES = {
+    "paused": lambda smol, lost: (smol.pause(), lost.pause()),
+    "scaled": lambda smol, lost: (smol.scale(3), lost.scale(0)),
+    "failed": lambda smol, lost: (
+        smol.session.serve(name="smol", url=URL, args=["--max-model-len=-5"], env={"A": "1"}),
+        lost.session.serve(name="lost", url=URL).wait(60),
+    ),
+}
+"""What may have become of the Models of a tour that was not run to its end."""
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_runs_whatever_became_of_its_models(state: str, session: Session) -> None:
+    smol = session.serve(name="smol", url=URL)
+    lost = session.serve(name="lost", url=URL, resource_profile="cpus", force=True)
+    STATES[state](smol, lost)
+    check("00_tour")
 
 
 def test_tests_every_notebook_that_needs_no_cluster() -> None:

@@ -212,8 +212,6 @@ def test_is_one_default_session_by_both_names_of_its_namespace(clusters, kubecon
     assert default("other") is not main
     assert default("other") is default("other")
     assert (main.cluster.namespace, default("other").cluster.namespace) == ("default", "other")
-    main.own["some-uid"] = "created"
-    assert default("other").own == {"some-uid": "created"}
 
 
 def test_follows_the_settings_that_select_no_other_place(clusters, kubeconfig, traits) -> None:
@@ -231,11 +229,9 @@ def test_is_made_anew_where_another_place_is_set(clusters, kubeconfig, traits, n
     one, other = clusters
     traits.kubeconfig, traits.context = kubeconfig(one.url, other.url), "a"
     session = default()
-    session.own["some-uid"] = "served"
     setattr(traits, name, value)
     assert default() is not session
     assert session.closed == f"the setting {name} was changed"
-    assert default().own == {"some-uid": "served"}
 
 
 def test_keeps_the_settings_that_it_was_made_with(clusters, kubeconfig, traits) -> None:

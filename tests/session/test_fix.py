@@ -9,6 +9,7 @@ import pytest
 
 from kubeai_notebook.core.notice import Finding
 from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetField
+from kubeai_notebook.core.served import SERVED_BY
 from kubeai_notebook.errors import ConflictError, KubeAIError, NotYoursError, UsageError
 from kubeai_notebook.magics import diagnose
 from kubeai_notebook.session import verbs
@@ -38,6 +39,7 @@ class FakeCluster:
     def __init__(self) -> None:
         self.spec: dict[str, Any] = {"resourceProfile": "cpus:1", "image": "mine", "args": ["--a"]}
         self.labels: dict[str, str] = {}
+        self.annotations = {SERVED_BY: "alice"}
         self.version = 1
         self.patches: list[dict[str, Any]] = []
         self.meanwhile: Callable[[], None] = lambda: None
@@ -45,7 +47,11 @@ class FakeCluster:
 
     def model(self, _name: str) -> dict[str, Any]:
         metadata = {"name": "smol", "uid": "u", "generation": self.version, "resourceVersion": str(self.version)}
-        return {"metadata": {**metadata, "labels": dict(self.labels)}, "spec": dict(self.spec)}
+        notes = {"labels": dict(self.labels), "annotations": dict(self.annotations)}
+        return {"metadata": {**metadata, **notes}, "spec": dict(self.spec)}
+
+    def login(self) -> str:
+        return "alice"
 
     def patch_model(self, name: str, patch: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         before, self.meanwhile = self.meanwhile, lambda: None
@@ -156,7 +162,6 @@ def test_applies_the_very_remedy_whose_change_was_judged_though_findings_change_
     for looks in range(1, 9):
         shown = [(SHORTER,)] * looks + [(IMAGE,)]
         session, cluster = session_of(*shown)
-        session.own["u"] = "served"
         options = SimpleNamespace(fix=1, dry_run=False, yes=True, wait=False, name="smol")
         model = Model(session, "smol")
         try:
@@ -182,14 +187,17 @@ def test_says_that_it_is_so_already() -> None:
     assert cluster.patches == []
 
 
-def test_replaces_ready_pods_of_others_only_when_confirmed() -> None:
+def test_changes_what_somebody_else_served_only_where_that_is_said() -> None:
     session, cluster = session_of((PROFILE,), ready=2)
-    with pytest.raises(NotYoursError) as raised:
+    cluster.annotations[SERVED_BY] = "bob"
+    with pytest.raises(
+        NotYoursError, match="smol was served by bob, and you are alice: nothing was changed."
+    ) as raised:
         verbs.fix(session, "smol", PROFILE.id)
     assert (raised.value.stake.verb, raised.value.stake.ready) == ("fix", 2)
     assert raised.value.stake.diff == ("resourceProfile: cpus:1 → cpu:1",)
     assert cluster.patches == []
-    assert verbs.fix(session, "smol", PROFILE.id, confirmed=True).action == "fixed"
+    assert verbs.fix(session, "smol", PROFILE.id, yes=True).action == "fixed"
 
 
 def test_writes_nothing_where_somebody_else_was_faster() -> None:

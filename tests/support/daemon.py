@@ -17,10 +17,13 @@ from urllib.parse import urlsplit
 import psutil
 import yaml
 
+from kubeai_notebook.core.served import LAST_SERVED, SERVED_BY
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kubeai_notebook.session.session import Session
 
 SMOL = {"engine": "OLlama", "url": "ollama://smollm2:135m"}
 """The fields of the smallest real Model."""
@@ -32,6 +35,12 @@ SCRIPTED = "ollama://scripted"
 """The url that the scripted engine answers for."""
 READY_SECONDS = 120
 """The first Model of a machine also fetches its weights."""
+
+
+def give(session: Session, name: str, user: str | None) -> None:
+    """Have it be somebody else's Model; ``None``: one that nobody served with this package."""
+    annotations = {SERVED_BY: user, **({} if user else {LAST_SERVED: None})}
+    session.cluster.patch_model(name, {"metadata": {"annotations": annotations}})
 
 
 class Daemon:

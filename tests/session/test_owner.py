@@ -1,0 +1,146 @@
+"""Whose a Model is: one rule for every verb, in Python as in magics, and whichever kernel served it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import kubeai_notebook
+from kubeai_notebook.core.served import SERVED_BY, served_by
+from kubeai_notebook.errors import KubeAIError, NotFoundError, NotYoursError
+from kubeai_notebook.local.emulation.reviews import USER
+from kubeai_notebook.session.session import Session
+from kubeai_notebook.settings import Settings
+from tests.support.daemon import SMOL, give
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubeai_notebook.session.model import Model
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "scale": lambda model, **how: model.scale(0, **how),
+    "pause": lambda model, **how: model.pause(**how),
+    "restart": lambda model, **how: model.restart(60, **how),
+    "rollback": lambda model, **how: model.rollback(**how),
+    "delete": lambda model, **how: model.delete(**how),
+    "delete by name": lambda model, **how: model.session.delete(model.name, **how),
+}
+
+
+@pytest.fixture
+def asleep(session: Session) -> Model:
+    """A Model that was changed once, without a Pod."""
+    session.serve(name="asleep", min_replicas=0, **SMOL)
+    return session.serve(name="asleep", min_replicas=0, max_replicas=3, **SMOL)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("owner", ["bob", None])
+def test_changes_what_somebody_else_served_only_where_that_is_said(
+    session: Session, asleep: Model, verb: str, owner: str | None
+) -> None:
+    give(session, "asleep", owner)
+    whose = f"served by bob, and you are {USER}" if owner else "not served with kubeai_notebook"
+    before = session.cluster.model("asleep")
+    with pytest.raises(NotYoursError, match=whose) as raised:
+        VERBS[verb](asleep)
+    assert raised.value.hint == "yes=True does it all the same."
+    assert session.cluster.model("asleep")["spec"] == before["spec"]
+    VERBS[verb](asleep, yes=True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_changes_what_its_user_served_from_any_kernel(session: Session, asleep: Model, verb: str) -> None:
+    with Session(context="local") as restarted:
+        VERBS[verb](restarted.attach("asleep"))
+
+
+def test_ends_no_pause_of_somebody_else(session: Session, asleep: Model) -> None:
+    asleep.pause()
+    give(session, "asleep", "bob")
+    fields = {"name": "asleep", "min_replicas": 0, "max_replicas": 3, **SMOL}
+    with pytest.raises(NotYoursError):
+        asleep.resume()
+    with pytest.raises(NotYoursError):
+        session.serve(**fields)
+    assert session.serve(**fields, yes=True).outcome.action == "updated"
+    assert served_by(session.cluster.model("asleep")) == USER
+
+
+def test_leaves_it_its_owners_where_nothing_is_taken_away(session: Session, asleep: Model) -> None:
+    give(session, "asleep", "bob")
+    assert session.serve(name="asleep", max_replicas=4, **SMOL).outcome.action == "updated"
+    assert session.serve(name="asleep", max_replicas=4, **SMOL).outcome.action == "attached"
+    assert served_by(session.cluster.model("asleep")) == "bob"
+
+
+def test_tells_those_apart_who_share_a_service_account(session: Session) -> None:
+    login = "system:serviceaccount:hub:default"
+
+    def of(person: str) -> Session:
+        one = Session(context="local", settings=Settings(person=person))
+        one.cluster.login = lambda: login
+        return one
+
+    with of("alice") as alice, of("bob") as bob:
+        alice.serve(name="asleep", min_replicas=0, **SMOL)
+        with pytest.raises(NotYoursError, match=rf"served by alice \({login}\), and you are bob \({login}\)"):
+            bob.delete("asleep")
+    with of("alice") as again:
+        again.delete("asleep")
+
+
+def test_deletes_at_the_end_of_a_with_block_what_it_created(session: Session) -> None:
+    with session.serve(name="short", min_replicas=0, **SMOL) as made:
+        give(session, "short", "bob")
+    assert made.name not in session.names()
+
+
+def test_deletes_the_others_and_names_the_nearest(session: Session) -> None:
+    for name in ("one", "two", "three"):
+        session.serve(name=name, min_replicas=0, **SMOL)
+    with pytest.raises(NotFoundError) as raised:
+        session.delete("one", "tow", "three")
+    assert str(raised.value) == 'There is no Model "tow". Deleted: one, three. Did you mean "two"?'
+    assert session.names() == ["two"]
+    done = session.delete("gone", "two", missing_ok=True)
+    assert [(model.name, model.outcome.action) for model in done] == [("gone", "nothing"), ("two", "deleted")]
+    with pytest.raises(NotFoundError, match='There is no Model "gone"'):
+        session.delete("gone")
+
+
+def test_tells_every_failure(session: Session) -> None:
+    session.serve(name="theirs", min_replicas=0, **SMOL)
+    give(session, "theirs", "bob")
+    with pytest.raises(KubeAIError, match='no Model "gone".*theirs was served by bob'):
+        session.delete("gone", "theirs")
+
+
+def test_deletes_by_the_packages_own_function(daemon: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubeai_notebook import settings
+
+    monkeypatch.setattr(settings.configurable(), "context", "local")
+    kubeai_notebook.serve(name="short", min_replicas=0, **SMOL)
+    assert [repr(model) for model in kubeai_notebook.delete("short")] == ["Model('short', Deleted)"]
+
+
+def test_stops_a_run_that_somebody_else_started_only_where_that_is_said(session: Session) -> None:
+    project = kubeai_notebook.get_or_create_project("shared", session=session)
+    run = project.new_function("f", model_name="short", **SMOL).run(scaling={"min_replicas": 0})
+    give(session, run.name, "bob")
+    with pytest.raises(NotYoursError):
+        run.stop()
+    run.stop(yes=True)
+
+
+def test_shows_a_strange_owner_as_plain_text(session: Session) -> None:
+    session.serve(name="asleep", min_replicas=0, **SMOL)
+    session.cluster.patch_model("asleep", {"metadata": {"annotations": {SERVED_BY: "\x00odd\u202e" * 400}}})
+    again = session.serve(name="asleep", min_replicas=0, **SMOL)
+    assert again.outcome.action == "attached"
+    with pytest.raises(NotYoursError) as raised:
+        again.scale(1)
+    assert "\u202e" not in str(raised.value)
+    assert len(raised.value.message) < 1000
