@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.errors import Refuser
 
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """Statuses that the same request may not meet again; 529 is what overloaded engines add to HTTP."""
 _REDIRECTED = "A redirect is never followed: it would take your prompt, and your login, to somebody else."
 _SHOWN_STEPS = 2
@@ -77,14 +77,14 @@ def explained(model: str, endpoint: Asked) -> Iterator[None]:
             raise cause from None  # ours, from below the client
         raise _unreached(model, endpoint.access, cause) from _shown_cause(cause)
     except openai.APIStatusError as error:
-        raise _refused(model, answer_of(error.response), endpoint, headers=error.response.headers) from None
+        raise refused(model, answer_of(error.response), endpoint, headers=error.response.headers) from None
     except ErrorInAnswerError as error:
-        raise _refused(model, error.answer, endpoint, headers={}) from None
+        raise refused(model, error.answer, endpoint, headers={}) from None
     except openai.OpenAIError as error:
         raise unreadable(model, f"the client gives up with {type(error).__name__}") from None
     except (library().HTTPError, library().StreamError) as error:
         if isinstance(error, library().TimeoutException):
-            raise _late(model) from error
+            raise late(model) from error
         message = f"The answer of {model} broke off ({type(error).__name__})."
         hint = f'Send it again; attach("{model}").why() says whether its Pod has ended.'
         raise CallError(message, hint, kind="network", retryable=True) from _shown_cause(error)
@@ -178,7 +178,7 @@ def answer_of(response: Any) -> Answer:
     return Answer(status=int(response.status_code), body=body, headers=telling(response.headers))
 
 
-def _refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str, str]) -> CallError:
+def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str, str]) -> CallError:
     """The error of an answer that is no success, in the sentence of the row that explains it."""
     from kubeai_notebook.core.diagnosis import explanation_of
 
@@ -198,8 +198,8 @@ def _refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[st
         " ".join(steps),
         status=status,
         kind=who,
-        retryable=status in _PASSING,
-        retry_after_seconds=_retry_after_seconds(headers),
+        retryable=status in PASSING,
+        retry_after_seconds=retry_after_seconds(headers),
     )
 
 
@@ -225,7 +225,7 @@ def _sentence(fact: str, status: int, words: str) -> str:
     return f"{fact}{where}." if repeated else f"{fact}{where}: {words}."
 
 
-def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """The seconds of ``Retry-After``, which may be a date: then as seen from the answer's own ``Date``."""
     text = headers.get("retry-after", "")
     try:
@@ -242,14 +242,14 @@ def _unreached(model: str, access: Access, cause: BaseException) -> CallError:
     """The error of a request that got no answer."""
     http = library()
     if isinstance(cause, http.TimeoutException) and not isinstance(cause, http.ConnectTimeout):
-        return _late(model)
+        return late(model)
     if access.this_machine and isinstance(cause, http.ConnectError):
         return CallError(*LOCAL_GONE, kind="network")
     message = f"The gateway did not answer ({type(cause).__name__})."
     return CallError(message, "Is KubeAI still running?", kind="network", retryable=True)
 
 
-def _late(model: str) -> CallError:
+def late(model: str) -> CallError:
     hint = "Its status says what it is doing."
     return CallError(f"{model} gave no answer in time.", hint, kind="network", retryable=True)
 

@@ -30,7 +30,7 @@ BODY_SECONDS = 600.0
 """From the first byte of an answer that is no stream to its last; the gateway may hold a request before that."""
 MOST_WAYS = 4
 """Addresses and certificates that connections are kept for; a server that moves more often is not waited for."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def http_client(access: Access) -> Any:
@@ -61,7 +61,7 @@ def _options(access: Access, signed: Callable[[Access], Any]) -> dict[str, Any]:
     if access.own_url:
         return {**options, "transport": signed(access)}
     # A proxy of the environment is never on the way to this machine itself.
-    return {**options, "trust_env": urlsplit(access.base_url).hostname not in _LOOPBACK}
+    return {**options, "trust_env": urlsplit(access.base_url).hostname not in LOOPBACK}
 
 
 class _Road:
@@ -249,12 +249,12 @@ def _beginning(http: Any) -> Any:
 
 
 def _connections(access: Access, make: Callable[..., Any]) -> Any:
-    tls = _tls(access) if access.own_url.startswith("https:") else True
+    tls = tls_of(access) if access.own_url.startswith("https:") else True
     limits = library().Limits(max_connections=1000, max_keepalive_connections=100)
     return make(verify=tls, trust_env=False, proxy=access.proxy, limits=limits)
 
 
-def _tls(access: Access) -> ssl.SSLContext:
+def tls_of(access: Access) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=access.ca_file)
     # Python 3.13 asks of a certificate what many clusters' own authorities leave out.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", ssl.VerifyFlags(0))

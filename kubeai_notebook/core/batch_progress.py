@@ -1,0 +1,69 @@
+"""How far a batch is, as a value: what its display, its job and its last sentence are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A row without an answer."""
+
+    place: str
+    """The row's number from 0, as a reader finds it."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A batch at one moment; ``rows`` is ``None`` where nobody knows how many there are."""
+
+    model: str
+    rows: int | None = None
+    done: int = 0
+    """Rows that have an answer or a reason why not."""
+    failed: int = 0
+    from_store: int = 0
+    """Rows whose answer lay in the store, so that nothing was sent."""
+    repeated: int = 0
+    """Rows that ask the same as another row of this batch."""
+    sent: int = 0
+    """Requests, further tries included."""
+    in_flight: int = 0
+    at_once: int = 0
+    """How many requests may be in flight at this moment."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    trial: tuple[tuple[str, str], ...] = ()
+    """The first answers that came: the row and its text."""
+    failures: tuple[FailedRow, ...] = ()
+    """The last rows that failed."""
+    notes: tuple[str, ...] = ()
+    """What else is to be known, such as a store that cannot be written."""
+    ended: str = ""
+    """Why it has ended, as a sentence; ``""`` as long as it goes on."""
+
+    @property
+    def tokens(self) -> int:
+        """Of prompts and answers together, as far as the server tells them."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def asked(self) -> int:
+        """Rows that the server was asked for, and that are done."""
+        return self.done - self.from_store - self.repeated
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; ``None`` as long as that says nothing."""
+        if self.rows is None or not self.asked or self.ended:
+            return None
+        return self.seconds / self.asked * (self.rows - self.done)
+
+    @property
+    def tokens_in_all(self) -> int | None:
+        """What the whole batch costs if the rows to come are like those that were asked."""
+        if self.rows is None or not self.asked or not self.tokens:
+            return None
+        return round(self.tokens + self.tokens / self.asked * (self.rows - self.done))

@@ -1,0 +1,114 @@
+"""A prompt with the names of columns in braces, filled in row by row.
+
+``str.format`` is the wrong tool for prompts: JSON, Jinja, LaTeX, code and regular expressions are full of braces, and
+it either raises at them or reads ``{text.__class__}``. Here a name in single braces is filled in where a column has
+this name, once, and nothing that a cell holds is read again. All else stays as it is written.
+
+What is left to decide is a name that no column has. It is a slip of the pen, except behind what only formulas write
+(a TeX command, ``^``, ``_``, a closing brace), where it is text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import UsageError
+
+from .messages import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_BRACES = re.compile(r"(?<![{])\{([^{}\n]{1,200})\}(?!\})")
+_NAME = re.compile(r"[^\W\d]\w*")
+_FORMULA_BEFORE = re.compile(r"(?:\\[A-Za-z]+\*?(?:\[[^\]\n]*\])?|[\^_}\]$])\Z")
+_LOOKED_BACK = 80
+_SHOWN_COLUMNS = 10
+
+
+class PromptTemplate:
+    """A prompt that is filled in from the cells of ``columns``, those of the frame's columns that it names.
+
+    ``chosen``: the only columns that are filled in; other names in braces then stay as they are.
+
+    >>> template = PromptTemplate('Is {text} like {"a": 1}?', ["text", "id"])
+    >>> template.columns, template.fill(["{id}"])
+    (('text',), 'Is {id} like {"a": 1}?')
+
+    Raises:
+        UsageError: it names a column that the frame does not have, or none at all.
+    """
+
+    def __init__(self, text: str, frame_columns: Sequence[str], *, chosen: Collection[str] | None = None) -> None:
+        if not isinstance(text, str):
+            raise UsageError(f"The prompt is a text with columns in braces, not a {type(text).__name__}.")
+        for name in chosen or ():
+            if name not in frame_columns:
+                raise _no_column(name, frame_columns)
+        known = frame_columns if chosen is None else [name for name in frame_columns if name in chosen]
+        self._pieces: list[str] = []
+        names: list[str] = []
+        end = 0
+        for match in _BRACES.finditer(text):
+            if match[1] not in known:
+                if chosen is None and _is_slip(text, match):
+                    raise _no_column(match[1], frame_columns)
+                continue
+            self._pieces.append(text[end : match.start()])
+            names.append(match[1])
+            end = match.end()
+        self._pieces.append(text[end:])
+        if not names:
+            there = _listed(frame_columns)
+            raise UsageError("The prompt names no column of the frame, so every row would ask the same.", there)
+        self.columns = tuple(dict.fromkeys(names))
+        self._order = [self.columns.index(name) for name in names]
+
+    def problem_of(self, cells: Sequence[Any]) -> str:
+        """Why these cells, in the order of ``columns``, make no prompt; ``""`` where they do."""
+        missing = [name for name, cell in zip(self.columns, cells, strict=True) if is_missing(cell)]
+        if missing:
+            return f"{missing[0]} is missing in this row; nothing was sent."
+        if all(isinstance(cell, str) and not cell.strip() for cell in cells):
+            return f"{self.columns[0]} is empty in this row; nothing was sent."
+        return ""
+
+    def fill(self, cells: Sequence[Any]) -> str:
+        """The prompt of one row; halves of characters, which no encoding has, become ``?``."""
+        texts = [cell if isinstance(cell, str) else str(cell) for cell in cells]
+        parts = [self._pieces[0]]
+        for place, piece in zip(self._order, self._pieces[1:], strict=True):
+            parts += (texts[place], piece)
+        prompt = "".join(parts)
+        return prompt if prompt.isascii() else prompt.encode("utf-8", "replace").decode()
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a table holds nothing here: None, NaN, NaT or pandas' NA.
+
+    >>> [is_missing(cell) for cell in (None, float("nan"), "", 0)]
+    [True, True, False, False]
+    """
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, Real) and math.isnan(cell)
+
+
+def _is_slip(text: str, match: re.Match[str]) -> bool:
+    before = text[max(match.start() - _LOOKED_BACK, 0) : match.start()]
+    return bool(_NAME.fullmatch(match[1])) and not _FORMULA_BEFORE.search(before)
+
+
+def _no_column(name: str, frame_columns: Sequence[str]) -> UsageError:
+    near = nearest(name, frame_columns)
+    where = f'Did you mean "{near}"?' if near else _listed(frame_columns)
+    kept = 'columns=["…"] names those that are filled in; all other braces then stay as they are.'
+    return UsageError(f'The frame has no column "{name}". {where}', kept)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN_COLUMNS])
+    return f"Its columns are: {shown}{' …' if len(names) > _SHOWN_COLUMNS else ''}."
