@@ -16,11 +16,11 @@ import json
 import os
 import sqlite3
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 MOST_BYTES = 1 << 30
 """The size of the file from which on the oldest answers are forgotten."""
@@ -171,7 +171,6 @@ def _temporary() -> sqlite3.Connection:
 
 def _connected(name: str) -> sqlite3.Connection:
     return sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
 
 
 def _size_of(path: Path) -> int:

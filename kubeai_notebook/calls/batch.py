@@ -78,12 +78,12 @@ class Table(Protocol):
 
 class _Row(NamedTuple):
     chunk: Chunk
-    index: int
+    offset: int
     cells: Sequence[Any]
 
     @property
     def place(self) -> str:
-        return f"{self.chunk.first + self.index:,}"
+        return f"{self.chunk.first + self.offset:,}"
 
 
 class _NotAskedError(Exception):
@@ -164,9 +164,7 @@ class Batch:
         self._loop = asyncio.get_running_loop()
         self._store = self._open_store()
         self._limiter = Limiter(self._question.target.most_in_flight)
-        self._poster = Poster(
-            self._endpoint, self._question.target.model, timeout_seconds=self._limits.timeout_seconds
-        )
+        self._poster = Poster(self._endpoint, self._question.target.model, timeout_seconds=self._limits.timeout_seconds)
         self._loading, self._writing = asyncio.Lock(), asyncio.Lock()
         self._room = asyncio.Semaphore(OPEN_CHUNKS)
         try:
@@ -342,7 +340,7 @@ class Batch:
 
     async def _settle(self, row: _Row, outcome: Outcome) -> None:
         chunk = row.chunk
-        chunk.outcomes[row.index] = outcome
+        chunk.outcomes[row.offset] = outcome
         chunk.left -= 1
         self._done += 1
         if outcome.values is None:

@@ -39,7 +39,6 @@ LOGIN_SECONDS = 5.0
 BUSY = frozenset({429, 503, 529})
 
 
-
 class FailedTryError(Exception):
     """One request that brought no answer. The sentence about it is made only where it is the row's last."""
 

@@ -1,4 +1,4 @@
-"""What one batch asks of each row, how an answer is judged, and where its limits are: values, decided before it runs."""
+"""What a batch asks of each row, how an answer is judged, and where its limits are: values, decided before it runs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_IN_FLIGHT = 1000
+MOST_FAILED_SHARE = 0.5
 _OURS = {
     "messages": "the prompt and system= make them",
     "model": "adapter= names an adapter",
@@ -57,7 +58,7 @@ class Limits:
     """What ends a batch early, and a try."""
 
     rows: int | None = None
-    errors: float | None = 0.5
+    errors: float | None = MOST_FAILED_SHARE
     """Failed rows: a number from 1 up, or a share of the rows so far below 1."""
     tokens: int | None = None
     timeout_seconds: float = 600.0

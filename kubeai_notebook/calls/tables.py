@@ -1,15 +1,13 @@
 """Tables in and out: pandas, polars and pyarrow in memory by narwhals, Parquet files piece by piece.
 
 What comes in goes out in the same kind, with its index, its order and its columns, and the columns of the answers
-behind them. pandas gets its columns from pandas itself: narwhals would make an integer column of numpy's, which can hold
-no missing value.
+behind them. pandas gets its columns from pandas itself: narwhals would make an integer column of numpy's, which can
+hold no missing value.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import UsageError
@@ -17,7 +15,8 @@ from kubeai_notebook.errors import UsageError
 from .batch import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from kubeai_notebook.core.answer_schema import Kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.embed import embed
@@ -14,6 +14,7 @@ from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
+from kubeai_notebook.core.map_fields import MapFields, shows_map_fields
 from kubeai_notebook.core.objects import map_at, number_at, uid_of
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
@@ -236,6 +237,28 @@ class Model:
             CallError: the Model was served for something else, or the gateway or the engine refused the request.
         """
         return complete(self._able("TextGeneration"), self.name, prompt, **options)
+
+    @shows_map_fields
+    def map(self, table: Any, prompt: str, *, block: bool = True, **fields: Unpack[MapFields]) -> Any:
+        """Ask the Model something about each row, and get the table back with the answers in new columns.
+
+        ``table`` is a DataFrame of pandas, polars or pyarrow, which comes back in the same kind with its order and
+        index, or the path of a Parquet file. A name in single braces is a column: ``"Classify: {text}"``; every other
+        brace is text. As many requests are in flight as the server takes. A row that fails has no value, and the
+        reason in the column ``error``, with what the model said in ``raw``. Answers are kept on this machine, so the
+        same call asks for new rows only; `store.clear` forgets them. An interrupt gives the part that is there.
+
+        ``block=False`` returns at once, with a Job that has ``progress``, ``stop()`` and ``result()``.
+
+        Raises:
+            UsageError: the prompt, the table or an argument cannot be; nothing was sent.
+            CallError: a row failed, and ``errors="raise"``; or the Model was served for something else.
+            DeployError: the Model cannot become ready as it is.
+        """
+        from .mapping import map_rows
+
+        job = map_rows(self.view, lambda: self._able("TextGeneration"), table, prompt=prompt, fields=fields)
+        return job.finished() if block else job
 
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """One vector for each text, in the texts' order; options and errors as `complete`."""

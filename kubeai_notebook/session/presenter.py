@@ -14,6 +14,12 @@ class Face(Protocol):
     def bundle(self, model: Any) -> dict[str, Any]:
         """The Model's mimebundle."""
 
+    def show_batch(self, job: Any) -> None:
+        """Display a batch, now and as it goes on."""
+
+    def follow_batch(self, job: Any) -> None:
+        """Show how far a batch is until it is over; an interrupt may pass, or stop the batch."""
+
 
 class TextFace:
     """The face of a Model where there is no front end: its ``repr``."""
@@ -25,6 +31,13 @@ class TextFace:
     def bundle(self, model: Any) -> dict[str, Any]:
         """One line of text."""
         return {"text/plain": repr(model)}
+
+    def show_batch(self, job: Any) -> None:
+        """Leave it to IPython."""
+        raise NotImplementedError
+
+    def follow_batch(self, job: Any) -> None:
+        """Show nothing: a script may have no reader."""
 
 
 _face: list[Face] = [TextFace()]

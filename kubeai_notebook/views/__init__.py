@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kubeai_notebook.calls.job import Job
     from kubeai_notebook.session.model import Model
 
 
@@ -22,6 +23,18 @@ class CardFace:
         from kubeai_notebook.views.live import bundle
 
         return bundle(model)
+
+    def show_batch(self, job: Job) -> None:
+        """Display a batch, now and as it goes on."""
+        from kubeai_notebook.views.batch import show
+
+        show(job)
+
+    def follow_batch(self, job: Job) -> None:
+        """Show how far a batch is until it is over."""
+        from kubeai_notebook.views.batch import follow
+
+        follow(job)
 
 
 def install() -> None:

@@ -173,5 +173,4 @@ def batch_server(**behaviour: Any) -> Iterator[Running]:
 
 
 if __name__ == "__main__":
-
     main()
