@@ -19,11 +19,13 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 MOST_BYTES = 1 << 30
 """The size of the file from which on the oldest answers are forgotten."""
+MODES = ("WAL", "TRUNCATE")
+"""Kinds of journal, the best first."""
 BUSY_SECONDS = 5.0
 _CHECKED_EVERY = 1000
 _KEPT_SHARE = 0.75
@@ -73,13 +75,13 @@ class Store:
     ``path``: ``None`` keeps them for as long as this lives, in a file that nobody else sees.
     """
 
-    def __init__(self, path: Path | None, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, path: Path | None, *, most_bytes: int = MOST_BYTES, modes: Sequence[str] = MODES) -> None:
         self._path, self._most_bytes = path, most_bytes
         self._puts = 0
         self.problem = ""
         """Why answers are not kept for the next batch, as a sentence."""
         try:
-            self._database = _open(path) if path else _temporary()
+            self._database = _open(path, modes) if path else _temporary()
             self._forget_oldest()
         except (sqlite3.Error, OSError) as error:
             self._database = _temporary()
@@ -148,19 +150,23 @@ _REASONS = {
 }
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, modes: Sequence[str] = MODES) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Made by us and not by SQLite: prompts lie here, and what stands beside the file gets the same mode.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)
     database = _connected(str(path))
-    try:
-        mode = database.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-    except sqlite3.OperationalError:
-        mode = database.execute("PRAGMA journal_mode=TRUNCATE").fetchone()[0]
-    database.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'OFF'}")
+    mode = next((mode for mode in modes if _takes(database, mode)), "")
+    database.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'WAL' else 'OFF'}")
     database.execute(_TABLE)
     return database
+
+
+def _takes(database: sqlite3.Connection, mode: str) -> bool:
+    """Whether the file keeps this kind of journal from now on; a file system may say no by an error or by silence."""
+    with suppress(sqlite3.OperationalError):
+        return bool(database.execute(f"PRAGMA journal_mode={mode}").fetchone()[0] == mode.lower())
+    return False
 
 
 def _temporary() -> sqlite3.Connection:

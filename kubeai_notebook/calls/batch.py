@@ -114,7 +114,9 @@ class Batch:
         self._current: Iterator[_Row] = iter(())
         self._open: deque[Chunk] = deque()
         self._asking: dict[bytes, list[_Row]] = {}
-        self._taken = self._done = self._failed = self._from_store = self._repeated = self._sent = self._replies = 0
+        self._loads = self._taken = self._done = self._failed = self._from_store = self._repeated = self._sent = (
+            self._replies
+        ) = 0
         self._prompt_tokens = self._completion_tokens = 0
         self._trial: list[tuple[str, str]] = []
         self._failures: deque[FailedRow] = deque(maxlen=_SHOWN_FAILURES)
@@ -210,19 +212,15 @@ class Batch:
                 await asyncio.sleep(0)
 
     async def _take(self) -> _Row | None:
-        while not self._ending:
-            if self._taken == self._limits.rows:
-                return None
+        """The next row; ``None`` where there is none, or no more are to be asked."""
+        while not self._ending and self._taken != self._limits.rows:
             row = next(self._current, None)
             if row is not None:
                 self._taken += 1
                 return row
+            loads = self._loads
             async with self._loading:
-                row = next(self._current, None)
-                if row is not None:
-                    self._taken += 1
-                    return row
-                if not await self._load():
+                if loads == self._loads and not await self._load():
                     return None
         return None
 
@@ -232,6 +230,7 @@ class Batch:
         if chunk is None:
             self._room.release()
             return False
+        self._loads += 1
         self._open.append(chunk)
         self._current = (_Row(chunk, index, cells) for index, cells in enumerate(chunk.cells))
         return True

@@ -250,6 +250,7 @@ def _unreached(model: str, access: Access, cause: BaseException) -> CallError:
 
 
 def late(model: str) -> CallError:
+    """The error of a request whose time is over."""
     hint = "Its status says what it is doing."
     return CallError(f"{model} gave no answer in time.", hint, kind="network", retryable=True)
 

@@ -1,9 +1,9 @@
 """How many requests are in flight: a limit that finds the server's pace by itself.
 
 Nobody knows how much a server takes at once: a laptop four requests, a vLLM two hundred, and KubeAI adds replicas
-while one waits. Too few leave the server idle; too many are refused, or wait in a queue that nobody sees. This is
-Gradient2 of Netflix's concurrency-limits: as long as answers take no longer than in the long run, the limit grows; as
-they take longer, it shrinks in proportion. Four things differ, each for what was measured without it:
+meanwhile. Too few leave it idle; too many are refused, or wait in a queue. This is Gradient2 of Netflix's
+concurrency-limits: as long as answers take no longer than in the long run, the limit grows; as they take longer, it
+shrinks in proportion. Four things differ, each for what was measured without it:
 
 * It looks at windows of time, not at single answers: how long one takes depends first of all on how long it is.
 * It begins by doubling, as long as that brings more answers a second: a batch may be over in seconds.
@@ -12,7 +12,7 @@ they take longer, it shrinks in proportion. Four things differ, each for what wa
   most are refused, the limit becomes what the server holds: the requests that were sent before the refused one and are
   still in flight.
 
-It grows only where it was reached: a limit that nothing touches says nothing about the server.
+It grows only where it was reached.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Gradient:
         if self._doubles and rate < _PAYS * self._rate_before:
             self._doubles, self._limit = False, max(self._limit / 2, 1.0)  # the last doubling brought nothing
             return
-        self._rate_before = rate
+        self._rate_before = rate if self._reached else 0.0
         if not self._reached:
             return
         gradient = max(0.5, min(1.0, TOLERANCE * long / seconds)) if seconds else 1.0

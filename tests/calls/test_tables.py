@@ -1,0 +1,141 @@
+"""The same kind out that came in: pandas, polars, pyarrow, and Parquet files piece by piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+
+from kubeai_notebook.calls.tables import CHUNK_ROWS
+from tests.support.batch_server import batch_server
+from tests.support.http_server import HttpServer
+
+from .test_batch import SECONDS, chat, mapped, started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.batch_server import Running
+
+
+class Review(BaseModel):
+    mood: str
+    stars: int
+    price: float
+    again: bool
+    words: list[str]
+
+
+ANSWER = '{"mood": "good", "stars": 3, "price": 2, "again": true, "words": ["a"]}'
+ROWS = {"text": ["a", "b", None], "n": [1, 2, 3]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpServer]:
+    with HttpServer(chat(lambda prompt: ANSWER if prompt == "a" else "no JSON")) as server:
+        yield server
+
+
+def reviewed(server: HttpServer, table: Any, **fields: Any) -> Any:
+    return mapped(f"{server.address}/openai/v1", table, schema=Review, max_errors=None, **fields)
+
+
+def test_types_the_columns_of_pandas(server: HttpServer) -> None:
+    out = reviewed(server, pd.DataFrame(ROWS))
+    kinds = {name: str(out[name].dtype) for name in out.columns[2:]}
+    assert kinds == {
+        "mood": "string", "stars": "Int64", "price": "float64", "again": "boolean", "words": "object",
+        "error": "string", "raw": "string",
+    }  # fmt: skip
+    assert out["words"][0] == ["a"]
+    assert out["price"].isna().tolist() == [False, True, True]
+
+
+def test_gives_polars_back(server: HttpServer) -> None:
+    pl = pytest.importorskip("polars")
+    out = reviewed(server, pl.DataFrame(ROWS))
+    assert isinstance(out, pl.DataFrame)
+    assert dict(zip(out.columns[2:], out.dtypes[2:], strict=True)) == {
+        "mood": pl.String, "stars": pl.Int64, "price": pl.Float64, "again": pl.Boolean, "words": pl.String,
+        "error": pl.String, "raw": pl.String,
+    }  # fmt: skip
+    assert out.row(0)[2:] == ("good", 3, 2.0, True, '["a"]', None, None)
+    assert out.row(1)[2:] == (None,) * 5 + ("The answer is not a Review (Invalid JSON).", "no JSON")
+
+
+def test_gives_pyarrow_back(server: HttpServer) -> None:
+    pa = pytest.importorskip("pyarrow")
+    out = reviewed(server, pa.table(ROWS))
+    assert isinstance(out, pa.Table)
+    assert [str(field.type).removeprefix("large_") for field in out.schema][2:] == [
+        "string", "int64", "double", "bool", "string", "string", "string",
+    ]  # fmt: skip
+    assert out.column("stars").to_pylist() == [3, None, None]
+
+
+def test_types_columns_without_any_answer(server: HttpServer) -> None:
+    pl = pytest.importorskip("polars")
+    out = reviewed(server, pl.DataFrame({"text": ["b"]}))
+    assert out.schema["stars"] == pl.Int64
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+def test_takes_a_frame_without_rows(server: HttpServer, kind: str) -> None:
+    library = pytest.importorskip(kind)
+    empty = pd.DataFrame({"text": pd.Series([], dtype="object")})
+    table = {"pandas": lambda: empty, "polars": lambda: library.DataFrame({"text": []})}.get(
+        kind, lambda: library.table({"text": []})
+    )()
+    out = reviewed(server, table)
+    names = out.column_names if kind == "pyarrow" else list(out.columns)
+    assert names == ["text", *Review.model_fields, "error", "raw"]
+    assert len(out) == 0
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[Running]:
+    with batch_server() as running:
+        yield running
+
+
+def written(path: Path, rows: int) -> Path:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"text": [f"t{number}" for number in range(rows)], "n": range(rows)}), path)
+    return path
+
+
+def test_makes_one_file_of_another(quick: Running, tmp_path: Path) -> None:
+    rows = 5 * CHUNK_ROWS + 7
+    source = written(tmp_path / "a.parquet", rows)
+    assert mapped(quick.url, source, to=tmp_path / "b.parquet") == tmp_path / "b.parquet"
+    out = pd.read_parquet(tmp_path / "b.parquet")
+    assert list(out.columns) == ["text", "n", "answer", "error", "raw"]
+    assert list(out["n"]) == list(range(rows))
+    assert list(out["answer"]) == [f"re: t{number}" for number in range(rows)]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_keeps_the_part_of_a_file_that_is_done(quick: Running, tmp_path: Path) -> None:
+    source = written(tmp_path / "a.parquet", 20 * CHUNK_ROWS)
+    endpoint, job = started(quick.url, str(source), to=str(tmp_path / "b.parquet"), limit=CHUNK_ROWS + 10)
+    with endpoint:
+        job.result(SECONDS)
+    out = pd.read_parquet(tmp_path / "b.parquet")
+    assert out["answer"].notna().sum() == CHUNK_ROWS + 10
+    assert len(out) == 2 * CHUNK_ROWS
+    assert job.progress.rows == CHUNK_ROWS + 10
+
+
+def test_writes_nothing_over_the_file_that_it_reads(quick: Running, tmp_path: Path) -> None:
+    from kubeai_notebook.errors import UsageError
+
+    source = written(tmp_path / "a.parquet", 1)
+    for fields in ({}, {"to": source}, {"to": tmp_path / "b.parquet", "errors": "frame"}):
+        with pytest.raises(UsageError):
+            mapped(quick.url, source, **fields)
+    with pytest.raises(UsageError, match="There is no file"):
+        mapped(quick.url, tmp_path / "no.parquet", to=tmp_path / "b.parquet")
