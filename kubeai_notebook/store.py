@@ -1,8 +1,8 @@
 """Answers that were paid for, in one SQLite file of the user's: a batch that runs again asks for new rows only.
 
 An answer lies under the digest of what decides it: the whole request, and what the Model serves (its url, engine,
-arguments and adapter). So there is nothing to expire: what has changed has another digest. Each answer is committed
-by itself, since a kernel dies without warning and an answer may have taken a minute.
+arguments and adapter). So there is nothing to expire: what has changed has another digest. Answers are committed as
+they come, since a kernel dies without warning and an answer may have taken a minute.
 
 WAL lets two kernels write at once, and costs no wait for the disk. File systems of networks cannot do that; there the
 file keeps its own journal, and the disk is not waited for either: that a power failure may cost answers is better than
@@ -19,7 +19,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 MOST_BYTES = 1 << 30
@@ -97,12 +97,12 @@ class Store:
         except (ValueError, TypeError):  # another version's, or damaged
             return None
 
-    def put(self, digest: bytes, kept: Kept) -> None:
-        """Keep an answer: after this it is there, whatever becomes of the process."""
-        answer = json.dumps(kept, separators=(",", ":"))
-        self._tried(lambda database: database.execute(_INSERT, (digest, answer)))
-        self._puts += 1
-        if self._puts % _CHECKED_EVERY == 0:
+    def put(self, answers: Mapping[bytes, Kept]) -> None:
+        """Keep answers, all or none: after this they are there, whatever becomes of the process."""
+        rows = [(digest, json.dumps(kept, separators=(",", ":"))) for digest, kept in answers.items()]
+        self._tried(lambda database: _in_one_commit(database, rows))
+        before, self._puts = self._puts, self._puts + len(rows)
+        if before // _CHECKED_EVERY < self._puts // _CHECKED_EVERY:
             self._tried(lambda _database: self._forget_oldest())
 
     def close(self) -> None:
@@ -167,6 +167,15 @@ def _takes(database: sqlite3.Connection, mode: str) -> bool:
     with suppress(sqlite3.OperationalError):
         return bool(database.execute(f"PRAGMA journal_mode={mode}").fetchone()[0] == mode.lower())
     return False
+
+
+def _in_one_commit(database: sqlite3.Connection, rows: Sequence[tuple[bytes, str]]) -> None:
+    if len(rows) == 1:
+        database.execute(_INSERT, rows[0])
+        return
+    database.execute("BEGIN IMMEDIATE")
+    with database:  # commits, or rolls back
+        database.executemany(_INSERT, rows)
 
 
 def _temporary() -> sqlite3.Connection:

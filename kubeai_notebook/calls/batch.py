@@ -114,6 +114,7 @@ class Batch:
         self._current: Iterator[_Row] = iter(())
         self._open: deque[Chunk] = deque()
         self._asking: dict[bytes, list[_Row]] = {}
+        self._fresh: dict[bytes, Kept] = {}  # not committed so far
         self._loads = self._taken = self._done = self._failed = self._from_store = self._repeated = self._sent = (
             self._replies
         ) = 0
@@ -198,6 +199,7 @@ class Batch:
             self._table.finish(chunk)
         self._open.clear()
         await self._poster.close()
+        self._commit()
         self._store.close()
         self._over = True
 
@@ -245,7 +247,7 @@ class Batch:
         if digest in self._asking:
             self._asking[digest].append(row)
             return False
-        kept = self._store.get(digest)
+        kept = self._fresh.get(digest) or self._store.get(digest)
         outcome = self._question.judged(Reply(kept.text)) if kept else None
         if outcome is not None and outcome.values is not None:
             self._from_store += 1
@@ -282,10 +284,21 @@ class Batch:
         self._completion_tokens += usage.completion_tokens
         outcome = self._question.judged(reply)
         if outcome.values is not None:
-            self._store.put(digest, Kept(str(reply), usage.prompt_tokens, usage.completion_tokens))
+            self._keep(digest, Kept(str(reply), usage.prompt_tokens, usage.completion_tokens))
             if len(self._trial) < TRIAL_ROWS:
                 self._trial.append((row.place, one_line(reply, _SHOWN_CHARACTERS)))
         return outcome
+
+    def _keep(self, digest: bytes, kept: Kept) -> None:
+        """Have it committed with the other answers that are read in this moment, before the loop waits again."""
+        if not self._fresh:
+            asyncio.get_running_loop().call_soon(self._commit)
+        self._fresh[digest] = kept
+
+    def _commit(self) -> None:
+        fresh, self._fresh = self._fresh, {}
+        if fresh:
+            self._store.put(fresh)
 
     async def _try_again(self, row: _Row, failure: FailedTryError) -> Reply:
         """The tries after the first."""

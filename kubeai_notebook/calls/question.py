@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,7 +93,7 @@ class Limits:
 _SHARE_FROM = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What every row of a batch is asked."""
 
@@ -117,18 +120,31 @@ class Question:
             raise UsageError(f"An option of map() cannot be sent as JSON: {', '.join(self.options)}.") from None
 
     def body(self, prompt: str) -> bytes:
-        """The request of one row. KubeAI's gateway takes ``stop`` as a list only."""
-        options = dict(self.options)
+        """The request of one row."""
+        before, after = self._around
+        return before + json.dumps(prompt).encode("ascii") + after
+
+    @cached_property
+    def _around(self) -> tuple[bytes, bytes]:
+        """What stands before and behind the prompt in every request. KubeAI's gateway takes ``stop`` as a list only."""
+        options, place = dict(self.options), secrets.token_hex(16)
         if isinstance(options.get("stop"), str):
             options["stop"] = [options["stop"]]
         turns = [{"role": "system", "content": self.system}] if self.system else []
         form = self.schema.response_format
-        request = {"model": self.target.model, "messages": [*turns, {"role": "user", "content": prompt}], **options}
-        return body_of({**request, "response_format": form} if form else request)
+        request = {"model": self.target.model, "messages": [*turns, {"role": "user", "content": place}], **options}
+        before, _, after = body_of({**request, "response_format": form} if form else request).partition(f'"{place}"'.encode())
+        return before, after
 
     def digest(self, body: bytes) -> bytes:
         """The digest of all that decides the answer."""
-        return sha256(f"{self.target.model}\n{self.target.revision}\n".encode() + body).digest()
+        digest = self._scope.copy()
+        digest.update(body)
+        return digest.digest()
+
+    @cached_property
+    def _scope(self) -> Any:
+        return sha256(f"{self.target.model}\n{self.target.revision}\n".encode())
 
     def reply_in(self, answer: Mapping[str, Any]) -> Reply:
         """What the model said.

@@ -92,6 +92,8 @@ def is_missing(cell: Any) -> bool:
     >>> [is_missing(cell) for cell in (None, float("nan"), "", 0)]
     [True, True, False, False]
     """
+    if isinstance(cell, str):
+        return False
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(cell, Real) and math.isnan(cell)
