@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from traitlets import Float, Unicode
+from traitlets import Bool, Float, Unicode
 from traitlets.config import Configurable
 
 LOCAL = "local"
@@ -30,6 +30,7 @@ class KubeAI(Configurable):
     default_profile = Unicode("cpu", help="Resource profile of a Model that names none.").tag(config=True)
     endpoint = Unicode("", help="The gateway's address; empty: $KUBEAI_ENDPOINT, then found.").tag(config=True)
     wait_timeout_seconds = Float(900.0, help="How long wait() waits unless told.").tag(config=True)
+    show_waiting = Bool(True, help="Whether a call shows what it waits for.").tag(config=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Settings:
     """The gateway's address of $KUBEAI_ENDPOINT; that of a cluster's own configuration goes before it."""
     default_profile: str = "cpu"
     wait_timeout_seconds: float = 900.0
+    show_waiting: bool = True
+    """Whether a call shows what it waits for."""
 
     @property
     def kubeconfig_path(self) -> str | None:
@@ -86,6 +89,7 @@ def current() -> Settings:
         platform_endpoint=os.environ.get("KUBEAI_ENDPOINT", ""),
         default_profile=traits.default_profile,
         wait_timeout_seconds=traits.wait_timeout_seconds,
+        show_waiting=traits.show_waiting,
     )
 
 

@@ -63,6 +63,9 @@ _WHO_ACTS: Mapping[Phase, str] = {
 
 _ASLEEP = "The next request wakes it."
 _PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
+_NOWHERE = re.compile(
+    r"preemption: 0/(?P<nodes>\d+) nodes are available: (?P=nodes) Preemption is not helpful for scheduling"
+)
 _PULLED = re.compile(r"\b(?P<done>[0-9]{1,15}) of (?P<total>[0-9]{1,15}) MB")
 
 
@@ -212,6 +215,16 @@ def is_ready(pod: KubernetesObject) -> bool:
 def broken_because(pod: KubernetesObject) -> str | None:
     """Why this Pod will not become ready by itself, or ``None``."""
     return _broken(Pod(pod))
+
+
+def fits_nowhere(pod: KubernetesObject) -> bool:
+    """Whether the scheduler says that no node could take this Pod, however empty: nothing comes of waiting for room.
+
+    Source: kube-scheduler's preemption, which is "not helpful" on nodes that are too small for a Pod even without others.
+    """
+    read = Pod(pod)
+    scheduled = read.condition("PodScheduled")
+    return scheduled.get("status") == "False" and bool(_NOWHERE.search(text_at(scheduled, "message")))
 
 
 def _broken(pod: Pod) -> str | None:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.remedy import Command, Remedy
 
-_OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete|rollback)\b(?:\(\))?')
+_OF_A_MODEL = re.compile(
+    r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete|rollback)\b(?:\(\))?'
+)
 _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback)\(\)")
+_FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\bmodels\(\)")
 
 
@@ -45,6 +48,15 @@ def how_to(model_name: str, one: Numbered) -> str:
     return line_of(one.remedy.command) if one.remedy.command else ""
 
 
+def step_in_python(model_name: str, one: Numbered) -> str:
+    """A Remedy in a line, with the Python or the command that does it."""
+    command = one.remedy.command
+    how = (
+        f'attach("{model_name}").fix({one.number})' if one.remedy.kind == "change" else command.line if command else ""
+    )
+    return f"{one.number}. {one.remedy.title}" + (f" ({how})" if how else "")
+
+
 def line_of(command: Command) -> str:
     """A Command as a cell takes it: a magic, or a program behind an exclamation mark."""
     return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
@@ -62,6 +74,7 @@ def in_magics(text: str, model_name: str = "") -> str:
     '%kubeai_restart smol does that.'
     """
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
+    text = _FIX.sub(r"%kubeai_why \g<name> --fix \g<number>", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     return _OF_ALL.sub("%kubeai_models", text).replace(LOCAL_GONE[1], "%kubeai_local start starts it.")
