@@ -120,6 +120,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
     stand_in = f"answered by {view.stand_in}, standing in for {engine}"
     rows = {
         "Replicas": _replicas(view.status, view.observation.answer),
+        "Answers now": view.answering and f"{view.answering}, from before the update",
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
         "Source": masked(text_at(spec, "url")),

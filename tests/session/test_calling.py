@@ -1,4 +1,4 @@
-"""What a call on a Model that is not ready does: it shows what it waits for, wakes, and ends where nothing will come."""
+"""A call on a Model that is not ready: it shows what it waits for, wakes, and ends where nothing will come."""
 
 from __future__ import annotations
 
@@ -219,4 +219,6 @@ def test_ends_at_once_where_this_machine_has_no_gpu(session, capsys) -> None:
     assert [finding.code for finding in error.findings] == ["InsufficientGpu"]
     assert seconds < AT_ONCE_SECONDS
     why = served.why()
-    assert [one.title for one in why.remedies][:1] == [error.hint.splitlines()[1].partition("1. ")[2].partition(" (")[0]]
+    assert [one.title for one in why.remedies][:1] == [
+        error.hint.splitlines()[1].partition("1. ")[2].partition(" (")[0]
+    ]
