@@ -63,6 +63,10 @@ _WHO_ACTS: Mapping[Phase, str] = {
 
 _ASLEEP = "The next request wakes it."
 _PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
+_NO_NODE = "no node takes the new Pod."
+_NOWHERE = re.compile(
+    r"preemption: 0/(?P<nodes>\d+) nodes are available: (?P=nodes) Preemption is not helpful for scheduling"
+)
 _PULLED = re.compile(r"\b(?P<done>[0-9]{1,15}) of (?P<total>[0-9]{1,15}) MB")
 
 
@@ -169,6 +173,10 @@ def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Itera
     if broken and not ready:
         return "Failing", broken[0], None
     if len({pod.hash for pod in pods}) > 1:
+        newest = max(waiting, key=lambda pod: pod.created, default=None)
+        why = newest and (_broken(newest) or (_NO_NODE if fits_nowhere(newest.raw) else ""))
+        if newest and why and all(pod.hash != newest.hash for pod in pods if pod.ready):
+            return "Degraded", f"The update fails, and the Pods from before answer: {why}", None
         return "Updating", "New Pods replace the old ones.", None
     if ready >= desired:
         return "Ready", f"{ready} of {desired} replicas ready.", None
@@ -214,6 +222,16 @@ def is_ready(pod: KubernetesObject) -> bool:
 def broken_because(pod: KubernetesObject) -> str | None:
     """Why this Pod will not become ready by itself, or ``None``."""
     return _broken(Pod(pod))
+
+
+def fits_nowhere(pod: KubernetesObject) -> bool:
+    """Whether the scheduler says that no node could take this Pod, however empty: nothing comes of waiting for room.
+
+    Source: kube-scheduler's preemption, which is "not helpful" on nodes that are too small even when empty.
+    """
+    read = Pod(pod)
+    scheduled = read.condition("PodScheduled")
+    return scheduled.get("status") == "False" and bool(_NOWHERE.search(text_at(scheduled, "message")))
 
 
 def _broken(pod: Pod) -> str | None:

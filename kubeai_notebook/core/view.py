@@ -64,6 +64,8 @@ class View:
     """What cannot be seen for want of a right, and the rule of a Role that would grant it."""
     stand_in: str = ""
     """The engine that really runs, when it is not the one asked for."""
+    answering: str = ""
+    """The url that answers while an update is under way; ``""`` where the Model's own does, or it is not known."""
     pending: bool = False
     """Whether something that was asked about it (a log, a dry run of its Pod) is still to come."""
     revision: int = field(default=0, compare=False)

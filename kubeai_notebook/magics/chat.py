@@ -43,6 +43,9 @@ def chat_parser() -> MagicParser:
 def chat(call: Invocation) -> Shown:
     """Stream the Model's answer to the cell's text."""
     from kubeai_notebook.core.chat_messages import reply_of
+    from kubeai_notebook.session.calling import awaken
+
+    from .live_output import write
 
     options = call.options
     prompt = filled(call).strip()
@@ -52,6 +55,10 @@ def chat(call: Invocation) -> Shown:
     turns.append({"role": "user", "content": prompt})
     asked = {"max_tokens": options.max_tokens, "temperature": options.temperature}
     chosen = {name: value for name, value in asked.items() if value is not None}
+    name, limit_seconds = call.model.name, call.session.settings.wait_timeout_seconds
+    view = awaken(call.session, name, limit_seconds, shown=not options.quiet)
+    if view.answering and not options.quiet:
+        write(f"{view.answering} answers, from before the update; %kubeai_why {name} says what its new Pods do.\n")
     with call.model.stream(turns, **chosen) as deltas:
         return Shown(reply_of(deltas) if options.quiet else _show(deltas))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}kubeai(?:_(?P<stem>\w+)|\s+(?P<verb>\w+))\s(?P<rest>.*)$")
 _UMBRELLA = re.compile(r"(?:^|=)\s*%{1,2}kubeai\s+(?P<word>\w*)$")
-_NAMED = frozenset({"status", "why", "logs", "chat", "scale", "restart", "delete", "attach", "yaml"})
+_NAMED = frozenset({"status", "why", "logs", "chat", "scale", "restart", "rollback", "delete", "attach", "yaml"})
 _ENGINES: tuple[str, ...] = tuple(SPEC["properties"]["engine"]["enum"])
 _FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 _STRATEGIES: tuple[str, ...] = tuple(SPEC["properties"]["loadBalancing"]["properties"]["strategy"]["enum"])

@@ -84,7 +84,7 @@ def _fixed(call: Invocation, number: int) -> Model | Text:
     with confirmed_by(f"{line} --yes"):
         done = verbs.fix(session, model.name, remedy.id, yes=call.options.yes)
     if done.action != "nothing":
-        back = f"kubeai_notebook.attach({model.name!r}).rollback() takes it back."
+        back = f"%kubeai_rollback {model.name} takes it back."
         done = replace(done, note=f"Fix {number} is applied: {done.note} {back}")
     return waited(call, session.handle(done))
 

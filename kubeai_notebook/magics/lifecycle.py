@@ -1,4 +1,4 @@
-"""Magics that change a Model that is there: scale, restart, delete."""
+"""Magics that change a Model that is there: scale, restart, rollback, delete."""
 
 from __future__ import annotations
 
@@ -53,6 +53,24 @@ def restart_parser() -> MagicParser:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
     _add_yes(parser)
+    _add_waiting(parser)
+    return parser
+
+
+@cache
+def rollback_parser() -> MagicParser:
+    """The options of ``%kubeai_rollback``."""
+    parser = parser_for(
+        "%kubeai_rollback",
+        "Go back to what was served before the last change, such as an update that fails; the card says what changes.\n"
+        "A Model that this kernel has not served needs --yes while Pods of it are ready.",
+        "%kubeai_rollback smol",
+        "%kubeai_rollback smol --wait",
+        "%kubeai_rollback smol --yes",
+        synopsis="[NAME] [options]",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
+    parser.add_argument("-y", "--yes", action="store_true", help="also if this kernel has not served it")
     _add_waiting(parser)
     return parser
 
@@ -117,6 +135,16 @@ def restart(call: Invocation) -> Model:
     name, options = call.model.name, call.options
     with confirmed_by(f"%kubeai_restart {name} --yes"):
         done = verbs.restart(call.session, name, timeout_seconds=options.timeout_seconds, yes=options.yes)
+    return waited(call, call.session.handle(done))
+
+
+def rollback(call: Invocation) -> Model:
+    """Go back to the spec before."""
+    from kubeai_notebook.session import verbs
+
+    name, options = call.model.name, call.options
+    with confirmed_by(f"%kubeai_rollback {name} --yes"):
+        done = verbs.rollback(call.session, name, yes=options.yes)
     return waited(call, call.session.handle(done))
 
 

@@ -38,6 +38,7 @@ VERBS = (
     Verb("chat", "cell", "chat", "Send the cell's text to a Model and stream its answer."),
     Verb("scale", "line", "lifecycle", "Change how many replicas a Model has."),
     Verb("restart", "line", "lifecycle", "Replace a Model's Pods, one by one."),
+    Verb("rollback", "line", "lifecycle", "Go back to what was served before the last change."),
     Verb("delete", "line", "lifecycle", "Delete a Model and its Pods."),
     Verb("attach", "line", "inspect", "Give the handle on a Model that is there, whoever made it."),
     Verb("yaml", "line", "inspect", "Show a Model as kubectl apply takes it."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.objects import map_at, name_of, text_at
 from kubeai_notebook.text import one_line
 
@@ -90,6 +91,22 @@ def line_of(name: str, view: View | None) -> str:
     return one_line(f"Model({name!r}, {status.phase} {status.ready}/{status.desired}, {engine}, {profile})")
 
 
+def waiting_line(view: View, waited_seconds: float) -> str:
+    """What somebody who calls the Model waits for, in a line.
+
+    Such as ``… smol Pulling 44%: Pulling weights "ollama://smollm2:135m": 41 of 93 MB (12 s)``.
+    """
+    status, waited = view.status, duration(waited_seconds, exact=True)
+    reason = view.findings[0].message if view.findings else status.detail
+    if status.phase == "Asleep":
+        reason = "This call wakes it."
+    if view.link.lost:
+        error = view.link.error
+        return one_line(f"… {view.name}: not connected. {error.message if error else ''} ({waited})")
+    done = f" {status.progress:.0%}" if status.progress is not None else ""
+    return one_line(f"… {view.name} {status.phase}{done}: {reason} ({waited})")
+
+
 def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
     return " ".join([f"Model {name} is {phase}.", *(finding.message for finding in findings[:1])])
 
@@ -108,6 +125,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
     stand_in = f"answered by {view.stand_in}, standing in for {engine}"
     rows = {
         "Replicas": _replicas(view.status, view.observation.answer),
+        "Answers now": view.answering and f"{view.answering}, from before the update",
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
         "Source": masked(text_at(spec, "url")),

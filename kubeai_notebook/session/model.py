@@ -14,12 +14,13 @@ from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.objects import map_at, number_at, uid_of
-from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
+from kubeai_notebook.core.objects import map_at, uid_of
+from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
 from . import presenter as display
 from . import verbs
+from .calling import awaken
 from .logs import follow, log_of
 from .software import software
 from .waiting import look_at, views_until_ready, wait_ready
@@ -213,12 +214,8 @@ class Model:
         return self._open.endpoint.async_client
 
     def _awake(self) -> Endpoint:
-        """The endpoint of a Model that answers, or that the request wakes; one replica that is ready is enough."""
-        view = self.view if self.status.ready else self.wait().view
-        spec = view.model["spec"]
-        if spec.get("autoscalingDisabled") is True and not number_at(spec, "replicas"):
-            message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
-            raise CallError(message, "resume() or scale(1) brings it back.")
+        """The endpoint of a Model that answers: one replica that is ready is enough."""
+        awaken(self._open, self.name, self._limit(None))
         return self._open.endpoint
 
     def _able(self, feature: str) -> Endpoint:
@@ -229,11 +226,14 @@ class Model:
     def complete(self, prompt: str, **options: Any) -> Reply:
         """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
 
-        Waits first if the Model is still starting.
+        Waits first until the Model is ready, wakes it where it sleeps, and shows meanwhile what it is doing: in the
+        cell, or in a line on stderr (the setting ``show_waiting`` turns that off).
 
         Raises:
-            DeployError: the Model cannot become ready as it is.
+            DeployError: the Model cannot become ready as it is; ``findings`` say why.
             CallError: the Model was served for something else, or the gateway or the engine refused the request.
+            WaitTimeoutError: it is still starting after the setting ``wait_timeout_seconds``.
+            WaitInterruptedError: interrupted.
         """
         return complete(self._able("TextGeneration"), self.name, prompt, **options)
 

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import shutil
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_ERASED = "\r\x1b[2K"
+
+
+class Line(Protocol):
+    """A line that is renewed while somebody waits."""
+
+    def put(self, text: str, *, is_news: bool) -> None:
+        """Say this now; ``is_news``: not only the time is another."""
+
+    def end(self, text: str) -> None:
+        """The wait is over: say this, or nothing more."""
 
 
 class Face(Protocol):
@@ -13,6 +31,34 @@ class Face(Protocol):
 
     def bundle(self, model: Any) -> dict[str, Any]:
         """The Model's mimebundle."""
+
+    def line(self) -> Line:
+        """A line that is renewed while somebody waits."""
+
+
+class StreamLine:
+    """The line on a terminal, which renews it, or in a log, which gets a line for each change."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._renews = stream, stream.isatty()
+
+    def put(self, text: str, *, is_news: bool) -> None:
+        """Say this now; ``is_news``: not only the time is another."""
+        if self._renews:
+            self._write(_ERASED + text[: shutil.get_terminal_size().columns - 1])
+        elif is_news:
+            self._write(f"{text}\n")
+
+    def end(self, text: str) -> None:
+        """The wait is over; what a log has told stays."""
+        del text
+        if self._renews:
+            self._write(_ERASED)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads it any more: that is no reason to break off a call
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class TextFace:
@@ -25,6 +71,10 @@ class TextFace:
     def bundle(self, model: Any) -> dict[str, Any]:
         """One line of text."""
         return {"text/plain": repr(model)}
+
+    def line(self) -> Line:
+        """One on stderr."""
+        return StreamLine(sys.stderr)
 
 
 _face: list[Face] = [TextFace()]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.presenter import Line
 
 
 class CardFace:
@@ -22,6 +23,12 @@ class CardFace:
         from kubeai_notebook.views.live import bundle
 
         return bundle(model)
+
+    def line(self) -> Line:
+        """An output of the cell that is renewed; on stderr where no notebook listens."""
+        from kubeai_notebook.views.waiting_line import line
+
+        return line()
 
 
 def install() -> None:
