@@ -16,6 +16,7 @@ from kubeai_notebook.core.naming import SUFFIX_LENGTH, unique_name
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Stake
+from kubeai_notebook.core.rules.catalog_checks import with_known_profile
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import (
@@ -201,13 +202,19 @@ def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: b
     if spec.namespace not in (None, here):
         message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
         raise SpecError([wrong("namespace", "WrongNamespace", message)])
-    planned, known = deploy.plan(session.cluster, spec), session.known("facts")
-    report = PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
+    known = session.known("facts")
+    report = _checked(session, spec)
     if report.refusal and session.facts is known:
         # What was missing may have been made since: only fresh facts refuse.
         session.forget_facts()
-        return PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
+        return _checked(session, spec)
     return report
+
+
+def _checked(session: Connection, spec: ModelSpec) -> PlanReport:
+    spec = with_known_profile(spec, session.facts.catalog)
+    planned = deploy.plan(session.cluster, spec)
+    return PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
 
 
 def _spec_of(session: Connection, fields: Mapping[str, Any]) -> ModelSpec:
