@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.settings import Settings
 
     from .live.subscription import Subscription
-    from .verbs import What
 
 
 class Session(Connection):
@@ -42,7 +41,7 @@ class Session(Connection):
     @shows_fields
     def serve(
         self,
-        what: What | str | None = None,
+        what: ModelSpec | PlanReport | str | None = None,
         url: str | None = None,
         /,
         *,
@@ -181,7 +180,7 @@ def default(namespace: str = "") -> Session:
 
 @shows_fields
 def serve(
-    what: What | str | None = None,
+    what: ModelSpec | PlanReport | str | None = None,
     url: str | None = None,
     /,
     *,
@@ -190,7 +189,10 @@ def serve(
     wait: bool = False,
     **fields: Unpack[ModelFields],
 ) -> Model:
-    """Create or update a Model where you work, and return its handle at once; see `Session.serve`."""
+    """Create or update a Model where you work, and return its handle at once; see `Session.serve`.
+
+    ``serve("ollama://smollm2:135m")``, ``serve("smol", "ollama://smollm2:135m")``, and both by their names.
+    """
     return default().serve(what, url, unique=unique, force=force, wait=wait, **fields)
 
 

@@ -266,7 +266,7 @@ def _served(report: PlanReport, done: Outcome) -> str:
         pods = "its Pods are replaced" if done.restarts else "its Pods go on"
         kept = "" if done.restarts or not report.plan.secrets else _OLD_VALUES
         return f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}"
-    sentences = [f"{name} is being served."]
+    sentences = [f"{name} is created."]
     if report.spec.inferred:
         inferred = "; ".join(f"{field.field} {field.value} ({field.why})" for field in report.spec.inferred)
         sentences.append(f"Inferred: {inferred}.")
