@@ -53,6 +53,7 @@ class Cluster:
         gateway: Callable[[], Gateway | None] = lambda: None,
         notes: tuple[str, ...] = (),
         kubectl: tuple[str, ...] = ("kubectl",),
+        context: str = "",
         settings: Settings | None = None,
     ) -> None:
         self.api = api
@@ -62,6 +63,8 @@ class Cluster:
         """The settings by which it was connected."""
         self.kubectl = kubectl
         """How kubectl is called in a terminal so that it reaches this cluster."""
+        self.context = context
+        """The kubeconfig's context that leads here, ``local`` for this machine; ``""`` for the Pod's own account."""
         self._notes = notes
         self._gateway = gateway
         self._rights: Rights | None = None

@@ -108,6 +108,7 @@ def _of_kubeconfig(
         gateway=lambda: kubeconfig.gateway,
         notes=notes,
         kubectl=_kubectl(now, path, context, ours=ours),
+        context=settings.LOCAL if ours else kubeconfig.context_name,
         settings=now,
     )
 

@@ -112,6 +112,11 @@ class Kubeconfig:
         raise self._wrong(f'has no {kind[:-1]} "{one_line(name)}"' if name else f"names no {kind[:-1]} in its context")
 
     @property
+    def context_name(self) -> str:
+        """The context in use: the one that was asked for, or the file's current one."""
+        return self._context
+
+    @property
     def namespace(self) -> str:
         """The context's own."""
         return text_at(self.context, "namespace")

@@ -45,5 +45,5 @@ def run(shell: InteractiveShell, line: str, cell: str | None) -> Any:
     if cell is None and verb.kind == "cell" and rest.strip() != "--help":
         raise UsageError(f"{verb.magic} needs a cell.", f"Begin the cell with %%kubeai {name}, and go on below.")
     if cell is not None and verb.kind == "line":
-        raise UsageError(f"{verb.magic} has no use for a cell's text.", f"Write %kubeai {line.strip()} with one %.")
+        raise UsageError(f"{verb.magic} takes no text below its line.", f"Write %kubeai {line.strip()} with one %.")
     return run_verb(shell, verb, line=rest, body=cell)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BESIDE: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "resource_profile": (
-        ("--processors", {"type": int, "metavar": "N", "help": "how many times the profile is taken"}),
+        ("--processors", {"type": int, "metavar": "N", "help": "units of the profile, as in --profile NAME:N"}),
         (
             "--resource",
             {

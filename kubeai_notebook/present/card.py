@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .wire import Tone
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."
+_CALLED: Final[Mapping[str, str]] = {"OLlama": "Ollama", "VLLM": "vLLM"}
+"""Engines by the names that their makers use, where KubeAI writes them otherwise."""
 # A phase that is not listed is one of waiting.
 _TONES: Final[Mapping[Phase, Tone]] = {
     "Ready": "good",
@@ -116,13 +118,13 @@ def _next_step(view: View, tone: Tone) -> str:
         return in_magics(str(view.link.error or ""), name_of(view.model))
     # The other phases' own sentence says what they wait for.
     waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
-    return f"Waiting for {view.status.acts_next}." if waiting else ""
+    return f"It does not go on by itself: it needs {view.status.acts_next}." if waiting else ""
 
 
 def _facts(view: View) -> tuple[CardFact, ...]:
     spec = map_at(view.model, "spec")
     engine = text_at(spec, "engine")
-    stand_in = f"answered by {view.stand_in}, standing in for {engine}"
+    stand_in = f"{view.stand_in}, in place of {_CALLED.get(engine, engine)}"
     rows = {
         "Replicas": _replicas(view.status, view.observation.answer),
         "Answers now": view.answering and f"{view.answering}, from before the update",

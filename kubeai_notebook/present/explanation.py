@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from .wording import Numbered
 
 _WHO_ACTS: Final[Mapping[Who, str]] = {
-    "user": "You can cure it:",
+    "user": "You can fix it:",
     "admin": "Somebody who runs the cluster has to act:",
     "nobody": "It may pass by itself; if it does not:",
 }
 _WHO_WITHOUT_REMEDY: Final[Mapping[Who, str]] = {
-    "user": "You can cure it, but the cure is not known here.",
+    "user": "You can fix it, but it is not known here how.",
     "admin": "Somebody who runs the cluster has to act.",
     "nobody": "Nobody has to act; it passes by itself.",
 }

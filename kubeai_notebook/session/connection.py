@@ -69,6 +69,7 @@ class Connection:
         self._opened: dict[str, _Closable] = {}
         """What `close` closes, which may still be in the making."""
         self._closed_because = ""
+        self._place: tuple[str, str] | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -80,6 +81,11 @@ class Connection:
         """What watches the Models."""
         cluster = self.cluster
         return self._part("publisher", lambda: self._watch(cluster))
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Context and namespace, as they were found when it connected, or before that as they are configured."""
+        return self._place or (self._context or self.settings.context, self._namespace or self.settings.namespace)
 
     @property
     def facts(self) -> deploy.Facts:
@@ -162,7 +168,9 @@ class Connection:
     def _connect(self) -> Cluster:
         from kubeai_notebook.cluster.connect import connect
 
-        return self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
+        cluster = self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
+        self._place = (cluster.context, cluster.namespace)
+        return cluster
 
     def _watch(self, cluster: Cluster) -> Publisher:
         # Its thread must not keep a Session alive that nobody holds any more.

@@ -14,7 +14,7 @@ from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.objects import map_at, uid_of
+from kubeai_notebook.core.objects import map_at, text_at, uid_of
 from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
@@ -64,6 +64,24 @@ class Model:
         self.created = created
         """Whether the ``serve`` that this handle comes from created the Model."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same Model: of the same name in the same place; what either handle did is no matter."""
+        if not isinstance(other, Model):
+            return NotImplemented
+        return self.name == other.name and self.session.place == other.session.place
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Its name and its place: whoever unpickles it connects with a login of their own."""
+        from .session import attached_in
+
+        (context, namespace), now = self.session.place, self.session.settings
+        endpoint = "" if "@" in now.endpoint else now.endpoint  # what stands before it is a login
+        where = {"context": context, "namespace": namespace, "kubeconfig": now.kubeconfig, "endpoint": endpoint}
+        return attached_in, (where, self.name)
+
     @property
     def note(self) -> str:
         """What the verb did that made this handle, in sentences."""
@@ -89,6 +107,16 @@ class Model:
     def status(self) -> ModelStatus:
         """What the Model is doing at this moment."""
         return self.view.status
+
+    @property
+    def ready(self) -> bool:
+        """Whether as many Pods are ready as are wanted, and one at least."""
+        return self.status.phase == "Ready"
+
+    @property
+    def url(self) -> str:
+        """Where its weights come from."""
+        return text_at(self.view.model, "spec", "url")
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -204,13 +232,18 @@ class Model:
         return ModelEndpoint(self._open.endpoint.base_url, self.name)
 
     @property
+    def base_url(self) -> str:
+        """The gateway's address, for any OpenAI client; the model to ask for is `name`."""
+        return self.endpoint.base_url
+
+    @property
     def client(self) -> OpenAI:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
         return self._open.endpoint.client
 
     @property
     def async_client(self) -> AsyncOpenAI:
-        """The same for ``await``."""
+        """An OpenAI client for ``await``; ask it for ``model=<this Model's name>``."""
         return self._open.endpoint.async_client
 
     def _awake(self) -> Endpoint:

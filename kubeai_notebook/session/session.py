@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from .model import Model
 from .waiting import look_at_all
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Unpack
 
     from kubeai_notebook.core.plan import Outcome
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.settings import Settings
 
     from .live.subscription import Subscription
-    from .verbs import What
 
 
 class Session(Connection):
@@ -42,7 +42,7 @@ class Session(Connection):
     @shows_fields
     def serve(
         self,
-        what: What | str | None = None,
+        what: ModelSpec | PlanReport | str | None = None,
         url: str | None = None,
         /,
         *,
@@ -188,6 +188,8 @@ class _Defaults:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     sessions: dict[str, Session] = field(default_factory=dict)
+    elsewhere: list[Session] = field(default_factory=list)
+    """Those of handles that came from other processes, each with a place of its own."""
 
     def session(self, namespace: str) -> Session:
         follow_settings()
@@ -215,7 +217,7 @@ def default(namespace: str = "") -> Session:
 
 @shows_fields
 def serve(
-    what: What | str | None = None,
+    what: ModelSpec | PlanReport | str | None = None,
     url: str | None = None,
     /,
     *,
@@ -224,7 +226,10 @@ def serve(
     wait: bool = False,
     **fields: Unpack[ModelFields],
 ) -> Model:
-    """Create or update a Model where you work, and return its handle at once; see `Session.serve`."""
+    """Create or update a Model where you work, and return its handle at once; see `Session.serve`.
+
+    ``serve("ollama://smollm2:135m")``, ``serve("smol", "ollama://smollm2:135m")``, and both by their names.
+    """
     return default().serve(what, url, unique=unique, force=force, wait=wait, **fields)
 
 
@@ -239,6 +244,30 @@ def plan(
 ) -> PlanReport:
     """What `serve` would do where you work, and what speaks against it; nothing is changed. See `Session.plan`."""
     return default().plan(what, url, unique=unique, **fields)
+
+
+def attached_in(where: Mapping[str, str], name: str) -> Model:
+    """The handle on a Model of this place: what a pickled handle is read as. It connects when it is first used.
+
+    ``where`` has context, namespace, kubeconfig and endpoint; what this process states of the last two goes before.
+    """
+    now, place = settings_of_process.current(), (where["context"], where["namespace"])
+    with _defaults.lock:
+        for session in (*_defaults.sessions.values(), *_defaults.elsewhere):
+            if session.place == place and not session.closed:
+                return Model(session, name)
+        if not _defaults.elsewhere:
+            atexit.register(_close_elsewhere)
+        kubeconfig, endpoint = now.kubeconfig or where["kubeconfig"], now.endpoint or where["endpoint"]
+        settings, (context, namespace) = replace(now, kubeconfig=kubeconfig, endpoint=endpoint), place
+        session = Session(context=context, namespace=namespace, settings=settings)
+        _defaults.elsewhere.append(session)
+    return Model(session, name)
+
+
+def _close_elsewhere() -> None:
+    for session in _defaults.elsewhere:
+        session.close("this process has ended its Sessions")
 
 
 def follow_settings() -> None:

@@ -134,7 +134,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                 stopped = view.status.stopped or _stuck(view)
                 stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
     except KeyboardInterrupt:
-        message = f"Stopped waiting; {name} keeps starting."
+        message = f"Stopped waiting; {name} itself goes on as before."
         raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
     view = view or session.publisher.view(name)
     if view.link.lost:
@@ -166,7 +166,7 @@ def still_starting(view: View, limit_seconds: float) -> WaitTimeoutError:
     """The error of a wait that was not long enough."""
     return WaitTimeoutError(
         f"{view.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
-        "It keeps starting; wait() waits on.",
+        "It is still starting: wait() waits for it again.",
     )
 
 
