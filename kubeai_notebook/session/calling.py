@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.calls.wake import Wake
-from kubeai_notebook.core.objects import at, created_at, texts_at
+from kubeai_notebook.core.objects import created_at, texts_at
 from kubeai_notebook.core.phase import fits_nowhere
 from kubeai_notebook.errors import CallError, NotFoundError, WaitInterruptedError
 
@@ -90,7 +90,7 @@ def _can_be_called(view: View) -> bool:
     Raises:
         CallError: it is paused: what is left of it goes, and no request brings it back.
     """
-    if view.status.phase == "Asleep" and at(view.model, "spec", "autoscalingDisabled") is True:
+    if view.status.phase == "Paused":
         message = f"{view.name} has no replicas and autoscaling is off, so a request would wait for ever."
         raise CallError(message, "resume() or scale(1) brings it back.")
     return view.status.ready > 0
