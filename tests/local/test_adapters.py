@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
+from kubeai_notebook.local.engines.gguf_files import adapter_file
 from kubeai_notebook.local.weights import shipped_packages
 from tests.support.daemon import MODELS, Daemon
 from tests.support.lora import write_lora
@@ -107,6 +110,16 @@ def test_replaces_the_pod_for_its_first_adapter(tuned):
     tuned.api("PATCH", f"{MODELS}/plain", patch)
     until(lambda: [set(adapter_labels(pod)) for pod in tuned.pods("plain")] == [{"quiet"}], 60)
     assert tuned.ready_pod("plain")["metadata"]["name"] != before
+
+
+def test_converts_an_adapter_in_bfloat16_to_the_same_file(tuned, tmp_path):
+    tuned.ready_pod("plain")
+    base = Path(os.environ["KUBEAI_CACHE"]) / shipped_packages()[BASE].kept_as
+    files = []
+    for bfloat16 in (False, True):
+        folder = write_lora(tmp_path / str(bfloat16), seed=1, bfloat16=bfloat16)
+        files.append(adapter_file(folder, base=base, target=tmp_path / f"{bfloat16}.gguf").read_bytes())
+    assert files[0] == files[1]
 
 
 def test_has_the_base_by_its_real_name():

@@ -15,8 +15,8 @@ BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HIDDEN, KEYS, LAYERS, RANK = 576, 192, 30, 4
 
 
-def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
-    """A LoRA for SmolLM2 as PEFT writes one: random, but the same for a seed."""
+def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN, bfloat16: bool = False) -> Path:
+    """A LoRA for SmolLM2 as PEFT writes one: random, but the same for a seed, and in both kinds of numbers."""
     numbers = np.random.default_rng(seed)
     tensors = {}
     for layer in range(LAYERS):
@@ -25,7 +25,13 @@ def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
             tensors[f"{name}.lora_A.weight"] = numbers.normal(0, 0.3, (RANK, hidden)).astype("float32")
             tensors[f"{name}.lora_B.weight"] = numbers.normal(0, 0.3, (rows, RANK)).astype("float32")
     folder.mkdir()
-    save_file(tensors, folder / "adapter_model.safetensors")
+    # A bfloat16 is the upper half of a float32, whose lower half is left empty here.
+    halves = {name: (tensor.view("<u4") >> 16) for name, tensor in tensors.items()}
+    file = folder / "adapter_model.safetensors"
+    if bfloat16:
+        _write_bfloat16(file, halves)
+    else:
+        save_file({name: (half << 16).view("float32") for name, half in halves.items()}, file)
     config = {
         "peft_type": "LORA",
         "r": RANK,
@@ -35,3 +41,16 @@ def write_lora(folder: Path, *, seed: int, hidden: int = HIDDEN) -> Path:
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder
+
+
+def _write_bfloat16(file: Path, halves: dict[str, np.ndarray]) -> None:
+    """The format itself, because numpy has no such type: a length, a header in JSON, the tensors one after another."""
+    header: dict[str, object] = {}
+    data = b""
+    for name, half in halves.items():
+        content = half.astype("<u2").tobytes()
+        places = [len(data), len(data) + len(content)]
+        header[name] = {"dtype": "BF16", "shape": list(half.shape), "data_offsets": places}
+        data += content
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + data)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import MANIFEST_TYPE, manifest_of, parse_name
+from kubeai_notebook.local.emulation.stand_in import NEAR_SHARE
 from kubeai_notebook.local.emulation.weight_files import MEMORY_FACTOR, HubName, hub_name, usable_files
 
 from . import convert
@@ -114,7 +115,7 @@ class Judge:
         return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=SECONDS))
 
     def _meant(self, source: Source) -> str:
-        near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=0.8)
+        near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=NEAR_SHARE)
         return f" Did you mean {near}?" if near else ""
 
     def too_big(self, name: str, size: int) -> str | None:
