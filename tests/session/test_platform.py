@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook import Session, get_or_create_project
 from kubeai_notebook.errors import DeployError, NotFoundError, SpecError
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
