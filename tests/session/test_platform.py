@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook import Session, get_or_create_project
 from kubeai_notebook.errors import DeployError, NotFoundError, SpecError
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,12 @@ def test_is_ready_when_it_says_so(project: Project) -> None:
 
 
 def test_says_what_is_wrong_in_its_message(project: Project) -> None:
-    run = project.new_function("llm", **{**SMOL, "url": "ollama://smollm2:136m"}).run()
+    function = project.new_function("llm", **SMOL)
+    with pytest.raises(SpecError, match="Did you mean ollama://smollm2:"):
+        project.new_function("llm", **{**SMOL, "url": "ollama://smollm2:136m"}).run()
+    run = function.run(**ASLEEP)
+    run.model.session.cluster.patch_model(run.name, {"spec": {"url": "ollama://smollm2:136m", "minReplicas": 1}})
+    until(lambda: run.status.state == "ERROR", 60)
     with pytest.raises(DeployError):
         run.wait(60)
     status = run.status
@@ -141,9 +147,9 @@ def test_says_where_a_function_is_kept_when_there_is_no_run_of_it(project: Proje
 
 
 def test_plans_without_sending_anything(project: Project) -> None:
-    receipt = project.new_function("llm", **SMOL).plan(profile="1xa100", args=["--max-model-len=8192"])
+    receipt = project.new_function("llm", **SMOL).plan(profile="big", args=["--max-model-len=8192"])
     assert receipt.refusal is not None
-    assert 'There is no resource profile "1xa100"' in str(receipt.refusal)
+    assert 'There is no resource profile "big"' in str(receipt.refusal)
     assert project.list_runs() == []
 
 

@@ -127,7 +127,7 @@ def test_says_in_time_that_it_is_still_waiting(session) -> None:
 
 
 def test_says_which_names_an_unknown_url_could_have_meant(session) -> None:
-    model = session.serve(name="nope", engine="OLlama", url="ollama://no-such-model:1b")
+    model = session.serve(name="nope", engine="OLlama", url="ollama://no-such-model:1b", force=True)
     with pytest.raises(DeployError) as raised:
         model.wait(60)
     assert "nope is Failing:" in raised.value.message

@@ -8,6 +8,7 @@ import pytest
 
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.facts import ClusterFacts
+from kubeai_notebook.core.profile import parse_profile
 from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for, with_known_profile
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 from kubeai_notebook.core.spec import draft_of
@@ -49,6 +50,29 @@ def test_is_less_sure_when_only_the_charts_defaults_are_known() -> None:
     chart = catalog_of(None)
     assert found(chart, {}) == [("warning", "UnknownResourceProfile", "resource_profile")]
     assert found(chart, {"cache_profile": "efs"})[1] == ("warning", "UnknownCacheProfile", "cache_profile")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("gpu", "Write nvidia-gpu-l4:1."),
+        ("GPU:2", "Write nvidia-gpu-l4:2."),
+        ("nvidia-gpu", "Write nvidia-gpu-l4:1."),
+        ("l4", "Write nvidia-gpu-l4:1."),
+        ("h100", "Write nvidia-gpu-h100:1."),
+        ("amd", "Write amd-gpu-mi300x:1."),
+        ("nvidia-gpu-l5", "Write nvidia-gpu-l4:1."),
+        ("cpus", "Write cpu:1."),
+        ("CPU", "Write cpu:1."),
+        ("cuda", "Choose one of them."),
+        ("large", "Choose one of them."),
+    ],
+)
+def test_answers_an_unknown_profile_by_one_of_its_kind_and_lists_all(asked: str, answer: str) -> None:
+    chart, spec = catalog_of(None), spec_with(resource_profile=parse_profile(asked))
+    (notice,) = [one for one in against_catalog(spec, ClusterFacts(catalog=chart)) if one.field == "resource_profile"]
+    assert notice.remedies[0].title == answer
+    assert all(name in notice.message for name in chart.profiles)
 
 
 def test_takes_a_profile_that_another_model_runs_on_for_existing() -> None:
