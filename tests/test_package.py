@@ -9,7 +9,7 @@ import kubeai_notebook
 
 def test_exports_exactly_these_names() -> None:
     classes = ["Model", "ModelSpec", "Project", "Reply", "Session"]
-    names = ["attach", "errors", "get_or_create_project", "models", "serve"]
+    names = ["attach", "delete", "errors", "get_or_create_project", "models", "serve"]
     assert kubeai_notebook.__all__ == [*classes, *names]
     for name in kubeai_notebook.__all__:
         assert getattr(kubeai_notebook, name) is not None
