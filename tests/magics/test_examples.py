@@ -40,5 +40,7 @@ def test_shows_examples_that_run(here: Callable[[str], Any], verb: Verb) -> None
             continue
         if verb.name == "delete":
             here(MODELS.replace("--wait", "--min-replicas 0"))
+        if verb.name == "rollback":
+            here(MODELS.replace("--wait", "--max-replicas 2"))
         here(example)
     here("%kubeai_config context=local namespace= default_profile=;")
