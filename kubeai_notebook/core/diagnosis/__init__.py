@@ -56,7 +56,7 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
 
 def explanation_of(answer: Answer, observation: Observation, *, now: datetime) -> Finding | None:
     """Why a call got this answer, by the rows that explain the test request; ``None`` where none of them knows it."""
-    scene = Scene(observation, now)
+    scene = Scene(replace(observation, answer=answer), now)
     finding = spared("explanation", responses.explanation, scene, answer)
     return _hidden(finding, scene.secrets) if finding else None
 

@@ -29,7 +29,10 @@ _NAMES: Mapping[str, str] = {
 
 
 def _between(case: Case) -> Mapping[str, str]:
-    return {"between": _NAMES.get(case.passage.reason, "")}
+    """Who answered, and before whom: what KubeAI's gateway marks was answered behind it, by a sidecar of the Model."""
+    given = case.scene.observation.answer
+    behind = "the Model" if given and given.headers.get("x-proxy") else "KubeAI's gateway"
+    return {"between": _NAMES.get(case.passage.reason, ""), "behind": behind}
 
 
 _ADDRESS = advise(
@@ -39,7 +42,9 @@ _ADDRESS = advise(
 LOGIN_PAGE = Rule(
     code="LoginPage",
     seen=("invalid iap credentials", "oauth2-proxy"),
-    message=("A login page stands before KubeAI's gateway, and requests from here carry no login for it.",),
+    message=(
+        "A login page or a login proxy stands before KubeAI's gateway, and requests from here carry no login for it.",
+    ),
     who="admin",
     remedies=(
         advise("Set the endpoint to an address of KubeAI's gateway without a login page, such as its Service."),
@@ -59,7 +64,7 @@ NOT_ALLOWED = Rule(
     seen=(),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway lets no request from here through.",
+        "{between} before {behind} lets no request from here through.",
         "A proxy before KubeAI's gateway lets no request from here through.",
     ),
     who="admin",
@@ -92,6 +97,7 @@ UNREACHABLE = Rule(
         "no endpoints available for service",
         "connection refused",
         "no route to host",
+        "i/o timeout",
         "error dialing backend",
         "failure to get a peer",
         "response was received from the upstream server",
@@ -99,15 +105,18 @@ UNREACHABLE = Rule(
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway gets no answer from it.",
+        "{between} before {behind} gets no answer from it.",
         "A proxy before KubeAI's gateway gets no answer from it.",
     ),
     who="admin",
     remedies=(
-        advise("Ask again in a minute: while KubeAI restarts, this passes by itself."),
+        advise("Ask again in a minute: while {behind} restarts, this passes by itself."),
         run(
             "The admin looks whether KubeAI's own Pod is ready, and what its Service leads to.",
             "kubectl -n {operator_ns} get pods,services,endpoints",
+        ),
+        advise(
+            "The admin looks whether KubeAI's own Pod is ready, and what its Service leads to.", unless="operator_ns"
         ),
     ),
 )
@@ -119,14 +128,13 @@ TOO_LATE = Rule(
         "stream timeout",
         "upstream server is timing out",
         "endpoint request timed out",
-        "i/o timeout",
         "context deadline exceeded",
         "request did not complete within",
     ),
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway did not wait for the answer: its time-out is shorter than the Model took.",
+        "{between} before {behind} did not wait for the answer: its time-out is shorter than the Model took.",
         "A proxy before KubeAI's gateway did not wait for the answer: its time-out is shorter than the Model took.",
     ),
     who="admin",
@@ -141,7 +149,7 @@ TOO_LARGE = Rule(
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway takes no request of this size.",
+        "{between} before {behind} takes no request of this size.",
         "A proxy before KubeAI's gateway takes no request of this size.",
     ),
     who="admin",
@@ -156,7 +164,7 @@ TOO_MANY = Rule(
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway takes no more requests from here for now.",
+        "{between} before {behind} takes no more requests from here for now.",
         "A proxy before KubeAI's gateway takes no more requests from here for now.",
     ),
     who="admin",
