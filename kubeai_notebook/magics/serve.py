@@ -56,8 +56,8 @@ def apply_parser() -> MagicParser:
         "%%kubeai_apply --dry-run\n  url: ollama://smollm2:135m",
         "%%kubeai_apply --wait\n  name: smol\n  url: ollama://smollm2:135m\n  scaling: {min_replicas: 0}",
         "%%kubeai_apply\n  apiVersion: kubeai.org/v1\n  kind: Model\n  metadata: {name: smol}\n"
-        "  spec:\n    url: ollama://smollm2:135m\n    engine: OLlama\n    features: [TextGeneration]\n"
-        "    resourceProfile: cpu:1",
+        "  spec: {url: 'ollama://smollm2:135m', engine: OLlama,\n"
+        "         features: [TextGeneration], resourceProfile: 'cpu:1'}",
         synopsis="[FILE] [options]",
     )
     add = parser.add_argument
