@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 
+from kubeai_notebook.core.catalog.chart import CHART
 from kubeai_notebook.core.rules.schema import SPEC
 from kubeai_notebook.errors import KubeAIError
 
@@ -52,15 +53,20 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
     if last is not None and last.nargs != 0:
         return _result(word, _values(last.dest), "value")
     if word.startswith("-"):
-        return _result(word, [option for option in options if option.startswith("--")], "option")
+        return _result(word, _long(options), "option")
     if verb.name == "config":
         return _result(word, _settings(), "option")
     if verb.name in _NAMED and (verb.name == "delete" or not _has_name(before, options)):
-        return _result(word, _known("names"), "Model")
+        # Before anything was looked at no name is known; with nothing to offer, IPython would offer Python's words.
+        return _result(word, _known("names") or _long(options), "Model")
     if verb.name == "serve" and not any("://" in one for one in before):
         names = [] if _has_name(before, options) else _known("names")
         return _result(word, [*names, *_urls()], "Model")
-    return _result(word, [option for option in options if option.startswith("--")] if not word else [], "option")
+    return _result(word, [] if word else _long(options), "option")
+
+
+def _long(options: Iterable[str]) -> list[str]:
+    return [option for option in options if option.startswith("--")]
 
 
 def _has_name(before: Iterable[str], options: dict[str, argparse.Action]) -> bool:
@@ -81,7 +87,7 @@ def _values(field: str) -> list[str]:
     if field == "url":
         return _urls()
     if field == "resource_profile":
-        return [f"{name}:1" for name in _known("profiles")]
+        return [f"{name}:1" for name in _known("profiles") or CHART["resourceProfiles"]]
     return _known("secret_names") if field == "secrets" else _known("names") if field == "stated_name" else []
 
 

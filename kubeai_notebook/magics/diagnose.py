@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import NotFoundError
 
 from .guards import confirmed_by
-from .parser import MagicParser, Text, parser_for
+from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def why_parser() -> MagicParser:
     add("--dry-run", action="store_true", help="with --fix: show what would change; change nothing")
     add("-y", "--yes", action="store_true", help="with --fix: also if somebody else served it")
     add("-w", "--wait", action="store_true", help="with --fix: wait until it is ready")
-    add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long --wait waits; default 900")
+    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long --wait waits; default 900 s")
     return parser
 
 

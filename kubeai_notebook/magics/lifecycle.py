@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import UsageError
 
 from .guards import confirmed_by, going
-from .parser import MagicParser, Text, parser_for
+from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
 if TYPE_CHECKING:
@@ -93,7 +93,14 @@ def delete_parser() -> MagicParser:
     _add_yes(parser)
     add("--missing-ok", action="store_true", help="a Model that is not there is no error")
     add("--dry-run", action="store_true", help="say what would go; delete nothing")
-    add("--timeout", type=float, default=60.0, metavar="SECONDS", dest="timeout_seconds", help="default 60")
+    add(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="TIME",
+        dest="timeout_seconds",
+        help="such as 90, 5m or 1h; default 60 s",
+    )
     return parser
 
 
@@ -104,7 +111,7 @@ def _add_yes(parser: MagicParser) -> None:
 def _add_waiting(parser: MagicParser) -> None:
     add = parser.add_argument
     add("-w", "--wait", action="store_true", help="wait until it is ready; an interrupt leaves it starting")
-    add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long to wait; default 900")
+    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long to wait; default 900 s")
 
 
 def scale(call: Invocation) -> Model:
