@@ -20,7 +20,7 @@ from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Plan
 from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
-from kubeai_notebook.errors import ClusterError, ConflictError, KubeAIError, SpecError
+from kubeai_notebook.errors import ClusterError, ConflictError, ForbiddenError, KubeAIError, SpecError
 
 from . import history, secrets
 from .plan import plan
@@ -72,12 +72,17 @@ def tried(cluster: Cluster, planned: Plan) -> tuple[Notice, ...]:
 
     Raises:
         SpecError: it would refuse the Model.
-        ClusterError: it could not be asked, or a right is missing.
+        ClusterError: it could not be asked, or the right to create Models is missing.
     """
     if planned.action == "attach":
         return ()
-    with hearing() as warnings:
-        _sent(cluster, planned, dry_run=True)
+    try:
+        with hearing() as warnings:
+            _sent(cluster, planned, dry_run=True)
+    except ForbiddenError:
+        if planned.action == "create":
+            raise
+        return ()  # whoever may not change the Model sees what would change; the preflight names the right
     return _notices(cluster, warnings)
 
 

@@ -53,14 +53,15 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
         return _result(word, _values(last.dest), "value")
     if word.startswith("-"):
         return _result(word, [option for option in options if option.startswith("--")], "option")
+    flags = [] if word else [option for option in options if option.startswith("--")]
     if verb.name == "config":
         return _result(word, _settings(), "option")
     if verb.name in _NAMED and not _has_name(before, options):
         return _result(word, _known("names"), "Model")
     if verb.name == "serve" and not any("://" in one for one in before):
         names = [] if _has_name(before, options) else _known("names")
-        return _result(word, [*names, *_urls()], "Model")
-    return _result(word, [option for option in options if option.startswith("--")] if not word else [], "option")
+        return _result(word, [*names, *_urls(), *flags], "Model")
+    return _result(word, flags, "option")
 
 
 def _has_name(before: Iterable[str], options: dict[str, argparse.Action]) -> bool:
