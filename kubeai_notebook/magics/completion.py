@@ -54,6 +54,7 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
         return _result(word, _values(last.dest), "value")
     if word.startswith("-"):
         return _result(word, _long(options), "option")
+    flags = [] if word else _long(options)
     if verb.name == "config":
         return _result(word, _settings(), "option")
     if verb.name in _NAMED and (verb.name == "delete" or not _has_name(before, options)):
@@ -61,8 +62,8 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
         return _result(word, _known("names") or _long(options), "Model")
     if verb.name == "serve" and not any("://" in one for one in before):
         names = [] if _has_name(before, options) else _known("names")
-        return _result(word, [*names, *_urls()], "Model")
-    return _result(word, [] if word else _long(options), "option")
+        return _result(word, [*names, *_urls(), *flags], "Model")
+    return _result(word, flags, "option")
 
 
 def _long(options: Iterable[str]) -> list[str]:
