@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeai_notebook.core.observation import Operator
+    from kubeai_notebook.core.whereabouts import Whereabouts
     from kubeai_notebook.settings import Settings
 
     from .api import Query
@@ -48,7 +49,6 @@ class Cluster:
         namespace: str,
         *,
         gateway: Callable[[], Gateway | None] = lambda: None,
-        notes: tuple[str, ...] = (),
         kubectl: tuple[str, ...] = ("kubectl",),
         settings: Settings | None = None,
     ) -> None:
@@ -59,7 +59,7 @@ class Cluster:
         """The settings by which it was connected."""
         self.kubectl = kubectl
         """How kubectl is called in a terminal so that it reaches this cluster."""
-        self._notes = notes
+        self._notes: tuple[str, ...] = ()
         self._gateway = gateway
         self._rights: Rights | None = None
 
@@ -163,6 +163,11 @@ class Cluster:
     def follow_log(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
         """The last lines of a container's log, and each new one until the container ends."""
         return PodLogs(self.api, self.namespace).follow(pod, container=container, tail_lines=tail_lines)
+
+    @property
+    def where(self) -> Whereabouts:
+        """The cluster and the namespace, in words."""
+        return replace(self.api.where, namespace=self.namespace)
 
     @property
     def is_this_machine(self) -> bool:

@@ -21,6 +21,7 @@ _OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|l
 _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
 _OF_ALL = re.compile(r"\bmodels\(\)")
 _CONNECT = 'connect anew: Session(context="local")'
+_SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
 
 
 class Numbered(NamedTuple):
@@ -63,4 +64,5 @@ def in_magics(text: str, model_name: str = "") -> str:
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
+    text = _SETTING.sub(r"%kubeai_config \g<name>=\g<value>", text)
     return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")
