@@ -13,6 +13,7 @@
     │   ├── UnauthorizedError      the credentials were refused
     │   ├── ConflictError          it exists already, or changed meanwhile
     │   ├── QuotaError             a ResourceQuota refused it
+    │   ├── KubeconfigError        the kubeconfig cannot be used; nothing was sent
     │   ├── UnreachableError       no answer from the API server
     │   └── NotInstalledError      this cluster has no KubeAI
     ├── DeployError                the Model cannot become ready; ``findings`` say why
@@ -137,6 +138,10 @@ class ConflictError(ClusterError):
 
 class QuotaError(ClusterError):
     """A ResourceQuota refused the object."""
+
+
+class KubeconfigError(ClusterError):
+    """The kubeconfig, or its context, cannot be used; nothing was sent."""
 
 
 class UnreachableError(ClusterError):

@@ -110,6 +110,11 @@ def in_cluster() -> bool:
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _SERVICE_ACCOUNT.is_file()
 
 
+def environment() -> dict[str, str]:
+    """All variables, for a login plugin: it finds its own configuration by them."""
+    return dict(os.environ)
+
+
 def local_command() -> list[str]:
     """How the single-machine KubeAI of this environment is started; prints the kubeconfig's path last.
 

@@ -26,6 +26,7 @@ _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback
 _FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
+_SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
 
 
 class Numbered(NamedTuple):
@@ -79,5 +80,6 @@ def in_magics(text: str, model_name: str = "") -> str:
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
+    text = _SETTING.sub(r"%kubeai_config \g<name>=\g<value>", text)
     text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
     return text.replace(LOCAL_GONE[1], "%kubeai_local start starts it.").replace("yes=True", "--yes")
