@@ -128,7 +128,7 @@ def test_compares_the_disk_with_both_figures(tmp_path, environment):
     said = verdict(
         tmp_path, environment, "ollama://big", packages={"ollama://big": package}, machine=Machine(10**18, 10**18)
     )
-    assert said.startswith("big.gguf has 200000000.0 GB of weights, and ")
+    assert said.startswith("big.gguf needs 200000000.0 GB on disk, and ")
     assert "are free in" in said
     assert "--cache FOLDER" in said
 
@@ -157,6 +157,11 @@ def test_believes_a_verdict_for_a_while(tmp_path, environment, registry):
     assert first == second
     assert "has no model" in first
     assert registry.received == []
+
+
+def test_says_nothing_of_a_model_that_only_ollama_holds(tmp_path, environment):
+    write_store(tmp_path / "home/.ollama/models", "registry.ollama.ai/library/made-here/latest", {"model": GGUF})
+    assert verdict(tmp_path, environment, "ollama://made-here") is None
 
 
 def test_lists_what_lies_here(tmp_path, environment):
