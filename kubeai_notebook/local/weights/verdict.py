@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import shutil
 import urllib.error
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SECONDS = 3.0
 _HUB = "https://huggingface.co"
+_REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,15 @@ class Judge:
     """Whether a module of this name can be imported."""
     known: Collection[str]
     """Urls that can be had here, for "did you mean"."""
+    seconds: float = SECONDS
 
     async def verdict(self, source: Source, kind: str) -> str | None:
-        """One sentence, or None where it may run; within ``SECONDS``."""
+        """One sentence, or None where it may run; within ``seconds``."""
         asks = {"ollama": self._of_registry, "hf": self._of_hub}
         if (ask := asks.get(source.scheme)) is None:
             return None
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self.seconds):
                 return await asyncio.to_thread(ask, source, kind)
         except LocalError as error:
             return str(error)
@@ -67,7 +70,7 @@ class Judge:
             return None
         url = manifest_url(base_of(name, source.parameters, self.environment), name)
         try:
-            text = read(url, seconds=SECONDS, Accept=MANIFEST_TYPE)
+            text = read(url, seconds=self.seconds, Accept=MANIFEST_TYPE)
         except urllib.error.HTTPError as error:
             refusal = refusal_of(name, error.code)
             return {404: f"{refusal}{self._meant(source)}", 412: refusal}.get(error.code)
@@ -114,13 +117,14 @@ class Judge:
             names = [str(item["id"]) for item in listed]
         except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
             return ""
-        same = [item for item in names if item.rpartition("/")[2].lower() == wanted]
+        named = [item for item in names if _REPOSITORY.fullmatch(item)]
+        same = [item for item in named if item.rpartition("/")[2].lower() == wanted]
         own = [item for item in same if item.partition("/")[0] == name.repository.partition("/")[0]]
         return f"hf://{(own or same)[0]}" if same else ""
 
     def _asked(self, path: str) -> Any:
         """A document of the hub's API."""
-        return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=SECONDS))
+        return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=self.seconds))
 
     def _meant(self, source: Source) -> str:
         near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=NEAR_SHARE)

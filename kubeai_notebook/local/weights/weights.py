@@ -20,7 +20,7 @@ import yaml
 from filelock import AsyncFileLock, FileLock, Timeout
 
 from kubeai_notebook.core.kubeai.this_machine import unsteered
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import parse_name
@@ -28,6 +28,7 @@ from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
 from kubeai_notebook.local.machine import Machine, this_machine
+from kubeai_notebook.text import one_line
 
 from .ollama_store import stored, stores
 from .package_index import Package
@@ -129,7 +130,7 @@ class Weights:
         for record in records(self.cache):
             # One with a login is not shown, and without it the url would mean something else.
             if record.kind == "model" and masked(record.url) == record.url:
-                yield Listed(record.url, record.bytes, True, record.title)
+                yield Listed(record.url, record.bytes, True, one_line(record.title, 200))
 
     async def verdict(self, url: str, *, engine: str, kind: str = "model") -> str | None:
         """Why this url surely cannot run on this machine, in one sentence with the next step; None where it may.
@@ -142,6 +143,8 @@ class Weights:
         if time.monotonic() - since < VERDICT_SECONDS:
             return verdict
         verdict = await self._judged(url, engine, kind)
+        # A hub's words are in it, and a url's, which may hold a login.
+        verdict = verdict and masked(one_line(verdict), secret_values({"url": url}))
         self._verdicts = {**dict(list(self._verdicts.items())[-99:]), key: (time.monotonic(), verdict)}
         return verdict
 
@@ -345,7 +348,7 @@ def _pass_on(report: dict[str, Any], listener: _Listener, url: str) -> None:
     if "damaged" in report:
         listener.say(f'Weights "{masked(url)}" are damaged ({report["damaged"]}) and are fetched again')
     if "note" in report:
-        listener.note(masked(report["note"]))
+        listener.note(masked(one_line(report["note"])))
 
 
 def _size(path: Path) -> int | None:
