@@ -147,9 +147,9 @@ def test_says_where_a_function_is_kept_when_there_is_no_run_of_it(project: Proje
 
 
 def test_plans_without_sending_anything(project: Project) -> None:
-    receipt = project.new_function("llm", **SMOL).plan(profile="big", args=["--max-model-len=8192"])
+    receipt = project.new_function("llm", **SMOL).plan(profile="1xa100", args=["--max-model-len=8192"])
     assert receipt.refusal is not None
-    assert 'There is no resource profile "big"' in str(receipt.refusal)
+    assert 'There is no resource profile "1xa100"' in str(receipt.refusal)
     assert project.list_runs() == []
 
 
