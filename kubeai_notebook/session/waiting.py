@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.objects import Pod, count_at, name_of
-from kubeai_notebook.core.phase import broken_because, is_ready
+from kubeai_notebook.core.phase import broken_because, fits_nowhere, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 from kubeai_notebook.present.wording import numbered, step_in_python
 
@@ -119,7 +119,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                     return
                 if view.status.stopped and not view.pending and is_explained(view):
                     raise failed(session, view)
-                stopped = view.status.stopped or _stuck(view)
+                stopped = view.status.stopped or is_stuck(view)
                 stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
     except KeyboardInterrupt:
         message = f"Stopped waiting; {name} keeps starting."
@@ -163,11 +163,12 @@ def is_explained(view: View) -> bool:
     return any(finding.code != "Unknown" for finding in view.findings)
 
 
-def _stuck(view: View) -> bool:
+def is_stuck(view: View) -> bool:
     """Whether old Pods serve and new ones cannot: nothing more will come of waiting."""
     if view.status.phase not in ("Updating", "Degraded"):
         return False
-    broken = any(broken_because(pod) for pod in view.observation.pods)
+    fails = view.status.phase == "Degraded"
+    broken = any(broken_because(pod) or (fails and fits_nowhere(pod)) for pod in view.observation.pods)
     return broken and any(finding.who != "nobody" for finding in view.findings)
 
 
