@@ -11,7 +11,6 @@ from kubeai_notebook.core.phase import broken_because, fits_nowhere, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 from kubeai_notebook.present.wording import numbered, step_in_python
 
-from .live.publisher import unreachable
 from .live.subscription import ALL
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
         raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
     view = view or session.publisher.view(name)
     if view.link.lost:
-        raise unreachable(view.link)
+        raise view.link.unreachable()
     if stuck_at < deadline or view.status.stopped:
         raise failed(session, view)
     raise still_starting(view, limit_seconds)
@@ -147,7 +146,7 @@ class LostLink:
         now = time.monotonic()
         self._since = min(self._since, now) if view.link.lost else math.inf
         if now - self._since >= LOST_SECONDS and session.cluster.is_this_machine:
-            raise unreachable(view.link)
+            raise view.link.unreachable()
 
 
 def still_starting(view: View, limit_seconds: float) -> WaitTimeoutError:
