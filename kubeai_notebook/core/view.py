@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from kubeai_notebook.errors import UnreachableError
+
 from .objects import Pod, count_at, is_going, maps_at, name_of, text_at, uid_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ class Link:
     def lost(self) -> bool:
         """Whether the server is away: what was seen is as old as that, and what happens now is not known."""
         return self.state == "reconnecting"
+
+    def unreachable(self) -> UnreachableError:
+        """The error of a lost link, for whoever needs to know how a Model is now."""
+        error = self.error or UnreachableError("The Kubernetes API does not answer.", "It is tried again.")
+        return UnreachableError(error.message, error.hint)
 
     def __post_init__(self) -> None:
         """Two errors are never equal, what they say may be."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.calls.wake import Wake
 from kubeai_notebook.core.objects import created_at, texts_at
-from kubeai_notebook.core.phase import fits_nowhere
+from kubeai_notebook.core.phase import NEW_NODE_SECONDS, fits_nowhere
 from kubeai_notebook.errors import CallError, NotFoundError, WaitInterruptedError
 
 from .progress import waiting_shown
@@ -32,8 +32,6 @@ TICK_SECONDS = 0.05
 """How often a wait wakes up: where an interrupt cannot end it, as on Windows, it is as late as that."""
 STUCK_SECONDS = 0.8
 """How long a Model that has failed may go on without a word of why."""
-NEW_NODE_SECONDS = 30.0
-"""A cluster that adds nodes says so within this time."""
 
 
 def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool = True) -> View:

@@ -7,11 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.objects import Pod, count_at, name_of, texts_in
-from kubeai_notebook.core.phase import broken_because, is_ready
+from kubeai_notebook.core.phase import broken_because, fits_nowhere, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 from kubeai_notebook.present.wording import numbered, step_in_python
 
-from .live.publisher import unreachable
 from .live.subscription import ALL
 
 if TYPE_CHECKING:
@@ -131,14 +130,14 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                     return
                 if view.status.stopped and not view.pending and is_explained(view):
                     raise failed(session, view)
-                stopped = view.status.stopped or _stuck(view)
+                stopped = view.status.stopped or is_stuck(view)
                 stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
     except KeyboardInterrupt:
         message = f"Stopped waiting; {name} itself goes on as before."
         raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
     view = view or session.publisher.view(name)
     if view.link.lost:
-        raise unreachable(view.link)
+        raise view.link.unreachable()
     if stuck_at < deadline or view.status.stopped:
         raise failed(session, view)
     raise still_starting(view, limit_seconds)
@@ -159,7 +158,7 @@ class LostLink:
         now = time.monotonic()
         self._since = min(self._since, now) if view.link.lost else math.inf
         if now - self._since >= LOST_SECONDS and session.cluster.is_this_machine:
-            raise unreachable(view.link)
+            raise view.link.unreachable()
 
 
 def still_starting(view: View, limit_seconds: float) -> WaitTimeoutError:
@@ -175,11 +174,12 @@ def is_explained(view: View) -> bool:
     return any(finding.code != "Unknown" for finding in view.findings)
 
 
-def _stuck(view: View) -> bool:
+def is_stuck(view: View) -> bool:
     """Whether old Pods serve and new ones cannot: nothing more will come of waiting."""
     if view.status.phase not in ("Updating", "Degraded"):
         return False
-    broken = any(broken_because(pod) for pod in view.observation.pods)
+    fails = view.status.phase == "Degraded"
+    broken = any(broken_because(pod) or (fails and fits_nowhere(pod)) for pod in view.observation.pods)
     return broken and any(finding.who != "nobody" for finding in view.findings)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import CallError, NotFoundError, UnreachableError
+from kubeai_notebook.errors import CallError, NotFoundError
 
 from .change_tracker import ChangeTracker
 from .informers import EVERYTHING, Informers, Touch
@@ -49,12 +49,6 @@ class _Known:
     """The revision of its first View."""
     made_at: float
     """Monotonic seconds."""
-
-
-def unreachable(link: Link) -> UnreachableError:
-    """The error of a lost link, for whoever needs to know how a Model is now."""
-    error = link.error or UnreachableError("The Kubernetes API does not answer.", "It is tried again.")
-    return UnreachableError(error.message, error.hint)
 
 
 def no_endpoint() -> Endpoint:
@@ -144,7 +138,7 @@ class Publisher:
             view = self._current(name)
             self._hand_over()
         if view is None and (link := self.link).lost:
-            raise unreachable(link)
+            raise link.unreachable()
         if view is None:
             raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
         return view
