@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete)\b(?:\(\))?')
 _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
 _OF_ALL = re.compile(r"\bmodels\(\)")
+_DOCTOR = "Session().doctor()"
 _CONNECT = 'connect anew: Session(context="local")'
 
 
@@ -63,4 +64,5 @@ def in_magics(text: str, model_name: str = "") -> str:
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
+    text = text.replace(_DOCTOR, "%kubeai_doctor")
     return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")
