@@ -95,10 +95,10 @@ async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) 
     answer = replace(answer_of(response), seconds=time.monotonic() - began)
     if answer.status in (401, 403) and refuser_of(answer) in ("gateway", "api-server"):
         return None  # we may not ask: that says nothing about the Model
-    return replace(answer, body="" if _is_a_models(answer) else answer.body[:LONGEST_BODY])
+    return replace(answer, body="" if _is_a_models(response) else answer.body[:LONGEST_BODY])
 
 
-def _is_a_models(answer: Answer) -> bool:
+def _is_a_models(response: Any) -> bool:
     """Whether this is what a Model answers; a login page or a portal sends a success as well."""
-    document = parsed(answer.body)
-    return answer.status == 200 and any(maps_at(document, name) for name in ("choices", "data"))
+    document = parsed(response.content)
+    return response.status_code == 200 and any(maps_at(document, name) for name in ("choices", "data"))

@@ -27,6 +27,11 @@ _FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
 _SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
+_SAYS = {
+    LOCAL_GONE[1]: "%kubeai_local start starts it.",
+    "Session().doctor()": "%kubeai_doctor",
+    "yes=True": "--yes",
+}
 
 
 class Numbered(NamedTuple):
@@ -82,4 +87,6 @@ def in_magics(text: str, model_name: str = "") -> str:
     text = _PROFILE.sub(r"--profile \g<name>", text)
     text = _SETTING.sub(r"%kubeai_config \g<name>=\g<value>", text)
     text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
-    return text.replace(LOCAL_GONE[1], "%kubeai_local start starts it.").replace("yes=True", "--yes")
+    for python, magic in _SAYS.items():
+        text = text.replace(python, magic)
+    return text

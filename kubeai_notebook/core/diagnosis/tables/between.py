@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def _between(case: Case) -> Mapping[str, str]:
     return {"between": _NAMES.get(case.passage.reason, ""), "behind": behind}
 
 
-_ADDRESS = advise(
-    "Look at the gateway's address: it is KubeAI's Service, or an ingress before it; Session().doctor() names it."
-)
+_ADDRESS = ask("Look where the gateway's address leads: it is KubeAI's Service, or an ingress before it.", "doctor")
 
 LOGIN_PAGE = Rule(
     code="LoginPage",
@@ -57,7 +55,7 @@ API_LOGIN = Rule(
     reasons=("api-server",),
     message=("The Kubernetes API server, through which KubeAI's gateway is asked, does not accept your login.",),
     who="user",
-    remedies=(advise("Renew the login of your kubeconfig; Session().doctor() says whose it is."),),
+    remedies=(ask("Renew the login of your kubeconfig; the doctor says whose it is.", "doctor"),),
 )
 NOT_ALLOWED = Rule(
     code="ProxyRefused",
