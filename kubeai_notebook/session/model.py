@@ -74,13 +74,8 @@ class Model:
         return hash(self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Its name and its place: whoever unpickles it connects with a login of their own."""
-        from .session import attached_in
-
-        (context, namespace), now = self.session.place, self.session.settings
-        endpoint = "" if "@" in now.endpoint else now.endpoint  # what stands before it is a login
-        where = {"context": context, "namespace": namespace, "kubeconfig": now.kubeconfig, "endpoint": endpoint}
-        return attached_in, (where, self.name)
+        """Its name and its Session's place: whoever unpickles it connects with a login of their own."""
+        return Model, (self.session, self.name)
 
     @property
     def note(self) -> str:

@@ -6,7 +6,7 @@ import atexit
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
 from kubeai_notebook.core.model_fields import ModelFields, shows_fields, what_of
@@ -175,6 +175,13 @@ class Session(Connection):
         facts = self.known("facts")
         return sorted(facts.secret_names or ()) if facts else []
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Its place, without a login."""
+        (context, namespace), now = self.place, self.settings
+        endpoint = "" if "@" in now.endpoint else now.endpoint  # a login stands before it
+        where = {"context": context, "namespace": namespace, "kubeconfig": now.kubeconfig, "endpoint": endpoint}
+        return session_in, (where,)
+
     def __enter__(self) -> Session:
         return self
 
@@ -189,7 +196,7 @@ class _Defaults:
     lock: threading.Lock = field(default_factory=threading.Lock)
     sessions: dict[str, Session] = field(default_factory=dict)
     elsewhere: list[Session] = field(default_factory=list)
-    """Those of handles that came from other processes, each with a place of its own."""
+    """Those that came from other processes, each with a place of its own."""
 
     def session(self, namespace: str) -> Session:
         follow_settings()
@@ -246,8 +253,8 @@ def plan(
     return default().plan(what, url, unique=unique, **fields)
 
 
-def attached_in(where: Mapping[str, str], name: str) -> Model:
-    """The handle on a Model of this place: what a pickled handle is read as. It connects when it is first used.
+def session_in(where: Mapping[str, str]) -> Session:
+    """The Session of this process in a place: what a pickled one is read as. It connects when it is first used.
 
     ``where`` has context, namespace, kubeconfig and endpoint; what this process states of the last two goes before.
     """
@@ -255,14 +262,14 @@ def attached_in(where: Mapping[str, str], name: str) -> Model:
     with _defaults.lock:
         for session in (*_defaults.sessions.values(), *_defaults.elsewhere):
             if session.place == place and not session.closed:
-                return Model(session, name)
+                return session
         if not _defaults.elsewhere:
             atexit.register(_close_elsewhere)
         kubeconfig, endpoint = now.kubeconfig or where["kubeconfig"], now.endpoint or where["endpoint"]
         settings, (context, namespace) = replace(now, kubeconfig=kubeconfig, endpoint=endpoint), place
         session = Session(context=context, namespace=namespace, settings=settings)
         _defaults.elsewhere.append(session)
-    return Model(session, name)
+    return session
 
 
 def _close_elsewhere() -> None:
