@@ -156,7 +156,7 @@ def test_keeps_the_values_of_secrets_on_the_server(cluster: Cluster) -> None:
 
 def test_names_every_right_that_is_missing_and_the_role_that_grants_it(kubeconfig: Path, cluster: Cluster) -> None:
     alice = connect("alice", cluster.namespace)
-    with pytest.raises(ForbiddenError, match=r'You \("alice"\) may not create models here'):
+    with pytest.raises(ForbiddenError, match=r'You \("alice"\) may not create models in namespace'):
         alice.create_model(manifest("hers"))
     rights = alice.rights()
     assert {(right.verb, right.resource) for right in rights.missing} >= {("create", "models"), ("get", "pods/log")}
