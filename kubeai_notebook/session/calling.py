@@ -45,10 +45,10 @@ def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool 
         WaitTimeoutError: it is still starting after ``limit_seconds``.
         WaitInterruptedError: interrupted; nothing was sent.
     """
-    view = look_at(session.publisher, name)
-    if _can_be_called(view):
-        return view
     try:
+        view = look_at(session.publisher, name)
+        if _can_be_called(view):
+            return view
         with waiting_shown(name, shown=shown and session.settings.show_waiting) as show:
             for view in _views_until_callable(session, name, limit_seconds):
                 show(view)
@@ -73,9 +73,14 @@ def _views_until_callable(session: Connection, name: str, limit_seconds: float) 
                 continue
             if _can_be_called(view):
                 return
-            if view.status.phase == "Asleep" and (wake is None or wake.over):
-                wake = _woken(session, view, wake)
-                stack.callback(wake.close)
+            if view.status.phase == "Asleep":
+                if wake is None:
+                    wake = Wake(session.endpoint, name, texts_at(view.model, "spec", "features"))
+                    stack.callback(wake.close)
+                elif wake.error is not None:
+                    raise wake.error
+                elif wake.over:
+                    return  # it has answered, and the watch has not told of that yet
             vain_since = min(vain_since, now) if _is_vain(session, view) else math.inf
             if now - vain_since >= (0.0 if is_explained(view) else STUCK_SECONDS):
                 raise failed(session, view)
@@ -94,21 +99,12 @@ def _can_be_called(view: View) -> bool:
     return view.status.ready > 0
 
 
-def _woken(session: Connection, view: View, before: Wake | None) -> Wake:
-    """Wake the Model.
-
-    Raises:
-        CallError: the request before was refused while it slept on.
-    """
-    if before is not None and before.error is not None:
-        raise before.error
-    return Wake(session.endpoint, view.name, texts_at(view.model, "spec", "features"))
-
-
 def _is_vain(session: Connection, view: View) -> bool:
     """Whether nothing comes of waiting until somebody acts."""
-    if view.pending or view.status.phase != "Scheduling":
-        return view.status.stopped and not view.pending
+    if view.pending:
+        return False
+    if view.status.phase != "Scheduling":
+        return view.status.stopped
     # Where nodes are added, the scheduler is the first to speak.
     patience_seconds = 0.0 if session.cluster.is_this_machine else NEW_NODE_SECONDS
     now = datetime.now(UTC)
