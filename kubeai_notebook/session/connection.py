@@ -69,7 +69,7 @@ class Connection:
         self._opened: dict[str, _Closable] = {}
         """What `close` closes, which may still be in the making."""
         self._closed_because = ""
-        self._place: tuple[str, str] | None = None
+        self._found: tuple[str, str] | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -83,9 +83,16 @@ class Connection:
         return self._part("publisher", lambda: self._watch(cluster))
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Context and namespace, as they were found when it connected, or before that as they are configured."""
-        return self._place or (self._context or self.settings.context, self._namespace or self.settings.namespace)
+    def place(self) -> tuple[str, str, str]:
+        """Context, namespace and stated kubeconfig: as it found them or, before it connected, as they are configured.
+
+        Two Connections of one place lead to the same Models. This machine has no kubeconfig of the user's.
+        """
+        context, namespace = self._found or (
+            self._context or self.settings.context,
+            self._namespace or self.settings.namespace,
+        )
+        return context, namespace, "" if context == settings_of_process.LOCAL else self.settings.kubeconfig
 
     @property
     def facts(self) -> deploy.Facts:
@@ -169,7 +176,7 @@ class Connection:
         from kubeai_notebook.cluster.connect import connect
 
         cluster = self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
-        self._place = (cluster.context, cluster.namespace)
+        self._found = (cluster.context, cluster.namespace)
         return cluster
 
     def _watch(self, cluster: Cluster) -> Publisher:

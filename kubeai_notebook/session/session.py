@@ -18,7 +18,6 @@ from .model import Model
 from .waiting import look_at_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Unpack
 
     from kubeai_notebook.core.plan import Outcome
@@ -177,10 +176,8 @@ class Session(Connection):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Its place, without a login."""
-        (context, namespace), now = self.place, self.settings
-        endpoint = "" if "@" in now.endpoint else now.endpoint  # a login stands before it
-        where = {"context": context, "namespace": namespace, "kubeconfig": now.kubeconfig, "endpoint": endpoint}
-        return session_in, (where,)
+        stated = self.settings.endpoint
+        return session_in, (self.place, "" if "@" in stated else stated)  # a login stands before it
 
     def __enter__(self) -> Session:
         return self
@@ -253,20 +250,19 @@ def plan(
     return default().plan(what, url, unique=unique, **fields)
 
 
-def session_in(where: Mapping[str, str]) -> Session:
-    """The Session of this process in a place: what a pickled one is read as. It connects when it is first used.
+def session_in(place: tuple[str, str, str], endpoint: str = "") -> Session:
+    """The Session of this process in a `Connection.place`: what a pickled one is read as.
 
-    ``where`` has context, namespace, kubeconfig and endpoint; what this process states of the last two goes before.
+    It connects when it is first used. Where the place states no kubeconfig or gateway, those of this process hold.
     """
-    now, place = settings_of_process.current(), (where["context"], where["namespace"])
+    now, (context, namespace, kubeconfig) = settings_of_process.current(), place
     with _defaults.lock:
         for session in (*_defaults.sessions.values(), *_defaults.elsewhere):
             if session.place == place and not session.closed:
                 return session
         if not _defaults.elsewhere:
             atexit.register(_close_elsewhere)
-        kubeconfig, endpoint = now.kubeconfig or where["kubeconfig"], now.endpoint or where["endpoint"]
-        settings, (context, namespace) = replace(now, kubeconfig=kubeconfig, endpoint=endpoint), place
+        settings = replace(now, kubeconfig=kubeconfig or now.kubeconfig, endpoint=endpoint or now.endpoint)
         session = Session(context=context, namespace=namespace, settings=settings)
         _defaults.elsewhere.append(session)
     return session

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from copy import copy, deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,7 +40,9 @@ def two(clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str]) -> It
 def test_compares_by_place_and_name(two: Callable[..., Session]) -> None:
     smol = two().attach("smol")
     assert smol == two("a").attach("smol")
-    assert smol == Model(Session(context="a", namespace="default"), "smol")
+    elsewhere = Settings(kubeconfig="other", context="a", namespace="default")
+    assert smol != Model(Session(settings=elsewhere), "smol")  # another cluster may be called a there
+    assert smol == Model(Session(settings=replace(elsewhere, kubeconfig=smol.session.settings.kubeconfig)), "smol")
     assert smol != two("b").attach("smol")
     assert smol != Model(two(namespace="team"), "smol")
     assert smol != Model(smol.session, "other")
