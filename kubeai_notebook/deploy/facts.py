@@ -58,7 +58,7 @@ def facts_of(cluster: Cluster) -> Facts:
         models = pool.submit(_or_none, cluster.models)
         known = operator.result() or Operator()
         return Facts(
-            host=cluster.api.host,
+            host=cluster.where.address,
             namespace=cluster.namespace,
             operator=known,
             catalog=_catalog(known),

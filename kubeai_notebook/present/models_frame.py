@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeai_notebook.core.view import View
+    from kubeai_notebook.core.whereabouts import Whereabouts
 
+_PHRASE = "kubeai_where"
 UNKNOWN = "—"
 COLUMNS = (
     "name", "phase", "ready", "desired", "engine", "features", "profile", "gpus", "created", "age", "problem",
@@ -45,12 +47,20 @@ class ModelsFrame(PlainFrame):
     def __repr__(self) -> str:
         if not self._is_whole:
             return super().__repr__()
-        return plain(self._readable().to_string(index=False, **self._cut()))
+        rows = self._readable().to_string(index=False, **self._cut())
+        return plain("\n".join(filter(None, [rows, self._place])))
 
     def _repr_html_(self) -> str | None:
         if not self._is_whole:
             return super()._repr_html_()
-        return page(made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut())))
+        rows = made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut()))
+        return page(rows, *([element("small", self._place)] if self._place else []))
+
+    @property
+    def _place(self) -> str:
+        """Where these Models are, as a line below them; a frame that was made of this one knows it as well."""
+        phrase = self.attrs.get(_PHRASE)
+        return f"Models {phrase}." if phrase else ""
 
     @property
     def _is_whole(self) -> bool:
@@ -87,14 +97,16 @@ class NoModels(ModelsFrame):
         return ModelsFrame
 
     def __repr__(self) -> str:
-        return "There are no Models here."
+        return plain(f"There are no Models {self.attrs.get(_PHRASE) or 'here'}.")
 
     def _repr_html_(self) -> str:
         return page(element("p", repr(self)))
 
 
-def models_frame(views: Iterable[View], *, idle: Mapping[str, float], now: datetime) -> ModelsFrame:
-    """One row for each View.
+def models_frame(
+    views: Iterable[View], *, idle: Mapping[str, float], now: datetime, where: Whereabouts | None = None
+) -> ModelsFrame:
+    """One row for each View; ``where`` they are is told with them.
 
     ``name``, ``engine``, ``profile``, ``url`` and ``features`` (with commas between them) are text, ``phase`` is a
     category in the order of the phase table, ``ready``, ``desired`` and ``gpus`` (accelerators that Pods with a node
@@ -110,7 +122,9 @@ def models_frame(views: Iterable[View], *, idle: Mapping[str, float], now: datet
     frame["created"] = pd.to_datetime(frame["created"], utc=True).astype("datetime64[ns, UTC]")
     frame["age"] = pd.to_timedelta(frame["age"], unit="s").astype("timedelta64[ns]")
     frame = frame.astype({"ready": "int64", "desired": "int64", "gpus": "int64", "idle_seconds": "float64"})
-    return frame if rows else NoModels(frame)
+    shown = frame if rows else NoModels(frame)
+    shown.attrs[_PHRASE] = where.phrase if where else ""
+    return shown
 
 
 def _row(view: View, idle_seconds: float | None, now: datetime) -> tuple[Any, ...]:

@@ -81,7 +81,7 @@ class Session(Connection):
         from .idle import idle_seconds
 
         idle = idle_seconds(self.cluster, self.catalog.autoscaling_window_seconds)
-        return models_frame(look_at_all(self.publisher), idle=idle, now=datetime.now(UTC))
+        return models_frame(look_at_all(self.publisher), idle=idle, now=datetime.now(UTC), where=self.where)
 
     def subscribe(self, *names: str, looks: bool = True) -> Subscription:
         """Hear of every change of these Models, or without a name of all: how each is now comes first.

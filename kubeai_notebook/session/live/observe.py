@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import KubernetesObject
+    from kubeai_notebook.core.whereabouts import Whereabouts
 
     from .change_tracker import ChangeTracker
     from .informers import Informers
@@ -38,6 +39,7 @@ def view_of(
     tasks: Tasks,
     moments: ChangeTracker,
     kubectl: tuple[str, ...],
+    where: Whereabouts,
     now_seconds: float,
     conclude: Callable[..., tuple[Finding, ...]] = diagnose,
 ) -> View:
@@ -63,6 +65,7 @@ def view_of(
         link=link,
         notes=(*watches.notes(), *tasks.notes(runs)),
         stand_in=stand_in_of(observation.pods),
+        where=where,
         observation=observation,
     )
     return replace(view, pending=tasks.pending(view))
