@@ -47,8 +47,8 @@ def snapshot_of(card: Card, *, at: datetime | None = None) -> str:
     moment = at or datetime.now(UTC)
     sign, colour = _LOOKS[card.tone]
     head = joined([
-        element("strong", card.name), f" {card.where or card.namespace} ", element("span", sign, style=f"color:{colour}"),
-        " ", element("strong", _headline(card, moment)),
+        element("strong", card.name), f" {card.where or card.namespace} ",
+        element("span", sign, style=f"color:{colour}"), " ", element("strong", _headline(card, moment)),
     ])  # fmt: skip
     lines = [head, *_sentences(card, moment)]
     lines += [element("span", f"{fact.label}:", style="opacity:0.7") + f" {fact.value}" for fact in card.facts]
