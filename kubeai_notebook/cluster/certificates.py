@@ -35,8 +35,8 @@ def out_of_time(certificate_file: str, key_file: str) -> str:
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     try:
         server.load_verify_locations(certificate_file)
-        for end in (server, client):
-            end.load_cert_chain(certificate_file, key_file, password="")
+        for context in (server, client):
+            context.load_cert_chain(certificate_file, key_file, password="")
         to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
         ends = client.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
         for _ in range(_TURNS):

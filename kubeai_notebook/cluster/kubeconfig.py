@@ -84,9 +84,9 @@ class Kubeconfig:
         # Our daemon moves, and only it writes its entry; any other cluster is where it is.
         self._identity = (str(file), cluster) if self.gateway else (text_at(self._cluster, "server"),)
         self._user_name = text_at(self.context, "user")
-        self._user_file, self._user = file, {}
-        if self._user_name:
-            self._user_file, self._user = self._entry(documents, "users", self._user_name)
+        nobody: tuple[Path, Mapping[str, Any]] = (file, {})
+        named = self._user_name
+        self._user_file, self._user = self._entry(documents, "users", named) if named else nobody
         self._seen = seen
 
     def _files(self) -> list[Path]:
@@ -200,7 +200,8 @@ class Kubeconfig:
             # What the error says may quote a secret.
             raise self._wrong(f"has a cluster or a user that cannot be read ({type(error).__name__})") from None
         if login.expires_at_seconds != float("inf"):
-            configuration.refresh_api_key_hook = self._renewing(login.expires_at_seconds)
+            # The package's stubs know no function there.
+            vars(configuration)["refresh_api_key_hook"] = self._renewing(login.expires_at_seconds)
         self._check_certificates(configuration)
         if self.gateway:
             # A proxy of the environment is never on the way to this machine itself.

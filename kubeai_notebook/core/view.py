@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .objects import KubernetesObject
     from .observation import Observation
     from .phase import ModelStatus
+    from .whereabouts import Whereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class View:
     """Whether something that was asked about it (a log, a dry run of its Pod) is still to come."""
     revision: int = field(default=0, compare=False)
     """Grows with every change of any Model that one publisher sees."""
+    where: Whereabouts = field(compare=False)
+    """The cluster and the namespace that it was seen in."""
     # The Model's arguments are the user's own, and may hold a secret.
     observation: Observation = field(compare=False, repr=False)
     """What all of this was concluded from."""

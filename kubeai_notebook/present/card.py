@@ -45,6 +45,7 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     return Card(
         name=name,
         namespace=namespace,
+        where=str(view.where),
         phase=status.phase,
         tone=tone,
         announcement=f"Not connected. Model {name} was {status.phase} when it was last seen."
@@ -71,6 +72,7 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None, note:
     return Card(
         name=name,
         namespace=namespace,
+        where=before.where if before else namespace,
         phase="Deleted",
         tone="gone",
         announcement=_announcement(name, "Deleted", ()),
@@ -84,13 +86,15 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None, note:
 def line_of(name: str, view: View | None) -> str:
     """A Model in one line, as Python shows a handle; ``None`` where it is gone.
 
-    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1)``.
+    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1, team on prod)``.
     """
     if view is None:
         return one_line(f"Model({name!r}, Deleted)")
     status, spec = view.status, map_at(view.model, "spec")
     engine, profile = text_at(spec, "engine") or "no engine", text_at(spec, "resourceProfile") or "no profile"
-    return one_line(f"Model({name!r}, {status.phase} {status.ready}/{status.desired}, {engine}, {profile})")
+    return one_line(
+        f"Model({name!r}, {status.phase} {status.ready}/{status.desired}, {engine}, {profile}, {view.where})"
+    )
 
 
 def waiting_line(view: View, waited_seconds: float) -> str:

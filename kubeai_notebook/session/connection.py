@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.access import Access
     from kubeai_notebook.core.observation import Observation
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.whereabouts import Whereabouts
     from kubeai_notebook.settings import Settings
 
 KEPT_LISTS = 256
@@ -75,6 +76,11 @@ class Connection:
     def cluster(self) -> Cluster:
         """The client of the Kubernetes API."""
         return self._part("cluster", self._connect)
+
+    @property
+    def where(self) -> Whereabouts:
+        """The cluster and the namespace, in words."""
+        return self.cluster.where
 
     @property
     def publisher(self) -> Publisher:

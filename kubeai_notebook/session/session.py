@@ -122,7 +122,7 @@ class Session(Connection):
 
         views, link = look_at_all(self.publisher), self.publisher.link
         idle = {} if link.lost else idle_seconds(self.cluster, self.facts.catalog.autoscaling_window_seconds)
-        return models_frame(views, idle=idle, now=datetime.now(UTC), link=link)
+        return models_frame(views, idle=idle, now=datetime.now(UTC), link=link, where=self.where)
 
     def catalog(self, text: str = "", *, feature: str = "") -> CatalogFrame:
         """What can be served, one url a row; `present.catalog_frame` names the columns.

@@ -84,9 +84,8 @@ def test_never_takes_this_machine_in_place_of_a_cluster_that_is_down(kubeconfig)
     path = kubeconfig(address)
     with pytest.raises(UnreachableError) as raised:
         connect().models()
-    assert raised.value.message == (
-        f'The Kubernetes API at {address} (context "work" of the kubeconfig {path}) does not answer: connection refused.'
-    )
+    chosen = f'{address} (context "work" of the kubeconfig {path})'
+    assert raised.value.message == f"The Kubernetes API at {chosen} does not answer: connection refused."
     assert raised.value.hint.endswith('To work on this machine instead: KubeAI.context = "local".')
 
 

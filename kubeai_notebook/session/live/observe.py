@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import KubernetesObject
+    from kubeai_notebook.core.whereabouts import Whereabouts
 
     from .change_tracker import ChangeTracker
     from .informers import Informers
@@ -39,6 +40,7 @@ def view_of(
     tasks: Tasks,
     moments: ChangeTracker,
     kubectl: tuple[str, ...],
+    where: Whereabouts,
     now_seconds: float,
     conclude: Callable[..., tuple[Finding, ...]] = diagnose,
 ) -> View:
@@ -65,6 +67,7 @@ def view_of(
         notes=(*watches.notes(), *tasks.notes(runs)),
         stand_in=stand_in_of(observation.pods),
         answering=masked(text_at(answering_spec(model, observation.pods), "url"), secrets_of(model)),
+        where=where,
         observation=observation,
     )
     return replace(view, pending=tasks.pending(view))

@@ -68,7 +68,7 @@ class Publisher:
         make_view: Callable[..., View] = view_of,
     ) -> None:
         self._timing, self._make_view = timing or Timing(), make_view
-        self._kubectl = cluster.kubectl
+        self._kubectl, self._where = cluster.kubectl, cluster.where
         self._wake, self._closed = threading.Event(), threading.Event()
         # For what reflectors and readers write; never held while something is computed.
         self._lock = threading.Lock()
@@ -140,7 +140,7 @@ class Publisher:
         if view is None and (link := self.link).lost:
             raise link.unreachable()
         if view is None:
-            raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
+            raise NotFoundError(f'There is no Model "{name}" {self._where.phrase}.', "models() lists what is there.")
         return view
 
     def views(self) -> tuple[View, ...]:
@@ -337,6 +337,7 @@ class Publisher:
                 tasks=self._tasks,
                 moments=self._moments,
                 kubectl=self._kubectl,
+                where=self._where,
                 now_seconds=self._timing.now(),
             )
         except Exception:  # (a bug costs this View: the other Models' go on)
