@@ -164,19 +164,19 @@ def _top(field: str) -> str:
     return field.partition("[")[0].partition(".")[0]
 
 
-def _read_spellings(given: dict[str, Any]) -> list[dict[str, str]]:
+def _read_spellings(given: dict[str, Any]) -> list[dict[str, Any]]:
     """Put the url that was meant in the place of each that people write in another way; what was inferred so."""
-    inferred = []
+    inferred: list[dict[str, Any]] = []
     if isinstance(url := given.get("url"), str) and (read := read_spelling(url)):
         given["url"] = read.url
-        inferred.append({"field": "url", "value": masked(read.url), "why": read.why})
+        inferred.append({"field": "url", "value": masked(read.url), "why": read.why, "stated": True})
     adapters = given.get("adapters")
     for number, adapter in enumerate(adapters if isinstance(adapters, list | tuple) else ()):
         url = adapter.get("url") if isinstance(adapter, Mapping) else None
         if isinstance(url, str) and (read := read_spelling(url)):
             before, after = given["adapters"][:number], given["adapters"][number + 1 :]
             given["adapters"] = [*before, {**adapter, "url": read.url}, *after]
-            inferred.append({"field": "adapters", "value": masked(read.url), "why": read.why})
+            inferred.append({"field": "adapters", "value": masked(read.url), "why": read.why, "stated": True})
     return inferred
 
 

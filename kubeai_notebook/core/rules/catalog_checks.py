@@ -210,7 +210,7 @@ def with_known_profile(spec: ModelSpec, catalog: Catalog) -> ModelSpec:
     value = f"{meant[0]}:{1 if wanted.multiple is None else wanted.multiple}"
     why = f'the only profile that "{wanted.name}" can mean'
     others = [one for one in spec.inferred if one.field != "resource_profile"]
-    inferred = Inferred(field="resource_profile", value=value, why=why)
+    inferred = Inferred(field="resource_profile", value=value, why=why, stated=True)
     return spec.model_copy(update={"resource_profile": ResourceProfile(value), "inferred": (*others, inferred)})
 
 
