@@ -13,6 +13,7 @@
     │   ├── UnauthorizedError      the credentials were refused
     │   ├── ConflictError          it exists already, or changed meanwhile
     │   ├── QuotaError             a ResourceQuota refused it
+    │   ├── KubeconfigError        the kubeconfig cannot be used; nothing was sent
     │   ├── UnreachableError       no answer from the API server
     │   └── NotInstalledError      this cluster has no KubeAI
     ├── DeployError                the Model cannot become ready; ``findings`` say why
@@ -64,9 +65,12 @@ class _Shown(BaseException):
         self.args = (self.message, self.hint)
 
     def _render_traceback_(self) -> list[str]:
-        """Lines that IPython shows instead of a traceback."""
-        name = type(self).__name__
-        return [f"{name}: {self.message}", *([self.hint] if self.hint else [])]
+        """Lines that IPython shows instead of a traceback: what is wrong, with the type to catch, and what to do."""
+        first, *others = self._lines()
+        return [f"{first} ({type(self).__name__})", *others]
+
+    def _lines(self) -> list[str]:
+        return [self.message, *([self.hint] if self.hint else [])]
 
 
 class KubeAIError(_Shown, Exception):
@@ -88,8 +92,8 @@ class SpecError(KubeAIError):
         self.message = plain(" ".join(word(str(notice)) for notice in self.notices), LONGEST)
         self.args = (self.message, self.hint)
 
-    def _render_traceback_(self) -> list[str]:
-        return [f"SpecError: {plain(self._word(str(notice)), LONGEST)}" for notice in self.notices]
+    def _lines(self) -> list[str]:
+        return [plain(self._word(str(notice)), LONGEST) for notice in self.notices] or [""]
 
 
 class UsageError(KubeAIError):
@@ -134,6 +138,10 @@ class ConflictError(ClusterError):
 
 class QuotaError(ClusterError):
     """A ResourceQuota refused the object."""
+
+
+class KubeconfigError(ClusterError):
+    """The kubeconfig, or its context, cannot be used; nothing was sent."""
 
 
 class UnreachableError(ClusterError):

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from traitlets import Float, Unicode
+from traitlets import Bool, Float, Unicode
 from traitlets.config import Configurable
 
 LOCAL = "local"
@@ -31,6 +31,7 @@ class KubeAI(Configurable):
     default_profile = Unicode("cpu", help="Resource profile of a Model that names none.").tag(config=True)
     endpoint = Unicode("", help="The gateway's address; empty: $KUBEAI_ENDPOINT, then found.").tag(config=True)
     wait_timeout_seconds = Float(900.0, help="How long wait() waits unless told.").tag(config=True)
+    show_waiting = Bool(True, help="Whether a call shows what it waits for.").tag(config=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Settings:
     wait_timeout_seconds: float = 900.0
     person: str = ""
     """Who works here, as JupyterHub or the image says: it tells those apart who share one login."""
+    show_waiting: bool = True
+    """Whether a call shows what it waits for."""
 
     @property
     def kubeconfig_path(self) -> str | None:
@@ -90,6 +93,7 @@ def current() -> Settings:
         default_profile=traits.default_profile,
         wait_timeout_seconds=traits.wait_timeout_seconds,
         person=os.environ.get("JUPYTERHUB_USER") or os.environ.get("NB_USER", ""),
+        show_waiting=traits.show_waiting,
     )
 
 
@@ -104,6 +108,11 @@ def system_user() -> str:
 def in_cluster() -> bool:
     """Whether this process runs in a Pod with a service account."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _SERVICE_ACCOUNT.is_file()
+
+
+def environment() -> dict[str, str]:
+    """All variables, for a login plugin: it finds its own configuration by them."""
+    return dict(os.environ)
 
 
 def local_command() -> list[str]:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SILENT_SECONDS = 5.0
-TOLD = re.compile(r"(?:Collecting|Downloading|Obtaining|Installing|Building|Preparing|Getting|Successfully)\b.*")
+TOLD = re.compile(r"(?:Downloading|Using cached|Obtaining|Installing|Building|Preparing|Getting|Successfully)\b.*")
 """What pip does; the rest of what it writes is told only where it fails."""
+NOISE = re.compile(r"-(?:py|cp)\d\S*\.whl(?:\.metadata)?| \(pyproject\.toml\): started| \(from .*")
+"""What says nothing to somebody who waits: tags of a wheel, and who else asked for it."""
 WIDTH, LAST_LINES = 100, 30
 
 
@@ -44,7 +46,7 @@ def main(what: str, command: Sequence[str], *, silent_seconds: float = SILENT_SE
                 break
             written.append(line)
             if told := TOLD.match(line.strip()):
-                doing = told[0]
+                doing = NOISE.sub("", told[0])
                 _tell(begun, f"  {doing}")
     if program.returncode:
         sys.stderr.write("".join(written))

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kubeai_notebook.core.answers import refuser_of, telling, words_in
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.objects import number_at, text_at, texts_at
-from kubeai_notebook.core.observation import Answer, Observation
+from kubeai_notebook.core.observation import Answer, Observation, secrets_of
 from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, WaitInterruptedError
 
 from .http import library
@@ -183,19 +184,21 @@ def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str
     from kubeai_notebook.core.diagnosis import explanation_of
 
     status, who = answer.status or 200, refuser_of(answer)
-    if 300 <= status < 400:
-        where = f"redirects the request to {origin_of(headers.get('location'))} ({status})"
-        message = f"{_NAMES[who]} before KubeAI's gateway {where}, so {model} was not asked."
-        return CallError(message, _REDIRECTED, status=status, kind=who)
     seen = endpoint.seen(model) or Observation(model={"metadata": {"name": model}})
     finding = explanation_of(answer, seen, now=datetime.now(UTC))
-    fact = finding.message if finding else _fact(model, who, status)
+    steps = [remedy.title for remedy in finding.remedies[:_SHOWN_STEPS]] if finding else []
+    hint = _begun(" ".join(steps)) or _next_step(model, who)
+    if 300 <= status < 400:
+        where = f"redirects the request to {origin_of(headers.get('location'))} ({status})"
+        message, hint = f"{_NAMES[who]} before {GATEWAY} {where}, so {model} was not asked.", f"{_REDIRECTED} {hint}"
+    else:
+        fact = finding.message if finding else _fact(model, who, status)
+        message = _sentence(fact, status, masked(words_in(answer.body), secrets_of(seen.model)))
     if endpoint.access.this_machine:
-        fact = fact.replace(GATEWAY, f"{GATEWAY} on this machine", 1)
-    steps = [remedy.title for remedy in finding.remedies[:_SHOWN_STEPS]] if finding else [_next_step(model, who)]
+        message = message.replace(GATEWAY, f"{GATEWAY} on this machine", 1)
     return CallError(
-        _sentence(fact, status, words_in(answer.body)),
-        " ".join(steps),
+        message,
+        hint,
         status=status,
         kind=who,
         retryable=status in PASSING,
@@ -215,6 +218,12 @@ def _next_step(model: str, who: Refuser) -> str:
     if GATEWAY in (model, _NAMES.get(who)):
         return "Session().doctor() follows the way to the gateway."
     return f'attach("{model}").why() and its log may say more.'
+
+
+def _begun(steps: str) -> str:
+    """The steps, also where the first of a row's is not for this Model and the second begins with "Or"."""
+    second = steps.removeprefix("Or ")
+    return steps if second == steps else f"{second[:1].upper()}{second[1:]}"
 
 
 def _sentence(fact: str, status: int, words: str) -> str:

@@ -257,6 +257,7 @@ def _connections(access: Access, make: Callable[..., Any]) -> Any:
 def tls_of(access: Access) -> ssl.SSLContext:
     """Whom an Access trusts, and by which certificate it is known."""
     context = ssl.create_default_context(cafile=access.ca_file)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Python 3.13 does by itself, and Go always
     # Python 3.13 asks of a certificate what many clusters' own authorities leave out.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", ssl.VerifyFlags(0))
     if not access.verify:

@@ -65,20 +65,25 @@ class Probe:
                 self._asking.cancel()
 
 
+async def small_request(client: Any, model: str, features: Sequence[str]) -> Any:
+    """The raw answer to a request for one token, or for one vector of a Model that generates no text."""
+    if "TextGeneration" in features:
+        # Not a chat: a base model has no template for one.
+        ask, asked = client.completions.with_raw_response.create, {"prompt": "Hi", "max_tokens": 1}
+    else:
+        ask, asked = client.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
+    return await ask(model=model, **asked)
+
+
 async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) -> Answer | None:
     import openai
 
-    limited: Any = client.with_options(timeout=PROBE_SECONDS)
-    if "TextGeneration" in features:
-        # Not a chat: a base model has no template for one.
-        ask, asked = limited.completions.with_raw_response.create, {"prompt": "Hi", "max_tokens": 1}
-    else:
-        ask, asked = limited.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
+    limited = client.with_options(timeout=PROBE_SECONDS)
     began = time.monotonic()
     try:
         # The client's own time-out begins anew with each byte.
         async with asyncio.timeout(PROBE_SECONDS + GRACE_SECONDS):
-            response = (await ask(model=model, **asked)).http_response
+            response = (await small_request(limited, model, features)).http_response
     except TimeoutError:
         return Answer(status=None, seconds=time.monotonic() - began)
     except openai.APIStatusError as error:
@@ -90,10 +95,10 @@ async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) 
     answer = replace(answer_of(response), seconds=time.monotonic() - began)
     if answer.status in (401, 403) and refuser_of(answer) in ("gateway", "api-server"):
         return None  # we may not ask: that says nothing about the Model
-    return replace(answer, body="" if _is_a_models(answer) else answer.body[:LONGEST_BODY])
+    return replace(answer, body="" if _is_a_models(response) else answer.body[:LONGEST_BODY])
 
 
-def _is_a_models(answer: Answer) -> bool:
+def _is_a_models(response: Any) -> bool:
     """Whether this is what a Model answers; a login page or a portal sends a success as well."""
-    document = parsed(answer.body)
-    return answer.status == 200 and any(maps_at(document, name) for name in ("choices", "data"))
+    document = parsed(response.content)
+    return response.status_code == 200 and any(maps_at(document, name) for name in ("choices", "data"))

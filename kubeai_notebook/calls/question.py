@@ -133,7 +133,9 @@ class Question:
         turns = [{"role": "system", "content": self.system}] if self.system else []
         form = self.schema.response_format
         request = {"model": self.target.model, "messages": [*turns, {"role": "user", "content": place}], **options}
-        before, _, after = body_of({**request, "response_format": form} if form else request).partition(f'"{place}"'.encode())
+        before, _, after = body_of({**request, "response_format": form} if form else request).partition(
+            f'"{place}"'.encode()
+        )
         return before, after
 
     def digest(self, body: bytes) -> bytes:

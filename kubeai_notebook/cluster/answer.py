@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 from kubeai_notebook.core.foreign import described
+from kubeai_notebook.core.whereabouts import OFFER
 from kubeai_notebook.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ MOST_BYTES = 256 << 20
 _PIECE_BYTES = 64 << 10
 
 
-def no_api(host: str, what: str) -> ClusterError:
+class NoApiError(ClusterError):
+    """What answered is no Kubernetes API."""
+
+
+def no_api(address: str, what: str) -> NoApiError:
     """``what`` says what answered instead, as the end of a sentence."""
-    return ClusterError(
-        f"Something that is no Kubernetes API answers at {host}: {what}.",
-        "Check the network (a login page of a wifi, a proxy) and the server in the kubeconfig.",
+    return NoApiError(
+        f"Something that is no Kubernetes API answers at {address}: {what}.",
+        f"Check the network (a login page of a wifi, a proxy) and the server in the kubeconfig. {OFFER}",
     )
 
 

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -19,10 +19,12 @@ from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
-from kubeai_notebook.errors import LOCAL_GONE, ClusterError, KubeAIError, UnauthorizedError, UnreachableError
+from kubeai_notebook.errors import ClusterError, KubeAIError, NotInstalledError, UnauthorizedError
 
 from .abortable_connections import WHOLE, Connections
-from .answer import MOST_BYTES, no_api, object_of, read_whole
+from .answer import MOST_BYTES, NoApiError, no_api, object_of, read_whole
+from .certificates import trusting
+from .connection_errors import error_of_connection
 from .credentials import Credentials, Login, place_of
 from .errors import BusyError, LostAnswerError, error_of
 from .warnings import hear
@@ -30,9 +32,12 @@ from .warnings import hear
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kubeai_notebook.core.whereabouts import Whereabouts
+
 MODELS = "apis/kubeai.org/v1"
 CORE = "api/v1"
 BATCH = "apis/batch/v1"
+VERSION = "version"
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 TRIES = 3
@@ -42,13 +47,6 @@ NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 # Whether a request is repeated is decided here, by what it does, and not in urllib3.
 _NO_RETRY = urllib3.Retry(0)
-_NEVER_SENT = (
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ProxyError,
-    urllib3.exceptions.SSLError,
-    urllib3.exceptions.LocationValueError,
-)
 BROKEN = (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 """What may come of an answer that is cut or garbled, while it is read."""
 
@@ -112,6 +110,7 @@ class Api:
 
     def _pool_of(self, configuration: Configuration) -> urllib3.PoolManager:
         pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        pool.connection_pool_kw["ssl_context"] = trusting(verify=configuration.verify_ssl)
         self._connections.track(pool)
         return pool
 
@@ -133,6 +132,11 @@ class Api:
     def host(self) -> str:
         """Base url of the API server."""
         return str(self.configuration.host).rstrip("/")
+
+    @property
+    def where(self) -> Whereabouts:
+        """What this API is called, and how it was found."""
+        return replace(self.login.where, server=self.host)
 
     def apart(self) -> Api:
         """The same API by connections of their own, which may be closed alone."""
@@ -195,17 +199,17 @@ class Api:
             if token == before:
                 break
             if time.monotonic() > until:
-                raise LostAnswerError(f"The list of the Kubernetes API at {self.host} does not end.", timed_out=True)
-        raise no_api(self.host, "its list has no end")
+                raise LostAnswerError(f"{self.where.api} gives a list that does not end.", timed_out=True)
+        raise no_api(self.where.address, "its list has no end")
 
     def _decoded(self, answer: urllib3.BaseHTTPResponse, read_seconds: float | None) -> dict[str, Any]:
         data, more = self.read(answer, most=MOST_BYTES, read_seconds=read_seconds)
         if more:
-            raise ClusterError(f"The Kubernetes API at {self.host} answers with more than {MOST_BYTES >> 20} MiB.")
-        document = object_of(data, self.host)
+            raise ClusterError(f"{self.where.api} answers with more than {MOST_BYTES >> 20} MiB.")
+        document = object_of(data, self.where.address)
         if document.get("kind") == "Status" and document.get("status") == "Failure":
             code = document.get("code")
-            raise error_of(code if isinstance(code, int) else 500, data, host=self.host)
+            raise error_of(code if isinstance(code, int) else 500, data, where=self.where)
         return document
 
     def read(
@@ -292,15 +296,28 @@ class Api:
             raise self.failure(error) from error
         page = answer.headers.get("Content-Type", "").startswith("text/html")
         if not 200 <= answer.status < 300 or page:
-            raise self._refusal(answer, method, read_seconds)
+            raise self._refusal(answer, method, path, read_seconds=read_seconds)
         hear(answer.headers.getlist("Warning"))
         return answer
 
-    def _refusal(self, answer: urllib3.BaseHTTPResponse, method: str, read_seconds: float) -> KubeAIError:
+    def _refusal(self, answer: urllib3.BaseHTTPResponse, method: str, path: str, *, read_seconds: float) -> KubeAIError:
         data, _ = self.read(answer, most=MOST_ERROR_BYTES, read_seconds=read_seconds)
         if 200 <= answer.status < 300:
-            return no_api(self.host, f"it sends {page_of(data)}")
-        return error_of(answer.status, data, host=self.host, headers=answer.headers, reads=method == "GET")
+            return no_api(self.where.address, f"it sends {page_of(data)}")
+        error = error_of(answer.status, data, where=self.where, headers=answer.headers, reads=method == "GET")
+        if isinstance(error, NotInstalledError) and path != VERSION and not self._is_kubernetes(read_seconds):
+            return no_api(self.where.address, "it does not say which version of Kubernetes it is")
+        return error
+
+    def _is_kubernetes(self, read_seconds: float) -> bool:
+        """Whether a server that knows no group of ours is a Kubernetes at all: those say so, or refuse in a Status."""
+        try:
+            version = self.request("GET", VERSION, read_seconds=read_seconds, patient=False)
+        except (NotInstalledError, NoApiError):
+            return False
+        except KubeAIError:
+            return True
+        return "gitVersion" in version
 
     def close(self) -> None:
         """End all connections at once, whoever waits in them."""
@@ -308,17 +325,6 @@ class Api:
         self._connections.cut()
         self._pool.clear()
 
-    def failure(self, error: Exception) -> UnreachableError:
+    def failure(self, error: Exception) -> KubeAIError:
         """What an error of the connection means."""
-        cause = getattr(error, "reason", None)
-        cause = cause if isinstance(cause, Exception) else error
-        message = f"The Kubernetes API at {self.host} does not answer ({type(cause).__name__})."
-        hint = "Check the network and the kubeconfig's context."
-        if "CERTIFICATE_VERIFY_FAILED" in str(cause):
-            message = f"What answers at {self.host} has no certificate that the kubeconfig's CA vouches for."
-            hint = "Check the certificate-authority in the kubeconfig, and whether another server has this address now."
-        if self.login.this_machine and isinstance(cause, urllib3.exceptions.NewConnectionError):
-            message, hint = LOCAL_GONE
-        if isinstance(cause, _NEVER_SENT):
-            return UnreachableError(message, hint)
-        return LostAnswerError(message, hint, timed_out=isinstance(cause, urllib3.exceptions.TimeoutError))
+        return error_of_connection(error, self.where, proxy=self.configuration.proxy)

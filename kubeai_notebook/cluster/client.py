@@ -14,6 +14,7 @@ from kubeai_notebook.core.catalog.machine import CONFIG_MAP, machine_catalog_of
 from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.objects import maps_at, number_at, text_at
 from kubeai_notebook.errors import ClusterError, ConflictError, SpecError, UnreachableError
+from kubeai_notebook.settings import LOCAL
 
 from .api import BATCH, CORE, JSON, MODELS, NAMES_ONLY, Api
 from .operator import SERVICE, operator_of, service_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.catalog.machine import MachineCatalog
     from kubeai_notebook.core.observation import Operator
+    from kubeai_notebook.core.whereabouts import Whereabouts
     from kubeai_notebook.settings import Settings
 
     from .api import Query
@@ -51,7 +53,6 @@ class Cluster:
         namespace: str,
         *,
         gateway: Callable[[], Gateway | None] = lambda: None,
-        notes: tuple[str, ...] = (),
         kubectl: tuple[str, ...] = ("kubectl",),
         settings: Settings | None = None,
     ) -> None:
@@ -62,7 +63,7 @@ class Cluster:
         """The settings by which it was connected."""
         self.kubectl = kubectl
         """How kubectl is called in a terminal so that it reaches this cluster."""
-        self._notes = notes
+        self._notes: tuple[str, ...] = ()
         self._gateway = gateway
         self._rights: Rights | None = None
 
@@ -172,6 +173,16 @@ class Cluster:
     def follow_log(self, pod: str, *, container: str = "server", tail_lines: int = TAIL_LINES) -> LogStream:
         """The last lines of a container's log, and each new one until the container ends."""
         return PodLogs(self.api, self.namespace).follow(pod, container=container, tail_lines=tail_lines)
+
+    @property
+    def where(self) -> Whereabouts:
+        """The cluster and the namespace, in words."""
+        return replace(self.api.where, namespace=self.namespace)
+
+    @property
+    def context(self) -> str:
+        """The setting that leads here: a context, ``local`` for this machine, ``""`` for the Pod's own account."""
+        return LOCAL if self.is_this_machine else self.api.where.context
 
     @property
     def is_this_machine(self) -> bool:

@@ -6,20 +6,22 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import urllib3
 from kubernetes import config
 from kubernetes.client import Configuration
 
 from kubeai_notebook import settings
+from kubeai_notebook.core.whereabouts import OFFER, Whereabouts
 from kubeai_notebook.errors import (
+    ClusterError,
+    KubeconfigError,
     LocalError,
-    NotInstalledError,
     UnauthorizedError,
     UnreachableError,
     WaitInterruptedError,
 )
+from kubeai_notebook.text import one_line
 
-from .api import MODELS, Api
+from .api import Api
 from .client import Cluster
 from .credentials import Login
 from .kubeconfig import Kubeconfig
@@ -28,62 +30,44 @@ from .operator import service_of
 if TYPE_CHECKING:
     from kubeai_notebook.settings import Settings
 
-PROBE_SECONDS = 5.0
 DEFAULT_NAMESPACE = "default"
 
 
-def connect(
-    context: str = "", namespace: str = "", now: Settings | None = None, *, probe_seconds: float = PROBE_SECONDS
-) -> Cluster:
+def connect(context: str = "", namespace: str = "", now: Settings | None = None) -> Cluster:
     """Find the API server and return a client for it.
 
     ``now``: the settings to go by; by default those in force.
-    Order: ``context`` → the settings → the Pod's service account → the kubeconfig's current
-    context → this machine. This machine is taken silently only where nothing is configured,
-    and with a note where the configured cluster is not there or has no KubeAI. A cluster that
-    times out or refuses the login is an error: the user's Models may well be in it.
+    Order: ``context`` → the settings and $KUBECONFIG → the Pod's service account → the usual kubeconfig's current
+    context → this machine. This machine is taken only where nothing is configured: whether a cluster is up or
+    down never decides where somebody works. No request is sent to find that out; the first one that is needed says so.
 
     Namespace: ``namespace`` → the settings → the context's → the one that holds Service
     ``kubeai``, with a note where that is not the default.
 
-    ``probe_seconds`` is how long a kubeconfig's own cluster may take to say whether it has KubeAI.
-
     Raises:
-        ClusterError: the chosen cluster cannot be used.
+        ClusterError: the chosen configuration cannot be used.
         LocalError: this machine was chosen and cannot serve.
     """
     now = now or settings.current()
     context, namespace = context or now.context, namespace or now.namespace
     if context == settings.LOCAL:
         return _local(now, namespace)
-    if not context and settings.in_cluster():
+    if not context and not now.kubeconfig and settings.in_cluster():
         own = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text(encoding="utf-8").strip()
         cluster = Cluster(Api(login=Login(_of_account(), _of_account)), namespace, settings=now)
         return cluster if namespace else _placed(cluster, own)
     path = now.kubeconfig_path
     if path is None:
         if context:
-            raise NotInstalledError(f'There is no kubeconfig to find the context "{context}" in.', "Set KUBECONFIG.")
+            message = f'There is no kubeconfig to find the context "{one_line(context)}" in.'
+            raise KubeconfigError(message, f"Set KUBECONFIG. {OFFER}")
         return _local(now, namespace)
-    cluster = _of_kubeconfig(now, path, namespace, context=context)
-    passed_over = None if context else _passed_over(cluster.api, probe_seconds)
-    if passed_over is None:
-        return cluster if cluster.namespace else _placed(cluster, DEFAULT_NAMESPACE)
-    cluster.close()
-    return _local(now, namespace, notes=(f"{passed_over} Serving on this machine instead.",))
-
-
-def _passed_over(api: Api, seconds: float) -> str | None:
-    """Why the kubeconfig's own cluster cannot be meant, or ``None`` when it can."""
     try:
-        api.request("GET", MODELS, read_seconds=seconds)
-    except NotInstalledError:
-        return f"The cluster at {api.host} has no KubeAI."
-    except UnreachableError as error:
-        if isinstance(getattr(error.__cause__, "reason", error.__cause__), urllib3.exceptions.NewConnectionError):
-            return f"The cluster at {api.host} is not there."
+        cluster = _of_kubeconfig(now, path, namespace, context=context)
+    except ClusterError as error:
+        error.reword(lambda hint: f"{hint} {OFFER}")
         raise
-    return None
+    return cluster if cluster.namespace else _placed(cluster, DEFAULT_NAMESPACE)
 
 
 def _of_account() -> Configuration:
@@ -96,17 +80,15 @@ def _of_account() -> Configuration:
     return configuration
 
 
-def _of_kubeconfig(
-    now: Settings, path: str, namespace: str, *, context: str = "", notes: tuple[str, ...] = ()
-) -> Cluster:
+def _of_kubeconfig(now: Settings, path: str, namespace: str, *, context: str = "") -> Cluster:
     kubeconfig = Kubeconfig(path, context)
     ours = kubeconfig.gateway is not None
-    api = Api(login=Login(kubeconfig.load(), kubeconfig.load, moved=kubeconfig.moved, this_machine=ours))
+    where = Whereabouts(context=kubeconfig.name, kubeconfig=path, this_machine=ours)
+    api = Api(login=Login(kubeconfig.load(), kubeconfig.load, moved=kubeconfig.moved, where=where))
     return Cluster(
         api,
         namespace or kubeconfig.namespace,
         gateway=lambda: kubeconfig.gateway,
-        notes=notes,
         kubectl=_kubectl(now, path, context, ours=ours),
         settings=now,
     )
@@ -133,7 +115,7 @@ def _placed(cluster: Cluster, usual: str) -> Cluster:
     return cluster
 
 
-def _local(now: Settings, namespace: str, notes: tuple[str, ...] = ()) -> Cluster:
+def _local(now: Settings, namespace: str) -> Cluster:
     """Start the single-machine KubeAI, or find the one that runs."""
     # A session of its own: an interrupt of the kernel must not reach the daemon.
     starter = subprocess.Popen(
@@ -156,4 +138,4 @@ def _local(now: Settings, namespace: str, notes: tuple[str, ...] = ()) -> Cluste
     if starter.returncode:
         reason = (said.strip().splitlines() or ["It gave no reason."])[-1]
         raise LocalError(reason)
-    return _of_kubeconfig(now, out.strip().splitlines()[-1], namespace, notes=notes)
+    return _of_kubeconfig(now, out.strip().splitlines()[-1], namespace)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from kubernetes.config import ConfigException
 
+from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.errors import KubeAIError, UnauthorizedError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # A login that is refused for good must not run an exec plugin at each try of each watch.
 RENEWAL_PAUSE_SECONDS = 10.0
+_UNKNOWN_PLACE = Whereabouts()
 _SENDABLE = re.compile(r"[\x20-\x7e]*")
 UNREADABLE = (
     ConfigException, KubeAIError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError,
@@ -57,7 +59,7 @@ class Login:
 
     ``moved`` tells whether the server has another address now than the configuration says: that of the
     daemon on this machine, which writes its own kubeconfig. Any other address is for ever.
-    ``this_machine`` tells whether it is that daemon's.
+    ``where`` is what its reader calls it; the server's address in there is not used.
     """
 
     def __init__(
@@ -66,10 +68,10 @@ class Login:
         load: Load | None = None,
         *,
         moved: Callable[[], bool] = lambda: False,
-        this_machine: bool = False,
+        where: Whereabouts = _UNKNOWN_PLACE,
     ) -> None:
         self.configuration = configuration
-        self.this_machine = this_machine
+        self.where = where
         self._load, self._moved = load, moved
         self._lock = threading.Lock()
         self._renewed_at = float("-inf")
@@ -94,6 +96,8 @@ class Login:
                 here = self.configuration
                 settings: Mapping[str, Any] = here.auth_settings()
                 place = place_of(here)
+            except KubeAIError:
+                raise  # a plugin's own words
             except UNREADABLE as error:
                 message = f"The login of the kubeconfig cannot be renewed ({type(error).__name__})."
                 raise UnauthorizedError(message, "Log in to the cluster again.") from None
@@ -109,7 +113,11 @@ class Login:
         return self.credentials().headers.get("authorization")
 
     def renewed(self, refused: Credentials) -> bool:
-        """After a 401: read the credentials anew; whether there are others now than those that were refused."""
+        """After a 401: read the credentials anew; whether there are others now than those that were refused.
+
+        Raises:
+            UnauthorizedError: a plugin gives no login any more, in its own words.
+        """
         if self.credentials() != refused:
             return True
         with self._lock:
@@ -118,6 +126,8 @@ class Login:
                 self._renewed_at = time.monotonic()
                 try:
                     self.configuration = self._load()
+                except UnauthorizedError:
+                    raise
                 except UNREADABLE:
                     return False
         return self.credentials() != refused

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.foreign import is_page, origin_of, shown, words_of
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import maps_at, text_at
+from kubeai_notebook.core.whereabouts import OFFER, Whereabouts
 from kubeai_notebook.errors import (
     ClusterError,
     ConflictError,
@@ -24,12 +26,16 @@ from kubeai_notebook.errors import (
     UnreachableError,
 )
 
-from .answer import no_api
+from .answer import NoApiError, no_api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CANNOT = re.compile(r'User "(?P<user>.*?)" cannot (?P<verb>\w+) resource "(?P<resource>.*?)"')
+_CANNOT = re.compile(
+    r'User "(?P<user>.*?)" cannot (?P<verb>\w+) resource "(?P<resource>.*?)"'
+    r'(?: in API group ".*?")?(?: in the namespace "(?P<namespace>.*?)")?'
+)
+_ANONYMOUS = "system:anonymous"
 _UNKNOWN = re.compile(r'unknown field "(.*?)"')
 _WHERE_TO_LOOK = {
     "model": "models() lists what is there.",
@@ -37,6 +43,7 @@ _WHERE_TO_LOOK = {
 }
 _NOT_CHECKED = "some validation rules were not checked"
 _DEFAULT_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 300.0
+_UNKNOWN_PLACE = Whereabouts()
 _MOST_PROBLEMS = 50
 
 
@@ -61,43 +68,50 @@ class LostAnswerError(UnreachableError):
 
 
 def error_of(
-    status: int, body: bytes, *, host: str = "", headers: Mapping[str, str] | None = None, reads: bool = False
+    status: int,
+    body: bytes,
+    *,
+    where: Whereabouts = _UNKNOWN_PLACE,
+    headers: Mapping[str, str] | None = None,
+    reads: bool = False,
 ) -> KubeAIError:
-    """The error that an HTTP answer means which is no success; ``reads``: nothing was sent that could be wrong.
+    """The error that an HTTP answer of ``where`` means which is no success.
 
-    The status chooses the kind, since a proxy or a login page refuses without a Status body. From a Status
-    ``reason`` and ``details`` are read, never the HTTP reason phrase; a 404 without one is a group that the
-    server does not know: KubeAI is not installed.
+    ``reads``: nothing was sent that could be wrong. The status chooses the kind, since a proxy or a login page refuses
+    without a Status body. From a Status ``reason`` and ``details`` are read, never the HTTP reason phrase; a 404
+    without one is a group that the server does not know: KubeAI is not installed.
     """
     headers = headers or {}
     answer = _status_body(body)
     message = shown(text_at(answer, "message")) or words_of(body)
     if 300 <= status < 400:
-        return no_api(host, f"it redirects to {origin_of(headers.get('Location'))}, which is not followed")
+        return no_api(where.address, f"it redirects to {origin_of(headers.get('Location'))}, which is not followed")
+    if status == 400 and not answer and b"HTTPS server" in body:
+        return no_api(where.address, f"{message.rstrip('.')}; write https:// in the kubeconfig")
     if status == 429:
-        error: KubeAIError = _busy(headers.get("Retry-After"))
+        error: KubeAIError = _busy(headers.get("Retry-After"), where)
     elif status == 404 and not answer:
-        error = no_api(host, f"it sends {message}") if is_page(body) else NotInstalledError(*_NO_KUBEAI)
+        error = no_api(where.address, f"it sends {message}") if is_page(body) else not_installed(where)
     elif status == 422 and not reads:
         error = SpecError(_problems(answer, message))
     elif status in _EXPLAINED:
-        error = _EXPLAINED[status](answer, message)
+        error = _EXPLAINED[status](answer, message, where)
     elif not reads and "strict decoding error" in message and _UNKNOWN.search(message):
         fields = _UNKNOWN.findall(message)
         error = SpecError([wrong(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
     elif message:
-        error = ClusterError(f"The Kubernetes API answered {status}: {message}")
+        error = ClusterError(f"{where.api} answered {status}: {message}")
     else:
-        error = ClusterError(f"The Kubernetes API answered {status} without an explanation.", "Try again.")
+        error = ClusterError(f"{where.api} answered {status} without an explanation.", "Try again.")
     if isinstance(error, ClusterError) and answer:
         error.said = message
     return error
 
 
-def _busy(retry_after: str | None) -> BusyError:
+def _busy(retry_after: str | None, where: Whereabouts) -> BusyError:
     pause = pause_seconds(retry_after)
     return BusyError(
-        "The Kubernetes API has too many requests at the moment.",
+        f"{where.api} has too many requests at the moment.",
         f"Run this again in {pause:.0f} s.",
         retry_after_seconds=pause,
     )
@@ -118,7 +132,7 @@ def pause_seconds(retry_after: str | None) -> float:
     return min(pause, LONGEST_PAUSE_SECONDS)
 
 
-def _expired(_answer: Mapping[str, Any], _message: str) -> KubeAIError:
+def _expired(_answer: Mapping[str, Any], _message: str, _where: Whereabouts) -> KubeAIError:
     return ExpiredError("The Kubernetes API no longer knows what happened since the last look.", "Run this again.")
 
 
@@ -131,31 +145,45 @@ def _status_body(body: bytes) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
 
 
-def _unauthorized(answer: Mapping[str, Any], message: str) -> KubeAIError:
+def _unauthorized(answer: Mapping[str, Any], message: str, where: Whereabouts) -> KubeAIError:
     seen = "" if answer or not message else f" ({message})"
-    return UnauthorizedError(f"The Kubernetes API refused your credentials{seen}.", "Log in to the cluster again.")
+    return UnauthorizedError(f"{where.api} refused your credentials{seen}.", _or_here("Log in to it again.", where))
 
 
-def _forbidden(answer: Mapping[str, Any], message: str) -> KubeAIError:
+def _or_here(step: str, where: Whereabouts) -> str:
+    """The next step, and the way out where it is another's cluster that cannot be used."""
+    return step if where.this_machine else f"{step} {OFFER}"
+
+
+def _forbidden(answer: Mapping[str, Any], message: str, where: Whereabouts) -> KubeAIError:
     if "exceeded quota:" in message:
         quota = message.partition("exceeded quota: ")[2]
         return QuotaError(f"The namespace's quota is used up: {quota}.", "Delete a Model.")
     denied = _CANNOT.search(message)
+    if denied and denied["user"] == _ANONYMOUS:
+        step = "Log in again, or name a user with a login in that context."
+        return UnauthorizedError(f"{where.api} does not know who you are: it got no login.", _or_here(step, where))
     if denied:
-        said = f'You ("{denied["user"]}") may not {denied["verb"]} {denied["resource"]} here.'
-        return ForbiddenError(said, "Ask an administrator for that right.")
-    who = "The Kubernetes API" if answer else "Something before the Kubernetes API"
-    return ForbiddenError(f"{who} refused this: {message or 'it gives no reason.'}")
+        there = replace(where, namespace=denied["namespace"] or "").phrase
+        refusal = f'You ("{denied["user"]}") may not {denied["verb"]} {denied["resource"]} {there}.'
+        return ForbiddenError(refusal, "Ask an administrator for that right.")
+    if answer:
+        return ForbiddenError(f"{where.api} refused this: {message or 'it gives no reason.'}")
+    step = "Check the network (a login page of a wifi, a proxy)."
+    between = f"Something before the Kubernetes API at {where.address} refused this: {message or 'it gives no reason'}."
+    return NoApiError(between, _or_here(step, where))
 
 
-def _not_found(answer: Mapping[str, Any], _message: str) -> KubeAIError:
+def _not_found(answer: Mapping[str, Any], _message: str, where: Whereabouts) -> KubeAIError:
     kind = shown(text_at(answer, "details", "kind") or "object").removesuffix("s")
     hint = _WHERE_TO_LOOK.get(kind, "Is the right cluster chosen?")
     name = shown(text_at(answer, "details", "name"))
-    return NotFoundError(f'There is no {kind} "{name}".' if name else f"There is no such {kind}.", hint)
+    return NotFoundError(
+        f'There is no {kind} "{name}" {where.phrase}.' if name else f"There is no such {kind} {where.phrase}.", hint
+    )
 
 
-def _conflict(answer: Mapping[str, Any], _message: str) -> KubeAIError:
+def _conflict(answer: Mapping[str, Any], _message: str, _where: Whereabouts) -> KubeAIError:
     name = shown(text_at(answer, "details", "name"))
     named = f'"{name}"' if name else "It"
     if answer.get("reason") == "AlreadyExists":
@@ -163,7 +191,12 @@ def _conflict(answer: Mapping[str, Any], _message: str) -> KubeAIError:
     return ConflictError(f"{named} was changed by somebody else meanwhile.", "Run this again.")
 
 
-_NO_KUBEAI = ("This cluster has no KubeAI.", "Ask an administrator to install it (helm chart kubeai/kubeai).")
+def not_installed(where: Whereabouts) -> NotInstalledError:
+    """A Kubernetes that does not know what a Model is."""
+    step = "Ask an administrator to install it (helm chart kubeai/kubeai), or name another context."
+    return NotInstalledError(f"{where.api} has no KubeAI.", _or_here(step, where))
+
+
 _EXPLAINED = {401: _unauthorized, 403: _forbidden, 404: _not_found, 409: _conflict, 410: _expired}
 
 

@@ -1,19 +1,17 @@
 """One context of a kubeconfig: what is wrong with it, said in a sentence, and what it leads to.
 
-The ``kubernetes`` package reads the file in the end. It fails on a damaged one with errors of Python that quote
-tokens, or only logs that a login plugin failed; so the file is looked at here first.
+The ``kubernetes`` package gets one context in the end, with the login already in it. Left alone with the files, it
+fails on a damaged one with errors of Python that quote tokens, lets the last file of several win where kubectl takes
+the first, and asks plugins and issuers in ways of its own (`exec_plugin`, `oidc`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import logging
 import os
-import shutil
 import ssl
-import threading
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,20 +22,26 @@ from kubernetes import config
 from kubernetes.client import Configuration
 
 from kubeai_notebook.core.foreign import origin_of
-from kubeai_notebook.core.objects import maps_at, text_at
-from kubeai_notebook.errors import ClusterError, NotInstalledError, UnauthorizedError
+from kubeai_notebook.core.messages import nearest
+from kubeai_notebook.core.objects import map_at, maps_at, text_at
+from kubeai_notebook.errors import KubeconfigError, UnauthorizedError
+from kubeai_notebook.settings import environment
 from kubeai_notebook.text import one_line
 
+from .certificates import out_of_time
 from .credentials import UNREADABLE
+from .exec_plugin import ExecPlugin, Given
+from .oidc import OidcLogin, expiry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 GATEWAY_EXTENSION = "kubeai-notebook/gateway"
-_HINT = "Correct it, or name a context."
+_HINT = "Correct it, or name another context."
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _DATA = ("certificate-authority-data", "client-certificate-data", "client-key-data")
-_SHOWN = 500
+_PLUGINS = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +70,23 @@ class Kubeconfig:
         seen = self._signature()
         documents = [(file, _document(file)) for file in self._files()]
         if not documents:
-            raise NotInstalledError(f"There is no kubeconfig {one_line(self.path)}.", "Correct KUBECONFIG.")
-        current = next((named for _, one in reversed(documents) if (named := text_at(one, "current-context"))), "")
+            message = f"There is no kubeconfig {one_line(self.path)}."
+            raise KubeconfigError(message, "Correct KUBECONFIG or the setting KubeAI.kubeconfig.")
+        # As in kubectl, the first file that says something has the last word.
+        current = next((name for _, document in documents if (name := text_at(document, "current-context"))), "")
         name = self._context or current
         if not name:
-            raise self._wrong("names no current context")
+            raise self._wrong(f"names no current context{self._others(documents, 'contexts', '')}")
         self._context = name
         self.context = self._entry(documents, "contexts", name)[1]
         cluster = text_at(self.context, "cluster")
         file, self._cluster = self._entry(documents, "clusters", cluster)
-        self._folder = file.parent
         # Our daemon moves, and only it writes its entry; any other cluster is where it is.
         self._identity = (str(file), cluster) if self.gateway else (text_at(self._cluster, "server"),)
-        user = text_at(self.context, "user")
-        self._user: Mapping[str, Any] = self._entry(documents, "users", user)[1] if user else {}
+        self._user_name = text_at(self.context, "user")
+        nobody: tuple[Path, Mapping[str, Any]] = (file, {})
+        named = self._user_name
+        self._user_file, self._user = self._entry(documents, "users", named) if named else nobody
         self._seen = seen
 
     def _files(self) -> list[Path]:
@@ -90,26 +97,52 @@ class Kubeconfig:
         told = [(file.stat(), file) for file in self._files()]
         return tuple((file, stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat, file in told)
 
-    def _wrong(self, what: str) -> ClusterError:
-        return NotInstalledError(f"The kubeconfig {one_line(self.path)} cannot be used: it {what}.", _HINT)
+    def _wrong(self, what: str) -> KubeconfigError:
+        return KubeconfigError(f"The kubeconfig {one_line(self.path)} cannot be used: it {what}.", _HINT)
 
     def _entry(
         self, documents: list[tuple[Path, Mapping[str, Any]]], kind: str, name: str
     ) -> tuple[Path, Mapping[str, Any]]:
-        """The file and the content of the first entry of this name."""
+        """The file and the content of the first entry of this name, with its paths made whole."""
         for file, document in documents:
             entries = document.get(kind)
             if entries is not None and not isinstance(entries, list):
                 raise self._wrong(f"has {kind} that are no list")
+            named: list[dict[str, Any]] = []
             for entry in entries or ():
                 if not isinstance(entry, dict) or "name" not in entry:
                     raise self._wrong(f"has an entry without a name in its {kind}")
                 if entry["name"] == name:
-                    found = entry.get(kind[:-1])
-                    if not isinstance(found, dict):
-                        raise self._wrong(f'has nothing in "{one_line(name)}" of its {kind}')
-                    return file, found
-        raise self._wrong(f'has no {kind[:-1]} "{one_line(name)}"' if name else f"names no {kind[:-1]} in its context")
+                    named.append(entry)
+            if len(named) > 1:
+                raise self._wrong(f'has {len(named)} {kind} of the name "{one_line(name)}"')
+            if named:
+                content = named[0].get(kind[:-1])
+                if not isinstance(content, dict):
+                    raise self._wrong(f'has nothing in "{one_line(name)}" of its {kind}')
+                return file, {key: _whole_path(file, key, value) for key, value in content.items() if value is not None}
+        if name:
+            raise self._wrong(f'has no {kind[:-1]} "{one_line(name)}"{self._others(documents, kind, name)}')
+        raise self._wrong(f"names no {kind[:-1]} in its context")
+
+    @staticmethod
+    def _others(documents: list[tuple[Path, Mapping[str, Any]]], kind: str, name: str) -> str:
+        """The nearest of the names that there are, or all contexts, as a part of a sentence."""
+        names = [text_at(entry, "name") for _, document in documents for entry in maps_at(document, kind)]
+        if name and (near := nearest(name, names)):
+            return f'; did you mean "{one_line(near)}"?'
+        listed = ", ".join(one_line(other) for other in names[:_MOST_NAMES])
+        return f"; there is {listed}" if kind == "contexts" and names else ""
+
+    @property
+    def name(self) -> str:
+        """The context's."""
+        return self._context
+
+    @property
+    def context_name(self) -> str:
+        """The context in use: the one that was asked for, or the file's current one."""
+        return self._context
 
     @property
     def namespace(self) -> str:
@@ -145,7 +178,7 @@ class Kubeconfig:
         Where that fails, all stays as it was, and `moved` says so again: the file may be half written.
 
         Raises:
-            NotInstalledError: it cannot be used, and why, or it leads to another cluster now.
+            KubeconfigError: it cannot be used, and why, or it leads to another cluster now.
             UnauthorizedError: its plugin gives no login, in the plugin's own words.
         """
         found = Kubeconfig(self.path, self._context)
@@ -159,14 +192,16 @@ class Kubeconfig:
         """What it leads to, as it was read; raises as `load`."""
         self._check_server()
         self._check_user()
+        login = self._login()
         configuration = Configuration()
-        with _overheard() as said:
-            try:
-                config.load_kube_config(self.path, context=self._context, client_configuration=configuration)
-            except UNREADABLE as error:
-                # What the error says may quote a secret.
-                raise self._wrong(f"has a cluster or a user that cannot be read ({type(error).__name__})") from None
-        self._check_login(configuration, said)
+        try:
+            config.load_kube_config_from_dict(self._of_one(login), client_configuration=configuration)
+        except UNREADABLE as error:
+            # What the error says may quote a secret.
+            raise self._wrong(f"has a cluster or a user that cannot be read ({type(error).__name__})") from None
+        if login.expires_at_seconds != float("inf"):
+            # The package's stubs know no function there.
+            vars(configuration)["refresh_api_key_hook"] = self._renewing(login.expires_at_seconds)
         self._check_certificates(configuration)
         if self.gateway:
             # A proxy of the environment is never on the way to this machine itself.
@@ -202,8 +237,6 @@ class Kubeconfig:
                 if part.get(key) and not _is_base64(part[key]):
                     raise self._wrong(f"has {key} that is no base64")
         self._check_words()
-        if "exec" in self._user:
-            self._check_plugin(self._user["exec"])
 
     def _check_words(self) -> None:
         for key in ("token", "username", "password"):
@@ -218,50 +251,86 @@ class Kubeconfig:
     def _check_file(self, key: str, name: Any) -> None:
         if not isinstance(name, str):
             raise self._wrong(f"has a {key} that is no path")
-        path = self._folder / Path(name)
+        path = Path(name)
         try:
             content = path.read_bytes()
         except (OSError, ValueError) as error:
-            raise self._wrong(f"names a {key} that cannot be read: {_why(error)}") from None
+            message = f"names a {key} that cannot be read: {one_line(name)}: {_why(error)}"
+            raise self._wrong(message) from None
         if not content.strip():
             raise self._wrong(f"names a {key} that is empty")
 
-    def _check_plugin(self, plugin: Any) -> None:
-        command = text_at(plugin, "command")
-        if not command:
-            raise self._wrong("has a login plugin (exec) without a command")
-        beside = self._folder / command
-        if shutil.which(command) is None and not (os.sep in command and beside.is_file()):
-            raise UnauthorizedError(
-                f'The kubeconfig {one_line(self.path)} logs in by "{one_line(command)}", which is not installed.',
-                one_line(text_at(plugin, "installHint"), _SHOWN) or "Install it, or name another context.",
-            )
+    def _login(self) -> Given:
+        """What a plugin or an issuer gives for this user; nothing where the file itself holds the login."""
+        provider, plugin = self._user.get("auth-provider"), self._user.get("exec")
+        if provider is not None and plugin is not None:
+            raise self._wrong("has a user with both a login plugin (exec) and an auth-provider")
+        if any(self._user.get(key) for key in ("token", "tokenFile")):
+            return Given()
+        if plugin is not None:
+            if not text_at(plugin, "command"):
+                raise self._wrong("has a login plugin (exec) without a command")
+            return ExecPlugin(plugin, self._cluster, self._user_file.parent, self.path).ask(environment())
+        if provider is not None:
+            return self._of_provider(text_at(provider, "name"), map_at(provider, "config"))
+        return Given()
 
-    def _check_login(self, configuration: Configuration, said: list[str]) -> None:
-        if "exec" not in self._user or configuration.api_key or configuration.cert_file:
-            return
-        plugin = one_line(text_at(self._user, "exec", "command"))
-        reason = one_line(said[-1], _SHOWN).removeprefix("exec: ").rstrip(".") if said else "it gives no reason"
-        message = f'The kubeconfig {one_line(self.path)} logs in by "{plugin}", which fails: {reason}.'
-        raise UnauthorizedError(
-            message, one_line(text_at(self._user, "exec", "installHint"), _SHOWN) or "Log in again."
-        )
+    def _of_provider(self, name: str, config_of_provider: Mapping[str, Any]) -> Given:
+        if name != "oidc":
+            message = f'The kubeconfig {one_line(self.path)} logs in by auth-provider "{one_line(name)}"'
+            plugin = _PLUGINS.get(name, "the cluster's login plugin")
+            raise UnauthorizedError(
+                f"{message}, which Kubernetes has given up.",
+                f"Install {plugin}, and have it write the kubeconfig anew.",
+            )
+        login = OidcLogin(config_of_provider, self._user_file, self._user_name, self.path)
+        token = login.id_token(time.time())
+        return Given(token, expires_at_seconds=expiry_of(token))
+
+    def _of_one(self, login: Given) -> dict[str, Any]:
+        """A kubeconfig of this one context, with the login as it was given."""
+        user = {key: value for key, value in self._user.items() if key not in ("exec", "auth-provider")}
+        if login.token:
+            user["token"] = login.token
+        if login.certificate:
+            user = {key: value for key, value in user.items() if key not in ("client-certificate", "client-key")}
+            for key, text in (("client-certificate-data", login.certificate), ("client-key-data", login.key)):
+                user[key] = base64.b64encode(text.encode()).decode()
+        parts = {"context": {"cluster": "x", "user": "x"}, "cluster": dict(self._cluster), "user": user}
+        return {"current-context": "x", **{f"{kind}s": [{"name": "x", kind: part}] for kind, part in parts.items()}}
+
+    def _renewing(self, expires_at: float) -> Callable[[Configuration], None]:
+        """A hook of `Configuration` that asks for a new token when the old one's time is over."""
+        until = expires_at
+
+        def renew(configuration: Configuration) -> None:
+            nonlocal until
+            if time.time() >= until:
+                login = self._login()
+                until = login.expires_at_seconds
+                configuration.api_key["BearerToken"] = f"Bearer {login.token}"
+
+        return renew
 
     def _check_certificates(self, configuration: Configuration) -> None:
         try:
             context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
         except (OSError, ValueError):
             raise self._wrong("has a certificate-authority that is no certificate") from None
-        if configuration.cert_file:
-            try:
-                context.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
-            except (OSError, ValueError):
-                raise self._wrong("has a client certificate and key that cannot be used together") from None
+        if not configuration.cert_file:
+            return
+        try:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
+        except (OSError, ValueError):
+            raise self._wrong("has a client certificate and key that cannot be used together") from None
+        if state := out_of_time(configuration.cert_file, configuration.key_file or configuration.cert_file):
+            step = "Log in again, or copy the cluster's kubeconfig anew; or is this machine's clock wrong?"
+            raise UnauthorizedError(f"The client certificate of the kubeconfig {one_line(self.path)} {state}.", step)
 
 
 def _document(file: Path) -> Mapping[str, Any]:
-    def wrong(what: str) -> ClusterError:
-        return NotInstalledError(f"The kubeconfig {one_line(str(file))} cannot be used: it {what}.", _HINT)
+    def wrong(what: str) -> KubeconfigError:
+        return KubeconfigError(f"The kubeconfig {one_line(str(file))} cannot be used: it {what}.", _HINT)
 
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -290,20 +359,6 @@ def _is_base64(value: Any) -> bool:
         return False
 
 
-@contextmanager
-def _overheard() -> Iterator[list[str]]:
-    """What the package logs meanwhile: that a plugin fails is no error to it, only a line in the log."""
-    said: list[str] = []
-    here = threading.get_ident()
-
-    class Ear(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == here and record.levelno >= logging.ERROR:
-                said.append(record.getMessage())
-
-    root, ear = logging.getLogger(), Ear()
-    root.addHandler(ear)
-    try:
-        yield said
-    finally:
-        root.removeHandler(ear)
+def _whole_path(file: Path, key: str, value: Any) -> Any:
+    """A path of an entry is meant from the folder of its own file."""
+    return str(file.parent / value) if key in _FILES and isinstance(value, str) and value else value

@@ -174,7 +174,7 @@ class Reflector:
 
     def _longest_pause(self) -> float:
         """How long to rest at most before the next try."""
-        if self._api.login.this_machine:
+        if self._api.where.this_machine:
             return self._timing.longest_pause_here
         is_new = self._timing.now() - self._heard_at < self._timing.at_first
         return self._timing.longest_pause_at_first if is_new else self._timing.longest_pause
@@ -207,13 +207,13 @@ class Reflector:
         groups: dict[str, dict[str, Item]] = {}
         version = ""
         for page in self._api.pages(self._path, query=self._query, patient=False):
-            for item in items_of(page, self._api.host):
+            for item in items_of(page, self._api.where.address):
                 kept = self._keep(item)
                 if kept is not None:
                     groups.setdefault(self._group(kept), {})[_key(item)] = kept
             version = text_at(page, "metadata", "resourceVersion")
         if not version:
-            raise no_api(self._api.host, "its list has no version to watch from")
+            raise no_api(self._api.where.address, "its list has no version to watch from")
         with self._lock:
             self._groups = groups
         self._heard_at = self._timing.now()

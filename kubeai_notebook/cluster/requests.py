@@ -45,11 +45,11 @@ class Requests:
     def listed(self, path: str, *, query: Query | None = None, accept: str = JSON) -> list[dict[str, Any]]:
         """All objects of a collection, page by page."""
         pages = self.api.pages(path, query=query or {}, accept=accept)
-        return [item for page in pages for item in items_of(page, self.api.host)]
+        return [item for page in pages for item in items_of(page, self.api.where.address)]
 
     def send(self, method: str, path: str, *, query: Query | None = None, body: Any = None) -> dict[str, Any]:
         """Send a request that is answered with an object."""
-        return named(self.api.request(method, path, query=query, body=body), self.api.host)
+        return named(self.api.request(method, path, query=query, body=body), self.api.where.address)
 
     def create(self, path: str, manifest: Mapping[str, Any], *, query: Query | None = None) -> dict[str, Any]:
         """Create an object that has a name of its own.
@@ -98,7 +98,7 @@ class Requests:
             answer = self.api.request("DELETE", path, query=query)
             # A success by name, or the object itself, which is going.
             if (answer.get("kind"), answer.get("status")) != ("Status", "Success"):
-                named(answer, self.api.host)
+                named(answer, self.api.where.address)
         except LostAnswerError:
             try:
                 left = self.get(path)

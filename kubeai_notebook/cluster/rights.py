@@ -129,7 +129,7 @@ def _rules(api: Api, namespace: str) -> tuple[list[Mapping[str, Any]], bool]:
         return [], True
     incomplete = at(answer, "status", "incomplete")
     if not isinstance(incomplete, bool):
-        raise no_api(api.host, "it does not say what you may do")
+        raise no_api(api.where.address, "it does not say what you may do")
     return list(maps_at(answer, "status", "resourceRules")), incomplete
 
 
@@ -142,7 +142,7 @@ def _is_granted(api: Api, namespace: str, right: Right) -> bool:
         return True
     allowed = at(answer, "status", "allowed")
     if not isinstance(allowed, bool):
-        raise no_api(api.host, "it does not say what you may do")
+        raise no_api(api.where.address, "it does not say what you may do")
     return allowed
 
 

@@ -168,7 +168,7 @@ FIELDS = (
     Field(
         name="max_replicas",
         within=_SCALING,
-        option=Option(("--max-replicas",), "N", "as many under load", takes="number"),
+        option=Option(("--max-replicas",), "N", "the most replicas, under load", takes="number"),
     ),
     Field(
         name="replicas",

@@ -9,6 +9,7 @@ together.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict, TypeVar, get_type_hints
 
@@ -72,7 +73,9 @@ def shows_fields(function: _Function) -> _Function:
     signature = inspect.signature(function)  # type: ignore[arg-type]
     own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
     keyword_only, hints = inspect.Parameter.KEYWORD_ONLY, get_type_hints(ModelFields)
-    fields = [inspect.Parameter(name, keyword_only, default=None, annotation=hint) for name, hint in hints.items()]
+    fields = [
+        inspect.Parameter(name, keyword_only, default=None, annotation=_short(hint)) for name, hint in hints.items()
+    ]
     # ``url`` is positional only, so that it may also come by its name, as one of the fields.
     shown = [one.replace(kind=one.POSITIONAL_OR_KEYWORD) if one.name == "url" else one for one in own]
     more = [one for one in fields if one.name != "url"]
@@ -80,6 +83,13 @@ def shows_fields(function: _Function) -> _Function:
     lines = [f"    {name}: {text}." for name, text in FIELD_DOCS.items()]
     function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Fields:", *lines])
     return function
+
+
+def _short(hint: Any) -> Any:
+    """The type without the modules of its parts."""
+    return (
+        hint if isinstance(hint, type) else re.sub(r"\b(collections\.abc|typing)\.", "", inspect.formatannotation(hint))
+    )
 
 
 def what_of(what: Any, url: str | None, fields: Mapping[str, Any]) -> Any:

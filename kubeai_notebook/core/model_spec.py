@@ -117,11 +117,13 @@ class SecretValue(_Part):
 
 
 class Inferred(_Part):
-    """A field that the user left out, what was put there, and why."""
+    """A field that the user left out or wrote in words of their own, what was put there, and why."""
 
     field: str
     value: str
     why: str
+    stated: bool = False
+    """Whether the user wrote the field: only its spelling is another."""
 
 
 def _sequence(value: object) -> object:

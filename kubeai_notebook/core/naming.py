@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.errors import SpecError
@@ -14,6 +15,7 @@ MAX_NAME_LENGTH = 40
 MAX_GENERATED_LENGTH = 39
 """The platform cuts the names it makes one character earlier."""
 SUFFIX_LENGTH = 6
+_LONGEST_READ = 1000
 
 # RFC 1123 subdomain: dots are legal; the underscore is not, and separates adapters at the gateway.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -22,7 +24,11 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 def check_name(name: str) -> list[Notice]:
     """Return what is wrong with a Model's name; an empty list when nothing is."""
     if len(name) > MAX_NAME_LENGTH:
-        message = f"The name {quoted(name, 50)} has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most."
+        shorter = sanitized(name[:_LONGEST_READ]) if masked(name) == name else ""
+        fix = f' Call it "{shorter}".' if shorter else ""
+        message = (
+            f"The name {quoted(name, 50)} has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most.{fix}"
+        )
         return [wrong("name", "NameTooLong", message)]
     if not _NAME.fullmatch(name):
         suggestion = sanitized(name) if masked(name) == name else ""
@@ -37,8 +43,12 @@ def sanitized(text: str) -> str:
 
     >>> sanitized("Qwen2.5_0.5B Instruct")
     'qwen2.5-0.5b-instruct'
+    >>> sanitized("modèle")
+    'modele'
     """
-    cleaned = re.sub(r"[^a-z0-9.]+", "-", text.lower())
+    # Accents stand apart from their letters then, and go.
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    cleaned = re.sub(r"[^a-z0-9.]+", "-", plain.lower())
     cleaned = re.sub(r"[-.]*\.[-.]*", ".", cleaned)
     return cleaned[:MAX_GENERATED_LENGTH].strip("-.")
 

@@ -50,6 +50,9 @@ STOPPED: frozenset[Phase] = frozenset({"Blocked", "Failing", "Unmanaged"})
 GRACE_SECONDS = 10.0
 """How long the operator may take for a step before its silence means something."""
 
+NEW_NODE_SECONDS = 30.0
+"""Within this time a cluster that adds nodes says so of a Pod that fits on none."""
+
 FATAL_WAITING = frozenset({
     "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ErrImagePull",
     "ImagePullBackOff", "InvalidImageName", "RunContainerError", "StartError",
@@ -63,6 +66,9 @@ _WHO_ACTS: Mapping[Phase, str] = {
 
 _ASLEEP = "The next request wakes it."
 _PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
+_NOWHERE = re.compile(
+    r"preemption: 0/(?P<nodes>\d+) nodes are available: (?P=nodes) Preemption is not helpful for scheduling"
+)
 _PULLED = re.compile(r"\b(?P<done>[0-9]{1,15}) of (?P<total>[0-9]{1,15}) MB")
 
 
@@ -111,8 +117,10 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     pods = [Pod(raw) for raw in observation.pods if isinstance(raw, Mapping) and not is_going(raw)]
     waiting = [pod for pod in pods if not pod.ready]
     ready = len(pods) - len(waiting)
-    phase, detail, progress = _before_pods(observation, pods, desired=desired, now=now) or _by_pods(
-        pods, waiting, desired=desired, events=observation.events
+    phase, detail, progress = (
+        _before_pods(observation, pods, desired=desired, now=now)
+        or _of_update(pods, waiting, now)
+        or _by_pods(pods, waiting, desired=desired, events=observation.events)
     )
     if not observation.pods_readable:
         ready = _counted_ready(observation.model)
@@ -160,6 +168,17 @@ def _without_replicas(model: KubernetesObject) -> _Conclusion:
     if at(model, "spec", "autoscalingDisabled") is True:
         return "Paused", _PAUSED, None
     return "Asleep", _ASLEEP, None
+
+
+def _of_update(pods: list[Pod], waiting: list[Pod], now: datetime) -> _Conclusion | None:
+    """An update whose newest Pod cannot start while Pods from before answer; ``None`` for anything else."""
+    newest = max(waiting, key=lambda pod: pod.created, default=None)
+    answering = {pod.hash for pod in pods if pod.ready}
+    if newest is None or not answering or newest.hash in answering:
+        return None
+    no_node = fits_nowhere(newest.raw) and (in_utc(now) - newest.created).total_seconds() >= NEW_NODE_SECONDS
+    why = _broken(newest) or ("no node takes the new Pod." if no_node else "")
+    return ("Degraded", f"The update fails, and the Pods from before answer: {why}", None) if why else None
 
 
 def _by_pods(pods: list[Pod], waiting: list[Pod], *, desired: int, events: Iterable[KubernetesObject]) -> _Conclusion:
@@ -214,6 +233,16 @@ def is_ready(pod: KubernetesObject) -> bool:
 def broken_because(pod: KubernetesObject) -> str | None:
     """Why this Pod will not become ready by itself, or ``None``."""
     return _broken(Pod(pod))
+
+
+def fits_nowhere(pod: KubernetesObject) -> bool:
+    """Whether the scheduler says that no node could take this Pod, however empty: nothing comes of waiting for room.
+
+    Source: kube-scheduler's preemption, which is "not helpful" on nodes that are too small even when empty.
+    """
+    read = Pod(pod)
+    scheduled = read.condition("PodScheduled")
+    return scheduled.get("status") == "False" and bool(_NOWHERE.search(text_at(scheduled, "message")))
 
 
 def _broken(pod: Pod) -> str | None:

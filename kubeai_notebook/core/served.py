@@ -54,7 +54,7 @@ def said_of(spec: ModelSpec) -> dict[str, Any]:
     Numbers and switches are kept as they are, of ``env`` and ``labels`` the names, of all else that it was there.
     """
     manifest = to_manifest(spec)
-    left_out = {_INFERRED[one.field] for one in spec.inferred if one.field in _INFERRED}
+    left_out = {_INFERRED[one.field] for one in spec.inferred if one.field in _INFERRED and not one.stated}
     if "min_replicas" not in spec.scaling.model_fields_set:
         left_out.add("minReplicas")
     said = {key: _remembered(value) for key, value in manifest["spec"].items() if key not in left_out}

@@ -27,7 +27,7 @@ from kubeai_notebook.core.plain_data import plain_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
-from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for
+from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for, with_known_profile
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.source import SCHEMES, Source, check_source
 from kubeai_notebook.core.source_spellings import read_spelling
@@ -105,6 +105,7 @@ def draft_of(
     _read_profile(completed, notices)
     spec, more = checked({**completed, "inferred": (*meant, *inferred)})
     notices += more
+    spec = with_known_profile(spec, facts.catalog) if facts else spec
     notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
     bad = {_top(notice.field) for notice in notices}
@@ -163,19 +164,19 @@ def _top(field: str) -> str:
     return field.partition("[")[0].partition(".")[0]
 
 
-def _read_spellings(given: dict[str, Any]) -> list[dict[str, str]]:
+def _read_spellings(given: dict[str, Any]) -> list[dict[str, Any]]:
     """Put the url that was meant in the place of each that people write in another way; what was inferred so."""
-    inferred = []
+    inferred: list[dict[str, Any]] = []
     if isinstance(url := given.get("url"), str) and (read := read_spelling(url)):
         given["url"] = read.url
-        inferred.append({"field": "url", "value": read.url, "why": read.why})
+        inferred.append({"field": "url", "value": masked(read.url), "why": read.why, "stated": True})
     adapters = given.get("adapters")
     for number, adapter in enumerate(adapters if isinstance(adapters, list | tuple) else ()):
         url = adapter.get("url") if isinstance(adapter, Mapping) else None
         if isinstance(url, str) and (read := read_spelling(url)):
             before, after = given["adapters"][:number], given["adapters"][number + 1 :]
             given["adapters"] = [*before, {**adapter, "url": read.url}, *after]
-            inferred.append({"field": "adapters", "value": read.url, "why": read.why})
+            inferred.append({"field": "adapters", "value": masked(read.url), "why": read.why, "stated": True})
     return inferred
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from kubeai_notebook.errors import UnreachableError
+
 from .objects import Pod, count_at, is_going, maps_at, name_of, text_at, uid_of
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .objects import KubernetesObject
     from .observation import Observation
     from .phase import ModelStatus
+    from .whereabouts import Whereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class Link:
     def lost(self) -> bool:
         """Whether the server is away: what was seen is as old as that, and what happens now is not known."""
         return self.state == "reconnecting"
+
+    def unreachable(self) -> UnreachableError:
+        """The error of a lost link, for whoever needs to know how a Model is now."""
+        error = self.error or UnreachableError("The Kubernetes API does not answer.", "It is tried again.")
+        return UnreachableError(error.message, error.hint)
 
     def __post_init__(self) -> None:
         """Two errors are never equal, what they say may be."""
@@ -64,10 +72,14 @@ class View:
     """What cannot be seen for want of a right, and the rule of a Role that would grant it."""
     stand_in: str = ""
     """The engine that really runs, when it is not the one asked for."""
+    answering: str = ""
+    """The url that answers while an update is under way; ``""`` where the Model's own does, or it is not known."""
     pending: bool = False
     """Whether something that was asked about it (a log, a dry run of its Pod) is still to come."""
     revision: int = field(default=0, compare=False)
     """Grows with every change of any Model that one publisher sees."""
+    where: Whereabouts = field(compare=False)
+    """The cluster and the namespace that it was seen in."""
     # The Model's arguments are the user's own, and may hold a secret.
     observation: Observation = field(compare=False, repr=False)
     """What all of this was concluded from."""

@@ -79,12 +79,17 @@ def tried(cluster: Cluster, planned: Plan) -> tuple[Notice, ...]:
 
     Raises:
         SpecError: it would refuse the Model.
-        ClusterError: it could not be asked, or a right is missing.
+        ClusterError: it could not be asked, or the right to create Models is missing.
     """
     if planned.action == "attach":
         return ()
-    with hearing() as warnings:
-        _sent(cluster, planned, dry_run=True)
+    try:
+        with hearing() as warnings:
+            _sent(cluster, planned, dry_run=True)
+    except ForbiddenError:
+        if planned.action == "create":
+            raise
+        return ()  # whoever may not change the Model sees what would change; the preflight names the right
     return _notices(cluster, warnings)
 
 

@@ -70,7 +70,7 @@ def facts_of(cluster: Cluster) -> Facts:
         known = operator.result() or Operator()
         machine = _or_none(partial(cluster.machine_catalog, known.namespace or cluster.namespace))
         return Facts(
-            host=cluster.api.host,
+            host=cluster.where.address,
             namespace=cluster.namespace,
             operator=known,
             catalog=_catalog(known),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.objects import map_at, name_of, text_at
+from kubeai_notebook.core.objects import map_at, name_of
+from kubeai_notebook.core.rollout import APPLIED as ANNOTATION
+from kubeai_notebook.core.rollout import earlier_specs
 from kubeai_notebook.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ANNOTATION = "kubeai-notebook/applied"
 KEPT = 5
 # All annotations of an object together may hold 256 KiB; a Model's files are up to 100 kB each.
 LARGEST_BYTES = 128 * 1024
@@ -21,7 +22,7 @@ def remembered(model: Mapping[str, Any]) -> dict[str, Any]:
     """Annotations that add the Model's present spec to those it can go back to; the oldest make room."""
     present = requested(map_at(model, "spec"))
     # To go back to no spec is no way: the API server refuses a Model without a url.
-    specs = [*_specs(model), *([present] if present else [])][-KEPT:]
+    specs = [*earlier_specs(model), *([present] if present else [])][-KEPT:]
     while specs and len(text := json.dumps(specs, separators=(",", ":"))) > LARGEST_BYTES:
         specs.pop(0)
     return {ANNOTATION: text if specs else None}
@@ -33,21 +34,12 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         NotFoundError: the Model was never changed by this package, so there is no earlier spec.
     """
-    older = _specs(model)
+    older = earlier_specs(model)
     if not older:
         name = name_of(model)
         raise NotFoundError(f"{name} has no earlier spec to go back to.", "The Model's yaml shows the present one.")
     last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
-
-
-def _specs(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The specs stored in the annotation; an empty list if it holds anything else."""
-    try:
-        specs = json.loads(text_at(model, "metadata", "annotations", ANNOTATION) or "[]")
-    except (ValueError, RecursionError):
-        return []
-    return [spec for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
 
 
 def requested(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,8 +37,11 @@ def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
     awake = merged(current, resumed(current)) if is_paused(current) else current
     manifest = three_way(awake, spec)
-    resumes = {ANNOTATION: None} if is_paused(current) else {}
-    manifest["metadata"]["annotations"] = {LAST_SERVED: to_remember(current, spec), **resumes}
+    manifest["metadata"]["annotations"] = {LAST_SERVED: to_remember(current, spec)}
+    if is_paused(current):
+        manifest["metadata"]["annotations"][ANNOTATION] = None
+        # As `resumed` does: until KubeAI sets the number, it would look asleep.
+        manifest["spec"].setdefault("replicas", awake["spec"]["replicas"])
     changes = changed_fields(current, manifest)
     values = changed_values(cluster, spec)
     action: Literal["attach", "update"] = "update" if changes or values else "attach"

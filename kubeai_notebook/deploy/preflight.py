@@ -92,7 +92,8 @@ def _against_catalog(facts: Facts, spec: ModelSpec) -> list[Notice]:
         return notices
     accelerator = facts.machine.machine.accelerator if facts.machine and facts.machine.machine else None
     why = "engines on this machine take theirs by themselves" if accelerator else "this machine has no GPU"
-    message = f'The profile "{spec.resource_profile}" asks for a GPU, and {why}.'
+    missing, asks = f'There is no resource profile "{name}"', f'The resource profile "{name}" asks for a GPU'
+    message = f"{asks if name in profiles else missing}, and {why}."
     instead = next((one.name for one in profiles.values() if not one.gpus), "cpu") + ":1"
     change = SetField(name="resourceProfile", value=instead)
     refused = error("resource_profile", "NoGpuHere", message, change, step=f'Use resource_profile="{instead}".')

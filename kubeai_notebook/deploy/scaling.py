@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import count_at, map_at, name_of, number_at, text_at
 from kubeai_notebook.errors import ConflictError, SpecError
+from kubeai_notebook.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +25,11 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
     asked for are never left. 0 lets the Model sleep until a request comes.
 
     Raises:
-        SpecError: a number below 0.
+        SpecError: no whole number from 0 up.
     """
-    if replicas < 0:
-        message = f"replicas must be 0 or more, not {replicas}. 0 puts the Model to sleep."
+    if type(replicas) is not int or replicas < 0:
+        shown = f'the text "{one_line(replicas, 20)}"' if isinstance(replicas, str) else one_line(str(replicas), 20)
+        message = f"replicas must be a whole number from 0 up, not {shown}. 0 puts the Model to sleep."
         raise SpecError([wrong("replicas", "InvalidValue", message)])
     spec = map_at(model, "spec")
     if spec.get("autoscalingDisabled") is True:

@@ -16,7 +16,7 @@ def install(shell: InteractiveShell) -> None:
 
     from kubeai_notebook import settings
 
-    from .registry import register, semicolons
+    from .registry import questions, register, semicolons
     from .shown_lines import ShownLines
 
     kubeai = settings.KubeAI(parent=shell)
@@ -25,6 +25,7 @@ def install(shell: InteractiveShell) -> None:
     shell.configurables.append(kubeai)  # type: ignore[arg-type]  # any Configurable
     register(shell)
     _remove(shell)  # loaded twice, it would complete twice
+    shell.input_transformers_cleanup.append(questions)
     shell.input_transformers_post.append(semicolons)
     shell.ast_transformers.append(ShownLines(shell))
     shell.Completer.custom_matchers.append(context_matcher(identifier="kubeai")(_complete))
@@ -43,10 +44,12 @@ def uninstall(shell: InteractiveShell) -> None:
 
 
 def _remove(shell: InteractiveShell) -> None:
-    from .registry import semicolons
+    from .registry import questions, semicolons
     from .shown_lines import ShownLines
 
-    transformers, matchers = shell.input_transformers_post, shell.Completer.custom_matchers
+    before, transformers = shell.input_transformers_cleanup, shell.input_transformers_post
+    matchers = shell.Completer.custom_matchers
+    before[:] = [one for one in before if one is not questions]
     shell.ast_transformers[:] = [one for one in shell.ast_transformers if not isinstance(one, ShownLines)]
     transformers[:] = [one for one in transformers if one is not semicolons]
     matchers[:] = [one for one in matchers if one is not _complete]

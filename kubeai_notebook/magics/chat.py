@@ -25,11 +25,14 @@ def chat_parser() -> MagicParser:
     """The options of ``%%kubeai_chat``."""
     parser = parser_for(
         "%%kubeai_chat",
-        "Send the cell's text to a Model and stream its answer; {{name}} stands for a variable.",
+        "Send the cell's text, or what stands behind the name, to a Model and stream its answer; {{name}} stands for\n"
+        "a variable.",
+        "%kubeai_chat smol What is the capital of France?",
         "%%kubeai_chat smol\n  What is the capital of France?",
         "%%kubeai_chat smol --max-tokens 50 -o answer\n  Name three cheeses.",
         '%%kubeai_chat smol --system "Be brief."\n  Explain {{topic}}.',
-        synopsis="NAME [options]",
+        synopsis="NAME [options] [TEXT]",
+        takes_text=True,
     )
     add = parser.add_argument
     add("name", metavar="NAME", help="name of the Model")
@@ -43,15 +46,26 @@ def chat_parser() -> MagicParser:
 def chat(call: Invocation) -> Shown:
     """Stream the Model's answer to the cell's text."""
     from kubeai_notebook.core.chat_messages import reply_of
+    from kubeai_notebook.session.calling import awaken
+
+    from .live_output import write
 
     options = call.options
+    if options.text and call.body is not None:
+        raise UsageError("There is a text behind the name and one below the line.", "Write both below the line.")
+    call.body = options.text if call.body is None else call.body
     prompt = filled(call).strip()
     if not prompt:
-        raise UsageError("%%kubeai_chat has nothing to send.", "Write the prompt below its line.")
+        how = f"Write it behind the name, or begin the cell with %%kubeai_chat {options.name} and write it below."
+        raise UsageError("%kubeai_chat has nothing to send.", how)
     turns = [{"role": "system", "content": options.system}] if options.system else []
     turns.append({"role": "user", "content": prompt})
     asked = {"max_tokens": options.max_tokens, "temperature": options.temperature}
     chosen = {name: value for name, value in asked.items() if value is not None}
+    name, limit_seconds = call.model.name, call.session.settings.wait_timeout_seconds
+    view = awaken(call.session, name, limit_seconds, shown=not options.quiet)
+    if view.answering and not options.quiet:
+        write(f"{view.answering} answers, from before the update; %kubeai_why {name} says what its new Pods do.\n")
     with call.model.stream(turns, **chosen) as deltas:
         return Shown(reply_of(deltas) if options.quiet else _show(deltas))
 

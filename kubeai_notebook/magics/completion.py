@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 
+from kubeai_notebook.core.catalog.chart import CHART
 from kubeai_notebook.core.rules.schema import SPEC
 from kubeai_notebook.errors import KubeAIError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}kubeai(?:_(?P<stem>\w+)|\s+(?P<verb>\w+))\s(?P<rest>.*)$")
 _UMBRELLA = re.compile(r"(?:^|=)\s*%{1,2}kubeai\s+(?P<word>\w*)$")
-_NAMED = frozenset({"status", "why", "logs", "chat", "scale", "restart", "delete", "attach", "yaml"})
+_NAMED = frozenset({"status", "why", "logs", "chat", "scale", "restart", "rollback", "delete", "attach", "yaml"})
 _ENGINES: tuple[str, ...] = tuple(SPEC["properties"]["engine"]["enum"])
 _FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 _STRATEGIES: tuple[str, ...] = tuple(SPEC["properties"]["loadBalancing"]["properties"]["strategy"]["enum"])
@@ -52,15 +53,21 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
     if last is not None and last.nargs != 0:
         return _result(word, _values(last.dest), "value")
     if word.startswith("-"):
-        return _result(word, [option for option in options if option.startswith("--")], "option")
+        return _result(word, _long(options), "option")
+    flags = [] if word else _long(options)
     if verb.name == "config":
         return _result(word, _settings(), "option")
     if verb.name in _NAMED and (verb.name == "delete" or not _has_name(before, options)):
-        return _result(word, _known("names"), "Model")
+        # Before anything was looked at no name is known; with nothing to offer, IPython would offer Python's words.
+        return _result(word, _known("names") or _long(options), "Model")
     if verb.name == "serve" and not any("://" in one for one in before):
         names = [] if _has_name(before, options) else _known("names")
-        return _result(word, [*names, *_urls()], "Model")
-    return _result(word, [option for option in options if option.startswith("--")] if not word else [], "option")
+        return _result(word, [*names, *_urls(), *flags], "Model")
+    return _result(word, flags, "option")
+
+
+def _long(options: Iterable[str]) -> list[str]:
+    return [option for option in options if option.startswith("--")]
 
 
 def _has_name(before: Iterable[str], options: dict[str, argparse.Action]) -> bool:
@@ -81,7 +88,7 @@ def _values(field: str) -> list[str]:
     if field == "url":
         return _urls()
     if field == "resource_profile":
-        return [f"{name}:1" for name in _known("profiles")]
+        return [f"{name}:1" for name in _known("profiles") or CHART["resourceProfiles"]]
     return _known("secret_names") if field == "secrets" else _known("names") if field == "stated_name" else []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from traitlets import TraitError
 
@@ -87,9 +87,9 @@ def _set(now: settings.KubeAI, pair: str) -> None:
         raise UsageError(f"There is no setting {quoted(name)}.", near)
     if not equals:
         raise UsageError(f"%kubeai_config needs a value for {name}.", f"Write it like %kubeai_config {name}=VALUE.")
-    default: Any = now.traits()[name].default()
+    trait = now.traits()[name]
     try:
-        setattr(now, name, type(default)(value) if value else default)
+        setattr(now, name, trait.from_string(value) if value else trait.default())
     except (TraitError, ValueError):
         raise UsageError(f"{name} cannot be {quoted(value)}.", f"It is now {getattr(now, name)}.") from None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import NotFoundError
 
 from .guards import confirmed_by
-from .parser import MagicParser, Text, parser_for
+from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def why_parser() -> MagicParser:
     add("--dry-run", action="store_true", help="with --fix: show what would change; change nothing")
     add("-y", "--yes", action="store_true", help="with --fix: also if somebody else served it")
     add("-w", "--wait", action="store_true", help="with --fix: wait until it is ready")
-    add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long --wait waits; default 900")
+    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long --wait waits; default 900 s")
     return parser
 
 
@@ -84,7 +84,7 @@ def _fixed(call: Invocation, number: int) -> Model | Text:
     with confirmed_by(f"{line} --yes"):
         done = verbs.fix(session, model.name, remedy.id, yes=call.options.yes)
     if done.action != "nothing":
-        back = f"kubeai_notebook.attach({model.name!r}).rollback() takes it back."
+        back = f"%kubeai_rollback {model.name} takes it back."
         done = replace(done, note=f"Fix {number} is applied: {done.note} {back}")
     return waited(call, session.handle(done))
 

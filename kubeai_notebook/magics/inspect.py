@@ -129,6 +129,8 @@ def status(call: Invocation) -> Model | Shown:
 
 def _follow(model: Model) -> None:
     """Keep one display up to date until nothing goes on by itself any more."""
+    from kubeai_notebook.session.waiting import is_stuck
+
     from .live_output import Updated, can_update
 
     # Where displays can be updated, the seconds go on; a terminal gets what is new.
@@ -137,7 +139,7 @@ def _follow(model: Model) -> None:
         with model.subscribe() as changes:
             view = next(changes).view
             shown, last = Updated(lambda: _face(model)), _face_of(view)
-            while view is not None and not (view.status.settled and not view.pending):
+            while view is not None and (view.pending or not (view.status.settled or is_stuck(view))):
                 change = changes.until(lambda _: True, TICK_SECONDS if updates else None)
                 view = change.view if change else view
                 if updates or _face_of(view) != last:

@@ -1,4 +1,4 @@
-"""Magics that change a Model that is there: scale, restart, delete."""
+"""Magics that change a Model that is there: scale, restart, rollback, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import UsageError
 
 from .guards import confirmed_by, going
-from .parser import MagicParser, Text, parser_for
+from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
 if TYPE_CHECKING:
@@ -58,6 +58,24 @@ def restart_parser() -> MagicParser:
 
 
 @cache
+def rollback_parser() -> MagicParser:
+    """The options of ``%kubeai_rollback``."""
+    parser = parser_for(
+        "%kubeai_rollback",
+        "Go back to what was served before the last change, such as an update that fails; the card says what changes.\n"
+        "A Model that this kernel has not served needs --yes while Pods of it are ready.",
+        "%kubeai_rollback smol",
+        "%kubeai_rollback smol --wait",
+        "%kubeai_rollback smol --yes",
+        synopsis="[NAME] [options]",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
+    parser.add_argument("-y", "--yes", action="store_true", help="also if this kernel has not served it")
+    _add_waiting(parser)
+    return parser
+
+
+@cache
 def delete_parser() -> MagicParser:
     """The options of ``%kubeai_delete``."""
     parser = parser_for(
@@ -75,7 +93,14 @@ def delete_parser() -> MagicParser:
     _add_yes(parser)
     add("--missing-ok", action="store_true", help="a Model that is not there is no error")
     add("--dry-run", action="store_true", help="say what would go; delete nothing")
-    add("--timeout", type=float, default=60.0, metavar="SECONDS", dest="timeout_seconds", help="default 60")
+    add(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="TIME",
+        dest="timeout_seconds",
+        help="such as 90, 5m or 1h; default 60 s",
+    )
     return parser
 
 
@@ -86,7 +111,7 @@ def _add_yes(parser: MagicParser) -> None:
 def _add_waiting(parser: MagicParser) -> None:
     add = parser.add_argument
     add("-w", "--wait", action="store_true", help="wait until it is ready; an interrupt leaves it starting")
-    add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long to wait; default 900")
+    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long to wait; default 900 s")
 
 
 def scale(call: Invocation) -> Model:
@@ -117,6 +142,16 @@ def restart(call: Invocation) -> Model:
     name, options = call.model.name, call.options
     with confirmed_by(f"%kubeai_restart {name} --yes"):
         done = verbs.restart(call.session, name, timeout_seconds=options.timeout_seconds, yes=options.yes)
+    return waited(call, call.session.handle(done))
+
+
+def rollback(call: Invocation) -> Model:
+    """Go back to the spec before."""
+    from kubeai_notebook.session import verbs
+
+    name, options = call.model.name, call.options
+    with confirmed_by(f"%kubeai_rollback {name} --yes"):
+        done = verbs.rollback(call.session, name, yes=options.yes)
     return waited(call, call.session.handle(done))
 
 

@@ -9,8 +9,10 @@ argument that is missing, since abbreviations, subcommands and exclusive groups 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import shlex
+import textwrap
 from typing import Any, NoReturn
 
 from kubeai_notebook.core.masking import masked, quoted
@@ -18,8 +20,12 @@ from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import Shown
 
-WIDTH = 110
+from .shown_lines import without_comment
+
+WIDTH = 80
 _NEAR = 0.7
+_COMMON_TITLE = "common options"
+_COMMON = ("namespace", "out", "quiet", "help")
 
 
 class Text(Shown, str):
@@ -40,18 +46,27 @@ class Help(Text):
 class MagicParser(argparse.ArgumentParser):
     """Reads a magic's line; a mistake is a UsageError that names the nearest option.
 
-    ``takes_rest``: what stands behind a bare ``--`` is kept, word for word, as ``rest``.
+    ``takes_rest``: what stands behind a bare ``--`` is kept, word for word, as ``rest``. ``takes_text``: what stands
+    behind the name is kept as it is written, as ``text``.
     """
 
     def __init__(
-        self, magic: str, description: str, examples: tuple[str, ...], *, synopsis: str = "", takes_rest: bool = False
+        self,
+        magic: str,
+        description: str,
+        examples: tuple[str, ...],
+        *,
+        synopsis: str = "",
+        takes_rest: bool = False,
+        takes_text: bool = False,
     ) -> None:
         shown = "\n".join(f"  {example}" for example in examples)
+        description = textwrap.fill(description, WIDTH)
         super().__init__(
             prog=magic,
             usage=f"{magic} {synopsis}".replace("%", "%%") if synopsis else None,
             description=f"{description}\n\nExamples:\n{shown}" if shown else description,
-            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=34, width=WIDTH),
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=WIDTH),
             add_help=False,
             allow_abbrev=False,
             exit_on_error=False,
@@ -60,21 +75,27 @@ class MagicParser(argparse.ArgumentParser):
         self.register("type", float, _number)
         # Python 3.14 would colour the text, which is also shown where no colours are.
         self.color = False
-        self._takes_rest = takes_rest
+        self._takes_rest, self._takes_text = takes_rest, takes_text
 
     def add_common(self) -> MagicParser:
         """Add the options that every magic has."""
-        add = self.add_argument_group("common options").add_argument
+        add = self.add_argument_group(_COMMON_TITLE).add_argument
         add("-n", "--namespace", metavar="NAMESPACE", help="the namespace of the Models")
         add("-o", "--out", metavar="VARIABLE", help="put the result into this variable")
         add("-q", "--quiet", action="store_true", help="show nothing, as a ; at the end of the line does")
         add("--help", action="store_true", help="show this text")
         return self
 
+    def format_help(self) -> str:
+        """The help, with what every magic has at its end."""
+        self._action_groups.sort(key=lambda group: group.title == _COMMON_TITLE)
+        return super().format_help()
+
     @property
     def options(self) -> dict[str, argparse.Action]:
-        """Every option by its spellings, for completion."""
-        return dict(self._option_string_actions)
+        """Every option by its spellings, for completion: those that every magic has stand last."""
+        own = {word: action for word, action in self._option_string_actions.items() if action.dest not in _COMMON}
+        return own | self._option_string_actions
 
     def read(self, line: str) -> argparse.Namespace | Help:
         """Split and parse a line.
@@ -82,8 +103,13 @@ class MagicParser(argparse.ArgumentParser):
         Raises:
             UsageError: quotes do not close, an option is unknown, or a value is missing.
         """
+        line, text = line.rstrip(), ""
         try:
-            words = shlex.split(line.rstrip().removesuffix(";"))
+            if self._takes_text:
+                line, text = self._before_text(line)
+            else:
+                line = without_comment(line)
+            words = shlex.split(line.removesuffix(";"))
         except ValueError:
             raise UsageError("A quotation mark in this line is not closed.") from None
         rest: list[str] = []
@@ -96,7 +122,7 @@ class MagicParser(argparse.ArgumentParser):
             # argparse would read -name as -n ame.
             if re.fullmatch(r"-[a-z][a-z-]+", word) and f"-{word}" in self._option_string_actions:
                 raise UsageError(f"{self.prog} does not know {word}.", f"Did you mean -{word}?")
-        options = argparse.Namespace(rest=rest)
+        options = argparse.Namespace(rest=rest, text=text, semicolon=line.endswith(";"))
         try:
             _, unknown = self.parse_known_args(words, options)
         except argparse.ArgumentError as error:
@@ -104,6 +130,25 @@ class MagicParser(argparse.ArgumentParser):
         if unknown:
             raise self._unknown(unknown[0])
         return options
+
+    def _before_text(self, line: str) -> tuple[str, str]:
+        """The options and the name at the beginning of a line, and the text behind them: a text has apostrophes."""
+        stream = io.StringIO(line)
+        words = shlex.shlex(stream, posix=True)
+        words.whitespace_split, words.commenters = True, ""
+        named = has_value = False
+        place = 0
+        while rest := line[place:].lstrip():
+            if named and not has_value and not rest.startswith("-"):
+                text = rest.removesuffix(";").rstrip()
+                quotes = text[:1] in ("'", '"') and text[0] == text[-1] and text.count(text[0]) == 2
+                return line[:place], text[1:-1] if quotes else text
+            word = words.get_token() or ""
+            place = stream.tell()
+            action = self._option_string_actions.get(word)
+            named = named or not (has_value or word.startswith("-"))
+            has_value = not has_value and action is not None and action.nargs != 0
+        return line, ""
 
     def error(self, message: str) -> NoReturn:
         """Raise what Python 3.11 and 3.12 would end the process for, as 3.13 does: an argument that is missing."""
@@ -154,6 +199,19 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"needs a number, not {quoted(text)}") from None
+
+
+_AMOUNT = r"(\d+(?:\.\d+)?)"
+_TIME = re.compile(rf"(?:{_AMOUNT}h)?(?:{_AMOUNT}m(?:in)?)?(?:{_AMOUNT}s?)?", re.I)
+
+
+def seconds(text: str) -> float:
+    """A length of time as people write it: ``90``, ``90s``, ``5m``, ``1h30m``."""
+    match = _TIME.fullmatch(text)
+    if not match or not any(match.groups()):
+        raise argparse.ArgumentTypeError(f"needs a time such as 90, 5m or 1h, not {quoted(text)}")
+    hours, minutes, rest = (float(amount) for amount in match.groups("0"))
+    return hours * 3600 + minutes * 60 + rest
 
 
 def parser_for(magic: str, description: str, *examples: str, **options: Any) -> MagicParser:

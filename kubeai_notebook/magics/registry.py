@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -18,14 +19,14 @@ class Verb(NamedTuple):
     """One magic: ``room`` has a function of its name, and one with ``_parser`` after it."""
 
     name: str
-    kind: Literal["line", "cell", "line_cell"]
+    kind: Literal["line", "line_cell"]
     room: str
     summary: str
 
     @property
     def magic(self) -> str:
         """As a user writes it."""
-        return f"{'%%' if self.kind == 'cell' else '%'}kubeai_{self.name}"
+        return f"%kubeai_{self.name}"
 
 
 VERBS = (
@@ -35,13 +36,14 @@ VERBS = (
     Verb("status", "line", "inspect", "Show what a Model is doing."),
     Verb("why", "line", "diagnose", "Say why a Model is not ready, and apply a fix."),
     Verb("logs", "line", "inspect", "Show the end of an engine's log."),
-    Verb("chat", "cell", "chat", "Send the cell's text to a Model and stream its answer."),
+    Verb("chat", "line_cell", "chat", "Send a text to a Model and stream its answer."),
     Verb("scale", "line", "lifecycle", "Change how many replicas a Model has."),
     Verb("restart", "line", "lifecycle", "Replace a Model's Pods, one by one."),
+    Verb("rollback", "line", "lifecycle", "Go back to what was served before the last change."),
     Verb("delete", "line", "lifecycle", "Delete a Model and its Pods."),
     Verb("attach", "line", "inspect", "Give the handle on a Model that is there, whoever made it."),
     Verb("yaml", "line", "inspect", "Show a Model as kubectl apply takes it."),
-    Verb("apply", "cell", "serve", "Create or update the Models that the cell's YAML describes."),
+    Verb("apply", "line_cell", "serve", "Create or update the Models that YAML describes."),
     Verb("doctor", "line", "diagnose", "Check the way from this notebook to KubeAI."),
     Verb("config", "line", "config", "Show or change the settings, and where each comes from."),
 )
@@ -113,6 +115,28 @@ def _expanded(shell: InteractiveShell, line: str, local_ns: Any) -> str:
 
 def _room(name: str) -> ModuleType:
     return import_module(f"{__package__}.{name}")
+
+
+_QUESTION = re.compile(r"(?P<before>\s*(?:\w+\s*=\s*)?)%kubeai(?:_|\s+)chat\s+(?P<text>\S+\s.*\?)\s*")
+_QUOTES = re.compile(r"\"\"\"|'''")
+
+
+def questions(lines: list[str]) -> list[str]:
+    """Have a line that asks a Model something be a call already: IPython takes a ``?`` at its end for a call for help.
+
+    A line inside a string of several lines stays: an odd number of triple quotes stands before it.
+    """
+    if not any("chat" in line for line in lines):
+        return lines
+    called, open_quotes = [], 0
+    for line in lines:
+        match = None if open_quotes % 2 else _QUESTION.fullmatch(line)
+        open_quotes += len(_QUOTES.findall(line))
+        called.append(_CALL.format(match["before"], "kubeai_chat", match["text"]) if match else line)
+    return called
+
+
+_CALL = "{}get_ipython().run_line_magic({!r}, {!r})\n"
 
 
 def semicolons(lines: list[str]) -> list[str]:

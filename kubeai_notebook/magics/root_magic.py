@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.html import HtmlShown, element, table
@@ -11,10 +12,27 @@ from kubeai_notebook.present.html import HtmlShown, element, table
 from .registry import VERBS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from IPython.core.interactiveshell import InteractiveShell
     from markupsafe import Markup
 
 _HELP, _SHORT = "%kubeai_serve --help", "%kubeai serve …"
+
+
+_CALLED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "models": ("ps", "list", "ls", "get", "all"),
+    "serve": ("run", "pull", "start", "deploy", "create", "up", "load", "launch"),
+    "scale": ("stop", "sleep", "pause", "resume", "replicas"),
+    "delete": ("rm", "remove", "down", "kill", "destroy"),
+    "status": ("show", "inspect", "watch", "wait"),
+    "why": ("explain", "describe", "debug", "events", "fix"),
+    "chat": ("ask", "generate", "complete", "prompt"),
+    "yaml": ("edit", "manifest", "export"),
+    "config": ("set", "settings", "context", "namespace", "use"),
+    "doctor": ("check", "version", "info"),
+}
+"""A verb of ours, and what other programs call it."""
 
 
 class Listing(HtmlShown):
@@ -31,6 +49,14 @@ class Listing(HtmlShown):
         return table(rows) + element("p", "Each explains itself: ", help_line, ". ", short, " says the same.")
 
 
+def _meant(name: str) -> str:
+    """What somebody meant who knows the words of docker, kubectl or ollama."""
+    other = next((verb for verb, words in _CALLED_ELSEWHERE.items() if name.lower() in words), "")
+    if other:
+        return f"%kubeai_{other} does that."
+    return did_you_mean(name, [verb.name for verb in VERBS]).strip() or "%kubeai lists them."
+
+
 def run(shell: InteractiveShell, line: str, cell: str | None) -> Any:
     """List the magics, or run the one that the line names first."""
     name, _, rest = line.strip().rstrip(";").partition(" ")
@@ -38,12 +64,9 @@ def run(shell: InteractiveShell, line: str, cell: str | None) -> Any:
         return Listing()
     verb = next((verb for verb in VERBS if verb.name == name.lower()), None)
     if verb is None:
-        near = did_you_mean(name, [verb.name for verb in VERBS]).strip()
-        raise UsageError(f'%kubeai has no verb "{name}".', near or "%kubeai lists them.")
+        raise UsageError(f"%kubeai has no verb {quoted(name)}.", _meant(name))
     from .invocation import run as run_verb
 
-    if cell is None and verb.kind == "cell" and rest.strip() != "--help":
-        raise UsageError(f"{verb.magic} needs a cell.", f"Begin the cell with %%kubeai {name}, and go on below.")
     if cell is not None and verb.kind == "line":
-        raise UsageError(f"{verb.magic} has no use for a cell's text.", f"Write %kubeai {line.strip()} with one %.")
+        raise UsageError(f"{verb.magic} takes no text below its line.", f"Write %kubeai {line.strip()} with one %.")
     return run_verb(shell, verb, line=rest, body=cell)

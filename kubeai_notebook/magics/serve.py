@@ -11,7 +11,7 @@ from kubeai_notebook.errors import SpecError, UsageError
 from . import spec_options as fields
 from .catalog import without_url
 from .guards import confirmed_by
-from .parser import MagicParser, parser_for
+from .parser import MagicParser, parser_for, seconds
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.spec import ModelSpec
@@ -35,8 +35,8 @@ def serve_parser() -> MagicParser:
         "%kubeai_serve ollama://smollm2:135m",
         "%kubeai_serve smol ollama://smollm2:135m --engine OLlama --wait",
         "%kubeai_serve smol --replicas 2",
-        "%kubeai_serve bge --url hf://BAAI/bge-small-en-v1.5 --engine Infinity --feature TextEmbedding --dry-run",
-        "m = %kubeai_serve tiny --url hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0 --dry-run -- --max-model-len=2048",
+        "%kubeai_serve bge BAAI/bge-small-en-v1.5 --engine Infinity --dry-run",
+        "m = %kubeai_serve qwen Qwen/Qwen3-0.6B --dry-run -- --max-model-len=2048",
         synopsis="[NAME] [URL] [options] [-- ARGUMENTS OF THE ENGINE]",
         takes_rest=True,
     )
@@ -54,15 +54,17 @@ def apply_parser() -> MagicParser:
     """The options of ``%%kubeai_apply``."""
     parser = parser_for(
         "%%kubeai_apply",
-        "Create or update the Models that the cell's YAML describes, as kubectl apply takes them or in our short\n"
-        "form; several stand behind one another with --- between them.",
+        "Create or update the Models that the cell's YAML, or a file, describes, as kubectl apply takes them or in\n"
+        "our short form; several stand behind one another with --- between them.",
         "%%kubeai_apply --dry-run\n  url: ollama://smollm2:135m",
         "%%kubeai_apply --wait\n  name: smol\n  url: ollama://smollm2:135m\n  scaling: {min_replicas: 0}",
         "%%kubeai_apply\n  apiVersion: kubeai.org/v1\n  kind: Model\n  metadata: {name: smol}\n"
-        "  spec: {url: 'ollama://smollm2:135m', engine: OLlama, features: [TextGeneration], resourceProfile: 'cpu:1'}",
-        synopsis="[options]",
+        "  spec: {url: 'ollama://smollm2:135m', engine: OLlama,\n"
+        "         features: [TextGeneration], resourceProfile: 'cpu:1'}",
+        synopsis="[FILE] [options]",
     )
     add = parser.add_argument
+    add("file", nargs="?", metavar="FILE", help="YAML of this machine, in place of the cell's; {{…}} in it stays")
     add("--dry-run", action="store_true", help="say what would happen, and what speaks against it; change nothing")
     add("--force", action="store_true", help="send it even where the checks say that it cannot serve here")
     add("--raw", action="store_true", help="leave {{…}} in the cell as it is")
@@ -73,7 +75,7 @@ def apply_parser() -> MagicParser:
 def _add_waiting(parser: MagicParser) -> None:
     add = parser.add_argument
     add("-w", "--wait", action="store_true", help="wait until it is ready; an interrupt leaves it starting")
-    add("--timeout", type=float, metavar="SECONDS", dest="timeout_seconds", help="how long --wait waits; default 900")
+    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long --wait waits; default 900 s")
     add(
         "-y", "--yes", action="store_true",
         help="replace Pods that are ready even if somebody else served the Model",
@@ -104,9 +106,12 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
 
     from .templating import filled
 
-    documents = [text for text in re.split(r"^---\s*$", filled(call), flags=re.MULTILINE) if _says_something(text)]
+    if call.options.file and call.body is not None:
+        raise UsageError("%%kubeai_apply takes a file or the cell's text, not both.", "Write %kubeai_apply FILE.")
+    text = fields.content_of(call.options.file) if call.options.file else filled(call)
+    documents = [part for part in re.split(r"^---\s*$", text, flags=re.MULTILINE) if _says_something(part)]
     if not documents:
-        raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line.")
+        raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line, or a file.")
     profile = settings.current().default_profile
     # All are read before the first is sent.
     specs = [spec_of_yaml(text, default_profile=profile) for text in documents]
@@ -128,6 +133,10 @@ def _served(call: Invocation, what: ModelSpec | dict[str, Any]) -> Model | PlanR
         return verbs.plan(session, what, unique=unique)
     with confirmed_by(f"{call.verb.magic} … --yes"):
         done = verbs.serve(session, what, unique=unique, force=options.force, yes=options.yes)
+    if unique and (options.quiet or options.semicolon):
+        from .live_output import write
+
+        write(f"{done.name}\n")  # nobody could know it otherwise
     return waited(call, session.handle(done))
 
 

@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+# Up to the first number sign that begins a word outside quotation marks.
+_BEFORE_COMMENT = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|(?<=\S)\#|[^"'\\#])*(?<!\S)(?=\#)""", re.DOTALL)
 _QUIET = re.compile(r"(?<!\S)(-q|--quiet)(?!\S)")
 _SHOW = f"__import__({__name__!r}, None, None, ['show']).show(value)"
 
 
+def without_comment(line: str) -> str:
+    """A magic's line without the comment at its end; a number sign inside a word or a quotation is none.
+
+    >>> without_comment("smol --env COLOR=#fff --label 'a=# b'  # the small one")
+    "smol --env COLOR=#fff --label 'a=# b'"
+    """
+    match = _BEFORE_COMMENT.match(line)
+    return match[0].rstrip() if match else line
+
+
 def is_quiet(name: str, text: str) -> bool:
     """Whether a magic's line asks to show nothing: by a semicolon at its end, or by ``-q``."""
+    text = without_comment(text)
     # After a bare -- all words are the engine's.
     return name.endswith(";") or text.endswith(";") or bool(_QUIET.search(text.partition(" -- ")[0]))
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from kubeai_notebook.core.fields import Option
+    from kubeai_notebook.core.fields import Field, Option
 
     from .parser import MagicParser
 
 
 _BESIDE: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "resource_profile": (
-        ("--processors", {"type": int, "metavar": "N", "help": "how many times the profile is taken"}),
+        ("--processors", {"type": int, "metavar": "N", "help": "units of the profile, as in --profile NAME:N"}),
         (
             "--resource",
             {
@@ -56,14 +56,27 @@ def add_to(parser: MagicParser) -> None:
     add("name", nargs="?", metavar="NAME", help="name of the Model, or its url")
     add("place", nargs="?", metavar="URL", help="its url, behind the name; --url says the same")
     add("--name", "--model-name", dest="stated_name", metavar="NAME", help="its name, where a url stands first")
+    groups = {title: parser.add_argument_group(title).add_argument for title in _GROUPS}
     for field in FIELDS:
+        add_to_group = groups[_group_of(field)]
         if option := field.option:
             settings = {"help": option.help + _SEE.get(field.name, ""), **_TAKES[option.takes]}
             settings |= {"metavar": option.metavar} if option.metavar else {}
-            add(*option.flags, dest=field.name, **settings)
+            add_to_group(*option.flags, dest=field.name, **settings)
         for flag, settings in _BESIDE.get(field.name, ()):
-            add(flag, **settings)
+            add_to_group(flag, **settings)
     add("--raw", action="store_true", help="leave {{…}} in the cell as it is")
+
+
+_GROUPS = ("what is served", "how it runs", "replicas", "load balancing among replicas")
+_SERVED = ("name", "namespace", "url", "engine", "features", "adapters")
+
+
+def _group_of(field: Field) -> str:
+    """The title under which a field's options stand in the help."""
+    if field.within:
+        return _GROUPS[1 + len(field.within)]
+    return _GROUPS[0] if field.name in _SERVED else _GROUPS[1]
 
 
 def fields_of_line(options: argparse.Namespace) -> dict[str, Any]:
@@ -80,7 +93,7 @@ def fields_of_line(options: argparse.Namespace) -> dict[str, Any]:
     stated["args"] = [*stated.get("args", []), *given["rest"]]
     adapters, files = stated.get("adapters", {}), _local(stated.get("files", {}))
     stated["adapters"] = [{"name": name, "url": url} for name, url in adapters.items()]
-    stated["files"] = [{"path": path, "content": _content(local)} for path, local in files.items()]
+    stated["files"] = [{"path": path, "content": content_of(local)} for path, local in files.items()]
     stated["resources"] = _pairs("--resource", given["resource"], like="gpu=1")
     return {name: value for name, value in stated.items() if value not in (None, "", [], {})}
 
@@ -157,7 +170,8 @@ def _local(files: Mapping[str, str]) -> dict[str, str]:
     return {path: local[1:] for path, local in files.items()}
 
 
-def _content(local: str) -> str:
+def content_of(local: str) -> str:
+    """The text of a file of this machine; how it cannot be read is a UsageError."""
     path = Path(local).expanduser()
     try:
         return path.read_text(encoding="utf-8")

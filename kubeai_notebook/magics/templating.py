@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # The innermost braces only: "{{ a {{ b }}" holds the expression b.
 _IN_CELL = re.compile(r"\{\{(?P<expression>(?:(?!\{\{).)+?)\}\}", re.DOTALL)
-_IN_LINE = re.compile(r"\{(?P<expression>[A-Za-z_][^{}]*)\}|\$(?P<name>[A-Za-z_]\w*)")
+_IN_LINE = re.compile(r"\{(?P<double>\{)?(?P<expression>[A-Za-z_][^{}]*)\}(?(double)\})|\$(?P<name>[A-Za-z_]\w*)")
 LONGEST_EXPRESSION = 2000
 """Characters; a longer one is a text that happens to stand between braces."""
 _SHOWN, _SHOWN_CHARACTERS = 5, 60
@@ -61,7 +61,7 @@ def expand(text: str, variables: dict[str, Any], left: list[str] | None = None) 
 
 
 def expand_line(line: str, variables: dict[str, Any]) -> str:
-    """Replace ``{expression}`` and ``$name`` as IPython does, but leave JSON and what has no value alone.
+    """Replace ``{expression}``, ``{{expression}}`` and ``$name``, but leave JSON and what has no value alone.
 
     IPython takes ``{"image": 2}`` for the text "image" with a width of 2.
     """

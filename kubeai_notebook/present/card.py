@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.objects import map_at, name_of, text_at
 from kubeai_notebook.text import one_line
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .wire import Tone
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."
+_CALLED: Final[Mapping[str, str]] = {"OLlama": "Ollama", "VLLM": "vLLM"}
+"""Engines by the names that their makers use, where KubeAI writes them otherwise."""
 # A phase that is not listed is one of waiting.
 _TONES: Final[Mapping[Phase, Tone]] = {
     "Ready": "good",
@@ -42,6 +45,7 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     return Card(
         name=name,
         namespace=namespace,
+        where=str(view.where),
         phase=status.phase,
         tone=tone,
         announcement=f"Not connected. Model {name} was {status.phase} when it was last seen."
@@ -68,6 +72,7 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None, note:
     return Card(
         name=name,
         namespace=namespace,
+        where=before.where if before else namespace,
         phase="Deleted",
         tone="gone",
         announcement=_announcement(name, "Deleted", ()),
@@ -81,13 +86,31 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None, note:
 def line_of(name: str, view: View | None) -> str:
     """A Model in one line, as Python shows a handle; ``None`` where it is gone.
 
-    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1)``.
+    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1, team on prod)``.
     """
     if view is None:
         return one_line(f"Model({name!r}, Deleted)")
     status, spec = view.status, map_at(view.model, "spec")
     engine, profile = text_at(spec, "engine") or "no engine", text_at(spec, "resourceProfile") or "no profile"
-    return one_line(f"Model({name!r}, {status.phase} {status.ready}/{status.desired}, {engine}, {profile})")
+    return one_line(
+        f"Model({name!r}, {status.phase} {status.ready}/{status.desired}, {engine}, {profile}, {view.where})"
+    )
+
+
+def waiting_line(view: View, waited_seconds: float) -> str:
+    """What somebody who calls the Model waits for, in a line.
+
+    Such as ``… smol Pulling 44%: Pulling weights "ollama://smollm2:135m": 41 of 93 MB (12 s)``.
+    """
+    status, waited = view.status, duration(waited_seconds, exact=True)
+    reason = view.findings[0].message if view.findings else status.detail
+    if status.phase == "Asleep":
+        reason = "This call wakes it."
+    if view.link.lost:
+        error = view.link.error
+        return one_line(f"… {view.name}: not connected. {error.message if error else ''} ({waited})")
+    done = f" {status.progress:.0%}" if status.progress is not None else ""
+    return one_line(f"… {view.name} {status.phase}{done}: {reason} ({waited})")
 
 
 def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:
@@ -99,15 +122,16 @@ def _next_step(view: View, tone: Tone) -> str:
         return in_magics(str(view.link.error or ""), name_of(view.model))
     # The other phases' own sentence says what they wait for.
     waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
-    return f"Waiting for {view.status.acts_next}." if waiting else ""
+    return f"It does not go on by itself: it needs {view.status.acts_next}." if waiting else ""
 
 
 def _facts(view: View) -> tuple[CardFact, ...]:
     spec = map_at(view.model, "spec")
     engine = text_at(spec, "engine")
-    stand_in = f"answered by {view.stand_in}, standing in for {engine}"
+    stand_in = f"{view.stand_in}, in place of {_CALLED.get(engine, engine)}"
     rows = {
         "Replicas": _replicas(view.status, view.observation.answer),
+        "Answers now": view.answering and f"{view.answering}, from before the update",
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
         "Source": masked(text_at(spec, "url")),

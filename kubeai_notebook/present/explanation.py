@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding, Who
     from kubeai_notebook.core.phase import ModelStatus
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.whereabouts import Whereabouts
 
     from .wording import Numbered
 
 _WHO_ACTS: Final[Mapping[Who, str]] = {
-    "user": "You can cure it:",
+    "user": "You can fix it:",
     "admin": "Somebody who runs the cluster has to act:",
     "nobody": "It may pass by itself; if it does not:",
 }
 _WHO_WITHOUT_REMEDY: Final[Mapping[Who, str]] = {
-    "user": "You can cure it, but the cure is not known here.",
+    "user": "You can fix it, but it is not known here how.",
     "admin": "Somebody who runs the cluster has to act.",
     "nobody": "Nobody has to act; it passes by itself.",
 }
@@ -41,6 +42,7 @@ class Explanation(HtmlShown):
     model_name: str
     status: ModelStatus
     findings: tuple[Finding, ...] = ()
+    where: Whereabouts | None = None
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:
@@ -73,7 +75,11 @@ class Explanation(HtmlShown):
         return f"{name} is {phase}{detail} Nothing is wrong so far."
 
     def _text(self) -> str:
-        return "\n".join([self.headline, *self._lines()])
+        return "\n".join([*self._head, *self._lines()])
+
+    @property
+    def _head(self) -> list[str]:
+        return [self.headline, *([f"Seen {self.where.phrase}."] if self.where else [])]
 
     def _lines(self) -> Iterator[str]:
         for finding, remedies in numbered(self.findings):
@@ -91,7 +97,8 @@ class Explanation(HtmlShown):
 
     def _html(self) -> Markup:
         findings = (self._finding_html(finding, remedies) for finding, remedies in numbered(self.findings))
-        return element("div", element("div", self.headline), *findings, style="max-width:720px")
+        head = (element("div", line) for line in self._head)
+        return element("div", *head, *findings, style="max-width:720px")
 
     def _finding_html(self, finding: Finding, remedies: tuple[Numbered, ...]) -> Markup:
         evidence = joined(

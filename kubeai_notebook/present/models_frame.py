@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from kubeai_notebook.core.view import Link, View
+    from kubeai_notebook.core.whereabouts import Whereabouts
 
 HEADING = "kubeai_heading"
 """Where ``attrs`` of a frame keep the sentence above the table."""
-_NONE = "There are no Models here."
+_PHRASE = "kubeai_where"
 UNKNOWN = "—"
 COLUMNS = (
     "name", "phase", "ready", "desired", "engine", "features", "profile", "gpus", "created", "age", "problem",
@@ -52,19 +53,26 @@ class ModelsFrame(PlainFrame):
     def __repr__(self) -> str:
         if not self._is_whole:
             return super().__repr__()
-        return self._under_heading(plain(self._readable().to_string(index=False, **self._cut())))
+        rows = self._readable().to_string(index=False, **self._cut())
+        return self._under_heading(plain("\n".join(filter(None, [rows, self._place]))))
 
     def _repr_html_(self) -> str | None:
         if not self._is_whole:
             return super()._repr_html_()
-        table = made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut()))
-        return page(self._heading_html(), table)
+        rows = made_by_pandas(self._readable().to_html(index=False, notebook=True, **self._cut()))
+        return page(self._heading_html(), rows, *([element("small", self._place)] if self._place else []))
 
     def _under_heading(self, text: str) -> str:
         return "\n".join(filter(None, [plain(self.attrs.get(HEADING, "")), text]))
 
     def _heading_html(self) -> Markup | str:
         return element("p", heading) if (heading := self.attrs.get(HEADING)) else ""
+
+    @property
+    def _place(self) -> str:
+        """Where these Models are, as a line below them; a frame that was made of this one knows it as well."""
+        phrase = self.attrs.get(_PHRASE)
+        return f"Models {phrase}." if phrase else ""
 
     @property
     def _is_whole(self) -> bool:
@@ -101,16 +109,25 @@ class NoModels(ModelsFrame):
         return ModelsFrame
 
     def __repr__(self) -> str:
-        return self._under_heading(_NONE)
+        return self._under_heading(self._none)
 
     def _repr_html_(self) -> str:
-        return page(self._heading_html(), element("p", _NONE))
+        return page(self._heading_html(), element("p", self._none))
+
+    @property
+    def _none(self) -> str:
+        return plain(f"There are no Models {self.attrs.get(_PHRASE) or 'here'}.")
 
 
 def models_frame(
-    views: Iterable[View], *, idle: Mapping[str, float], now: datetime, link: Link | None = None
+    views: Iterable[View],
+    *,
+    idle: Mapping[str, float],
+    now: datetime,
+    link: Link | None = None,
+    where: Whereabouts | None = None,
 ) -> ModelsFrame:
-    """One row for each View.
+    """One row for each View; ``where`` they are is told with them.
 
     ``name``, ``engine``, ``profile``, ``url`` and ``features`` (with commas between them) are text, ``phase`` is a
     category in the order of the phase table, ``ready``, ``desired`` and ``gpus`` (accelerators that Pods with a node
@@ -128,11 +145,12 @@ def models_frame(
     frame["created"] = pd.to_datetime(frame["created"], utc=True).astype("datetime64[ns, UTC]")
     frame["age"] = pd.to_timedelta(frame["age"], unit="s").astype("timedelta64[ns]")
     frame = frame.astype({"ready": "int64", "desired": "int64", "gpus": "int64", "idle_seconds": "float64"})
-    frame = frame if rows else NoModels(frame)
+    shown = frame if rows else NoModels(frame)
+    shown.attrs[_PHRASE] = where.phrase if where else ""
     if link is not None and link.lost:
         why = in_magics(str(link.error or ""))
-        frame.attrs[HEADING] = " ".join(filter(None, [not_connected(link.since_seconds, now), why]))
-    return frame
+        shown.attrs[HEADING] = " ".join(filter(None, [not_connected(link.since_seconds, now), why]))
+    return shown
 
 
 def _row(view: View, idle_seconds: float | None, now: datetime) -> tuple[Any, ...]:

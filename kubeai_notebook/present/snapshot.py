@@ -31,7 +31,10 @@ def text_of(card: Card, *, at: datetime | None = None) -> str:
     """Lines of plain text; ``at`` is the moment they speak of, now by default."""
     moment = at or datetime.now(UTC)
     sign, _ = _LOOKS[card.tone]
-    lines = [f"{sign} {card.name} ({card.namespace}) {_headline(card, moment)}", *_sentences(card, moment)]
+    lines = [
+        f"{sign} {card.name} ({card.where or card.namespace}) {_headline(card, moment)}",
+        *_sentences(card, moment),
+    ]
     lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
     for finding in card.findings:
         lines += [f"! {finding.message}", *(f"    {line}" for line in finding.evidence.splitlines())]
@@ -44,8 +47,8 @@ def snapshot_of(card: Card, *, at: datetime | None = None) -> str:
     moment = at or datetime.now(UTC)
     sign, colour = _LOOKS[card.tone]
     head = joined([
-        element("strong", card.name), f" {card.namespace} ", element("span", sign, style=f"color:{colour}"),
-        " ", element("strong", _headline(card, moment)),
+        element("strong", card.name), f" {card.where or card.namespace} ",
+        element("span", sign, style=f"color:{colour}"), " ", element("strong", _headline(card, moment)),
     ])  # fmt: skip
     lines = [head, *_sentences(card, moment)]
     lines += [element("span", f"{fact.label}:", style="opacity:0.7") + f" {fact.value}" for fact in card.facts]

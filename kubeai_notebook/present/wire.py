@@ -64,6 +64,8 @@ class Card(_Wire):
 
     name: Words
     namespace: Words
+    where: Words = ""
+    """The namespace and the cluster, such as ``team on prod`` or ``default on this machine``."""
     phase: Words
     """A word of the phase table, or ``Deleted``."""
     tone: Tone

@@ -23,8 +23,15 @@ _OF_A_MODEL = re.compile(
     r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete|rollback)\b(?:\(\))?'
 )
 _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback)\(\)")
+_FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
+_SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
+_SAYS = {
+    LOCAL_GONE[1]: "%kubeai_local start starts it.",
+    "Session().doctor()": "%kubeai_doctor",
+    "yes=True": "--yes",
+}
 
 
 class Numbered(NamedTuple):
@@ -48,6 +55,15 @@ def how_to(model_name: str, one: Numbered) -> str:
     return line_of(one.remedy.command) if one.remedy.command else ""
 
 
+def step_in_python(model_name: str, one: Numbered) -> str:
+    """A Remedy in a line, with the Python or the command that does it."""
+    command = one.remedy.command
+    how = (
+        f'attach("{model_name}").fix({one.number})' if one.remedy.kind == "change" else command.line if command else ""
+    )
+    return f"{one.number}. {one.remedy.title}" + (f" ({how})" if how else "")
+
+
 def line_of(command: Command) -> str:
     """A Command as a cell takes it: a magic, or a program behind an exclamation mark."""
     return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
@@ -65,8 +81,12 @@ def in_magics(text: str, model_name: str = "") -> str:
     '%kubeai_restart smol does that.'
     """
     text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
+    text = _FIX.sub(r"%kubeai_why \g<name> --fix \g<number>", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
+    text = _SETTING.sub(r"%kubeai_config \g<name>=\g<value>", text)
     text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
-    return text.replace(LOCAL_GONE[1], "%kubeai_local start starts it.").replace("yes=True", "--yes")
+    for python, magic in _SAYS.items():
+        text = text.replace(python, magic)
+    return text

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.access import Access
     from kubeai_notebook.core.observation import Observation
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.whereabouts import Whereabouts
     from kubeai_notebook.settings import Settings
 
 KEPT_LISTS = 256
@@ -69,6 +70,7 @@ class Connection:
         self._opened: dict[str, _Closable] = {}
         """What `close` closes, which may still be in the making."""
         self._closed_because = ""
+        self._found: tuple[str, str] | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -76,10 +78,27 @@ class Connection:
         return self._part("cluster", self._connect)
 
     @property
+    def where(self) -> Whereabouts:
+        """The cluster and the namespace, in words."""
+        return self.cluster.where
+
+    @property
     def publisher(self) -> Publisher:
         """What watches the Models."""
         cluster = self.cluster
         return self._part("publisher", lambda: self._watch(cluster))
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Context, namespace and stated kubeconfig: as it found them or, before it connected, as they are configured.
+
+        Two Connections of one place lead to the same Models. This machine has no kubeconfig of the user's.
+        """
+        context, namespace = self._found or (
+            self._context or self.settings.context,
+            self._namespace or self.settings.namespace,
+        )
+        return context, namespace, "" if context == settings_of_process.LOCAL else self.settings.kubeconfig
 
     @property
     def facts(self) -> deploy.Facts:
@@ -162,7 +181,9 @@ class Connection:
     def _connect(self) -> Cluster:
         from kubeai_notebook.cluster.connect import connect
 
-        return self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
+        cluster = self._closes_too("cluster", connect(self._context, self._namespace, self.settings))
+        self._found = (cluster.context, cluster.namespace)
+        return cluster
 
     def _watch(self, cluster: Cluster) -> Publisher:
         # Its thread must not keep a Session alive that nobody holds any more.

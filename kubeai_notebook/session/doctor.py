@@ -14,12 +14,13 @@ from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.remedy import Command, Remedy
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
-from kubeai_notebook.errors import ForbiddenError, KubeAIError
+from kubeai_notebook.errors import ForbiddenError, KubeAIError, NotInstalledError
 from kubeai_notebook.present.doctor_report import Doctor, Station
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.rights import Right
     from kubeai_notebook.core.notice import Notice, Severity
 
@@ -45,8 +46,8 @@ def doctor_of(session: Connection, *, context: str = "") -> Doctor:
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="kubeai-doctor") as pool:
         try:
             cluster = session.cluster
+            installed = _installed(cluster)
             facts = facts_of(cluster)
-            installed = _installed(session)
         except KubeAIError as error:
             return Doctor((_failed("API", error), _local()))
         why = " ".join(cluster.notes) or f"Chosen by {_chosen(session.settings, context)}."
@@ -81,13 +82,17 @@ def _chosen(now: settings.Settings, context: str) -> str:
     return "default: there is no kubeconfig, so it is this machine"
 
 
-def _installed(session: Connection) -> Station | None:
-    """Why there is no KubeAI; ``None`` where there is, or where it may not be seen."""
+def _installed(cluster: Cluster) -> Station | None:
+    """Why there is no KubeAI; ``None`` where there is, or where it may not be seen.
+
+    Raises:
+        ClusterError: there is no API to ask.
+    """
     try:
-        session.cluster.models()
+        cluster.models()
     except ForbiddenError:
         return None
-    except KubeAIError as error:
+    except NotInstalledError as error:
         return _failed("KubeAI", error)
     return None
 

@@ -15,12 +15,13 @@ from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.map_fields import MapFields, shows_map_fields
-from kubeai_notebook.core.objects import map_at, number_at, uid_of
-from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
+from kubeai_notebook.core.objects import map_at, text_at, uid_of
+from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
 from . import presenter as display
 from . import verbs
+from .calling import awaken
 from .logs import follow, log_of
 from .software import software
 from .waiting import look_at, views_until_ready, wait_ready
@@ -64,6 +65,19 @@ class Model:
         self.created = created
         """Whether the ``serve`` that this handle comes from created the Model."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same Model: of the same name in the same place; what either handle did is no matter."""
+        if not isinstance(other, Model):
+            return NotImplemented
+        return self.name == other.name and self.session.place == other.session.place
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Its name and its Session's place: whoever unpickles it connects with a login of their own."""
+        return Model, (self.session, self.name)
+
     @property
     def note(self) -> str:
         """What the verb did that made this handle, in sentences."""
@@ -89,6 +103,16 @@ class Model:
     def status(self) -> ModelStatus:
         """What the Model is doing at this moment."""
         return self.view.status
+
+    @property
+    def ready(self) -> bool:
+        """Whether as many Pods are ready as are wanted, and one at least."""
+        return self.status.phase == "Ready"
+
+    @property
+    def url(self) -> str:
+        """Where its weights come from."""
+        return text_at(self.view.model, "spec", "url")
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -134,7 +158,7 @@ class Model:
     def _why(self, view: View) -> Explanation:
         from kubeai_notebook.present.explanation import Explanation
 
-        why = Explanation(self.name, view.status, view.findings)
+        why = Explanation(self.name, view.status, view.findings, view.where)
         self.session.remember_shown(uid_of(view.model), why.remedies)
         return why
 
@@ -204,22 +228,23 @@ class Model:
         return ModelEndpoint(self._open.endpoint.base_url, self.name)
 
     @property
+    def base_url(self) -> str:
+        """The gateway's address, for any OpenAI client; the model to ask for is `name`."""
+        return self.endpoint.base_url
+
+    @property
     def client(self) -> OpenAI:
         """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
         return self._open.endpoint.client
 
     @property
     def async_client(self) -> AsyncOpenAI:
-        """The same for ``await``."""
+        """An OpenAI client for ``await``; ask it for ``model=<this Model's name>``."""
         return self._open.endpoint.async_client
 
     def _awake(self) -> Endpoint:
-        """The endpoint of a Model that answers, or that the request wakes; one replica that is ready is enough."""
-        view = self.view if self.status.ready else self.wait().view
-        spec = view.model["spec"]
-        if spec.get("autoscalingDisabled") is True and not number_at(spec, "replicas"):
-            message = f"{self.name} has no replicas and autoscaling is off, so a request would wait for ever."
-            raise CallError(message, "resume() or scale(1) brings it back.")
+        """The endpoint of a Model that answers: one replica that is ready is enough."""
+        awaken(self._open, self.name, self._limit(None))
         return self._open.endpoint
 
     def _able(self, feature: str) -> Endpoint:
@@ -230,11 +255,14 @@ class Model:
     def complete(self, prompt: str, **options: Any) -> Reply:
         """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
 
-        Waits first if the Model is still starting.
+        Waits first until the Model is ready, wakes it where it sleeps, and shows meanwhile what it is doing: in the
+        cell, or in a line on stderr (the setting ``show_waiting`` turns that off).
 
         Raises:
-            DeployError: the Model cannot become ready as it is.
+            DeployError: the Model cannot become ready as it is; ``findings`` say why.
             CallError: the Model was served for something else, or the gateway or the engine refused the request.
+            WaitTimeoutError: it is still starting after the setting ``wait_timeout_seconds``.
+            WaitInterruptedError: interrupted.
         """
         return complete(self._able("TextGeneration"), self.name, prompt, **options)
 

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import shutil
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_ERASED = "\r\x1b[2K"
+
+
+class Line(Protocol):
+    """A line that is renewed while somebody waits."""
+
+    def put(self, text: str, *, is_news: bool) -> None:
+        """Say this now; ``is_news``: not only the time is another."""
+
+    def end(self, text: str) -> None:
+        """The wait is over: say this, or nothing more."""
+
+
+BATCH_FRAME_SECONDS = 0.25
 
 
 class Face(Protocol):
@@ -19,6 +40,34 @@ class Face(Protocol):
 
     def follow_batch(self, job: Any) -> None:
         """Show how far a batch is until it is over; an interrupt may pass, or stop the batch."""
+
+    def line(self) -> Line:
+        """A line that is renewed while somebody waits."""
+
+
+class StreamLine:
+    """The line on a terminal, which renews it, or in a log, which gets a line for each change."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._renews = stream, stream.isatty()
+
+    def put(self, text: str, *, is_news: bool) -> None:
+        """Say this now; ``is_news``: not only the time is another."""
+        if self._renews:
+            self._write(_ERASED + text[: shutil.get_terminal_size().columns - 1])
+        elif is_news:
+            self._write(f"{text}\n")
+
+    def end(self, text: str) -> None:
+        """The wait is over; what a log has told stays."""
+        del text
+        if self._renews:
+            self._write(_ERASED)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads it any more: that is no reason to break off a call
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class TextFace:
@@ -37,7 +86,18 @@ class TextFace:
         raise NotImplementedError
 
     def follow_batch(self, job: Any) -> None:
-        """Show nothing: a script may have no reader."""
+        """A line on stderr, whose last words stay."""
+        from kubeai_notebook.present.batch_report import batch_line
+
+        line = self.line()
+        while not job.wait(BATCH_FRAME_SECONDS):
+            line.put(batch_line(job.progress), is_news=False)
+        line.end("")
+        sys.stderr.write(f"{batch_line(job.progress)}\n")
+
+    def line(self) -> Line:
+        """One on stderr."""
+        return StreamLine(sys.stderr)
 
 
 _face: list[Face] = [TextFace()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import atexit
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
 from kubeai_notebook.core.model_fields import ModelFields, shows_fields, what_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from kubeai_notebook.settings import Settings
 
     from .live.subscription import Subscription
-    from .verbs import What
 
 
 class Session(Connection):
@@ -42,7 +41,7 @@ class Session(Connection):
     @shows_fields
     def serve(
         self,
-        what: What | str | None = None,
+        what: ModelSpec | PlanReport | str | None = None,
         url: str | None = None,
         /,
         *,
@@ -123,7 +122,7 @@ class Session(Connection):
 
         views, link = look_at_all(self.publisher), self.publisher.link
         idle = {} if link.lost else idle_seconds(self.cluster, self.facts.catalog.autoscaling_window_seconds)
-        return models_frame(views, idle=idle, now=datetime.now(UTC), link=link)
+        return models_frame(views, idle=idle, now=datetime.now(UTC), link=link, where=self.where)
 
     def catalog(self, text: str = "", *, feature: str = "") -> CatalogFrame:
         """What can be served, one url a row; `present.catalog_frame` names the columns.
@@ -175,6 +174,11 @@ class Session(Connection):
         facts = self.known("facts")
         return sorted(facts.secret_names or ()) if facts else []
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Its place, without a login."""
+        stated = self.settings.endpoint
+        return session_in, (self.place, "" if "@" in stated else stated)  # a login stands before it
+
     def __enter__(self) -> Session:
         return self
 
@@ -188,6 +192,8 @@ class _Defaults:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     sessions: dict[str, Session] = field(default_factory=dict)
+    elsewhere: list[Session] = field(default_factory=list)
+    """Those that came from other processes, each with a place of its own."""
 
     def session(self, namespace: str) -> Session:
         follow_settings()
@@ -215,7 +221,7 @@ def default(namespace: str = "") -> Session:
 
 @shows_fields
 def serve(
-    what: What | str | None = None,
+    what: ModelSpec | PlanReport | str | None = None,
     url: str | None = None,
     /,
     *,
@@ -224,7 +230,10 @@ def serve(
     wait: bool = False,
     **fields: Unpack[ModelFields],
 ) -> Model:
-    """Create or update a Model where you work, and return its handle at once; see `Session.serve`."""
+    """Create or update a Model where you work, and return its handle at once; see `Session.serve`.
+
+    ``serve("ollama://smollm2:135m")``, ``serve("smol", "ollama://smollm2:135m")``, and both by their names.
+    """
     return default().serve(what, url, unique=unique, force=force, wait=wait, **fields)
 
 
@@ -239,6 +248,29 @@ def plan(
 ) -> PlanReport:
     """What `serve` would do where you work, and what speaks against it; nothing is changed. See `Session.plan`."""
     return default().plan(what, url, unique=unique, **fields)
+
+
+def session_in(place: tuple[str, str, str], endpoint: str = "") -> Session:
+    """The Session of this process in a `Connection.place`: what a pickled one is read as.
+
+    It connects when it is first used. Where the place states no kubeconfig or gateway, those of this process hold.
+    """
+    now, (context, namespace, kubeconfig) = settings_of_process.current(), place
+    with _defaults.lock:
+        for session in (*_defaults.sessions.values(), *_defaults.elsewhere):
+            if session.place == place and not session.closed:
+                return session
+        if not _defaults.elsewhere:
+            atexit.register(_close_elsewhere)
+        settings = replace(now, kubeconfig=kubeconfig or now.kubeconfig, endpoint=endpoint or now.endpoint)
+        session = Session(context=context, namespace=namespace, settings=settings)
+        _defaults.elsewhere.append(session)
+    return session
+
+
+def _close_elsewhere() -> None:
+    for session in _defaults.elsewhere:
+        session.close("this process has ended its Sessions")
 
 
 def follow_settings() -> None:

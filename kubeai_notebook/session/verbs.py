@@ -22,6 +22,7 @@ from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, unique_name
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Stake
+from kubeai_notebook.core.rules.catalog_checks import with_known_profile
 from kubeai_notebook.core.served import served_by
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy import scaling
@@ -271,12 +272,12 @@ def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: b
     if spec.namespace not in (None, here):
         message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
         raise SpecError([wrong("namespace", "WrongNamespace", message)])
-    planned, known = deploy.plan(session.cluster, spec), session.known("facts")
-    report = PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
+    known = session.known("facts")
+    report = _checked(session, spec)
     if report.refusal and session.facts is known:
         # What was missing may have been made since: only fresh facts refuse.
         session.forget_facts()
-        return PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
+        return _checked(session, spec)
     return report
 
 
@@ -292,6 +293,12 @@ def _there(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] | N
         message = f'There is no Model "{name}" to attach to.{did_you_mean(name, session.publisher.names())}'
         new = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
         raise SpecError([wrong("url", "Required", f"{message} {new}")]) from None
+
+
+def _checked(session: Connection, spec: ModelSpec) -> PlanReport:
+    spec = with_known_profile(spec, session.facts.catalog)
+    planned = deploy.plan(session.cluster, spec)
+    return PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
 
 
 def _spec_of(session: Connection, fields: Mapping[str, Any], there: Mapping[str, Any] | None) -> ModelSpec:
@@ -370,7 +377,7 @@ def _served(report: PlanReport, done: Outcome) -> str:
         resumed = " It was paused, and is resumed." if scaling.is_paused(report.plan.current) else ""
         updated = f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}{resumed}{replicas}"
         return " ".join([updated, *_cautions(done.warnings)])
-    sentences = [f"{name} is being served."]
+    sentences = [f"{name} is created."]
     if report.spec.inferred:
         inferred = "; ".join(f"{field.field} {field.value} ({field.why})" for field in report.spec.inferred)
         sentences.append(f"Inferred: {inferred}.")

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.objects import Pod, count_at, name_of, texts_in
-from kubeai_notebook.core.phase import broken_because, is_ready
+from kubeai_notebook.core.phase import broken_because, fits_nowhere, is_ready
 from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
+from kubeai_notebook.present.wording import numbered, step_in_python
 
 from .live.subscription import ALL
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .live.publisher import Publisher
     from .live.subscription import Change
 
+LOST_SECONDS = 3.0
+"""How long this machine's KubeAI may be away: it is started again within that time, or not at all."""
 STUCK_SECONDS, REPLACED_SECONDS, SEEN_SECONDS, BEGUN_SECONDS = 3.0, 10.0, 10.0, 3.0
 ANSWER_SECONDS = 1.0
 """How long somebody who looks waits for what is asked at that, such as the log of a Pod that crashed."""
@@ -109,7 +112,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
     An update whose new Pods cannot start is given up after a while: one that was just mended looks the same.
     """
     deadline, stuck_at = time.monotonic() + limit_seconds, math.inf
-    view = None
+    view, lost = None, LostLink()
     try:
         with session.publisher.subscribe([name]) as changes:
             while (now := time.monotonic()) < min(deadline, stuck_at):
@@ -120,44 +123,75 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                 if view is None:
                     raise NotFoundError(f'"{name}" was deleted meanwhile.', "Serve it again.")
                 yield view
+                lost.check(session, view)
+                if view.link.lost:
+                    continue
                 if view.status.well:
                     return
-                if view.status.stopped and not view.pending and _is_explained(view):
-                    raise _failed(view)
-                stopped = view.status.stopped or _stuck(view)
+                if view.status.stopped and not view.pending and is_explained(view):
+                    raise failed(session, view)
+                stopped = view.status.stopped or is_stuck(view)
                 stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
     except KeyboardInterrupt:
-        message = f"Stopped waiting; {name} keeps starting."
+        message = f"Stopped waiting; {name} itself goes on as before."
         raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
     view = view or session.publisher.view(name)
+    if view.link.lost:
+        raise view.link.unreachable()
     if stuck_at < deadline or view.status.stopped:
-        raise _failed(view)
-    raise WaitTimeoutError(
-        f"{name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
-        "It keeps starting; wait() waits on.",
+        raise failed(session, view)
+    raise still_starting(view, limit_seconds)
+
+
+class LostLink:
+    """For how long the link was lost while somebody waits."""
+
+    def __init__(self) -> None:
+        self._since = math.inf
+
+    def check(self, session: Connection, view: View) -> None:
+        """Give up on KubeAI on this machine where it stays away; a cluster comes back.
+
+        Raises:
+            UnreachableError: it has been away for `LOST_SECONDS`.
+        """
+        now = time.monotonic()
+        self._since = min(self._since, now) if view.link.lost else math.inf
+        if now - self._since >= LOST_SECONDS and session.cluster.is_this_machine:
+            raise view.link.unreachable()
+
+
+def still_starting(view: View, limit_seconds: float) -> WaitTimeoutError:
+    """The error of a wait that was not long enough."""
+    return WaitTimeoutError(
+        f"{view.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
+        "It is still starting: wait() waits for it again.",
     )
 
 
-def _is_explained(view: View) -> bool:
+def is_explained(view: View) -> bool:
     """Whether a rule says what is wrong: a log that does may come a moment after the Pod has failed."""
     return any(finding.code != "Unknown" for finding in view.findings)
 
 
-def _stuck(view: View) -> bool:
+def is_stuck(view: View) -> bool:
     """Whether old Pods serve and new ones cannot: nothing more will come of waiting."""
     if view.status.phase not in ("Updating", "Degraded"):
         return False
-    broken = any(broken_because(pod) for pod in view.observation.pods)
+    fails = view.status.phase == "Degraded"
+    broken = any(broken_because(pod) or (fails and fits_nowhere(pod)) for pod in view.observation.pods)
     return broken and any(finding.who != "nobody" for finding in view.findings)
 
 
-def _failed(view: View) -> DeployError:
+def failed(session: Connection, view: View) -> DeployError:
+    """The error of a Model for which nothing comes of waiting; its steps are numbered as `why` numbers them."""
     finding = next(iter(view.findings), None)
     if finding is None:
         return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}")
+    shown = list(numbered(view.findings))
+    session.remember_shown(view.uid, tuple(one.remedy for _, remedies in shown for one in remedies))
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    steps = [f"- {remedy.title}" for remedy in finding.remedies]
-    hint = "\n".join([*seen, *steps])
+    hint = "\n".join([*seen, *(step_in_python(view.name, one) for one in shown[0][1])])
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kubeai_notebook.calls.job import Job
     from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.presenter import Line
 
 
 class CardFace:
@@ -35,6 +36,12 @@ class CardFace:
         from kubeai_notebook.views.batch import follow
 
         follow(job)
+
+    def line(self) -> Line:
+        """An output of the cell that is renewed; on stderr where no notebook listens."""
+        from kubeai_notebook.views.waiting_line import line
+
+        return line()
 
 
 def install() -> None:

@@ -4,6 +4,7 @@ import type { Card } from "../widgets/types";
 export const CARD: Card = {
   name: "smol",
   namespace: "default",
+  where: "default on this machine",
   phase: "Loading",
   tone: "busy",
   announcement: "Model smol is Loading.",

@@ -101,7 +101,7 @@ class StatusCardView {
     this.node.setAttribute("aria-label", `Model ${card.name}`);
     this.draw(this.icon, [card.tone], iconOf);
     putText(this.name, card.name);
-    putText(this.namespace, card.namespace);
+    putText(this.namespace, card.where || card.namespace);
     putText(this.word, card.phase);
     put(this.detail, card.detail);
     put(this.next, card.next_step);

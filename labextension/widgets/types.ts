@@ -6,6 +6,7 @@
 export interface Card {
   name: string;
   namespace: string;
+  where: string;
   phase: string;
   tone: "good" | "busy" | "warn" | "bad" | "quiet" | "gone";
   announcement: string;

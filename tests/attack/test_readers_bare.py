@@ -95,9 +95,9 @@ def test_is_made_whole_by_serving_over_it(with_bare: Here) -> None:
 @pytest.mark.finding("M1")
 def test_is_scaled_paused_and_deleted_without_a_stack(with_bare: Here) -> None:
     for line in (
-        "%kubeai_scale bare 2",
+        "%kubeai_scale bare 2 --yes",
         "%kubeai_restart bare --yes",
-        "m = %kubeai_attach bare\nm.rollback()",
+        "m = %kubeai_attach bare\nm.rollback(yes=True)",
         "m.spec",
     ):
         with suppress(KubeAIError):  # done, or a sentence

@@ -14,7 +14,7 @@ from kubeai_notebook.present.wire import Card, CardFact, CardFinding, CardRemedy
 
 def facts(ready):
     rows = {
-        "Replicas": f"{ready} of 1 ready", "Engine": "answered by llama.cpp, standing in for OLlama",
+        "Replicas": f"{ready} of 1 ready", "Engine": "llama.cpp, in place of Ollama",
         "Profile": "cpu:1", "Source": "ollama://smollm2:135m",
     }
     return tuple(CardFact(label=label, value=value) for label, value in rows.items())
@@ -53,7 +53,7 @@ def test_follows_a_model_from_pulling_to_failing(open_notebook: Callable[..., An
     notebook = open_notebook(SHOW, READY, FAILING)
     notebook.theme("Light")
     card = notebook.run_cell(0).locator(".kubeai-card")
-    for text in ("smol", "Pulling", "41 of 93 MB", "44 %", "answered by llama.cpp, standing in for OLlama"):
+    for text in ("smol", "Pulling", "41 of 93 MB", "44 %", "llama.cpp, in place of Ollama"):
         expect(card).to_contain_text(text)
     notebook.picture("pulling", card)
 

@@ -35,7 +35,7 @@ def test_tells_the_tour_from_the_wheel(installation: Installation, open_notebook
     card = notebook.run_cell(SERVE).locator(".kubeai-card")
     expect(card.locator(".kubeai-card-word")).to_have_text("Ready", timeout=FIRST_RUN_MS)
     assert phases()[-2:] == ["Loading", "Ready"]
-    expect(card).to_contain_text("standing in for OLlama")
+    expect(card).to_contain_text("in place of Ollama")
     assert installation.processes() != []
     notebook.picture("story_ready")
 

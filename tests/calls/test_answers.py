@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,8 @@ def models(gateway: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         for name, (engine, feature) in ONE_FEATURE.items():
             api.put(MODELS, model(name, engine=engine, features=[feature]))
             api.put(PODS, pod(f"model-{name}-1", name))
+        api.put(MODELS, model("keyed", env={"MY_TOKEN": "abc-17-xyz"}))
+        api.put(PODS, pod("model-keyed-1", "keyed"))
         config = {
             "clusters": [{"name": "x", "cluster": {"server": api.url}}],
             "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "default"}}],
@@ -84,7 +87,7 @@ def models(gateway: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv("KUBEAI_ENDPOINT", gateway.address)
         session = Session(context="x")
         yield {engine.lower(): Model(session, engine.lower()) for engine in URLS} | {
-            name: Model(session, name) for name in ONE_FEATURE
+            name: Model(session, name) for name in (*ONE_FEATURE, "keyed")
         }
         session.close()
 
@@ -197,3 +200,18 @@ def test_leaves_it_to_ollama_whether_a_text_model_makes_embeddings(
 ) -> None:
     gateway.answer = lambda _request: Answer(b'{"data": [{"index": 0, "embedding": [1]}]}')
     assert models["asks-ollama"].embed("Hi") == [[1.0]]
+
+
+def test_takes_a_long_vector_for_the_answer_of_a_model(gateway: HttpServer) -> None:
+    vector = json.dumps({"data": [{"index": 0, "embedding": [0.123456789] * 9_000}]}).encode()
+    gateway.answer = lambda _request: Answer(vector)
+    with Endpoint(Access(base_url=f"{gateway.address}/openai/v1")) as endpoint:
+        answer = Probe(endpoint, "emb", ["TextEmbedding"]).run()
+    assert answer is not None
+    assert (answer.status, answer.body) == (200, "")
+
+
+def test_shows_no_secret_of_the_model_that_its_engine_repeats(models: dict[str, Model], gateway: HttpServer) -> None:
+    gateway.answer = lambda _request: Answer(b'{"error": {"message": "cannot start with abc-17-xyz here"}}', 500)
+    error = asked(models["keyed"], "chat")
+    assert "cannot start with *** here" in error.message

@@ -8,6 +8,7 @@ import yaml
 from kubeai_notebook import settings
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.errors import (
+    KubeconfigError,
     NotInstalledError,
     UnauthorizedError,
     UnreachableError,
@@ -78,15 +79,34 @@ def test_takes_this_machine_by_name_whatever_is_configured(daemon, kubeconfig) -
     assert connect("local").access() is not None
 
 
-def test_says_that_it_passed_over_a_cluster_that_is_not_there(daemon, kubeconfig) -> None:
+def test_never_takes_this_machine_in_place_of_a_cluster_that_is_down(kubeconfig) -> None:
     address = f"http://127.0.0.1:{closed_port()}"
-    kubeconfig(address)
-    assert connect().notes == (f"The cluster at {address} is not there. Serving on this machine instead.",)
+    path = kubeconfig(address)
+    with pytest.raises(UnreachableError) as raised:
+        connect().models()
+    chosen = f'{address} (context "work" of the kubeconfig {path})'
+    assert raised.value.message == f"The Kubernetes API at {chosen} does not answer: connection refused."
+    assert raised.value.hint.endswith('To work on this machine instead: KubeAI.context = "local".')
 
 
-def test_says_that_it_passed_over_a_cluster_without_kubeai(daemon, kubeconfig, api) -> None:
+def test_never_takes_this_machine_in_place_of_a_cluster_without_kubeai(kubeconfig, api) -> None:
+    version = json_answer({"gitVersion": "v1.32.0"})
+    api.answer = lambda request: version if request.path == "/version" else Answer(b"404 page not found\n", 404)
     kubeconfig(api.address)
-    assert connect().notes == (f"The cluster at {api.address} has no KubeAI. Serving on this machine instead.",)
+    with pytest.raises(NotInstalledError, match=f'The Kubernetes API at {api.address} .context "work".* has no KubeAI'):
+        connect().models()
+
+
+def test_sends_nothing_to_find_out_where_the_api_is(kubeconfig, api) -> None:
+    kubeconfig(api.address)
+    assert connect().where.cluster == "work"
+    assert api.received == []
+
+
+def test_prefers_a_stated_kubeconfig_to_the_pods_own_account(kubeconfig, monkeypatch) -> None:
+    kubeconfig("http://127.0.0.1:9")
+    monkeypatch.setattr(settings, "in_cluster", lambda: True)
+    assert connect().where.context == "work"
 
 
 def test_takes_the_contexts_cluster_and_namespace(kubeconfig, api) -> None:
@@ -100,14 +120,14 @@ def test_takes_the_contexts_cluster_and_namespace(kubeconfig, api) -> None:
 def test_does_not_leave_a_cluster_that_refuses_the_login(kubeconfig, api) -> None:
     api.answer = lambda _request: json_answer(UNAUTHORIZED, 401)
     kubeconfig(api.address)
-    with pytest.raises(UnauthorizedError, match="Log in to the cluster again"):
-        connect()
+    with pytest.raises(UnauthorizedError, match='context "work".* refused your credentials. Log in to it again'):
+        connect().models()
 
 
 def test_does_not_leave_a_cluster_that_times_out(kubeconfig, silent) -> None:
     kubeconfig(silent)
-    with pytest.raises(UnreachableError, match=f"The Kubernetes API at {silent} does not answer"):
-        connect(probe_seconds=0.2)
+    with pytest.raises(UnreachableError, match=f"The Kubernetes API at {silent} .*there was no answer in time"):
+        connect().api.request("GET", "version", read_seconds=0.2)
 
 
 def test_does_not_replace_a_context_that_was_named(kubeconfig) -> None:
@@ -117,7 +137,7 @@ def test_does_not_replace_a_context_that_was_named(kubeconfig) -> None:
 
 def test_names_a_context_that_does_not_exist(kubeconfig) -> None:
     kubeconfig("http://127.0.0.1:9")
-    with pytest.raises(NotInstalledError, match="missing"):
+    with pytest.raises(KubeconfigError, match="missing"):
         connect("missing")
 
 

@@ -21,8 +21,9 @@ from kubeai_notebook.cluster.requests import REQUEST_ID
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.observation import Observation
+from kubeai_notebook.core.served import SERVED_BY, served_by
 from kubeai_notebook.core.spec import spec_of
-from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, QuotaError
+from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, NotYoursError, QuotaError
 from kubeai_notebook.session.live.pod_dry_run import pod_wanted
 from kubeai_notebook.session.session import Session
 from tests.support.fake_api import pod
@@ -90,6 +91,18 @@ def test_creates_attaches_updates_scales_and_deletes(session: Session, cluster: 
     assert session.publisher.names() == []
 
 
+def test_goes_on_with_what_the_same_login_served_from_another_kernel(session: Session, cluster: Cluster) -> None:
+    session.serve(name="flow", **SPEC)
+    assert served_by(cluster.model("flow")) == session.user
+    with Session(context="admin", namespace=cluster.namespace) as restarted:
+        assert restarted.serve(name="flow", labels={"team": "ds"}, **SPEC).spec.labels == {"team": "ds"}
+        assert restarted.serve(name="flow", **SPEC).spec.labels == {}
+        cluster.patch_model("flow", {"metadata": {"annotations": {SERVED_BY: "bob"}}})
+        with pytest.raises(NotYoursError, match="flow was served by bob"):
+            restarted.delete("flow")
+        restarted.delete("flow", yes=True)
+
+
 def test_sees_pods_and_events_of_the_model_as_they_come(session: Session, cluster: Cluster) -> None:
     model = session.serve(name="pods", **SPEC)
     made = pod("model-pods-a-1", "pods", ready=False)
@@ -143,7 +156,7 @@ def test_keeps_the_values_of_secrets_on_the_server(cluster: Cluster) -> None:
 
 def test_names_every_right_that_is_missing_and_the_role_that_grants_it(kubeconfig: Path, cluster: Cluster) -> None:
     alice = connect("alice", cluster.namespace)
-    with pytest.raises(ForbiddenError, match=r'You \("alice"\) may not create models here'):
+    with pytest.raises(ForbiddenError, match=r'You \("alice"\) may not create models in namespace'):
         alice.create_model(manifest("hers"))
     rights = alice.rights()
     assert {(right.verb, right.resource) for right in rights.missing} >= {("create", "models"), ("get", "pods/log")}

@@ -81,6 +81,7 @@ def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.Monke
 
     class Pool:
         pool_classes_by_scheme: ClassVar[dict[str, Any]] = {}
+        connection_pool_kw: ClassVar[dict[str, Any]] = {}
 
         def __init__(self, host: str) -> None:
             self.host = host

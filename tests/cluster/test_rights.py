@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from kubeai_notebook.cluster.rights import RIGHTS, Rights, right_to, rights_of
+from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.errors import ClusterError, ForbiddenError, KubeAIError, NotFoundError, NotInstalledError
 from tests.support.faults import denied
 
@@ -43,7 +44,7 @@ def test_asks_again_as_long_as_something_is_missing(cluster, api) -> None:
 class Reviews:
     """An API that answers reviews: with the status ``rules``, and with the rights in ``granted``, or with an error."""
 
-    host = "https://api"
+    where = Whereabouts(server="https://api")
 
     def __init__(self, rules: Any, granted: Collection[str] | KubeAIError = ()) -> None:
         self.rules, self.granted = rules, granted

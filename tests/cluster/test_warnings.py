@@ -84,9 +84,8 @@ class Deprecating:
         if name == "v1":
             return json_answer({"kind": "APIResourceList", "resources": [{"name": "models"}]})
         if path.endswith(("/models", "/pods", "/events")):
-            return json_answer(
-                {"metadata": {"resourceVersion": "1"}, "items": list(self.models.values()) if name == "models" else []}
-            )
+            items = list(self.models.values()) if name == "models" else []
+            return json_answer({"metadata": {"resourceVersion": "1"}, "items": items})
         status = {"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"}
         return Answer(json.dumps(status).encode(), 404, {"Content-Type": "application/json"})
 

@@ -318,6 +318,16 @@ def test_refuses_a_review_that_asks_nothing(server, plural, body, code, message)
     assert (status, answer["message"][: len(message)]) == (code, message)
 
 
+def test_tells_its_user_who_they_are(modern):
+    reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    status, body = modern.post(reviews, {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"})
+    assert (status, body["kind"], body["apiVersion"]) == (201, "SelfSubjectReview", "authentication.k8s.io/v1")
+    assert body["metadata"]["creationTimestamp"].endswith("Z")
+    assert body["status"]["userInfo"]["username"]
+    assert "system:authenticated" in body["status"]["userInfo"]["groups"]
+    assert modern.get(reviews)[0] == 405
+
+
 @pytest.mark.parametrize("plural", ["selfsubjectrulesreviews", "selfsubjectaccessreviews"])
 def test_keeps_no_review(server, plural):
     assert server.get(f"{REVIEWS}/{plural}")[0] == 405

@@ -47,3 +47,12 @@ def test_refuses_a_suffix_of_another_length() -> None:
 def test_joins_an_adapter_with_an_underscore() -> None:
     assert request_name("tinyllama", "colorist") == "tinyllama_colorist"
     assert request_name("tinyllama") == "tinyllama"
+
+
+def test_offers_a_shorter_name() -> None:
+    assert 'Call it "' + "a" * 39 + '".' in check_name("a" * 41)[0].message
+
+
+def test_keeps_the_letter_of_an_accent() -> None:
+    assert 'Call it "modele".' in check_name("modèle")[0].message
+    assert sanitized("Ünïcode-ß") == "unicode"

@@ -67,6 +67,35 @@ def test_finds_the_first_phase_of_the_table_that_fits(phase: str, status: ModelS
     assert status.phase == phase
 
 
+NOWHERE = (
+    "0/2 nodes are available: 2 X. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+)
+
+
+def unplaced(message: str, age: float) -> dict[str, Any]:
+    condition = {"type": "PodScheduled", "status": "False", "message": message}
+    waiting = pod(pod_hash="new", uid="q", conditions=[condition])
+    waiting["metadata"]["creationTimestamp"] = stamp(age)
+    return waiting
+
+
+@pytest.mark.parametrize(
+    ("phase", "new"),
+    [
+        ("Degraded", pod(pod_hash="new", uid="q", state=CRASHED)),
+        ("Degraded", unplaced(NOWHERE, 31)),
+        ("Updating", unplaced(NOWHERE, 29)),
+        ("Updating", unplaced(NOWHERE.replace("2 Preemption", "1 Preemption"), 31)),
+        ("Updating", pod(pod_hash="new", uid="q")),
+    ],
+    ids=["crashes", "fits nowhere", "a node may be added", "fits somewhere", "loads"],
+)
+def test_says_that_an_update_fails_while_the_pods_from_before_answer(phase: str, new: dict[str, Any]) -> None:
+    status = seen(model(), pod(ready=True), new)
+    assert status.phase == phase
+    assert status.detail.startswith("The update fails, and the Pods from before answer: ") == (phase == "Degraded")
+
+
 def test_is_deleting_whatever_its_pods_do() -> None:
     deleted = model()
     deleted["metadata"]["deletionTimestamp"] = stamp(3)

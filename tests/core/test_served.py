@@ -55,6 +55,11 @@ def test_leaves_what_others_set_and_no_line_ever_said(theirs: dict[str, Any]) ->
     assert again(served({"spec": theirs})) == {}
 
 
+def test_counts_what_was_said_in_another_spelling_as_said() -> None:
+    model = served(url="HuggingFaceTB/SmolLM2-135M-Instruct", args=["--max-model-len=512"])
+    assert "args" in again(model, url="HuggingFaceTB/SmolLM2-135M-Instruct")
+
+
 def test_joins_its_variables_with_those_of_others() -> None:
     model = served({"spec": {"env": {"THEIRS": "1"}}}, env={"MINE": "1"})
     assert again(model, env={"MINE": "2"})["env"][1] == {"THEIRS": "1", "MINE": "2"}

@@ -142,3 +142,10 @@ def test_names_the_nearest_that_would_do(url: str, sentence: str) -> None:
 )
 def test_tells_a_name_from_a_url(words: list[str], names: list[str], urls: list[str]) -> None:
     assert names_and_urls(words) == (names, urls)
+
+
+def test_shows_no_secret_of_a_url_that_was_read_in_another_way() -> None:
+    token = "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH"
+    spec = spec_of({"url": f"s3a://bucket/path?token={token}", "adapters": {"style": f"hf:/org/{token}"}})
+    assert token in spec.url
+    assert token not in repr(spec) + repr(spec.inferred)

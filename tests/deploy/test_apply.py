@@ -243,3 +243,37 @@ def test_finds_that_a_change_came_through_whose_answer_was_lost(
     session.serve(sleeping())
     api.faults.append(answer_lost(verb="patch", resource="models", times=1))
     assert behind.serve(sleeping(args=["--mine"])).spec.args == ("--mine",)
+
+
+def test_resumes_what_was_paused_with_the_replicas_that_it_had(session: Session) -> None:
+    session.serve(sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model")).pause()
+    planned = deploy.plan(session.cluster, sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model"))
+    assert planned.changes == {"autoscalingDisabled": (True, None), "replicas": (0, 1)}
+    deploy.apply(session.cluster, sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model"), planned)
+    model = session.cluster.model("asleep")
+    assert (model["spec"].get("autoscalingDisabled"), model["spec"]["replicas"]) == (None, 1)
+    assert "kubeai-notebook/paused" not in model["metadata"]["annotations"]
+
+
+def test_keeps_what_was_said_last_from_a_line_that_says_the_same(session: Session) -> None:
+    session.serve(sleeping(args=["--a"]))
+    before = session.cluster.model("asleep")["metadata"]["annotations"]
+    session.serve(sleeping(args=["--a"]))
+    assert session.cluster.model("asleep")["metadata"]["annotations"] == before
+
+
+def test_remembers_no_label_as_a_spec_to_go_back_to(session: Session) -> None:
+    session.serve(sleeping())
+    model = session.serve(sleeping(labels={"team": "ds"}))
+    with pytest.raises(NotFoundError, match="no earlier spec"):
+        model.rollback()
+
+
+def test_is_taken_away_later_where_somebody_else_had_set_it_first(session: Session) -> None:
+    """An equal Model is left as it is, and yet what the line said is known the next time."""
+    session.serve(sleeping())
+    session.cluster.patch_model("asleep", {"spec": {"args": ["--a"]}})
+    again = session.serve(sleeping(args=["--a"])).outcome
+    assert again is not None
+    assert again.action == "attached"
+    assert session.serve(sleeping()).spec.args == ()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
+from kubeai_notebook.core.catalog.machine import Machine, MachineCatalog
 from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.core.spec import spec_of
@@ -118,6 +119,26 @@ def test_says_once_that_a_model_runs_as_its_user_on_this_machine():
     known = facts(this_machine=True)
     assert [notice.severity for notice in lines(known=known) if notice.code == "RunsAsYou"] == ["info"]
     assert [notice for notice in lines() if notice.code == "RunsAsYou"] == []
+
+
+@pytest.mark.parametrize("accelerator", [None, "GPU"])
+def test_refuses_a_gpu_that_this_machine_cannot_give(accelerator):
+    machine = Machine(memory_bytes=1, free_memory_bytes=1, free_disk_bytes=1, accelerator=accelerator)
+    known = facts(this_machine=True, machine=MachineCatalog(machine))
+    for profile in ("l4:2", "gpu:1", "h100:1"):
+        (line,) = [notice for notice in lines(known=known, resource_profile=profile) if notice.severity == "error"]
+        assert (line.code, line.field) == ("NoGpuHere", "resource_profile")
+        assert ("this machine has no GPU" in line.message) == (accelerator is None)
+        assert line.remedies[0].patch({}) == {"spec": {"resourceProfile": "cpu:1"}}
+    assert bad(known=known, resource_profile="cpu:1") == []
+    assert bad(resource_profile="l4:1", url="hf://a/b") == []
+
+
+def test_warns_of_a_url_that_is_a_slip():
+    (line,) = [notice for notice in lines(url="ollama://smolm2:135m") if notice.severity == "warning"]
+    assert (line.code, line.remedies[0].title) == ("UrlNotKnown", "Did you mean ollama://smollm2:135m?")
+    assert line.remedies[0].patch({}) == {"spec": {"url": "ollama://smollm2:135m"}}
+    assert bad(url="ollama://smollm2:1b") == bad(url="ollama://my-own:1") == []
 
 
 def test_refuses_variables_that_load_code_on_this_machine_only():

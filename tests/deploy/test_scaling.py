@@ -35,7 +35,7 @@ def test_sets_the_number_alone_without_autoscaling():
 
 
 def test_refuses_fewer_than_none():
-    with pytest.raises(SpecError, match="must be 0 or more, not -1"):
+    with pytest.raises(SpecError, match="must be a whole number from 0 up, not -1"):
         scaling.scaled(model(), -1)
 
 
@@ -55,3 +55,9 @@ def test_cannot_pause_twice_or_resume_what_runs():
         scaling.paused(merged(before, scaling.paused(before)))
     with pytest.raises(ConflictError, match="not paused"):
         scaling.resumed(before)
+
+
+@pytest.mark.parametrize(("replicas", "shown"), [("3", 'the text "3"'), (1.5, "1.5"), (True, "True"), (None, "None")])
+def test_takes_whole_numbers_only(replicas, shown):
+    with pytest.raises(SpecError, match=f"must be a whole number from 0 up, not {shown}"):
+        scaling.scaled(model(), replicas)

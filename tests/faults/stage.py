@@ -211,7 +211,7 @@ class Stage:
 
     def _apply(self, model: Model, number: int, remedy: Remedy) -> None:
         if remedy.changes:
-            model.fix(number)
+            model.fix(number, yes=True)
             return
         line = remedy.command.line if remedy.command else ""
         done = self.shell(line)

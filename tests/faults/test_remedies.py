@@ -11,7 +11,7 @@ import pytest
 from kubeai_notebook.core.diagnosis import diagnose
 from tests.core.diagnosis.cluster_cases import CASES, failed
 from tests.core.diagnosis.quoted import quotes
-from tests.core.diagnosis.scenes import NOW, container, crash, event, merged, model, pod, seen, waiting
+from tests.core.diagnosis.scenes import NOW, answered, container, crash, event, merged, model, pod, seen, waiting
 
 from .remedies import all_remedies, labels_of
 from .table import faults
@@ -67,7 +67,24 @@ def of_standard_cache(spec: Spec) -> bool:
     return spec.get("cacheProfile") == "standard"
 
 
+KEY_WANTED = ("EngineKeyWanted", "the daemon's gateway sends an engine its own key")
+KEYS = "VLLM_API_KEY INFINITY_API_KEY LLAMA_API_KEY API_KEY"
+
 IN_PURE_FORM = (
+    Pure(
+        code=KEY_WANTED[0],
+        fix="drop argument --api-key",
+        why_not_played=KEY_WANTED[1],
+        observation=answered(401, '{"error": "Unauthorized"}', model(ready=1, args=["--api-key=abc"])),
+        cause=lambda spec: "--api-key=abc" in (spec.get("args") or []),
+    ),
+    Pure(
+        code=KEY_WANTED[0],
+        fix=f"drop env {KEYS}",
+        why_not_played=KEY_WANTED[1],
+        observation=answered(401, '{"error": "Unauthorized"}', model(ready=1, env={"VLLM_API_KEY": "abc"})),
+        cause=lambda spec: "VLLM_API_KEY" in (spec.get("env") or {}),
+    ),
     Pure(
         code="DiskFull",
         fix=USE_CACHE,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 
 import pytest
 
+from kubeai_notebook.core.source import Source
 from kubeai_notebook.local.machine import Machine
 from kubeai_notebook.local.weights import Listed, Weights
 from kubeai_notebook.local.weights.package_index import Package
+from kubeai_notebook.local.weights.verdict import Judge
 from tests.support.http_server import HttpServer
 from tests.support.hub import Hub
 from tests.support.registry import Registry, write_store
@@ -128,7 +131,7 @@ def test_compares_the_disk_with_both_figures(tmp_path, environment):
     said = verdict(
         tmp_path, environment, "ollama://big", packages={"ollama://big": package}, machine=Machine(10**18, 10**18)
     )
-    assert said.startswith("big.gguf has 200000000.0 GB of weights, and ")
+    assert said.startswith("big.gguf needs 200000000.0 GB on disk, and ")
     assert "are free in" in said
     assert "--cache FOLDER" in said
 
@@ -137,6 +140,24 @@ def test_says_nothing_where_a_source_cannot_be_reached(tmp_path, environment):
     closed = environment | {"HF_ENDPOINT": "http://127.0.0.1:9", "OLLAMA_REGISTRY": "http://127.0.0.1:9"}
     assert verdict(tmp_path, closed, "hf://me/nothing") is None
     assert verdict(tmp_path, closed, "ollama://nothing") is None
+
+
+def test_waits_for_no_source_longer_than_its_time(tmp_path):
+    ended = threading.Event()
+    with HttpServer(lambda _request: ended.wait(60) and None) as silent:
+        given = {"OLLAMA_REGISTRY": silent.address}
+        judge = Judge(tmp_path, given, LARGE, lambda _: True, known=(), seconds=0.05)
+        assert asyncio.run(judge.verdict(Source("ollama://x"), "model")) is None
+        ended.set()
+
+
+def test_shows_neither_a_login_nor_another_line_of_a_hubs_words(tmp_path, environment):
+    url = "hf://me:hunter2@host/x"
+    assert "hunter2" not in (verdict(tmp_path, environment, url) or "")
+    names = {"a\nError: forged-Q8_0.gguf": GGUF, "b-Q8_0.gguf": GGUF}
+    with HttpServer(Hub({"me/odd": names})) as server:
+        sentence = verdict(tmp_path, environment | {"HF_ENDPOINT": server.address}, "hf://me/odd:Q2_K")
+    assert "\n" not in sentence
 
 
 def test_leaves_a_real_engine_to_itself(tmp_path, environment):
@@ -157,6 +178,11 @@ def test_believes_a_verdict_for_a_while(tmp_path, environment, registry):
     assert first == second
     assert "has no model" in first
     assert registry.received == []
+
+
+def test_says_nothing_of_a_model_that_only_ollama_holds(tmp_path, environment):
+    write_store(tmp_path / "home/.ollama/models", "registry.ollama.ai/library/made-here/latest", {"model": GGUF})
+    assert verdict(tmp_path, environment, "ollama://made-here") is None
 
 
 def test_lists_what_lies_here(tmp_path, environment):

@@ -39,7 +39,10 @@ BEFORE = {
     "why": "%kubeai_serve smol --url ollama://smollm2:135m --profile cpus --force;",
 }
 """What is run before a verb's examples; by default Model smol is served."""
-BEFORE_EACH = {"delete": "%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0;"}
+BEFORE_EACH = {
+    "delete": "%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0;",
+    "rollback": "%kubeai_serve smol --url ollama://smollm2:135m --max-replicas 2;",
+}
 ENDLESS = "%kubeai_logs smol --follow"
 ELSEWHERE = {
     "-n team": "kubeai-local has one namespace",

@@ -71,7 +71,7 @@ def kernel(daemon: str) -> Iterator[Kernel]:
 def test_serves_streams_and_deletes(kernel: Kernel) -> None:
     card = kernel.run("%kubeai_serve story --engine OLlama --url ollama://smollm2:135m --wait")
     assert "story (default) Ready" in card
-    assert "standing in for OLlama" in card
+    assert "in place of Ollama" in card
     said = kernel.run("%%kubeai_chat story --max-tokens 8 --temperature 0 -o answer\nSay hello.")
     assert said
     assert kernel.run("print(answer)").strip() == said.strip()
@@ -106,7 +106,7 @@ def test_stops_looking_when_it_is_interrupted(kernel: Kernel) -> None:
         if message["msg_type"] == "update_display_data":
             break
     kernel.manager.interrupt_kernel()
-    assert "WaitInterruptedError: Stopped looking; waits goes on." in kernel.wait(request)
+    assert "Stopped looking; waits goes on. (WaitInterruptedError)" in kernel.wait(request)
     kernel.run("%kubeai_delete waits")
 
 
@@ -116,7 +116,7 @@ def test_follows_a_log_until_it_is_interrupted(kernel: Kernel) -> None:
     while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
         pass
     kernel.manager.interrupt_kernel()
-    assert "WaitInterruptedError: Stopped looking at the log; told goes on." in kernel.wait(request)
+    assert "Stopped looking at the log; told goes on. (WaitInterruptedError)" in kernel.wait(request)
     kernel.run("%kubeai_delete told")
 
 
@@ -127,7 +127,7 @@ def test_stops_the_engine_when_a_chat_is_interrupted(kernel: Kernel) -> None:
     while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "update_display_data":
         pass
     kernel.manager.interrupt_kernel()
-    assert "WaitInterruptedError: Stopped. The request to chats was cancelled." in kernel.wait(request)
+    assert "Stopped. The request to chats was cancelled. (WaitInterruptedError)" in kernel.wait(request)
     until(lambda: kernel.run("%kubeai_logs chats --tail 1000").count("stop processing") > ended, 20)
     kernel.run("%kubeai_delete chats")
 
@@ -162,7 +162,7 @@ def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(ke
         pass
     kernel.manager.interrupt_kernel()
     shown = kernel.wait(request)
-    assert "WaitInterruptedError: Stopped waiting; never keeps starting." in shown
+    assert "Stopped waiting; never itself goes on as before. (WaitInterruptedError)" in shown
     assert "%kubeai_delete never ends it." in shown
     assert "Traceback" not in shown
     assert "never (default) Deleted" in other.run("%kubeai_delete never --yes")
@@ -172,11 +172,11 @@ def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(ke
 @pytest.mark.parametrize(
     ("line", "sentences"),
     [
-        ("a --engine Olama --url ollama://smollm2", ['SpecError: There is no engine "Olama". Did you mean "OLlama"?']),
-        ("a --url http://x", ['SpecError: The url "http://x" has no scheme that KubeAI knows. Start it with hf://']),
-        ("a --engine VLLM --url ollama://x", ["SpecError: VLLM cannot load ollama:// urls; its Pods"]),
-        ("a", ["SpecError: A Model needs a url. Give one such as ollama://smollm2:135m"]),
-        ("a --urll x", ["UsageError: %kubeai_serve does not know --urll.", "Did you mean --url?"]),
+        ("a --engine Olama --url ollama://smollm2", ['There is no engine "Olama". Did you mean "OLlama"?']),
+        ("a --url http://x", ['The url "http://x" has no scheme that KubeAI knows. Start it with hf://']),
+        ("a --engine VLLM --url ollama://x", ["VLLM cannot load ollama:// urls; its Pods"]),
+        ("a", ["A Model needs a url. Give one such as ollama://smollm2:135m"]),
+        ("a --urll x", ["%kubeai_serve does not know --urll. (UsageError)", "Did you mean --url?"]),
     ],
 )
 def test_answers_a_wrong_line_with_sentences_and_no_stack(kernel: Kernel, line: str, sentences: list[str]) -> None:
@@ -185,3 +185,21 @@ def test_answers_a_wrong_line_with_sentences_and_no_stack(kernel: Kernel, line: 
         assert sentence in shown
     assert "Traceback" not in shown
     assert len(shown.splitlines()) <= 2
+
+
+def test_shows_a_card_for_each_line_and_keeps_what_each_did(kernel: Kernel) -> None:
+    options = "ollama://smollm2:135m --min-replicas 0"
+    shown = kernel.run(f"%kubeai_serve one {options}\n%kubeai_serve two {options}")
+    assert "one is created." in shown
+    assert "two is created." in shown
+    assert kernel.run("for n in ('one', 'two'):\n    %kubeai_scale {n} 0").count("goes to sleep") == 2
+    assert kernel.run("%kubeai_status one").count("one (default)") == 1
+    assert kernel.run("for n in ('one', 'two'):\n    %kubeai_delete {n} --yes;") == ""
+
+
+def test_asks_a_model_in_one_line(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve asked smollm2:135m --wait;  # the small one")
+    said = kernel.run("r = None\n%kubeai_chat asked --max-tokens 4 -o r What's up?")
+    assert said
+    assert kernel.run("print(r)").strip() == said.strip()
+    assert re.fullmatch(r"asked-\w{6}\s*", kernel.run("%kubeai_serve asked smollm2:135m --unique --min-replicas 0;"))

@@ -7,6 +7,7 @@ import pytest
 
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import KubeAIError, UsageError
+from kubeai_notebook.magics.chat import chat_parser
 from kubeai_notebook.magics.parser import Help, MagicParser
 from kubeai_notebook.magics.registry import VERBS, Verb, parser_of
 from kubeai_notebook.magics.serve import serve_parser
@@ -65,7 +66,8 @@ def test_reads_repeated_and_paired_options() -> None:
         ("a --arg --seed=1", '--arg needs a value. If the value starts with "-", write --arg=VALUE.'),
         ("a --url hf://a/b -n", "%kubeai_serve: --namespace needs a value."),
         ("a --quiet=yes", "%kubeai_serve: --quiet takes no value."),
-        ("a --timeout soon", '%kubeai_serve: --timeout needs a number, not "soon".'),
+        ("a --timeout soon", '%kubeai_serve: --timeout needs a time such as 90, 5m or 1h, not "soon".'),
+        ("a --timeout -5", '--timeout needs a time such as 90, 5m or 1h, not "-5".'),
         ("a --min-replicas 1.5", '--min-replicas needs a whole number, not "1.5".'),
         ("a b --name c", 'The line has two names, "a" and "c".'),
         ("a ollama://a b", '%kubeai_serve: unexpected argument "b".'),
@@ -194,9 +196,71 @@ def test_repeats_no_value_that_may_be_a_secret() -> None:
 def test_gives_examples_that_can_be_read(verb: Verb) -> None:
     parser = parser_of(verb)
     shown = repr(parser.read("--help"))
-    examples = re.findall(rf"^  (?:\w+ = )?{re.escape(verb.magic)}(?!_)(.*)$", shown, re.MULTILINE)
+    examples = re.findall(rf"^  (?:\w+ = )?%?{re.escape(verb.magic)}(?!_)(.*)$", shown, re.MULTILINE)
     assert len(examples) >= 3
     for line in examples:
         assert not isinstance(parser.read(line), Help)
     assert shown.index("Examples:") < shown.index("--namespace")
     assert max(map(len, shown.splitlines())) <= 112
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("1.5", 1.5), ("90s", 90), ("5m", 300), ("5min", 300), ("1h", 3600), ("1h30m", 5400), ("1H30", 3630)],
+)
+def test_reads_a_time_as_people_write_it(text: str, seconds: float) -> None:
+    options = serve_parser().read(f"a --timeout {text}")
+    assert not isinstance(options, Help)
+    assert options.timeout_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("smol --engine VLLM # the small one", {"name": "smol", "engine": "VLLM"}),
+        ("smol # it's --engine VLLM;", {"name": "smol"}),
+        ("# smol", {}),
+        ("smol; # quiet", {"name": "smol"}),
+        ("smol --env COLOR=#fff --label 'a=# b'", {"name": "smol", "env": {"COLOR": "#fff"}, "labels": {"a": "# b"}}),
+        ('smol --env "A=x \\" # y"', {"name": "smol", "env": {"A": 'x " # y'}}),
+        ("smol hf://org/model#main", {"name": "smol", "url": "hf://org/model#main"}),
+    ],
+)
+def test_leaves_a_comment_at_the_end_alone(line: str, read: dict[str, object]) -> None:
+    assert fields(line) == read
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "text", "more"),
+    [
+        ("smol What is AI?", "smol", "What is AI?", {}),
+        ("smol  What's up,  # Bob;", "smol", "What's up,  # Bob", {}),
+        ('smol "What is AI?"', "smol", "What is AI?", {}),
+        ('smol "a" or "b"', "smol", '"a" or "b"', {}),
+        ('smol --max-tokens 5 --system "Be brief." Why --not?', "smol", "Why --not?", {"system": "Be brief."}),
+        ("--max-tokens=5 -q smol hi", "smol", "hi", {"max_tokens": 5, "quiet": True}),
+        ("smol", "smol", "", {}),
+        ("smol --max-tokens 5", "smol", "", {"max_tokens": 5}),
+    ],
+)
+def test_takes_what_stands_behind_the_name_as_it_is(line: str, name: str, text: str, more: dict[str, object]) -> None:
+    options = chat_parser().read(line)
+    assert not isinstance(options, Help)
+    assert (options.name, options.text) == (name, text)
+    assert {key: getattr(options, key) for key in more} == more
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_shows_its_help_in_80_columns(verb: Verb) -> None:
+    lines = repr(parser_of(verb).read("--help")).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles[-1] == "common options:"
+
+
+def test_groups_the_options_of_a_model() -> None:
+    shown = repr(serve_parser().read("--help"))
+    titles = ["what is served:", "how it runs:", "replicas:", "load balancing among replicas:", "common options:"]
+    places = [shown.index(f"\n{title}\n") for title in titles]
+    assert places == sorted(places)
+    assert places[2] < shown.index("--min-replicas") < places[3] < shown.index("--replication") < places[4]

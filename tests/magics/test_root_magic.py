@@ -23,7 +23,11 @@ def test_says_each_magic_by_the_umbrellas_name(run) -> None:
     [
         ("%kubeai srve x", '%kubeai has no verb "srve". Did you mean "serve"?'),
         ("%kubeai zzzz", "%kubeai lists them."),
-        ("%kubeai chat smol", "Begin the cell with %%kubeai chat"),
+        ("%kubeai chat smol", "begin the cell with %%kubeai_chat smol and write it below"),
+        ("%kubeai ps", '%kubeai has no verb "ps". %kubeai_models does that.'),
+        ("%kubeai list", "%kubeai_models does that."),
+        ("%kubeai run x", "%kubeai_serve does that."),
+        ("%kubeai rm x", "%kubeai_delete does that."),
         ("%%kubeai models\nx", "Write %kubeai models with one %."),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from kubeai_notebook.magics.registry import semicolons
+from kubeai_notebook.magics.registry import questions, semicolons
 
 LINE = "get_ipython().run_line_magic('kubeai_status', {!r})\n"
 
@@ -37,3 +37,28 @@ def test_silences_a_cell_and_keeps_its_value(shell, capsys) -> None:
     assert shell.user_ns["y"] == shell.user_ns["x"]
     shell.run_cell("%kubeai_config", store_history=True)
     assert "default_profile" in capsys.readouterr().out
+
+
+CALL = "get_ipython().run_line_magic('kubeai_chat', {!r})\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "called"),
+    [
+        ("%kubeai_chat smol What is AI?\n", CALL.format("smol What is AI?")),
+        ("    %kubeai chat smol What?  \n", "    " + CALL.format("smol What?")),
+        ("x = %kubeai_chat smol --max-tokens 3 It's what??\n", "x = " + CALL.format("smol --max-tokens 3 It's what??")),
+        ("%kubeai_chat?\n", None),
+        ("%kubeai_chat smol?\n", None),
+        ("%kubeai_chat smol hi\n", None),
+        ("%kubeai_status smol what?\n", None),
+        ("chat?\n", None),
+    ],
+)
+def test_asks_a_model_a_question_and_not_python(line: str, called: str | None) -> None:
+    assert questions([line]) == [called or line]
+
+
+def test_leaves_a_question_in_a_string_alone() -> None:
+    lines = ["text = '''\n", "%kubeai_chat smol What is AI?\n", "'''\n", "%kubeai_chat smol What is AI?\n"]
+    assert questions(lines) == [*lines[:3], CALL.format("smol What is AI?")]

@@ -66,7 +66,7 @@ def test_explains_shows_and_applies_a_fix(here: Callable[[str], Any]) -> None:
     assert raised.value.hint == "%kubeai_why bad shows the 2 that there are."
     model = here("%kubeai_why bad --fix 1")
     assert model.note.startswith("Fix 1 is applied: ")
-    assert "rollback()" in model.note
+    assert "%kubeai_rollback bad takes it back." in model.note
     with pytest.raises(UsageError, match="bad has no fix 9"):
         here("%kubeai_why bad --fix 9")
 

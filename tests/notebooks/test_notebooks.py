@@ -19,7 +19,7 @@ SHOWN = {
         "' Paris.",
         "' Rome.",
         "a kitten     0.7",
-        'SpecError: The project "guide" has no secret "API_KY". Did you mean "API_KEY"?',
+        'The project "guide" has no secret "API_KY". Did you mean "API_KEY"?',
         'There is no resource profile "1xa100"',
         "STOPPED",
     ],

@@ -38,7 +38,7 @@ def test_says_what_the_model_is_in_rows() -> None:
 
 
 def test_names_the_engine_that_stands_in() -> None:
-    assert rows(card("Ready", stand_in="llama.cpp"))["Engine"] == "answered by llama.cpp, standing in for OLlama"
+    assert rows(card("Ready", stand_in="llama.cpp"))["Engine"] == "llama.cpp, in place of Ollama"
 
 
 def test_has_no_row_for_what_is_not_there() -> None:
@@ -58,8 +58,8 @@ def test_keeps_sentence_note_progress_and_time() -> None:
 
 
 def test_says_who_has_to_act_only_where_nothing_goes_on_by_itself() -> None:
-    assert card("Failing").next_step == "Waiting for you."
-    assert card("Unmanaged").next_step == "Waiting for you or an administrator."
+    assert card("Failing").next_step == "It does not go on by itself: it needs you."
+    assert card("Unmanaged").next_step == "It does not go on by itself: it needs you or an administrator."
     assert [card(phase).next_step for phase in ("Loading", "Degraded", "Ready", "Asleep")] == [""] * 4
 
 
@@ -131,6 +131,11 @@ def test_shows_no_secret_of_a_url() -> None:
 
 
 def test_says_in_one_line_what_a_model_is() -> None:
-    assert line_of("smol", view_in("Ready", ready=1)) == "Model('smol', Ready 1/1, OLlama, cpu:1)"
-    assert line_of("smol", view_in("Blocked", profile="")) == "Model('smol', Blocked 0/1, OLlama, no profile)"
+    assert (
+        line_of("smol", view_in("Ready", ready=1)) == "Model('smol', Ready 1/1, OLlama, cpu:1, default on this machine)"
+    )
+    assert (
+        line_of("smol", view_in("Blocked", profile=""))
+        == "Model('smol', Blocked 0/1, OLlama, no profile, default on this machine)"
+    )
     assert line_of("smol", None) == "Model('smol', Deleted)"

@@ -37,7 +37,7 @@ def test_reads_as_text() -> None:
         "    model-tiny-x/server:",
         "      ValueError: max_model_len (8192) is greater",
         "      than <2048>",
-        "  You can cure it:",
+        "  You can fix it:",
         "  1. Set --max-model-len=2048.",
         "       %kubeai_why tiny --fix 1",
         "  2. Choose another model.",

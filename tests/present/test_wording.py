@@ -75,3 +75,7 @@ def test_names_magics_that_there_are() -> None:
     patterns = (wording._OF_A_MODEL.pattern, wording._OF_THE_MODEL.pattern)
     verbs = [pattern.partition("(?P<verb>")[2].partition(")")[0].split("|") for pattern in patterns]
     assert {*verbs[0], *verbs[1], "models", "config"} <= names
+
+
+def test_names_the_doctor_as_a_magic() -> None:
+    assert in_magics("Session().doctor() names it.") == "%kubeai_doctor names it."

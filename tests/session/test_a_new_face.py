@@ -100,9 +100,7 @@ def first(cards: Iterator[Any], wanted: Callable[[Any], Any]) -> Any:
 
 
 def test_lists_serves_mends_and_chats(page: str) -> None:
-    assert (
-        "faced is being served" in post(f"{page}/serve", {"name": "faced", "resourceProfile": "cpus:1", **SMOL})["note"]
-    )
+    assert "faced is created" in post(f"{page}/serve", {"name": "faced", "resourceProfile": "cpus:1", **SMOL})["note"]
     cards = events(f"{page}/models")
     blocked = first(cards, lambda card: card["findings"])
     remedy = next(one for one in blocked["findings"][0]["remedies"] if one["kind"] == "change")

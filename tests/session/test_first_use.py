@@ -70,9 +70,13 @@ def test_says_how_much_room_the_weights_need(new_machine: Path) -> None:
 
 
 def test_names_the_models_that_this_machine_has(new_machine: Path) -> None:
-    error = failure(url="ollama://smolm2:135m")
+    error = failure(url="ollama://smolm2:135m", force=True)
     assert [finding.code for finding in error.findings] == ["ModelNotFound"]
     assert "this machine has weights for: ollama://smollm2:135m" in str(error)
+    assert error.findings[0].message.startswith("Ollama's registry has no model smolm2:135m; this machine has ")
+    first = error.findings[0].remedies[0]
+    assert first.title == "Use ollama://smollm2:135m."
+    assert first.changes
 
 
 def test_says_what_to_install_where_the_engine_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

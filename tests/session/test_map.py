@@ -71,9 +71,7 @@ def test_refuses_before_anything_is_sent(model: Model) -> None:
 
 
 def test_asks_as_much_at_once_as_the_model_is_scaled_for(session: Session) -> None:
-    model = session.serve(
-        name="many", scaling={"min_replicas": 0, "max_replicas": 3, "target_requests": 20}, **SMOL
-    )
+    model = session.serve(name="many", scaling={"min_replicas": 0, "max_replicas": 3, "target_requests": 20}, **SMOL)
     target = target_of(model.view)
     assert target.most_in_flight == 60
     assert target_of(model.scale(2).view).revision == target.revision

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook import Session, get_or_create_project
 from kubeai_notebook.errors import DeployError, NotFoundError, SpecError
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,12 @@ def test_is_ready_when_it_says_so(project: Project) -> None:
 
 
 def test_says_what_is_wrong_in_its_message(project: Project) -> None:
-    run = project.new_function("llm", **{**SMOL, "url": "ollama://smollm2:136m"}).run()
+    function = project.new_function("llm", **SMOL)
+    with pytest.raises(SpecError, match="Did you mean ollama://smollm2:"):
+        project.new_function("llm", **{**SMOL, "url": "ollama://smollm2:136m"}).run()
+    run = function.run(**ASLEEP)
+    run.model.session.cluster.patch_model(run.name, {"spec": {"url": "ollama://smollm2:136m", "minReplicas": 1}})
+    until(lambda: run.status.state == "ERROR", 60)
     with pytest.raises(DeployError):
         run.wait(60)
     status = run.status

@@ -88,8 +88,21 @@ def test_names_the_engine_that_stands_in(smol) -> None:
 
 
 def test_explains_what_the_gateway_refuses(smol) -> None:
-    with pytest.raises(CallError, match=r"smol refused the request \(400\)"):
+    with pytest.raises(CallError, match=r"KubeAI's gateway on this machine cannot read the request.*\(400\)") as raised:
         smol.complete("x", stop="a text where a list belongs")
+    assert (raised.value.kind, "stop must be a list" in raised.value.hint) == ("gateway", True)
+
+
+def test_explains_what_the_engine_cannot_do(smol) -> None:
+    with pytest.raises(CallError, match='"smol" generates text and makes no embeddings') as raised:
+        smol.embed("hi")
+    assert (raised.value.kind, raised.value.hint) == ("engine", "Serve an embedding model for embeddings.")
+
+
+def test_names_the_argument_that_lets_the_engine_read_more(smol) -> None:
+    with pytest.raises(CallError, match='The text is longer than what "smol" reads at once') as raised:
+        smol.complete("word " * 20_000)
+    assert "--ctx-size" in raised.value.hint
 
 
 def test_returns_at_once_and_shows_each_phase(session) -> None:
@@ -127,7 +140,7 @@ def test_says_in_time_that_it_is_still_waiting(session) -> None:
 
 
 def test_says_which_names_an_unknown_url_could_have_meant(session) -> None:
-    model = session.serve(name="nope", engine="OLlama", url="ollama://no-such-model:1b")
+    model = session.serve(name="nope", engine="OLlama", url="ollama://no-such-model:1b", force=True)
     with pytest.raises(DeployError) as raised:
         model.wait(60)
     assert "nope is Failing:" in raised.value.message

@@ -145,7 +145,7 @@ def test_lists_all_models_in_a_table_that_reads_well(smol: Model) -> None:
 
 
 def test_says_when_there_is_nothing_to_list(session: Session) -> None:
-    assert repr(session.models()) == "There are no Models here."
+    assert repr(session.models()) == 'There are no Models in namespace "default" on this machine.'
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl on PATH")

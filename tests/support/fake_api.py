@@ -31,7 +31,8 @@ CLAIMS = "api/v1/namespaces/default/persistentvolumeclaims"
 class FakeApi:
     """Objects by the path of their collection."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
         self.objects: dict[str, dict[str, dict[str, Any]]] = {}
         self.logs: dict[str, str] = {}
         """By ``pod/container``, with `` previous`` behind it for the run before."""
@@ -144,7 +145,7 @@ class FakeApi:
         application.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", self._port)
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield self

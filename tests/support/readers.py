@@ -18,6 +18,7 @@ from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.observation import Observation, secrets_of
 from kubeai_notebook.core.phase import status_of
 from kubeai_notebook.core.view import Link, View, stand_in_of
+from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.present.card import card_of, line_of
 from kubeai_notebook.present.events_frame import events_frame
 from kubeai_notebook.present.explanation import Explanation
@@ -149,6 +150,7 @@ def view_of(seen: Observation) -> View:
         findings=diagnose(seen, now=NOW),
         link=Link("live", since_seconds=1.0),
         stand_in=stand_in_of(seen.pods),
+        where=Whereabouts(context="prod", namespace="ai"),
         observation=seen,
     )
 

@@ -10,6 +10,7 @@ from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.core.phase import ModelStatus
 from kubeai_notebook.core.remedy import Remedy
 from kubeai_notebook.core.view import Link, View
+from kubeai_notebook.core.whereabouts import Whereabouts
 
 SINCE = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
 FINDING = Finding(
@@ -30,5 +31,6 @@ def view_in(phase: Any, **changes: Any) -> View:
     return View(
         status=status,
         observation=observation,
+        where=Whereabouts(this_machine=True, namespace="default"),
         **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view},
     )

@@ -165,7 +165,7 @@ def test_leaves_a_model_that_is_gone_to_its_snapshot(session: FakeSession) -> No
 def test_leaves_it_to_ipython_where_nobody_can_see_a_widget(session: FakeSession) -> None:
     with pytest.raises(NotImplementedError):
         live.show(FakeModel(session))
-    assert "smol (default) Loading" in live.bundle(FakeModel(session))["text/plain"]
+    assert "smol (default on this machine) Loading" in live.bundle(FakeModel(session))["text/plain"]
 
 
 def test_shows_nothing_older_than_it_showed(session: FakeSession) -> None:

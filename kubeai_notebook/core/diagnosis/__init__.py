@@ -25,7 +25,7 @@ from .engine.rule import spared
 from .engine.scene import Scene
 from .tables import cache, operator_rejections, pod_admission, responses
 from .tables.overridden_settings import reserved
-from .tables.rollout import rollout_stuck
+from .tables.rollout import meanwhile, rollout_stuck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
 
 def explanation_of(answer: Answer, observation: Observation, *, now: datetime) -> Finding | None:
     """Why a call got this answer, by the rows that explain the test request; ``None`` where none of them knows it."""
-    scene = Scene(observation, now)
+    scene = Scene(replace(observation, answer=answer), now)
     finding = spared("explanation", responses.explanation, scene, answer)
     return _hidden(finding, scene.secrets) if finding else None
 
@@ -103,7 +103,12 @@ def _of_cache(scene: Scene) -> tuple[Finding, ...]:
     return spared("cache", lambda: tuple(cache.findings(scene))) or ()
 
 
-def _of_pods(scene: Scene) -> Iterator[Finding]:
+def _of_pods(scene: Scene) -> tuple[Finding, ...]:
+    findings = tuple(_why_pods_wait(scene))
+    return spared("meanwhile", meanwhile, scene, findings) or findings
+
+
+def _why_pods_wait(scene: Scene) -> Iterator[Finding]:
     waiting = [pod for pod in scene.current if not pod.ready and pod.phase not in ("Succeeded", "Failed")]
     why_waiting = next((finding for finding in (cause(scene, pod) for pod in waiting) if finding), None)
     yield from _present(spared("rollout_stuck", rollout_stuck, scene, why_waiting))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.kubeai.credentials import CREDENTIALS
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean, nearest
-from kubeai_notebook.core.model_spec import SecretKey, SecretName
+from kubeai_notebook.core.model_spec import Inferred, SecretKey, SecretName
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.profile import ResourceProfile
@@ -195,3 +195,27 @@ def _none_covers(wanted: Mapping[str, Fraction], sized: list[tuple[Profile, dict
     )
     nearest = f'The nearest is "{profile.name}", a unit of which has {has or "none of these"}.'
     return f"No resource profile covers {asked}. {nearest}"
+
+
+def with_known_profile(spec: ModelSpec, catalog: Catalog) -> ModelSpec:
+    """The spec with the one profile that its own can mean, where the cluster has none of that name.
+
+    People say ``l4`` or ``gpu`` for ``nvidia-gpu-l4``. Where several could be meant nothing is chosen, and nothing
+    either where only the chart's defaults are known: the cluster may have one of just this name.
+    """
+    wanted = spec.resource_profile
+    meant = [name for name, profile in catalog.profiles.items() if _is_called(profile, wanted.name)]
+    if wanted.name in catalog.profiles or len(meant) != 1 or catalog.source != "kubeai-config":
+        return spec
+    value = f"{meant[0]}:{1 if wanted.multiple is None else wanted.multiple}"
+    why = f'the only profile that "{wanted.name}" can mean'
+    others = [one for one in spec.inferred if one.field != "resource_profile"]
+    inferred = Inferred(field="resource_profile", value=value, why=why, stated=True)
+    return spec.model_copy(update={"resource_profile": ResourceProfile(value), "inferred": (*others, inferred)})
+
+
+def _is_called(profile: Profile, word: str) -> bool:
+    """Whether a word, such as ``gpu``, ``l4`` or ``a100-80gb``, stands for the profile."""
+    if word.lower() in ("gpu", "gpus"):
+        return profile.gpus > 0
+    return bool(word) and f"-{word.lower()}-" in f"-{re.sub('[^a-z0-9]+', '-', profile.name.lower())}-"

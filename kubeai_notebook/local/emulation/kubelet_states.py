@@ -30,15 +30,14 @@ def unschedulable(pod: Object, missing_claim: str | None) -> str | None:
     asked = {**resources.get("requests", {}), **resources.get("limits", {})}
     missing = next((name for name in asked if "/" in name), None)
     if missing:
-        preempted = "1 No preemption victims found for incoming pod."
-        why = f"1 Insufficient {missing}. preemption: 0/1 nodes are available: {preempted}"
+        why = f"1 Insufficient {missing}"
     elif missing_claim:
-        preempted = "1 Preemption is not helpful for scheduling."
-        missing_volume = f'persistentvolumeclaim "{missing_claim}" not found'
-        why = f"{missing_volume}. preemption: 0/1 nodes are available: {preempted}"
+        why = f'persistentvolumeclaim "{missing_claim}" not found'
     else:
         return None
-    return f"0/1 nodes are available: {why}"
+    # Newer schedulers say so also of a Pod that asks for more than the whole node has.
+    preempted = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    return f"0/1 nodes are available: {why}. {preempted}"
 
 
 def threads_of(pod: Object, cpus: int) -> int:

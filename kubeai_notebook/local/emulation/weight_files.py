@@ -118,8 +118,8 @@ def quantization_of(file: str) -> str:
     """
     stem = file.rpartition("/")[2].removesuffix(".gguf")
     split = _SPLIT.fullmatch(f"{stem}.gguf")
-    found = _QUANTIZATION.findall(split["stem"] if split else stem)
-    return found[-1].upper() if found else ""
+    named = _QUANTIZATION.findall(split["stem"] if split else stem)
+    return named[-1].upper() if named else ""
 
 
 def _models(sizes: Collection[str]) -> list[tuple[str, ...]]:
@@ -129,8 +129,8 @@ def _models(sizes: Collection[str]) -> list[tuple[str, ...]]:
         if name.endswith(".gguf") and not any(word in name.lower() for word in _BESIDE):
             split = _SPLIT.fullmatch(name)
             models.setdefault(split["stem"] if split else name, []).append(name)
-    split_ones = ((files, _SPLIT.fullmatch(files[0])) for files in models.values())
-    return [tuple(files) for files, split in split_ones if split is None or int(split["count"]) == len(files)]
+    parts = ((files, _SPLIT.fullmatch(files[0])) for files in models.values())
+    return [tuple(files) for files, split in parts if split is None or int(split["count"]) == len(files)]
 
 
 def _named(models: list[tuple[str, ...]], sizes: Mapping[str, int], wanted: HubName, *, where: str) -> Choice:

@@ -134,7 +134,7 @@ class Runtime:
             try:
                 weights = await self.weights.fetch(url, pulling, **given)
             except NotHereError as error:
-                here = here_for(engine_spec_of(pod).engine, self.weights.known())
+                here = here_for(engine_spec_of(pod).engine, self.weights.known(), url)
                 raise LocalError(error.message, f"{error.hint} {here}".strip()) from error
             message = message if pulling.total is None else f'Weights "{url}" are here: {pulling.end()}'
         log.say(message)

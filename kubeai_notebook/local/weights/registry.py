@@ -113,8 +113,7 @@ class _Registry:
             raise LocalError(why)
         files = store.files(manifest)
         missing = [layer for layer in manifest.used if not files[layer.digest].is_file()]
-        left = sum(layer.bytes - _size(_partial(files[layer.digest])) for layer in missing)
-        check_room(store.root / "blobs", name=str(self._name), needed=left)
+        check_room(store.root / "blobs", name=str(self._name), needed=missing_bytes(store, manifest))
         meter = Meter(sum(layer.bytes for layer in missing))
         for layer in missing:
             with FileLock(f"{files[layer.digest]}.lock"):
@@ -202,6 +201,12 @@ class _Registry:
         where = "Ollama's registry" if self._name.host == DEFAULT_HOST else self._base
         why = getattr(error, "reason", None) or error or "the connection breaks off again and again"
         return NotHereError(f'Could not reach {where} to fetch "{self._name}": {one_line(str(why), 200)}.')
+
+
+def missing_bytes(store: OllamaStore, manifest: Manifest) -> int:
+    """What has yet to arrive of a model."""
+    files = {store.blob(layer.file): layer.bytes for layer in manifest.used}
+    return sum(size - _size(_partial(path)) for path, size in files.items() if not path.is_file())
 
 
 def _partial(path: Path) -> Path:

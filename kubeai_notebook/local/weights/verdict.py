@@ -9,29 +9,33 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import shutil
 import urllib.error
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import MANIFEST_TYPE, manifest_of, parse_name
+from kubeai_notebook.local.emulation.stand_in import NEAR_SHARE
 from kubeai_notebook.local.emulation.weight_files import MEMORY_FACTOR, HubName, hub_name, usable_files
 
 from . import convert
-from .registry import base_of, manifest_url, refusal_of
+from .ollama_store import OllamaStore
+from .registry import base_of, manifest_url, missing_bytes, refusal_of
 from .web import read, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
 
     from kubeai_notebook.core.source import Source
     from kubeai_notebook.local.machine import Machine
 
 SECONDS = 3.0
 _HUB = "https://huggingface.co"
+_REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,15 @@ class Judge:
     """Whether a module of this name can be imported."""
     known: Collection[str]
     """Urls that can be had here, for "did you mean"."""
+    seconds: float = SECONDS
 
     async def verdict(self, source: Source, kind: str) -> str | None:
-        """One sentence, or None where it may run; within ``SECONDS``."""
+        """One sentence, or None where it may run; within ``seconds``."""
         asks = {"ollama": self._of_registry, "hf": self._of_hub}
         if (ask := asks.get(source.scheme)) is None:
             return None
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self.seconds):
                 return await asyncio.to_thread(ask, source, kind)
         except LocalError as error:
             return str(error)
@@ -65,12 +70,14 @@ class Judge:
             return None
         url = manifest_url(base_of(name, source.parameters, self.environment), name)
         try:
-            text = read(url, seconds=SECONDS, Accept=MANIFEST_TYPE)
+            text = read(url, seconds=self.seconds, Accept=MANIFEST_TYPE)
         except urllib.error.HTTPError as error:
             refusal = refusal_of(name, error.code)
             return {404: f"{refusal}{self._meant(source)}", 412: refusal}.get(error.code)
         manifest = manifest_of(text)
-        return manifest.refusal(str(name)) or self.too_big(str(name), manifest.bytes)
+        needed = missing_bytes(OllamaStore(self.cache / "ollama"), manifest)
+        why = manifest.refusal(str(name)) or self.too_large(str(name), manifest.bytes)
+        return why or self.no_room(str(name), needed, self.cache)
 
     def _of_hub(self, source: Source, kind: str) -> str | None:
         name = hub_name(source.reference)
@@ -95,7 +102,12 @@ class Judge:
             return f"{error} Take {near}." if near else str(error)
         if choice.form == "safetensors" and not self.installed(convert.MODULE):
             return str(convert.lacking(where, self._nearest_gguf(name)))
-        return self.too_big(name.repository, choice.bytes)
+        # Converted, they take a quarter at least: of a float32 a byte is left.
+        loaded = choice.bytes // 4 if choice.form == "safetensors" else choice.bytes
+        folder = hub_folder(self.environment)
+        # What another tool has fetched takes no room any more.
+        needed = 0 if (folder / f"models--{name.repository.replace('/', '--')}").exists() else choice.bytes
+        return self.too_large(name.repository, loaded) or self.no_room(name.repository, needed, folder)
 
     def _nearest_gguf(self, name: HubName) -> str:
         """The repository of the same model in GGUF files that most people take; ``""`` where none is known."""
@@ -105,30 +117,45 @@ class Judge:
             names = [str(item["id"]) for item in listed]
         except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
             return ""
-        same = [item for item in names if item.rpartition("/")[2].lower() == wanted]
+        named = [item for item in names if _REPOSITORY.fullmatch(item)]
+        same = [item for item in named if item.rpartition("/")[2].lower() == wanted]
         own = [item for item in same if item.partition("/")[0] == name.repository.partition("/")[0]]
         return f"hf://{(own or same)[0]}" if same else ""
 
     def _asked(self, path: str) -> Any:
         """A document of the hub's API."""
-        return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=SECONDS))
+        return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=self.seconds))
 
     def _meant(self, source: Source) -> str:
-        near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=0.8)
+        near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=NEAR_SHARE)
         return f" Did you mean {near}?" if near else ""
 
-    def too_big(self, name: str, size: int) -> str | None:
-        """Why so many bytes of weights cannot run here, with both figures."""
-        if not self.machine.has_gpu and size * MEMORY_FACTOR > self.machine.total_bytes:
-            memory = f"{self.machine.total_bytes / 1e9:.1f} GB"
-            return (
-                f"{name} has {size / 1e9:.1f} GB of weights, and this machine has {memory} of memory. "
-                "Take a smaller model or quantization, or a cluster."
-            )
-        folder = next(path for path in (self.cache, *self.cache.parents) if path.exists())
-        if (free := shutil.disk_usage(folder).free) < size:
-            return (
-                f"{name} has {size / 1e9:.1f} GB of weights, and {free / 1e9:.1f} GB are free in {folder}. "
-                "Make room there, or keep weights elsewhere: kubeai-local start --cache FOLDER."
-            )
-        return None
+    def too_large(self, name: str, size: int) -> str | None:
+        """Why so many bytes of weights do not fit into memory, with both figures."""
+        if self.machine.has_gpu or size * MEMORY_FACTOR <= self.machine.total_bytes:
+            return None
+        return (
+            f"{name} has {_gb(size)} of weights, and this machine has {_gb(self.machine.total_bytes)} of memory. "
+            "Take a smaller model or quantization, or a cluster."
+        )
+
+    def no_room(self, name: str, needed: int, folder: Path) -> str | None:
+        """Why so many bytes do not fit onto the disk of a folder, which may not be there yet, with both figures."""
+        place = next(path for path in (folder, *folder.parents) if path.exists())
+        if (free := shutil.disk_usage(place).free) >= needed:
+            return None
+        return (
+            f"{name} needs {_gb(needed)} on disk, and {_gb(free)} are free in {place}. "
+            "Make room there, or keep weights elsewhere: kubeai-local start --cache FOLDER."
+        )
+
+
+def hub_folder(environment: Mapping[str, str]) -> Path:
+    """Where the hub's library keeps what it fetches."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache")
+    home = Path(environment.get("HF_HOME") or cache / "huggingface")
+    return Path(environment.get("HF_HUB_CACHE") or home / "hub")
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
@@ -21,7 +21,7 @@ from filelock import AsyncFileLock, FileLock, Timeout
 
 from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.kubeai.this_machine import unsteered
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import parse_name
@@ -29,10 +29,11 @@ from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
 from kubeai_notebook.local.machine import Machine, this_machine
+from kubeai_notebook.text import one_line
 
 from .ollama_store import stored, stores
 from .package_index import Package
-from .records import records
+from .records import record_of, records
 from .registry import NotHereError
 from .seals import Seal
 from .verdict import Judge
@@ -112,21 +113,25 @@ class Weights:
         return [listed.url for listed in self.listing()]
 
     def listing(self) -> list[Listed]:
-        """Every url that can be had without asking anybody: what is mapped, shipped, Ollama's own, or was fetched."""
-        listed = [
-            Listed(url, package.kept_bytes, (self.cache / package.kept_as).exists(), package.title)
-            for url, package in self._packages.items()
-        ]
-        listed += [Listed(url, _size(path), True, path.name) for url, path in sorted(self._mapped.items())]
+        """Every url that can be had without asking anybody: what is shipped, mapped, Ollama's own, or was fetched."""
+        listed: dict[str, Listed] = {}
+        for entry in self._listed():
+            listed.setdefault(entry.url, entry)
+        return list(listed.values())
+
+    def _listed(self) -> Iterator[Listed]:
+        for url, package in self._packages.items():
+            yield Listed(url, package.kept_bytes, (self.cache / package.kept_as).exists(), package.title)
+        for url, path in sorted(self._mapped.items()):
+            yield Listed(url, _size(path), True, path.name)
         for store in stores(self.cache, self._environment):
             for name in store.names():
                 if manifest := store.manifest(name):
-                    listed.append(Listed(f"ollama://{name}", manifest.bytes, True, str(name)))
+                    yield Listed(f"ollama://{name}", manifest.bytes, True, str(name))
         for record in records(self.cache):
             # One with a login is not shown, and without it the url would mean something else.
             if record.kind == "model" and masked(record.url) == record.url:
-                listed.append(Listed(record.url, record.bytes, True, record.title))
-        return list({entry.url: entry for entry in reversed(listed)}.values())[::-1]
+                yield Listed(record.url, record.bytes, True, one_line(record.title, 200))
 
     async def verdict(self, url: str, *, engine: str, kind: str = "model") -> str | None:
         """Why this url surely cannot run on this machine, in one sentence with the next step; None where it may.
@@ -135,10 +140,12 @@ class Weights:
         a minute.
         """
         key = (url, engine, kind)
-        told, verdict = self._verdicts.get(key, (float("-inf"), None))
-        if time.monotonic() - told < VERDICT_SECONDS:
+        since, verdict = self._verdicts.get(key, (float("-inf"), None))
+        if time.monotonic() - since < VERDICT_SECONDS:
             return verdict
         verdict = await self._judged(url, engine, kind)
+        # A hub's words are in it, and a url's, which may hold a login.
+        verdict = verdict and masked(one_line(verdict), secret_values({"url": url}))
         self._verdicts = {**dict(list(self._verdicts.items())[-99:]), key: (time.monotonic(), verdict)}
         return verdict
 
@@ -149,13 +156,15 @@ class Weights:
         source, machine = Source(url), self._machine()
         judge = Judge(self.cache, self._environment, machine, self._installed, {*KNOWN, *self.known()})
         try:
-            if self.present(url) is not None:
+            if self.present(url) is not None or self._lies_here(url, kind):
                 return None
         except LocalError as error:
             return str(error)
         if package := self._packages.get(url):
             needed = 0 if self.has(url) else package.wheel_bytes + package.kept_bytes
-            return judge.too_big(package.title, needed)
+            return judge.too_large(package.title, package.kept_bytes) or judge.no_room(
+                package.title, needed, self.cache
+            )
         if lacking := self.lacking(url):
             return lacking
         return await judge.verdict(source, kind)
@@ -195,6 +204,14 @@ class Weights:
             return self._in_a_store(url)
         fresh = Seal(self.cache, package.kept_as).is_fresh(package.kept_in(self.cache))
         return self.cache / package.kept_as if fresh else None
+
+    def _lies_here(self, url: str, kind: str) -> bool:
+        """Whether there is something for the url that nobody has to be asked for, whole or not."""
+        source, record = Source(url), record_of(self.cache, url, kind)
+        if source.scheme != "ollama":
+            return record is not None and record.bytes is not None
+        name = parse_name(source.reference)
+        return any(store.manifest(name) for store in stores(self.cache, self._environment))
 
     def _in_a_store(self, url: str) -> Path | None:
         source = Source(url)
@@ -332,7 +349,7 @@ def _pass_on(report: dict[str, Any], listener: _Listener, url: str) -> None:
     if "damaged" in report:
         listener.say(f'Weights "{masked(url)}" are damaged ({report["damaged"]}) and are fetched again')
     if "note" in report:
-        listener.note(masked(report["note"]))
+        listener.note(masked(one_line(report["note"])))
 
 
 def _size(path: Path) -> int | None:

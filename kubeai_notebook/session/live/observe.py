@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.notice import addressed
-from kubeai_notebook.core.objects import name_of, uid_of
+from kubeai_notebook.core.objects import name_of, text_at, uid_of
 from kubeai_notebook.core.observation import Observation, claim_of, secrets_of
 from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.core.rollout import answering_spec
 from kubeai_notebook.core.view import View, stand_in_of
 
 from .informers import ANY_CLAIM, Touch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import KubernetesObject
+    from kubeai_notebook.core.whereabouts import Whereabouts
 
     from .change_tracker import ChangeTracker
     from .informers import Informers
@@ -38,6 +40,7 @@ def view_of(
     tasks: Tasks,
     moments: ChangeTracker,
     kubectl: tuple[str, ...],
+    where: Whereabouts,
     now_seconds: float,
     conclude: Callable[..., tuple[Finding, ...]] = diagnose,
 ) -> View:
@@ -63,6 +66,8 @@ def view_of(
         link=link,
         notes=(*watches.notes(), *tasks.notes(runs)),
         stand_in=stand_in_of(observation.pods),
+        answering=masked(text_at(answering_spec(model, observation.pods), "url"), secrets_of(model)),
+        where=where,
         observation=observation,
     )
     return replace(view, pending=tasks.pending(view))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import CallError, NotFoundError, UnreachableError
+from kubeai_notebook.errors import CallError, NotFoundError
 
 from .change_tracker import ChangeTracker
 from .informers import EVERYTHING, Informers, Touch
@@ -51,12 +51,6 @@ class _Known:
     """Monotonic seconds."""
 
 
-def unreachable(link: Link) -> UnreachableError:
-    """The error of a lost link, for whoever needs to know how a Model is now."""
-    error = link.error or UnreachableError("The Kubernetes API does not answer.", "It is tried again.")
-    return UnreachableError(error.message, error.hint)
-
-
 def no_endpoint() -> Endpoint:
     """The way to the gateway where none is known: then no Model is asked whether it answers."""
     raise CallError("The way to the gateway is not known here.")
@@ -74,7 +68,7 @@ class Publisher:
         make_view: Callable[..., View] = view_of,
     ) -> None:
         self._timing, self._make_view = timing or Timing(), make_view
-        self._kubectl = cluster.kubectl
+        self._kubectl, self._where = cluster.kubectl, cluster.where
         self._wake, self._closed = threading.Event(), threading.Event()
         # For what reflectors and readers write; never held while something is computed.
         self._lock = threading.Lock()
@@ -144,9 +138,9 @@ class Publisher:
             view = self._current(name)
             self._hand_over()
         if view is None and (link := self.link).lost:
-            raise unreachable(link)
+            raise link.unreachable()
         if view is None:
-            raise NotFoundError(f'There is no Model "{name}".', "models() lists what is there.")
+            raise NotFoundError(f'There is no Model "{name}" {self._where.phrase}.', "models() lists what is there.")
         return view
 
     def views(self) -> tuple[View, ...]:
@@ -343,6 +337,7 @@ class Publisher:
                 tasks=self._tasks,
                 moments=self._moments,
                 kubectl=self._kubectl,
+                where=self._where,
                 now_seconds=self._timing.now(),
             )
         except Exception:  # (a bug costs this View: the other Models' go on)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_in, uid_of
+from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_at, texts_in, uid_of
 from kubeai_notebook.core.served import LAST_SERVED
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _ANNOTATIONS = frozenset({"kubeai-notebook/stand-in-for", "model-pod-port", "mod
 
 _METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "resourceVersion")
 _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
-_CONTAINER = ("name", "image", "env", "resources")
+_CONTAINER = ("name", "image", "args", "env", "resources")
 _CONTAINER_STATUS = ("name", "state", "lastState", "restartCount", "ready", "started")
 _EVENT = (
     "reason", "message", "note", "type", "count", "series", "firstTimestamp", "lastTimestamp", "eventTime",
@@ -56,7 +56,7 @@ def kept_pod(pod: Object) -> Object | None:
     kept["annotations"] = {key: value for key, value in annotations.items() if key in _ANNOTATIONS}
     kept["ownerReferences"] = [_only(owner, ("kind", "name")) for owner in maps_at(metadata, "ownerReferences")]
     claims = [volume for volume in maps_at(pod, "spec", "volumes") if "persistentVolumeClaim" in volume]
-    containers = [_only(container, _CONTAINER) for container in maps_at(pod, "spec", "containers")]
+    containers = [_kept_container(container) for container in maps_at(pod, "spec", "containers")]
     return {
         "metadata": kept,
         "spec": {"nodeName": text_at(pod, "spec", "nodeName"), "containers": containers, "volumes": claims},
@@ -66,6 +66,13 @@ def kept_pod(pod: Object) -> Object | None:
             **{key: [_only(one, _CONTAINER_STATUS) for one in maps_at(pod, "status", key)] for key in _STATUSES},
         },
     }
+
+
+def _kept_container(container: Mapping[str, Any]) -> Object:
+    """A container, with the command of its startup probe: there KubeAI names the model that Ollama pulls."""
+    command = texts_at(container, "startupProbe", "exec", "command")
+    probe = {"startupProbe": {"exec": {"command": list(command)}}} if command else {}
+    return {**_only(container, _CONTAINER), **probe}
 
 
 _STATUSES = ("containerStatuses", "initContainerStatuses")

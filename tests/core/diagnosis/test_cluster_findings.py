@@ -44,7 +44,7 @@ def test_names_the_nearest_profile_and_keeps_the_count():
 
 def test_says_how_many_nodes_lack_the_gpu():
     found = diagnose(CASES["InsufficientGpu"], now=NOW)[0]
-    assert found.message == "2 of 3 nodes lack free nvidia.com/gpu for profile cpu:1."
+    assert found.message == "Profile cpu:1 needs more nvidia.com/gpu than is free on 2 of 3 nodes."
 
 
 @pytest.mark.parametrize(

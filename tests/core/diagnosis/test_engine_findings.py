@@ -64,6 +64,13 @@ CASES = [
     ("LoaderBroken", "Warning: `huggingface-cli` is deprecated and no longer works. Use `hf` instead."),
     ("ModelFormatUnsupported", "OSError: It looks like the config file at '/m/x.gguf' is not a valid JSON file."),
     ("WeightsUnreadable", "gguf_init_from_file: failed to open GGUF file '/m/x.gguf' (Permission denied)"),
+    (
+        "ModelFormatUnsupported",
+        "Error: hf://a/b holds safetensors, which llama.cpp runs once they are converted: pip x.",
+    ),
+    ("ModelFormatUnsupported", 'Error: "odd" is not one GGUF file, and llama.cpp, which runs models on this machine'),
+    ("PythonPackageMissing", 'Other s3:// urls need boto3: pip install "kubeai-notebook[s3]".'),
+    ("RegistryUnreachable", 'Error: Could not reach Ollama\'s registry to fetch "x": Connection refused.'),
 ]
 NEAR_MISSES = [
     ("SharedMemoryTooSmall", "INFO No available shared memory broadcast block found in 60 seconds."),

@@ -156,3 +156,8 @@ def test_leaves_a_key_that_is_given_twice_where_it_is():
     assert kept("VLLM", words, {}).arguments == tuple(words)
     assert kept("VLLM", ["--api-key=a", "--seed=1"], {}).environment == {"VLLM_API_KEY": "a"}
     assert kept("OLlama", ["--api-key=a"], {}).arguments == ("--api-key=a",)
+
+
+@pytest.mark.parametrize("name", ["OLLAMA_REGISTRY", "OLLAMA_MODELS", "HF_ENDPOINT", "HF_HOME"])
+def test_lets_no_model_say_where_weights_come_from(name):
+    assert unsteered({name: "http://other", "A": "1"}) == {"A": "1"}

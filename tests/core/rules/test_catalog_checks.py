@@ -8,8 +8,10 @@ import pytest
 
 from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.facts import ClusterFacts
-from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for
+from kubeai_notebook.core.profile import parse_profile
+from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for, with_known_profile
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
+from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.errors import SpecError
 
 from .lint_cases import INFINITY, spec_with
@@ -48,6 +50,29 @@ def test_is_less_sure_when_only_the_charts_defaults_are_known() -> None:
     chart = catalog_of(None)
     assert found(chart, {}) == [("warning", "UnknownResourceProfile", "resource_profile")]
     assert found(chart, {"cache_profile": "efs"})[1] == ("warning", "UnknownCacheProfile", "cache_profile")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("gpu", "Write nvidia-gpu-l4:1."),
+        ("GPU:2", "Write nvidia-gpu-l4:2."),
+        ("nvidia-gpu", "Write nvidia-gpu-l4:1."),
+        ("l4", "Write nvidia-gpu-l4:1."),
+        ("h100", "Write nvidia-gpu-h100:1."),
+        ("amd", "Write amd-gpu-mi300x:1."),
+        ("nvidia-gpu-l5", "Write nvidia-gpu-l4:1."),
+        ("cpus", "Write cpu:1."),
+        ("CPU", "Write cpu:1."),
+        ("cuda", "Choose one of them."),
+        ("large", "Choose one of them."),
+    ],
+)
+def test_answers_an_unknown_profile_by_one_of_its_kind_and_lists_all(asked: str, answer: str) -> None:
+    chart, spec = catalog_of(None), spec_with(resource_profile=parse_profile(asked))
+    (notice,) = [one for one in against_catalog(spec, ClusterFacts(catalog=chart)) if one.field == "resource_profile"]
+    assert notice.remedies[0].title == answer
+    assert all(name in notice.message for name in chart.profiles)
 
 
 def test_takes_a_profile_that_another_model_runs_on_for_existing() -> None:
@@ -167,3 +192,46 @@ def test_writes_quantities_back() -> None:
         "1500m",
         "0",
     ]
+
+
+NAMED = """
+resourceProfiles:
+  cpu: {requests: {cpu: 1}}
+  nvidia-gpu-l4: {limits: {nvidia.com/gpu: 1}}
+  nvidia-gpu-l40s: {limits: {nvidia.com/gpu: 1}}
+  nvidia-gpu-a100-40gb: {limits: {nvidia.com/gpu: 1}}
+  nvidia-gpu-a100-80gb: {limits: {nvidia.com/gpu: 1}}
+"""
+ONE_GPU = "resourceProfiles: {cpu: {requests: {cpu: 1}}, big: {limits: {amd.com/gpu: 1}}}"
+
+
+@pytest.mark.parametrize(
+    ("config", "said", "meant"),
+    [
+        (NAMED, "l4", "nvidia-gpu-l4:1"),
+        (NAMED, "L4:2", "nvidia-gpu-l4:2"),
+        (NAMED, "a100-80gb", "nvidia-gpu-a100-80gb:1"),
+        (NAMED, "80gb", "nvidia-gpu-a100-80gb:1"),
+        (ONE_GPU, "gpu", "big:1"),
+        # Several could be meant, or none; or it is there by just this name.
+        (NAMED, "a100", "a100:1"),
+        (NAMED, "gpu", "gpu:1"),
+        (NAMED, "l", "l:1"),
+        (NAMED, "t4", "t4:1"),
+        (NAMED, "cpu", "cpu:1"),
+    ],
+)
+def test_takes_the_only_profile_that_a_word_can_mean(config: str, said: str, meant: str) -> None:
+    catalog, (word, _, multiple) = catalog_of(config), said.partition(":")
+    spec = spec_with(resource_profile=f"{word}:{multiple or 1}", inferred=())
+    resolved = with_known_profile(spec, catalog)
+    assert resolved.resource_profile == meant
+    whys = [one.why for one in resolved.inferred]
+    assert whys == ([] if resolved is spec else [f'the only profile that "{word}" can mean'])
+    draft = draft_of({"url": "hf://org/model", "profile": said, "image": "vllm"}, ClusterFacts(catalog=catalog))
+    assert (draft.spec is not None) == (meant.partition(":")[0] in catalog.profiles)
+
+
+def test_leaves_a_word_alone_where_the_clusters_profiles_are_not_known() -> None:
+    spec = spec_with(resource_profile="l4:1")
+    assert with_known_profile(spec, catalog_of(None)) is spec

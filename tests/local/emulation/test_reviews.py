@@ -6,7 +6,7 @@ import pytest
 
 from kubeai_notebook.cluster.rights import RIGHTS, grants
 from kubeai_notebook.local.emulation.refusals import StatusError
-from kubeai_notebook.local.emulation.reviews import reviewed
+from kubeai_notebook.local.emulation.reviews import USER, reviewed
 
 RULES, ACCESS = "SelfSubjectRulesReview", "SelfSubjectAccessReview"
 
@@ -24,6 +24,13 @@ def test_allows_what_it_is_asked_for(asked):
     assert (review["spec"], review["status"]) == (spec, {"allowed": True})
 
 
+def test_names_the_one_user_there_is():
+    review = reviewed("SelfSubjectReview", {}, method="POST", now="2026-01-02T03:04:05Z")
+    assert review["apiVersion"] == "authentication.k8s.io/v1"
+    assert review["metadata"] == {"creationTimestamp": "2026-01-02T03:04:05Z"}
+    assert review["status"]["userInfo"]["username"] == USER
+
+
 @pytest.mark.parametrize(
     ("kind", "review", "method", "code"),
     [
@@ -33,6 +40,9 @@ def test_allows_what_it_is_asked_for(asked):
         (ACCESS, {"apiVersion": "v1", "spec": {"resourceAttributes": {"verb": "get"}}}, "POST", 400),
         (ACCESS, {}, "POST", 422),
         (ACCESS, {}, "GET", 405),
+        ("SelfSubjectReview", {"kind": ACCESS}, "POST", 400),
+        ("SelfSubjectReview", {"apiVersion": "authorization.k8s.io/v1"}, "POST", 400),
+        ("SelfSubjectReview", {}, "GET", 405),
     ],
 )
 def test_refuses_a_review_that_asks_nothing(kind, review, method, code):

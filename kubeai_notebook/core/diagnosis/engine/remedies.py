@@ -186,7 +186,7 @@ APPLIED = " --dry-run=client -o yaml | kubectl apply -f -"
 DELETE_POD = run("Delete the Pod; KubeAI makes a new one.", "kubectl -n {namespace} delete pod {pod}")
 READ_LOG = run("Read the whole log.", "kubectl -n {namespace} logs {pod} --all-containers --tail=400")
 LOOK_AGAIN = run(
-    "After the cure, make KubeAI look again at once; otherwise it may wait 17 minutes.",
+    "After that, have KubeAI look again at once; by itself it may take 17 minutes to do so.",
     "kubectl -n {namespace} annotate model {name} touch={touches} --overwrite",
 )
 STOP_ANOTHER = run(

@@ -165,10 +165,7 @@ ASKED: tuple[Rule, ...] = (
         reasons=("engine",),
         message=('The engine of "{name}" does not know the model or the adapter that was asked for.',),
         who="user",
-        remedies=(
-            advise("Look whether the adapter is loaded: it is asked for as <model>_<adapter>."),
-            drop_argument("--served-model-name"),
-        ),
+        remedies=(advise("Look whether the adapter is loaded: it is asked for as <model>_<adapter>."),),
     ),
     Rule(
         code="BadRequestAtEngine",

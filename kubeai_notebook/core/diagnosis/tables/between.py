@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -29,17 +29,20 @@ _NAMES: Mapping[str, str] = {
 
 
 def _between(case: Case) -> Mapping[str, str]:
-    return {"between": _NAMES.get(case.passage.reason, "")}
+    """Who answered, and before whom: what KubeAI's gateway marks was answered behind it, by a sidecar of the Model."""
+    given = case.scene.observation.answer
+    behind = "the Model" if given and given.headers.get("x-proxy") else "KubeAI's gateway"
+    return {"between": _NAMES.get(case.passage.reason, ""), "behind": behind}
 
 
-_ADDRESS = advise(
-    "Look at the gateway's address: it is KubeAI's Service, or an ingress before it; Session().doctor() names it."
-)
+_ADDRESS = ask("Look where the gateway's address leads: it is KubeAI's Service, or an ingress before it.", "doctor")
 
 LOGIN_PAGE = Rule(
     code="LoginPage",
     seen=("invalid iap credentials", "oauth2-proxy"),
-    message=("A login page stands before KubeAI's gateway, and requests from here carry no login for it.",),
+    message=(
+        "A login page or a login proxy stands before KubeAI's gateway, and requests from here carry no login for it.",
+    ),
     who="admin",
     remedies=(
         advise("Set the endpoint to an address of KubeAI's gateway without a login page, such as its Service."),
@@ -52,14 +55,14 @@ API_LOGIN = Rule(
     reasons=("api-server",),
     message=("The Kubernetes API server, through which KubeAI's gateway is asked, does not accept your login.",),
     who="user",
-    remedies=(advise("Renew the login of your kubeconfig; Session().doctor() says whose it is."),),
+    remedies=(ask("Renew the login of your kubeconfig; the doctor says whose it is.", "doctor"),),
 )
 NOT_ALLOWED = Rule(
     code="ProxyRefused",
     seen=(),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway lets no request from here through.",
+        "{between} before {behind} lets no request from here through.",
         "A proxy before KubeAI's gateway lets no request from here through.",
     ),
     who="admin",
@@ -92,6 +95,7 @@ UNREACHABLE = Rule(
         "no endpoints available for service",
         "connection refused",
         "no route to host",
+        "i/o timeout",
         "error dialing backend",
         "failure to get a peer",
         "response was received from the upstream server",
@@ -99,15 +103,18 @@ UNREACHABLE = Rule(
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway gets no answer from it.",
+        "{between} before {behind} gets no answer from it.",
         "A proxy before KubeAI's gateway gets no answer from it.",
     ),
     who="admin",
     remedies=(
-        advise("Ask again in a minute: while KubeAI restarts, this passes by itself."),
+        advise("Ask again in a minute: while {behind} restarts, this passes by itself."),
         run(
             "The admin looks whether KubeAI's own Pod is ready, and what its Service leads to.",
             "kubectl -n {operator_ns} get pods,services,endpoints",
+        ),
+        advise(
+            "The admin looks whether KubeAI's own Pod is ready, and what its Service leads to.", unless="operator_ns"
         ),
     ),
 )
@@ -119,14 +126,13 @@ TOO_LATE = Rule(
         "stream timeout",
         "upstream server is timing out",
         "endpoint request timed out",
-        "i/o timeout",
         "context deadline exceeded",
         "request did not complete within",
     ),
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway did not wait for the answer: its time-out is shorter than the Model took.",
+        "{between} before {behind} did not wait for the answer: its time-out is shorter than the Model took.",
         "A proxy before KubeAI's gateway did not wait for the answer: its time-out is shorter than the Model took.",
     ),
     who="admin",
@@ -141,7 +147,7 @@ TOO_LARGE = Rule(
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway takes no request of this size.",
+        "{between} before {behind} takes no request of this size.",
         "A proxy before KubeAI's gateway takes no request of this size.",
     ),
     who="admin",
@@ -156,7 +162,7 @@ TOO_MANY = Rule(
     reasons=tuple(BETWEEN),
     derive=_between,
     message=(
-        "{between} before KubeAI's gateway takes no more requests from here for now.",
+        "{between} before {behind} takes no more requests from here for now.",
         "A proxy before KubeAI's gateway takes no more requests from here for now.",
     ),
     who="admin",

@@ -80,7 +80,7 @@ NO_PROFILE = Rule(
     who="user",
     remedies=(
         set_field("resourceProfile", "{nearest}:{count}", "Set resourceProfile {value}."),
-        advise("Choose one of {known}."),
+        advise("Choose one of those that it has."),
         LOOK_AGAIN,
     ),
 )

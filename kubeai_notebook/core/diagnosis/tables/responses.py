@@ -75,14 +75,14 @@ ANSWERS: tuple[Rule, ...] = (
                 "See which Models there are; an adapter is asked as <model>_<adapter>.",
                 "kubectl -n {namespace} get models",
             ),
+            advise("Look up its name in models(); an adapter is asked as <model>_<adapter>.", unless="namespace"),
             advise("The Model must be in KubeAI's own namespace."),
         ),
     ),
     Rule(
         code="BadRequestAtGateway",
         seen=("bad request: reading", "bad request: parse media type"),
-        take=(r"bad request: (?P<why>[^\"}]+)",),
-        message=("KubeAI's gateway cannot read the request: {why}.", "KubeAI's gateway cannot read the request."),
+        message=("KubeAI's gateway cannot read the request.",),
         who="user",
         remedies=(advise("Correct the request; stop must be a list, max_tokens a whole number."),),
     ),
@@ -190,11 +190,7 @@ ANSWERS: tuple[Rule, ...] = (
         code="GatewayError",
         seen=("500 … Internal Server Error", "502 … Bad Gateway", "504 … Gateway Timeout"),
         reasons=("gateway",),
-        take=(r"^(?P<status>\d+)",),
-        message=(
-            "KubeAI's gateway answered {status} and keeps the reason to itself.",
-            "KubeAI's gateway failed and keeps the reason to itself.",
-        ),
+        message=("KubeAI's gateway failed and keeps the reason to itself.",),
         who="user",
         remedies=(
             READ_LOG,
@@ -202,6 +198,7 @@ ANSWERS: tuple[Rule, ...] = (
                 "The admin finds the reason in the operator's log.",
                 "kubectl -n {operator_ns} logs deploy/kubeai --tail=200",
             ),
+            advise("The admin finds the reason in the operator's log.", unless="operator_ns"),
         ),
     ),
 )

@@ -1,13 +1,16 @@
-"""The new Pod waits for room that the old one holds."""
+"""An update that does not come to its end: what answers meanwhile, and a new Pod that waits for the old one's room."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
+from kubeai_notebook.core.rollout import answering_pod, answering_spec, rollback_to
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -32,6 +35,19 @@ STUCK = Rule(
         ),
     ),
 )
+
+
+def meanwhile(scene: Scene, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The Findings of an update that fails, the first with what answers meanwhile and the way back to that."""
+    pods = scene.observation.pods
+    if not findings or answering_pod(pods) is None:
+        return findings
+    first, *others = findings
+    spec = answering_spec(scene.model, pods)
+    who = f"{masked(text_at(spec, 'url'), scene.secrets)}, from before the update," if spec else "What was there before"
+    back = rollback_to(scene.model, spec) if spec and first.who != "nobody" else None
+    remedies = (*((back,) if back else ()), *first.remedies)
+    return replace(first, message=f"{first.message} {who} answers meanwhile.", remedies=remedies), *others
 
 
 def rollout_stuck(scene: Scene, cause: Finding | None) -> Finding | None:

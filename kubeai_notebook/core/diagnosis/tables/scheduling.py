@@ -100,7 +100,7 @@ NODES: tuple[Rule, ...] = (
         seen=tuple(f"Insufficient {resource}" for resource in _GPUS),
         take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
         message=(
-            "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
+            "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
             "No node has enough free {resource}.",
             "No node has enough free GPUs.",
         ),
@@ -119,7 +119,7 @@ NODES: tuple[Rule, ...] = (
         seen=("Insufficient memory", "Insufficient cpu", "Insufficient ephemeral-storage"),
         take=_SHORT,
         message=(
-            "{short} of {nodes} nodes lack free {resource} for profile {profile}.",
+            "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
             "No node has enough free {resource}.",
             "No node has enough free processors, memory or disk.",
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_env
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_env, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _OWN_FILE = 'Or use a file you have: kubeai-local stop, then kubeai-local start --weights "{url}=FILE.gguf".'
@@ -68,15 +68,69 @@ THIS_MACHINE: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="ModelFormatUnsupported",
+        seen=("which llama.cpp runs once they are converted",),
+        take=(r"converted: (?P<install>pip install [^ ]+)\.",),
+        message=(
+            "{url} holds safetensors, which have to be converted before they run on this machine.",
+            'The weights of "{name}" have to be converted before they run on this machine.',
+        ),
+        who="user",
+        remedies=(
+            advise("Install the converter, and it goes on by itself: {install}."),
+            advise("Or use a repository of the same model with GGUF files."),
+            advise("Or use a cluster."),
+        ),
+    ),
+    Rule(
+        code="ModelFormatUnsupported",
+        seen=(
+            "is not one GGUF file, and llama.cpp",
+            "holds no .gguf file and no safetensors",
+            "is an adapter over other weights, which llama.cpp",
+            "it runs in Ollama's cloud only",
+            "could not be converted to GGUF",
+        ),
+        message=(
+            "llama.cpp, which runs Models on this machine, cannot load what is behind {url}.",
+            'llama.cpp, which runs Models on this machine, cannot load the weights of "{name}".',
+        ),
+        who="user",
+        remedies=(
+            advise("Use a repository with GGUF files, or a model of Ollama's library that is one GGUF file."),
+            advise("Or use a cluster."),
+        ),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("urls need … pip install",),
+        take=(r"urls need (?P<library>\w+): (?P<install>pip install [^ ]+)\.",),
+        message=(
+            "Fetching {url} needs {library}, which is not installed on this machine.",
+            'Fetching the weights of "{name}" needs a library that is not installed on this machine.',
+        ),
+        who="user",
+        remedies=(advise("Install it, and it goes on by itself: {install}."), advise(_OWN_FILE)),
+    ),
+    Rule(
         code="ModelNotFound",
         seen=("this machine has weights for:",),
-        take=(r"this machine has weights for: (?P<here>.+?)\.?$",),
+        take=(
+            r"(?P<registry>Ollama's registry) has no model",
+            r"Did you mean (?P<meant>[\w.:/-]+)\?",
+            r"this machine has weights for: (?P<here>.+?)\.?$",
+        ),
         message=(
+            "{registry} has no model {weights}; this machine has {here}.",
             "This machine has no weights for {url}; it has them for {here}.",
             "This machine has no weights for {url}.",
             'This machine has no weights for "{name}".',
         ),
         who="user",
-        remedies=(advise("Use one of these urls, or a cluster."), advise(_OWN_FILE)),
+        remedies=(
+            set_field("url", "{meant}", "Use {value}."),
+            advise("Use one of these urls, or a cluster."),
+            advise(_OWN_FILE),
+        ),
     ),
 )

@@ -1,0 +1,47 @@
+"""What a call waits for, as an output of its cell: plain text, so that a saved notebook and nbconvert have it too."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from IPython import get_ipython
+from IPython.display import display
+
+from kubeai_notebook.session.presenter import StreamLine
+
+if TYPE_CHECKING:
+    from IPython.core.display_functions import DisplayHandle
+
+    from kubeai_notebook.session.presenter import Line
+
+PAUSE_SECONDS = 1.0
+"""Between two that differ in the time only."""
+
+
+def line() -> Line:
+    """One in the cell's output, or on stderr where no kernel shows one."""
+    return DisplayLine() if getattr(get_ipython(), "kernel", None) is not None else StreamLine(sys.stderr)
+
+
+class DisplayLine:
+    """One output that is renewed, and stays small in the end: how long it was waited."""
+
+    def __init__(self) -> None:
+        self._handle: DisplayHandle | None = None
+        self._shown_seconds = 0.0
+
+    def put(self, text: str, *, is_news: bool) -> None:
+        """Show this in place of what was shown."""
+        if is_news or time.monotonic() - self._shown_seconds >= PAUSE_SECONDS:
+            self.end(text)
+
+    def end(self, text: str) -> None:
+        """Show this for the last time."""
+        bundle = {"text/plain": text}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+        self._shown_seconds = time.monotonic()

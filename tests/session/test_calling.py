@@ -1,0 +1,224 @@
+"""A call on a Model that is not ready: it shows what it waits for, wakes, and ends where nothing will come."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook import settings
+from kubeai_notebook.errors import CallError, DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
+from kubeai_notebook.session import presenter
+from kubeai_notebook.session.calling import awaken
+from kubeai_notebook.session.presenter import StreamLine
+from kubeai_notebook.session.session import Session
+from tests.support.daemon import SMOL
+from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
+from tests.support.http_server import HttpServer, json_answer
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+AT_ONCE_SECONDS = 2.0
+NOWHERE = (
+    "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. "
+    "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+)
+BUSY = (
+    "0/2 nodes are available: 2 Insufficient nvidia.com/gpu. "
+    "preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."
+)
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with FakeApi().in_thread() as api:
+        for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
+            api.objects[path] = {}
+        yield api
+
+
+@pytest.fixture
+def away(api: FakeApi, kubeconfig: Callable[..., str]) -> Iterator[Session]:
+    """A Session on a cluster of canned objects, whose gateway answers at once."""
+    with HttpServer(lambda _: json_answer({"choices": [{"text": "yes"}]})) as gateway:
+        now = settings.Settings(kubeconfig=kubeconfig(api.url), context="a", endpoint=gateway.address)
+        with Session(settings=now) as session:
+            yield session
+
+
+def waiting_pod(name: str, *, reason: str = "ContainerCreating", **more: Any) -> dict[str, Any]:
+    status = {"name": "server", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": reason, **more}}}
+    return pod(name, "smol", ready=False, phase="Pending", containerStatuses=[{**status, "lastState": {}}])
+
+
+def unplaced_pod(message: str, created: str = "2026-11-22T20:01:00Z") -> dict[str, Any]:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    made = pod("model-smol-a-1", "smol", ready=False, phase="Pending", conditions=[condition], containerStatuses=[])
+    made["spec"]["nodeName"] = ""
+    made["metadata"]["creationTimestamp"] = created
+    return made
+
+
+def seconds_until(raised: type[BaseException], call: Callable[[], object]) -> tuple[Any, float]:
+    begun = time.monotonic()
+    with pytest.raises(raised) as error:
+        call()
+    return error.value, time.monotonic() - begun
+
+
+def test_shows_on_stderr_a_line_for_each_change_and_answers_when_it_is_ready(api, away, capsys) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-a-1"))
+
+    def go_on() -> None:
+        until(lambda: "Pulling" in shown.getvalue(), 10)
+        api.change(PODS, pod("model-smol-a-1", "smol"))
+
+    shown = io.StringIO()
+    presenter.face().line = lambda: StreamLine(shown)  # type: ignore[method-assign]
+    try:
+        threading.Thread(target=go_on).start()
+        assert away.attach("smol").complete("Hello") == "yes"
+    finally:
+        del presenter.face().line  # type: ignore[attr-defined]
+    first, *others = shown.getvalue().splitlines()
+    assert first.startswith("… smol Pulling: The node is getting the engine's image. (")
+    assert all("Pulling" not in line for line in others)
+    assert capsys.readouterr().out == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_renews_the_line_of_a_terminal_and_takes_it_away_in_the_end() -> None:
+    terminal = Terminal()
+    line = StreamLine(terminal)
+    line.put("one", is_news=True)
+    line.put("two", is_news=False)
+    line.end("over")
+    assert terminal.getvalue() == "\r\x1b[2Kone\r\x1b[2Ktwo\r\x1b[2K"
+
+
+def test_goes_on_where_nobody_reads_stderr_any_more() -> None:
+    closed = io.StringIO()
+    line = StreamLine(closed)
+    closed.close()
+    line.put("one", is_news=True)
+
+
+def test_is_silent_where_the_setting_says_so(api, away, capsys) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-a-1"))
+    away.settings = replace(away.settings, show_waiting=False, wait_timeout_seconds=1.0)
+    with pytest.raises(WaitTimeoutError, match="smol is still Pulling after 1 s"):
+        away.attach("smol").complete("Hello")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("waits", "code"),
+    [
+        (waiting_pod("model-smol-a-1", reason="ErrImagePull", message="manifest unknown"), "ImageNotFound"),
+        (unplaced_pod(NOWHERE), "InsufficientGpu"),
+    ],
+)
+def test_ends_at_once_with_the_finding_where_nothing_will_come(waits, code, api, away) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waits)
+    handle = away.attach("smol")
+    error, seconds = seconds_until(DeployError, lambda: handle.complete("Hello"))
+    assert [finding.code for finding in error.findings] == [code]
+    assert seconds < AT_ONCE_SECONDS
+
+
+def test_ends_at_once_where_no_pod_is_made(api, away) -> None:
+    api.put(MODELS, model("smol"))
+    handle = away.attach("smol")
+    error, seconds = seconds_until(DeployError, lambda: handle.complete("Hello"))
+    assert error.message.startswith("smol is Blocked: ")
+    assert seconds < AT_ONCE_SECONDS
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        unplaced_pod(BUSY),
+        unplaced_pod(NOWHERE, created="2999-01-01T00:00:00Z"),
+        unplaced_pod("0/2 nodes are available: 2 node(s) were unschedulable. " + NOWHERE.partition(". ")[2]),
+    ],
+    ids=["others may go", "a node may be added", "the nodes come back"],
+)
+def test_waits_for_what_passes_by_itself(waits, api, away) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waits)
+    with pytest.raises(WaitTimeoutError):
+        awaken(away, "smol", 1.5)
+
+
+def test_says_that_the_model_was_deleted_meanwhile(api, away) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-a-1"))
+    handle = away.attach("smol")
+    api.change(MODELS, model("smol"), gone=True)
+    with pytest.raises(NotFoundError):
+        handle.complete("Hello")
+
+
+def test_ends_at_an_interrupt(api, away) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-a-1"))
+    handle, interrupted = away.attach("smol"), []
+
+    def interrupt() -> None:
+        until(lambda: away.publisher.view("smol").status.phase == "Pulling", 5)
+        interrupted.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.7, interrupt)
+    timer.start()
+    with pytest.raises(WaitInterruptedError, match="Stopped waiting for smol; nothing was sent to it."):
+        handle.complete("Hello")
+    assert time.monotonic() - interrupted[0] < 0.1
+
+
+def test_is_refused_for_a_paused_model(api, away) -> None:
+    api.put(MODELS, model("smol", replicas=0, minReplicas=0, autoscalingDisabled=True))
+    with pytest.raises(CallError, match="autoscaling is off"):
+        away.attach("smol").complete("Hello")
+
+
+def test_tells_why_the_request_that_was_to_wake_it_was_refused(api, kubeconfig) -> None:
+    api.put(MODELS, model("smol", replicas=0, minReplicas=0))
+    with HttpServer(lambda _: json_answer({"error": "no such model"}, 404)) as gateway:
+        now = settings.Settings(kubeconfig=kubeconfig(api.url), context="a", endpoint=gateway.address)
+        with Session(settings=now) as session, pytest.raises(CallError, match="no such model"):
+            session.attach("smol").complete("Hello")
+
+
+def test_wakes_a_sleeping_model_and_shows_its_phases(session, capsys) -> None:
+    sleeping = session.serve(name="sleeper", scaling={"min_replicas": 0}, **SMOL)
+    until(lambda: sleeping.status.phase == "Asleep", 10)
+    assert sleeping.complete("The capital of France is", max_tokens=3, temperature=0)
+    assert "… sleeper " in capsys.readouterr().err
+
+
+def test_ends_at_once_where_this_machine_has_no_gpu(session, capsys) -> None:
+    served = session.serve(name="gpu", force=True, **{**SMOL, "resource_profile": "nvidia-gpu-l4:1"})
+    until(lambda: served.status.phase == "Scheduling", 10)
+    error, seconds = seconds_until(DeployError, lambda: served.chat("Hello"))
+    assert [finding.code for finding in error.findings] == ["InsufficientGpu"]
+    assert seconds < AT_ONCE_SECONDS
+    why = served.why()
+    assert [one.title for one in why.remedies][:1] == [
+        error.hint.splitlines()[1].partition("1. ")[2].partition(" (")[0]
+    ]
