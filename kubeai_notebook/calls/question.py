@@ -140,13 +140,11 @@ class Question:
 
     def digest(self, body: bytes) -> bytes:
         """The digest of all that decides the answer."""
-        digest = self._scope.copy()
-        digest.update(body)
-        return digest.digest()
+        return sha256(self._scope + body).digest()
 
     @cached_property
-    def _scope(self) -> Any:
-        return sha256(f"{self.target.model}\n{self.target.revision}\n".encode())
+    def _scope(self) -> bytes:
+        return f"{self.target.model}\n{self.target.revision}\n".encode()
 
     def reply_in(self, answer: Mapping[str, Any]) -> Reply:
         """What the model said.

@@ -6,15 +6,18 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.job import Job
-from kubeai_notebook.calls.map_frame import planned_map
+from kubeai_notebook.calls.map_frame import answers_of, planned_map
 from kubeai_notebook.calls.question import MOST_IN_FLIGHT, Target
+from kubeai_notebook.core.map_fields import check_map_fields
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.objects import map_at, maps_at, number_at, text_at
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import Shown
 
 from . import presenter
+from .mapper import Mapper, empty_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.core.map_fields import MapFields
     from kubeai_notebook.core.view import View
+
+    from .connection import Connection
 
 TARGET_REQUESTS = 100
 """KubeAI's own default."""
@@ -33,6 +38,27 @@ def map_rows(view: View, endpoint: Callable[[], Endpoint], table: Any, *, prompt
     """Begin a batch; ``endpoint`` is asked for when everything is checked, since it may wake the Model."""
     planned = planned_map(target_of(view, fields.get("adapter") or ""), table, prompt=prompt, fields=fields)
     return planned.start(endpoint(), BatchJob)
+
+
+def mapper_of(session: Connection, view: View, *, prompt: str, like: Any, fields: MapFields) -> Mapper:
+    """A `Mapper`; with ``like``, everything that can be checked is checked now.
+
+    Raises:
+        CallError: the Model was served for something else.
+        UsageError: an argument cannot be, or one is for a whole table only.
+    """
+    check_feature(view.name, map_at(view.model, "spec"), "TextGeneration")
+    check_map_fields(fields, "mapper")
+    for name in ("to", "limit", "max_errors", "max_tokens_total"):
+        if fields.get(name) is not None:
+            raise UsageError(f"mapper() takes no {name}=: each worker sees a part of the table only.")
+    if fields.get("errors") == "frame":
+        raise UsageError('mapper() takes no errors="frame": a worker gives one frame back.')
+    target, empty = target_of(view, fields.get("adapter") or ""), None if like is None else empty_like(like)
+    if empty is not None:
+        planned_map(target, empty, prompt=prompt, fields=fields)
+    answers_of(fields)
+    return Mapper(session=session, target=target, prompt=prompt, fields=fields, empty=empty)
 
 
 def target_of(view: View, adapter: str = "") -> Target:

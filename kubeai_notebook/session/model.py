@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from .connection import Connection
     from .live.subscription import Subscription
+    from .mapper import Mapper
 
 Prompt = str | Sequence[Turn]
 
@@ -287,6 +288,20 @@ class Model:
 
         job = map_rows(self.view, lambda: self._able("TextGeneration"), table, prompt=prompt, fields=fields)
         return job.finished() if block else job
+
+    @shows_map_fields
+    def mapper(self, prompt: str, *, like: Any = None, **fields: Unpack[MapFields]) -> Mapper:
+        """`map` as one callable that Dask, Ray or Spark run on other machines: DataFrame → DataFrame.
+
+        It holds no login: a worker connects to where this Session is by its own. ``like`` is a frame with the columns
+        that it will get, for ``mapper.meta``: ``ddf.map_partitions(mapper, meta=mapper.meta)``.
+
+        Raises:
+            UsageError: the prompt or an argument cannot be.
+        """
+        from .mapping import mapper_of
+
+        return mapper_of(self._open, self.view, prompt=prompt, like=like, fields=fields)
 
     def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
         """One vector for each text, in the texts' order; options and errors as `complete`."""

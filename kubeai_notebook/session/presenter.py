@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from typing import TextIO
 
+BATCH_FRAME_SECONDS = 0.25
 _ERASED = "\r\x1b[2K"
 
 
@@ -21,9 +22,6 @@ class Line(Protocol):
 
     def end(self, text: str) -> None:
         """The wait is over: say this, or nothing more."""
-
-
-BATCH_FRAME_SECONDS = 0.25
 
 
 class Face(Protocol):
