@@ -22,6 +22,7 @@ from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
 from .home import server_tls
 from .log_file import keep_bounded
+from .mappings import Mappings
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
 from .operator.reconcile import Reconciler
@@ -106,7 +107,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
 
 
 def _kubelet(store: Store, options: argparse.Namespace, folder: Path, *, environment: Mapping[str, str]) -> Kubelet:
-    weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
+    weights = Weights(options.cache, mapped=Mappings(dict(options.weights), home), environment=environment)
     kept: dict[str, Any] = {"store": store, "recorder": Recorder(store), "weights": weights, "folder": folder}
     return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
 

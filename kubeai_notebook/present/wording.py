@@ -21,6 +21,9 @@ _OF_A_MODEL = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|l
 _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart)\(\)")
 _OF_ALL = re.compile(r"\bmodels\(\)")
 _CONNECT = 'connect anew: Session(context="local")'
+_LOCAL = re.compile(
+    r"(?: in a terminal(?=:))?(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
+)
 _SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
 
 
@@ -47,6 +50,8 @@ def how_to(model_name: str, one: Numbered) -> str:
 
 def line_of(command: Command) -> str:
     """A Command as a cell takes it: a magic, or a program behind an exclamation mark."""
+    if command.arguments[:1] == ("kubeai-local",) and not command.into:
+        return f"%kubeai_{shlex.join(('local', *command.arguments[1:]))}"
     return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
 
 
@@ -65,4 +70,5 @@ def in_magics(text: str, model_name: str = "") -> str:
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     text = _SETTING.sub(r"%kubeai_config \g<name>=\g<value>", text)
-    return _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")
+    text = _OF_ALL.sub("%kubeai_models", text).replace(_CONNECT, "run %kubeai_config context=local")
+    return _LOCAL.sub(r"\g<before>%kubeai_local \g<action>", text)

@@ -49,7 +49,7 @@ def test_quotes_the_arguments_of_a_magic() -> None:
         ('attach("smol").yaml shows the present one.', "%kubeai_yaml smol shows the present one."),
         ('See: attach("smol").status', "See: %kubeai_status smol"),
         ("models() lists what is there.", "%kubeai_models lists what is there."),
-        (LOCAL_GONE[1], "Start it in a terminal: kubeai-local start, or run %kubeai_config context=local."),
+        (LOCAL_GONE[1], "Start it: %kubeai_local start, or run %kubeai_config context=local."),
         ('attach("smol").rollback() takes it back.', 'attach("smol").rollback() takes it back.'),
         ("Ask an administrator.", "Ask an administrator."),
     ],
