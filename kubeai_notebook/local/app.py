@@ -35,7 +35,6 @@ from .weights import Weights
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
-    from pathlib import Path
 
     from .home import Home
 
@@ -75,7 +74,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         log.warning(note)
     home.note(notes)
     tls, places = server_tls(home.certificate), Places(raise_descriptors())
-    kubelet = _kubelet(store, options, pods, environment=environment)
+    kubelet = _kubelet(store, options, home, environment=environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
         gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)
@@ -106,9 +105,14 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     log.info("stopped")
 
 
-def _kubelet(store: Store, options: argparse.Namespace, folder: Path, *, environment: Mapping[str, str]) -> Kubelet:
+def _kubelet(store: Store, options: argparse.Namespace, home: Home, *, environment: Mapping[str, str]) -> Kubelet:
     weights = Weights(options.cache, mapped=Mappings(dict(options.weights), home), environment=environment)
-    kept: dict[str, Any] = {"store": store, "recorder": Recorder(store), "weights": weights, "folder": folder}
+    kept: dict[str, Any] = {
+        "store": store,
+        "recorder": Recorder(store),
+        "weights": weights,
+        "folder": home.folder / "pods",
+    }
     return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
 
 

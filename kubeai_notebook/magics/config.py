@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from functools import cache
@@ -102,10 +103,11 @@ def _value(now: settings.KubeAI, pair: str) -> tuple[str, Any]:
         raise UsageError(f"There is no setting {quoted(name)}.", near)
     if not equals:
         raise UsageError(f"%kubeai_config needs a value for {name}.", f"Write it like %kubeai_config {name}=VALUE.")
-    trait = now.traits()[name]
+    trait, tried = now.traits()[name], settings.KubeAI()
     try:
-        taken = trait._validate(now, trait.from_string(value)) if value else trait.default()
-        if taken != taken:  # not a number, which no bound refuses
+        taken = trait.from_string(value) if value else trait.default()
+        setattr(tried, name, taken)
+        if isinstance(taken, float) and math.isnan(taken):  # which no bound refuses
             raise ValueError(value)
     except (TraitError, ValueError):
         at_least = ", a number from 0 up" if isinstance(trait, Float) else ""

@@ -48,7 +48,7 @@ def test_connects_anew_where_another_place_is_set(run, name: str) -> None:
     [
         ("nmespace=x", 'There is no setting "nmespace". Did you mean "namespace"?'),
         ("namespace", "Write it like %kubeai_config namespace=VALUE."),
-        ("wait_timeout_seconds=soon", 'wait_timeout_seconds cannot be "soon". It is now 900.0.'),
+        ("wait_timeout_seconds=soon", 'wait_timeout_seconds cannot be "soon", a number from 0 up. It is now 900.0.'),
     ],
 )
 def test_answers_a_mistake_with_one_sentence(run, line: str, sentence: str) -> None:
