@@ -30,7 +30,7 @@ class KubeAI(Configurable):
     namespace = Unicode("", help="Namespace of the Models; empty: the context's.").tag(config=True)
     default_profile = Unicode("cpu", help="Resource profile of a Model that names none.").tag(config=True)
     endpoint = Unicode("", help="The gateway's address; empty: $KUBEAI_ENDPOINT, then found.").tag(config=True)
-    wait_timeout_seconds = Float(900.0, help="How long wait() waits unless told.").tag(config=True)
+    wait_timeout_seconds = Float(900.0, min=0.0, help="How long wait() waits unless told.").tag(config=True)
     show_waiting = Bool(True, help="Whether a call shows what it waits for.").tag(config=True)
 
 
@@ -115,13 +115,13 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def local_command() -> list[str]:
-    """How the single-machine KubeAI of this environment is started; prints the kubeconfig's path last.
+def local_command(*arguments: str) -> list[str]:
+    """How ``kubeai-local`` of this environment is called, on PATH or not.
 
     ``-P``: a notebook's folder may hold a ``yaml.py`` of anybody's. A checkout that is not installed is named outright.
     """
     root = Path(__file__).parents[1]
     if root.name in ("site-packages", "dist-packages"):
-        return [sys.executable, "-P", "-m", "kubeai_notebook.local", "start"]
+        return [sys.executable, "-P", "-m", "kubeai_notebook.local", *arguments]
     run = "from kubeai_notebook.local.__main__ import main; sys.exit(main())"
-    return [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(root)!r}); {run}", "start"]
+    return [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(root)!r}); {run}", *arguments]

@@ -119,7 +119,7 @@ def _local(now: Settings, namespace: str) -> Cluster:
     """Start the single-machine KubeAI, or find the one that runs."""
     # A session of its own: an interrupt of the kernel must not reach the daemon.
     starter = subprocess.Popen(
-        settings.local_command(),
+        settings.local_command("start"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -130,7 +130,7 @@ def _local(now: Settings, namespace: str) -> Cluster:
         out, said = starter.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         starter.kill()
-        raise LocalError("KubeAI on this machine did not start within 60 s.", "Look at: kubeai-local logs") from None
+        raise LocalError("KubeAI on this machine did not start within 60 s.", "kubeai-local logs says more.") from None
     except KeyboardInterrupt:
         raise WaitInterruptedError(
             "Interrupted while KubeAI on this machine was starting.", "Run the cell again."

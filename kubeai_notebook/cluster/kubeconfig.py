@@ -140,9 +140,23 @@ class Kubeconfig:
         return self._context
 
     @property
-    def context_name(self) -> str:
-        """The context in use: the one that was asked for, or the file's current one."""
-        return self._context
+    def server(self) -> str:
+        """The API server's address."""
+        return text_at(self._cluster, "server")
+
+    @property
+    def login(self) -> str:
+        """Who the user is, and by what; no secret is in it."""
+        means = {
+            "token": "a token", "tokenFile": "a token in a file", "exec": "a login plugin", "auth-provider": "OIDC",
+            "client-certificate-data": "a client certificate", "client-certificate": "a client certificate",
+            "password": "a password",
+        }  # fmt: skip
+        kinds = [named for key, named in means.items() if self._user.get(key)]
+        if plugin := text_at(self._user, "exec", "command"):
+            kinds = [f"the login plugin {one_line(plugin)}" if kind == means["exec"] else kind for kind in kinds]
+        by = " and ".join(dict.fromkeys(kinds)) or "no login"
+        return f"{one_line(self._user_name)}, by {by}" if self._user_name else by
 
     @property
     def namespace(self) -> str:

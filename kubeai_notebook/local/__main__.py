@@ -18,6 +18,7 @@ from kubeai_notebook.text import one_line, plain
 
 from . import daemon
 from .home import Home
+from .mappings import add
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +66,9 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
         return f"kubeai-local {'has stopped' if daemon.stop(home) else 'was not running'}.\n"
     if command == "logs":
         return plain(daemon.logs(home, options.name))
+    if command == "add":
+        add(home, dict(options.mappings))
+        return "".join(f"{url} is {path} from now on.\n" for url, path in options.mappings)
     if command == "token":
         return f"{daemon.token(home)}\n"
     status = daemon.status(home)
@@ -103,9 +107,7 @@ def _run(home: Home, options: argparse.Namespace) -> str:
 def _mapping(text: str) -> tuple[str, Path]:
     url, separator, path = text.partition("=")
     if not separator or "://" not in url:
-        raise LocalError(
-            f'--weights "{text}" is not URL=PATH.', "Write it like ollama://tiny:latest=/models/tiny.gguf."
-        )
+        raise LocalError(f'"{text}" is not URL=PATH.', "Write it like ollama://tiny:latest=/models/tiny.gguf.")
     if not (place := _path(path)).exists():
         raise LocalError(f'The weights for "{url}" are not there: {place} does not exist.', "Check the path.")
     return url, place
@@ -146,6 +148,10 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     commands.add_parser("run", parents=[run], help="run in the foreground")
     commands.add_parser("start", parents=[run], help="run in the background; prints the kubeconfig's path last")
     commands.add_parser("stop", parents=[common], help="end the daemon and every engine")
+    file = commands.add_parser("add", parents=[common], help="use a file for a model url; Models go on meanwhile")
+    file.add_argument(
+        "mappings", metavar="URL=PATH", type=_mapping, nargs="+", help="a model url, and its file or folder"
+    )
     status = commands.add_parser("status", parents=[common], help="what runs, and where")
     status.add_argument("--json", action="store_true")
     commands.add_parser("token", parents=[common], help="the api_key that programs of other users need")

@@ -24,6 +24,7 @@ from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
 from .home import server_tls
 from .log_file import keep_bounded
+from .mappings import Mappings
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
 from .operator.reconcile import Reconciler
@@ -36,7 +37,6 @@ from .weights import Weights
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
-    from pathlib import Path
 
     from .home import Home
 
@@ -76,7 +76,7 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
         log.warning(note)
     home.note(notes)
     tls, places = server_tls(home.certificate), Places(raise_descriptors())
-    weights = Weights(options.cache, mapped=dict(options.weights), environment=environment)
+    weights = Weights(options.cache, mapped=Mappings(dict(options.weights), home), environment=environment)
     kubelet = _kubelet(store, options, pods, environment=environment, weights=weights)
     catalog = LocalCatalog(weights, partial(room_of_machine, options.cache), environment)
     async with AsyncExitStack() as stack:

@@ -32,7 +32,7 @@ _SERVER = re.compile(r"https://127\.0\.0\.1:([0-9]{1,5})")
 _GATEWAY = re.compile(r"http://127\.0\.0\.1:([0-9]{1,5})/openai/v1")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}", re.ASCII)
 _HANDSHAKE_TURNS = 4
-_FILES = ("daemon.lock", "start.lock", "kubeconfig", "server.pem", "daemon.log", "ports.json", "notes")
+_FILES = ("daemon.lock", "start.lock", "kubeconfig", "server.pem", "daemon.log", "ports.json", "notes", "weights.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class Home:
     def certificate(self) -> Path:
         """The API's certificate, with its key."""
         return self.folder / "server.pem"
+
+    @property
+    def added_weights(self) -> Path:
+        """What ``kubeai-local add`` keeps; see `mappings`."""
+        return self.folder / "weights.json"
 
     @property
     def log(self) -> Path:
@@ -122,13 +127,13 @@ class Home:
         api, gateway = f"https://127.0.0.1:{api_port}", _gateway_url(gateway_port)
         moved_from = _gateway_url(old_gateway) if old_gateway not in (0, gateway_port) else ""
         access = DaemonAccess(api, gateway, token, authority, moved_from)
-        _write_secret(self.kubeconfig, yaml.safe_dump(_kubeconfig(access), sort_keys=False))
-        _write_secret(self.folder / "ports.json", json.dumps({"api": api_port, "gateway": gateway_port}))
+        write_secret(self.kubeconfig, yaml.safe_dump(_kubeconfig(access), sort_keys=False))
+        write_secret(self.folder / "ports.json", json.dumps({"api": api_port, "gateway": gateway_port}))
         return access, notes
 
     def note(self, notes: list[str]) -> None:
         """Keep what is worth saying of this start, for ``start`` and ``status``."""
-        _write_secret(self.folder / "notes", "".join(f"{note}\n" for note in notes))
+        write_secret(self.folder / "notes", "".join(f"{note}\n" for note in notes))
 
     def notes(self) -> list[str]:
         """What was worth saying of the last start."""
@@ -203,7 +208,7 @@ class Home:
 
         ca = trustme.CA(organization_name="kubeai-local")
         own = ca.issue_cert("127.0.0.1", "localhost")
-        _write_secret(self.certificate, own.private_key_and_cert_chain_pem.bytes().decode())
+        write_secret(self.certificate, own.private_key_and_cert_chain_pem.bytes().decode())
         return ca.cert_pem.bytes().decode()
 
 
@@ -242,7 +247,7 @@ def _gateway_url(port: int) -> str:
     return f"http://127.0.0.1:{port}/openai/v1"
 
 
-def _write_secret(path: Path, text: str) -> None:
+def write_secret(path: Path, text: str) -> None:
     """Write whole or not at all, readable by the owner only from the first byte on."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)

@@ -61,7 +61,15 @@ class Invocation:
             from kubeai_notebook.core.messages import did_you_mean
 
             near = did_you_mean(name, self.session.publisher.names()).strip()
-            raise NotFoundError(error.message, near or error.hint) from None
+            raise NotFoundError(error.message, self._lines_meant or near or error.hint) from None
+
+    @property
+    def _lines_meant(self) -> str:
+        """What to say where ``-n`` has a number: of ``tail`` that is how many lines."""
+        namespace = self.options.namespace or ""
+        if not namespace.isdecimal() or "tail" not in vars(self.options):
+            return ""
+        return f"-n names the namespace. Did you mean --tail {namespace}?"
 
     @property
     def model_name(self) -> str:
@@ -73,7 +81,9 @@ class Invocation:
         if len(names) == 1:
             return names[0]
         if not names:
-            raise NotFoundError("There are no Models here.", "%kubeai_serve --help shows how one is served.")
+            raise NotFoundError(
+                f"There are no Models {self.session.where.phrase}.", "%kubeai_serve --help shows how one is served."
+            )
         raise UsageError(f"{self.verb.magic} needs the name of a Model.", f"There are: {', '.join(names)}.")
 
 

@@ -45,6 +45,7 @@ VERBS = (
     Verb("yaml", "line", "inspect", "Show a Model as kubectl apply takes it."),
     Verb("apply", "line_cell", "serve", "Create or update the Models that YAML describes."),
     Verb("doctor", "line", "diagnose", "Check the way from this notebook to KubeAI."),
+    Verb("local", "line", "local", "Start, stop or look at KubeAI on this machine; give a model url a file."),
     Verb("config", "line", "config", "Show or change the settings, and where each comes from."),
 )
 

@@ -158,7 +158,7 @@ def _findings(name: str, findings: tuple[Finding, ...]) -> Iterator[CardFinding]
                 CardRemedy(
                     id=one.remedy.id,
                     number=one.number,
-                    title=one.remedy.title,
+                    title=in_magics(one.remedy.title, name),
                     kind=one.remedy.kind,
                     how=how_to(name, one),
                 )

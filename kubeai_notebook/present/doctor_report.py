@@ -49,7 +49,7 @@ class Doctor(HtmlShown):
     def _text(self) -> str:
         lines = []
         for station in self.stations:
-            lines.append(f"{_LOOKS[station.severity][0]} {station.name}: {station.message}")
+            lines.append(f"{_LOOKS[station.severity][0]} {station.name}: {in_magics(station.message)}")
             lines += [f"    {line}" for line in _steps(station)]
         return "\n".join([*lines, *(["", _ROLE_GRANTS, self.role] if self.role else [])])
 
@@ -63,7 +63,7 @@ def _row(station: Station) -> Markup:
     steps = "\n".join(_steps(station))
     below = element("div", steps, style="margin-left:20px;white-space:pre-wrap") if steps else ""
     head = [element("span", sign, style=f"color:{colour}"), " ", element("strong", f"{station.name}:")]
-    return element("div", joined([*head, f" {station.message}"]), below)
+    return element("div", joined([*head, f" {in_magics(station.message)}"]), below)
 
 
 def _steps(station: Station) -> Iterator[str]:

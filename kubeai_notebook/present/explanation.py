@@ -9,7 +9,7 @@ from kubeai_notebook.core.phase import STOPPED, WELL
 from kubeai_notebook.errors import UsageError
 
 from .html import HtmlShown, element, joined, line_break
-from .wording import how_to, numbered
+from .wording import how_to, in_magics, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ class Explanation(HtmlShown):
                 yield from (f"      {line}" for line in evidence.text.splitlines())
             yield f"  {_who(finding)}"
             for one in remedies:
-                yield f"  {one.number}. {one.remedy.title}"
+                yield f"  {one.number}. {in_magics(one.remedy.title, self.model_name)}"
                 how = how_to(self.model_name, one)
                 if how:
                     yield f"       {how}"
@@ -118,7 +118,9 @@ class Explanation(HtmlShown):
     def _remedy_html(self, one: Numbered) -> Markup:
         how = how_to(self.model_name, one)
         line = line_break() + element("code", how) if how else ""
-        return element("div", f"{one.number}. {one.remedy.title}", line, style="margin:2px 0 2px 12px")
+        return element(
+            "div", f"{one.number}. {in_magics(one.remedy.title, self.model_name)}", line, style="margin:2px 0 2px 12px"
+        )
 
 
 class Explanations(HtmlShown, tuple[Explanation, ...]):

@@ -26,6 +26,9 @@ _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback
 _FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
+_LOCAL = re.compile(
+    r"(?: in a terminal(?=:))?(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
+)
 _SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
 _SAYS = {
     LOCAL_GONE[1]: "%kubeai_local start starts it.",
@@ -66,6 +69,8 @@ def step_in_python(model_name: str, one: Numbered) -> str:
 
 def line_of(command: Command) -> str:
     """A Command as a cell takes it: a magic, or a program behind an exclamation mark."""
+    if command.arguments[:1] == ("kubeai-local",) and not command.into:
+        return f"%kubeai_{shlex.join(('local', *command.arguments[1:]))}"
     return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
 
 
@@ -89,4 +94,4 @@ def in_magics(text: str, model_name: str = "") -> str:
     text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
     for python, magic in _SAYS.items():
         text = text.replace(python, magic)
-    return text
+    return _LOCAL.sub(r"\g<before>%kubeai_local \g<action>", text)

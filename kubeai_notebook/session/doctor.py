@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from kubeai_notebook import settings
 from kubeai_notebook.calls.models import offered
 from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.remedy import Command, Remedy
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
-from kubeai_notebook.errors import ForbiddenError, KubeAIError, NotInstalledError
+from kubeai_notebook.errors import ForbiddenError, KubeAIError, LocalError, NotInstalledError
 from kubeai_notebook.present.doctor_report import Doctor, Station
+
+from .configured import chosen_by
+from .local_program import run_local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.rights import Right
     from kubeai_notebook.core.notice import Notice, Severity
+    from kubeai_notebook.settings import Settings
 
     from .connection import Connection
 
@@ -69,17 +71,17 @@ def _of_all(notice: Notice) -> Station:
     return Station(name=name, code=code, severity=severity, message=message, remedies=notice.remedies)
 
 
-def _chosen(now: settings.Settings, context: str) -> str:
-    """Why this cluster: the order is that of `cluster.connect`."""
+def _chosen(now: Settings, context: str) -> str:
+    """Why this cluster."""
     if context:
         return f'the context that this Session was given, "{context}"'
     if now.context:
         return f'the setting KubeAI.context, "{now.context}"'
-    if settings.in_cluster():
-        return "the Pod's own service account"
-    if now.kubeconfig_path:
-        return "the kubeconfig's current context"
-    return "default: there is no kubeconfig, so it is this machine"
+    return {
+        "account": "the Pod's own service account",
+        "kubeconfig": "the kubeconfig's current context",
+        "nothing": "default: there is no kubeconfig, so it is this machine",
+    }[chosen_by(now)]
 
 
 def _installed(cluster: Cluster) -> Station | None:
@@ -165,19 +167,14 @@ def _gateway(session: Connection) -> Station:
 
 def _local() -> Station:
     """The daemon that plays KubeAI on this machine, as its own command tells it."""
-    command = [*settings.local_command()[:-1], "status", "--json"]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LOCAL_SECONDS, check=True
-        )
-        status = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+        status = json.loads(run_local("status", "--json", seconds=LOCAL_SECONDS))
+    except (LocalError, ValueError):
         message = "kubeai-local did not report its status."
         look = Remedy(title="See what it says.", command=Command(arguments=("kubeai-local", "status")))
         return Station(name="this machine", code="LocalUnknown", severity="warning", message=message, remedies=(look,))
     if not status["running"]:
-        message = 'KubeAI on this machine is not running; KubeAI.context = "local" starts it.'
-        return _well("this machine", message)
+        return _well("this machine", "KubeAI on this machine is not running; kubeai-local start starts it.")
     count = len(status["models"])
     message = (
         f"KubeAI runs on this machine, with {count} {'Model' if count == 1 else 'Models'}; kubeai-local stop ends it."

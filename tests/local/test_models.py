@@ -90,6 +90,15 @@ def test_serves_weights_that_it_was_given(make_daemon, kubeai, smol, tmp_path):
     assert given.events(pod)["Pulled"] == 'Weights "ollama://my/model:1" were already on this machine'
 
 
+def test_serves_weights_that_were_added_while_it_runs(make_daemon, kubeai, smol, tmp_path):
+    file = next(line for line in kubeai.log(kubeai.ready_pod(smol)).splitlines() if "loading model '" in line)
+    path = file.partition("loading model '")[2].rstrip("'")
+    running = make_daemon("--cache", str(tmp_path / "unused"))
+    assert running.command("add", f"ollama://my/model:1={path}").returncode == 0
+    running.create("mine", url="ollama://my/model:1")
+    assert running.events(running.ready_pod("mine"))["Pulled"].endswith("were already on this machine")
+
+
 def test_explains_an_engine_it_has_not(kubeai):
     spec = {"engine": "FasterWhisper", "features": ["SpeechToText"], "url": "hf://Systran/faster-whisper-medium.en"}
     kubeai.create("listener", **spec)

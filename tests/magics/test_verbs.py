@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.errors import KubeAIError, NotFoundError, SpecError, UsageError
+from kubeai_notebook.errors import KubeAIError, NotFoundError, SpecError, UnreachableError, UsageError
 from kubeai_notebook.local.emulation.reviews import USER
-from kubeai_notebook.session.session import Session
+from kubeai_notebook.session.session import Session, close_defaults
 from tests.support.daemon import give
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def test_takes_a_projects_secret_by_its_name(here: Callable[[str], Any]) -> None
 
 
 def test_names_the_models_there_are(here: Callable[[str], Any]) -> None:
-    with pytest.raises(NotFoundError, match="There are no Models here"):
+    with pytest.raises(NotFoundError, match='There are no Models in namespace "default" on this machine'):
         here("%kubeai_status")
     here(f"%%kubeai_apply\nname: one\nurl: {URL}\nmin_replicas: 0\n---\nname: two\nurl: {URL}\nmin_replicas: 0")
     with pytest.raises(UsageError, match="There are: one, two"):
@@ -262,3 +262,23 @@ def test_lets_two_sizes_of_one_model_be_two_models(here: Callable[[str], Any]) -
     first = here("%kubeai_serve ollama://smollm2:135m --min-replicas 0")
     assert "name smollm2-135m (the last part of the url)" in first.note
     assert here("%kubeai_serve ollama://smollm2:360m --min-replicas 0 --dry-run").spec.name == "smollm2-360m"
+
+
+def test_says_where_it_looked_for_a_model_and_what_n_means(here) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        here("%kubeai_logs smol -n 3")
+    assert raised.value.message == 'There is no Model "smol" in namespace "3" on this machine.'
+    assert raised.value.hint == "-n names the namespace. Did you mean --tail 3?"
+    with pytest.raises(NotFoundError, match='There is no Model "smol" in namespace "team" on this machine'):
+        here("%kubeai_logs smol -n team")
+
+
+def test_offers_this_machine_in_place_of_a_cluster_that_is_down(run, kubeconfig, monkeypatch) -> None:
+    path = kubeconfig("https://127.0.0.1:1")
+    monkeypatch.setenv("KUBECONFIG", path)
+    for line in ("%kubeai_models", "%kubeai_status smol", "%kubeai_serve smol ollama://smollm2:135m"):
+        with pytest.raises(UnreachableError) as raised:
+            run(line)
+        assert f'https://127.0.0.1:1 (context "a" of the kubeconfig {path})' in raised.value.message
+        assert raised.value.hint.endswith("To work on this machine instead: %kubeai_config context=local.")
+    close_defaults()

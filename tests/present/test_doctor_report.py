@@ -25,7 +25,7 @@ def test_reads_as_text_with_the_next_steps() -> None:
         "    Name its address.",
         "    %kubeai_config endpoint=host:port",
         "    Look.",
-        "    !kubeai-local status",
+        "    %kubeai_local status",
         "⚠ rights: You may not list pods here.",
         "",
         "Somebody who runs the cluster can grant what is missing by this Role, bound to you:",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_env, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
-_OWN_FILE = 'Or use a file you have: kubeai-local stop, then kubeai-local start --weights "{url}=FILE.gguf".'
+_OWN_FILE = 'Or use a file you have: kubeai-local add "{url}=FILE.gguf".'
 
 REFUSED_HERE: tuple[Rule, ...] = (
     Rule(

@@ -1,0 +1,50 @@
+"""The magic that reaches the daemon of this machine: it needs no terminal, and no PATH."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.masking import quoted
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.errors import UsageError
+
+from .parser import MagicParser, Text, parser_for
+
+if TYPE_CHECKING:
+    from .invocation import Invocation
+
+ACTIONS = ("start", "stop", "status", "add", "logs", "token")
+
+
+@cache
+def local_parser() -> MagicParser:
+    """The options of ``%kubeai_local``."""
+    parser = parser_for(
+        "%kubeai_local",
+        "Start, stop or look at KubeAI on this machine. add has a file stand for a model url, and Models go on\n"
+        "meanwhile; stop ends every engine. Behind a bare -- stands what kubeai-local itself takes.",
+        "%kubeai_local status",
+        "%kubeai_local add ollama://tiny:latest=/models/tiny.gguf",
+        "%kubeai_local start -- --cache /data/weights",
+        synopsis="start | stop | status | add URL=FILE … | logs [NAME] | token",
+        takes_rest=True,
+    )
+    parser.add_argument("action", metavar="ACTION", help=f"one of {', '.join(ACTIONS)}")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="of add: URL=FILE; of logs: the name of a Model")
+    return parser
+
+
+def local(call: Invocation) -> Text:
+    """What ``kubeai-local`` says."""
+    from kubeai_notebook.present.wording import in_magics
+    from kubeai_notebook.session.local_program import run_local
+
+    options = call.options
+    if options.action not in ACTIONS:
+        near = did_you_mean(options.action, ACTIONS).strip() or f"There are: {', '.join(ACTIONS)}."
+        raise UsageError(f"%kubeai_local does not know {quoted(options.action)}.", near)
+    text = run_local(options.action, *options.words, *options.rest).strip()
+    if options.action == "start":
+        text = f"KubeAI runs on this machine; its kubeconfig is {text}."
+    return Text(in_magics(text))

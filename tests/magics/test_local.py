@@ -1,0 +1,45 @@
+"""%kubeai_local, against a daemon of a home of its own: no PATH is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubeai_notebook.errors import LocalError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def own(run: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    monkeypatch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return run
+
+
+def test_starts_shows_and_stops_the_daemon(own, tmp_path: Path) -> None:
+    assert own("%kubeai_local status") == "kubeai-local is not running."
+    try:
+        kubeconfig = tmp_path / "home" / "kubeconfig"
+        assert own("%kubeai_local start") == f"KubeAI runs on this machine; its kubeconfig is {kubeconfig}."
+        assert str(kubeconfig) in own("%kubeai_local status")
+    finally:
+        assert own("%kubeai_local stop") == "kubeai-local has stopped."
+
+
+def test_maps_a_file_to_a_url_and_says_what_is_not_there(own, tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
+    mapped = own(f"%kubeai_local add ollama://tiny:1={tmp_path}/tiny.gguf")
+    assert mapped == f"ollama://tiny:1 is {tmp_path}/tiny.gguf from now on."
+    with pytest.raises(LocalError, match='The weights for "ollama://tiny:1" are not there'):
+        own("%kubeai_local add ollama://tiny:1=/nowhere.gguf")
+    with pytest.raises(LocalError, match="is not URL=PATH"):
+        own("%kubeai_local add /nowhere.gguf")
+
+
+def test_names_the_nearest_action(own) -> None:
+    with pytest.raises(UsageError, match='%kubeai_local does not know "strat". Did you mean "start"'):
+        own("%kubeai_local strat")
