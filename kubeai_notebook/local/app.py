@@ -37,6 +37,7 @@ from .weights import Weights
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+    from pathlib import Path
 
     from .home import Home
 

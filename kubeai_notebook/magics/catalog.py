@@ -12,6 +12,7 @@ from kubeai_notebook.errors import KubeAIError, SpecError
 from .parser import MagicParser, parser_for
 
 if TYPE_CHECKING:
+    from kubeai_notebook.core.notice import Notice
     from kubeai_notebook.present.catalog_frame import CatalogFrame
 
     from .invocation import Invocation
@@ -47,6 +48,7 @@ def catalog(call: Invocation) -> CatalogFrame:
 def without_url(call: Invocation, name: object, error: SpecError) -> SpecError:
     """The error with the three urls that are nearest to the name of all that lie here, as far as that can be asked."""
     from kubeai_notebook.core.catalog.offers import urls_of
+    from kubeai_notebook.session.verbs import NEEDS_URL
 
     try:
         here = urls_of(offer for offer in call.session.facts.offers if offer.here)
@@ -54,11 +56,12 @@ def without_url(call: Invocation, name: object, error: SpecError) -> SpecError:
         here = []
     here.sort(key=lambda url: SequenceMatcher(None, str(name).lower(), url.lower()).ratio(), reverse=True)
     such = f"On this machine there are {', '.join(here[:_SHOWN])}" if here else "Such as ollama://smollm2:135m"
-    message = f"A Model needs a url. {such}; %kubeai_catalog lists more."
-    missing = ("url", "Required")
-    return SpecError(
-        [
-            replace(notice, message=message) if (notice.field, notice.code) == missing else notice
-            for notice in error.notices
-        ]
-    )
+
+    def reworded(notice: Notice) -> Notice:
+        if (notice.field, notice.code) != ("url", "Required"):
+            return notice
+        before, missing, _ = notice.message.partition(NEEDS_URL)
+        needs = f"{before}A new Model needs a url" if missing else "A Model needs a url"
+        return replace(notice, message=f"{needs}. {such}; %kubeai_catalog lists more.")
+
+    return SpecError([reworded(notice) for notice in error.notices])

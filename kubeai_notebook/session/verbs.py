@@ -291,8 +291,10 @@ def _there(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] | N
         return session.cluster.model(name)
     except NotFoundError:
         message = f'There is no Model "{name}" to attach to.{did_you_mean(name, session.publisher.names())}'
-        new = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
-        raise SpecError([wrong("url", "Required", f"{message} {new}")]) from None
+        raise SpecError([wrong("url", "Required", f"{message} {NEEDS_URL}")]) from None
+
+
+NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
 
 
 def _checked(session: Connection, spec: ModelSpec) -> PlanReport:

@@ -246,7 +246,7 @@ def test_finds_that_a_change_came_through_whose_answer_was_lost(
 
 
 def test_resumes_what_was_paused_with_the_replicas_that_it_had(session: Session) -> None:
-    session.serve(sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model")).pause()
+    session.serve(sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model"), force=True).pause()
     planned = deploy.plan(session.cluster, sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model"))
     assert planned.changes == {"autoscalingDisabled": (True, None), "replicas": (0, 1)}
     deploy.apply(session.cluster, sleeping(scaling={"min_replicas": 1}, url="ollama://no-such-model"), planned)

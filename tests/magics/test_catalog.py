@@ -49,7 +49,9 @@ def test_names_the_model_that_serves_a_url_already(here: Callable[[str], Any]) -
 
 
 def test_a_line_without_a_url_names_those_that_are_here(here: Callable[[str], Any]) -> None:
-    with pytest.raises(SpecError, match=r"A Model needs a url\. .*ollama://smollm2:135m.*%kubeai_catalog lists more"):
+    with pytest.raises(
+        SpecError, match=r"[Aa] (new )?Model needs a url\. .*ollama://smollm2:135m.*%kubeai_catalog lists more"
+    ):
         here("%kubeai_serve smollm")
 
 

@@ -175,7 +175,13 @@ def test_answers_an_interrupt_with_one_sentence_and_leaves_the_model_starting(ke
         ("a --engine Olama --url ollama://smollm2", ['There is no engine "Olama". Did you mean "OLlama"?']),
         ("a --url http://x", ['The url "http://x" has no scheme that KubeAI knows. Start it with hf://']),
         ("a --engine VLLM --url ollama://x", ["VLLM cannot load ollama:// urls; its Pods"]),
-        ("a", ["A Model needs a url. Give one such as ollama://smollm2:135m"]),
+        (
+            "a",
+            [
+                'There is no Model "a" to attach to. A new Model needs a url. On this machine there are ',
+                "%kubeai_catalog lists more",
+            ],
+        ),
         ("a --urll x", ["%kubeai_serve does not know --urll. (UsageError)", "Did you mean --url?"]),
     ],
 )
@@ -199,6 +205,7 @@ def test_shows_a_card_for_each_line_and_keeps_what_each_did(kernel: Kernel) -> N
 
 def test_asks_a_model_in_one_line(kernel: Kernel) -> None:
     kernel.run("%kubeai_serve asked smollm2:135m --wait;  # the small one")
+    kernel.run("%kubeai_status asked --follow;")
     said = kernel.run("r = None\n%kubeai_chat asked --max-tokens 4 -o r What's up?")
     assert said
     assert kernel.run("print(r)").strip() == said.strip()

@@ -239,8 +239,9 @@ def test_changes_labels_and_shows_them(here: Callable[[str], Any]) -> None:
 
 def test_does_not_scale_back_what_was_scaled_and_says_what_replicas_mean(here: Callable[[str], Any]) -> None:
     line = f"%kubeai_serve smol --url {URL} --replicas 1"
-    assert "Inferred: " in here(line).note
-    assert "scaling.min_replicas 1 (replicas 1 stay, and autoscaling may add to them)" in here("m = _\nm.note")
+    note = here(line).note
+    assert "Inferred: " in note
+    assert "scaling.min_replicas 1 (replicas 1 stay, and autoscaling may add to them)" in note
     here("%kubeai_scale smol 2;")
     again = here(line)
     assert again.note.startswith("smol is served already; nothing was changed. Replicas 1 stay")

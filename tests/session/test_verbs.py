@@ -68,7 +68,7 @@ def test_goes_back_to_the_spec_before(smol: Model) -> None:
 
 def test_stops_waiting_for_an_update_that_cannot_come_while_the_old_pod_serves(smol: Model) -> None:
     smol.session.serve(name="smol", args=["--max-model-len=-5"], **SMOL)
-    with pytest.raises(DeployError, match="smol is Updating: "):
+    with pytest.raises(DeployError, match="smol is Degraded: "):
         smol.wait(60)
     assert smol.complete("The capital of France is", max_tokens=2)
     assert smol.rollback().wait(60).status.phase == "Ready"
