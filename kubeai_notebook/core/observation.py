@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from .objects import KubernetesObject, Pod, map_at, text_at
 from .source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -72,6 +72,11 @@ class Observation:
     refusal: str | None = None
     """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
     answer: Answer | None = None
+
+    @property
+    def engine_pods(self) -> tuple[KubernetesObject, ...]:
+        """The Pods that run the engine: those of Jobs that fill the cache never answer, however ready they are."""
+        return tuple(raw for raw in self.pods if isinstance(raw, Mapping) and not Pod(raw).is_of_job)
 
 
 def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, ...]:

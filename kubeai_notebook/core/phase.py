@@ -7,7 +7,6 @@ not known, and nothing is concluded from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -31,7 +30,7 @@ from .objects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from .objects import KubernetesObject
@@ -114,7 +113,7 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     of the Model speaks only where no Pod may be read: KubeAI writes it one step late and never while deleting.
     """
     desired = desired_replicas(observation.model)
-    pods = [Pod(raw) for raw in observation.pods if isinstance(raw, Mapping) and not is_going(raw)]
+    pods = [Pod(raw) for raw in observation.engine_pods if not is_going(raw)]
     waiting = [pod for pod in pods if not pod.ready]
     ready = len(pods) - len(waiting)
     phase, detail, progress = (

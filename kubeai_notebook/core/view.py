@@ -102,7 +102,7 @@ class View:
     @property
     def pods(self) -> tuple[PodState, ...]:
         """The Model's Pods, those being deleted included."""
-        return tuple(map(_pod_state, self.observation.pods))
+        return tuple(map(_pod_state, self.observation.engine_pods))
 
     def shows_as(self, other: View) -> bool:
         """Whether whoever shows them shows the same: Events and logs count where a Finding comes of them."""

@@ -108,10 +108,10 @@ def _is_vain(session: Connection, view: View) -> bool:
     # Where nodes are added, the scheduler is the first to speak.
     patience_seconds = 0.0 if session.cluster.is_this_machine else NEW_NODE_SECONDS
     now = datetime.now(UTC)
-    tried = [created for pod in view.observation.pods if fits_nowhere(pod) and (created := created_at(pod))]
+    tried = [created for pod in view.observation.engine_pods if fits_nowhere(pod) and (created := created_at(pod))]
     waited = all((now - created).total_seconds() >= patience_seconds for created in tried)
     lasts = any(finding.who != "nobody" and finding.code not in _PASSING for finding in view.findings)
-    return lasts and waited and len(tried) == len(view.observation.pods)
+    return lasts and waited and len(tried) == len(view.observation.engine_pods)
 
 
 _PASSING = frozenset({"NodeUnavailable", "PvcUnbound"})

@@ -227,6 +227,7 @@ def serve(
     *,
     unique: bool = False,
     force: bool = False,
+    yes: bool = False,
     wait: bool = False,
     **fields: Unpack[ModelFields],
 ) -> Model:
@@ -234,7 +235,7 @@ def serve(
 
     ``serve("ollama://smollm2:135m")``, ``serve("smol", "ollama://smollm2:135m")``, and both by their names.
     """
-    return default().serve(what, url, unique=unique, force=force, wait=wait, **fields)
+    return default().serve(what, url, unique=unique, force=force, yes=yes, wait=wait, **fields)
 
 
 @shows_fields

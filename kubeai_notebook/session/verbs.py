@@ -162,7 +162,7 @@ def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False
         _check_owner(session, "fix", current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch, dry_run=dry_run)
     pods = "Its Pods are replaced." if done.restarts else "Its Pods go on."
-    pods = f" {pods}" if view.observation.pods else ""
+    pods = f" {pods}" if view.observation.engine_pods else ""
     if dry_run:
         sentences = [f"{name} would be changed. {remedy.title}{pods}", *_cautions(done.warnings)]
         return replace(done, note=" ".join(sentences))
@@ -454,7 +454,7 @@ def _stake(session: Connection, verb: Guarded, name: str) -> Stake:
         name=name,
         uid=uid_of(view.model),
         served_by=served_by(view.model),
-        pods=len(view.observation.pods),
+        pods=len(view.observation.engine_pods),
         ready=view.status.ready,
         resource_profile=text_at(spec, "resourceProfile") or "cpu",
         cache_profile=text_at(spec, "cacheProfile"),

@@ -97,7 +97,7 @@ def wait_seen(
 
 def hashes_of(view: View | None) -> frozenset[str]:
     """The hashes of the Model's Pods; more than one in the middle of a rollout."""
-    return frozenset(Pod(pod).hash for pod in view.observation.pods) if view else frozenset()
+    return frozenset(Pod(pod).hash for pod in view.observation.engine_pods) if view else frozenset()
 
 
 def wait_ready(session: Connection, name: str, limit_seconds: float) -> None:
@@ -179,7 +179,7 @@ def is_stuck(view: View) -> bool:
     if view.status.phase not in ("Updating", "Degraded"):
         return False
     fails = view.status.phase == "Degraded"
-    broken = any(broken_because(pod) or (fails and fits_nowhere(pod)) for pod in view.observation.pods)
+    broken = any(broken_because(pod) or (fails and fits_nowhere(pod)) for pod in view.observation.engine_pods)
     return broken and any(finding.who != "nobody" for finding in view.findings)
 
 
@@ -222,7 +222,7 @@ def restart_pods(session: Connection, name: str, limit_seconds: float) -> int:
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the rest was left alone.
     """
-    pods = sorted(session.publisher.view(name).observation.pods, key=is_ready)
+    pods = sorted(session.publisher.view(name).observation.engine_pods, key=is_ready)
     for number, pod in enumerate(pods):
         if number and is_ready(pod):
             wait_ready(session, name, limit_seconds)

@@ -47,7 +47,7 @@ class ReadinessProbes:
 
     def look(self, view: View) -> None:
         """Ask a Model that has become ready; a sleeping one is left asleep."""
-        uid, pods = view.uid, _hash_of(view.observation.pods)
+        uid, pods = view.uid, _hash_of(view.observation.engine_pods)
         with self._lock:
             answers = self._answers.get(uid)
             if answers is None or self._closed:

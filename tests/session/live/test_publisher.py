@@ -322,6 +322,16 @@ def test_sends_nothing_to_a_model_of_another_uid(canned, publisher, gateway) -> 
     assert {one["model"] for one in gateway.asked} == {"mine"}
 
 
+def test_takes_no_loader_of_the_cache_for_a_pod_that_answers(canned, publisher) -> None:
+    canned.change(MODELS, model("cached", cacheProfile="nfs"))
+    running = {"name": "loader", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    loader = {"labels": {"job-name": "load-cache-cached"}, "containerStatuses": [running]}
+    canned.change(PODS, pod("load-cache-cached-x1", "cached", ready=True, **loader))
+    view = seen(publisher, "cached", lambda view: bool(view.observation.pods))
+    assert (view.status.phase, view.status.ready) == ("Caching", 0)
+    assert hashes_of(view) == frozenset()
+
+
 @pytest.fixture
 def configured(canned):
     """KubeAI's configuration, found by its label."""
