@@ -69,7 +69,7 @@ def clusters() -> Iterator[tuple[FakeApi, FakeApi]]:
 def kubeconfig(tmp_path: Path) -> Callable[..., str]:
     """Write a kubeconfig whose contexts a, b … lead to these addresses; the first is the current one."""
 
-    def write(*addresses: str) -> str:
+    def write(*addresses: str, namespace: str = "default") -> str:
         names = "abcdef"[: len(addresses)]
         document = {
             "apiVersion": "v1",
@@ -79,7 +79,7 @@ def kubeconfig(tmp_path: Path) -> Callable[..., str]:
             ],
             "users": [{"name": "u", "user": {"token": "t"}}],
             "contexts": [
-                {"name": name, "context": {"cluster": name, "user": "u", "namespace": "default"}} for name in names
+                {"name": name, "context": {"cluster": name, "user": "u", "namespace": namespace}} for name in names
             ],
             "current-context": "a",
         }

@@ -59,6 +59,11 @@ def silent() -> Iterator[Silent]:
     server.close()
 
 
+def unplaced(kubeconfig: Callable[..., str], silent: Silent) -> str:
+    """A kubeconfig without a namespace: the cluster is asked where KubeAI is, before there is a connection."""
+    return kubeconfig(silent.address, namespace="")
+
+
 def test_never_acts_on_another_cluster_than_the_one_it_was_made_for(clusters, kubeconfig, traits) -> None:
     one, other = clusters
     traits.kubeconfig, traits.context = kubeconfig(one.url, other.url), "a"
@@ -124,7 +129,7 @@ def test_makes_its_parts_once_for_all_threads(clusters, kubeconfig) -> None:
 
 def test_does_not_wait_for_another_session_that_connects(clusters, kubeconfig, silent) -> None:
     one, _ = clusters
-    slow = Session(settings=settings.Settings(kubeconfig=kubeconfig(silent.address)))
+    slow = Session(settings=settings.Settings(kubeconfig=unplaced(kubeconfig, silent)))
     failures: list[KubeAIError] = []
     connecting = in_thread(lambda: slow.cluster, failures)
     silent.wait_asked()
@@ -139,7 +144,7 @@ def test_does_not_wait_for_another_session_that_connects(clusters, kubeconfig, s
 
 
 def test_closes_at_once_while_it_connects_and_stays_closed(kubeconfig, silent) -> None:
-    session = Session(settings=settings.Settings(kubeconfig=kubeconfig(silent.address)))
+    session = Session(settings=settings.Settings(kubeconfig=unplaced(kubeconfig, silent)))
     failures: list[KubeAIError] = []
     connecting = in_thread(lambda: session.cluster, failures)
     silent.wait_asked()
