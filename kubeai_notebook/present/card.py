@@ -57,12 +57,12 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     )
 
 
-def deleted_card(name: str, *, namespace: str, before: Card | None = None) -> Card:
+def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | None = None) -> Card:
     """What is left to say of a Model that is gone; ``before`` is the last card of those who saw it."""
     return Card(
         name=name,
         namespace=namespace,
-        where=before.where if before else namespace,
+        where=before.where if before else where or namespace,
         phase="Deleted",
         tone="gone",
         announcement=_announcement(name, "Deleted", ()),
