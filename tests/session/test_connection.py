@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,6 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_makes_its_parts_once_for_all_threads(clusters, kubeconfig) -> None:
 
 def test_does_not_wait_for_another_session_that_connects(clusters, kubeconfig, silent) -> None:
     one, _ = clusters
-    slow = Session(settings=settings.Settings(kubeconfig=kubeconfig(silent.address)))
+    slow = Session(settings=settings.Settings(kubeconfig=asking(kubeconfig(silent.address))))
     failures: list[KubeAIError] = []
     connecting = in_thread(lambda: slow.cluster, failures)
     silent.wait_asked()
@@ -138,7 +138,7 @@ def test_does_not_wait_for_another_session_that_connects(clusters, kubeconfig, s
 
 
 def test_closes_at_once_while_it_connects_and_stays_closed(kubeconfig, silent) -> None:
-    session = Session(settings=settings.Settings(kubeconfig=kubeconfig(silent.address)))
+    session = Session(settings=settings.Settings(kubeconfig=asking(kubeconfig(silent.address))))
     failures: list[KubeAIError] = []
     connecting = in_thread(lambda: session.cluster, failures)
     silent.wait_asked()
@@ -161,6 +161,13 @@ def test_closes_while_its_first_lists_are_awaited(kubeconfig, silent) -> None:
     session.close()
     listing.join(10)
     assert [type(error) for error in failures] == [SessionClosedError]
+
+
+def asking(kubeconfig: str) -> str:
+    """The same without a namespace: connecting then asks where KubeAI is."""
+    path = Path(kubeconfig)
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "namespace:" not in line))
+    return kubeconfig
 
 
 def in_thread(use: Callable[[], object], failures: list[KubeAIError]) -> threading.Thread:
