@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from kubeai_notebook.core.foreign import shown
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import is_secret_name, masked
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.objects import map_at, maps_at, text_at
 from kubeai_notebook.errors import UnauthorizedError
@@ -85,12 +85,12 @@ class ExecPlugin:
         except OSError as error:
             raise self._failure(f"cannot be run: {(error.strerror or type(error).__name__).lower()}") from None
         except subprocess.TimeoutExpired as error:
-            words = _last_words(error.stderr or b"")
+            words = self._last_words(error.stderr or b"")
             waits = f' and waits: "{words}"' if words else ""
             step = f"Log in in a terminal first: {self._name} can ask there."
             raise self._failure(f"did not end within {seconds:.0f} s{waits}", usual=step) from None
         if done.returncode:
-            words = _last_words(done.stderr) or "it gives no reason"
+            words = self._last_words(done.stderr) or "it gives no reason"
             raise self._failure(f"fails with exit code {done.returncode}: {words}")
         return self._given(done.stdout)
 
@@ -154,18 +154,18 @@ class ExecPlugin:
             raise self._failure("gives neither a token nor a certificate with its key")
         return Given(token, certificate if key else "", key, _unix_time(text_at(status, "expirationTimestamp")))
 
+    def _last_words(self, stderr: str | bytes) -> str:
+        """What it wrote for a reader, in one line and without secrets; the end of it where it is long."""
+        # After a time-out Python gives bytes, whatever was asked for.
+        text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else stderr
+        mine = [value for name, value in self._variables.items() if is_secret_name(name) and value]
+        words = one_line(masked(text[-_READ:], mine))
+        return words if len(words) <= _SHOWN else f"…{words[-_SHOWN:]}"
+
     def _failure(self, what: str, usual: str = "Log in again.") -> UnauthorizedError:
         hint = one_line(sentence_of(shown(text_at(self.entry, "installHint")).strip()), _SHOWN)
         message = f'The kubeconfig {one_line(self.kubeconfig)} logs in by "{self._name}", which {what.rstrip(".")}.'
         return UnauthorizedError(message, hint or usual)
-
-
-def _last_words(stderr: str | bytes) -> str:
-    """What a plugin wrote for a reader, in one line and without secrets; the end of it where it is long."""
-    # After a time-out Python gives bytes, whatever was asked for.
-    text = stderr.decode(errors="replace") if isinstance(stderr, bytes) else stderr
-    words = one_line(masked(text[-_READ:]))
-    return words if len(words) <= _SHOWN else f"…{words[-_SHOWN:]}"
 
 
 def _unix_time(text: str) -> float:

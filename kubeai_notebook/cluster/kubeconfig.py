@@ -108,12 +108,9 @@ class Kubeconfig:
             entries = document.get(kind)
             if entries is not None and not isinstance(entries, list):
                 raise self._wrong(f"has {kind} that are no list")
-            named: list[dict[str, Any]] = []
-            for entry in entries or ():
-                if not isinstance(entry, dict) or "name" not in entry:
-                    raise self._wrong(f"has an entry without a name in its {kind}")
-                if entry["name"] == name:
-                    named.append(entry)
+            if not all(isinstance(entry, dict) and "name" in entry for entry in entries or ()):
+                raise self._wrong(f"has an entry without a name in its {kind}")
+            named = [entry for entry in entries or () if entry["name"] == name]
             if len(named) > 1:
                 raise self._wrong(f'has {len(named)} {kind} of the name "{one_line(name)}"')
             if named:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from kubeai_notebook.text import one_line
 
+from .masking import masked
+
 _SHOWN: Final = 200
 THIS_MACHINE: Final = "this machine"
 OFFER: Final = 'To work on this machine instead: KubeAI.context = "local".'
@@ -50,12 +52,13 @@ class Whereabouts:
         >>> Whereabouts(server="https://10.0.0.1:6443", context="prod", kubeconfig="/k").address
         'https://10.0.0.1:6443 (context "prod" of the kubeconfig /k)'
         """
+        server = masked(self.server)
         if self.this_machine:
-            return f"{self.server} ({THIS_MACHINE})"
+            return f"{server} ({THIS_MACHINE})"
         if not self.context:
-            return self.server
+            return server
         context, path = one_line(self.context, _SHOWN), one_line(self.kubeconfig, _SHOWN)
-        return f'{self.server} (context "{context}" of the kubeconfig {path})'
+        return f'{server} (context "{context}" of the kubeconfig {path})'
 
     @property
     def api(self) -> str:

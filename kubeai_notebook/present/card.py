@@ -64,7 +64,7 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
     )
 
 
-def deleted_card(name: str, *, namespace: str, before: Card | None = None, note: str = "") -> Card:
+def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | None = None, note: str = "") -> Card:
     """What is left to say of a Model that is gone; ``before`` is the last card of those who saw it.
 
     ``note`` stays: what a cell did, it has done.
@@ -72,7 +72,7 @@ def deleted_card(name: str, *, namespace: str, before: Card | None = None, note:
     return Card(
         name=name,
         namespace=namespace,
-        where=before.where if before else namespace,
+        where=before.where if before else where or namespace,
         phase="Deleted",
         tone="gone",
         announcement=_announcement(name, "Deleted", ()),

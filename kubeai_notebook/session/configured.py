@@ -1,7 +1,7 @@
 """What some settings lead to: which cluster, by which login, out of which file, and what each was chosen by.
 
 Nothing is sent, no plugin is run and no daemon is started: it is asked by people who wonder where they are, and by
-`%kubeai_config` before it takes a new value. So what only a connection can tell (the namespace that holds KubeAI) is
+whoever changes a setting, before it counts. So what only a connection can tell (the namespace that holds KubeAI) is
 known as soon as there is one.
 """
 

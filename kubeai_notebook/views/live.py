@@ -63,7 +63,7 @@ def bundle(model: Model) -> dict[str, Any]:
     try:
         card = card_of(model.view, namespace=namespace, note=model.note)
     except NotFoundError:
-        card = deleted_card(model.name, namespace=namespace)
+        card = deleted_card(model.name, namespace=namespace, where=str(model.session.where))
     return {"text/plain": text_of(card), "text/html": snapshot_of(card)}
 
 

@@ -12,7 +12,7 @@ from kubeai_notebook.session.session import Session
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SHOWN = {
-    "00_tour": ["Paris", "smol (default) Deleted"],
+    "00_tour": ["Paris", "smol (default on this machine) Deleted"],
     "01_seed": [
         "Project('guide')",
         "Function('llm', kubeai-text, ollama://smollm2:135m)",

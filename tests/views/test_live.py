@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from kubeai_notebook.core.view import Link, View
+from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.session.live.subscription import Change, Subscription
 from kubeai_notebook.views import live
@@ -22,6 +23,7 @@ class FakeSession:
 
     def __init__(self) -> None:
         self.cluster = SimpleNamespace(namespace="default")
+        self.where = Whereabouts(this_machine=True, namespace="default")
         self.subscriptions: list[Subscription] = []
         self.view: View | None = None
         self.revision = 0
@@ -158,7 +160,7 @@ def test_leaves_a_model_that_is_gone_to_its_snapshot(session: FakeSession) -> No
     with pytest.raises(NotFoundError):
         live.follow(model)
     first, *rest = live.bundle(model)["text/plain"].splitlines()
-    assert first == "⊖ smol (default) Deleted"
+    assert first == "⊖ smol (default on this machine) Deleted"
     assert len(rest) == 1  # the time
 
 
