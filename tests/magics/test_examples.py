@@ -41,7 +41,7 @@ BEFORE = {
 """What is run before a verb's examples; by default Model smol is served."""
 BEFORE_EACH = {
     "delete": "%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0;",
-    "rollback": "%kubeai_serve smol --url ollama://smollm2:135m --max-replicas 2;",
+    "rollback": "%kubeai_serve smol --url ollama://smollm2:135m --target-requests 7;",
 }
 ENDLESS = "%kubeai_logs smol --follow"
 ELSEWHERE = {

@@ -199,7 +199,7 @@ def test_shows_a_card_for_each_line_and_keeps_what_each_did(kernel: Kernel) -> N
     assert "one is created." in shown
     assert "two is created." in shown
     assert kernel.run("for n in ('one', 'two'):\n    %kubeai_scale {n} 0").count("goes to sleep") == 2
-    assert kernel.run("%kubeai_status one").count("one (default)") == 1
+    assert kernel.run("%kubeai_status one").count("one (default on this machine)") == 1
     assert kernel.run("for n in ('one', 'two'):\n    %kubeai_delete {n} --yes;") == ""
 
 

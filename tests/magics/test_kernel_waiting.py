@@ -96,7 +96,7 @@ def test_tells_the_truth_while_this_machines_kubeai_is_away_and_soon_after(tmp_p
     kernel = Kernel()
     serve = "%kubeai_serve {} --url " + SCRIPTED + " --engine OLlama"
     try:
-        assert "smol (default) Ready" in kernel.run(serve.format("smol --wait"))
+        assert "smol (default on this machine) Ready" in kernel.run(serve.format("smol --wait"))
         daemon.stop()
         card = kernel.run("%kubeai_status smol")
         assert "Not connected since " in card
@@ -109,7 +109,7 @@ def test_tells_the_truth_while_this_machines_kubeai_is_away_and_soon_after(tmp_p
             assert "Deleted" not in shown
         daemon.start()
         served = kernel.run(serve.format("mine"))
-        assert "mine (default)" in served
+        assert "mine (default on this machine)" in served
         assert "Deleted" not in served
         table = kernel.run("%kubeai_models")
         assert "Not connected" not in table
