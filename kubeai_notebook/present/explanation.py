@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding, Who
     from kubeai_notebook.core.phase import ModelStatus
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.view import Link
     from kubeai_notebook.core.whereabouts import Whereabouts
 
     from .wording import Numbered
@@ -43,6 +44,8 @@ class Explanation(HtmlShown):
     status: ModelStatus
     findings: tuple[Finding, ...] = ()
     where: Whereabouts | None = None
+    link: Link | None = None
+    """Where it is lost, all this is as old as that, and nothing follows from it."""
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:
@@ -65,6 +68,8 @@ class Explanation(HtmlShown):
     def headline(self) -> str:
         """How the Model is; where nothing is wrong, this says so."""
         name, phase = self.model_name, self.status.phase
+        if self.link and self.link.lost:
+            return f"{name} was {phase} when it was last seen. {in_magics(str(self.link.unreachable()))}"
         detail = f": {self.status.detail}" if self.status.detail else "."
         if self.findings:
             return f"{name} is {phase}{detail}"

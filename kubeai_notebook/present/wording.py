@@ -29,10 +29,10 @@ _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
 _LOCAL = re.compile(
     r"(?: in a terminal(?=:))?(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
 )
-_SETTING = re.compile(r'\bKubeAI\.(?P<name>[a-z_]+) = "(?P<value>[^"\s]*)"')
 _SAYS = {
     LOCAL_GONE[1]: "%kubeai_local start starts it.",
     "Session().doctor()": "%kubeai_doctor",
+    'Session(context="local")': "%kubeai_config context=local",
     "yes=True": "--yes",
 }
 
@@ -90,7 +90,6 @@ def in_magics(text: str, model_name: str = "") -> str:
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
-    text = _SETTING.sub(r"%kubeai_config \g<name>=\g<value>", text)
     text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
     for python, magic in _SAYS.items():
         text = text.replace(python, magic)

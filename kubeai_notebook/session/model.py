@@ -159,7 +159,7 @@ class Model:
     def _why(self, view: View) -> Explanation:
         from kubeai_notebook.present.explanation import Explanation
 
-        why = Explanation(self.name, view.status, view.findings, view.where)
+        why = Explanation(self.name, view.status, view.findings, view.where, view.link)
         self.session.remember_shown(uid_of(view.model), why.remedies)
         return why
 

@@ -211,7 +211,7 @@ def test_uses_a_kubeconfig_as_kubectl_does_or_says_why_not(
         assert type(raised.value).__name__ == case.get("error", "UnauthorizedError"), shown
         assert "\n" not in shown
         assert ".." not in shown.replace("...", "")
-        assert 'KubeAI.context = "local"' in shown
+        assert 'Session(context="local")' in shown
         assert not any(secret in shown for secret in SECRETS), shown
         assert "<html" not in shown
         missing = [words for words in [*world.filled(case["says"]), tmp_path.name] if words not in shown]

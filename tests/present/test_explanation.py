@@ -6,7 +6,8 @@ import pytest
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.phase import ModelStatus
 from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.core.view import Link
+from kubeai_notebook.errors import LOCAL_GONE, UnreachableError, UsageError
 from kubeai_notebook.present.explanation import Explanation, Explanations
 
 SHORT = Finding(
@@ -112,3 +113,11 @@ def test_gives_the_fix_of_a_number() -> None:
 def test_has_no_fix_for_what_is_well() -> None:
     with pytest.raises(UsageError, match="Nothing is wrong with it"):
         Explanation("tiny", ModelStatus(phase="Ready")).remedy(1)
+
+
+def test_concludes_nothing_while_the_link_is_lost() -> None:
+    link = Link("reconnecting", UnreachableError(*LOCAL_GONE))
+    shown = repr(Explanation("tiny", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."), link=link))
+    assert shown.startswith("tiny was Ready when it was last seen. KubeAI on this machine is not running")
+    assert "nothing is wrong" not in shown
+    assert "%kubeai_local start" in shown
