@@ -56,7 +56,7 @@ class Settings:
     @property
     def kubeconfig_path(self) -> str | None:
         """The kubeconfig to read, or ``None`` where there is none."""
-        usual = Path.home() / ".kube" / "config"
+        usual = _usual_kubeconfig()
         return self.kubeconfig or (str(usual) if usual.is_file() else None)
 
     @property
@@ -108,6 +108,15 @@ def system_user() -> str:
 def in_cluster() -> bool:
     """Whether this process runs in a Pod with a service account."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _SERVICE_ACCOUNT.is_file()
+
+
+def kubeconfig_of_terminal() -> str:
+    """What kubectl reads in a terminal that was started beside this process."""
+    return os.environ.get("KUBECONFIG") or str(_usual_kubeconfig())
+
+
+def _usual_kubeconfig() -> Path:
+    return Path.home() / ".kube" / "config"
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,16 +90,21 @@ def _of_kubeconfig(now: Settings, path: str, namespace: str, *, context: str = "
         api,
         namespace or kubeconfig.namespace,
         gateway=lambda: kubeconfig.gateway,
-        kubectl=_kubectl(now, path, context, ours=ours),
+        kubectl=_kubectl(kubeconfig),
         settings=now,
     )
 
 
-def _kubectl(now: Settings, path: str, context: str, *, ours: bool) -> tuple[str, ...]:
-    """How kubectl is called so that it reaches the same cluster."""
-    if ours and now.kubeconfig_path != path:
-        return "kubectl", "--kubeconfig", path
-    return ("kubectl", "--context", context) if context and not ours else ("kubectl",)
+def _kubectl(kubeconfig: Kubeconfig) -> tuple[str, ...]:
+    """How kubectl is called so that it reaches the same cluster, whatever a terminal's own file and context are."""
+    context, path = ("--context", kubeconfig.name), kubeconfig.path
+    if path == settings.kubeconfig_of_terminal():
+        return "kubectl", *context
+    # A shell expands no "~" that is quoted, and its folder is another.
+    whole = os.pathsep.join(str(Path(part).expanduser().absolute()) for part in path.split(os.pathsep) if part)
+    if os.pathsep in whole:
+        return "env", f"KUBECONFIG={whole}", "kubectl", *context  # the option takes one file
+    return "kubectl", "--kubeconfig", whole, *context
 
 
 def _placed(cluster: Cluster, usual: str) -> Cluster:

@@ -192,12 +192,16 @@ class Kubeconfig:
             KubeconfigError: it cannot be used, and why, or it leads to another cluster now.
             UnauthorizedError: its plugin gives no login, in the plugin's own words.
         """
-        found = Kubeconfig(self.path, self._context)
-        if found._identity != self._identity:
-            raise self._wrong(f'leads to another cluster now in its context "{one_line(self._context)}"')
-        configuration = found.configuration()
-        vars(self).update(vars(found))
+        anew = self._anew()
+        configuration = anew.configuration()
+        vars(self).update(vars(anew))
         return configuration
+
+    def _anew(self) -> Kubeconfig:
+        anew = Kubeconfig(self.path, self._context)
+        if anew._identity != self._identity:
+            raise self._wrong(f'leads to another cluster now in its context "{one_line(self._context)}"')
+        return anew
 
     def configuration(self) -> Configuration:
         """What it leads to, as it was read; raises as `load`."""
@@ -311,15 +315,14 @@ class Kubeconfig:
         return {"current-context": "x", **{f"{kind}s": [{"name": "x", kind: part}] for kind, part in parts.items()}}
 
     def _renewing(self, expires_at: float) -> Callable[[Configuration], None]:
-        """A hook of `Configuration` that asks for a new token when the old one's time is over."""
-        until = expires_at
+        """A hook of `Configuration` that reads the files anew when the login's time is over.
+
+        The last renewal has written another refresh token there, or somebody has logged in again in a terminal.
+        """
 
         def renew(configuration: Configuration) -> None:
-            nonlocal until
-            if time.time() >= until:
-                login = self._login()
-                until = login.expires_at_seconds
-                configuration.api_key["BearerToken"] = f"Bearer {login.token}"
+            if time.time() >= expires_at:
+                vars(configuration).update(vars(self._anew().configuration()))
 
         return renew
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.objects import text_at
-from kubeai_notebook.errors import KubeAIError, NotFoundError, NotInstalledError, UnauthorizedError, UnreachableError
-
-from .errors import BusyError
+from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError
 
 if TYPE_CHECKING:
     from .api import Api
@@ -24,7 +22,7 @@ def login_of(api: Api) -> str:
     """The API server's name for our login; ``""`` where it has none to tell, as before 1.26 or where it may not.
 
     Raises:
-        ClusterError: there was no answer, or the login was refused: who we are is not known *now*.
+        ClusterError: there was no answer, an error, or the login was refused: who we are is not known *now*.
     """
     for version in _VERSIONS:
         review = {"apiVersion": f"{_GROUP}/{version}", "kind": "SelfSubjectReview"}
@@ -32,9 +30,7 @@ def login_of(api: Api) -> str:
             answer = api.request("POST", f"apis/{_GROUP}/{version}/selfsubjectreviews", body=review)
         except (NotFoundError, NotInstalledError):
             continue
-        except (BusyError, UnauthorizedError, UnreachableError):
-            raise
-        except KubeAIError:
+        except ForbiddenError:
             return ""
         return text_at(answer, "status", "userInfo", "username")
     return ""

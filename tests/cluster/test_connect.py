@@ -1,3 +1,4 @@
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,3 +196,30 @@ def test_takes_the_gateways_service_where_kubeai_is(kubeconfig, api, services) -
     assert access.base_url == (f"{api.address}/api/v1/namespaces/ai/services/http:kubeai:80/proxy/openai/v1")
     assert access.token is not None
     assert access.token() == "Bearer t"
+
+
+def test_calls_kubectl_in_the_context_in_use(kubeconfig, monkeypatch, tmp_path) -> None:
+    path = kubeconfig("http://127.0.0.1:9")
+    work = ("--context", "work")
+    assert connect().kubectl == ("kubectl", *work)  # a terminal here inherits $KUBECONFIG
+    stated = settings.Settings(kubeconfig=str(path))
+    assert connect(now=stated).kubectl == ("kubectl", *work)
+    monkeypatch.setenv("KUBECONFIG", "another")
+    assert connect(now=stated).kubectl == ("kubectl", "--kubeconfig", str(path), *work)
+    assert connect("work", now=stated).kubectl == ("kubectl", "--kubeconfig", str(path), *work)
+    monkeypatch.delenv("KUBECONFIG")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = settings.Settings(kubeconfig="~/config")
+    assert connect(now=home).kubectl == ("kubectl", "--kubeconfig", str(path), *work)
+    joined = settings.Settings(kubeconfig=f"missing{os.pathsep}{path}")
+    assert connect(now=joined).kubectl == (
+        "env", f"KUBECONFIG={os.path.abspath('missing')}{os.pathsep}{path}", "kubectl", *work,
+    )  # fmt: skip
+    (tmp_path / ".kube").mkdir()
+    path.rename(tmp_path / ".kube" / "config")
+    assert connect().kubectl == ("kubectl", *work)
+
+
+def test_calls_kubectl_by_the_daemons_own_kubeconfig(daemon, kubeconfig) -> None:
+    kubeconfig("http://127.0.0.1:9")
+    assert connect("local").kubectl[:3] == ("kubectl", "--kubeconfig", daemon)

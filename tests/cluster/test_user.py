@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubeai_notebook.cluster.answer import NoApiError
 from kubeai_notebook.cluster.user import login_of
 from kubeai_notebook.core.served import LAST_SERVED, SERVED_BY
 from kubeai_notebook.errors import (
     ClusterError,
+    ConflictError,
     ForbiddenError,
     NotFoundError,
     NotInstalledError,
@@ -64,7 +66,6 @@ def test_asks_in_the_versions_that_a_server_may_have() -> None:
     [
         {},
         {"v1": ForbiddenError("not yours")},
-        {"v1": ClusterError("The Kubernetes API answered 405.")},
         {"v1": told(None)},
         {"v1": {"status": "x"}},
     ],
@@ -73,13 +74,22 @@ def test_has_no_name_where_the_server_tells_none(answers: dict[str, Any]) -> Non
     assert login_of(Answers(**answers)) == ""
 
 
-@pytest.mark.parametrize("error", [UnreachableError("gone"), UnauthorizedError("expired")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnreachableError("gone"),
+        UnauthorizedError("expired"),
+        ClusterError("The Kubernetes API answered 500."),
+        NoApiError("a login page"),
+        ConflictError("It was changed."),
+    ],
+)
 def test_takes_no_failure_of_now_for_a_server_without_names(error: Exception) -> None:
     with pytest.raises(type(error)):
         login_of(Answers(v1=error))
 
 
-@pytest.mark.parametrize(("status", "reason"), [(404, "NotFound"), (403, "Forbidden"), (500, "InternalError")])
+@pytest.mark.parametrize(("status", "reason"), [(404, "NotFound"), (403, "Forbidden")])
 def test_serves_and_deletes_its_own_where_the_server_tells_no_name(
     daemon: str, tmp_path: Path, status: int, reason: str
 ) -> None:
@@ -93,6 +103,20 @@ def test_serves_and_deletes_its_own_where_the_server_tells_no_name(
         with Session(settings=place) as session:
             session.attach("asleep").delete()
             assert api.count("create", "selfsubjectreviews") == 3 * (3 if status == 404 else 1)
+
+
+def test_asks_again_who_it_is_after_a_failure_of_the_server(daemon: str, tmp_path: Path) -> None:
+    with FaultyApi(Path(daemon)) as api:
+        api.faults.append(Fault(refuse(500, "InternalError"), "create", "selfsubjectreviews"))
+        place = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "config")), person="alice")
+        with Session(settings=place) as session:
+            with pytest.raises(ClusterError, match="answered 500"):
+                session.serve(name="asleep", min_replicas=0, **SMOL)
+            assert session.cluster.models() == []
+            api.faults.clear()
+            session.serve(name="asleep", min_replicas=0, **SMOL)
+            assert session.cluster.model("asleep")["metadata"]["annotations"][SERVED_BY] == session.user != "alice"
+            session.delete("asleep")
 
 
 def test_takes_the_systems_name_where_there_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

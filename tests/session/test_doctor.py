@@ -85,3 +85,15 @@ def test_says_in_a_line_that_nothing_is_there(tmp_path: Path, own_settings: sett
     assert not doctor.healthy
     assert [station.name for station in doctor.stations] == ["API", "this machine"]
     assert repr(doctor).startswith("✗ API: The Kubernetes API at http://127.0.0.1:")
+
+
+def test_says_what_the_cluster_was_chosen_by_in_a_pod(
+    session: Session, monkeypatch: pytest.MonkeyPatch, own_settings: settings.KubeAI
+) -> None:
+    monkeypatch.setattr(settings, "in_cluster", lambda: True)
+    own = settings.Settings(kubeconfig=session.cluster.where.kubeconfig)
+    with Session(settings=own) as stated:
+        assert "Chosen by the kubeconfig's current context." in line(doctor_of(stated), "API")[1]
+    monkeypatch.setenv("KUBECONFIG", own.kubeconfig)
+    with Session() as stated:
+        assert "Chosen by the kubeconfig's current context." in line(doctor_of(stated), "API")[1]
