@@ -105,12 +105,14 @@ class SessionClosedError(KubeAIError):
 
 
 class NotYoursError(KubeAIError):
-    """A verb would change a Model that somebody else served; nothing was done."""
+    """A verb would change a Model that somebody else served; nothing was done to it."""
 
-    def __init__(self, message: str, hint: str = "", *, stake: Any = None) -> None:
+    def __init__(self, message: str, hint: str = "", *, stake: Any = None, done: Sequence[str] = ()) -> None:
         super().__init__(message, hint)
         self.stake = stake
         """A `core.plan.Stake`: what would be lost."""
+        self.done = tuple(done)
+        """Of several Models those that the verb changed: they were the user's own."""
 
 
 class ClusterError(KubeAIError):

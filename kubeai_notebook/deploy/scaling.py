@@ -39,6 +39,14 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
     return {"spec": {**bounds, **({"maxReplicas": replicas} if most is not None and most < replicas else {})}}
 
 
+def is_less(model: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether ``wanted`` has fewer replicas than the Model: fewer now, fewer at least, or at most fewer than now."""
+    now, then = map_at(model, "spec"), map_at(wanted, "spec")
+    most = number_at(then, "maxReplicas")
+    too_many = most is not None and most < count_at(now, "replicas")
+    return too_many or any(count_at(then, field) < count_at(now, field) for field in ("replicas", "minReplicas"))
+
+
 def paused(model: Mapping[str, Any]) -> dict[str, Any]:
     """The patch that takes all Pods away until `resumed`: no request wakes the Model meanwhile.
 

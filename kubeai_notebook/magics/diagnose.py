@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import NotFoundError
 
-from .guards import confirmed_by
+from .guards import confirmed
 from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
@@ -76,12 +76,16 @@ def _fixed(call: Invocation, number: int) -> Model | Text:
     """The Model with one fix applied, or what that would change."""
     from kubeai_notebook.session import verbs
 
-    model, session, line = call.model, call.session, f"%kubeai_why {call.model.name} --fix {number}"
+    model, session = call.model, call.session
     remedy = model.shown_remedy(number)
     if call.options.dry_run:
         plan = verbs.fix(session, model.name, remedy.id, dry_run=True)
-        return Text("\n".join([plan.note, *(f"  {change}" for change in plan.diff), f"To do it: {line}"]))
-    with confirmed_by(f"{line} --yes"):
+        return Text(
+            "\n".join(
+                [plan.note, *(f"  {change}" for change in plan.diff), f"To do it: {call.again(without=['--dry-run'])}"]
+            )
+        )
+    with confirmed(call):
         done = verbs.fix(session, model.name, remedy.id, yes=call.options.yes)
     if done.action != "nothing":
         back = f"%kubeai_rollback {model.name} takes it back."

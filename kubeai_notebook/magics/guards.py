@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.plan import Stake
 
+    from .invocation import Invocation
+
 
 @contextmanager
-def confirmed_by(line: str) -> Iterator[None]:
-    """Word what the guard refuses; ``line`` is how to have it done.
+def confirmed(call: Invocation) -> Iterator[None]:
+    """Word what the guard refuses, with the line that has it done.
 
     Raises:
         UsageError: a verb was refused for a Model that somebody else served.
@@ -29,6 +31,7 @@ def confirmed_by(line: str) -> Iterator[None]:
         yield
     except NotYoursError as error:
         stake: Stake | None = error.stake
+        line = call.again("--yes", without=error.done)
         would = _would(stake) if stake else ""
         raise UsageError(f"{error.message} {would}".rstrip(), f"To do it all the same: {line}") from None
 

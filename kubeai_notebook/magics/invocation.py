@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import KubeAIError, NotFoundError, UsageError, WaitInterruptedError
 
 from .parser import Help
 from .registry import function_of, parser_of
+from .shown_lines import without_comment
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -36,6 +39,7 @@ class Invocation:
     shell: InteractiveShell
     verb: Verb
     options: argparse.Namespace
+    line: str = ""
     body: str | None = None
 
     @property
@@ -71,6 +75,23 @@ class Invocation:
             return ""
         return f"-n names the namespace. Did you mean --tail {namespace}?"
 
+    def again(self, option: str = "", *, without: Collection[str] = ()) -> str:
+        """The line that was typed, with this option, and without these words where they are no option's value.
+
+        A line that holds a secret is not written out.
+        """
+        line = without_comment(self.line.rstrip()).removesuffix(";")
+        magic = self.verb.magic if self.body is None else f"%{self.verb.magic}"
+        if masked(line) != line:
+            return f"{magic} … {option}".rstrip()
+        head, mark, rest = line.partition(" -- ")
+        words, known, is_value = [], parser_of(self.verb).options, False
+        for word in head.split() if without else [head.strip()]:
+            if is_value or word not in without:
+                words.append(word)
+            is_value = not is_value and word in known and known[word].nargs != 0
+        return " ".join(filter(None, [magic, *words, option])) + mark + rest
+
     @property
     def model_name(self) -> str:
         """The name of the Model that the call is about, as far as it is known by now."""
@@ -96,7 +117,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
         raise UsageError(
             f'"{options.out}" cannot be the name of a variable.', f"Write it like {verb.magic} … -o found."
         )
-    call = Invocation(shell, verb, options, body)
+    call = Invocation(shell, verb, options, line, body)
     try:
         result = function_of(verb)(call)
     except (KubeAIError, WaitInterruptedError) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
 
-from .guards import confirmed_by, going
+from .guards import confirmed, going
 from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
@@ -124,8 +124,7 @@ def scale(call: Invocation) -> Model:
         hint = "Write it like %kubeai_scale smol 2, or with --pause or --resume."
         raise UsageError("%kubeai_scale needs one thing to do: a number of replicas, --pause or --resume.", hint)
     name, session = call.model.name, call.session
-    what = "--pause" if options.pause else "--resume" if options.resume else options.replicas
-    with confirmed_by(f"%kubeai_scale {name} {what} --yes"):
+    with confirmed(call):
         if options.pause:
             done = verbs.pause(session, name, yes=options.yes)
         elif options.resume:
@@ -140,7 +139,7 @@ def restart(call: Invocation) -> Model:
     from kubeai_notebook.session import verbs
 
     name, options = call.model.name, call.options
-    with confirmed_by(f"%kubeai_restart {name} --yes"):
+    with confirmed(call):
         done = verbs.restart(call.session, name, timeout_seconds=options.timeout_seconds, yes=options.yes)
     return waited(call, call.session.handle(done))
 
@@ -150,7 +149,7 @@ def rollback(call: Invocation) -> Model:
     from kubeai_notebook.session import verbs
 
     name, options = call.model.name, call.options
-    with confirmed_by(f"%kubeai_rollback {name} --yes"):
+    with confirmed(call):
         done = verbs.rollback(call.session, name, yes=options.yes)
     return waited(call, call.session.handle(done))
 
@@ -163,7 +162,7 @@ def delete(call: Invocation) -> Model | Text:
     if options.dry_run:
         return Text("\n".join(f"{name} would be deleted. {going(verbs.stake(session, name))}" for name in names))
     ways = {"missing_ok": options.missing_ok, "timeout_seconds": options.timeout_seconds, "yes": options.yes}
-    with confirmed_by(f"%kubeai_delete {' '.join(names)} --yes"):
+    with confirmed(call):
         done = verbs.delete_all(session, names, **ways)
     if len(done) == 1 and done[0].action == "deleted":
         return session.handle(done[0])

@@ -10,7 +10,7 @@ from kubeai_notebook.errors import SpecError, UsageError
 
 from . import spec_options as fields
 from .catalog import without_url
-from .guards import confirmed_by
+from .guards import confirmed
 from .parser import MagicParser, parser_for, seconds
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _served(call: Invocation, what: ModelSpec | dict[str, Any]) -> Model | PlanR
     unique = bool(getattr(options, "unique", False))
     if options.dry_run:
         return verbs.plan(session, what, unique=unique)
-    with confirmed_by(f"{call.verb.magic} … --yes"):
+    with confirmed(call):
         done = verbs.serve(session, what, unique=unique, force=options.force, yes=options.yes)
     if unique and (options.quiet or options.semicolon):
         from .live_output import write

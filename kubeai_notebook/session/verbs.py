@@ -83,7 +83,7 @@ def serve(session: Connection, what: What, *, unique: bool = False, force: bool 
     A `plan` is served as it was shown: if somebody else changed the Model since, nothing is written. ``unique``
     appends six random characters to the name; ``force`` sends it also where the preflight says that it cannot serve
     here. A name alone attaches to the Model that is there; other fields without a url change these alone. ``yes``:
-    also where Pods that are ready are replaced of what somebody else served, and it is the user's from then on.
+    also where Pods that are ready are replaced, or go, of what somebody else served, and it is the user's from then on.
 
     Raises:
         SpecError: a field is wrong, or cannot work on this cluster; nothing was sent.
@@ -418,9 +418,11 @@ def _line_of(remedy: Remedy) -> str:
 
 
 def _takes_away(session: Connection, planned: deploy.Plan) -> bool:
-    """Whether serving replaces Pods that are ready, or ends a pause."""
-    if planned.action != "update" or not planned.restarts:
-        return planned.action == "update" and scaling.is_paused(planned.current)
+    """Whether serving replaces Pods that are ready, takes some of them away, or ends a pause."""
+    if planned.action != "update" or scaling.is_paused(planned.current):
+        return planned.action == "update"
+    if not (planned.restarts or scaling.is_less(planned.current, planned.manifest)):
+        return False
     try:
         return session.publisher.view(name_of(planned.current)).status.ready > 0
     except (ForbiddenError, NotFoundError):

@@ -12,10 +12,10 @@ from kubeai_notebook.errors import KubeAIError, NotFoundError, NotYoursError
 from kubeai_notebook.local.emulation.reviews import USER
 from kubeai_notebook.session.session import Session
 from kubeai_notebook.settings import Settings
-from tests.support.daemon import SMOL, give
+from tests.support.daemon import SCRIPTED, SMOL, Daemon, give, scripted_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kubeai_notebook.session.model import Model
 
@@ -74,6 +74,43 @@ def test_leaves_it_its_owners_where_nothing_is_taken_away(session: Session, asle
     assert session.serve(name="asleep", max_replicas=4, **SMOL).outcome.action == "updated"
     assert session.serve(name="asleep", max_replicas=4, **SMOL).outcome.action == "attached"
     assert served_by(session.cluster.model("asleep")) == "bob"
+
+
+@pytest.mark.parametrize(
+    "fewer",
+    [{"replicas": 0, "autoscaling_disabled": True}, {"replicas": 0}, {"min_replicas": 0}, {"max_replicas": 1}],
+    ids=str,
+)
+def test_takes_no_ready_pod_of_somebody_else_by_fewer_replicas(swarm: Model, fewer: dict[str, Any]) -> None:
+    session, before = swarm.session, swarm.view.model["spec"]
+    fields = {"name": "swarm", "url": SCRIPTED, "engine": "OLlama", **fewer}
+    with pytest.raises(NotYoursError) as raised:
+        session.serve(**fields)
+    assert raised.value.stake.ready == 3
+    assert session.cluster.model("swarm")["spec"] == before
+    assert session.serve(**fields, yes=True).outcome.action == "updated"
+
+
+@pytest.fixture(scope="module")
+def three_ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    home = tmp_path_factory.mktemp("swarm")
+    daemon = Daemon(home / "home", *scripted_options(home), KUBEAI_LOCAL_TESTING="1")
+    settings = Settings(kubeconfig=str(daemon.start()))
+    try:
+        with Session(settings=settings) as session:
+            yield session
+    finally:
+        daemon.stop()
+
+
+@pytest.fixture
+def swarm(three_ready: Session) -> Model:
+    """Three ready Pods of somebody else."""
+    fields = {"url": SCRIPTED, "engine": "OLlama", "autoscaling_disabled": False, "max_replicas": 3, "replicas": 3}
+    model = three_ready.serve(name="swarm", yes=True, **fields)
+    model.scale(3, yes=True).wait(60)
+    give(three_ready, "swarm", "bob")
+    return model
 
 
 def test_tells_those_apart_who_share_a_service_account(session: Session) -> None:
