@@ -9,11 +9,12 @@ import threading
 import pytest
 
 from kubeai_notebook.core.source import Source
+from kubeai_notebook.local.catalog import LocalCatalog
 from kubeai_notebook.local.machine import Machine
 from kubeai_notebook.local.weights import Listed, Weights
 from kubeai_notebook.local.weights.package_index import Package
 from kubeai_notebook.local.weights.verdict import Judge
-from tests.support.http_server import HttpServer
+from tests.support.http_server import Answer, HttpServer
 from tests.support.hub import Hub
 from tests.support.registry import Registry, write_store
 
@@ -214,3 +215,43 @@ def test_lists_what_was_fetched_from_the_hub(tmp_path, environment):
     )
     asyncio.run(weights.fetch("hf://me/tiny-GGUF", lambda *_: None))
     assert weights.listing() == [Listed("hf://me/tiny-GGUF", len(GGUF), here=True, title="tiny.gguf")]
+
+
+ODD_SIZES = ("1e999", "-1e999", "9" * 400, "9007199254740993", "-1", '"x"', "null", "[]", "{}", "true")
+ODD_ANSWERS = (b"[]", b"5", b"null", b'"x"', b"[" * 200_000, b'{"layers": 5, "siblings": 5}', b"\xff\xfe", b"")
+LAYER = '{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s","size":%s}]}'
+SIBLING = '{"siblings":[{"rfilename":"a.gguf","size":%s}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *ODD_ANSWERS,
+        *((LAYER % ("a" * 64, size)).encode() for size in ODD_SIZES),
+        *((SIBLING % size).encode() for size in ODD_SIZES),
+        b'{"siblings":[{"rfilename":5,"size":1}]}',
+        b'{"siblings":[{"rfilename":"\\ud800.gguf","size":1}]}',
+        b'{"siblings":[5, {}]}',
+        b'{"layers":[5, {}]}',
+    ],
+    ids=lambda body: body[:60].decode(errors="replace"),
+)
+def test_says_nothing_where_an_answer_is_odd(tmp_path, body):
+    with HttpServer(lambda _request: Answer(body)) as server:
+        environment = {"HF_ENDPOINT": server.address, "OLLAMA_REGISTRY": server.address, "HOME": str(tmp_path)}
+        told = refusals(tmp_path, environment, "ollama://x/y", "hf://a/b")
+    assert all(sentence.startswith("hf://a/b holds no") for sentence in told)
+
+
+@pytest.mark.parametrize("url", ["hf://a/\ud800", "ollama://x/y\ud800", "hf://\0/b", "ollama://[::1/x/y", "", "hf://"])
+def test_never_fails_for_an_odd_url(tmp_path, environment, url):
+    assert isinstance(refusals(tmp_path, environment, url, url), tuple)
+
+
+def refusals(tmp_path, environment, url, *adapters):
+    """Of a Model with this url and these adapters."""
+    weights = Weights(tmp_path / "cache", mapped={}, environment=environment, installed=lambda _: True)
+    named = [{"name": f"a{number}", "url": adapter} for number, adapter in enumerate(adapters)]
+    spec = {"url": url, "engine": "VLLM", "features": ["TextGeneration"], "adapters": named}
+    machine = lambda: None  # noqa: E731 - only asked of a known model
+    return asyncio.run(LocalCatalog(weights, machine, environment).refusals({"spec": spec}))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from kubeai_notebook.errors import LocalError
 
+from .weight_files import size_of
+
 DEFAULT_HOST = "registry.ollama.ai"
 HUB_HOSTS = ("hf.co", "huggingface.co")
 """The hub answers for its GGUF repositories as a registry does; the tag is a quantization there."""
@@ -118,11 +120,13 @@ def manifest_of(text: bytes) -> Manifest:
     try:
         layers = json.loads(text)["layers"]
         read = tuple(
-            Layer(str(layer["mediaType"]).removeprefix(_PREFIX).partition(";")[0], layer["digest"], int(layer["size"]))
+            Layer(
+                str(layer["mediaType"]).removeprefix(_PREFIX).partition(";")[0], layer["digest"], size_of(layer["size"])
+            )
             for layer in layers
         )
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is no manifest") from error
-    if any(not _DIGEST.fullmatch(str(layer.digest)) or layer.bytes < 0 for layer in read):
+    if not all(_DIGEST.fullmatch(str(layer.digest)) for layer in read):
         raise ValueError("a layer has no sha256")
     return Manifest(read)

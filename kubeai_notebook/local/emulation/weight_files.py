@@ -38,6 +38,8 @@ _QUANTIZATION = re.compile(r"(?<![A-Za-z0-9])(I?Q[0-9](?:_[A-Za-z0-9]+)*|BF16|FP
 _BESIDE = ("mmproj", "imatrix")
 MEMORY_FACTOR = 1.1
 """What a model takes beside its weights, at least."""
+LARGEST_BYTES = 2**53
+"""Of one file: JSON's numbers are exact up to here, and no disk holds more."""
 
 Form = Literal["gguf", "bert", "adapter", "safetensors"]
 
@@ -49,6 +51,13 @@ class HubName:
     repository: str
     file: str = ""
     quantization: str = ""
+
+
+def size_of(value: object) -> int:
+    """The bytes that a source lists for a file. ValueError where that is no size."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_BYTES:
+        raise ValueError("a file has no size")
+    return value
 
 
 def hub_name(reference: str) -> HubName:

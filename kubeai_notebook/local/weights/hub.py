@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.weight_files import Choice, HubName, hub_name, usable_files
+from kubeai_notebook.local.emulation.weight_files import Choice, HubName, hub_name, size_of, usable_files
 from kubeai_notebook.text import one_line
 
 from .convert import converted
@@ -91,7 +91,9 @@ def _listing(repository: str) -> _Listing:
     siblings = {item.rfilename: item for item in info.siblings or ()}
     sums = {name: item.lfs.sha256 for name, item in siblings.items() if item.lfs}
     settings = info.config if isinstance(info.config, dict) else {}
-    return _Listing({name: item.size or 0 for name, item in siblings.items()}, sums, settings.get("model_type"))
+    return _Listing(
+        {name: size_of(item.size or 0) for name, item in siblings.items()}, sums, settings.get("model_type")
+    )
 
 
 def _downloaded(name: HubName, choice: Choice, listing: _Listing) -> dict[str, Path]:

@@ -7,7 +7,6 @@ Model is served, with its own credentials and its own time.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import re
 import shutil
@@ -20,12 +19,12 @@ from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import MANIFEST_TYPE, manifest_of, parse_name
 from kubeai_notebook.local.emulation.stand_in import NEAR_SHARE
-from kubeai_notebook.local.emulation.weight_files import MEMORY_FACTOR, HubName, hub_name, usable_files
+from kubeai_notebook.local.emulation.weight_files import MEMORY_FACTOR, HubName, hub_name, size_of, usable_files
 
 from . import convert
 from .ollama_store import OllamaStore
 from .registry import base_of, manifest_url, missing_bytes, refusal_of
-from .web import read, without_login
+from .web import UNKNOWN, read, without_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -61,7 +60,7 @@ class Judge:
                 return await asyncio.to_thread(ask, source, kind)
         except LocalError as error:
             return str(error)
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        except UNKNOWN:
             return None
 
     def _of_registry(self, source: Source, kind: str) -> str | None:
@@ -90,7 +89,7 @@ class Judge:
             return missing if error.code == 404 else None
         if facts.get("gated"):
             return None
-        sizes = {item["rfilename"]: int(item.get("size") or 0) for item in facts.get("siblings") or ()}
+        sizes = {str(item["rfilename"]): size_of(item.get("size") or 0) for item in facts.get("siblings") or ()}
         settings = facts.get("config")
         model_type = settings.get("model_type") if isinstance(settings, dict) else None
         free = self.machine.free_bytes
@@ -115,7 +114,7 @@ class Judge:
         try:
             listed = self._asked(f"/api/models?search={wanted}&filter=gguf&sort=downloads&limit=20")
             names = [str(item["id"]) for item in listed]
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        except UNKNOWN:
             return ""
         named = [item for item in names if _REPOSITORY.fullmatch(item)]
         same = [item for item in named if item.rpartition("/")[2].lower() == wanted]

@@ -6,10 +6,16 @@ cookies, and credentials that follow a redirect to another host.
 
 from __future__ import annotations
 
+import http.client
 import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+UNKNOWN = (
+    *(OSError, http.client.HTTPException, ValueError, LookupError, TypeError),
+    *(ArithmeticError, AttributeError, RecursionError),
+)
+"""What asking raises where there is no answer, or reading where the answer is another than expected."""
 LONGEST_BYTES = 16 << 20
 """Of an answer that is read as a whole."""
 

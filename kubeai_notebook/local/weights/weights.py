@@ -37,6 +37,7 @@ from .records import record_of, records
 from .registry import NotHereError
 from .seals import Seal
 from .verdict import Judge
+from .web import UNKNOWN
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, if known."""
@@ -143,7 +144,11 @@ class Weights:
         since, verdict = self._verdicts.get(key, (float("-inf"), None))
         if time.monotonic() - since < VERDICT_SECONDS:
             return verdict
-        verdict = await self._judged(url, engine, kind)
+        try:
+            verdict = await self._judged(url, engine, kind)
+        except UNKNOWN:
+            # An odd url, or what another program keeps here: the Model's Pod says what is wrong with it.
+            return None
         # A hub's words are in it, and a url's, which may hold a login.
         verdict = verdict and masked(one_line(verdict), secret_values({"url": url}))
         self._verdicts = {**dict(list(self._verdicts.items())[-99:]), key: (time.monotonic(), verdict)}
