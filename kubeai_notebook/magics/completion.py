@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}kubeai(?:_(?P<stem>\w+)|\s+(?P<verb>\w+))\s(?P<rest>.*)$")
 _UMBRELLA = re.compile(r"(?:^|=)\s*%{1,2}kubeai\s+(?P<word>\w*)$")
+_WORD = re.compile(r"[A-Za-z0-9._:/@+%=?&#-]+")
+"""What is one plain word of a line, whoever chose it: names and urls of a cluster are others' texts."""
 _NAMED = frozenset({"status", "why", "logs", "chat", "scale", "restart", "rollback", "delete", "attach", "yaml"})
 _ENGINES: tuple[str, ...] = tuple(SPEC["properties"]["engine"]["enum"])
 _FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
@@ -95,7 +97,8 @@ def _values(field: str) -> list[str]:
 def _known(what: str) -> list[str]:
     """Names that the default Session knows; none before something was served or looked at."""
     sessions = sys.modules.get("kubeai_notebook.session.session")
-    return list(getattr(sessions.default(), what)()) if sessions else []
+    known = getattr(sessions.default(), what)() if sessions else ()
+    return [text for text in known if not text.startswith("-")]  # that would be an option
 
 
 def _urls() -> list[str]:
@@ -112,8 +115,8 @@ def _settings() -> list[str]:
 
 
 def _result(begun: str, candidates: Iterable[str], kind: str) -> SimpleMatcherResult:
-    # A name with control characters is not written into anybody's cell.
-    fit = (text for text in candidates if text.isprintable())
+    # The line runs as it stands: braces would be evaluated, and a blank would begin another option.
+    fit = (text for text in candidates if _WORD.fullmatch(text))
     found = [SimpleCompletion(text=text, type=kind) for text in fit if text.lower().startswith(begun.lower())]
     return {"completions": found, "matched_fragment": begun, "suppress": bool(found), "ordered": True}
 

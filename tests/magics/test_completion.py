@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubeai_notebook.magics.completion import complete
 from kubeai_notebook.magics.registry import VERBS
 from kubeai_notebook.session.session import default
 from tests.support.waiting import until
@@ -93,3 +94,33 @@ def test_learns_profiles_in_the_background(here: Callable[[str], Any], shell: An
     with pytest.raises(Exception, match="no Model"):
         here("%kubeai_status nobody")
     until(lambda: completions(shell, "%kubeai_serve a --profile cp"), 10)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "{In and 1}",
+        "cpu --yes --force",
+        "a'b",
+        'a"b',
+        "$HOME",
+        "a;b",
+        "a\\b",
+        "--yes",
+        "a\tb",
+        "a`b",
+        "a|b",
+        "a\u00a0b",
+    ],
+)
+@pytest.mark.parametrize("what", ["profiles", "names", "secret_names", "urls"])
+def test_offers_no_word_of_a_cluster_that_would_be_more_than_a_word_when_the_line_runs(
+    monkeypatch: pytest.MonkeyPatch, what: str, odd: str
+) -> None:
+    monkeypatch.setattr(default(), what, lambda: [odd, "plain-1.x"])
+    begun = {
+        "profiles": "%kubeai_serve a --resource-profile ", "names": "%kubeai_delete ",
+        "secret_names": "%kubeai_serve a --secret ", "urls": "%kubeai_serve a --url ",
+    }[what]  # fmt: skip
+    offered = [one.text.removesuffix(":1") for one in complete(begun)["completions"]]
+    assert offered == ["plain-1.x"]
