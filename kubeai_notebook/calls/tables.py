@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .question import Outcome
 
 CHUNK_ROWS = 1000
+READ_BYTES = 1 << 20
+"""Of one column at a time; without that, pyarrow reads a whole row group."""
 _PANDAS: Mapping[str, str] = {
     "text": "string", "integer": "Int64", "number": "float64", "boolean": "boolean", "any": "object",
 }  # fmt: skip
@@ -125,7 +127,7 @@ class ParquetTable:
             raise UsageError(f"There is no file {path}.")
         if to.exists() and to.samefile(path):
             raise UsageError("to= is the file that is read.", "Name another one.")
-        self._file, self._path, self._to = pq.ParquetFile(path), path, to
+        self._file, self._path, self._to = pq.ParquetFile(path, buffer_size=READ_BYTES), path, to
         self.columns: list[str] = list(self._file.schema_arrow.names)
         answers.check(self.columns)
         self.rows: int | None = self._file.metadata.num_rows
