@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,10 +30,14 @@ def examples_of(verb: Verb) -> list[str]:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_shows_examples_that_run(here: Callable[[str], Any], verb: Verb) -> None:
+def test_shows_examples_that_run(
+    here: Callable[[str], Any], verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.gguf").write_bytes(b"GGUF")
     examples = examples_of(verb)
     assert len(examples) >= 3
-    if verb.name not in ("serve", "apply", "doctor", "config"):
+    if verb.name not in ("serve", "apply", "doctor", "config", "local"):
         here(BROKEN if verb.name == "why" else MODELS)
     here("topic = 'tides'")
     for example in examples:
