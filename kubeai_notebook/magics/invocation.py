@@ -62,10 +62,7 @@ class Invocation:
         try:
             return self.session.attach(name)
         except NotFoundError as error:
-            from kubeai_notebook.core.messages import did_you_mean
-
-            near = did_you_mean(name, self.session.publisher.names()).strip()
-            raise NotFoundError(error.message, self._lines_meant or near or error.hint) from None
+            raise NotFoundError(error.message, self._lines_meant or error.hint) from None
 
     @property
     def _lines_meant(self) -> str:

@@ -25,7 +25,7 @@ def local_parser() -> MagicParser:
         "Start, stop or look at KubeAI on this machine. add has a file stand for a model url, and Models go on\n"
         "meanwhile; stop ends every engine. Behind a bare -- stands what kubeai-local itself takes.",
         "%kubeai_local status",
-        "%kubeai_local add ollama://tiny:latest=/models/tiny.gguf",
+        "%kubeai_local add ollama://tiny:latest=tiny.gguf",
         "%kubeai_local start -- --cache /data/weights",
         synopsis="start | stop | status | add URL=FILE … | logs [NAME] | token",
         takes_rest=True,

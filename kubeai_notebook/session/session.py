@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
+from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.model_fields import ModelFields, shows_fields, what_of
+from kubeai_notebook.errors import NotFoundError
 
 from . import verbs
 from .connection import Connection
@@ -93,7 +95,11 @@ class Session(Connection):
         Raises:
             NotFoundError: there is none of this name.
         """
-        self.publisher.view(name)
+        try:
+            self.publisher.view(name)
+        except NotFoundError as error:
+            near = did_you_mean(name, self.publisher.names()).strip()
+            raise NotFoundError(error.message, near or error.hint) from None
         return Model(self, name)
 
     def delete(self, name: str, *names: str, missing_ok: bool = False, yes: bool = False) -> list[Model]:

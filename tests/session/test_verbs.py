@@ -81,6 +81,14 @@ def test_scales_up_and_stays_there(smol: Model) -> None:
     assert (smol.status.ready, smol.spec.scaling.min_replicas) == (2, 2)
 
 
+def test_names_the_model_that_was_meant(smol: Model) -> None:
+    with pytest.raises(
+        NotFoundError, match='There is no Model "smal" in namespace "default" on this machine'
+    ) as raised:
+        smol.session.attach("smal")
+    assert raised.value.hint == 'Did you mean "smol"?'
+
+
 def test_pauses_and_resumes(smol: Model) -> None:
     smol.pause().wait(30)
     assert smol.status.phase == "Paused"
