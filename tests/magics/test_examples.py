@@ -13,10 +13,7 @@ import pkgutil
 import re
 import signal
 import textwrap
-<<<<<<< HEAD
 import threading
-=======
->>>>>>> d1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +79,7 @@ def test_shows_examples_that_run(
     Path("tiny.gguf").write_bytes(b"GGUF")
     examples = examples_of(verb)
     assert len(examples) >= 3
-<<<<<<< HEAD
     here(BEFORE.get(verb.name, SMOL))
-=======
-    if verb.name not in ("serve", "apply", "doctor", "config", "local"):
-        here(BROKEN if verb.name == "why" else MODELS)
->>>>>>> d1
     here("topic = 'tides'")
     for example in examples:
         if not is_elsewhere(example):
