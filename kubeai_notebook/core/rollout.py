@@ -8,6 +8,7 @@ package keeps earlier specs; which of them, the old Pods tell by what KubeAI wro
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from .objects import Pod, is_going, map_at, maps_at, text_at, texts_at, texts_in
@@ -62,8 +63,14 @@ def _made(spec: Mapping[str, Any], pod: Pod) -> bool:
     words = texts_at(container, "args")
     text = json.dumps([words, map_at(container, "startupProbe")])
     env = {name: text_at(entry, "value") for name, entry in pod.env.items()}
-    named = Source(text_at(spec, "url")).reference in text or bool(spec.get("cacheProfile"))
+    named = _names(text, Source(text_at(spec, "url"))) or bool(spec.get("cacheProfile"))
     image = text_at(spec, "image") in ("", text_at(container, "image"))
     return (
         named and image and set(texts_at(spec, "args")) <= set(words) and texts_in(spec, "env").items() <= env.items()
     )
+
+
+def _names(text: str, source: Source) -> bool:
+    """Whether the text has this source as a whole word: ``org/model`` also begins ``org/model-instruct``."""
+    word = rf"(?<![\w.:/-])(?:{re.escape(source.scheme)}://)?{re.escape(source.reference)}(?![\w.:/-])"
+    return re.search(word, text) is not None

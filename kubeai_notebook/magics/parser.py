@@ -104,11 +104,12 @@ class MagicParser(argparse.ArgumentParser):
             UsageError: quotes do not close, an option is unknown, or a value is missing.
         """
         line, text = line.rstrip(), ""
+        if not self._takes_text:
+            line = without_comment(line)
+        quiet = line.endswith(";")
         try:
             if self._takes_text:
                 line, text = self._before_text(line)
-            else:
-                line = without_comment(line)
             words = shlex.split(line.removesuffix(";"))
         except ValueError:
             raise UsageError("A quotation mark in this line is not closed.") from None
@@ -122,7 +123,7 @@ class MagicParser(argparse.ArgumentParser):
             # argparse would read -name as -n ame.
             if re.fullmatch(r"-[a-z][a-z-]+", word) and f"-{word}" in self._option_string_actions:
                 raise UsageError(f"{self.prog} does not know {word}.", f"Did you mean -{word}?")
-        options = argparse.Namespace(rest=rest, text=text, semicolon=line.endswith(";"))
+        options = argparse.Namespace(rest=rest, text=text, quiet=quiet)
         try:
             _, unknown = self.parse_known_args(words, options)
         except argparse.ArgumentError as error:

@@ -133,7 +133,7 @@ def _served(call: Invocation, what: ModelSpec | dict[str, Any]) -> Model | PlanR
         return verbs.plan(session, what, unique=unique)
     with confirmed(call):
         done = verbs.serve(session, what, unique=unique, force=options.force, yes=options.yes)
-    if unique and (options.quiet or options.semicolon):
+    if unique and options.quiet:
         from .live_output import write
 
         write(f"{done.name}\n")  # nobody could know it otherwise

@@ -231,7 +231,7 @@ def delete_all(
             if missing_ok:
                 done.append(Outcome(action="nothing", name=name, note=missing))
             else:
-                near = did_you_mean(name, session.publisher.names()).strip()
+                near = _nearest(session, name).strip()
                 failures.append(NotFoundError(missing, near or "models() lists what is there."))
         except KubeAIError as error:
             failures.append(error)
@@ -245,10 +245,13 @@ def _together(failures: Sequence[KubeAIError], deleted: Sequence[str]) -> KubeAI
     kinds = {type(error) for error in failures}
     if len(failures) == 1 and not deleted:
         return failures[0]
-    kind = next((kind for kind in (NotFoundError, NotYoursError) if kinds == {kind}), KubeAIError)
     told = [f"Deleted: {', '.join(deleted)}."] if deleted else []
-    hints = dict.fromkeys(error.hint for error in failures if error.hint)
-    return kind(" ".join([*(error.message for error in failures), *told]), " ".join(hints))
+    message = " ".join([*(error.message for error in failures), *told])
+    hint = " ".join(dict.fromkeys(error.hint for error in failures if error.hint))
+    if kinds == {NotYoursError}:
+        stake = getattr(failures[0], "stake", None) if len(failures) == 1 else None
+        return NotYoursError(message, hint, stake=stake, done=deleted)
+    return NotFoundError(message, hint) if kinds == {NotFoundError} else KubeAIError(message, hint)
 
 
 def stake(session: Connection, name: str) -> Stake:
@@ -290,8 +293,15 @@ def _there(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] | N
     try:
         return session.cluster.model(name)
     except NotFoundError:
-        message = f'There is no Model "{name}" to attach to.{did_you_mean(name, session.publisher.names())}'
+        message = f'There is no Model "{name}" to attach to.{_nearest(session, name)}'
         raise SpecError([wrong("url", "Required", f"{message} {NEEDS_URL}")]) from None
+
+
+def _nearest(session: Connection, name: str) -> str:
+    """A question for the name that may be meant; ``""`` where the names may not be seen."""
+    with suppress(ClusterError):
+        return did_you_mean(name, session.publisher.names())
+    return ""
 
 
 NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
@@ -437,7 +447,7 @@ def _check_owner(
     if yes or owner == session.user:
         return
     whose = f"{name} was served by {one_line(owner)}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
-    message = f"{whose}: nothing was {'deleted' if verb == 'delete' else 'changed'}."
+    message = f"{whose}: {'it was not deleted' if verb == 'delete' else 'nothing was changed'}."
     stake = Stake(verb=verb, name=name, uid=uid_of(model))
     with suppress(ForbiddenError, NotFoundError):
         stake = _stake(session, verb, name)

@@ -75,3 +75,26 @@ def test_goes_back_by_a_remedy_that_removes_what_came_since() -> None:
     assert remedy.kind == "change"
     assert remedy.patch(changed) == {"spec": {"url": OLD["url"], "env": {"Y": None}, "args": ["--a=1"]}}
     assert rollback_to({"spec": OLD}, OLD) is None
+
+
+@pytest.mark.parametrize(
+    ("pod_args", "url", "fits"),
+    [
+        (["--model=Qwen/Qwen2.5-7B-Instruct", "--served-model-name=swap"], "hf://Qwen/Qwen2.5-7B", False),
+        (["--model=Qwen/Qwen2.5-7B", "--served-model-name=swap"], "hf://Qwen/Qwen2.5-7B", True),
+        (["--model", "Qwen/Qwen2.5-7B"], "hf://Qwen/Qwen2.5-7B", True),
+        (["--model=s3://bucket/model-2"], "s3://bucket/model", False),
+        (["--model=/model/qwen-long"], "pvc://claim/qwen", False),
+    ],
+)
+def test_tells_apart_models_one_of_whose_names_begins_the_other(pod_args: list[str], url: str, fits: bool) -> None:
+    spec = {"url": url, "engine": "VLLM"}
+    made = pod("old", {**OLD, "args": pod_args}, ready=True)
+    made["spec"]["containers"][0].pop("startupProbe")
+    assert answering_spec(model(spec), [made, NEW]) == (spec if fits else {})
+
+
+def test_tells_apart_tags_one_of_which_begins_the_other() -> None:
+    short = {**OLD, "url": "ollama://qwen2.5:7b"}
+    made = pod("old", {**OLD, "url": "ollama://qwen2.5:7b-instruct"}, ready=True)
+    assert answering_spec(model(short), [made, NEW]) == {}

@@ -264,3 +264,21 @@ def test_groups_the_options_of_a_model() -> None:
     places = [shown.index(f"\n{title}\n") for title in titles]
     assert places == sorted(places)
     assert places[2] < shown.index("--min-replicas") < places[3] < shown.index("--replication") < places[4]
+
+
+@pytest.mark.parametrize(
+    ("verb", "line", "quiet"),
+    [
+        ("serve", "smol --wait;", True),
+        ("serve", "smol --wait ; # soon", True),
+        ("serve", "smol --env A=a;b", False),
+        ("chat", "smol hello;", True),
+        ("chat", "smol;", True),
+        ("chat", "smol hello", False),
+        ("chat", "-q smol hello", True),
+        ("delete", "smol", False),
+    ],
+)
+def test_is_quiet_by_an_option_as_by_a_semicolon(verb: str, line: str, quiet: bool) -> None:
+    parser = parser_of(next(one for one in VERBS if one.name == verb))
+    assert parser.read(line).quiet is quiet

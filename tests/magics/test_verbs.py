@@ -125,7 +125,7 @@ def test_asks_before_it_deletes_what_others_served(here: Callable[[str], Any], e
     give(elsewhere, "theirs", "bob")
     with pytest.raises(UsageError) as raised:
         here("%kubeai_delete theirs")
-    said = f"theirs was served by bob, and you are {USER}: nothing was deleted. It has no Pods now."
+    said = f"theirs was served by bob, and you are {USER}: it was not deleted. It has no Pods now."
     assert str(raised.value) == f"{said} To do it all the same: %kubeai_delete theirs --yes"
     assert repr(here("%kubeai_delete theirs --yes")) == "Model('theirs', Deleted)"
 
@@ -154,13 +154,23 @@ def test_deletes_several_and_tells_each(here: Callable[[str], Any], elsewhere: S
     with pytest.raises(KubeAIError) as raised:
         here("%kubeai_delete one tow theirs three")
     assert raised.value.message == (
-        f'There is no Model "tow". theirs was served by bob, and you are {USER}: nothing was deleted. '
+        f'There is no Model "tow". theirs was served by bob, and you are {USER}: it was not deleted. '
         "Deleted: one, three."
     )
     assert raised.value.hint == 'Did you mean "two"? --yes does it all the same.'
     assert repr(here("%kubeai_delete two theirs two gone --yes --missing-ok")) == (
         'two is deleted.\ntheirs is deleted.\nThere is no Model "gone".'
     )
+
+
+def test_asks_for_those_alone_that_are_left(here: Callable[[str], Any], elsewhere: Session) -> None:
+    for name in ("mine", "theirs"):
+        elsewhere.serve(name=name, url=URL, min_replicas=0)
+    give(elsewhere, "theirs", "bob")
+    with pytest.raises(UsageError) as raised:
+        here("%kubeai_delete -o mine mine theirs -n default")
+    assert "you are " + USER + ": it was not deleted. Deleted: mine. It has no Pods now." in raised.value.message
+    assert raised.value.hint == "To do it all the same: %kubeai_delete -o mine theirs -n default --yes"
 
 
 def test_deletes_at_once_what_python_created_here(here: Callable[[str], Any]) -> None:

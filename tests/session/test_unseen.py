@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubeai_notebook import settings
-from kubeai_notebook.errors import ForbiddenError, NotFoundError
+from kubeai_notebook.errors import ForbiddenError, NotFoundError, SpecError
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL
 from tests.support.faults import denied
@@ -42,3 +42,12 @@ def test_serves_changes_and_deletes_a_model_that_it_may_not_see(blind: Session, 
     assert "may not list Models here" in model.delete().note
     with pytest.raises(NotFoundError):
         session.cluster.model("unseen")
+
+
+def test_tells_what_is_missing_and_what_was_deleted_without_a_list(blind: Session) -> None:
+    blind.serve(name="unseen", min_replicas=0, **SMOL)
+    with pytest.raises(NotFoundError) as raised:
+        blind.delete("unseen", "gone")
+    assert raised.value.message == 'There is no Model "gone". Deleted: unseen.'
+    with pytest.raises(SpecError, match='There is no Model "gone" to attach to. A new Model needs a url'):
+        blind.serve("gone")
