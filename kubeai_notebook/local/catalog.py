@@ -7,6 +7,7 @@ Kubernetes has it: kubectl shows it too, and a dry run says before anything is s
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from dataclasses import asdict
@@ -94,7 +95,7 @@ class LocalCatalog:
             return (str(error),)
         url, adapters = text_at(model, "spec", "url"), maps_at(model, "spec", "adapters")
         asked = [(url, "model"), *((text_at(adapter, "url"), "adapter") for adapter in adapters)]
-        answers = [await self._refusal(url, engine, kind) for url, kind in asked]
+        answers = await asyncio.gather(*(self._refusal(url, engine, kind) for url, kind in asked))
         return tuple(answer for answer in answers if answer)
 
     async def _refusal(self, url: str, engine: str, kind: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -14,6 +16,7 @@ from kubeai_notebook.local.machine import Machine
 from kubeai_notebook.local.weights import Listed, Weights
 from kubeai_notebook.local.weights.package_index import Package
 from kubeai_notebook.local.weights.verdict import Judge
+from kubeai_notebook.local.weights.web import read
 from tests.support.http_server import Answer, HttpServer
 from tests.support.hub import Hub
 from tests.support.registry import Registry, write_store
@@ -150,6 +153,75 @@ def test_waits_for_no_source_longer_than_its_time(tmp_path):
         judge = Judge(tmp_path, given, LARGE, lambda _: True, known=(), seconds=0.05)
         assert asyncio.run(judge.verdict(Source("ollama://x"), "model")) is None
         ended.set()
+
+
+def dripping(ended):
+    """An answer that never ends and never pauses for long."""
+    while not ended.wait(0.02):
+        yield b" "
+
+
+def without_end(ended):
+    """A port that sends one header after the other, so that not even the answer begins."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip():
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                threading.Thread(target=send, args=(client,), daemon=True).start()
+
+    def send(client):
+        with suppress(OSError), client:
+            client.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            for piece in dripping(ended):
+                client.sendall(piece)
+
+    threading.Thread(target=drip, daemon=True).start()
+    return listening
+
+
+def test_ends_an_answer_that_drips(tmp_path):
+    ended = threading.Event()
+    with HttpServer(lambda _request: Answer(dripping(ended))) as body, without_end(ended) as header:
+        for address in (body.address, f"http://127.0.0.1:{header.getsockname()[1]}"):
+            with pytest.raises(OSError, match="took longer than"):
+                read(address, seconds=0.2)
+        ended.set()
+
+
+def test_keeps_no_exit_waiting_for_a_source(tmp_path):
+    ended = threading.Event()
+    with HttpServer(lambda _request: ended.wait(60) and None) as silent:
+        judge = Judge(tmp_path, {"OLLAMA_REGISTRY": silent.address}, LARGE, lambda _: True, known=(), seconds=0.5)
+
+        async def judged():
+            asking = asyncio.create_task(judge.verdict(Source("ollama://x"), "model"))
+            while not silent.received:
+                await asyncio.sleep(0.01)
+            asking_threads = {thread for thread in threading.enumerate() if thread.name.startswith("verdict")}
+            asking.cancel()
+            return asking_threads
+
+        threads = asyncio.run(judged())
+        ended.set()
+    assert threads
+    assert all(thread.daemon for thread in threads)
+
+
+def test_asks_for_a_model_and_its_adapters_side_by_side(tmp_path):
+    together = threading.Barrier(3)
+
+    def answer(_request):
+        with suppress(threading.BrokenBarrierError):
+            together.wait(2)
+        return Answer(status=404)
+
+    with HttpServer(answer) as server:
+        environment = {"HF_ENDPOINT": server.address, "HOME": str(tmp_path)}
+        told = refusals(tmp_path, environment, "hf://a/a", "hf://a/b", "hf://a/c")
+    assert len(told) == 3
+    assert not together.broken
 
 
 def test_shows_neither_a_login_nor_another_line_of_a_hubs_words(tmp_path, environment):

@@ -127,6 +127,11 @@ def manifest_of(text: bytes) -> Manifest:
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is no manifest") from error
-    if not all(_DIGEST.fullmatch(str(layer.digest)) for layer in read):
+    if not all(_DIGEST.fullmatch(layer.digest) for layer in read):
         raise ValueError("a layer has no sha256")
     return Manifest(read)
+
+
+def _layer(item: dict[str, object]) -> Layer:
+    kind = str(item["mediaType"]).removeprefix(_PREFIX).partition(";")[0]
+    return Layer(kind, str(item["digest"]), size_of(item["size"]))

@@ -10,7 +10,9 @@ import asyncio
 import json
 import re
 import shutil
+import threading
 import urllib.error
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.local.machine import Machine
 
 SECONDS = 3.0
+_PLACES = threading.BoundedSemaphore(16)
+"""How many sources are asked at once; nothing is known of whatever comes after them."""
 _HUB = "https://huggingface.co"
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 
@@ -57,7 +61,7 @@ class Judge:
             return None
         try:
             async with asyncio.timeout(self.seconds):
-                return await asyncio.to_thread(ask, source, kind)
+                return await _aside(ask, source, kind)
         except LocalError as error:
             return str(error)
         except UNKNOWN:
@@ -147,6 +151,33 @@ class Judge:
             f"{name} needs {_gb(needed)} on disk, and {_gb(free)} are free in {place}. "
             "Make room there, or keep weights elsewhere: kubeai-local start --cache FOLDER."
         )
+
+
+async def _aside(ask: Callable[[Source, str], str | None], source: Source, kind: str) -> str | None:
+    """Ask in a thread that no exit waits for, and that takes none of those that the daemon works with."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def settle(verdict: str | None, error: Exception | None) -> None:
+        if not answer.done():
+            answer.set_exception(error) if error else answer.set_result(verdict)
+
+    def work() -> None:
+        verdict, why = None, None
+        try:
+            verdict = ask(source, kind)
+        except Exception as error:  # noqa: BLE001  (whoever waits is given it)
+            why = error
+        finally:
+            _PLACES.release()
+        # Nobody may be there any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, verdict, why)
+
+    if not _PLACES.acquire(blocking=False):
+        return None
+    threading.Thread(target=work, name="verdict", daemon=True).start()
+    return await answer
 
 
 def hub_folder(environment: Mapping[str, str]) -> Path:

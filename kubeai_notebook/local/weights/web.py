@@ -7,9 +7,15 @@ cookies, and credentials that follow a redirect to another host.
 from __future__ import annotations
 
 import http.client
+import socket
+import threading
 import urllib.request
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNKNOWN = (
     *(OSError, http.client.HTTPException, ValueError, LookupError, TypeError),
@@ -20,8 +26,70 @@ LONGEST_BYTES = 16 << 20
 """Of an answer that is read as a whole."""
 
 
-def opened(url: str, *, seconds: float, **headers: str) -> Any:
+class Deadline:
+    """Ends the connections of one request: a timeout counts from byte to byte, and a byte now and then is no answer."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._sockets: list[socket.socket] = []
+        self._over = False
+
+    def __enter__(self) -> Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._over:
+            raise TimeoutError(f"the answer took longer than {self._seconds:g} s")
+
+    def watch(self, connection: socket.socket) -> None:
+        """End this connection as well."""
+        self._sockets.append(connection)
+        if self._over:
+            self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        for connection in self._sockets:
+            with suppress(OSError):
+                # Of the socket itself: TLS would wait for a word of the other side.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class _Connecting(urllib.request.AbstractHTTPHandler):
+    """Shows every connection that it makes to ``watch``."""
+
+    def __init__(self, watch: Callable[[socket.socket], None]) -> None:
+        super().__init__()
+
+        class Plain(http.client.HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                watch(self.sock)
+
+        class Secure(http.client.HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                watch(self.sock)
+
+        self._plain, self._secure = Plain, Secure
+
+    def http_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(self._plain, request)
+
+    def https_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(self._secure, request)
+
+    http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
+
+
+def opened(url: str, *, seconds: float, watch: Callable[[socket.socket], None] = lambda _: None, **headers: str) -> Any:
     """An answer, wherever a redirect leads; proxies as the environment says.
+
+    ``seconds`` is how long a byte may take, ``watch`` is shown every connection.
 
     Raises:
         urllib.error.HTTPError: the server refused.
@@ -29,7 +97,7 @@ def opened(url: str, *, seconds: float, **headers: str) -> Any:
     """
     opener = urllib.request.OpenerDirector()
     for handler in (
-        *(urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler()),
+        *(urllib.request.ProxyHandler(), _Connecting(watch)),
         *(urllib.request.HTTPRedirectHandler(), urllib.request.HTTPErrorProcessor()),
         *(urllib.request.HTTPDefaultErrorHandler(), urllib.request.UnknownHandler()),
     ):
@@ -39,8 +107,8 @@ def opened(url: str, *, seconds: float, **headers: str) -> Any:
 
 
 def read(url: str, *, seconds: float, **headers: str) -> bytes:
-    """A whole answer, as far as ``LONGEST_BYTES``; raises what `opened` does."""
-    with opened(url, seconds=seconds, **headers) as answer:
+    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; raises what `opened` does."""
+    with Deadline(seconds) as deadline, opened(url, seconds=seconds, watch=deadline.watch, **headers) as answer:
         return bytes(answer.read(LONGEST_BYTES))
 
 
