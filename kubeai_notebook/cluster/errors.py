@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.foreign import is_page, origin_of, shown, words_of
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import maps_at, text_at
@@ -27,6 +28,7 @@ from kubeai_notebook.errors import (
 )
 
 from .answer import NoApiError, no_api
+from .warnings import quoted_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,8 +84,9 @@ def error_of(
     without one is a group that the server does not know: KubeAI is not installed.
     """
     headers = headers or {}
-    answer = _status_body(body)
-    message = shown(text_at(answer, "message")) or words_of(body)
+    secrets = quoted_secrets()
+    answer = _status_body(body, secrets)
+    message = shown(text_at(answer, "message")) or words_of(_without(secrets, body.decode(errors="replace")).encode())
     if 300 <= status < 400:
         return no_api(where.address, f"it redirects to {origin_of(headers.get('Location'))}, which is not followed")
     if status == 400 and not answer and b"HTTPS server" in body:
@@ -136,10 +139,14 @@ def _expired(_answer: Mapping[str, Any], _message: str, _where: Whereabouts) -> 
     return ExpiredError("The Kubernetes API no longer knows what happened since the last look.", "Run this again.")
 
 
-def _status_body(body: bytes) -> Mapping[str, Any]:
-    """The Status that the body holds; empty where it holds none."""
+def _without(secrets: tuple[str, ...], value: Any) -> Any:
+    return masked(value, secrets) if secrets and isinstance(value, str) else value
+
+
+def _status_body(body: bytes, secrets: tuple[str, ...]) -> Mapping[str, Any]:
+    """The Status that the body holds, without these secrets; empty where it holds none."""
     try:
-        answer = json.loads(body)
+        answer = json.loads(body, object_hook=lambda item: {key: _without(secrets, item[key]) for key in item})
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}

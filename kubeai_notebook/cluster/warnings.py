@@ -2,7 +2,8 @@
 
 They belong to an answer and are about what was written, so whoever writes wants them, several calls above the request.
 `hearing` collects those of all requests of a block in this thread, as client-go's warning handler does for a client,
-and no function between needs to hand them up.
+and no function between needs to hand them up. An answer, a refusal as well as a warning, may also quote what was
+written; so whoever writes names the secrets in it, which `quoted_secrets` gives to whoever reads the answer.
 """
 
 from __future__ import annotations
@@ -31,17 +32,24 @@ class ApiWarning(NamedTuple):
 
 
 _heard: ContextVar[list[ApiWarning] | None] = ContextVar("heard", default=None)
+_secrets: ContextVar[tuple[str, ...]] = ContextVar("secrets", default=())
 
 
 @contextmanager
-def hearing() -> Iterator[list[ApiWarning]]:
-    """The warnings of all answers that come while the block runs, each once."""
+def hearing(secrets: Iterable[str] = ()) -> Iterator[list[ApiWarning]]:
+    """The warnings of all answers that come while the block runs, each once; no answer in it shows the ``secrets``."""
     warnings: list[ApiWarning] = []
-    token = _heard.set(warnings)
+    heard, known = _heard.set(warnings), _secrets.set(tuple(secrets))
     try:
         yield warnings
     finally:
-        _heard.reset(token)
+        _heard.reset(heard)
+        _secrets.reset(known)
+
+
+def quoted_secrets() -> tuple[str, ...]:
+    """What an answer may quote and nobody may read: the secrets of what is being written."""
+    return _secrets.get()
 
 
 def hear(headers: Iterable[str]) -> None:
@@ -54,6 +62,6 @@ def hear(headers: Iterable[str]) -> None:
         text = header.encode("latin-1", "replace").decode("utf-8", "replace")
         for found in _WARNING.finditer(text[:_MOST_CHARACTERS]):
             words = re.sub(r"\\(.)", r"\1", found["text"])
-            warning = ApiWarning(found["agent"], one_line(masked(words), _LONGEST))
+            warning = ApiWarning(found["agent"], one_line(masked(words, quoted_secrets()), _LONGEST))
             if warning not in heard and len(heard) < _MOST:
                 heard.append(warning)

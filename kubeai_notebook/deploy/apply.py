@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.warnings import hearing
 from kubeai_notebook.core.catalog.machine import AGENT
+from kubeai_notebook.core.manifest import own_secret_entries
+from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.core.model_spec import SecretValue
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Plan
@@ -61,7 +64,8 @@ def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None, *, use
     if planned.action == "attach":
         return _outcome("attached", planned, _recorded(cluster, planned) if user else planned.current)
     manifest = secrets.own_secret(cluster, spec)
-    with hearing() as warnings:
+    values = (entry.value.get_secret_value() for entry in own_secret_entries(spec) if isinstance(entry, SecretValue))
+    with hearing((*_secrets_of(planned), *values)) as warnings:
         if manifest is None:
             stored = _sent(cluster, planned)
         else:
@@ -84,13 +88,19 @@ def tried(cluster: Cluster, planned: Plan) -> tuple[Notice, ...]:
     if planned.action == "attach":
         return ()
     try:
-        with hearing() as warnings:
+        with hearing(_secrets_of(planned)) as warnings:
             _sent(cluster, planned, dry_run=True)
     except ForbiddenError:
         if planned.action == "create":
             raise
         return ()  # whoever may not change the Model sees what would change; the preflight names the right
     return _notices(cluster, warnings)
+
+
+def _secrets_of(planned: Plan) -> tuple[str, ...]:
+    return tuple(
+        value for model in (planned.manifest, planned.current) for value in secret_values(map_at(model, "spec"))
+    )
 
 
 def _notices(cluster: Cluster, warnings: Iterable[ApiWarning]) -> tuple[Notice, ...]:
@@ -133,7 +143,7 @@ def change(
         ClusterError: the API server refused it or does not answer.
     """
     planned = plan_change(current, patch(current))
-    with hearing() as warnings:
+    with hearing(_secrets_of(planned)) as warnings:
         stored = _patched(cluster, current, partial(_remembering, patch) if remember else patch, dry_run=dry_run)
     done = _outcome(action, planned, stored, dry_run=dry_run)
     return replace(done, warnings=_notices(cluster, warnings))

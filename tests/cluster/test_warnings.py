@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubeai_notebook.cluster.warnings import ApiWarning, hear, hearing
+from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.session.session import Session
 from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
@@ -106,3 +108,41 @@ def test_a_plan_and_a_write_show_what_a_cluster_warns_of(
             assert outcome is not None
             assert "Take care: kubeai.org/v1 Model is deprecated" in outcome.note
             assert api.dry == [False]
+
+
+ODD = 'sword"fisch-ü77'
+STATUS = {"kind": "Status", "status": "Failure", "reason": "Invalid", "code": 422}
+REFUSALS = [
+    json_answer({**STATUS, "message": f"{ODD} is bad"}, 422),
+    json_answer({**STATUS, "details": {"causes": [{"field": "spec.env", "message": f"Invalid value: {ODD}"}]}}, 422),
+    json_answer({**STATUS, "message": f"{'x ' * 992}{ODD}"}, 400),
+    json_answer({**STATUS, "message": f"denied by a webhook: {ODD}"}, 403),
+    Answer(f"a proxy does not like {ODD}".encode(), 403),
+    Answer(f"{'x ' * 95}{ODD}".encode(), 500),
+]
+
+
+@pytest.mark.parametrize("refusal", [None, *REFUSALS])
+def test_shows_no_secret_of_a_spec_that_an_api_server_quotes(
+    kubeconfig: Callable[..., str], monkeypatch: pytest.MonkeyPatch, refusal: Answer | None
+) -> None:
+    api = Deprecating()
+
+    def quotes(request: Received) -> Answer:
+        answer = api(request)
+        if request.method != "POST" or not request.path.partition("?")[0].endswith("/models"):
+            return answer
+        words = ODD.replace('"', '\\"').encode().decode("latin-1")
+        answer.headers["Warning"] = f'299 - "{"x " * 490}{words} is deprecated"'
+        return refusal or answer
+
+    with HttpServer(quotes) as server:
+        monkeypatch.setenv("KUBECONFIG", kubeconfig(server.address))
+        fields = {"name": "smol", "url": "ollama://smollm2:135m", "env": {"DB_PASSWORD": ODD}}
+        with Session() as session:
+            for verb in (session.plan, session.serve):
+                try:
+                    shown = repr(verb(**fields))
+                except KubeAIError as error:
+                    shown = repr(error) + "".join(traceback.format_exception(error))
+                assert "sword" not in shown, shown
