@@ -16,21 +16,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import tenacity
-
 from kubeai_notebook.core.batch_progress import FailedRow, Progress
 from kubeai_notebook.core.chat_messages import Reply, Usage
-from kubeai_notebook.store import Kept, Store
+from kubeai_notebook.store import Kept
 from kubeai_notebook.text import one_line
 
-from .limiter import Limiter
-from .poster import FailedTryError, Poster
+from .poster import FailedTryError
 from .question import Outcome
+from .tries import Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from kubeai_notebook.core.prompt_template import PromptTemplate
+    from kubeai_notebook.store import Store
 
     from .endpoint import Endpoint
     from .question import Limits, Question
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 TRIAL_ROWS = 5
 OPEN_CHUNKS = 4
 """Pieces of a file that are in memory at once."""
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
 _SHOWN_FAILURES, _SHOWN_CHARACTERS = 5, 200
 _BREATH = 64
 """After so many rows without a request the loop's other tasks have their turn."""
@@ -104,10 +102,10 @@ class Plan:
 class Batch:
     """One run over a table; `run` is for the background loop, all else for any thread."""
 
-    def __init__(self, endpoint: Endpoint, plan: Plan, table: Table, *, open_store: Callable[[], Store]) -> None:
-        self._endpoint, self._plan, self._question, self._table = endpoint, plan, plan.question, table
-        self._open_store = open_store
-        self._limits = plan.limits
+    def __init__(self, endpoint: Endpoint, plan: Plan, table: Table, *, store: Store) -> None:
+        self._plan, self._question, self._limits = plan, plan.question, plan.limits
+        self._table, self._store = table, store
+        self._tries = Tries(endpoint, self._question.target, self._limits, path=self._question.path, check=self._check)
         rows = table.rows
         self._rows = rows if rows is None or plan.limits.rows is None else min(rows, plan.limits.rows)
         self._chunks = table.chunks(plan.template.columns)
@@ -115,9 +113,8 @@ class Batch:
         self._open: deque[Chunk] = deque()
         self._asking: dict[bytes, list[_Row]] = {}
         self._fresh: dict[bytes, Kept] = {}  # not committed so far
-        self._loads = self._taken = self._done = self._failed = self._from_store = self._repeated = self._sent = (
-            self._replies
-        ) = 0
+        self._loads = self._taken = self._done = self._failed = 0
+        self._from_store = self._repeated = self._replies = 0
         self._prompt_tokens = self._completion_tokens = 0
         self._trial: list[tuple[str, str]] = []
         self._failures: deque[FailedRow] = deque(maxlen=_SHOWN_FAILURES)
@@ -131,8 +128,7 @@ class Batch:
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        limiter = getattr(self, "_limiter", None)
-        problem = self._store.problem if hasattr(self, "_store") else ""
+        limiter, problem = self._tries.limiter, self._store.problem
         return Progress(
             model=self._question.target.model,
             rows=self._rows,
@@ -140,9 +136,9 @@ class Batch:
             failed=self._failed,
             from_store=self._from_store,
             repeated=self._repeated,
-            sent=self._sent,
-            in_flight=limiter.in_flight if limiter else 0,
-            at_once=limiter.limit if limiter else 0,
+            sent=self._tries.sent,
+            in_flight=limiter.in_flight,
+            at_once=limiter.limit,
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
             seconds=self._seconds or time.monotonic() - self._begun_seconds,
@@ -165,9 +161,6 @@ class Batch:
     async def run(self) -> None:
         """Ask every row, and leave an outcome for each."""
         self._loop = asyncio.get_running_loop()
-        self._store = self._open_store()
-        self._limiter = Limiter(self._question.target.most_in_flight)
-        self._poster = Poster(self._endpoint, self._question.target.model, timeout_seconds=self._limits.timeout_seconds)
         self._loading, self._writing = asyncio.Lock(), asyncio.Lock()
         self._room = asyncio.Semaphore(OPEN_CHUNKS)
         try:
@@ -198,7 +191,7 @@ class Batch:
                     chunk.outcomes[index] = Outcome(None, f"Not asked: {self._ending}")
             self._table.finish(chunk)
         self._open.clear()
-        await self._poster.close()
+        await self._tries.close()
         self._commit()
         self._store.close()
         self._over = True
@@ -272,10 +265,7 @@ class Batch:
 
     async def _ask(self, row: _Row, digest: bytes) -> Outcome:
         try:
-            try:
-                reply = await self._try(row, first=False)
-            except FailedTryError as failure:
-                reply = await self._try_again(row, failure)
+            reply = await self._tries.ask(lambda: self._body(row), self._question.reply_in)
         except FailedTryError as failure:
             return Outcome(None, one_line(failure.explain().message))
         usage = reply.usage or Usage(0, 0)
@@ -300,52 +290,15 @@ class Batch:
         if fresh:
             self._store.put(fresh)
 
-    async def _try_again(self, row: _Row, failure: FailedTryError) -> Reply:
-        """The tries after the first."""
-        failed = 0
-
-        def goes_on(error: BaseException) -> bool:
-            nonlocal failed
-            if not isinstance(error, FailedTryError) or not error.retryable or self._ending:
-                return False
-            failed += not error.busy
-            return failed < self._limits.attempts
-
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(goes_on),
-            stop=tenacity.stop_before_delay(self._limits.timeout_seconds * self._limits.attempts),
-            wait=_pause,
-            reraise=True,
-        )
-        async for attempt in retrying:
-            with attempt:
-                if attempt.retry_state.attempt_number == 1:
-                    raise failure
-                return await self._try(row, first=True)
-        raise failure
-
-    async def _try(self, row: _Row, *, first: bool) -> Reply:
-        slot = await self._limiter.acquire(first=first)
-        try:
-            if self._ending or self._tokens_are_spent():
-                raise _NotAskedError
-            self._sent += 1
-            begun = time.monotonic()
-            answer = await self._poster.post(self._question.path, self._body(row))
-            reply = self._question.reply_in(answer)
-            self._limiter.answered(time.monotonic() - begun)
-            return reply
-        except FailedTryError as failure:
-            if failure.busy:
-                self._limiter.refused(slot)
-            raise
-        finally:
-            self._limiter.release(slot)
+    def _check(self) -> None:
+        """Refuse to send anything more."""
+        if self._ending or self._tokens_are_spent():
+            raise _NotAskedError
 
     def _tokens_are_spent(self) -> bool:
         """Whether what is spent, and what is in flight if it is like that, reaches the bound."""
         bound, spent = self._limits.tokens, self._prompt_tokens + self._completion_tokens
-        if bound is None or spent + (self._limiter.in_flight - 1) * spent / max(self._replies, 1) < bound:
+        if bound is None or spent + (self._tries.limiter.in_flight - 1) * spent / max(self._replies, 1) < bound:
             return False
         self._ending = self._ending or f"max_tokens_total={bound} is spent."
         return True
@@ -367,14 +320,3 @@ class Batch:
                 while self._open and self._open[0].left == 0:
                     await asyncio.to_thread(self._table.finish, self._open.popleft())
                     self._room.release()
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """What the server asks for, or longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, FailedTryError) and error.after_seconds is not None:
-        return error.after_seconds
-    return _back_off(state)
-
-
-_back_off = tenacity.wait_random_exponential(multiplier=PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)

@@ -37,7 +37,7 @@ class PlannedMap:
 
     def start(self, endpoint: Endpoint, job: type[_Job]) -> _Job:
         """Begin to ask the rows, in the Endpoint's loop."""
-        batch = Batch(endpoint, self.plan, self.table, open_store=lambda: Store(self.store_path))
+        batch = Batch(endpoint, self.plan, self.table, store=Store(self.store_path))
         return job(batch, self.table, endpoint.loop.submit(batch.run()), raises=self.plan.raises)
 
 

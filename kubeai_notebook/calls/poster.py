@@ -49,12 +49,14 @@ class FailedTryError(Exception):
         busy: bool = False,
         retryable: bool = True,
         after_seconds: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__("a try has failed")
         self.explain = explain
         self.busy = busy
         """The server has too much to do: asking it less helps."""
         self.retryable = retryable
+        self.status = status
         self.after_seconds = after_seconds
         """When the server wants to be asked again."""
 
@@ -136,6 +138,7 @@ class Poster:
         return FailedTryError(
             lambda: refused(self._model, answer, self._endpoint, headers=lower),
             busy=status in BUSY,
+            status=status,
             retryable=status in PASSING,
             after_seconds=retry_after_seconds(lower) if status in PASSING else None,
         )

@@ -181,7 +181,7 @@ def with_columns(native: Any, cells: Mapping[str, list[Any]], kinds: Mapping[str
 
 
 def _pandas_array(pd: Any, values: list[Any], kind: Kind) -> Any:
-    if kind == "any":
+    if kind in ("any", "vector"):
         return pd.Series(values, dtype="object").array
     if kind == "number":
         values = [float("nan") if value is None else value for value in values]
@@ -190,12 +190,16 @@ def _pandas_array(pd: Any, values: list[Any], kind: Kind) -> Any:
 
 def _plain(values: list[Any], kind: Kind) -> list[Any]:
     """Columns of other kinds of tables have one type: what may be anything is JSON there."""
+    if kind == "vector":
+        return [None if value is None else value.tolist() for value in values]
     if kind == "any":
         return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
     return [None if value is None else float(value) for value in values] if kind == "number" else values
 
 
 def _narwhals_type(nw: Any, kind: Kind) -> Any:
+    if kind == "vector":
+        return nw.List(nw.Float32())
     return {"integer": nw.Int64, "number": nw.Float64, "boolean": nw.Boolean}.get(kind, nw.String)()
 
 

@@ -17,8 +17,8 @@ from kubeai_notebook.errors import UsageError
 
 from .objects import map_at, maps_at
 
-Kind = Literal["text", "integer", "number", "boolean", "any"]
-"""What a column holds; ``any``: lists and objects."""
+Kind = Literal["text", "integer", "number", "boolean", "any", "vector"]
+"""What a column holds; ``any``: lists and objects; ``vector``: of an embedding, float32."""
 Schema = type[BaseModel] | Sequence[str] | None
 
 LABEL = "label"

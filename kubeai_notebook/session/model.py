@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
 from kubeai_notebook.calls.chat import complete
-from kubeai_notebook.calls.embed import embed
 from kubeai_notebook.calls.endpoint import Endpoint, ModelEndpoint
 from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
+from kubeai_notebook.core.embedding_prefixes import Prefixes, prefixes_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.map_fields import MapFields, shows_map_fields
 from kubeai_notebook.core.objects import map_at, text_at, uid_of
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.log import Log
 
     from .connection import Connection
+    from .embedding import Embedder
     from .live.subscription import Subscription
     from .mapper import Mapper
 
@@ -303,9 +304,53 @@ class Model:
 
         return mapper_of(self._open, self.view, prompt=prompt, like=like, fields=fields)
 
-    def embed(self, texts: str | Sequence[str], **options: Any) -> list[list[float]]:
-        """One vector for each text, in the texts' order; options and errors as `complete`."""
-        return embed(self._able("TextEmbedding"), self.name, texts, **options)
+    def embed(self, texts: Any, *, role: str = "passage", prefix: str | None = None) -> Any:
+        """The vectors of texts, float32, one row each; for a Series of pandas a DataFrame with its index.
+
+        Texts go in batches, several at once. Families that want a prefix (e5, bge, nomic …) get theirs: that of a text
+        to be found or, ``role="query"``, of a question; `embedding_prefixes` tells them, and ``prefix`` sets another.
+
+        Raises:
+            CallError: a text was refused, or one of a list is missing; the sentence names its number.
+        """
+        return self._embedder.embed(texts, role, prefix)
+
+    def embed_column(
+        self, frame: Any, column: str, *, role: str = "passage", prefix: str | None = None, into: str = "embedding"
+    ) -> Any:
+        """The frame, of pandas, polars or pyarrow, with a column of vectors, and one of reasons where there is none.
+
+        Raises:
+            UsageError: the frame has no such column, or has one where the vectors go.
+            CallError: no text was embedded.
+        """
+        return self._embedder.embed_column(frame, column, role=role, prefix=prefix, into=into)
+
+    def similarity(self, left: Any, right: Any) -> Any:
+        """The cosine of each text on the left with each on the right, n x m; vectors are taken as they are."""
+        from .embedding import similarity
+
+        return similarity(
+            *(side if hasattr(side, "dtype") and side.ndim == 2 else self.embed(side) for side in (left, right))
+        )
+
+    def search(self, query: str, texts: Any, *, k: int = 5, vectors: Any = None) -> pd.DataFrame:
+        """The ``k`` texts that are nearest to a question, with their ``score``, the best first.
+
+        ``vectors``: those of the texts, from `embed`, so that they are not made anew for each question.
+        """
+        return self._embedder.search(query, texts, k=k, vectors=vectors)
+
+    @property
+    def embedding_prefixes(self) -> Prefixes:
+        """What `embed` puts before a question and before a text to be found, by the Model's family."""
+        return prefixes_of(text_at(map_at(self.view.model, "spec"), "url"))
+
+    @property
+    def _embedder(self) -> Embedder:
+        from .embedding import Embedder
+
+        return Embedder(self.view, lambda: self._able("TextEmbedding"))
 
     def stream(self, prompt: Prompt, **options: Any) -> ChatStream:
         """The Model's next turn, piece by piece; options and errors as `complete`.

@@ -1,0 +1,147 @@
+"""Vectors of many texts: some dozens a request, several requests at once, float32 from the first byte.
+
+A vector of 1,024 numbers is 4 kB as base64 and 20 kB as decimal text, which Python then makes a float each of. Engines
+that know no ``encoding_format`` answer with numbers all the same, which are taken too. How many texts go together is
+decided by their tokens: what a server's usage says a character costs is known after the first answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kubeai_notebook.core.objects import maps_at, number_at
+from kubeai_notebook.errors import CallError
+
+from .errors import interrupted, session_closed, unreadable
+from .poster import FailedTryError, body_of
+from .tries import Tries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .endpoint import Endpoint
+    from .question import Limits, Target
+
+MOST_TEXTS, MOST_TOKENS = 64, 8192
+"""Of one request."""
+_TOKENS_A_CHARACTER = 0.3
+_TOO_MUCH = frozenset({400, 413, 422, 500})
+"""What engines answer where one text of several is too long; each is then sent by itself."""
+
+
+class Vectors:
+    """The vectors of some texts, one row each, and the reasons of those that have none."""
+
+    def __init__(self, count: int) -> None:
+        self.array = np.empty((count, 0), dtype=np.float32)
+        """float32, n x d; NaN where a text has no vector."""
+        self.errors: dict[int, CallError] = {}
+        """By the number of the text."""
+
+    def put(self, place: int, rows: Sequence[Any]) -> None:
+        """Keep vectors from this place on.
+
+        Raises:
+            ValueError: they are not as long as those before, or no vectors.
+        """
+        block = np.stack([_vector(row) for row in rows])
+        if not self.array.shape[1]:
+            self.array = np.full((len(self.array), block.shape[1]), np.nan, dtype=np.float32)
+        self.array[place : place + len(block)] = block
+
+
+class _Embedding:
+    """One run; for the background loop."""
+
+    def __init__(self, endpoint: Endpoint, target: Target, texts: Sequence[str], *, limits: Limits) -> None:
+        self._texts, self._model = texts, target.model
+        self._tries = Tries(endpoint, target, limits, path="/embeddings", check=lambda: None)
+        self._workers = min(target.most_in_flight, max(len(texts), 1))
+        self._spans = self._cut()
+        self._tokens_a_character = _TOKENS_A_CHARACTER
+        self.vectors = Vectors(len(texts))
+
+    def _cut(self) -> Iterator[tuple[int, int]]:
+        """The texts of each request, from and to."""
+        begin, tokens = 0, 0.0
+        for place, text in enumerate(self._texts):
+            cost = len(text) * self._tokens_a_character
+            if place > begin and (place - begin == MOST_TEXTS or tokens + cost > MOST_TOKENS):
+                yield begin, place
+                begin, tokens = place, 0.0
+            tokens += cost
+        if begin < len(self._texts):
+            yield begin, len(self._texts)
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(self._workers):
+                    workers.create_task(self._work())
+        finally:
+            await self._tries.close()
+
+    async def _work(self) -> None:
+        for begin, end in self._spans:
+            await self._ask(begin, end)
+
+    async def _ask(self, begin: int, end: int) -> None:
+        body = {"model": self._model, "input": list(self._texts[begin:end]), "encoding_format": "base64"}
+        try:
+            await self._tries.ask(lambda: body_of(body), lambda answer: self._read(answer, begin, end))
+        except FailedTryError as failure:
+            if end - begin > 1 and failure.status in _TOO_MUCH:
+                middle = (begin + end) // 2
+                await self._ask(begin, middle)
+                await self._ask(middle, end)
+                return
+            error = failure.explain()
+            self.vectors.errors.update(dict.fromkeys(range(begin, end), error))
+
+    def _read(self, answer: Mapping[str, Any], begin: int, end: int) -> None:
+        items = maps_at(answer, "data")
+        by_index = {number_at(item, "index"): item for item in items}
+        ordered = items if None in by_index else [by_index.get(index, {}) for index in range(end - begin)]
+        try:
+            if len(items) != end - begin:
+                raise ValueError
+            self.vectors.put(begin, [item["embedding"] for item in ordered])
+        except (ValueError, TypeError, LookupError):
+            why = f"it holds no {end - begin} vectors of one length"
+            raise FailedTryError(lambda: unreadable(self._model, why)) from None
+        characters = sum(map(len, self._texts[begin:end]))
+        if characters and (tokens := number_at(answer, "usage", "prompt_tokens")):
+            self._tokens_a_character = tokens / characters
+
+
+def embed_many(endpoint: Endpoint, target: Target, texts: Sequence[str], *, limits: Limits) -> Vectors:
+    """The vectors of these texts, in their order.
+
+    Raises:
+        WaitInterruptedError: interrupted; what was in flight is cancelled.
+        CallError: the Session was closed meanwhile.
+    """
+    embedding = _Embedding(endpoint, target, texts, limits=limits)
+    running = endpoint.loop.submit(embedding.run())
+    try:
+        running.result()
+    except KeyboardInterrupt:
+        running.cancel()
+        raise interrupted(target.model) from None
+    except CancelledError:
+        raise session_closed() from None
+    return embedding.vectors
+
+
+def _vector(row: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if isinstance(row, str):
+        return np.frombuffer(base64.b64decode(row, validate=True), dtype="<f4")
+    vector = np.asarray(row, dtype=np.float32)
+    if vector.ndim != 1 or not vector.size:
+        raise ValueError
+    return vector

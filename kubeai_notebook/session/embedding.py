@@ -1,0 +1,133 @@
+"""Vectors of texts, columns and questions by a Model: with the prefixes that its family was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from kubeai_notebook.calls.embed_many import embed_many
+from kubeai_notebook.calls.question import Limits
+from kubeai_notebook.calls.tables import with_columns
+from kubeai_notebook.core.embedding_prefixes import Role, prefixes_of
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.objects import map_at, text_at
+from kubeai_notebook.core.prompt_template import is_missing
+from kubeai_notebook.errors import CallError, UsageError
+
+from .mapping import target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubeai_notebook.calls.embed_many import Vectors
+    from kubeai_notebook.calls.endpoint import Endpoint
+    from kubeai_notebook.core.view import View
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Embedder:
+    """How one Model makes vectors; ``endpoint`` is asked for when there is something to send, since it may wake it."""
+
+    def __init__(self, view: View, endpoint: Callable[[], Endpoint]) -> None:
+        self._target, self._endpoint = target_of(view), endpoint
+        self._prefixes = prefixes_of(text_at(map_at(view.model, "spec"), "url"))
+
+    def prefix(self, role: str, given: str | None) -> str:
+        """What stands before each text.
+
+        Raises:
+            UsageError: there is no such role.
+        """
+        if role not in get_args(Role):
+            raise UsageError(f'role= takes "passage" or "query", not {role!r}.')
+        return str(getattr(self._prefixes, role)) if given is None else given
+
+    def vectors(self, texts: Sequence[Any], prefix: str) -> Vectors:
+        """A vector for each text; a cell that is missing or empty has a reason in its place."""
+        cells = list(texts)
+        places = [place for place, cell in enumerate(cells) if not is_missing(cell) and str(cell).strip()]
+        sent = [f"{prefix}{cells[place]}".encode("utf-8", "replace").decode() for place in places]
+        if not sent:
+            raise UsageError("There is no text to embed.")
+        made = embed_many(self._endpoint(), self._target, sent, limits=Limits())
+        if len(made.errors) == len(sent):
+            raise next(iter(made.errors.values()))
+        if len(sent) == len(cells):
+            return made
+        errors = {places[place]: error for place, error in made.errors.items()}
+        there = set(places)
+        missing = CallError("The text is missing or empty; nothing was sent.")
+        made.errors = errors | {place: missing for place in range(len(cells)) if place not in there}
+        whole = np.full((len(cells), made.array.shape[1]), np.nan, dtype=np.float32)
+        whole[places] = made.array
+        made.array = whole
+        return made
+
+    def embed(self, texts: Any, role: str, prefix: str | None) -> Any:
+        """float32, n x d; for a Series of pandas a DataFrame with its index, NaN where a text is missing.
+
+        Raises:
+            CallError: a text was refused; of a list also, one is missing.
+        """
+        inputs = [texts] if isinstance(texts, str) else texts
+        if not len(inputs):
+            return np.empty((0, 0), dtype=np.float32)
+        made = self.vectors(inputs, self.prefix(role, prefix))
+        is_series = hasattr(texts, "to_frame") and hasattr(texts, "index")
+        refused = {n: error for n, error in made.errors.items() if error.kind or not is_series}
+        if refused:
+            place, error = min(refused.items())
+            raise CallError(f"Text {place} was not embedded: {error.message}", error.hint, status=error.status)
+        if not is_series:
+            return made.array
+        import pandas as pd
+
+        return pd.DataFrame(made.array, index=texts.index)
+
+    def embed_column(self, frame: Any, column: str, *, role: str, prefix: str | None, into: str) -> Any:
+        """The frame with a column of vectors and one of reasons; errors as `Model.embed_column`."""
+        import narwhals as nw
+
+        try:
+            table = nw.from_native(frame, eager_only=True)
+        except TypeError:
+            raise UsageError("embed_column() takes a DataFrame of pandas, polars or pyarrow.") from None
+        if column not in table.columns:
+            raise UsageError(f'The frame has no column "{column}".{did_you_mean(column, map(str, table.columns))}')
+        error = f"{into}_error"
+        if taken := [name for name in (into, error) if name in table.columns]:
+            raise UsageError(
+                f'The frame has a column "{taken[0]}" already.', 'into="…" gives the vectors another name.'
+            )
+        made = self.vectors(table[column].to_list(), self.prefix(role, prefix))
+        cells = {
+            into: [None if place in made.errors else vector for place, vector in enumerate(made.array)],
+            error: [made.errors[place].message if place in made.errors else None for place in range(len(made.array))],
+        }
+        return with_columns(frame, cells, {into: "vector", error: "text"})
+
+    def search(self, query: str, texts: Any, *, k: int, vectors: Array | None) -> Any:
+        """The texts that are nearest to a question; errors as `Model.search`."""
+        import pandas as pd
+
+        known = self.vectors(texts, self.prefix("passage", None)).array if vectors is None else np.asarray(vectors)
+        if len(known) != len(texts):
+            raise UsageError(f"vectors= holds {len(known)} rows for {len(texts)} texts.")
+        scores = similarity(self.embed(query, "query", None), known)[0]
+        best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:k]
+        index = texts.index[best] if hasattr(texts, "index") and not isinstance(texts, list) else best
+        return pd.DataFrame({"text": [list(texts)[place] for place in best], "score": scores[best]}, index=index)
+
+
+def similarity(left: Any, right: Any) -> Array:
+    """The cosine of each vector on the left with each on the right, n x m."""
+    return np.asarray(_unit(left) @ _unit(right).T, dtype=np.float32)
+
+
+def _unit(vectors: Any) -> Array:
+    array = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    return np.asarray(array / np.where(lengths == 0, 1, lengths), dtype=np.float32)
