@@ -118,7 +118,7 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     done: list[Model | PlanReport] = []
     try:
         for spec in specs:
-            done.append(_served(call, spec))
+            done.append(_served(call, spec))  # noqa: PERF401 - what came before an error is kept
     finally:
         if 0 < len(done) < len(specs) and not call.options.dry_run:
             from .live_output import write
