@@ -96,14 +96,22 @@ def what_of(what: Any, url: str | None, fields: Mapping[str, Any]) -> Any:
     """What to serve, of a call's arguments: a text is the url or, with a url behind it, the name.
 
     Raises:
-        SpecError: something is given twice.
+        SpecError: something is given twice, is no text, or is empty.
     """
-    if what is not None and not isinstance(what, str):
+    if what is not None and not isinstance(what, str | bytes | int | float):
         if url is not None or fields:
             message = f"Give a {type(what).__name__} or the fields of a Model, not both."
             raise SpecError([wrong("", "InvalidValue", message)])
         return what
-    names, urls = names_and_urls(word for word in (what, url) if word)
+    given = [word for word in (what, url) if word is not None]
+    for word in given:
+        if not isinstance(word, str):
+            message = f"The name and the url of a Model are texts; {type(word).__name__} is none."
+            raise SpecError([wrong("url", "InvalidValue", message)])
+        if not word.strip():
+            message = "The name or the url is an empty text. Leave it out, and it is inferred."
+            raise SpecError([wrong("", "InvalidValue", message)])
+    names, urls = names_and_urls(map(str, given))
     for field, words in (("name", names), ("url", urls)):
         if len(words) + (fields.get(field) is not None) > 1:
             raise SpecError([wrong(field, "InvalidValue", f"The {field} is given twice. Give one of them.")])

@@ -63,14 +63,14 @@ def rollback_parser() -> MagicParser:
     parser = parser_for(
         "%kubeai_rollback",
         "Go back to what was served before the last change, such as an update that fails; the card says what changes.\n"
-        "A Model that this kernel has not served needs --yes while Pods of it are ready.",
+        "A Model that somebody else served needs --yes.",
         "%kubeai_rollback smol",
         "%kubeai_rollback smol --wait",
         "%kubeai_rollback smol --yes",
         synopsis="[NAME] [options]",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
-    parser.add_argument("-y", "--yes", action="store_true", help="also if this kernel has not served it")
+    _add_yes(parser)
     _add_waiting(parser)
     return parser
 

@@ -115,7 +115,15 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     profile = settings.current().default_profile
     # All are read before the first is sent.
     specs = [spec_of_yaml(text, default_profile=profile) for text in documents]
-    done = [_served(call, spec) for spec in specs]
+    done: list[Model | PlanReport] = []
+    try:
+        for spec in specs:
+            done.append(_served(call, spec))  # noqa: PERF401 - what came before an error is kept
+    finally:
+        if 0 < len(done) < len(specs) and not call.options.dry_run:
+            from .live_output import write
+
+            write(f"Served before the error: {', '.join(spec.name for spec in specs[: len(done)])}.\n")
     return done if len(done) > 1 else done[0]
 
 

@@ -144,7 +144,10 @@ def _joined(below: Any, above: Any) -> Any:
 
 def _named(given: Mapping[str, Any]) -> dict[str, Any]:
     """The name, and the url where it stands in the name's place or behind it."""
-    names, urls = names_and_urls(filter(None, (given["name"], given["place"])))
+    words = [word for word in (given["name"], given["place"]) if word is not None]
+    if not all(words):
+        raise UsageError("The name or the url is an empty text.", "Leave it out, and it is inferred.")
+    names, urls = names_and_urls(words)
     names += filter(None, [given["stated_name"]])
     if len(urls) + bool(given["url"]) > 1:
         raise UsageError("The line has two urls.", "Give one of them: behind the name, or after --url.")

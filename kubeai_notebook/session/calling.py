@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.05
 """How often a wait wakes up: where an interrupt cannot end it, as on Windows, it is as late as that."""
-STUCK_SECONDS = 0.8
+UNEXPLAINED_SECONDS = 0.8
 """How long a Model that has failed may go on without a word of why."""
 
 
@@ -82,7 +82,7 @@ def _views_until_callable(session: Connection, name: str, limit_seconds: float) 
                 elif wake.over:
                     return  # it has answered, and the watch has not told of that yet
             vain_since = min(vain_since, now) if _is_vain(session, view) else math.inf
-            if now - vain_since >= (0.0 if is_explained(view) else STUCK_SECONDS):
+            if now - vain_since >= (0.0 if is_explained(view) else UNEXPLAINED_SECONDS):
                 raise failed(session, view)
     raise still_starting(view, limit_seconds)
 

@@ -125,6 +125,7 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
                 yield view
                 lost.check(session, view)
                 if view.link.lost:
+                    stuck_at = math.inf  # how the Model is now is not known
                     continue
                 if view.status.well:
                     return

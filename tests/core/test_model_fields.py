@@ -84,6 +84,22 @@ def test_refuses_what_is_given_twice(arguments: Any, fields: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("smol", 5), "The name and the url of a Model are texts; int is none."),
+        ((5, None), "The name and the url of a Model are texts; int is none."),
+        ((None, b"hf://org/model"), "The name and the url of a Model are texts; bytes is none."),
+        (("", URL), "The name or the url is an empty text. Leave it out, and it is inferred."),
+        ((URL, " "), "The name or the url is an empty text. Leave it out, and it is inferred."),
+    ],
+)
+def test_refuses_a_name_or_url_that_says_nothing(arguments: Any, sentence: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        what_of(*arguments, {})
+    assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
     ("field", "sentence"),
     [
         ("engin", 'Did you mean "engine"?'),

@@ -282,3 +282,9 @@ def test_groups_the_options_of_a_model() -> None:
 def test_is_quiet_by_an_option_as_by_a_semicolon(verb: str, line: str, quiet: bool) -> None:
     parser = parser_of(next(one for one in VERBS if one.name == verb))
     assert parser.read(line).quiet is quiet
+
+
+@pytest.mark.parametrize("line", ["'' ollama://smollm2:135m", "smol ''"])
+def test_drops_no_empty_name_in_silence(line: str) -> None:
+    with pytest.raises(UsageError, match="is an empty text"):
+        fields(line)

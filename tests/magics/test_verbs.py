@@ -120,6 +120,17 @@ def test_sends_nothing_where_one_of_several_is_wrong(here: Callable[[str], Any])
     assert here("%kubeai_models").empty
 
 
+def test_says_what_was_served_before_one_that_is_refused(
+    here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SpecError):
+        here(
+            f"%%kubeai_apply\nname: one\nurl: {URL}\nmin_replicas: 0\n---\nname: two\nurl: {URL}\nresource_profile: none:1"
+        )
+    assert "Served before the error: one.\n" in capsys.readouterr().out
+    assert list(here("%kubeai_models")["name"]) == ["one"]
+
+
 def test_asks_before_it_deletes_what_others_served(here: Callable[[str], Any], elsewhere: Session) -> None:
     elsewhere.serve(name="theirs", url=URL, min_replicas=0)
     give(elsewhere, "theirs", "bob")
