@@ -11,7 +11,8 @@ import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import manifest_of, parse_name
-from kubeai_notebook.local.weights import Weights
+from kubeai_notebook.local.weights import Weights, web
+from tests.support.http_server import Answer, HttpServer
 from tests.support.registry import Registry, write_store
 
 if TYPE_CHECKING:
@@ -235,3 +236,42 @@ def test_sends_no_login_anywhere(tmp_path, environment, registry):
     assert not [
         request for request in sent if "authorization" in str(request).lower() or "cookie" in str(request).lower()
     ]
+
+
+@pytest.mark.parametrize("target", ["http://{host}", "http://localhost:{port}", "http://[::ffff:127.0.0.1]:{port}"])
+def test_follows_no_redirect_from_a_public_host_to_this_machine(tmp_path, environment, target):
+    asked = []
+
+    def answer(request):
+        # A proxy is asked with the whole address: so it can stand for a public host.
+        asked.append(request.path)
+        inside = target.format(host=proxy.address.partition("://")[2], port=proxy.port)
+        return Answer(status=307, headers={"Location": f"{inside}/metrics"}) if "8.8.8.8" in request.path else Answer()
+
+    with HttpServer(answer) as proxy:
+        given = environment | {"OLLAMA_REGISTRY": "http://8.8.8.8", "http_proxy": proxy.address, "no_proxy": ""}
+        message = failure(tmp_path / "cache", given)
+    assert message.startswith("pull model manifest: 307.")
+    assert asked == ["http://8.8.8.8/v2/library/tiny/manifests/1b"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "follows"),
+    [
+        ("https://8.8.8.8/a", "https://8.8.4.4/b", True),
+        ("http://8.8.8.8/a", "https://8.8.8.8/b", True),
+        ("https://8.8.8.8/a", "http://8.8.8.8/a", False),
+        ("https://8.8.8.8/a", "https://169.254.169.254/latest", False),
+        ("https://8.8.8.8/a", "https://10.1.2.3/", False),
+        ("https://8.8.8.8/a", "https://2130706433/", False),
+        ("https://8.8.8.8/a", "https://[::1]/", False),
+        ("https://8.8.8.8/a", "https://0.0.0.0/", False),
+        ("http://127.0.0.1:1/a", "http://127.0.0.1:2/b", True),
+        ("http://10.1.2.3/a", "http://127.0.0.1:2/b", False),
+        ("http://10.1.2.3/a", "http://169.254.169.254/b", False),
+        ("http://10.1.2.3/a", "http://10.1.2.4/b", True),
+        ("http://127.0.0.1/a", "http://169.254.169.254/b", False),
+    ],
+)
+def test_follows_redirects_that_lead_no_further_inside(old, new, follows):
+    assert web.may_follow(old, new) is follows

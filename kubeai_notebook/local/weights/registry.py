@@ -129,7 +129,7 @@ class _Registry:
 
     def _manifest(self) -> tuple[bytes, Manifest]:
         try:
-            text = read(manifest_url(self._base, self._name), seconds=SECONDS, Accept=MANIFEST_TYPE)
+            text = read(manifest_url(self._base, self._name), seconds=SECONDS, headers={"Accept": MANIFEST_TYPE})
             return text, manifest_of(text)
         except urllib.error.HTTPError as error:
             raise NotHereError(refusal_of(self._name, error.code)) from error
@@ -186,7 +186,7 @@ class _Registry:
         size = _size(part)
         url = f"{self._base}/v2/{self._name.namespace}/{self._name.model}/blobs/{layer.digest}"
         headers = {"Range": f"bytes={size}-"} if size else {}
-        with opened(url, seconds=SECONDS, **headers) as answer, part.open("ab") as file:
+        with opened(url, seconds=SECONDS, headers=headers) as answer, part.open("ab") as file:
             if size and answer.status != http.client.PARTIAL_CONTENT:
                 # A server that knows no ranges sends all of it again.
                 file.truncate(0)
