@@ -103,6 +103,22 @@ def test_goes_on_after_a_restart_of_the_daemon(tmp_path, environment, registry):
     assert told == ['"tiny:1b" goes on after 0 MB that were here.']
 
 
+def test_begins_anew_near_the_end_where_a_server_knows_no_ranges(tmp_path, environment, registry):
+    registry.cut_after_bytes, registry.ranges = [len(GGUF) - 10], False
+    path, _, _ = pulled(tmp_path / "cache", environment)
+    assert path.read_bytes() == GGUF
+
+
+def test_takes_no_file_of_its_store_without_its_checksum(tmp_path, environment):
+    layer = write_store(tmp_path / "other", "h/n/m/t", {"model": GGUF}) or next((tmp_path / "other/blobs").iterdir())
+    blobs = tmp_path / "cache/ollama/blobs"
+    blobs.mkdir(parents=True)
+    (blobs / layer.name).write_bytes(b"X" + GGUF[1:])
+    path, _, _ = pulled(tmp_path / "cache", environment)
+    assert path.name == layer.name
+    assert path.read_bytes() == GGUF
+
+
 def test_begins_anew_where_a_server_knows_no_ranges(tmp_path, environment, registry):
     registry.cut_after_bytes, registry.ranges = [1000], False
     path, progress, _ = pulled(tmp_path / "cache", environment)
@@ -275,3 +291,26 @@ def test_follows_no_redirect_from_a_public_host_to_this_machine(tmp_path, enviro
 )
 def test_follows_redirects_that_lead_no_further_inside(old, new, follows):
     assert web.may_follow(old, new) is follows
+
+
+def odd_manifest(path, content):
+    if content == "fifo":
+        os.mkfifo(path)
+    elif content == "device":
+        path.symlink_to("/dev/zero")
+    elif content == "long":
+        path.write_bytes(path.with_name("good").read_bytes() + b" " * (1 << 20))
+    else:
+        path.write_text(content)
+
+
+LAYER = '{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s","size":1e999}]}'
+
+
+@pytest.mark.parametrize("content", ["fifo", "long", "[" * 200_000, LAYER % ("a" * 64), "[]", "{}", "5", "device"])
+def test_skips_what_it_cannot_read_of_anothers_store(tmp_path, environment, content):
+    write_store(tmp_path / "models", "registry.ollama.ai/library/tiny/good", {"model": OTHER})
+    odd_manifest(tmp_path / "models/manifests/registry.ollama.ai/library/tiny/odd", content)
+    weights = weights_of(tmp_path / "cache", environment | {"OLLAMA_MODELS": str(tmp_path / "models")})
+    assert [listed.url for listed in weights.listing()] == ["ollama://tiny:good"]
+    assert weights.present("ollama://tiny:odd") is None
