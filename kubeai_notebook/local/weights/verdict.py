@@ -185,7 +185,8 @@ def hub_folder(environment: Mapping[str, str]) -> Path:
     """Where the hub's library keeps what it fetches."""
     cache = Path(environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache")
     home = Path(environment.get("HF_HOME") or cache / "huggingface")
-    return Path(environment.get("HF_HUB_CACHE") or home / "hub")
+    named = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE")
+    return Path(named or home / "hub").expanduser()
 
 
 def _gb(size: int) -> str:
