@@ -96,6 +96,20 @@ def test_refuses_what_is_no_header(tmp_path, content):
         header_of(tmp_path / "x.gguf")
 
 
+@pytest.mark.parametrize("layers", [10_001, 6 * 10**7, 2**63, float("inf"), float("nan"), -1])
+def test_takes_no_count_of_layers_that_no_model_has(tmp_path, layers):
+    (tmp_path / "x.gguf").write_bytes(b"1234")
+    header = {"general.architecture": "llama", "llama.block_count": layers, "llama.attention.head_count": 8}
+    assert shape_of(tmp_path / "x.gguf", header) == Shape(4, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["embedding_length", "context_length", "attention.head_count"])
+def test_takes_no_number_without_an_end(tmp_path, name):
+    (tmp_path / "x.gguf").write_bytes(b"1234")
+    header = {"general.architecture": "llama", "llama.block_count": 2, f"llama.{name}": float("inf")}
+    assert shape_of(tmp_path / "x.gguf", header) == Shape(4, 0, 0, 0)
+
+
 def test_says_how_fast_a_download_is_and_what_is_left():
     now, notes = [0.0], []
     pulling = Pulling("ollama://x", note=notes.append, say=lambda _: None, clock=lambda: now[0])

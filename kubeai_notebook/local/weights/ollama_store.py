@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from .seals import Seal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+MOST_BYTES = 1 << 20
+"""Of a manifest."""
 _SERVICE = Path("/usr/share/ollama/.ollama/models")
 
 
@@ -38,7 +42,7 @@ class OllamaStore:
     def manifest(self, name: OllamaName) -> Manifest | None:
         """What a name means here; None where it means nothing that llama.cpp can load, or a layer is missing."""
         with suppress(OSError, ValueError):
-            manifest = manifest_of(self.manifest_path(name).read_bytes())
+            manifest = manifest_of(_regular(self.manifest_path(name)))
             if not manifest.refusal("") and all(self.blob(layer.file).is_file() for layer in manifest.used):
                 return manifest
         return None
@@ -59,6 +63,18 @@ class OllamaStore:
     def seal(self, cache: Path, name: OllamaName) -> Seal:
         """What is known of the files behind a name; kept in the cache, whosever the store is."""
         return Seal(cache, f"ollama-{key_of(str(name), str(self.root))}")
+
+
+def _regular(path: Path) -> bytes:
+    """A manifest; in another's store a pipe or a device may lie in its place. OSError, ValueError where it is none."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise ValueError("it is no file")
+        text = opened.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise ValueError("it is too long for a manifest")
+    return text
 
 
 def stores(cache: Path, environment: Mapping[str, str]) -> tuple[OllamaStore, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import resource
 import shutil
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from kubeai_notebook.errors import LocalError
 
@@ -17,12 +20,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOK_SECONDS = 0.3
+SLACK_BYTES = 1 << 20
+"""What a file may hold beyond what is listed: a library keeps notes too."""
+MOST_LETTERS = 2000
+"""Of a sentence that is told."""
+_reports: TextIO | None = None
 
 
 def tell(**words: object) -> None:
     """Say ``done`` and ``total`` bytes, what is ``damaged``, a ``note`` for the log, and at the end the ``path``."""
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
+    reports = _reports or sys.stdout
+    told = {name: word[:MOST_LETTERS] if isinstance(word, str) else word for name, word in words.items()}
+    reports.write(json.dumps(told) + "\n")
+    reports.flush()
+
+
+def tell_apart() -> None:
+    """Keep stdout for what is told here: what a library prints, which may be a hub's own words, goes to stderr."""
+    global _reports  # noqa: PLW0603  (there is one stdout)
+    _reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
 
 
 def check_room(folder: Path, *, name: str, needed: int) -> None:
@@ -57,6 +74,20 @@ def watched(folder: Path, *, name: str, total: int, room: int = 0) -> Iterator[N
     finally:
         left.set()
     tell(done=total, total=total)
+
+
+@contextmanager
+def no_larger(size: int, refusal: LocalError) -> Iterator[None]:
+    """Refuse to write a file that is larger than its source lists it: no library that downloads counts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = size + SLACK_BYTES
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    try:
+        yield
+    except OSError as error:
+        raise (refusal if error.errno == errno.EFBIG else error) from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class Meter:

@@ -112,12 +112,14 @@ class _Registry:
         if why := manifest.refusal(str(self._name)):
             raise LocalError(why)
         files = store.files(manifest)
-        missing = [layer for layer in manifest.used if not files[layer.digest].is_file()]
+        missing = [layer for layer in manifest.used if not _is_whole(layer, files[layer.digest])]
+        for layer in missing:
+            files[layer.digest].unlink(missing_ok=True)
         check_room(store.root / "blobs", name=str(self._name), needed=missing_bytes(store, manifest))
         meter = Meter(sum(layer.bytes for layer in missing))
         for layer in missing:
             with FileLock(f"{files[layer.digest]}.lock"):
-                if not files[layer.digest].is_file():
+                if not _is_whole(layer, files[layer.digest]):
                     self._fetch(layer, files[layer.digest], meter)
         path = store.manifest_path(self._name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +131,7 @@ class _Registry:
 
     def _manifest(self) -> tuple[bytes, Manifest]:
         try:
-            text = read(manifest_url(self._base, self._name), seconds=SECONDS, Accept=MANIFEST_TYPE)
+            text = read(manifest_url(self._base, self._name), seconds=SECONDS, headers={"Accept": MANIFEST_TYPE})
             return text, manifest_of(text)
         except urllib.error.HTTPError as error:
             raise NotHereError(refusal_of(self._name, error.code)) from error
@@ -186,10 +188,11 @@ class _Registry:
         size = _size(part)
         url = f"{self._base}/v2/{self._name.namespace}/{self._name.model}/blobs/{layer.digest}"
         headers = {"Range": f"bytes={size}-"} if size else {}
-        with opened(url, seconds=SECONDS, **headers) as answer, part.open("ab") as file:
+        with opened(url, seconds=SECONDS, headers=headers) as answer, part.open("ab") as file:
             if size and answer.status != http.client.PARTIAL_CONTENT:
                 # A server that knows no ranges sends all of it again.
                 file.truncate(0)
+                file.seek(0)
                 meter.add(-size)
             while piece := answer.read1(PIECE_BYTES):
                 if file.tell() + len(piece) > layer.bytes:
@@ -207,6 +210,11 @@ def missing_bytes(store: OllamaStore, manifest: Manifest) -> int:
     """What has yet to arrive of a model."""
     files = {store.blob(layer.file): layer.bytes for layer in manifest.used}
     return sum(size - _size(_partial(path)) for path, size in files.items() if not path.is_file())
+
+
+def _is_whole(layer: Layer, path: Path) -> bool:
+    """Whether a file lies here with its sha256, whoever put it there."""
+    return path.is_file() and sha256_of(path) == layer.digest.removeprefix("sha256:")
 
 
 def _partial(path: Path) -> Path:

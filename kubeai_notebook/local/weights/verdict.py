@@ -73,7 +73,7 @@ class Judge:
             return None
         url = manifest_url(base_of(name, source.parameters, self.environment), name)
         try:
-            text = read(url, seconds=self.seconds, Accept=MANIFEST_TYPE)
+            text = read(url, seconds=self.seconds, redirects=False, headers={"Accept": MANIFEST_TYPE})
         except urllib.error.HTTPError as error:
             refusal = refusal_of(name, error.code)
             return {404: f"{refusal}{self._meant(source)}", 412: refusal}.get(error.code)
@@ -127,7 +127,8 @@ class Judge:
 
     def _asked(self, path: str) -> Any:
         """A document of the hub's API."""
-        return json.loads(read(without_login(self.environment.get("HF_ENDPOINT") or _HUB) + path, seconds=self.seconds))
+        hub = without_login(self.environment.get("HF_ENDPOINT") or _HUB)
+        return json.loads(read(hub + path, seconds=self.seconds, redirects=False))
 
     def _meant(self, source: Source) -> str:
         near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=NEAR_SHARE)
@@ -184,7 +185,8 @@ def hub_folder(environment: Mapping[str, str]) -> Path:
     """Where the hub's library keeps what it fetches."""
     cache = Path(environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache")
     home = Path(environment.get("HF_HOME") or cache / "huggingface")
-    return Path(environment.get("HF_HUB_CACHE") or home / "hub")
+    named = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE")
+    return Path(named or home / "hub").expanduser()
 
 
 def _gb(size: int) -> str:

@@ -11,11 +11,12 @@ import socket
 import threading
 import urllib.request
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 UNKNOWN = (
     *(OSError, http.client.HTTPException, ValueError, LookupError, TypeError),
@@ -86,8 +87,46 @@ class _Connecting(urllib.request.AbstractHTTPHandler):
     http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
 
-def opened(url: str, *, seconds: float, watch: Callable[[socket.socket], None] = lambda _: None, **headers: str) -> Any:
-    """An answer, wherever a redirect leads; proxies as the environment says.
+def may_follow(old: str, new: str) -> bool:
+    """Whether a redirect leads neither out of TLS nor further inside: to a private network, to this machine."""
+    before, after = urlsplit(old), urlsplit(new)
+    if (before.scheme, after.scheme) == ("https", "http"):
+        return False
+    return max(_depths(after.hostname)) <= min(_depths(before.hostname))
+
+
+def _depths(host: str | None) -> list[int]:
+    """How far inside each address of a host is, from 0, the public internet; 0 where a proxy alone knows the name."""
+    try:
+        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host or "", None)}
+    except (OSError, UnicodeError):
+        return [0]
+    addresses = [ip_address(text) for text in found]
+    plain = [getattr(address, "ipv4_mapped", None) or address for address in addresses]
+    return [
+        3
+        if address.is_link_local
+        else 2
+        if address.is_loopback or address.is_unspecified
+        else int(not address.is_global)
+        for address in plain
+    ]
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: urllib.request.Request, *arguments: Any) -> urllib.request.Request | None:
+        return super().redirect_request(req, *arguments) if may_follow(req.full_url, arguments[-1]) else None
+
+
+def opened(
+    url: str,
+    *,
+    seconds: float,
+    watch: Callable[[socket.socket], None] = lambda _: None,
+    redirects: bool = True,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """An answer, where a redirect leads if it `may_follow`; proxies as the environment says.
 
     ``seconds`` is how long a byte may take, ``watch`` is shown every connection.
 
@@ -98,17 +137,18 @@ def opened(url: str, *, seconds: float, watch: Callable[[socket.socket], None] =
     opener = urllib.request.OpenerDirector()
     for handler in (
         *(urllib.request.ProxyHandler(), _Connecting(watch)),
-        *(urllib.request.HTTPRedirectHandler(), urllib.request.HTTPErrorProcessor()),
+        *((_Redirects(),) if redirects else ()),
+        urllib.request.HTTPErrorProcessor(),
         *(urllib.request.HTTPDefaultErrorHandler(), urllib.request.UnknownHandler()),
     ):
         opener.add_handler(handler)
-    request = urllib.request.Request(url, headers={"User-Agent": "kubeai-notebook", **headers})  # noqa: S310  (see above)
+    request = urllib.request.Request(url, headers={"User-Agent": "kubeai-notebook", **(headers or {})})  # noqa: S310  (see above)
     return opener.open(request, timeout=seconds)
 
 
-def read(url: str, *, seconds: float, **headers: str) -> bytes:
-    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; raises what `opened` does."""
-    with Deadline(seconds) as deadline, opened(url, seconds=seconds, watch=deadline.watch, **headers) as answer:
+def read(url: str, *, seconds: float, **options: Any) -> bytes:
+    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; raises what `opened` does, and takes its options."""
+    with Deadline(seconds) as deadline, opened(url, seconds=seconds, watch=deadline.watch, **options) as answer:
         return bytes(answer.read(LONGEST_BYTES))
 
 

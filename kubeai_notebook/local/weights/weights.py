@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -25,6 +26,7 @@ from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import parse_name
+from kubeai_notebook.local.emulation.weight_files import size_of
 from kubeai_notebook.local.engines.recipes import program_of
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.leash import leashed
@@ -36,7 +38,7 @@ from .package_index import Package
 from .records import record_of, records
 from .registry import NotHereError
 from .seals import Seal
-from .verdict import Judge
+from .verdict import Judge, hub_folder
 from .web import UNKNOWN
 
 Progress = Callable[[int, int | None], None]
@@ -46,6 +48,8 @@ VERDICT_SECONDS = 60.0
 """How long a verdict is believed."""
 PARTIAL_SECONDS = 7 * 24 * 60 * 60.0
 """How long half a file waits to be gone on with."""
+_NO_XET = {"HF_HUB_DISABLE_XET": "1"}
+"""By that protocol an answer of the hub's names another host, and the library sends the token there."""
 _LIBRARIES = {"hf": ("huggingface_hub", "local"), "s3": ("boto3", "s3")}
 
 
@@ -286,22 +290,34 @@ class Weights:
     async def _worked(self, order: dict[str, Any], environment: Mapping[str, str], listeners: list[_Listener]) -> Path:
         url, package = order["url"], order["package"]
         name = package.kept_as if package else hashlib.sha256(f"{order['kind']} {url}".encode()).hexdigest()[:12]
-        given, line, report = import_path(environment, self._import_from), "", {}
+        given = import_path({**environment, **_NO_XET}, self._import_from)
+        report: dict[str, Any] = {}
         try:
             async with _part(self.cache, name) as part:
                 work = json.dumps({**order, "package": package and asdict(package), "part": str(part)})
-                async for line in _lines(f"{__package__}.fetch_worker", work, environment=given):
-                    report = _told(line)
+                async for report in _reports(f"{__package__}.fetch_worker", work, environment=given):
                     for listener in tuple(listeners):
                         _pass_on(report, listener, url)
         except OSError as error:
             message = f'Could not keep the weights of "{masked(url)}" in {self.cache}: {error}'
             raise LocalError(message) from error
-        if "path" not in report:
-            kind_of_error = NotHereError if report.get("elsewhere") else LocalError
-            raise kind_of_error(masked(str(report.get("error") or f'Fetching "{url}" ended without a result: {line}')))
+        except Exception as error:
+            # Whatever it is, a Pod has a reason.
+            message = f'Fetching "{url}" failed: {type(error).__name__}: {one_line(str(error), 500)}'
+            raise LocalError(masked(message)) from error
+        if "error" in report:
+            raise (NotHereError if report.get("elsewhere") else LocalError)(masked(one_line(report["error"])))
+        path = Path(os.path.abspath(report.get("path", "/")))  # noqa: PTH100  (a link in a cache leads where it likes)
+        if report["ended"] or not any(path.is_relative_to(folder) for folder in self._caches(environment)):
+            words = one_line(report["words"], 500) or "it said nothing"
+            raise LocalError(masked(f'Fetching "{url}" ended without a result: {words}'))
         self._doubted.discard(url)
-        return Path(report["path"])
+        return path
+
+    def _caches(self, environment: Mapping[str, str]) -> list[Path]:
+        """The folders that weights are fetched into, or lie in already."""
+        folders = [self.cache, hub_folder(environment), *(store.root for store in stores(self.cache, environment))]
+        return [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100  (as above)
 
     def _mapping(self, url: str) -> tuple[Path, str] | None:
         """What ``--weights`` maps the url to, and the path below it: a claim is mapped with all its folders."""
@@ -315,13 +331,16 @@ class Weights:
         return None
 
 
-async def _lines(module: str, order: str, *, environment: Mapping[str, str]) -> AsyncIterator[str]:
-    """What a module says that runs as a child with an order on its stdin; it never outlives us, nor whoever listens."""
+async def _reports(module: str, order: str, *, environment: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+    """What a module reports that runs as a child with an order on its stdin; it never outlives us, nor who listens.
+
+    The last report is the one before, with ``ended``, the exit code, and ``words``, the last line on stderr.
+    """
     process = await asyncio.create_subprocess_exec(
         *leashed(sys.executable, "-P", "-m", module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE,
         env=dict(environment),
         limit=1 << 20,
     )
@@ -330,8 +349,12 @@ async def _lines(module: str, order: str, *, environment: Mapping[str, str]) -> 
         process.stdin.write(order.encode() + b"\n")
         process.stdin.close()
         assert process.stdout is not None  # noqa: S101  (so is this)
+        assert process.stderr is not None  # noqa: S101  (and this)
+        words, report = asyncio.create_task(_last_line(process.stderr)), {}
         async for line in process.stdout:
-            yield line.decode(errors="replace").strip()
+            report = _told(line)
+            yield report
+        yield {**report, "ended": await process.wait(), "words": await words}
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
@@ -339,13 +362,24 @@ async def _lines(module: str, order: str, *, environment: Mapping[str, str]) -> 
         await process.wait()
 
 
-def _told(line: str) -> dict[str, Any]:
-    """A line of the worker's, or {} for one of a library's."""
+async def _last_line(stream: asyncio.StreamReader) -> str:
+    """What a stream ends with; all before it is forgotten, however much it is."""
+    last = b""
+    while piece := await stream.read(1 << 16):
+        last = (last + piece)[-4096:]
+    return (last.decode(errors="replace").strip().splitlines() or [""])[-1]
+
+
+def _told(line: bytes) -> dict[str, Any]:
+    """What the worker reports in a line, where each word is of its own type; else {}."""
     try:
-        report = json.loads(line)
-    except ValueError:
+        report = dict(json.loads(line))
+        sizes = [size_of(report[name]) for name in ("done", "total") if name in report]
+    except UNKNOWN:
         return {}
-    return report if isinstance(report, dict) else {}
+    sound = len(sizes) != 1 and isinstance(report.get("elsewhere", False), bool)
+    texts = [report[name] for name in ("damaged", "note", "path", "error") if name in report]
+    return report if sound and all(isinstance(text, str) for text in texts) else {}
 
 
 def _pass_on(report: dict[str, Any], listener: _Listener, url: str) -> None:
