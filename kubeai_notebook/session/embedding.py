@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -19,7 +18,7 @@ from kubeai_notebook.errors import CallError, UsageError
 from .mapping import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kubeai_notebook.calls.embed_many import Vectors
     from kubeai_notebook.calls.endpoint import Endpoint
