@@ -61,9 +61,11 @@ class Vectors:
         """Keep vectors from this place on.
 
         Raises:
-            ValueError: they are not as long as those before, or no vectors.
+            ValueError: they are not as long as those before, or no vectors of numbers.
         """
         block = np.stack([_vector(row) for row in rows])
+        if not np.isfinite(block).all():
+            raise ValueError
         if not self.array.shape[1]:
             self.array = np.full((len(self.array), block.shape[1]), np.nan, dtype=np.float32)
         self.array[place : place + len(block)] = block
