@@ -95,6 +95,7 @@ bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/completion.py
 	$(BIN)/python benchmarks/local.py
 	$(BIN)/python benchmarks/serve.py
+	$(BIN)/python benchmarks/batch.py
 
 clean:  ## remove what was built
 	rm -rf dist build kubeai_notebook/labextension kubeai_notebook/views/static labextension/lib

@@ -47,7 +47,7 @@ print(json.dumps({"seconds": time.perf_counter() - begun, "cpu_seconds": time.pr
 """
 
 MEMORY = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.job import Job
@@ -57,7 +57,8 @@ from kubeai_notebook.core.access import Access
 url, source, to = sys.argv[1:]
 planned = planned_map(Target(name="m", most_in_flight=64), source, prompt="{text}", fields={"store": False, "to": to})
 planned.start(Endpoint(Access(base_url=url)), Job).result()
-print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(json.dumps(int(peak.split()[1]) / 1024))  # ru_maxrss would count what the parent held
 """
 
 

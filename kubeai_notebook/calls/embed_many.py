@@ -18,16 +18,18 @@ from kubeai_notebook.core.objects import maps_at, number_at
 
 from .errors import interrupted, session_closed, unreadable
 from .poster import FailedTryError, body_of
+from .question import Limits
 from .tries import Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kubeai_notebook.errors import CallError
 
     from .endpoint import Endpoint
-    from .question import Limits, Target
+    from .question import Target
 
+Array = np.ndarray[Any, np.dtype[np.float32]]
 MOST_TEXTS, MOST_TOKENS = 64, 8192
 """Of one request."""
 _TOKENS_A_CHARACTER = 0.3
@@ -44,13 +46,27 @@ class Vectors:
         self.errors: dict[int, CallError] = {}
         """By the number of the text."""
 
+    def whole(self, *, without: Callable[[CallError], bool] = lambda _error: False) -> Array:
+        """The array; ``without`` says whose missing vectors are no error.
+
+        Raises:
+            CallError: a text has none, which the sentence names by its number.
+        """
+        for place, error in sorted(self.errors.items()):
+            if not without(error):
+                message = f"Text {place} was not embedded: {error.message}" if len(self.array) > 1 else error.message
+                raise CallError(message, error.hint, status=error.status, kind=error.kind, retryable=error.retryable)
+        return self.array
+
     def put(self, place: int, rows: Sequence[Any]) -> None:
         """Keep vectors from this place on.
 
         Raises:
-            ValueError: they are not as long as those before, or no vectors.
+            ValueError: they are not as long as those before, or no vectors of numbers.
         """
         block = np.stack([_vector(row) for row in rows])
+        if not np.isfinite(block).all():
+            raise ValueError
         if not self.array.shape[1]:
             self.array = np.full((len(self.array), block.shape[1]), np.nan, dtype=np.float32)
         self.array[place : place + len(block)] = block
@@ -59,8 +75,10 @@ class Vectors:
 class _Embedding:
     """One run; for the background loop."""
 
-    def __init__(self, endpoint: Endpoint, target: Target, texts: Sequence[str], *, limits: Limits) -> None:
-        self._texts, self._model = texts, target.model
+    def __init__(
+        self, endpoint: Endpoint, target: Target, texts: Sequence[str], *, limits: Limits, options: Mapping[str, Any]
+    ) -> None:
+        self._texts, self._model, self._options = texts, target.model, options
         self._tries = Tries(endpoint, target, limits, path="/embeddings", check=lambda: None)
         self._workers = min(target.most_in_flight, max(len(texts), 1))
         self._spans = self._cut()
@@ -92,7 +110,8 @@ class _Embedding:
             await self._ask(begin, end)
 
     async def _ask(self, begin: int, end: int) -> None:
-        body = {"model": self._model, "input": list(self._texts[begin:end]), "encoding_format": "base64"}
+        texts = list(self._texts[begin:end])
+        body = {"encoding_format": "base64", **self._options, "model": self._model, "input": texts}
         try:
             await self._tries.ask(lambda: body_of(body), lambda answer: self._read(answer, begin, end))
         except FailedTryError as failure:
@@ -120,14 +139,21 @@ class _Embedding:
             self._tokens_a_character = tokens / characters
 
 
-def embed_many(endpoint: Endpoint, target: Target, texts: Sequence[str], *, limits: Limits) -> Vectors:
-    """The vectors of these texts, in their order.
+def embed_many(
+    endpoint: Endpoint,
+    target: Target,
+    texts: Sequence[str],
+    *,
+    limits: Limits | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Vectors:
+    """The vectors of these texts, in their order; ``options`` are further fields of the OpenAI API.
 
     Raises:
         WaitInterruptedError: interrupted; what was in flight is cancelled.
         CallError: the Session was closed meanwhile.
     """
-    embedding = _Embedding(endpoint, target, texts, limits=limits)
+    embedding = _Embedding(endpoint, target, texts, limits=limits or Limits(), options=options or {})
     running = endpoint.loop.submit(embedding.run())
     try:
         running.result()
@@ -139,7 +165,7 @@ def embed_many(endpoint: Endpoint, target: Target, texts: Sequence[str], *, limi
     return embedding.vectors
 
 
-def _vector(row: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _vector(row: Any) -> Array:
     if isinstance(row, str):
         return np.frombuffer(base64.b64decode(row, validate=True), dtype="<f4")
     vector = np.asarray(row, dtype=np.float32)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from kubeai_notebook.calls.embed_many import embed_many
-from kubeai_notebook.calls.question import Limits
+from kubeai_notebook.calls.embed_many import Array, embed_many
 from kubeai_notebook.calls.tables import with_columns
 from kubeai_notebook.core.embedding_prefixes import Role, prefixes_of
 from kubeai_notebook.core.messages import did_you_mean
@@ -18,13 +17,11 @@ from kubeai_notebook.errors import CallError, UsageError
 from .mapping import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kubeai_notebook.calls.embed_many import Vectors
     from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.core.view import View
-
-Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Embedder:
@@ -44,47 +41,42 @@ class Embedder:
             raise UsageError(f'role= takes "passage" or "query", not {role!r}.')
         return str(getattr(self._prefixes, role)) if given is None else given
 
-    def vectors(self, texts: Sequence[Any], prefix: str) -> Vectors:
-        """A vector for each text; a cell that is missing or empty has a reason in its place."""
-        cells = list(texts)
-        places = [place for place, cell in enumerate(cells) if not is_missing(cell) and str(cell).strip()]
-        sent = [f"{prefix}{cells[place]}".encode("utf-8", "replace").decode() for place in places]
-        if not sent:
-            raise UsageError("There is no text to embed.")
-        made = embed_many(self._endpoint(), self._target, sent, limits=Limits())
-        if len(made.errors) == len(sent):
-            raise next(iter(made.errors.values()))
-        if len(sent) == len(cells):
-            return made
-        errors = {places[place]: error for place, error in made.errors.items()}
-        there = set(places)
-        missing = CallError("The text is missing or empty; nothing was sent.")
-        made.errors = errors | {place: missing for place in range(len(cells)) if place not in there}
-        whole = np.full((len(cells), made.array.shape[1]), np.nan, dtype=np.float32)
-        whole[places] = made.array
-        made.array = whole
-        return made
-
-    def embed(self, texts: Any, role: str, prefix: str | None) -> Any:
-        """float32, n x d; for a Series of pandas a DataFrame with its index, NaN where a text is missing.
+    def vectors(self, texts: Sequence[Any], prefix: str, options: Mapping[str, Any] | None = None) -> Vectors:
+        """A vector for each text; a cell that is missing or empty has a reason in its place.
 
         Raises:
-            CallError: a text was refused; of a list also, one is missing.
+            CallError: no text was embedded.
         """
+        cells = list(texts)
+        empty = _empty(cells)
+        places = [place for place in range(len(cells)) if place not in empty]
+        sent = [f"{prefix}{cells[place]}".encode("utf-8", "replace").decode() for place in places]
+        if not sent:
+            raise UsageError("There is no text to embed: every one is missing or empty.")
+        made = embed_many(self._endpoint(), self._target, sent, options=options)
+        if len(made.errors) == len(sent):
+            made.whole()
+        if empty:
+            made.errors = {places[place]: error for place, error in made.errors.items()} | empty
+            whole = np.full((len(cells), made.array.shape[1]), np.nan, dtype=np.float32)
+            whole[places] = made.array
+            made.array = whole
+        return made
+
+    def embed(self, texts: Any, role: str, prefix: str | None = None, **options: Any) -> Any:
+        """What `Model.embed` gives."""
         inputs = [texts] if isinstance(texts, str) else texts
         if not len(inputs):
             return np.empty((0, 0), dtype=np.float32)
-        made = self.vectors(inputs, self.prefix(role, prefix))
-        is_series = hasattr(texts, "to_frame") and hasattr(texts, "index")
-        refused = {n: error for n, error in made.errors.items() if error.kind or not is_series}
-        if refused:
-            place, error = min(refused.items())
-            raise CallError(f"Text {place} was not embedded: {error.message}", error.hint, status=error.status)
-        if not is_series:
-            return made.array
+        chosen = self.prefix(role, prefix)
+        if not (hasattr(texts, "to_frame") and hasattr(texts, "iloc")):
+            if empty := _empty(list(inputs)):
+                raise UsageError(f"Text {min(empty)} is missing or empty; nothing was sent.")
+            return self.vectors(inputs, chosen, options).whole()
         import pandas as pd
 
-        return pd.DataFrame(made.array, index=texts.index)
+        made = self.vectors(inputs, chosen, options)
+        return pd.DataFrame(made.whole(without=lambda error: not error.kind), index=texts.index)
 
     def embed_column(self, frame: Any, column: str, *, role: str, prefix: str | None, into: str) -> Any:
         """The frame with a column of vectors and one of reasons; errors as `Model.embed_column`."""
@@ -102,7 +94,7 @@ class Embedder:
                 f'The frame has a column "{taken[0]}" already.', 'into="…" gives the vectors another name.'
             )
         made = self.vectors(table[column].to_list(), self.prefix(role, prefix))
-        cells = {
+        cells: dict[str, list[Any]] = {
             into: [None if place in made.errors else vector for place, vector in enumerate(made.array)],
             error: [made.errors[place].message if place in made.errors else None for place in range(len(made.array))],
         }
@@ -115,10 +107,16 @@ class Embedder:
         known = self.vectors(texts, self.prefix("passage", None)).array if vectors is None else np.asarray(vectors)
         if len(known) != len(texts):
             raise UsageError(f"vectors= holds {len(known)} rows for {len(texts)} texts.")
-        scores = similarity(self.embed(query, "query", None), known)[0]
+        scores = similarity(self.embed(query, "query"), known)[0]
         best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:k]
-        index = texts.index[best] if hasattr(texts, "index") and not isinstance(texts, list) else best
+        index = texts.index[best] if hasattr(texts, "iloc") else best
         return pd.DataFrame({"text": [list(texts)[place] for place in best], "score": scores[best]}, index=index)
+
+
+def _empty(cells: Sequence[Any]) -> dict[int, CallError]:
+    """The reasons of the cells that hold no text, by their number."""
+    reason = CallError("The text is missing or empty; nothing was sent.")
+    return {n: reason for n, cell in enumerate(cells) if is_missing(cell) or not str(cell).strip()}
 
 
 def similarity(left: Any, right: Any) -> Array:

@@ -304,16 +304,18 @@ class Model:
 
         return mapper_of(self._open, self.view, prompt=prompt, like=like, fields=fields)
 
-    def embed(self, texts: Any, *, role: str = "passage", prefix: str | None = None) -> Any:
+    def embed(self, texts: Any, *, role: str = "passage", prefix: str | None = None, **options: Any) -> Any:
         """The vectors of texts, float32, one row each; for a Series of pandas a DataFrame with its index.
 
         Texts go in batches, several at once. Families that want a prefix (e5, bge, nomic …) get theirs: that of a text
         to be found or, ``role="query"``, of a question; `embedding_prefixes` tells them, and ``prefix`` sets another.
+        ``options`` are those of the OpenAI API (``dimensions`` …).
 
         Raises:
-            CallError: a text was refused, or one of a list is missing; the sentence names its number.
+            CallError: a text was refused; the sentence names its number.
+            UsageError: a text of a list is missing or empty; nothing was sent.
         """
-        return self._embedder.embed(texts, role, prefix)
+        return self._embedder.embed(texts, role, prefix, **options)
 
     def embed_column(
         self, frame: Any, column: str, *, role: str = "passage", prefix: str | None = None, into: str = "embedding"
@@ -330,12 +332,11 @@ class Model:
         """The cosine of each text on the left with each on the right, n x m; vectors are taken as they are."""
         from .embedding import similarity
 
-        return similarity(
-            *(side if hasattr(side, "dtype") and side.ndim == 2 else self.embed(side) for side in (left, right))
-        )
+        sides = (side if getattr(side, "ndim", 0) == 2 else self.embed(side) for side in (left, right))
+        return similarity(*sides)
 
-    def search(self, query: str, texts: Any, *, k: int = 5, vectors: Any = None) -> pd.DataFrame:
-        """The ``k`` texts that are nearest to a question, with their ``score``, the best first.
+    def search(self, query: str, texts: Any, *, k: int = 5, vectors: Any = None) -> Any:
+        """The ``k`` texts that are nearest to a question, as a DataFrame with their ``score``, the best first.
 
         ``vectors``: those of the texts, from `embed`, so that they are not made anew for each question.
         """

@@ -12,9 +12,10 @@ import trustme
 import yaml
 
 from kubeai_notebook.calls.chat import complete
-from kubeai_notebook.calls.embed import embed
+from kubeai_notebook.calls.embed_many import embed_many
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.probe import Probe
+from kubeai_notebook.calls.question import Target
 from kubeai_notebook.calls.request import Request, send
 from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.cluster.connect import connect
@@ -62,7 +63,7 @@ WAYS = {
     "complete": lambda endpoint: complete(endpoint, "m", PROMPT),
     "stream": lambda endpoint: list(ChatStream(endpoint, "m", TURNS)),
     "chat": lambda endpoint: reply_of(ChatStream(endpoint, "m", TURNS, temperature=0)),
-    "embed": lambda endpoint: embed(endpoint, "m", PROMPT),
+    "embed": lambda endpoint: embed_many(endpoint, Target(name="m"), [PROMPT]).whole(),
     "invoke": invoked,
     "models": lambda endpoint: send(endpoint, "m", Request(method="GET", path="/models")),
     "probe": lambda endpoint: Probe(endpoint, "m", ["TextGeneration"]).run(),

@@ -16,9 +16,10 @@ import yaml
 
 from kubeai_notebook import settings
 from kubeai_notebook.calls.chat import complete
-from kubeai_notebook.calls.embed import embed
+from kubeai_notebook.calls.embed_many import embed_many
 from kubeai_notebook.calls.endpoint import Endpoint, access_of, base_url_of
 from kubeai_notebook.calls.probe import Probe
+from kubeai_notebook.calls.question import Target
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError
@@ -186,9 +187,9 @@ def test_keeps_the_order_of_texts() -> None:
         whole(json.dumps({"data": data}).encode())(exchange)
 
     with scripted_gateway(answer) as gateway, Endpoint(Access(base_url=gateway.url)) as endpoint:
-        assert embed(endpoint, "m", ["a", "b", "c"], dimensions=1) == [[0.0], [1.0], [2.0]]
-        assert embed(endpoint, "m", []) == []
-    assert bodies == [{"model": "m", "input": ["a", "b", "c"], "encoding_format": "float", "dimensions": 1}]
+        made = embed_many(endpoint, Target(name="m"), ["a", "b", "c"], options={"dimensions": 1})
+        assert made.whole().tolist() == [[0.0], [1.0], [2.0]]
+    assert bodies == [{"model": "m", "input": ["a", "b", "c"], "encoding_format": "base64", "dimensions": 1}]
 
 
 def test_asks_with_one_client_for_all_models_and_closes_it() -> None:

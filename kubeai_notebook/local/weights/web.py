@@ -147,7 +147,7 @@ def opened(
 
 
 def read(url: str, *, seconds: float, **options: Any) -> bytes:
-    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; raises what `opened` does, and takes its options."""
+    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; errors and options are those of `opened`."""
     with Deadline(seconds) as deadline, opened(url, seconds=seconds, watch=deadline.watch, **options) as answer:
         return bytes(answer.read(LONGEST_BYTES))
 
