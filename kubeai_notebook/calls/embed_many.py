@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kubeai_notebook.core.objects import maps_at, number_at
+from kubeai_notebook.errors import CallError
 
 from .errors import interrupted, session_closed, unreadable
 from .poster import FailedTryError, body_of
@@ -23,8 +24,6 @@ from .tries import Tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from kubeai_notebook.errors import CallError
 
     from .endpoint import Endpoint
     from .question import Target
