@@ -70,11 +70,17 @@ _SIGNS: tuple[tuple[Refuser, tuple[str, ...]], ...] = (
 """Texts that one party alone writes: Envoy and Istio, kube-apiserver, oauth2-proxy and Google's IAP, the ingresses of
 nginx, Traefik and Kong, AWS's API Gateway."""
 _LOGIN_PAGE = re.compile(
-    r"<title[^>]*>[^<]*(?:log[ -]?in|sign[ -]?in|log[ -]?on|single sign|sso|authenticat|anmeld|connexion|captive)"
+    r"<title[^>]*>[^<]*(?:\b(?:web)?(?:log[ -]?in|sign[ -]?in|log[ -]?on|sso)\b"
+    r"|single sign|authenticat|anmeld|connexion|captive)"
     r"|type=[\"']?password|openid-connect|samlrequest",
     re.IGNORECASE,
 )
-_LOGIN_PATH = re.compile(r"log-?in|sign-?in|logon|oauth|openid|saml|sso|/auth|authorize|/dex|keycloak", re.IGNORECASE)
+_LOGIN_PATH = re.compile(
+    r"(?<![a-z])(?:(?:web)?(?:log-?in|sign-?in|logon)(?:page|form)?|sso|auth(?:n|z|orize|enticate|entication)?|dex)"
+    r"(?![a-z])|oauth|openid|saml|keycloak",
+    re.IGNORECASE,
+)
+"""Words of an address, not parts of words: "lessons" and "/authors" ask for no login."""
 _ERROR_TEXT = re.compile(r'\{\s*"error"\s*:\s*"')
 _LOGIN_WANTED = (401, 407)
 _SERVERS = ("uvicorn", "hypercorn", "gunicorn", "llama.cpp")
@@ -166,15 +172,17 @@ def parsed(body: str | bytes) -> Any:
         return None
 
 
-def words_in(body: Any) -> str:
+def words_in(body: Any, secrets: Sequence[str] = ()) -> str:
     """The sentence in an error body of any known shape, in a line and without its full stop; ``""`` where it has none.
+
+    ``secrets`` are hidden, also where the sentence is cut.
 
     No HTML, no JSON, no list of Python's: where FastAPI lists what is wrong with a request, each field with its fault.
 
     >>> words_in('{"detail": [{"loc": ["body", "input", 0], "msg": "Input should be a valid string"}]}')
     'input.0: Input should be a valid string'
     """
-    words = masked(_words(body, 0), limit=4 * LONGEST_WORDS)
+    words = masked(_words(body, 0), secrets, limit=4 * LONGEST_WORDS)
     return one_line(words, LONGEST_WORDS).rstrip(" .:…").strip()
 
 

@@ -37,8 +37,16 @@ _TAGGED = re.compile(rf"(?:ollama/)?(?P<name>(?:{_ORGANISATION}/)?{_WORD}:{_WORD
 _GGUF = re.compile(r"[-_.]gguf\b", re.I)
 _QUANTIZATION = re.compile(r"[-_.](?P<name>I?Q[0-9](?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4)(?:-\d{5}-of-\d{5})?\.gguf", re.I)
 _FILE = re.compile(r"file:.*|[.~]{0,2}[/\\].*|[A-Za-z]:[/\\].*|(?!.*://).*\.(gguf|safetensors)", re.I | re.DOTALL)
-# Parts of huggingface.co that hold no models.
-_OTHER_PAGES = frozenset({"datasets", "spaces", "collections", "docs", "papers", "blog", "models", "organizations"})
+_OTHER_PAGES = frozenset({
+    "datasets", "spaces", "collections", "docs", "papers", "blog", "models", "organizations", "settings", "tasks",
+    "pricing", "join", "login", "new", "notifications", "chat", "learn", "enterprise", "support", "api", "search",
+    "posts", "terms-of-service", "inference-endpoints",
+})  # fmt: skip
+"""Parts of huggingface.co that hold no models, so no organisation has such a name."""
+_OTHER_PAGES_OF_OLLAMA = frozenset({
+    "library", "search", "models", "blog", "download", "docs", "settings", "signin", "signup", "pricing", "cloud",
+    "public", "api", "privacy", "terms", "discord", "install", "turbo",
+})  # fmt: skip
 _CODE = "InvalidModelUrl"
 _LONGEST, _LONGEST_NAME = 2000, 80
 _LIBRARY = "a model of Ollama's library"
@@ -75,7 +83,8 @@ def read_spelling(text: str) -> Reading | None:
             _of_repository(name, _HUB) if _GGUF.search(name) and "/" in name else Reading(f"ollama://{name}", _LIBRARY)
         )
     match = _REPOSITORY.fullmatch(text)
-    return _of_repository(match["name"], _HUB) if match else None
+    holds_models = match and match["name"].split("/")[0].lower() not in _OTHER_PAGES
+    return _of_repository(match["name"], _HUB) if match and holds_models else None
 
 
 def names_and_urls(words: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -133,8 +142,9 @@ def _of_scheme(written: str, slashes: str, rest: str) -> Reading | None:
 def _of_page(host: str, path: str) -> Reading | None:
     parts = [part for part in path.split("/") if part]
     if "ollama" in host:
-        name = "/".join(parts[1:2] if parts[:1] == ["library"] else parts[:2])
-        return Reading(f"ollama://{name}", f"a page of {host}") if name else None
+        parts = parts[1:2] if parts[:1] == ["library"] else parts[:2]
+        holds_models = parts and parts[0].lower() not in _OTHER_PAGES_OF_OLLAMA
+        return Reading(f"ollama://{'/'.join(parts)}", f"a page of {host}") if holds_models else None
     if parts[:2] == ["api", "models"]:
         parts = parts[2:]
     if len(parts) < 2 or parts[0] in _OTHER_PAGES:
@@ -143,10 +153,15 @@ def _of_page(host: str, path: str) -> Reading | None:
     name, file = "/".join(parts[:2]), parts[-1] if len(parts) > 4 else ""
     if file.lower().endswith(".gguf"):
         quantization = _QUANTIZATION.search(file)
-        return _of_repository(f"{name}:{quantization['name'].upper() if quantization else file}", f"a file of {host}")
-    reading = _of_repository(name, f"a page of {host}")
-    other = revision and revision != "main" and reading.url.startswith("hf://")
-    return reading._replace(url=f"{reading.url}?revision={revision}") if other else reading
+        name, kind = f"{name}:{quantization['name'].upper() if quantization else file}", "file"
+    else:
+        kind = "page"
+    reading = _of_repository(name, f"a {kind} of {host}")
+    if revision in ("", "main"):
+        return reading
+    if reading.url.startswith("hf://"):
+        return reading._replace(url=f"{reading.url}?revision={revision}")
+    return reading._replace(why=f'{reading.why}, of the branch main alone, not those of "{revision}"')
 
 
 def _of_repository(name: str, why: str) -> Reading:

@@ -68,6 +68,8 @@ def test_reads_what_people_write(written: str, url: str) -> None:
         "hf://org/model", "ollama://qwen3:0.6b", "ollama://hf.co/org/repo:Q4_K_M", "s3://bucket/a.gguf", "pvc://claim",
         "store://p/model", "http://host/model", "example.com/model", "llama3.2", "", "hf://", "hf:", "a b/c",
         "https://huggingface.co/datasets/org/data", "https://huggingface.co/org", "./m.gguf", "x" * 1_000_000,
+        "https://ollama.com/search?q=x", "ollama.com/models", "https://ollama.com/blog/x", "ollama.com/library",
+        "https://ollama.com/settings/keys", "https://huggingface.co/settings/tokens", "settings/tokens",
     ],
 )  # fmt: skip
 def test_reads_nothing_else_in_another_way(text: str) -> None:
@@ -83,6 +85,17 @@ def test_says_what_was_made_of_it() -> None:
     assert url.message == "hf://org/model: a repository of Hugging Face."
     (adapter,) = draft.about("adapters")
     assert adapter.message == "hf://org/lora: a repository of Hugging Face."
+
+
+@pytest.mark.parametrize("page", ["m-GGUF/blob/dev/model-Q8_0.gguf", "m-GGUF/resolve/dev/odd.gguf", "m-GGUF/tree/dev"])
+def test_says_that_a_branch_is_left_out(page: str) -> None:
+    read = read_spelling(f"https://huggingface.co/org/{page}")
+    assert read is not None
+    assert read.url.startswith("ollama://hf.co/org/m-GGUF")
+    assert 'not those of "dev"' in read.why
+    main = read_spelling(f"https://huggingface.co/org/{page.replace('dev', 'main')}")
+    assert main is not None
+    assert "branch" not in main.why
 
 
 def test_says_nothing_of_a_url_that_is_one() -> None:
