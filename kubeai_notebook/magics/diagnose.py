@@ -62,18 +62,20 @@ def why(call: Invocation) -> Explanation | Explanations | Model | Text:
         return _fixed(call, call.options.fix)
     names = call.session.publisher.names()
     if call.options.name or len(names) < 2:
-        return call.model.why()
+        return replace(call.model.why(), namespace=call.options.namespace or "")
     from kubeai_notebook.present.explanation import Explanations
 
     whys = []
     for name in names:
         with suppress(NotFoundError):  # it went meanwhile
-            whys.append(call.session.attach(name).why())
+            why = call.session.attach(name).why()
+            whys.append(replace(why, namespace=call.options.namespace or ""))
     return Explanations(sorted(whys, key=lambda why: not why.findings))
 
 
 def _fixed(call: Invocation, number: int) -> Model | Text:
     """The Model with one fix applied, or what that would change."""
+    from kubeai_notebook.present.wording import in_magics
     from kubeai_notebook.session import verbs
 
     model, session = call.model, call.session
@@ -88,7 +90,7 @@ def _fixed(call: Invocation, number: int) -> Model | Text:
     with confirmed(call):
         done = verbs.fix(session, model.name, remedy.id, yes=call.options.yes)
     if done.action != "nothing":
-        back = f"%kubeai_rollback {model.name} takes it back."
+        back = in_magics(f'attach("{model.name}").rollback() takes it back.', namespace=call.options.namespace or "")
         done = replace(done, note=f"Fix {number} is applied: {done.note} {back}")
     return waited(call, session.handle(done))
 

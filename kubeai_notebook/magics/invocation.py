@@ -121,7 +121,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
         from kubeai_notebook.present.wording import in_magics
 
         # What is below the magics names Python verbs; whoever wrote a magic reads magics.
-        error.reword(partial(in_magics, model_name=call.model_name))
+        error.reword(partial(in_magics, model_name=call.model_name, namespace=options.namespace or ""))
         raise
     finally:
         _learn(call)

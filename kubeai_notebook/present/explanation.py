@@ -44,6 +44,8 @@ class Explanation(HtmlShown):
     status: ModelStatus
     findings: tuple[Finding, ...] = ()
     where: Whereabouts | None = None
+    namespace: str = ""
+    """What a magic's line has to name, where it would look elsewhere."""
     link: Link | None = None
     """Where it is lost, all this is as old as that, and nothing follows from it."""
 
@@ -76,7 +78,8 @@ class Explanation(HtmlShown):
         if phase in WELL:
             return f"{name} is {phase}, and nothing is wrong with it{detail}"
         if phase in STOPPED or phase == "Degraded":
-            return f"{name} is {phase}{detail} Nothing that explains it was found; %kubeai_logs {name} may tell more."
+            logs = f"%kubeai_logs {name}{f' -n {self.namespace}' if self.namespace else ''}"
+            return f"{name} is {phase}{detail} Nothing that explains it was found; {logs} may tell more."
         return f"{name} is {phase}{detail} Nothing is wrong so far."
 
     def _text(self) -> str:
@@ -95,8 +98,8 @@ class Explanation(HtmlShown):
                 yield from (f"      {line}" for line in evidence.text.splitlines())
             yield f"  {_who(finding)}"
             for one in remedies:
-                yield f"  {one.number}. {in_magics(one.remedy.title, self.model_name)}"
-                how = how_to(self.model_name, one)
+                yield f"  {one.number}. {in_magics(one.remedy.title, self.model_name, self.namespace)}"
+                how = how_to(self.model_name, one, self.namespace)
                 if how:
                     yield f"       {how}"
 
@@ -121,10 +124,13 @@ class Explanation(HtmlShown):
         )
 
     def _remedy_html(self, one: Numbered) -> Markup:
-        how = how_to(self.model_name, one)
+        how = how_to(self.model_name, one, self.namespace)
         line = line_break() + element("code", how) if how else ""
         return element(
-            "div", f"{one.number}. {in_magics(one.remedy.title, self.model_name)}", line, style="margin:2px 0 2px 12px"
+            "div",
+            f"{one.number}. {in_magics(one.remedy.title, self.model_name, self.namespace)}",
+            line,
+            style="margin:2px 0 2px 12px",
         )
 
 

@@ -51,11 +51,18 @@ def numbered(findings: Iterable[Finding]) -> Iterator[tuple[Finding, tuple[Numbe
         yield finding, tuple(Numbered(next(numbers), remedy) for remedy in finding.remedies)
 
 
-def how_to(model_name: str, one: Numbered) -> str:
-    """The line that applies a Remedy; ``""`` for advice."""
+def how_to(model_name: str, one: Numbered, namespace: str = "") -> str:
+    """The line that applies a Remedy; ``""`` for advice. ``namespace``: where a magic would look elsewhere."""
     if one.remedy.kind == "change":
-        return f"%kubeai_why {model_name} --fix {one.number}"
-    return line_of(one.remedy.command) if one.remedy.command else ""
+        return f"%kubeai_why {model_name} --fix {one.number}{_in(namespace)}"
+    command = one.remedy.command
+    if command is None:
+        return ""
+    return line_of(command) + (_in(namespace) if command.verb and model_name in command.arguments else "")
+
+
+def _in(namespace: str) -> str:
+    return f" -n {shlex.quote(namespace)}" if namespace else ""
 
 
 def step_in_python(model_name: str, one: Numbered) -> str:
@@ -74,23 +81,24 @@ def line_of(command: Command) -> str:
     return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
 
 
-def in_magics(text: str, model_name: str = "") -> str:
+def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     """The sentence with magics in place of the Python that it names.
 
     A method without its object, such as ``restart()``, is the Model's that the reader has just named; where no name
-    is known, it stays.
+    is known, it stays. ``namespace`` is named where a magic would look elsewhere.
 
     >>> in_magics('attach("smol").why() says why; models() lists what is there.')
     '%kubeai_why smol says why; %kubeai_models lists what is there.'
     >>> in_magics("restart() does that.", "smol")
     '%kubeai_restart smol does that.'
     """
-    text = _OF_A_MODEL.sub(r"%kubeai_\g<verb> \g<name>", text)
-    text = _FIX.sub(r"%kubeai_why \g<name> --fix \g<number>", text)
+    there = _in(namespace)
+    text = _OF_A_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {found['name']}{there}", text)
+    text = _FIX.sub(lambda found: f"%kubeai_why {found['name']} --fix {found['number']}{there}", text)
     if model_name:
-        text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}", text)
+        text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}{there}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
-    text = _OF_ALL.sub(r"%kubeai_\g<verb>", text)
+    text = _OF_ALL.sub(lambda found: f"%kubeai_{found['verb']}{there}", text)
     for python, magic in _SAYS.items():
         text = text.replace(python, magic)
     return _LOCAL.sub(r"\g<before>%kubeai_local \g<action>", text)

@@ -160,7 +160,7 @@ class Model:
     def _why(self, view: View) -> Explanation:
         from kubeai_notebook.present.explanation import Explanation
 
-        why = Explanation(self.name, view.status, view.findings, view.where, view.link)
+        why = Explanation(self.name, view.status, view.findings, view.where, link=view.link)
         self.session.remember_shown(uid_of(view.model), why.remedies)
         return why
 

@@ -124,10 +124,7 @@ def test_says_what_was_served_before_one_that_is_refused(
     here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SpecError):
-        here(
-            f"%%kubeai_apply\nname: one\nurl: {URL}\nmin_replicas: 0\n---\n"
-            f"name: two\nurl: {URL}\nresource_profile: none:1"
-        )
+        here(f"%%kubeai_apply\nname: one\nurl: {URL}\nmin_replicas: 0\n---\nname: two\nurl: {URL}\nprofile: none:1")
     assert "Served before the error: one.\n" in capsys.readouterr().out
     assert list(here("%kubeai_models")["name"]) == ["one"]
 

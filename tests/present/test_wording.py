@@ -79,3 +79,14 @@ def test_names_magics_that_there_are() -> None:
 
 def test_names_the_doctor_as_a_magic() -> None:
     assert in_magics("Session().doctor() names it.") == "%kubeai_doctor names it."
+
+
+def test_names_the_namespace_where_a_magic_would_look_elsewhere() -> None:
+    assert how_to("smol", Numbered(7, CHANGE), "team") == "%kubeai_why smol --fix 7 -n team"
+    assert how_to("smol", Numbered(7, RESTART), "team") == "%kubeai_restart smol -n team"
+    assert how_to("smol", Numbered(7, LOOK), "team") == "!kubectl get nodes"
+    python = 'attach("smol").delete() ends it; restart() does that; models() lists what is there.'
+    assert in_magics(python, "smol", "team") == (
+        "%kubeai_delete smol -n team ends it; %kubeai_restart smol -n team does that; "
+        "%kubeai_models -n team lists what is there."
+    )
