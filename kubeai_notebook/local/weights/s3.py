@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.weight_files import usable_files
 
 from .convert import converted
 from .kept_files import below, place_of, remove, whole
-from .progress import watched
+from .progress import no_larger, watched
 from .seals import Seal
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
             for name in names:
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                client.download_file(bucket, objects[name]["Key"], str(path))
+                key = objects[name]["Key"]
+                refusal = LocalError(f"s3://{bucket}/{key} is larger than its store lists it. Try again.")
+                with no_larger(sizes[name], refusal):
+                    client.download_file(bucket, key, str(path))
         fresh.replace(target)
         seal.write(files)
     if choice.form != "safetensors":

@@ -103,14 +103,7 @@ def _depths(host: str | None) -> list[int]:
         return [0]
     addresses = [ip_address(text) for text in found]
     plain = [getattr(address, "ipv4_mapped", None) or address for address in addresses]
-    return [
-        3
-        if address.is_link_local
-        else 2
-        if address.is_loopback or address.is_unspecified
-        else int(not address.is_global)
-        for address in plain
-    ]
+    return [max(not ip.is_global, 2 * (ip.is_loopback or ip.is_unspecified), 3 * ip.is_link_local) for ip in plain]
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -147,7 +140,7 @@ def opened(
 
 
 def read(url: str, *, seconds: float, **options: Any) -> bytes:
-    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; errors and options are those of `opened`."""
+    """A whole answer within so many seconds, as far as ``LONGEST_BYTES``; options and errors are those of `opened`."""
     with Deadline(seconds) as deadline, opened(url, seconds=seconds, watch=deadline.watch, **options) as answer:
         return bytes(answer.read(LONGEST_BYTES))
 
