@@ -96,9 +96,14 @@ class Cluster:
         query = _STRICT | (_DRY if dry_run else {})
         return self.requests.patch(self.path(MODELS, "models", name), patch, query=query)
 
-    def delete_model(self, name: str) -> None:
-        """Delete a Model; its Pods go with it."""
-        self.requests.delete(self.path(MODELS, "models", name), query={"propagationPolicy": "Background"})
+    def delete_model(self, name: str, uid: str = "") -> None:
+        """Delete a Model; its Pods go with it. ``uid``: that one only, and none that took its name meanwhile.
+
+        Raises:
+            ConflictError: another Model has this name now.
+        """
+        query = {"propagationPolicy": "Background"}
+        self.requests.delete(self.path(MODELS, "models", name), query=query, uid=uid)
 
     def secret(self, name: str) -> dict[str, Any]:
         """Read a Secret; its ``data`` is never to be shown."""

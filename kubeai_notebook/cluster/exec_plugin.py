@@ -186,8 +186,8 @@ def _run(command: list[str], environment: Mapping[str, str], seconds: float) -> 
         subprocess.TimeoutExpired: it did not end, with what it wrote so far.
     """
     deadline = time.monotonic() + seconds
-    # Unbuffered, so that a pipe can be closed in which a thread still reads. Without a terminal of its own: one that
-    # asks for a password there would spoil that of IPython.
+    # Without a terminal of its own: one that asks for a password there would spoil that of IPython. And unbuffered,
+    # so that a pipe can be closed in which a thread still reads.
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         bufsize=0, start_new_session=True,

@@ -12,14 +12,19 @@ import base64
 import json
 import os
 import ssl
+import tempfile
+import threading
 import urllib.request
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 import yaml
+from filelock import FileLock
 
 from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.masking import masked
@@ -27,12 +32,14 @@ from kubeai_notebook.core.objects import map_at, maps_at, text_at
 from kubeai_notebook.errors import UnauthorizedError
 from kubeai_notebook.text import one_line
 
+from .abortable_connections import Connections
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 ISSUER_SECONDS: Final = 10.0
 _MOST_BYTES: Final = 1 << 20
+_UNREADABLE: Final = (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError)
 _STEP: Final = "Log in again (kubelogin, or a new kubeconfig from the page where you got this one)."
 
 
@@ -40,10 +47,12 @@ _STEP: Final = "Log in again (kubelogin, or a new kubeconfig from the page where
 class OidcLogin:
     """The ``auth-provider`` of the user ``user`` in ``file``; ``kubeconfig`` names the whole in sentences."""
 
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     file: Path
     user: str
     kubeconfig: str
+    seconds: float = ISSUER_SECONDS
+    """For all that the issuer is asked."""
 
     def id_token(self, now: float) -> str:
         """The token to send; ``now`` is Unix time.
@@ -51,6 +60,26 @@ class OidcLogin:
         Raises:
             UnauthorizedError: it has expired and cannot be renewed, and why.
         """
+        token = text_at(self.config, "id-token")
+        if token and now < expiry_of(token):
+            return token
+        with ExitStack() as stack:
+            # Many issuers take a refresh token only once, so whoever comes second reads what the first was given.
+            with suppress(OSError):  # where no lock can be written, no token can be kept either
+                lock = self.file.resolve().with_name(f".{self.file.name}.lock")
+                stack.enter_context(FileLock(lock, timeout=2 * self.seconds))
+            return replace(self, config=self._config_now()).renewed(now)
+
+    def _config_now(self) -> Mapping[str, Any]:
+        """As it stands in the file at this moment."""
+        with suppress(*_UNREADABLE):
+            for entry in maps_at(yaml.safe_load(self.file.read_text(encoding="utf-8")), "users"):
+                if entry.get("name") == self.user and (config := map_at(entry, "user", "auth-provider", "config")):
+                    return config
+        return self.config
+
+    def renewed(self, now: float) -> str:
+        """As `id_token`, where nobody else renews it meanwhile."""
         token = text_at(self.config, "id-token")
         if token and now < expiry_of(token):
             return token
@@ -62,7 +91,7 @@ class OidcLogin:
         fresh = text_at(answer, "id_token")
         if not fresh:
             raise self._failure(f"{state} and cannot be renewed: {self._issuer} gives no id_token")
-        with suppress(OSError, ValueError, yaml.YAMLError):  # where it is read-only, the next start asks again
+        with suppress(*_UNREADABLE):  # where it is read-only, the next start asks again
             self._keep(fresh, text_at(answer, "refresh_token"))
         return fresh
 
@@ -78,7 +107,7 @@ class OidcLogin:
         """The issuer's answer to the refresh token."""
         issuer, client = text_at(self.config, "idp-issuer-url").rstrip("/"), text_at(self.config, "client-id")
         try:
-            with _pool_to(issuer, self._authority()) as pool:
+            with _pool_to(issuer, self._authority(), self.seconds) as pool:
                 place = text_at(_asked(pool, "GET", f"{issuer}/.well-known/openid-configuration"), "token_endpoint")
                 if urlsplit(place).scheme != "https" and origin_of(place) != origin_of(issuer):
                     raise _RefusedError("it names no token endpoint that is safe")
@@ -110,25 +139,37 @@ class OidcLogin:
             kept = map_at(entry, "user", "auth-provider", "config")
             if entry.get("name") == self.user and isinstance(kept, dict):
                 kept |= {"id-token": id_token} | ({"refresh-token": refresh_token} if refresh_token else {})
-        fresh = file.with_name(f".{file.name}.{os.getpid()}")
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         try:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 yaml.safe_dump(document, out, sort_keys=False)
-            fresh.replace(file)
-        finally:
-            fresh.unlink(missing_ok=True)
+            Path(name).replace(file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
 
 class _RefusedError(Exception):
     """The issuer answered, and it is no answer to go on with."""
 
 
-def _pool_to(issuer: str, context: ssl.SSLContext) -> urllib3.PoolManager:
-    timeout, parts = urllib3.Timeout(connect=ISSUER_SECONDS, read=ISSUER_SECONDS), urlsplit(issuer)
+@contextmanager
+def _pool_to(issuer: str, context: ssl.SSLContext, seconds: float) -> Iterator[urllib3.PoolManager]:
+    """Connections to the issuer, which are cut when the time is over: a byte now and then ends no time-out."""
+    timeout, parts = urllib3.Timeout(connect=seconds, read=seconds), urlsplit(issuer)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.ProxyManager(proxy, ssl_context=context, timeout=timeout)
-    return urllib3.PoolManager(ssl_context=context, timeout=timeout)
+    by_proxy = proxy and not urllib.request.proxy_bypass(parts.hostname or "")
+    make = partial(urllib3.ProxyManager, proxy) if by_proxy else urllib3.PoolManager
+    connections = Connections()
+    end = threading.Timer(seconds, connections.cut)
+    end.daemon = True
+    with make(ssl_context=context, timeout=timeout) as pool:
+        connections.track(pool)
+        end.start()
+        try:
+            yield pool
+        finally:
+            end.cancel()
 
 
 def _asked(
@@ -167,7 +208,7 @@ def expiry_of(token: str) -> float:
     >>> expiry_of("x.eyJleHAiOiAxMH0.y")
     10.0
     """
-    with suppress(ValueError, LookupError):
+    with suppress(ValueError, LookupError, OverflowError, RecursionError):
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         if isinstance(expires := claims.get("exp") if isinstance(claims, dict) else None, int | float):

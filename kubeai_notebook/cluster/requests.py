@@ -92,10 +92,14 @@ class Requests:
                 raise
             return present
 
-    def delete(self, path: str, *, query: Query | None = None) -> None:
-        """Delete an object; where the answer gets lost, it counts as done when the object is gone or going."""
+    def delete(self, path: str, *, query: Query | None = None, uid: str = "") -> None:
+        """Delete an object; ``uid``: the one that has it, and no other of its name.
+
+        Where the answer gets lost, it counts as done when the object is gone or going.
+        """
+        only = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}} if uid else None
         try:
-            answer = self.api.request("DELETE", path, query=query)
+            answer = self.api.request("DELETE", path, query=query, body=only)
             # A success by name, or the object itself, which is going.
             if (answer.get("kind"), answer.get("status")) != ("Status", "Success"):
                 named(answer, self.api.where.address)
@@ -104,7 +108,7 @@ class Requests:
                 left = self.get(path)
             except NotFoundError:
                 return
-            if not left["metadata"].get("deletionTimestamp"):
+            if not left["metadata"].get("deletionTimestamp") and uid in ("", left["metadata"].get("uid")):
                 raise
 
     def _created(self, path: str, request_id: str) -> dict[str, Any] | None:

@@ -254,7 +254,7 @@ def _deleted(cluster: Cluster, created: Mapping[str, Any]) -> str:
     if not created:
         return ""
     try:
-        cluster.delete_model(name_of(created))
+        cluster.delete_model(name_of(created), uid_of(created))
     except ClusterError as error:
         return f'The Model "{name_of(created)}" was created and is still there: {error.message}'
     return ""

@@ -201,10 +201,10 @@ def delete(session: Connection, name: str, *, timeout_seconds: float = DELETE_SE
     try:
         session.publisher.names()
     except ForbiddenError:
-        session.cluster.delete_model(name)
+        session.cluster.delete_model(name, uid)
         note = f"{name} is being deleted; you may not list Models here, so it is not known when it is gone."
         return Outcome(action="deleted", name=name, uid=uid, note=note)
-    waiting.delete(session, name, timeout_seconds)
+    waiting.delete(session, name, timeout_seconds, uid=uid)
     return Outcome(action="deleted", name=name, uid=uid, note=f"{name} is deleted.")
 
 

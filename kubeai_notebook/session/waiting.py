@@ -196,12 +196,12 @@ def failed(session: Connection, view: View) -> DeployError:
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
-def delete(session: Connection, name: str, limit_seconds: float) -> None:
-    """Delete the Model and return when it is gone; errors as `Model.delete`."""
+def delete(session: Connection, name: str, limit_seconds: float, *, uid: str = "") -> None:
+    """Delete the Model, that of this ``uid`` only, and return when it is gone; errors as `Model.delete`."""
     try:
         with session.publisher.subscribe([name], looks=False) as changes:
             before = changes.latest(name)
-            session.cluster.delete_model(name)
+            session.cluster.delete_model(name, uid)
             if changes.until(lambda change: _is_gone(change, before), limit_seconds) is None:
                 message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
                 raise WaitTimeoutError(message, f'attach("{name}").why() says what holds it.')

@@ -123,6 +123,15 @@ def test_counts_a_lost_deletion_as_done_when_the_object_is_gone(cluster, api) ->
         cluster.model("going")
 
 
+def test_deletes_no_other_model_that_took_the_name_meanwhile(cluster) -> None:
+    seen = cluster.create_model(sleeping("taken"))["metadata"]["uid"]
+    cluster.delete_model("taken", seen)
+    cluster.create_model(sleeping("taken"))
+    with pytest.raises(ConflictError):
+        cluster.delete_model("taken", seen)
+    assert cluster.model("taken")["metadata"]["uid"] != seen
+
+
 @pytest.mark.parametrize("verb", ["get", "create"])
 def test_comes_back_when_a_busy_server_asks_for_it(cluster, api, verb) -> None:
     cluster.create_model(sleeping("busy"))
