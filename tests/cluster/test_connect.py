@@ -213,7 +213,7 @@ def test_calls_kubectl_in_the_context_in_use(kubeconfig, monkeypatch, tmp_path) 
     assert connect(now=home).kubectl == ("kubectl", "--kubeconfig", str(path), *work)
     joined = settings.Settings(kubeconfig=f"missing{os.pathsep}{path}")
     assert connect(now=joined).kubectl == (
-        "env", f"KUBECONFIG={os.path.abspath('missing')}{os.pathsep}{path}", "kubectl", *work,
+        "env", f"KUBECONFIG={Path('missing').absolute()}{os.pathsep}{path}", "kubectl", *work,
     )  # fmt: skip
     (tmp_path / ".kube").mkdir()
     path.rename(tmp_path / ".kube" / "config")

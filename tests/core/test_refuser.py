@@ -31,7 +31,8 @@ def test_reads_a_login_in_words_of_an_address(address: str, who: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "who"), [("Lessons", "proxy"), ("Blog on design in practice", "proxy"), ("SSO", "login"), ("Log in", "login")]
+    ("title", "who"),
+    [("Lessons", "proxy"), ("Blog on design in practice", "proxy"), ("SSO", "login"), ("Log in", "login")],
 )
 def test_reads_a_login_in_words_of_a_title(title: str, who: str) -> None:
     page = f"<!doctype html><html><head><title>{title}</title></head></html>"
