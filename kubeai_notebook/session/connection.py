@@ -9,6 +9,7 @@ lock is held, so `close` returns at once, also while something connects; what wa
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from collections import OrderedDict
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from kubeai_notebook.settings import Settings
 
 KEPT_LISTS = 256
+Place = tuple[str, str, str, str, str]
+"""Context, namespace, and as stated: kubeconfig, the user's gateway, the platform's gateway. No login is in it."""
+_LOGIN = re.compile(r"^([^/]*://)?[^/?#]*@")
 
 
 class _Closable(Protocol):
@@ -89,8 +93,8 @@ class Connection:
         return self._part("publisher", lambda: self._watch(cluster))
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """Context, namespace and stated kubeconfig: as it found them or, before it connected, as they are configured.
+    def place(self) -> Place:
+        """All that selects it: as it found that or, before it connected, as it is configured.
 
         Two Connections of one place lead to the same Models. This machine has no kubeconfig of the user's.
         """
@@ -98,7 +102,9 @@ class Connection:
             self._context or self.settings.context,
             self._namespace or self.settings.namespace,
         )
-        return context, namespace, "" if context == settings_of_process.LOCAL else self.settings.kubeconfig
+        kubeconfig = "" if context == settings_of_process.LOCAL else self.settings.kubeconfig
+        gateways = without_login(self.settings.endpoint), without_login(self.settings.platform_endpoint)
+        return context, namespace, kubeconfig, *gateways
 
     @property
     def facts(self) -> deploy.Facts:
@@ -241,6 +247,16 @@ class Connection:
     def _closed_error(self) -> SessionClosedError:
         message = f"This Session is closed: {self._closed_because}. Nothing was sent."
         return SessionClosedError(message, "Make a new one, such as kubeai_notebook.Session().")
+
+
+def without_login(address: str) -> str:
+    """A gateway's address as another process may have it; ``""`` where it cannot be told what in it is a login.
+
+    >>> without_login("https://me:password@host/v1")
+    'https://host/v1'
+    """
+    bare = _LOGIN.sub(r"\1", address)
+    return "" if "@" in bare else bare
 
 
 def _access_to(cluster: Cluster) -> Access:

@@ -14,7 +14,7 @@ from kubeai_notebook.core.model_fields import ModelFields, shows_fields, what_of
 from kubeai_notebook.errors import NotFoundError
 
 from . import verbs
-from .connection import Connection
+from .connection import Connection, without_login
 from .live.subscription import ALL
 from .model import Model
 from .waiting import look_at_all
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.plan_report import PlanReport
     from kubeai_notebook.settings import Settings
 
+    from .connection import Place
     from .live.subscription import Subscription
 
 
@@ -182,8 +183,7 @@ class Session(Connection):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Its place, without a login."""
-        stated = self.settings.endpoint
-        return session_in, (self.place, "" if "@" in stated else stated)  # a login stands before it
+        return session_in, (self.place,)
 
     def __enter__(self) -> Session:
         return self
@@ -257,22 +257,34 @@ def plan(
     return default().plan(what, url, unique=unique, **fields)
 
 
-def session_in(place: tuple[str, str, str], endpoint: str = "") -> Session:
+def session_in(place: Place) -> Session:
     """The Session of this process in a `Connection.place`: what a pickled one is read as.
 
     It connects when it is first used. Where the place states no kubeconfig or gateway, those of this process hold.
     """
-    now, (context, namespace, kubeconfig) = settings_of_process.current(), place
+    now, (context, namespace, kubeconfig, endpoint, platform_endpoint) = settings_of_process.current(), place
+    settings = replace(
+        now,
+        kubeconfig=kubeconfig or now.kubeconfig,
+        endpoint=_with_login(endpoint, now.endpoint),
+        platform_endpoint=_with_login(platform_endpoint, now.platform_endpoint),
+    )
+    wanted = Session(context=context, namespace=namespace, settings=settings)
     with _defaults.lock:
+        _defaults.elsewhere[:] = [session for session in _defaults.elsewhere if not session.closed]
         for session in (*_defaults.sessions.values(), *_defaults.elsewhere):
-            if session.place == place and not session.closed:
+            if session.place == wanted.place and not session.closed:
                 return session
         if not _defaults.elsewhere:
+            atexit.unregister(_close_elsewhere)
             atexit.register(_close_elsewhere)
-        settings = replace(now, kubeconfig=kubeconfig or now.kubeconfig, endpoint=endpoint or now.endpoint)
-        session = Session(context=context, namespace=namespace, settings=settings)
-        _defaults.elsewhere.append(session)
-    return session
+        _defaults.elsewhere.append(wanted)
+    return wanted
+
+
+def _with_login(gateway: str, own: str) -> str:
+    """The gateway's address as this process states it, where that is the same but for a login, or states alone."""
+    return own if gateway in ("", without_login(own)) else gateway
 
 
 def _close_elsewhere() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
+import weakref
 from copy import copy, deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kubeai_notebook import settings
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.session import Session
 from kubeai_notebook.settings import Settings
@@ -28,8 +31,8 @@ def two(clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str]) -> It
     path, made = kubeconfig(*(api.url for api in clusters)), []
 
     def session(context: str = "a", namespace: str = "") -> Session:
-        settings = Settings(kubeconfig=path, endpoint="http://me:pass@gateway")
-        made.append(Session(context=context, namespace=namespace, settings=settings))
+        stated = Settings(kubeconfig=path, endpoint="http://me:pass@gateway")
+        made.append(Session(context=context, namespace=namespace, settings=stated))
         return made[-1]
 
     yield session
@@ -40,7 +43,7 @@ def two(clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str]) -> It
 def test_compares_by_place_and_name(two: Callable[..., Session]) -> None:
     smol = two().attach("smol")
     assert smol == two("a").attach("smol")
-    elsewhere = Settings(kubeconfig="other", context="a", namespace="default")
+    elsewhere = Settings(kubeconfig="other", context="a", namespace="default", endpoint="http://gateway")
     assert smol != Model(Session(settings=elsewhere), "smol")  # another cluster may be called a there
     assert smol == Model(Session(settings=replace(elsewhere, kubeconfig=smol.session.settings.kubeconfig)), "smol")
     assert smol != two("b").attach("smol")
@@ -48,6 +51,45 @@ def test_compares_by_place_and_name(two: Callable[..., Session]) -> None:
     assert smol != Model(smol.session, "other")
     assert smol != "smol"
     assert len({smol, two("a").attach("smol"), Model(smol.session, "other")}) == 2
+
+
+@pytest.mark.parametrize("setting", ["endpoint", "platform_endpoint"])
+def test_goes_through_its_own_gateway_in_another_process(setting: str) -> None:
+    def through(gateway: str) -> Model:
+        place = {"context": "a", "namespace": "team", "kubeconfig": "file", setting: gateway}
+        return Model(Session(settings=Settings(**place)), "smol")
+
+    first, second = through("http://a.example"), through("http://b.example")
+    assert first != second
+    again = [pickle.loads(pickle.dumps(handle)) for handle in (first, second, first)]
+    assert [getattr(handle.session.settings, setting) for handle in again] == [
+        "http://a.example", "http://b.example", "http://a.example",
+    ]  # fmt: skip
+    assert (again[0], again[1]) == (first, second)
+    assert again[0].session is again[2].session
+
+
+def test_takes_the_login_of_a_gateway_from_the_process_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = Settings(context="a", namespace="team", kubeconfig="file", endpoint="https://me:pass@a.example/v1")
+    sent = pickle.dumps(Model(Session(settings=stated), "smol"))
+    assert b"pass" not in sent
+    pickle.loads(sent).session.close()
+    assert b"https://a.example/v1" in sent
+    monkeypatch.setattr(settings.configurable(), "endpoint", "https://you:word@a.example/v1")
+    again = pickle.loads(sent)
+    assert again == Model(Session(settings=stated), "smol")
+    assert again.session.settings.endpoint == "https://you:word@a.example/v1"
+
+
+def test_keeps_no_closed_session_of_another_process() -> None:
+    sent = pickle.dumps(Model(Session(settings=Settings(context="a", namespace="closed", kubeconfig="file")), "smol"))
+    session = pickle.loads(sent).session
+    session.close()
+    gone = weakref.ref(session)
+    del session
+    pickle.loads(sent)
+    gc.collect()
+    assert gone() is None
 
 
 def test_compares_when_its_session_is_closed(two: Callable[..., Session]) -> None:
