@@ -158,8 +158,8 @@ def _pool_to(issuer: str, context: ssl.SSLContext, seconds: float) -> Iterator[u
     """Connections to the issuer, which are cut when the time is over: a byte now and then ends no time-out."""
     timeout, parts = urllib3.Timeout(connect=seconds, read=seconds), urlsplit(issuer)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    by_proxy = proxy and not urllib.request.proxy_bypass(parts.hostname or "")
-    make = partial(urllib3.ProxyManager, proxy) if by_proxy else urllib3.PoolManager
+    bypassed = not proxy or urllib.request.proxy_bypass(parts.hostname or "")
+    make = urllib3.PoolManager if bypassed else partial(urllib3.ProxyManager, proxy or "")
     connections = Connections()
     end = threading.Timer(seconds, connections.cut)
     end.daemon = True

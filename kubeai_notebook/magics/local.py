@@ -27,7 +27,7 @@ def local_parser() -> MagicParser:
         "%kubeai_local status",
         "%kubeai_local add ollama://tiny:latest=tiny.gguf",
         "%kubeai_local start -- --cache /data/weights",
-        synopsis="start | stop | status | add URL=FILE … | logs [NAME] | token",
+        synopsis="ACTION [WORD …]",
         takes_rest=True,
     )
     parser.add_argument("action", metavar="ACTION", help=f"one of {', '.join(ACTIONS)}")
