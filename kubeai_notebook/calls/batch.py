@@ -114,7 +114,7 @@ class Batch:
         self._asking: dict[bytes, list[_Row]] = {}
         self._fresh: dict[bytes, Kept] = {}  # not committed so far
         self._loads = self._taken = self._done = self._failed = 0
-        self._from_store = self._repeated = self._replies = 0
+        self._from_store = self._repeated = self._replies = self._unsent = 0
         self._prompt_tokens = self._completion_tokens = 0
         self._trial: list[tuple[str, str]] = []
         self._failures: deque[FailedRow] = deque(maxlen=_SHOWN_FAILURES)
@@ -123,6 +123,7 @@ class Batch:
         self._ending = ""
         self._over = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._finishing: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -185,16 +186,18 @@ class Batch:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._seconds = time.monotonic() - self._begun_seconds
+        await self._tries.close()
+        self._commit()
+        self._store.close()
+        self._over = True
+        if self._finishing is not None:
+            await self._finishing  # a thread writes on where its worker was cancelled
         for chunk in self._open:
             for index, outcome in enumerate(chunk.outcomes):
                 if outcome is None:
                     chunk.outcomes[index] = Outcome(None, f"Not asked: {self._ending}")
             self._table.finish(chunk)
         self._open.clear()
-        await self._tries.close()
-        self._commit()
-        self._store.close()
-        self._over = True
 
     async def _work(self) -> None:
         """Take rows as long as there are some."""
@@ -234,6 +237,7 @@ class Batch:
         """Find an outcome for the row, or for it and those that ask the same; whether a request was sent for that."""
         template = self._plan.template
         if problem := template.problem_of(row.cells):
+            self._unsent += 1
             await self._settle(row, Outcome(None, problem))
             return False
         digest = self._question.digest(self._body(row))
@@ -313,10 +317,11 @@ class Batch:
             self._failures.append(FailedRow(row.place, outcome.error or ""))
             if self._plan.raises:
                 self._ending = self._ending or f"Row {row.place} failed: {outcome.error}"
-            elif self._limits.too_many(self._failed, self._done):
+            elif self._limits.too_many(self._failed - self._unsent, self._done - self._unsent):
                 self._ending = self._ending or f"max_errors={self._limits.errors} was reached."
         if chunk.left == 0:
             async with self._writing:
                 while self._open and self._open[0].left == 0:
-                    await asyncio.to_thread(self._table.finish, self._open.popleft())
+                    self._finishing = asyncio.create_task(asyncio.to_thread(self._table.finish, self._open.popleft()))
+                    await asyncio.shield(self._finishing)
                     self._room.release()

@@ -62,7 +62,7 @@ class Limits:
 
     rows: int | None = None
     errors: float | None = MOST_FAILED_SHARE
-    """Failed rows: a number from 1 up, or a share of the rows so far below 1."""
+    """Failed rows, those that ask nothing left out: a number from 1 up, or a share of the rows so far below 1."""
     tokens: int | None = None
     timeout_seconds: float = 600.0
     """Of one try. The gateway holds a request for a Model that wakes."""

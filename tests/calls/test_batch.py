@@ -127,6 +127,11 @@ def test_gives_a_reason_for_rows_that_ask_nothing(quick: Running, cells: list[An
     assert out["error"].dtype == "string"
 
 
+def test_goes_on_where_most_rows_ask_nothing(quick: Running) -> None:
+    out = mapped(quick.url, pd.DataFrame({"text": [None] * 200 + ["a"]}))
+    assert out["answer"][200] == "re: a"
+
+
 ODD = ["{x}", "100 % %s", "$x$ \\frac{a}{b}", "{{ jinja }} {% if %}", "a\ud800b", "\x00\x1b[31m", '"\\', "é 漢 🙂"]
 
 

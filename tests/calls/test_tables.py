@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from kubeai_notebook.calls.tables import CHUNK_ROWS
 from tests.support.batch_server import batch_server
 from tests.support.http_server import HttpServer
+from tests.support.waiting import until
 
 from .test_batch import SECONDS, chat, mapped, started
 
@@ -128,6 +129,18 @@ def test_keeps_the_part_of_a_file_that_is_done(quick: Running, tmp_path: Path) -
     assert out["answer"].notna().sum() == CHUNK_ROWS + 10
     assert len(out) == 2 * CHUNK_ROWS
     assert job.progress.rows == CHUNK_ROWS + 10
+
+
+def test_leaves_a_whole_file_where_it_is_stopped(quick: Running, tmp_path: Path) -> None:
+    source = written(tmp_path / "a.parquet", 50 * CHUNK_ROWS)
+    endpoint, job = started(quick.url, source, to=tmp_path / "b.parquet")
+    with endpoint:
+        until(lambda: job.progress.done > 2 * CHUNK_ROWS, SECONDS)
+        job.stop()
+        job.result(SECONDS)
+    out = pd.read_parquet(tmp_path / "b.parquet")
+    assert list(out["n"]) == list(range(len(out)))
+    assert 2 * CHUNK_ROWS < out["answer"].notna().sum() < 50 * CHUNK_ROWS
 
 
 def test_writes_nothing_over_the_file_that_it_reads(quick: Running, tmp_path: Path) -> None:
