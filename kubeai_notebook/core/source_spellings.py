@@ -104,7 +104,7 @@ def names_and_urls(words: Iterable[str]) -> tuple[list[str], list[str]]:
 def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
     """What is said of a url that has no scheme KubeAI knows and is no spelling of one."""
     # Only a url that is refused loads the masking.
-    from .masking import masked, quoted
+    from .masking import quoted
 
     shown, text = quoted(text), text.strip()
     if _FILE.fullmatch(text):
@@ -114,7 +114,7 @@ def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
     if _PAGE.fullmatch(text):
         return wrong("url", _CODE, f"The page {shown} shows no model. Give one such as huggingface.co/org/model.")
     *others, last = (f"{scheme}://" for scheme in schemes)
-    name = text if re.fullmatch(_WORD, text) and len(text) <= _LONGEST_NAME and masked(text) == text else "name:tag"
+    name = text if re.fullmatch(_WORD, text) and len(text) <= _LONGEST_NAME and text in shown else "name:tag"
     fix = f"Start it with {', '.join(others)} or {last}, as in hf://org/model or ollama://{name}."
     return wrong("url", _CODE, f"The url {shown} has no scheme that KubeAI knows. {fix}")
 

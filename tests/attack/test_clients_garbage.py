@@ -25,7 +25,7 @@ OBJECT = {"metadata": {"name": "m", "annotations": {}}, "spec": {}, "stringData"
 COLLECTION = "api/v1/namespaces/default/things"
 ARGUMENTS: dict[str, Any] = {
     "name": "m", "pod": "m-1", "replicas": 2, "manifest": OBJECT, "patch": {"spec": {"replicas": 2}},
-    "owner": {"uid": "u"}, "sentence": "words",
+    "owner": {"uid": "u"}, "sentence": "words", "namespace": "default",
 }  # fmt: skip
 PATHS = {"listed": COLLECTION, "create": COLLECTION}
 NO_REQUEST = {"close", "path", "note"}
@@ -131,7 +131,7 @@ def test_names_the_page_that_answers_in_its_place() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, "UnauthorizedError"), (403, "ForbiddenError"), (404, "NotInstalledError"), (409, "ConflictError"),
+        (401, "UnauthorizedError"), (403, "NoApiError"), (404, "NoApiError"), (409, "ConflictError"),
         (410, "ExpiredError"), (422, "SpecError"), (429, "BusyError"), (500, "ClusterError"), (503, "ClusterError"),
     ],
 )  # fmt: skip
@@ -150,7 +150,7 @@ def test_renews_a_login_that_is_refused_without_a_status(tmp_path: Any, monkeypa
         path.write_text(KUBECONFIG.format(server=url, token="first"))
         monkeypatch.setenv("KUBECONFIG", str(path))
         with pytest.raises(UnauthorizedError):
-            connect()
+            connect().models()
         path.write_text(KUBECONFIG.format(server=url, token="second"))
         cluster = connect()
         assert cluster.models() == []

@@ -228,7 +228,7 @@ def test_says_before_anything_is_sent_what_is_left_out(session):
 
 
 STEERED = {
-    "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": "/others", "https_proxy": "http://127.0.0.1:9",
+    "HF_ENDPOINT": "http://127.0.0.1:7", "HF_HOME": "/others", "https_proxy": "http://127.0.0.1:9",
     "XDG_CACHE_HOME": "/others", "HF_TOKEN_PATH": "/others/file", "AWS_WEB_IDENTITY_TOKEN_FILE": "/others/file",
     "GOOGLE_APPLICATION_CREDENTIALS": "/others/file", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9",
 }  # fmt: skip

@@ -48,9 +48,14 @@ def words_of(command: Command) -> str:
     return " | ".join(" ".join(argv) for argv in (command.arguments, *command.into))
 
 
+_MEANWHILE = re.compile(r" (What was there before|\S+, from before the update,) answers meanwhile\.$")
+"""What is added to the first Finding of an update that fails."""
+
+
 def labels_of(finding: Finding, remedy: Remedy) -> set[str]:
     """The labels of the templates that can have made it: those of the Finding's own rule, filled in as it is."""
-    own = [rule for rule in rules() if rule.code == finding.code and fits_one(rule.message, finding.message)]
+    message = _MEANWHILE.sub("", finding.message)
+    own = [rule for rule in rules() if rule.code == finding.code and fits_one(rule.message, message)]
     return {label_of(template) for rule in own for template in rule.remedies if made_by(template, remedy)}
 
 

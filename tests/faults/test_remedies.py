@@ -70,7 +70,19 @@ def of_standard_cache(spec: Spec) -> bool:
 KEY_WANTED = ("EngineKeyWanted", "the daemon's gateway sends an engine its own key")
 KEYS = "VLLM_API_KEY INFINITY_API_KEY LLAMA_API_KEY API_KEY"
 
+NOT_HERE = (
+    'pull model manifest: file does not exist. Ollama\'s registry has no model "smolm2:135m". '
+    "Did you mean ollama://smollm2:135m? For engine OLlama this machine has weights for: ollama://smollm2:135m."
+)
+
 IN_PURE_FORM = (
+    Pure(
+        code="ModelNotFound",
+        fix="set field url={meant}",
+        why_not_played="a Model whose weights surely cannot be had is refused before it is sent",
+        observation=crash(NOT_HERE, model(engine="OLlama", url="ollama://smolm2:135m")),
+        cause=lambda spec: spec.get("url") == "ollama://smolm2:135m",
+    ),
     Pure(
         code=KEY_WANTED[0],
         fix="drop argument --api-key",
