@@ -27,10 +27,10 @@ def chat_parser() -> MagicParser:
         "%%kubeai_chat",
         "Send the cell's text, or what stands behind the name, to a Model and stream its answer; {{name}} stands for\n"
         "a variable.",
-        "%kubeai_chat smol What is the capital of France?",
-        "%%kubeai_chat smol\n  What is the capital of France?",
+        "%kubeai_chat smol --max-tokens 30 What is the capital of France?",
+        "%%kubeai_chat smol --temperature 0 --max-tokens 30\n  What is the capital of France?",
         "%%kubeai_chat smol --max-tokens 50 -o answer\n  Name three cheeses.",
-        '%%kubeai_chat smol --system "Be brief."\n  Explain {{topic}}.',
+        '%%kubeai_chat smol --system "Be brief." --max-tokens 50\n  Explain {{topic}}.',
         synopsis="NAME [options] [TEXT]",
         takes_text=True,
     )
