@@ -32,6 +32,7 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 MOST_TEXTS, MOST_TOKENS = 64, 8192
 """Of one request."""
 _TOKENS_A_CHARACTER = 0.3
+_ONCE = Limits(attempts=1, busy_seconds=0)
 _TOO_MUCH = frozenset({400, 413, 422, 500})
 """What engines answer where one text of several is too long; each is then sent by itself."""
 
@@ -126,13 +127,14 @@ class _Embedding:
         items = maps_at(answer, "data")
         by_index = {number_at(item, "index"): item for item in items}
         ordered = items if None in by_index else [by_index.get(index, {}) for index in range(end - begin)]
+        reason = f"it holds {len(items)} vectors for {end - begin} texts"
         try:
             if len(items) != end - begin:
                 raise ValueError
+            reason = "its vectors are not numbers, or not of one length"
             self.vectors.put(begin, [item["embedding"] for item in ordered])
         except (ValueError, TypeError, LookupError):
-            why = f"it holds no {end - begin} vectors of one length"
-            raise FailedTryError(lambda: unreadable(self._model, why)) from None
+            raise FailedTryError(lambda: unreadable(self._model, reason)) from None
         characters = sum(map(len, self._texts[begin:end]))
         if characters and (tokens := number_at(answer, "usage", "prompt_tokens")):
             self._tokens_a_character = tokens / characters
@@ -148,11 +150,19 @@ def embed_many(
 ) -> Vectors:
     """The vectors of these texts, in their order; ``options`` are further fields of the OpenAI API.
 
+    What fits into one request is sent once, as any call; of many requests, one that fails is tried again.
+
     Raises:
         WaitInterruptedError: interrupted; what was in flight is cancelled.
         CallError: the Session was closed meanwhile.
     """
-    embedding = _Embedding(endpoint, target, texts, limits=limits or Limits(), options=options or {})
+    embedding = _Embedding(
+        endpoint,
+        target,
+        texts,
+        limits=limits or (_ONCE if len(texts) <= MOST_TEXTS else Limits()),
+        options=options or {},
+    )
     running = endpoint.loop.submit(embedding.run())
     try:
         running.result()

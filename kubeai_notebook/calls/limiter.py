@@ -2,8 +2,8 @@
 
 Nobody knows how much a server takes at once: a laptop four requests, a vLLM two hundred, and KubeAI adds replicas
 meanwhile. Too few leave it idle; too many are refused, or wait in a queue. This is Gradient2 of Netflix's
-concurrency-limits: as long as answers take no longer than in the long run, the limit grows; as they take longer, it
-shrinks in proportion. Four things differ, each for what was measured without it:
+concurrency-limits: as long as answers take no longer than in the long run, the limit grows where it was reached; as
+they take longer, it shrinks in proportion. Four things differ, each for what was measured without it:
 
 * It looks at windows of time, not at single answers: how long one takes depends first of all on how long it is.
 * It begins by doubling, as long as that brings more answers a second: a batch may be over in seconds.
@@ -11,8 +11,6 @@ shrinks in proportion. Four things differ, each for what was measured without it
 * A busy server (429, 503) shrinks the limit at once, at most every `DEBOUNCE_SECONDS`, and nothing is cancelled. Where
   most are refused, the limit becomes what the server holds: the requests that were sent before the refused one and are
   still in flight.
-
-It grows only where it was reached.
 """
 
 from __future__ import annotations

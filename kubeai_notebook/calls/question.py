@@ -69,6 +69,9 @@ class Limits:
     attempts: int = 5
     """Tries that fail; those that a busy server refuses do not count. A row with all its tries ends in time, too."""
 
+    busy_seconds: float = 600.0
+    """How long a row waits for a server that goes on saying that it is busy."""
+
     def __post_init__(self) -> None:
         """Refuse what can't be.
 

@@ -57,14 +57,14 @@ class Tries:
     async def _try_again(
         self, body: Callable[[], bytes], read: Callable[[Mapping[str, Any]], _Read], failure: FailedTryError
     ) -> _Read:
-        failed = 0
+        failed, busy_until = 0, time.monotonic() + self._limits.busy_seconds
 
         def goes_on(error: BaseException) -> bool:
             nonlocal failed
             if not isinstance(error, FailedTryError) or not error.retryable:
                 return False
             failed += not error.busy
-            return failed < self._limits.attempts
+            return failed < self._limits.attempts and not (error.busy and time.monotonic() >= busy_until)
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(goes_on),

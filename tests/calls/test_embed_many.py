@@ -69,6 +69,19 @@ def test_cuts_batches_by_texts_and_by_tokens(endpoint_of: Callable[[HttpServer],
     assert sum(map(len, sizes)) == 400
 
 
+@pytest.mark.parametrize(("count", "tries"), [(1, 1), (MOST_TEXTS + 1, 3)])
+def test_repeats_a_busy_request_of_many_only(
+    count: int, tries: int, endpoint_of: Callable[[HttpServer], Endpoint]
+) -> None:
+    def answer(request: Received) -> Answer:
+        return json_answer({"error": "busy"}, 429, Retry_After="0.01") if len(server.received) < 3 else numbers(request)
+
+    with HttpServer(answer) as server:
+        made = embed_many(endpoint_of(server), TARGET, ["a"] * count)
+        assert len(server.received) >= tries
+    assert bool(made.errors) == (count == 1)
+
+
 def test_loses_no_text_to_one_that_is_too_long(endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
     texts = ["a"] * 50
     texts[17] = "x" * 2000
@@ -87,7 +100,7 @@ def test_loses_no_text_to_one_that_is_too_long(endpoint_of: Callable[[HttpServer
 def test_says_that_vectors_cannot_be_read(data: Any, endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
     with HttpServer(lambda _request: Answer(json.dumps({"data": data}).encode())) as server:
         made = embed_many(endpoint_of(server), TARGET, ["a"], limits=Limits(attempts=1))
-    with pytest.raises(CallError, match="no 1 vectors of one length"):
+    with pytest.raises(CallError, match="its vectors are not numbers|0 vectors for 1 texts"):
         made.whole()
 
 
