@@ -121,7 +121,8 @@ def page(browser: Any) -> Iterator[Any]:
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     context.close()
-    assert not errors, errors
+    # JupyterLab 4.6 lets this promise of its own fall where a kernel ends while it asks for a subshell.
+    assert not [error for error in errors if "create_subshell_request" not in error], errors
 
 
 @pytest.fixture

@@ -55,9 +55,9 @@ def test_hides_a_login_in_what_fetching_says(tmp_path):
 
 def test_hides_a_login_in_why_weights_cannot_be_had(tmp_path, monkeypatch):
     async def nothing(*_args, **_named):
-        yield f"odd words about {URL}"
+        yield {"ended": 1, "words": f"odd words about {URL}"}
 
-    monkeypatch.setattr(module, "_lines", nothing)
+    monkeypatch.setattr(module, "_reports", nothing)
     for cache in (tmp_path / "cache", tmp_path / "file" / "cache"):
         (tmp_path / "file").touch()
         with pytest.raises(LocalError) as refused:

@@ -86,7 +86,7 @@ def test_keeps_what_was_seen_and_says_first_that_it_is_not_connected(session, da
     _, first, second, *_ = text_of(card).splitlines()
     assert first.startswith("Not connected since ")
     assert second == f"{GONE} %kubeai_local start starts it."
-    heading, _, row = repr(session.models()).splitlines()
+    heading, _, row, _ = repr(session.models()).splitlines()
     assert heading.startswith("Not connected since ")
     assert GONE in heading
     assert row.startswith("smol Ready")

@@ -162,7 +162,7 @@ def test_applies_the_very_remedy_whose_change_was_judged_though_findings_change_
     for looks in range(1, 9):
         shown = [(SHORTER,)] * looks + [(IMAGE,)]
         session, cluster = session_of(*shown)
-        options = SimpleNamespace(fix=1, dry_run=False, yes=True, wait=False, name="smol")
+        options = SimpleNamespace(fix=1, dry_run=False, yes=True, wait=False, name="smol", namespace="")
         model = Model(session, "smol")
         try:
             done = diagnose.why(SimpleNamespace(options=options, model=model, session=session))
