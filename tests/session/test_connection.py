@@ -280,7 +280,8 @@ print(json.dumps([before, held()]))
 
 def test_leaves_no_thread_socket_or_file_behind_a_hundred_times(daemon: str, tmp_path: Path) -> None:
     # A process of its own: in that of the tests others come and go meanwhile.
-    command, environment = [sys.executable, "-X", "faulthandler", "-c", USED, daemon], {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-X", "faulthandler", "-c", USED, daemon]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     before, after = json.loads(done.stdout)
