@@ -203,7 +203,7 @@ def _run(command: list[str], environment: Mapping[str, str], seconds: float) -> 
             process.wait(max(deadline - time.monotonic(), 0))
             if any(reader.is_alive() for reader in readers):  # another that it has started may write there
                 raise subprocess.TimeoutExpired(command, seconds)
-        except BaseException as error:
+        except BaseException as error:  # (an interrupt too: nothing that it started goes on)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):

@@ -144,7 +144,7 @@ class OidcLogin:
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 yaml.safe_dump(document, out, sort_keys=False)
             Path(name).replace(file)
-        except BaseException:
+        except BaseException:  # (an interrupt too leaves no half file)
             Path(name).unlink(missing_ok=True)
             raise
 

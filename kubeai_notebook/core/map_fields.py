@@ -70,7 +70,7 @@ def shows_map_fields(function: _Function) -> _Function:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint.__origin__)
         for name, hint in _HINTS.items()
     ]
-    function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+    function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]  # a function's
     lines = [f"    {name}: {hint.__metadata__[0]}." for name, hint in _HINTS.items()]
     function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Fields:", *lines])
     return function

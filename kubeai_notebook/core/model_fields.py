@@ -70,7 +70,7 @@ FIELD_DOCS: Mapping[str, str] = {
 
 def shows_fields(function: _Function) -> _Function:
     """Give a function with ``**fields: Unpack[ModelFields]`` the signature and the docstring that name each of them."""
-    signature = inspect.signature(function)  # type: ignore[arg-type]
+    signature = inspect.signature(function)  # type: ignore[arg-type]  # any function
     own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
     keyword_only, hints = inspect.Parameter.KEYWORD_ONLY, get_type_hints(ModelFields)
     fields = [
@@ -79,7 +79,7 @@ def shows_fields(function: _Function) -> _Function:
     # ``url`` is positional only, so that it may also come by its name, as one of the fields.
     shown = [one.replace(kind=one.POSITIONAL_OR_KEYWORD) if one.name == "url" else one for one in own]
     more = [one for one in fields if one.name != "url"]
-    function.__signature__ = signature.replace(parameters=[*shown, *more])  # type: ignore[attr-defined]
+    function.__signature__ = signature.replace(parameters=[*shown, *more])  # type: ignore[attr-defined]  # a function's
     lines = [f"    {name}: {text}." for name, text in FIELD_DOCS.items()]
     function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Fields:", *lines])
     return function

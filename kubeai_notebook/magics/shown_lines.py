@@ -91,4 +91,4 @@ def _wrapped(statement: ast.stmt) -> ast.stmt:
         ast.copy_location(node, statement)
     shown: Any = tree.body[0]
     shown.value.args = [statement.value]  # type: ignore[attr-defined]  # it is an Expr
-    return shown  # type: ignore[no-any-return]
+    return shown  # type: ignore[no-any-return]  # as above

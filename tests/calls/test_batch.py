@@ -43,7 +43,7 @@ def started(url: str, table: Any, prompt: str = "{text}", **fields: Any) -> tupl
     target = Target(name="smol", most_in_flight=fields.pop("most_in_flight", 64))
     fields = {"store": False, **fields}
     try:
-        return endpoint, planned_map(target, table, prompt=prompt, fields=fields).start(endpoint, Job)  # type: ignore[arg-type]
+        return endpoint, planned_map(target, table, prompt=prompt, fields=fields).start(endpoint, Job)  # type: ignore[arg-type]  # a dict
     except BaseException:
         endpoint.close()
         raise

@@ -46,7 +46,7 @@ DISCOVERED = {
         "kind": "ModelList", "apiVersion": "kubeai.org/v1", "metadata": {"resourceVersion": "1"}, "items": [],
     },
 }  # fmt: skip
-ANONYMOUS = 'models.kubeai.org is forbidden: User "system:anonymous" cannot list resource "models" in API group "kubeai.org" in the namespace "team"'  # noqa: E501
+ANONYMOUS = 'models.kubeai.org is forbidden: User "system:anonymous" cannot list resource "models" in API group "kubeai.org" in the namespace "team"'  # noqa: E501 - the API's own line
 
 
 def status(code: int, reason: str, message: str) -> Answer:

@@ -101,6 +101,6 @@ class Nothing(BaseModel):
 @pytest.mark.parametrize("schema", [["one"], [1, 2], "text", {"a": 1}, ["a", "a"], Nothing, int])
 def test_refuses_what_is_no_schema(schema: object) -> None:
     with pytest.raises(UsageError):
-        answer_schema(schema)  # type: ignore[arg-type]
+        answer_schema(schema)  # type: ignore[arg-type]  # what is refused
     with pytest.raises(UsageError, match="into="):
         answer_schema(Review, into="x")

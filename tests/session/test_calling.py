@@ -83,12 +83,12 @@ def test_shows_on_stderr_a_line_for_each_change_and_answers_when_it_is_ready(api
         api.change(PODS, pod("model-smol-a-1", "smol"))
 
     shown = io.StringIO()
-    presenter.face().line = lambda: StreamLine(shown)  # type: ignore[method-assign]
+    presenter.face().line = lambda: StreamLine(shown)  # type: ignore[method-assign]  # a face of the test's
     try:
         threading.Thread(target=go_on).start()
         assert away.attach("smol").complete("Hello") == "yes"
     finally:
-        del presenter.face().line  # type: ignore[attr-defined]
+        del presenter.face().line  # type: ignore[attr-defined]  # put there above
     first, *others = shown.getvalue().splitlines()
     assert first.startswith("… smol Pulling: The node is getting the engine's image. (")
     assert all("Pulling" not in line for line in others)

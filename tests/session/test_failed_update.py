@@ -34,7 +34,7 @@ def swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
 
 def updated(swap: Model, url: str) -> View:
     """The Model once its update is seen to fail."""
-    swap.session.serve(name="swap", url=url, engine="OLlama", force=True)  # type: ignore[attr-defined]
+    swap.session.serve(name="swap", url=url, engine="OLlama", force=True)  # type: ignore[attr-defined]  # a Session
     with swap.subscribe() as changes:
         change = changes.until(lambda one: one.view.status.phase == "Degraded" and not one.view.pending, 10)
         assert change is not None

@@ -106,7 +106,7 @@ def _tensors(path: Path) -> Iterator[tuple[str, Any]]:
 
     @cache
     def raw() -> dict[str, Any]:
-        return dict(deserialize(path.read_bytes()))  # type: ignore[no-untyped-call]
+        return dict(deserialize(path.read_bytes()))  # type: ignore[no-untyped-call]  # safetensors is
 
     with safe_open(path, "np") as tensors:
         for name in tensors.keys():  # noqa: SIM118  (it is no dict)
