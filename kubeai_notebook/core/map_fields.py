@@ -1,20 +1,18 @@
 """The arguments of `Model.map`, one line each: a reader of its help sees them all, and a misspelt one is named.
 
-They are a TypedDict for the reason that `core.model_fields` gives, and the values that are made of them stand in
+They are a TypedDict for the reason that `core.shown_fields` gives, and the values that are made of them stand in
 `calls.map_frame`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypedDict, TypeVar, get_type_hints
+from collections.abc import Mapping, Sequence  # noqa: TC003 - `docs_of` evaluates the hints
+from typing import Annotated, Any, TypedDict
 
 from kubeai_notebook.errors import UsageError
 
 from .messages import did_you_mean
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from .shown_fields import docs_of
 
 
 class MapFields(TypedDict, total=False):
@@ -47,7 +45,7 @@ class MapFields(TypedDict, total=False):
 
 REQUEST = ("max_tokens", "temperature", "top_p", "seed", "stop")
 """Those that are fields of the OpenAI API."""
-_HINTS = get_type_hints(MapFields, include_extras=True)
+_KNOWN = docs_of(MapFields)
 
 
 def check_map_fields(fields: Mapping[str, Any], function: str) -> None:
@@ -57,20 +55,6 @@ def check_map_fields(fields: Mapping[str, Any], function: str) -> None:
         UsageError: there is one; it names the nearest.
     """
     for name in fields:
-        if name not in _HINTS:
+        if name not in _KNOWN:
             hint = 'Fields of an engine\'s own go into extra_body={"…": …}.'
-            raise UsageError(f"{function}() takes no {name}=.{did_you_mean(name, _HINTS)}", hint)
-
-
-def shows_map_fields(function: _Function) -> _Function:
-    """Give a function with ``**fields: Unpack[MapFields]`` the signature and the docstring that name each of them."""
-    signature = inspect.signature(function)
-    own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint.__origin__)
-        for name, hint in _HINTS.items()
-    ]
-    function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]  # a function's
-    lines = [f"    {name}: {hint.__metadata__[0]}." for name, hint in _HINTS.items()]
-    function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Fields:", *lines])
-    return function
+            raise UsageError(f"{function}() takes no {name}=.{did_you_mean(name, _KNOWN)}", hint)

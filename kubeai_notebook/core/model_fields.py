@@ -1,26 +1,21 @@
 """What `serve` and `plan` take, typed and documented once for help(), Tab, type checkers and the calls themselves.
 
-A function that took ``**fields: Any`` showed nobody what it takes. Written out, four functions would each repeat thirty
-parameters. So the fields are a TypedDict: type checkers read it behind ``**``, and `shows_fields` gives a function the
-signature and the docstring that people see. Which fields there are is decided in `core.fields`; a test holds the two
-together.
+Which fields there are is decided in `core.fields`; a test holds the two together.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypedDict, TypeVar, get_type_hints
+from typing import Annotated, Any, TypedDict
 
 from kubeai_notebook.errors import SpecError
 
 from .notice import wrong
+from .shown_fields import docs_of
 from .source_spellings import names_and_urls
 
 _Texts = Sequence[str]
 _Pairs = Mapping[str, str]
-_Function = TypeVar("_Function")
 
 
 class ModelFields(TypedDict, total=False):
@@ -62,34 +57,8 @@ class ModelFields(TypedDict, total=False):
     ]
 
 
-FIELD_DOCS: Mapping[str, str] = {
-    name: hint.__metadata__[0] for name, hint in get_type_hints(ModelFields, include_extras=True).items()
-}
+FIELD_DOCS: Mapping[str, str] = docs_of(ModelFields)
 """One line for each field."""
-
-
-def shows_fields(function: _Function) -> _Function:
-    """Give a function with ``**fields: Unpack[ModelFields]`` the signature and the docstring that name each of them."""
-    signature = inspect.signature(function)  # type: ignore[arg-type]  # any function
-    own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-    keyword_only, hints = inspect.Parameter.KEYWORD_ONLY, get_type_hints(ModelFields)
-    fields = [
-        inspect.Parameter(name, keyword_only, default=None, annotation=_short(hint)) for name, hint in hints.items()
-    ]
-    # ``url`` is positional only, so that it may also come by its name, as one of the fields.
-    shown = [one.replace(kind=one.POSITIONAL_OR_KEYWORD) if one.name == "url" else one for one in own]
-    more = [one for one in fields if one.name != "url"]
-    function.__signature__ = signature.replace(parameters=[*shown, *more])  # type: ignore[attr-defined]  # a function's
-    lines = [f"    {name}: {text}." for name, text in FIELD_DOCS.items()]
-    function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Fields:", *lines])
-    return function
-
-
-def _short(hint: Any) -> Any:
-    """The type without the modules of its parts."""
-    return (
-        hint if isinstance(hint, type) else re.sub(r"\b(collections\.abc|typing)\.", "", inspect.formatannotation(hint))
-    )
 
 
 def what_of(what: Any, url: str | None, fields: Mapping[str, Any]) -> Any:

@@ -14,8 +14,9 @@ from kubeai_notebook.calls.stream import ChatStream, Turn
 from kubeai_notebook.core.chat_messages import Reply, reply_of
 from kubeai_notebook.core.embedding_prefixes import Prefixes, prefixes_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
-from kubeai_notebook.core.map_fields import MapFields, shows_map_fields
+from kubeai_notebook.core.map_fields import MapFields
 from kubeai_notebook.core.objects import map_at, text_at, uid_of
+from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
@@ -268,7 +269,7 @@ class Model:
         """
         return complete(self._able("TextGeneration"), self.name, prompt, **options)
 
-    @shows_map_fields
+    @shows(MapFields)
     def map(self, table: Any, prompt: str, *, block: bool = True, **fields: Unpack[MapFields]) -> Any:
         """Ask the Model something about each row, and get the table back with the answers in new columns.
 
@@ -290,7 +291,7 @@ class Model:
         job = map_rows(self.view, lambda: self._able("TextGeneration"), table, prompt=prompt, fields=fields)
         return job.finished() if block else job
 
-    @shows_map_fields
+    @shows(MapFields)
     def mapper(self, prompt: str, *, like: Any = None, **fields: Unpack[MapFields]) -> Mapper:
         """`map` as one callable that Dask, Ray or Spark run on other machines: DataFrame → DataFrame.
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
 from kubeai_notebook.core.messages import did_you_mean
-from kubeai_notebook.core.model_fields import ModelFields, shows_fields, what_of
+from kubeai_notebook.core.model_fields import ModelFields, what_of
+from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.errors import NotFoundError
 
 from . import verbs
@@ -41,7 +42,7 @@ class Session(Connection):
     when it was made, or those it is given. As a context manager it closes itself at the end; Models go on.
     """
 
-    @shows_fields
+    @shows(ModelFields)
     def serve(
         self,
         what: ModelSpec | PlanReport | str | None = None,
@@ -73,7 +74,7 @@ class Session(Connection):
         done = verbs.serve(self, what_of(what, url, fields), unique=unique, force=force, yes=yes)
         return self.handle(done).wait() if wait else self.handle(done)
 
-    @shows_fields
+    @shows(ModelFields)
     def plan(
         self,
         what: ModelSpec | str | None = None,
@@ -225,7 +226,7 @@ def default(namespace: str = "") -> Session:
     return _defaults.session(namespace)
 
 
-@shows_fields
+@shows(ModelFields)
 def serve(
     what: ModelSpec | PlanReport | str | None = None,
     url: str | None = None,
@@ -244,7 +245,7 @@ def serve(
     return default().serve(what, url, unique=unique, force=force, yes=yes, wait=wait, **fields)
 
 
-@shows_fields
+@shows(ModelFields)
 def plan(
     what: ModelSpec | str | None = None,
     url: str | None = None,
