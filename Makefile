@@ -26,11 +26,11 @@ $(VENV)/.pip:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.pip $(FRONT)
-	@$(STEP) "Installing into $(VENV), about a minute the first time" $(PIP) --editable '.[demo]'
+	@$(STEP) "Installing into $(VENV), one to five minutes the first time" $(PIP) --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.pip $(FRONT)
-	@$(STEP) "Installing into $(VENV), about two minutes the first time" $(PIP) --editable '.[dev]'
+	@$(STEP) "Installing into $(VENV), two to six minutes the first time" $(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 setup: $(VENV)/.dev  ## install everything that development needs
@@ -93,9 +93,14 @@ bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/load_ext.py
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/completion.py
+	$(BIN)/python benchmarks/form.py
 	$(BIN)/python benchmarks/local.py
 	$(BIN)/python benchmarks/serve.py
+	$(BIN)/python benchmarks/screen.py
+	$(BIN)/python benchmarks/embedding_map.py
 	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/limiter.py
+	$(BIN)/python benchmarks/embeddings.py
 
 clean:  ## remove what was built
 	rm -rf dist build kubeai_notebook/labextension kubeai_notebook/views/static labextension/lib

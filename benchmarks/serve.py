@@ -53,7 +53,7 @@ import psutil
 from kubernetes.client import Configuration
 from kubeai_notebook.cluster.client import Api, Cluster
 from kubeai_notebook.session.live.publisher import Publisher
-url, changes = sys.argv[1], int(sys.argv[2])
+url, number = sys.argv[1], int(sys.argv[2])
 me = psutil.Process()
 gc.collect()
 before = me.memory_info().rss
@@ -76,7 +76,7 @@ now = me.cpu_times()
 rest = (now.user + now.system - cpu.user - cpu.system) / 10 * 100
 model = json.loads(json.dumps(publisher.view(names[0]).model))
 took = []
-for generation in range(2, changes + 2):
+for generation in range(2, number + 2):
     model["metadata"]["generation"] = generation
     path = "apis/kubeai.org/v1/namespaces/default/models"
     request = urllib.request.Request(f"{url}/_put?path={path}", json.dumps(model).encode())

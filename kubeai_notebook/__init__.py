@@ -14,14 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
     from .core.chat_messages import Reply
     from .core.model_spec import ModelSpec
     from .session.model import Model
     from .session.platform import Project
-    from .session.session import Session, plan, serve
+    from .session.session import Session, attach, catalog, delete, models, plan, serve
+    from .views.form import Form
+    from .views.models_table import live_models
 
 __version__ = "0.1.0"
 
@@ -32,44 +33,20 @@ _PUBLIC = {
     "Project": "session.platform",
     "Reply": "core.chat_messages",
     "Session": "session.session",
+    "attach": "session.session",
+    "catalog": "session.session",
+    "delete": "session.session",
     "errors": "errors",
+    "live_models": "views.models_table",
+    "models": "session.session",
     "plan": "session.session",
     "serve": "session.session",
 }
 __all__ = [
     "Model", "ModelSpec", "Project", "Reply", "Session",
-    "attach", "catalog", "delete", "errors", "get_or_create_project", "models", "plan", "serve",
+    "attach", "catalog", "delete", "errors", "form", "get_or_create_project", "live_models", "models", "plan",
+    "serve",
 ]  # fmt: skip
-
-
-def attach(name: str) -> Model:
-    """The handle on a Model that is there, whoever made it; see `Session.attach`."""
-    from .session.session import default
-
-    _install_views()
-    return default().attach(name)
-
-
-def delete(name: str, *names: str, missing_ok: bool = False, yes: bool = False) -> list[Model]:
-    """Delete Models, and wait until they are gone; see `Session.delete`."""
-    from .session.session import default
-
-    _install_views()
-    return default().delete(name, *names, missing_ok=missing_ok, yes=yes)
-
-
-def models() -> pd.DataFrame:
-    """All Models as a DataFrame; see `Session.models`."""
-    from .session.session import default
-
-    return default().models()
-
-
-def catalog(text: str = "", *, feature: str = "") -> pd.DataFrame:
-    """What can be served, with its size and whether this machine has room for it; see `Session.catalog`."""
-    from .session.session import default
-
-    return default().catalog(text, feature=feature)
 
 
 def get_or_create_project(name: str, *, session: Session | None = None) -> Project:
@@ -78,6 +55,23 @@ def get_or_create_project(name: str, *, session: Session | None = None) -> Proje
 
     _install_views()
     return get(name, session=session)
+
+
+def form(what: str | None = None, url: str | None = None, /, *, session: Session | None = None, **fields: Any) -> Form:
+    """A form for a new Model, or for one that is there; filled with these fields, which are those of `serve`.
+
+    ``form("smol")`` shows what the Model smol is, to be changed; ``form("ollama://smollm2:135m")`` begins with a url.
+
+    Raises:
+        SpecError: the name or the url is given twice.
+    """
+    from .core.model_fields import what_of
+    from .magics.serve import fields_of_text
+    from .session.session import default
+    from .views.form import form_of
+
+    _install_views()
+    return form_of(session or default(), what_of(what, url, fields), read_magic=fields_of_text)
 
 
 def __getattr__(name: str) -> Any:

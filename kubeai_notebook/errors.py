@@ -40,12 +40,13 @@ LONGEST = 10_000
 """Characters of a message or a hint."""
 LOCAL_GONE = (
     "KubeAI on this machine is not running.",
-    'Start it in a terminal: kubeai-local start, or connect anew: Session(context="local").',
+    # A kernel need not have kubeai-local on its PATH.
+    'Session(context="local").models() starts it again.',
 )
 """Message and hint where our own daemon has ended."""
 
 
-class _Shown(BaseException):
+class _Sentence(BaseException):
     """Renders an error as its message and its hint, without a stack."""
 
     message: str
@@ -73,7 +74,7 @@ class _Shown(BaseException):
         return [self.message, *([self.hint] if self.hint else [])]
 
 
-class KubeAIError(_Shown, Exception):
+class KubeAIError(_Sentence, Exception):
     """Base of all errors below; ``message`` says what is wrong, ``hint`` the next step."""
 
 
@@ -178,8 +179,8 @@ Refuser = Literal["", "engine", "gateway", "proxy", "mesh", "login", "api-server
 class CallError(KubeAIError):
     """A call to a Model failed.
 
-    ``status`` is the HTTP status, if there was one. ``retryable``: the same request may succeed later; where the other
-    side said how much later, ``retry_after_seconds`` holds it.
+    ``status`` is the HTTP status, if there was one, ``code`` that of the Finding that explains it. ``retryable``: the
+    same request may succeed later; where the other side said how much later, ``retry_after_seconds`` holds it.
     """
 
     def __init__(
@@ -189,11 +190,13 @@ class CallError(KubeAIError):
         *,
         status: int | None = None,
         kind: Refuser = "",
+        code: str = "",
         retryable: bool = False,
         retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.code = code
         self.kind: Refuser = kind
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
@@ -203,5 +206,5 @@ class LocalError(KubeAIError):
     """The machine lacks an engine, weights, or room for them."""
 
 
-class WaitInterruptedError(_Shown, KeyboardInterrupt):
+class WaitInterruptedError(_Sentence, KeyboardInterrupt):
     """Waiting was interrupted; what was waited for goes on."""

@@ -105,6 +105,17 @@ def system_user() -> str:
         return ""
 
 
+def hub() -> str:
+    """Where models are looked up, as the hub's own library has it; ``""`` where it may not be asked."""
+    is_offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+    return "" if is_offline else os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
+def notebook() -> str:
+    """The path of the notebook that this kernel is of, where its server tells."""
+    return os.environ.get("JPY_SESSION_NAME", "")
+
+
 def in_cluster() -> bool:
     """Whether this process runs in a Pod with a service account."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _SERVICE_ACCOUNT.is_file()
@@ -117,6 +128,11 @@ def kubeconfig_of_terminal() -> str:
 
 def _usual_kubeconfig() -> Path:
     return Path.home() / ".kube" / "config"
+
+
+def absolute_paths(kubeconfig: str) -> str:
+    """The files of a kubeconfig's path, joined as there, whatever the folder and however it was written."""
+    return os.pathsep.join(str(Path(part).expanduser().absolute()) for part in kubeconfig.split(os.pathsep) if part)
 
 
 def environment() -> dict[str, str]:

@@ -1,13 +1,18 @@
-"""Answers that were paid for, in one SQLite file of the user's: a batch that runs again asks for new rows only.
+"""What is the user's and not the cluster's, in one SQLite file: answers that were paid for, presets, dialogues, times.
 
-An answer lies under the digest of what decides it: the whole request, and what the Model serves (its url, engine,
-arguments and adapter). So there is nothing to expire: what has changed has another digest. Answers are committed as
-they come, since a kernel dies without warning and an answer may have taken a minute.
+A batch that runs again asks for new rows only, and a card says how long a step took the last time.
+
+An answer lies under the digest of what decides it: the whole request, what the Model serves (its url, engine,
+arguments and adapter), and what runs of it (the image's id and, on this machine, the weights' sha256). So there is
+nothing to expire: what has changed has another digest. Answers are committed as they come, since a kernel dies without
+warning and an answer may have taken a minute.
 
 WAL lets two kernels write at once, and costs no wait for the disk. File systems of networks cannot do that; there the
 file keeps its own journal, and the disk is not waited for either: that a power failure may cost answers is better than
-a batch at the pace of a remote disk. A file that is damaged, full or not to be written costs the batch nothing: answers
-of this batch are then kept in a file without a name, and `problem` says so.
+a batch at the pace of a remote disk. A file that is damaged, full, locked or not to be written costs the batch nothing:
+answers of this batch are then kept in a file without a name, `problem` says so, and `close` tries the file once more.
+
+A write waits for other programs, so it belongs into a thread, while an event loop reads by a connection of its own.
 """
 
 from __future__ import annotations
@@ -16,10 +21,13 @@ import json
 import os
 import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 MOST_BYTES = 1 << 30
@@ -27,23 +35,31 @@ MOST_BYTES = 1 << 30
 MODES = ("WAL", "TRUNCATE")
 """Kinds of journal, the best first."""
 BUSY_SECONDS = 5.0
-_CHECKED_EVERY = 1000
+"""How long a write waits for another program's."""
+_CHECKED_SHARE, _LONGEST_SHARE = 1 / 16, 1 / 8
+"""Of the bound: how much may come until the size is looked at again, and how long one answer may be."""
+_ROW_BYTES = 100
+"""About what a row takes besides its text."""
 _KEPT_SHARE = 0.75
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (digest BLOB PRIMARY KEY, answer TEXT NOT NULL) STRICT"
+_PRESETS = "CREATE TABLE IF NOT EXISTS presets (name TEXT PRIMARY KEY, fields TEXT NOT NULL) STRICT"
 _INSERT = "INSERT OR REPLACE INTO answers (digest, answer) VALUES (?, ?)"
 _FORGET_OLDEST = (
     "DELETE FROM answers WHERE rowid NOT IN"
     " (SELECT rowid FROM answers ORDER BY rowid DESC LIMIT (SELECT CAST(count(*) * ? AS INTEGER) FROM answers))"
 )
+MOST_STARTS = 300
+_STARTS = "CREATE TABLE IF NOT EXISTS starts (key BLOB PRIMARY KEY, seconds TEXT NOT NULL) STRICT"
+_FORGET_STARTS = "DELETE FROM starts WHERE rowid NOT IN (SELECT rowid FROM starts ORDER BY rowid DESC LIMIT ?)"
+MOST_DIALOGUES = 200
+MOST_DIALOGUE_CHARACTERS = 16_000_000
+_DIALOGUES = "CREATE TABLE IF NOT EXISTS dialogues (key BLOB PRIMARY KEY, dialogue TEXT NOT NULL) STRICT"
+_FORGET_DIALOGUES = "DELETE FROM dialogues WHERE rowid NOT IN (SELECT rowid FROM dialogues ORDER BY rowid DESC LIMIT ?)"
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
+_SELECT = "SELECT answer FROM answers WHERE digest = ?"
 _CLEAR = "kubeai_notebook.store.clear() empties it."
-
-
-class Kept(NamedTuple):
-    """One answer as it is kept."""
-
-    text: str
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+_DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def default_path() -> Path:
@@ -53,91 +69,194 @@ def default_path() -> Path:
     return platformdirs.user_data_path("kubeai-notebook") / "answers.db"
 
 
-def clear(path: Path | None = None) -> int:
-    """Forget all answers; returns how many bytes that frees. Batches that run go on."""
+def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> int:
+    """Forget all answers and playgrounds' dialogues; returns how many bytes that frees. Batches that run go on.
+
+    A file that is damaged, or that a full disk lets nobody write, is removed.
+
+    Raises:
+        UsageError: another program keeps the file locked, or it may not be written; nothing was forgotten.
+    """
     path = path or default_path()
     if not path.exists():
         return 0
     before = _size_of(path)
     try:
-        with closing(_open(path)) as database:
+        with closing(_open(path, busy_seconds=busy_seconds)) as database:
             database.execute("DELETE FROM answers")
+            database.execute(_DIALOGUES)
+            database.execute("DELETE FROM dialogues")
             database.execute("VACUUM")
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.DatabaseError:
+    except (sqlite3.Error, OSError) as error:
+        if _code_of(error) not in {*_DAMAGED, sqlite3.SQLITE_FULL}:
+            message = f"No answer was forgotten: {path} {_reason_of(error)}."
+            raise UsageError(message, "End the batches that write there, and call it again.") from None
         _remove(path)
     return max(before - _size_of(path), 0)
 
 
-class Store:
-    """The answers of one file; made and used by one thread at a time.
+def presets(path: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The fields that the user has kept, by the name they gave them; none where the file cannot be read."""
+    path = path or default_path()
+    if not path.exists():
+        return {}
+    try:
+        with closing(_open(path)) as database:
+            database.execute(_PRESETS)
+            rows = database.execute("SELECT name, fields FROM presets ORDER BY name").fetchall()
+    except (sqlite3.Error, OSError):
+        return {}
+    kept = {}
+    for name, text in rows:
+        with suppress(ValueError, RecursionError):  # a row that another program wrote costs itself only
+            fields = json.loads(text)
+            if isinstance(fields, dict):
+                kept[name] = fields
+    return kept
 
-    ``path``: ``None`` keeps them for as long as this lives, in a file that nobody else sees.
+
+def save_preset(name: str, fields: Mapping[str, Any], path: Path | None = None) -> None:
+    """Keep the fields of a Model under a name, in the place of what was kept there; no secret's value is kept.
+
+    Raises:
+        UsageError: the name is empty, or the file cannot be written.
+    """
+    from kubeai_notebook.core.field_aliases import flattened, nested, read_fields
+    from kubeai_notebook.core.stated import stated_fields, to_keep
+
+    if not name.strip():
+        raise UsageError("A preset needs a name.", "Give it one by which you will find it.")
+    kept = nested(to_keep(stated_fields(flattened(read_fields(fields)[0]), None)))
+    _change_presets(path, "INSERT OR REPLACE INTO presets (name, fields) VALUES (?, ?)", (name.strip(), _as_json(kept)))
+
+
+def remove_preset(name: str, path: Path | None = None) -> None:
+    """Forget what was kept under a name, if anything was.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    _change_presets(path, "DELETE FROM presets WHERE name = ?", (name,))
+
+
+def _change_presets(path: Path | None, statement: str, values: Sequence[str]) -> None:
+    path = path or default_path()
+    try:
+        with closing(_open(path)) as database:
+            database.execute(_PRESETS)
+            database.execute(statement, values)
+    except (sqlite3.Error, OSError) as error:
+        raise UsageError(f"The presets cannot be changed: {path} {_reason_of(error)}.") from None
+
+
+class Store:
+    """The answers of one file. `get` is for one thread, `put` and `close` for another one, one call at a time.
+
+    ``path``: ``None`` keeps them for as long as this lives, in a file that nobody else sees. ``fresh``: what was kept
+    before counts for nothing, and is written over.
     """
 
-    def __init__(self, path: Path | None, *, most_bytes: int = MOST_BYTES, modes: Sequence[str] = MODES) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        fresh: bool = False,
+        most_bytes: int = MOST_BYTES,
+        modes: Sequence[str] = MODES,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
         self._path, self._most_bytes = path, most_bytes
-        self._puts = 0
+        self._readable: set[bytes] | None = set() if fresh else None
+        self._unchecked_bytes = 0
+        self._file: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._spare: sqlite3.Connection | None = None
         self.problem = ""
         """Why answers are not kept for the next batch, as a sentence."""
         try:
-            self._database = _open(path, modes) if path else _temporary()
-            self._forget_oldest()
+            if path is None:
+                self._spare = _temporary()
+            else:
+                self._file = _open(path, modes, busy_seconds=busy_seconds)
+                self._reader = _connected(str(path), busy_seconds=0.0)
+                self._forget_oldest(self._file)
         except (sqlite3.Error, OSError) as error:
-            self._database = _temporary()
             self._give_up(error)
 
-    def get(self, digest: bytes) -> Kept | None:
-        """The answer under this digest."""
-        row = self._tried(lambda database: database.execute("SELECT answer FROM answers WHERE digest = ?", (digest,)))
-        if row is None:
+    def get(self, digest: bytes, *, waits: bool = False) -> str | None:
+        """The answer under this digest.
+
+        Raises:
+            BlockingIOError: another program writes, and readers must wait; never if this ``waits``, in its own thread.
+        """
+        if self._readable is not None and digest not in self._readable:
             return None
-        try:
-            return Kept(*json.loads(row[0]))
-        except (ValueError, TypeError):  # another version's, or damaged
-            return None
-
-    def put(self, answers: Mapping[bytes, Kept]) -> None:
-        """Keep answers, all or none: after this they are there, whatever becomes of the process."""
-        rows = [(digest, json.dumps(kept, separators=(",", ":"))) for digest, kept in answers.items()]
-        self._tried(lambda database: _in_one_commit(database, rows))
-        before, self._puts = self._puts, self._puts + len(rows)
-        if before // _CHECKED_EVERY < self._puts // _CHECKED_EVERY:
-            self._tried(lambda _database: self._forget_oldest())
-
-    def close(self) -> None:
-        """Close the file."""
-        with suppress(sqlite3.Error):
-            self._database.close()
-
-    def _tried(self, work: Callable[[sqlite3.Connection], sqlite3.Cursor | None]) -> Any:
-        """The first row of what this does; where the file fails, the batch goes on without it."""
-        try:
-            cursor = work(self._database)
-            return cursor.fetchone() if cursor is not None else None
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                return None  # another kernel writes much: this one answer is not kept
-            self._give_up(error)
-        except sqlite3.Error as error:
-            self._give_up(error)
+        for database in (self._spare, self._file if waits else self._reader):
+            try:
+                if database is not None and (row := database.execute(_SELECT, (digest,)).fetchone()):
+                    return str(row[0])
+            except sqlite3.Error as error:
+                if _code_of(error) not in _LOCKED:
+                    self._give_up(error)
+                elif not waits:
+                    raise BlockingIOError from None
         return None
 
-    def _give_up(self, error: Exception) -> None:
-        if not self.problem:
-            self.close()
-            self._database = _temporary()
-            why = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error) or type(error).__name__)
-            self.problem = f"Answers are not kept for the next time: {self._path} {why}."
+    def put(self, answers: Mapping[bytes, str]) -> None:
+        """Keep answers, all or none: where there is no `problem`, they are there whatever becomes of the process.
 
-    def _forget_oldest(self) -> None:
+        One that would take an eighth of the file's bound is not kept.
+        """
+        answers = {key: text for key, text in answers.items() if len(text) < self._most_bytes * _LONGEST_SHARE}
+        if self._spare is None and self._file is not None:
+            try:
+                _in_one_commit(self._file, answers.items())
+                self._make_room(self._file, answers)
+            except sqlite3.Error as error:
+                self._give_up(error)
+        if self._spare is not None:
+            with suppress(sqlite3.Error):
+                _in_one_commit(self._spare, answers.items())
+        if self._readable is not None:
+            self._readable.update(answers)
+
+    def close(self) -> None:
+        """Close the file; what could not be written there is tried once more."""
+        with suppress(sqlite3.Error):
+            if self._spare is not None and self._file is not None:
+                _in_one_commit(self._file, self._spare.execute("SELECT digest, answer FROM answers"))
+                self.problem = ""
+        for database in (self._spare, self._reader, self._file):
+            if database is not None:
+                database.close()
+
+    def _give_up(self, error: Exception) -> None:
+        """Keep what comes in a file without a name, and leave one that is damaged alone."""
+        if self._spare is None:
+            self._spare = _temporary()
+        if _code_of(error) in _DAMAGED:
+            self._file = self._reader = None
+        if not self.problem:
+            self.problem = f"Answers are not kept for the next time: {self._path} {_reason_of(error)}."
+
+    def _make_room(self, file: sqlite3.Connection, answers: Mapping[bytes, str]) -> None:
+        self._unchecked_bytes += sum(len(text) + _ROW_BYTES for text in answers.values())
+        if self._unchecked_bytes > self._most_bytes * _CHECKED_SHARE:
+            self._forget_oldest(file)
+
+    def _forget_oldest(self, file: sqlite3.Connection) -> None:
         """Make room where the file is too long: its pages are used again."""
-        pages, free, size = (
-            self._database.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        if (pages - free) * size > self._most_bytes:
-            self._database.execute(_FORGET_OLDEST, (_KEPT_SHARE,))
+        self._unchecked_bytes = 0
+        while _used_bytes(file) > self._most_bytes and file.execute(_FORGET_OLDEST, (_KEPT_SHARE,)).rowcount:
+            pass
+
+
+def _used_bytes(file: sqlite3.Connection) -> int:
+    pages, free, size = (
+        file.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 _REASONS = {
@@ -147,32 +266,147 @@ _REASONS = {
     sqlite3.SQLITE_READONLY: "may not be written",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened",
     sqlite3.SQLITE_IOERR: "cannot be read or written",
+    sqlite3.SQLITE_BUSY: "is locked by another program",
+    sqlite3.SQLITE_LOCKED: "is locked by another program",
 }
 
 
-def _open(path: Path, modes: Sequence[str] = MODES) -> sqlite3.Connection:
+def _code_of(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be opened ({error.strerror})"
+    return _REASONS.get(_code_of(error), f"cannot be used ({error})")
+
+
+class StartTimes:
+    """How long each step of a start took the last time, by what makes two starts alike: a few hundred of them.
+
+    They lie beside the answers. A file that cannot be used costs the times alone: none is known then.
+    """
+
+    def __init__(self, path: Path | None = None, *, most: int = MOST_STARTS) -> None:
+        self._path, self._most = path, most
+
+    def get(self, key: str) -> dict[str, float]:
+        """Seconds by the step's name; ``{}`` where nothing is known."""
+        path = self._path or default_path()
+        try:
+            if not path.exists():
+                return {}
+            with closing(_open(path)) as database:
+                database.execute(_STARTS)
+                row = database.execute("SELECT seconds FROM starts WHERE key = ?", (_digest(key),)).fetchone()
+            kept = json.loads(row[0]) if row else {}
+            return {str(step): float(seconds) for step, seconds in kept.items()}
+        except (sqlite3.Error, OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def put(self, key: str, seconds: Mapping[str, float]) -> None:
+        """Keep the times of a start in place of those of the last one like it."""
+        with suppress(sqlite3.Error, OSError), closing(_open(self._path or default_path())) as database:
+            database.execute(_STARTS)
+            row = (_digest(key), _as_json(dict(seconds)))
+            database.execute("INSERT OR REPLACE INTO starts (key, seconds) VALUES (?, ?)", row)
+            database.execute(_FORGET_STARTS, (self._most,))
+
+
+class Dialogues:
+    """What was said in playgrounds, as JSON by the dialogue's id: the last two hundred of them.
+
+    A file that cannot be used costs what would be kept, and no answer: `put` says why then.
+    """
+
+    def __init__(self, path: Path | None = None, *, most: int = MOST_DIALOGUES) -> None:
+        self._path, self._most = path, most
+
+    def get(self, key: str) -> str | None:
+        """The dialogue; None where none is known."""
+        path = self._path or default_path()
+        try:
+            if not path.exists():
+                return None
+            with closing(_open(path)) as database:
+                database.execute(_DIALOGUES)
+                row = database.execute("SELECT dialogue FROM dialogues WHERE key = ?", (_digest(key),)).fetchone()
+            return str(row[0]) if row else None
+        except (sqlite3.Error, OSError):
+            return None
+
+    def put(self, key: str, dialogue: str) -> str:
+        """Keep this in place of what was kept; returns why it could not be kept, as a sentence, else ``""``."""
+        path = self._path or default_path()
+        if len(dialogue) > MOST_DIALOGUE_CHARACTERS:
+            return "This dialogue is too long to be kept for the next kernel."
+        try:
+            with closing(_open(path)) as database:
+                database.execute(_DIALOGUES)
+                row = (_digest(key), dialogue)
+                database.execute("INSERT OR REPLACE INTO dialogues (key, dialogue) VALUES (?, ?)", row)
+                database.execute(_FORGET_DIALOGUES, (self._most,))
+        except (sqlite3.Error, OSError) as error:
+            return f"This dialogue is not kept for the next kernel: {path} {_reason_of(error)}."
+        return ""
+
+
+def _digest(key: str) -> bytes:
+    """What stands for a key in the file: a url may hold a login."""
+    return sha256(key.encode()).digest()
+
+
+def _open(path: Path, modes: Sequence[str] = MODES, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Made by us and not by SQLite: prompts lie here, and what stands beside the file gets the same mode.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)
-    database = _connected(str(path))
-    mode = next((mode for mode in modes if _takes(database, mode)), "")
-    database.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'WAL' else 'OFF'}")
+    for mode in modes:
+        if (database := _with_journal(path, mode, busy_seconds)) is not None:
+            database.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'WAL' else 'OFF'}")
+            return database
+    database = _connected(str(path), busy_seconds=busy_seconds)
+    database.execute("PRAGMA synchronous=OFF")
     database.execute(_TABLE)
     return database
 
 
+def _with_journal(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection | None:
+    """A connection that writes with this kind of journal, as far as the file system lets it.
+
+    It may say no by an error, by silence, or at the first write. A file that was made without WAL stays so: another
+    kernel may use it now.
+    """
+    is_new, database = not path.stat().st_size, _connected(str(path), busy_seconds=busy_seconds)
+    try:
+        if (is_new or mode != "WAL" or _journal(database) == "wal") and _takes(database, mode):
+            return database
+    except sqlite3.OperationalError as error:
+        if _code_of(error) in _LOCKED:  # somebody else writes with it
+            return database
+    database.close()
+    return None
+
+
 def _takes(database: sqlite3.Connection, mode: str) -> bool:
-    """Whether the file keeps this kind of journal from now on; a file system may say no by an error or by silence."""
-    with suppress(sqlite3.OperationalError):
-        return bool(database.execute(f"PRAGMA journal_mode={mode}").fetchone()[0] == mode.lower())
-    return False
+    try:
+        if mode != "WAL":
+            # A file that was left with WAL where memory cannot be shared is changed by its one user only.
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        is_taken = _journal(database, f"={mode}") == mode.lower()
+    finally:
+        database.execute("PRAGMA locking_mode=NORMAL")
+    database.execute(_TABLE)
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("ROLLBACK")
+    return is_taken
 
 
-def _in_one_commit(database: sqlite3.Connection, rows: Sequence[tuple[bytes, str]]) -> None:
-    if len(rows) == 1:
-        database.execute(_INSERT, rows[0])
-        return
+def _journal(database: sqlite3.Connection, change: str = "") -> str:
+    return str(database.execute(f"PRAGMA journal_mode{change}").fetchone()[0])
+
+
+def _in_one_commit(database: sqlite3.Connection, rows: Iterable[tuple[bytes, str]]) -> None:
     database.execute("BEGIN IMMEDIATE")
     with database:  # commits, or rolls back
         database.executemany(_INSERT, rows)
@@ -184,8 +418,8 @@ def _temporary() -> sqlite3.Connection:
     return database
 
 
-def _connected(name: str) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+def _connected(name: str, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
 
 
 def _size_of(path: Path) -> int:

@@ -1,3 +1,12 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { environment: "jsdom", include: ["tests/**/*.test.ts"] } });
+// The texts of strangers that the tests in Python have, too.
+const script = "import json; from tests.support.hostile import hostile; print(json.dumps([[one.id, one.text] for one in hostile()]))";
+const hostile = JSON.parse(execFileSync("python", ["-c", script], { cwd: "..", maxBuffer: 1 << 28 }).toString());
+const ordinary = readFileSync("../tests/golden/ordinary.md", "utf8");
+
+export default defineConfig({
+  test: { environment: "jsdom", include: ["tests/**/*.test.ts"], provide: { hostile, ordinary } },
+});

@@ -1,4 +1,4 @@
-"""Write the JSON schema of what the kernel sends to the widgets; ``jlpm types`` turns it into TypeScript."""
+"""Write the JSON schema of what the kernel and a family of widgets send each other, for ``jlpm types``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ import json
 import sys
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from kubeai_notebook.present.wire import Card
+from kubeai_notebook.present.embedding_wire import EmbeddingWidgets
+from kubeai_notebook.present.form_wire import FormWidgets
+from kubeai_notebook.present.playground_wire import PlaygroundMessage, PlaygroundRequest, PlaygroundState
+from kubeai_notebook.present.wire import Answer, Card, ModelsTable, Request
+
+FAMILIES = {
+    "Card": (Card, Request, Answer, ModelsTable),
+    "FormWidgets": (FormWidgets,),
+    "EmbeddingWidgets": (EmbeddingWidgets,),
+    "PlaygroundState": (PlaygroundState, PlaygroundMessage, PlaygroundRequest),
+}
+"""By the type that stands first in its file."""
 
 
 class _Sent(GenerateJsonSchema):
@@ -21,4 +32,5 @@ class _Sent(GenerateJsonSchema):
         return False
 
 
-sys.stdout.write(json.dumps(Card.model_json_schema(mode="serialization", schema_generator=_Sent)))
+_, schema = models_json_schema([(model, "serialization") for model in FAMILIES[sys.argv[1]]], schema_generator=_Sent)
+sys.stdout.write(json.dumps({**schema["$defs"].pop(sys.argv[1]), **schema}))

@@ -11,7 +11,7 @@ import yaml
 
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import kubeai_local
-from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model
+from tests.support.fake_api import MODELS, FakeApi, model
 from tests.support.registry import Registry
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv(name, raising=False)
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     patch.setenv("KUBEAI_CACHE", os.environ.get("KUBEAI_CACHE") or str(Path(cache) / "kubeai-notebook" / "weights"))
+    patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     patch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path_factory.mktemp("kubeai-local")))
     patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with Registry() as without_models:
@@ -57,10 +58,8 @@ def session(daemon: str) -> Iterator[Session]:
 @pytest.fixture
 def clusters() -> Iterator[tuple[FakeApi, FakeApi]]:
     """Two clusters, each with a Model smol."""
-    with FakeApi().in_thread() as one, FakeApi().in_thread() as other:
+    with FakeApi.empty().in_thread() as one, FakeApi.empty().in_thread() as other:
         for api in (one, other):
-            for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
-                api.objects[path] = {}
             api.put(MODELS, model("smol"))
         yield one, other
 

@@ -9,7 +9,18 @@ import kubeai_notebook
 
 def test_exports_exactly_these_names() -> None:
     classes = ["Model", "ModelSpec", "Project", "Reply", "Session"]
-    names = ["attach", "catalog", "delete", "errors", "get_or_create_project", "models", "plan", "serve"]
+    names = [
+        "attach",
+        "catalog",
+        "delete",
+        "errors",
+        "form",
+        "get_or_create_project",
+        "live_models",
+        "models",
+        "plan",
+        "serve",
+    ]
     assert kubeai_notebook.__all__ == [*classes, *names]
     for name in kubeai_notebook.__all__:
         assert getattr(kubeai_notebook, name) is not None

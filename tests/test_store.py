@@ -6,26 +6,32 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import pytest
+from pydantic import SecretStr
+
 from kubeai_notebook import store
-from kubeai_notebook.store import Kept, Store
+from kubeai_notebook.errors import UsageError
+from kubeai_notebook.store import Dialogues, StartTimes, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from kubeai_notebook.store import Kept, Store
+from kubeai_notebook.store import Store
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = Store(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 for number in range(2000):
-    store.put({b"%d" % number: Kept("x" * 500)})
+    store.put({b"%d" % number: "x" * 500})
 print(store.problem)
-print(store.get(b"1999") == Kept("x" * 500))
+print(store.get(b"1999") == "x" * 500)
 """
 
 
@@ -34,14 +40,14 @@ def digest(number: int) -> bytes:
 
 
 def test_gives_an_answer_back_to_the_next_one(tmp_path: Path) -> None:
-    Store(tmp_path / "a.db").put({digest(1): Kept("hé\ud83d", 3, 4)})
-    assert Store(tmp_path / "a.db").get(digest(1)) == Kept("hé\ud83d", 3, 4)
+    Store(tmp_path / "a.db").put({digest(1): "hé 🙂"})
+    assert Store(tmp_path / "a.db").get(digest(1)) == "hé 🙂"
     assert Store(tmp_path / "a.db").get(digest(2)) is None
 
 
 def test_is_readable_by_its_user_alone(tmp_path: Path) -> None:
     kept = Store(tmp_path / "new" / "a.db")
-    kept.put({digest(1): Kept("a")})
+    kept.put({digest(1): "a"})
     for path in (tmp_path / "new").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
@@ -49,9 +55,9 @@ def test_is_readable_by_its_user_alone(tmp_path: Path) -> None:
 
 def test_is_shared_by_two_that_write_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from kubeai_notebook.store import Kept, Store\n"
+        "import sys; from pathlib import Path; from kubeai_notebook.store import Store\n"
         "one = Store(Path(sys.argv[1]))\n"
-        "for number in range(500): one.put({sys.argv[2].encode() + b'%d' % number: Kept('a')})\n"
+        "for number in range(500): one.put({sys.argv[2].encode() + b'%d' % number: 'a'})\n"
         "assert not one.problem, one.problem"
     )
     kernels = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "a.db"), name]) for name in "ab"]
@@ -67,8 +73,8 @@ def test_goes_on_without_a_file_that_is_damaged(tmp_path: Path) -> None:
     assert kept.problem == (
         f"Answers are not kept for the next time: {path} is damaged. kubeai_notebook.store.clear() empties it."
     )
-    kept.put({digest(1): Kept("a")})
-    assert kept.get(digest(1)) == Kept("a")
+    kept.put({digest(1): "a"})
+    assert kept.get(digest(1)) == "a"
     store.clear(path)
     assert Store(path).problem == ""
 
@@ -77,7 +83,7 @@ def test_goes_on_where_the_file_is_damaged_while_it_is_used(tmp_path: Path) -> N
     path = tmp_path / "a.db"
     first = Store(path)
     for number in range(2000):
-        first.put({digest(number): Kept("x" * 200)})
+        first.put({digest(number): "x" * 200})
     first.close()
     kept = Store(path)
     with path.open("r+b") as file:
@@ -86,16 +92,17 @@ def test_goes_on_where_the_file_is_damaged_while_it_is_used(tmp_path: Path) -> N
     for number in range(2000):
         kept.get(digest(number))
     assert "is damaged" in kept.problem
-    kept.put({digest(1): Kept("a")})
-    assert kept.get(digest(1)) == Kept("a")
+    kept.put({digest(1): "a"})
+    assert kept.get(digest(1)) == "a"
 
 
 def test_goes_on_where_it_may_not_write(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    kept = Store(tmp_path / "file" / "a.db")
-    assert kept.problem.startswith("Answers are not kept for the next time:")
-    kept.put({digest(1): Kept("a")})
-    assert kept.get(digest(1)) == Kept("a")
+    path = tmp_path / "file" / "a.db"
+    kept = Store(path)
+    assert kept.problem == f"Answers are not kept for the next time: {path} cannot be opened (File exists)."
+    kept.put({digest(1): "a"})
+    assert kept.get(digest(1)) == "a"
 
 
 def test_goes_on_where_the_disk_is_full(tmp_path: Path) -> None:
@@ -103,17 +110,97 @@ def test_goes_on_where_the_disk_is_full(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL, str(tmp_path / "a.db")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     problem, kept = done.stdout.splitlines()
-    assert problem.startswith(f"Answers are not kept for the next time: {tmp_path / 'a.db'}")
+    path = tmp_path / "a.db"
+    assert problem in {
+        f"Answers are not kept for the next time: {path} is on a full disk. kubeai_notebook.store.clear() empties it.",
+        f"Answers are not kept for the next time: {path} cannot be read or written.",
+    }
     assert kept == "True"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another program that writes, and takes its time."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_says_that_its_file_is_locked_and_writes_it_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    kept = Store(path, busy_seconds=0.01)
+    with locked(path):
+        kept.put({digest(1): "a"})
+        assert kept.problem == f"Answers are not kept for the next time: {path} is locked by another program."
+        assert kept.get(digest(1)) == "a"
+    kept.put({digest(2): "b"})
+    kept.close()
+    assert kept.problem == ""
+    assert [Store(path).get(digest(number)) for number in (1, 2)] == ["a", "b"]
+
+
+def test_says_so_to_the_end_where_its_file_stays_locked(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    kept = Store(path, busy_seconds=0.01)
+    with locked(path):
+        kept.put({digest(1): "a"})
+        kept.close()
+    assert "is locked by another program" in kept.problem
+    assert Store(path).get(digest(1)) is None
+
+
+def test_gives_no_old_answer_where_a_new_one_met_a_lock(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    Store(path).put({digest(1): "old"})
+    kept = Store(path, fresh=True, busy_seconds=0.01)
+    with locked(path):
+        kept.put({digest(1): "new"})
+        assert kept.get(digest(1)) == "new"
+
+
+def test_makes_no_reader_wait_where_the_journal_lets_nobody_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    kept = Store(path, modes=("TRUNCATE",), busy_seconds=0.01)
+    kept.put({digest(1): "a"})
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(BlockingIOError):
+            kept.get(digest(1))
+        assert kept.get(digest(1), waits=True) is None
+    assert kept.get(digest(1)) == "a"
+    assert kept.problem == ""
+
+
+def test_removes_no_file_that_is_only_locked(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    kept = Store(path)
+    kept.put({digest(1): "a"})
+    with locked(path), pytest.raises(UsageError, match=r"No answer was forgotten: .* is locked by another program\."):
+        store.clear(path, busy_seconds=0.01)
+    kept.put({digest(2): "b"})
+    assert [Store(path).get(digest(number)) for number in (1, 2)] == ["a", "b"]
 
 
 def test_forgets_the_oldest_where_it_is_too_long(tmp_path: Path) -> None:
     kept = Store(tmp_path / "a.db", most_bytes=300_000)
     for number in range(4000):
-        kept.put({digest(number): Kept("x" * 200)})
+        kept.put({digest(number): "x" * 200})
     assert kept.get(digest(0)) is None
     assert kept.get(digest(3999)) is not None
     assert (tmp_path / "a.db").stat().st_size < 1_000_000
+
+
+def test_stays_within_its_bound_whatever_a_model_says(tmp_path: Path) -> None:
+    path, most = tmp_path / "a.db", 2_000_000
+    kept = Store(path, most_bytes=most)
+    for number in range(500):
+        kept.put({digest(number): "x" * 100_000})
+    kept.put({digest(500): "x" * most})
+    kept.close()
+    assert sum(part.stat().st_size for part in tmp_path.iterdir()) < 1.5 * most
+    assert Store(path).get(digest(499)) is not None
+    assert Store(path).get(digest(500)) is None
 
 
 def test_is_emptied_by_one_line_while_it_is_used(tmp_path: Path) -> None:
@@ -121,18 +208,129 @@ def test_is_emptied_by_one_line_while_it_is_used(tmp_path: Path) -> None:
     assert store.clear(path) == 0
     kept = Store(path)
     for number in range(1000):
-        kept.put({digest(number): Kept("x" * 200)})
+        kept.put({digest(number): "x" * 200})
     assert store.clear(path) > 200_000
     assert kept.get(digest(1)) is None
-    kept.put({digest(1): Kept("a")})
-    assert kept.get(digest(1)) == Kept("a")
+    kept.put({digest(1): "a"})
+    assert kept.get(digest(1)) == "a"
     assert kept.problem == ""
 
 
 def test_keeps_its_own_journal_where_the_file_system_cannot_share_memory(tmp_path: Path) -> None:
     """As WAL fails on file systems of networks."""
+    (tmp_path / "a.db-shm").mkdir()  # where SQLite would map it
+    for kept in (Store(tmp_path / "a.db"), Store(tmp_path / "a.db")):
+        kept.put({digest(1): "a"})
+        assert kept.problem == ""
+    assert Store(tmp_path / "a.db").get(digest(1)) == "a"
+
+
+def test_takes_the_next_kind_of_journal_where_one_is_refused_without_a_word(tmp_path: Path) -> None:
     assert sqlite3.sqlite_version_info >= (3, 37)  # STRICT tables
     kept = Store(tmp_path / "a.db", modes=("nonsense", "TRUNCATE"))
-    kept.put({digest(1): Kept("a")})
+    kept.put({digest(1): "a"})
     assert not (tmp_path / "a.db-wal").exists()
-    assert Store(tmp_path / "a.db", modes=("TRUNCATE",)).get(digest(1)) == Kept("a")
+    assert Store(tmp_path / "a.db", modes=("TRUNCATE",)).get(digest(1)) == "a"
+
+
+def test_keeps_how_long_the_last_start_took(tmp_path: Path) -> None:
+    times = StartTimes(tmp_path / "answers.db")
+    assert times.get("smol") == {}
+    times.put("smol", {"Pulling": 12.0, "Loading": 38.0})
+    times.put("smol", {"Loading": 41.0})
+    assert StartTimes(tmp_path / "answers.db").get("smol") == {"Loading": 41.0}
+    assert b"smol" not in (tmp_path / "answers.db").read_bytes()
+
+
+def test_keeps_a_few_hundred_starts_and_no_more(tmp_path: Path) -> None:
+    times = StartTimes(tmp_path / "answers.db", most=3)
+    for number in range(5):
+        times.put(str(number), {"Loading": float(number)})
+    times.put("2", {"Loading": 20.0})
+    times.put("5", {"Loading": 5.0})
+    kept = [times.get(str(number)).get("Loading") for number in range(6)]
+    assert kept == [None, None, 20.0, None, 4.0, 5.0]
+
+
+def test_knows_no_start_where_the_file_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    path.write_text("no database" * 100)
+    StartTimes(path).put("smol", {"Loading": 1.0})
+    assert StartTimes(path).get("smol") == {}
+
+
+def test_keeps_the_last_dialogues_by_their_ids(tmp_path: Path) -> None:
+    dialogues = Dialogues(tmp_path / "answers.db", most=2)
+    assert dialogues.get("a") is None
+    assert [dialogues.put(key, text) for key, text in (("a", "1"), ("b", "2"), ("a", "3"), ("c", "4"))] == [""] * 4
+    assert [Dialogues(tmp_path / "answers.db").get(key) for key in "abc"] == ["3", None, "4"]
+
+
+def test_says_why_a_dialogue_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    path.write_text("no database" * 100)
+    assert "is damaged" in Dialogues(path).put("a", "1")
+    assert Dialogues(path).get("a") is None
+
+
+def test_keeps_presets_until_they_are_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    assert store.presets(path) == {}
+    assert not path.exists()
+    store.save_preset(" small ", {"url": "ollama://smollm2:135m", "minReplicas": 0, "profile": "cpu:2"}, path)
+    store.save_preset("b", {"url": "hf://a/b"}, path)
+    store.save_preset("b", {"url": "hf://c/d"}, path)
+    store.clear(path)
+    assert store.presets(path) == {
+        "b": {"url": "hf://c/d"},
+        "small": {"url": "ollama://smollm2:135m", "resource_profile": "cpu:2", "scaling": {"min_replicas": 0}},
+    }
+    store.remove_preset("b", path)
+    store.remove_preset("b", path)
+    assert list(store.presets(path)) == ["small"]
+
+
+def test_keeps_no_secret_in_a_preset(tmp_path: Path) -> None:
+    fields = {
+        "url": "hf://a/b",
+        "secrets": {"HF_TOKEN": SecretStr("swordfish-1"), "OTHER": "name:key"},
+        "env": {"API_KEY": "swordfish-2", "COLOR": "red"},
+        "args": ["--api-key=swordfish-3", "--max-model-len=8"],
+        "files": {"/root/.netrc": "swordfish-4", "/a.txt": "text"},
+    }
+    store.save_preset("mine", fields, tmp_path / "a.db")
+    kept = store.presets(tmp_path / "a.db")["mine"]
+    assert kept == {
+        "url": "hf://a/b",
+        "args": ["--max-model-len=8"],
+        "env": {"COLOR": "red"},
+        "secrets": ["HF_TOKEN=ask", "OTHER=name:key"],
+        "files": [{"path": "/a.txt", "content": "text"}],
+    }
+    assert b"swordfish" not in b"".join(part.read_bytes() for part in tmp_path.iterdir())
+
+
+def test_says_why_a_preset_is_not_kept_and_reads_none_of_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"no database" * 100)
+    assert store.presets(tmp_path / "a.db") == {}
+    with pytest.raises(UsageError, match="damaged"):
+        store.save_preset("mine", {"url": "hf://a/b"}, tmp_path / "a.db")
+    with pytest.raises(UsageError, match="name"):
+        store.save_preset("  ", {"url": "hf://a/b"}, tmp_path / "b.db")
+
+
+def test_reads_the_presets_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store.save_preset("mine", {"url": "hf://a/b"}, path)
+    with closing(sqlite3.connect(path)) as database, database:
+        for name, text in (("list", "[1]"), ("null", "null"), ("deep", "[" * 100_000), ("cut", "{")):
+            database.execute("INSERT INTO presets (name, fields) VALUES (?, ?)", (name, text))
+    assert list(store.presets(path)) == ["mine"]
+
+
+def test_forgets_dialogues_with_the_answers(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    Dialogues(path).put("a", "words of mine")
+    store.clear(path)
+    assert Dialogues(path).get("a") is None
+    assert b"words of mine" not in path.read_bytes()

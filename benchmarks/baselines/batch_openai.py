@@ -1,7 +1,7 @@
 """Chat over rows by the openai client, a semaphore and gather, as its documentation shows asynchronous use.
 
-``batch_openai.py URL ROWS IN_FLIGHT [aiohttp]`` prints seconds and CPU seconds; ``aiohttp``: with
-``DefaultAioHttpClient``, which its documentation recommends for many requests at once.
+``batch_openai.py httpx|aiohttp URL ROWS IN_FLIGHT`` prints seconds and CPU seconds; ``httpx`` is its default (httpx2
+from 3.0), and ``aiohttp`` is ``DefaultAioHttpClient``, which its documentation recommends for many requests at once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import time
 
 import openai
 
-url, rows, in_flight = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-options = {"http_client": openai.DefaultAioHttpClient()} if sys.argv[4:] == ["aiohttp"] else {}
+library, url, rows, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+options = {"http_client": openai.DefaultAioHttpClient()} if library == "aiohttp" else {}
 
 
 async def main() -> list[str]:

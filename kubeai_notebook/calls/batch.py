@@ -3,7 +3,8 @@
 Workers take rows from one iterator, so there is never more in memory than what is in flight and the answers. A row
 waits for a slot of the `Limiter`, and a try that fails gives it back and comes again between the others: retries at the
 end would leave the server idle. What was answered before lies in the store; what another row asks at this moment is
-asked once.
+asked once. Tables and the store are worked at in threads, which go on where a worker is cancelled: the end waits for
+them.
 
 Whatever happens, each row ends with values or with a reason: that is what `Chunk.outcomes` holds when this is over.
 """
@@ -13,12 +14,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import partial
+from itertools import chain
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from kubeai_notebook.core.batch_progress import FailedRow, Progress
-from kubeai_notebook.core.chat_messages import Reply, Usage
-from kubeai_notebook.store import Kept
+from kubeai_notebook.core.batch_progress import SHOWN_FAILURES, FailedRow, Progress
+from kubeai_notebook.core.chat_messages import Usage
+from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.text import one_line
 
 from .poster import FailedTryError
@@ -26,7 +31,7 @@ from .question import Outcome
 from .tries import Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kubeai_notebook.core.prompt_template import PromptTemplate
     from kubeai_notebook.store import Store
@@ -34,10 +39,15 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
     from .question import Limits, Question
 
+_Result = TypeVar("_Result")
 TRIAL_ROWS = 5
 OPEN_CHUNKS = 4
 """Pieces of a file that are in memory at once."""
-_SHOWN_FAILURES, _SHOWN_CHARACTERS = 5, 200
+_SHOWN_LABEL, _SHOWN_CHARACTERS = 60, 200
+_SHORT = 1 << 16
+"""Bytes of a request that is kept while its row waits."""
+GATHERED_SHARE, MOST_GATHERED_SECONDS = 1 / 20, 0.05
+"""Of the time that an answer took: how long its commit waits for others. A commit costs as much as half a request."""
 _BREATH = 64
 """After so many rows without a request the loop's other tasks have their turn."""
 
@@ -51,6 +61,8 @@ class Chunk:
     count: int
     cells: Iterator[Sequence[Any]]
     table: Any
+    labels: Sequence[Any] | None = None
+    """What the user calls the rows, where that is not their number."""
     outcomes: list[Outcome | None] = field(init=False)
     left: int = field(init=False)
 
@@ -70,6 +82,9 @@ class Table(Protocol):
     def finish(self, chunk: Chunk) -> None:
         """Take a chunk whose rows have all an outcome; chunks come in their order."""
 
+    def drop(self) -> None:
+        """Nobody gets it: leave nothing behind."""
+
     def result(self) -> Any:
         """What the user gets, after all."""
 
@@ -81,7 +96,10 @@ class _Row(NamedTuple):
 
     @property
     def place(self) -> str:
-        return f"{self.chunk.first + self.offset:,}"
+        """What the user calls this row."""
+        labels, number = self.chunk.labels, self.chunk.first + self.offset
+        label = number if labels is None else labels[self.offset]
+        return f"{label:,}" if isinstance(label, Integral) else one_line(str(label), _SHOWN_LABEL)
 
 
 class _NotAskedError(Exception):
@@ -112,18 +130,20 @@ class Batch:
         self._current: Iterator[_Row] = iter(())
         self._open: deque[Chunk] = deque()
         self._asking: dict[bytes, list[_Row]] = {}
-        self._fresh: dict[bytes, Kept] = {}  # not committed so far
-        self._loads = self._taken = self._done = self._failed = 0
+        self._uncommitted: dict[bytes, str] = {}
+        self._loads = self._taken = self._done = self._failed = self._cut = 0
         self._from_store = self._repeated = self._replies = self._unsent = 0
         self._prompt_tokens = self._completion_tokens = 0
         self._trial: list[tuple[str, str]] = []
-        self._failures: deque[FailedRow] = deque(maxlen=_SHOWN_FAILURES)
+        self._failures: deque[FailedRow] = deque(maxlen=SHOWN_FAILURES)
+        self.raised: FailedRow | None = None
+        """The row whose failure ended it."""
         self._begun_seconds = time.monotonic()
         self._seconds = 0.0
         self._ending = ""
         self._over = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._finishing: asyncio.Task[None] | None = None
+        self._in_threads: set[asyncio.Future[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -135,8 +155,10 @@ class Batch:
             rows=self._rows,
             done=self._done,
             failed=self._failed,
+            cut=self._cut,
             from_store=self._from_store,
             repeated=self._repeated,
+            unsent=self._unsent,
             sent=self._tries.sent,
             in_flight=limiter.in_flight,
             at_once=limiter.limit,
@@ -145,7 +167,7 @@ class Batch:
             seconds=self._seconds or time.monotonic() - self._begun_seconds,
             trial=tuple(self._trial),
             failures=tuple(self._failures),
-            notes=(problem,) if problem else (),
+            notes=tuple(filter(None, (self._question.remark, problem))),
             ended=self._ending if self._over else "",
         )
 
@@ -159,45 +181,73 @@ class Batch:
         for task in self._tasks:
             task.cancel()
 
+    async def end(self) -> None:
+        """Stop it, since its loop is closed, which awaits `run`."""
+        self.stop("The Session was closed.")
+
     async def run(self) -> None:
         """Ask every row, and leave an outcome for each."""
         self._loop = asyncio.get_running_loop()
-        self._loading, self._writing = asyncio.Lock(), asyncio.Lock()
+        self._loading, self._writing, self._committing = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._room = asyncio.Semaphore(OPEN_CHUNKS)
         try:
-            if not self._ending:
-                count = min(self._question.target.most_in_flight, self._rows or self._question.target.most_in_flight)
-                self._tasks = [asyncio.create_task(self._work()) for _ in range(count)]
-                await asyncio.gather(*self._tasks)
+            try:
+                with suppress(asyncio.CancelledError):  # by `stop`
+                    await self._ask_rows()
+            finally:
+                await self._wind_up()
             self._ending = self._ending or self._end_of_rows()
-        except asyncio.CancelledError:
-            if not self._ending:
-                self._ending = "The Session was closed."
-                raise
+            await asyncio.to_thread(self._finish)
+        except BaseException as error:
+            why = error.message if isinstance(error, KubeAIError) else f"It broke off ({type(error).__name__})."
+            self._ending = self._ending or why
+            self._table.drop()
+            raise
         finally:
-            await self._wind_up()
+            self._over = True
+
+    async def _ask_rows(self) -> None:
+        if not self._ending:
+            most = self._question.target.most_in_flight
+            self._tasks = [asyncio.create_task(self._work()) for _ in range(min(most, self._rows or most))]
+            await asyncio.gather(*self._tasks)
 
     def _end_of_rows(self) -> str:
         is_part = self._taken == self._limits.rows and self._taken != self._table.rows
         return f"limit={self._limits.rows} was reached." if is_part else "All rows are done."
 
     async def _wind_up(self) -> None:
+        """End the workers and all that they have begun."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._seconds = time.monotonic() - self._begun_seconds
         await self._tries.close()
-        self._commit()
-        self._store.close()
-        self._over = True
-        if self._finishing is not None:
-            await self._finishing  # a thread writes on where its worker was cancelled
-        for chunk in self._open:
+        failures = await asyncio.gather(*self._in_threads, return_exceptions=True)
+        await asyncio.to_thread(self._store.put, self._uncommitted)
+        await asyncio.to_thread(self._store.close)
+        for failure in failures:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def _finish(self) -> None:
+        """Give every row that was not asked its reason, also those that were not even read."""
+        if self.raised:
+            self._table.drop()
+            return
+        for chunk in chain(self._open, self._chunks):
             for index, outcome in enumerate(chunk.outcomes):
                 if outcome is None:
                     chunk.outcomes[index] = Outcome(None, f"Not asked: {self._ending}")
             self._table.finish(chunk)
-        self._open.clear()
+
+    async def _in_thread(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+        """What this gives; it goes on where the worker that waits for it is cancelled."""
+        job = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        self._in_threads.add(job)
+        result = await asyncio.shield(job)
+        self._in_threads.discard(job)
+        return result
 
     async def _work(self) -> None:
         """Take rows as long as there are some."""
@@ -224,14 +274,19 @@ class Batch:
 
     async def _load(self) -> bool:
         await self._room.acquire()
-        chunk = await asyncio.to_thread(next, self._chunks, None)
-        if chunk is None:
+        if not await self._in_thread(self._open_next):
             self._room.release()
             return False
         self._loads += 1
-        self._open.append(chunk)
+        chunk = self._open[-1]
         self._current = (_Row(chunk, index, cells) for index, cells in enumerate(chunk.cells))
         return True
+
+    def _open_next(self) -> bool:
+        chunk = next(self._chunks, None)
+        if chunk is not None:
+            self._open.append(chunk)
+        return chunk is not None
 
     async def _do(self, row: _Row) -> bool:
         """Find an outcome for the row, or for it and those that ask the same; whether a request was sent for that."""
@@ -240,36 +295,47 @@ class Batch:
             self._unsent += 1
             await self._settle(row, Outcome(None, problem))
             return False
-        digest = self._question.digest(self._body(row))
+        body = self._body(row)
+        digest = self._question.digest(body)
         if digest in self._asking:
             self._asking[digest].append(row)
             return False
-        kept = self._fresh.get(digest) or self._store.get(digest)
-        outcome = self._question.judged(Reply(kept.text)) if kept else None
-        if outcome is not None and outcome.values is not None:
-            self._from_store += 1
-            await self._settle(row, outcome)
-            return False
         self._asking[digest] = []
+        begun_seconds = time.monotonic()
         try:
-            outcome = await self._ask(row, digest)
+            known = await self._known(digest)
+            outcome = known or await self._ask(row, digest, body if len(body) <= _SHORT else None)
         except _NotAskedError:
             return False
         finally:
             same = self._asking.pop(digest)
+        self._from_store += known is not None
         await self._settle(row, outcome)
         for other in same:
-            self._repeated += outcome.values is not None
+            self._repeated += 1
             await self._settle(other, outcome)
-        return True
+        await self._commit(digest, min((time.monotonic() - begun_seconds) * GATHERED_SHARE, MOST_GATHERED_SECONDS))
+        return known is None
+
+    async def _known(self, digest: bytes) -> Outcome | None:
+        """The values that an answer of before gives."""
+        text = self._uncommitted.get(digest)
+        if text is None:
+            try:
+                text = self._store.get(digest)
+            except BlockingIOError:
+                text = await self._in_thread(partial(self._store.get, waits=True), digest)
+        outcome = self._question.judged(self._question.kept_reply(text)) if text is not None else None
+        return outcome if outcome and outcome.values is not None else None
 
     def _body(self, row: _Row) -> bytes:
-        """The row's request; it is made anew for each try, since a prompt may be long and a thousand rows may wait."""
+        """The row's request."""
         return self._question.body(self._plan.template.fill(row.cells))
 
-    async def _ask(self, row: _Row, digest: bytes) -> Outcome:
+    async def _ask(self, row: _Row, digest: bytes, body: bytes | None) -> Outcome:
+        """Send it; a ``body`` that is too long to be kept is made anew for each try, since a thousand rows may wait."""
         try:
-            reply = await self._tries.ask(lambda: self._body(row), self._question.reply_in)
+            reply = await self._tries.ask(lambda: body or self._body(row), self._question.reply_in)
         except FailedTryError as failure:
             return Outcome(None, one_line(failure.explain().message))
         usage = reply.usage or Usage(0, 0)
@@ -278,21 +344,22 @@ class Batch:
         self._completion_tokens += usage.completion_tokens
         outcome = self._question.judged(reply)
         if outcome.values is not None:
-            self._keep(digest, Kept(str(reply), usage.prompt_tokens, usage.completion_tokens))
+            self._uncommitted[digest] = self._question.kept_text(reply)
             if len(self._trial) < TRIAL_ROWS:
                 self._trial.append((row.place, one_line(reply, _SHOWN_CHARACTERS)))
         return outcome
 
-    def _keep(self, digest: bytes, kept: Kept) -> None:
-        """Have it committed with the other answers that are read in this moment, before the loop waits again."""
-        if not self._fresh:
-            asyncio.get_running_loop().call_soon(self._commit)
-        self._fresh[digest] = kept
-
-    def _commit(self) -> None:
-        fresh, self._fresh = self._fresh, {}
-        if fresh:
-            self._store.put(fresh)
+    async def _commit(self, digest: bytes, gathered_seconds: float) -> None:
+        """Have this answer committed, and with it all that came meanwhile, also those of the next moment."""
+        if digest not in self._uncommitted:
+            return
+        async with self._committing:
+            if digest in self._uncommitted:
+                await asyncio.sleep(gathered_seconds)
+                answers = dict(self._uncommitted)
+                await self._in_thread(self._store.put, answers)
+                for committed in answers:
+                    del self._uncommitted[committed]
 
     def _check(self) -> None:
         """Refuse to send anything more."""
@@ -312,16 +379,17 @@ class Batch:
         chunk.outcomes[row.offset] = outcome
         chunk.left -= 1
         self._done += 1
+        self._cut += outcome.values is not None and outcome.error is not None
         if outcome.values is None:
             self._failed += 1
             self._failures.append(FailedRow(row.place, outcome.error or ""))
-            if self._plan.raises:
-                self._ending = self._ending or f"Row {row.place} failed: {outcome.error}"
+            if self._plan.raises and not self._ending:
+                self.raised = self._failures[-1]
+                self._ending = f"Row {row.place} failed: {outcome.error}"
             elif self._limits.too_many(self._failed - self._unsent, self._done - self._unsent):
                 self._ending = self._ending or f"max_errors={self._limits.errors} was reached."
         if chunk.left == 0:
             async with self._writing:
                 while self._open and self._open[0].left == 0:
-                    self._finishing = asyncio.create_task(asyncio.to_thread(self._table.finish, self._open.popleft()))
-                    await asyncio.shield(self._finishing)
+                    await self._in_thread(self._table.finish, self._open.popleft())
                     self._room.release()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from concurrent.futures import CancelledError
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from .question import Limits
 from .tries import Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from .endpoint import Endpoint
     from .question import Target
@@ -33,7 +34,8 @@ MOST_TEXTS, MOST_TOKENS = 64, 8192
 """Of one request."""
 _TOKENS_A_CHARACTER = 0.3
 _ONCE = Limits(attempts=1, busy_seconds=0)
-_TOO_MUCH = frozenset({400, 413, 422, 500})
+_BROKEN = 500
+_TOO_MUCH = frozenset({400, 413, 422, _BROKEN})
 """What engines answer where one text of several is too long; each is then sent by itself."""
 
 
@@ -46,14 +48,14 @@ class Vectors:
         self.errors: dict[int, CallError] = {}
         """By the number of the text."""
 
-    def whole(self, *, without: Callable[[CallError], bool] = lambda _error: False) -> Array:
-        """The array; ``without`` says whose missing vectors are no error.
+    def whole(self, *, without: Container[int] = ()) -> Array:
+        """The array; the texts whose numbers are in ``without`` need no vector.
 
         Raises:
             CallError: a text has none, which the sentence names by its number.
         """
         for place, error in sorted(self.errors.items()):
-            if not without(error):
+            if place not in without:
                 message = f"Text {place} was not embedded: {error.message}" if len(self.array) > 1 else error.message
                 raise CallError(message, error.hint, status=error.status, kind=error.kind, retryable=error.retryable)
         return self.array
@@ -76,13 +78,21 @@ class _Embedding:
     """One run; for the background loop."""
 
     def __init__(
-        self, endpoint: Endpoint, target: Target, texts: Sequence[str], *, limits: Limits, options: Mapping[str, Any]
+        self,
+        endpoint: Endpoint,
+        target: Target,
+        texts: Sequence[str],
+        *,
+        limits: Limits | None,
+        options: Mapping[str, Any],
     ) -> None:
         self._texts, self._model, self._options = texts, target.model, options
+        self._tokens_a_character = _TOKENS_A_CHARACTER
+        is_one_request = len(list(islice(self._cut(), 2))) < 2
+        limits = limits or (_ONCE if is_one_request else Limits())
         self._tries = Tries(endpoint, target, limits, path="/embeddings", check=lambda: None)
         self._workers = min(target.most_in_flight, max(len(texts), 1))
         self._spans = self._cut()
-        self._tokens_a_character = _TOKENS_A_CHARACTER
         self.vectors = Vectors(len(texts))
 
     def _cut(self) -> Iterator[tuple[int, int]]:
@@ -109,19 +119,28 @@ class _Embedding:
         for begin, end in self._spans:
             await self._ask(begin, end)
 
-    async def _ask(self, begin: int, end: int) -> None:
+    async def _ask(self, begin: int, end: int, *, works: bool = False) -> bool:
+        """Keep the vectors of these texts, or their reasons; whether all have one. ``works``: the engine answers some.
+
+        Several engines answer a text that is too long as they answer everything once they are broken. The shortest
+        text tells the one from the other.
+        """
         texts = list(self._texts[begin:end])
         body = {"encoding_format": "base64", **self._options, "model": self._model, "input": texts}
         try:
             await self._tries.ask(lambda: body_of(body), lambda answer: self._read(answer, begin, end))
         except FailedTryError as failure:
             if end - begin > 1 and failure.status in _TOO_MUCH:
-                middle = (begin + end) // 2
-                await self._ask(begin, middle)
-                await self._ask(middle, end)
-                return
+                shortest = min(range(begin, end), key=lambda place: len(self._texts[place]))
+                if works or failure.status != _BROKEN or await self._ask(shortest, shortest + 1):
+                    middle = (begin + end) // 2
+                    await self._ask(begin, middle, works=True)
+                    await self._ask(middle, end, works=True)
+                    return False
             error = failure.explain()
             self.vectors.errors.update(dict.fromkeys(range(begin, end), error))
+            return False
+        return True
 
     def _read(self, answer: Mapping[str, Any], begin: int, end: int) -> None:
         items = maps_at(answer, "data")
@@ -154,13 +173,13 @@ def embed_many(
 
     Raises:
         WaitInterruptedError: interrupted; what was in flight is cancelled.
-        CallError: the Session was closed meanwhile.
+        SessionClosedError: the Session was closed meanwhile.
     """
     embedding = _Embedding(
         endpoint,
         target,
         texts,
-        limits=limits or (_ONCE if len(texts) <= MOST_TEXTS else Limits()),
+        limits=limits,
         options=options or {},
     )
     running = endpoint.loop.submit(embedding.run())
@@ -175,9 +194,8 @@ def embed_many(
 
 
 def _vector(row: Any) -> Array:
-    if isinstance(row, str):
-        return np.frombuffer(base64.b64decode(row, validate=True), dtype="<f4")
-    vector = np.asarray(row, dtype=np.float32)
+    given = np.frombuffer(base64.b64decode(row, validate=True), dtype="<f4") if isinstance(row, str) else row
+    vector = np.asarray(given, dtype=np.float32)
     if vector.ndim != 1 or not vector.size:
         raise ValueError
     return vector

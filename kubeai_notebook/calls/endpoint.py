@@ -21,9 +21,10 @@ from kubeai_notebook.core.access import Access
 from .background_loop import BackgroundLoop
 from .errors import session_closed
 from .http import async_http_client, http_client, library
+from .patient import patient, patient_async
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import openai
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     OpenAI = openai.OpenAI
     AsyncOpenAI = openai.AsyncOpenAI
 
-# The gateway holds a request silently while a Model wakes, so only connecting is bounded tightly.
+# An answer may take an engine minutes; that a Model wakes first is waited for before the request is sent.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 600.0
 _COMPLETED = re.compile(r"(?:(?:/openai){0,2}(?:/v1){0,2}|(?:/openai/v1){2})/?\Z")
 
@@ -50,17 +51,27 @@ class Endpoint:
     """The way to one gateway; its clients are made when they are first needed, and `close` ends them all.
 
     The clients repeat nothing, since the gateway does. ``seen`` gives what is known of the Model of a name, without
-    asking anybody: an error is explained with it, as by engine and arguments.
+    asking anybody: an error is explained with it, as by engine and arguments. ``waiting`` gives something again and
+    again, each at once, until that Model can be asked, and raises where it never will: what users and their programs
+    send is sent then.
     """
 
-    def __init__(self, access: Access, *, seen: Callable[[str], Observation | None] = lambda _name: None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        seen: Callable[[str], Observation | None] = lambda _name: None,
+        waiting: Callable[[str], Iterable[object]] = lambda _name: (),
+    ) -> None:
         self._access = access
         self.seen = seen
+        self.waiting = waiting
         self._lock = threading.RLock()
-        self._client: openai.OpenAI | None = None
+        self._clients: dict[bool, openai.OpenAI] = {}
         self._async_client: openai.AsyncOpenAI | None = None
         self._users_loop: asyncio.AbstractEventLoop | None = None
         self._own_client: openai.AsyncOpenAI | None = None
+        self._own_http: Any = None
         self._closed = False
         self.loop = BackgroundLoop("kubeai-calls")
         """Where requests run that must be stoppable; with `own_client`, which is for this loop alone."""
@@ -77,14 +88,23 @@ class Endpoint:
 
     @property
     def client(self) -> openai.OpenAI:
-        """The OpenAI client for threads."""
+        """The OpenAI client for users' threads; it waits for a Model that is not ready."""
+        return self._for_threads(waits=True)
+
+    @property
+    def thread_client(self) -> openai.OpenAI:
+        """The OpenAI client for threads of ours, which have waited by then."""
+        return self._for_threads(waits=False)
+
+    def _for_threads(self, *, waits: bool) -> openai.OpenAI:
         import openai
 
         with self._opened():
-            if self._client is None:
-                self._client = openai.OpenAI(http_client=http_client(self.access), **self._settings())
-            self._client = _at(self._client, self.base_url)
-            return self._client
+            if waits not in self._clients:
+                http = http_client(self.access, patient(self.waiting) if waits else None)
+                self._clients[waits] = openai.OpenAI(http_client=http, **self._settings())
+            self._clients[waits] = _at(self._clients[waits], self.base_url)
+            return self._clients[waits]
 
     @property
     def async_client(self) -> openai.AsyncOpenAI:
@@ -93,7 +113,7 @@ class Endpoint:
 
         with self._opened():
             if self._async_client is None or self._async_client.is_closed():
-                http = async_http_client(self.access, on_request=self._note_loop)
+                http = async_http_client(self.access, self._note_loop, patient_async(self.waiting))
                 self._async_client = openai.AsyncOpenAI(http_client=http, **self._settings())
             self._async_client = _at(self._async_client, self.base_url)
             return self._async_client
@@ -105,17 +125,23 @@ class Endpoint:
 
         with self._opened():
             if self._own_client is None:
-                http = async_http_client(self.access)
-                self._own_client = openai.AsyncOpenAI(http_client=http, **self._settings())
+                self._own_http = async_http_client(self.access)
+                self._own_client = openai.AsyncOpenAI(http_client=self._own_http, **self._settings())
             return self._own_client
+
+    @property
+    def own_http(self) -> tuple[Any, str]:
+        """The HTTP client under `own_client`, and the address to ask it for: for what is written and read by hand."""
+        client = self.own_client
+        return self._own_http, str(client.base_url).rstrip("/")
 
     def close(self) -> None:
         """End all requests and connections."""
         with self._lock:
             self._closed = True
-            client, self._client = self._client, None
+            clients, self._clients = self._clients, {}
             users, self._async_client = self._async_client, None
-        if client is not None:
+        for client in clients.values():
             client.close()
         if users is not None:
             _close_in(self._users_loop, users)

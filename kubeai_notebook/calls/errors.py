@@ -23,12 +23,12 @@ from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, o
 from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.objects import number_at, text_at, texts_at
 from kubeai_notebook.core.observation import Answer, Observation, secrets_of
-from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, WaitInterruptedError
+from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, SessionClosedError, WaitInterruptedError
 
 from .http import library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kubeai_notebook.core.access import Access
     from kubeai_notebook.errors import Refuser
@@ -38,6 +38,8 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """Statuses that the same request may not meet again; 529 is what overloaded engines add to HTTP."""
 _REDIRECTED = "A redirect is never followed: it would take your prompt, and your login, to somebody else."
 _SHOWN_STEPS = 2
+_TO_WHO_STARTS_IT = " Start it with"
+"""So ends what llama.cpp says to a call of another kind (``Start it with `--embeddings` ``): no step of a user's."""
 NO_CHOICE = "it holds no choice, so no text"
 GATEWAY = "KubeAI's gateway"
 """Whose name errors tell where no Model was asked."""
@@ -80,11 +82,13 @@ def explained(model: str, endpoint: Asked) -> Iterator[None]:
         raise refused(model, answer_of(error.response), endpoint, headers=error.response.headers) from None
     except ErrorInAnswerError as error:
         raise refused(model, error.answer, endpoint, headers={}) from None
+    except TimeoutError:
+        raise late(model) from None
     except openai.OpenAIError as error:
         raise unreadable(model, f"the client gives up with {type(error).__name__}") from None
     except (library().HTTPError, library().StreamError) as error:
-        if isinstance(error, library().TimeoutException):
-            raise late(model) from error
+        if isinstance(error, (library().TimeoutException, library().ConnectError, library().ProxyError)):
+            raise _unreached(model, endpoint.access, error) from _shown_cause(error)
         message = f"The answer of {model} broke off ({type(error).__name__})."
         hint = f'Send it again; attach("{model}").why() says whether its Pod has ended.'
         raise CallError(message, hint, kind="network", retryable=True) from _shown_cause(error)
@@ -109,37 +113,54 @@ def interrupted(model: str) -> WaitInterruptedError:
     return WaitInterruptedError(f"Stopped. The request to {model} was cancelled.")
 
 
-def session_closed() -> CallError:
+def session_closed() -> SessionClosedError:
     """The error of everything that comes after the end of its Session."""
-    return CallError("This Session is closed.", "Open a new one and attach to the Model there.")
+    return SessionClosedError("This Session is closed.", "Open a new one and attach to the Model there.")
 
 
 _ASKED_BY = {
     "TextGeneration": "chat() or complete()",
     "TextEmbedding": "embed()",
-    "Reranking": 'client.post("/rerank", …)',
-    "SpeechToText": "client.audio.transcriptions.create(…)",
+    "Reranking": "rerank()",
+    "SpeechToText": "transcribe()",
 }
 
 
-def check_feature(name: str, spec: Mapping[str, Any], feature: str) -> None:
+def check_feature(
+    name: str, spec: Mapping[str, Any], feature: str, *, stand_in: str = "", others: Callable[[], Sequence[str]] = list
+) -> None:
     """Refuse what the Model was not served for: its engine would, after it was woken for that, in words of its own.
+
+    ``stand_in`` is the engine that really runs, ``others`` gives the names of the Models that were served for it.
 
     Raises:
         CallError: the Model has features, and not this one; nothing was sent.
     """
     features = texts_at(spec, "features")
-    # Ollama makes embeddings by any model.
-    if feature in features or (feature == "TextEmbedding" and text_at(spec, "engine") == "OLlama"):
-        return
+    # Ollama makes embeddings by any model; llama.cpp in its place does what it was started for.
+    by_any_model = feature == "TextEmbedding" and text_at(spec, "engine") == "OLlama" and not stand_in
     does = what_it_does(features)
-    if does:
-        ways = " or ".join(_ASKED_BY[known] for known in features if known in _ASKED_BY)
-        raise CallError(f'"{name}" {does}; it {_CANNOT[feature]}.', f"Ask it by {ways}. {_SERVE[feature]}")
+    if feature in features or by_any_model or not does:
+        return
+    ways = " or ".join(_ASKED_BY[known] for known in features if known in _ASKED_BY)
+    able = " and ".join(f'"{other}"' for other in others()[:_SHOWN_STEPS])
+    then = f"Here {able} can." if able else _SERVE[feature]
+    raise CallError(f'"{name}" {does}; it {_CANNOT[feature]}.', f"Ask it by {ways}. {then}")
 
 
-_CANNOT = {"TextGeneration": "does not generate text", "TextEmbedding": "makes no embeddings"}
-_SERVE = {"TextGeneration": "Serve a text model for chat.", "TextEmbedding": "Serve an embedding model for embeddings."}
+_CANNOT = {
+    "TextGeneration": "does not generate text",
+    "TextEmbedding": "makes no embeddings",
+    "Reranking": "ranks no texts",
+    "SpeechToText": "writes down no speech",
+}
+_SERVE = {
+    "TextGeneration": "Serve a text model for chat, such as ollama://smollm2:135m.",
+    "TextEmbedding": "Serve an embedding model for embeddings, such as ollama://all-minilm.",
+    "Reranking": "Serve a reranking model for that, such as hf://BAAI/bge-reranker-base, or rank by an embedding "
+    "model's search().",
+    "SpeechToText": "Serve a speech model for that, such as hf://Systran/faster-whisper-medium.en.",
+}
 
 
 def object_of(data: bytes, model: str) -> Mapping[str, Any]:
@@ -192,7 +213,8 @@ def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str
         message, hint = f"{_NAMES[who]} before {GATEWAY} {where}, so {model} was not asked.", f"{_REDIRECTED} {hint}"
     else:
         fact = finding.message if finding else _fact(model, who, status)
-        message = _sentence(fact, status, words_in(answer.body, secrets_of(seen.model)))
+        words, _, _ = words_in(answer.body, secrets_of(seen.model)).partition(_TO_WHO_STARTS_IT)
+        message = _sentence(fact, status, words.rstrip("."))
     if endpoint.access.this_machine:
         message = message.replace(GATEWAY, f"{GATEWAY} on this machine", 1)
     return CallError(
@@ -200,6 +222,7 @@ def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str
         hint,
         status=status,
         kind=who,
+        code=finding.code if finding else "",
         retryable=status in PASSING,
         retry_after_seconds=retry_after_seconds(headers),
     )
@@ -251,9 +274,14 @@ def _unreached(model: str, access: Access, cause: BaseException) -> CallError:
     http = library()
     if isinstance(cause, http.TimeoutException) and not isinstance(cause, http.ConnectTimeout):
         return late(model)
-    if access.this_machine and isinstance(cause, http.ConnectError):
+    return not_connected(access, type(cause).__name__, is_refused=isinstance(cause, http.ConnectError))
+
+
+def not_connected(access: Access, cause: str, *, is_refused: bool) -> CallError:
+    """The error of a gateway that was not reached; ``is_refused``: its address takes no connection."""
+    if access.this_machine and is_refused:
         return CallError(*LOCAL_GONE, kind="network")
-    message = f"The gateway did not answer ({type(cause).__name__})."
+    message = f"The gateway did not answer ({cause})."
     return CallError(message, "Is KubeAI still running?", kind="network", retryable=True)
 
 

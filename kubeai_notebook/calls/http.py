@@ -33,20 +33,25 @@ MOST_WAYS = 4
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def http_client(access: Access) -> Any:
-    """An ``http_client`` for ``openai.OpenAI``, whichever HTTP library that is built on (httpx, or httpx2 from 3.0)."""
+def http_client(access: Access, kind: Any = None) -> Any:
+    """An ``http_client`` for ``openai.OpenAI``, whichever HTTP library that is built on (httpx, or httpx2 from 3.0).
+
+    ``kind``: a class of its own, made of openai's.
+    """
     import openai
 
     hooks = {"response": [_bounded]}
-    return openai.DefaultHttpxClient(event_hooks=hooks, **_options(access, Signed))
+    return (kind or openai.DefaultHttpxClient)(event_hooks=hooks, **_options(access, Signed))
 
 
-def async_http_client(access: Access, on_request: Callable[[Any], Awaitable[None]] | None = None) -> Any:
+def async_http_client(
+    access: Access, on_request: Callable[[Any], Awaitable[None]] | None = None, kind: Any = None
+) -> Any:
     """An ``http_client`` for ``openai.AsyncOpenAI``; ``on_request`` is awaited before each request."""
     import openai
 
     hooks: dict[str, Any] = {"request": [on_request] if on_request else [], "response": [_bounded_async]}
-    return openai.DefaultAsyncHttpxClient(event_hooks=hooks, **_options(access, AsyncSigned))
+    return (kind or openai.DefaultAsyncHttpxClient)(event_hooks=hooks, **_options(access, AsyncSigned))
 
 
 def library() -> Any:
@@ -74,6 +79,11 @@ class _Road:
         self._know(access)
         self._open: dict[Any, Any] = {}
         self._lock = threading.Lock()
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody has to be asked for the login or the address."""
+        return self._access.renewed is not None or self._access.token is not None
 
     def now(self) -> Access:
         """The Access in force."""
@@ -162,7 +172,7 @@ class AsyncSigned:
     async def handle_async_request(self, request: Any) -> Any:
         """Send it."""
         # An exec plugin may take seconds, a disk may be slow.
-        access, token = await asyncio.to_thread(self._login)
+        access, token = await asyncio.to_thread(self._login) if self._road.asks else self._login()
         signed = self._road.onward(request, access, token)
         way, over = self._road.way(access, library().AsyncHTTPTransport)
         for old in over:
@@ -207,8 +217,8 @@ class Bound:
             return True
         if self._is_error:
             return False
-        what = f"is longer than {MOST_BYTES >> 20} MiB" if self._left < 0 else f"does not end within {BODY_SECONDS:g} s"
-        raise CallError(f"An answer of the gateway {what}.", "Ask for less at once; the Model's log may say why.")
+        why = f"is longer than {MOST_BYTES >> 20} MiB" if self._left < 0 else f"does not end within {BODY_SECONDS:g} s"
+        raise CallError(f"An answer of the gateway {why}.", "Ask for less at once; the Model's log may say why.")
 
 
 def _bounded(response: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NotYetError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,8 @@ LONGEST_WAIT_SECONDS = 0.25
 class Job:
     """A batch in the background: `progress` at any time, `stop`, and `result`."""
 
-    def __init__(self, batch: Batch, table: Table, running: Future[None], *, raises: bool) -> None:
-        self._batch, self._table, self._running, self._raises = batch, table, running, raises
+    def __init__(self, batch: Batch, table: Table, running: Future[None]) -> None:
+        self._batch, self._table, self._running = batch, table, running
 
     @property
     def progress(self) -> Progress:
@@ -42,16 +41,17 @@ class Job:
 
     def wait(self, timeout_seconds: float) -> bool:
         """Wait for its end, for so long at most; whether it has ended."""
-        with suppress(NotYetError, CancelledError):
+        with suppress(NotYetError):
             self._running.exception(timeout_seconds)
         return self._running.done()
 
     def result(self, timeout_seconds: float | None = None) -> Any:
-        """What the rows became; an interrupt stops the batch and gives the part.
+        """What the rows became; an interrupt, or the end of the Session, stops the batch and gives the part.
 
         Raises:
             WaitTimeoutError: it still runs after ``timeout_seconds``, and goes on.
             CallError: a row failed, and ``errors="raise"`` was asked for.
+            UsageError: the new file could not be written.
         """
         waited = 0.0
         try:
@@ -63,10 +63,8 @@ class Job:
             self.stop()
             while not self.wait(LONGEST_WAIT_SECONDS):
                 pass
-        with suppress(CancelledError):  # its Session was closed: what came until then is there
-            self._running.result()
-        if self._raises and self.progress.failures:
-            row = self.progress.failures[0]
+        self._running.result()
+        if row := self._batch.raised:
             hint = "Answers that came are kept: the same call goes on behind them. errors='column' keeps the others."
             raise CallError(f"Row {row.place} failed: {row.reason}", hint)
         return self._table.result()

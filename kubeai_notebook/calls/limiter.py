@@ -8,9 +8,10 @@ they take longer, it shrinks in proportion. Four things differ, each for what wa
 * It looks at windows of time, not at single answers: how long one takes depends first of all on how long it is.
 * It begins by doubling, as long as that brings more answers a second: a batch may be over in seconds.
 * The long run falls quickly and rises slowly: a queue at the server is long, too, and would become the measure.
-* A busy server (429, 503) shrinks the limit at once, at most every `DEBOUNCE_SECONDS`, and nothing is cancelled. Where
-  most are refused, the limit becomes what the server holds: the requests that were sent before the refused one and are
-  still in flight.
+* A busy server (429, 503) shrinks the limit at once, at most every `DEBOUNCE_SECONDS`, and nothing is cancelled. The
+  limit becomes what the server holds, which is the requests that were sent before the refused one and are still in
+  flight; it falls by a half at most, and by a tenth where few are refused, since requests over new connections come
+  later than they were sent. What is answered in the time after that says what the server held indeed.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START = 32
+START = 64
 DEBOUNCE_SECONDS = 0.2
 TOLERANCE = 2.0
 """How many times as long as in the long run answers may take before the limit shrinks: engines batch."""
-_SHRINK, _PAYS = 0.9, 1.25
+_SHRINK, _HALVE, _PAYS = 0.9, 0.5, 1.25
 _RISES, _FALLS = 0.02, 0.3
 _CAREFUL_WINDOWS = 10
 
@@ -61,7 +62,7 @@ class Gradient:
         self._refusals += 1
         if now - self._shrunk_at < DEBOUNCE_SECONDS:
             return
-        limit = float(older) if self._refusals > self._answers else self._limit * _SHRINK
+        limit = max(float(older), self._limit * (_HALVE if self._refusals > self._answers else _SHRINK))
         self._limit = max(min(self._limit, limit), 1.0)
         self._doubles, self._shrunk_at, self._quiet_windows = False, now, 0
         self._begin_window(now)
@@ -78,6 +79,8 @@ class Gradient:
     def _move(self, seconds: float, rate: float) -> None:
         long = self._long_seconds or seconds
         self._long_seconds = long + (_RISES if seconds > long else _FALLS) * (seconds - long)
+        if not self._quiet_windows:  # the server has just shown what it holds, and it may be more than it seemed
+            self._limit = min(max(self._limit, rate * seconds), self._most)
         self._quiet_windows += not self._refusals
         if self._doubles and rate < _PAYS * self._rate_before:
             self._doubles, self._limit = False, max(self._limit / 2, 1.0)  # the last doubling brought nothing

@@ -22,7 +22,7 @@ def offered(endpoint: Endpoint, timeout_seconds: float) -> tuple[Sequence[Mappin
         CallError: the gateway does not answer, refuses it, or answers something that cannot be read.
     """
     with explained(GATEWAY, endpoint):
-        client = endpoint.client.with_options(timeout=timeout_seconds)
+        client = endpoint.thread_client.with_options(timeout=timeout_seconds)
         begun = time.monotonic()
         response: Any = client.models.with_raw_response.list()
         seconds = time.monotonic() - begun

@@ -13,15 +13,16 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
 from kubeai_notebook.core.answers import telling
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
 from kubeai_notebook.core.observation import Answer
-from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError
+from kubeai_notebook.errors import CallError, KubeAIError
 
-from .errors import PASSING, ErrorInAnswerError, late, object_of, refused, retry_after_seconds
+from .errors import PASSING, ErrorInAnswerError, late, not_connected, object_of, refused, retry_after_seconds
 from .http import LOOPBACK, tls_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ MOST_BYTES = 64 << 20
 LOGIN_SECONDS = 5.0
 """How long a login and an address are used before they are asked for again: a plugin may take a second."""
 BUSY = frozenset({429, 503, 529})
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class FailedTryError(Exception):
@@ -81,7 +83,7 @@ class Poster:
         access, base, options = await self._now()
         try:
             async with self._sessions[-1].post(base + path, data=body, **options) as response:
-                data = await _bounded(response.content, MOST_BYTES if response.status == 200 else MOST_ERROR_BYTES)
+                data = await bounded(response.content, MOST_BYTES if response.status == 200 else MOST_ERROR_BYTES)
                 if response.status != 200:
                     raise self._refused(response, data)
         except TimeoutError:
@@ -121,12 +123,11 @@ class Poster:
         return access, access.token() if access.own_url and access.token else None
 
     def _session_to(self, access: Access) -> aiohttp.ClientSession:
-        own = bool(access.own_url)
-        tls: Any = tls_of(access) if own and access.own_url.startswith("https:") else True
+        tls: Any = tls_of(access) if access.own_url.startswith("https:") else True
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=30),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=not own and urlsplit(access.base_url).hostname not in LOOPBACK,
+            headers=_HEADERS,
             timeout=self._timeout,
             auto_decompress=False,
         )
@@ -154,25 +155,36 @@ class Poster:
             raise FailedTryError(lambda: shown) from None
 
     def _unreached(self, access: Access, name: str, *, begun: bool) -> CallError:
-        if access.this_machine and not begun:
-            return CallError(*LOCAL_GONE, kind="network")
-        what = f"The answer of {self._model} broke off" if begun else "The gateway did not answer"
-        return CallError(f"{what} ({name}).", "Is KubeAI still running?", kind="network", retryable=True)
+        if not begun:
+            return not_connected(access, name, is_refused=True)
+        message = f"The answer of {self._model} broke off ({name})."
+        return CallError(message, "Is KubeAI still running?", kind="network", retryable=True)
 
 
 def _options(access: Access, token: str | None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
+    options: dict[str, Any] = {"allow_redirects": False}
     if token:
-        headers["Authorization"] = token
-    options: dict[str, Any] = {"headers": headers, "allow_redirects": False}
-    if access.own_url and access.proxy:
-        options["proxy"] = access.proxy
+        options["headers"] = {"Authorization": token}
+    if proxy := access.proxy if access.own_url else proxy_to(access.base_url):
+        options["proxy"] = proxy
     if access.own_url and access.server_name:
         options["server_hostname"] = access.server_name
     return options
 
 
-async def _bounded(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
+def proxy_to(url: str) -> str | None:
+    """The environment's proxy for this address.
+
+    aiohttp would look for it, and for a login in ``~/.netrc``, in two new threads for each request.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in LOOPBACK or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+async def bounded(content: aiohttp.StreamReader, most_bytes: int) -> bytes:
     """The body; what is longer is cut, so that it is no JSON."""
     first = await content.readany()
     if content.at_eof():

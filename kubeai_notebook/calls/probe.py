@@ -15,6 +15,7 @@ from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.errors import KubeAIError
 
 from .errors import answer_of
+from .http import library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS, GRACE_SECONDS = 60.0, 5.0
 LONGEST_BODY = 2_000
+SILENCE = b"RIFF\xa4\x0c\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0data\x80\x0c\0\0" + bytes(3200)
+"""A tenth of a second of nothing: WAV, 16 bits, mono, 16 kHz."""
 _NOT_REACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"})
 """Errors of the HTTP library that tell of the way to the gateway, not of the Model."""
 
@@ -66,12 +69,17 @@ class Probe:
 
 
 async def small_request(client: Any, model: str, features: Sequence[str]) -> Any:
-    """The raw answer to a request for one token, or for one vector of a Model that generates no text."""
+    """The raw answer to the smallest request that a Model with these features takes."""
     if "TextGeneration" in features:
         # Not a chat: a base model has no template for one.
         ask, asked = client.completions.with_raw_response.create, {"prompt": "Hi", "max_tokens": 1}
-    else:
+    elif "TextEmbedding" in features or not features:
         ask, asked = client.embeddings.with_raw_response.create, {"input": ["Hi"], "encoding_format": "float"}
+    elif "Reranking" in features:
+        body = {"model": model, "query": "Hi", "documents": ["Hi"]}
+        return await client.post("/rerank", cast_to=library().Response, body=body)
+    else:
+        ask, asked = client.audio.transcriptions.with_raw_response.create, {"file": ("silence.wav", SILENCE)}
     return await ask(model=model, **asked)
 
 

@@ -7,11 +7,12 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeai_notebook.core.answer_schema import AnswerSchema, NotTheSchemaError
-from kubeai_notebook.core.chat_messages import Reply, Usage, reason_of, usage_of, words_of
-from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.chat_messages import Reply, Usage, answer_in, reason_of, usage_of, words_of
+from kubeai_notebook.core.map_fields import MOST_AT_ONCE
 from kubeai_notebook.core.objects import map_at, maps_at
 from kubeai_notebook.errors import UsageError
 
@@ -21,16 +22,10 @@ from .poster import FailedTryError, body_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_IN_FLIGHT = 1000
+
+_CUT = "\x03"
+"""The end of text, as ASCII has it: no answer begins so."""
 MOST_FAILED_SHARE = 0.5
-_OURS = {
-    "messages": "the prompt and system= make them",
-    "model": "adapter= names an adapter",
-    "n": "a row has one answer; make more rows of it",
-    "stream": "a batch reads whole answers",
-    "stream_options": "a batch reads whole answers",
-    "response_format": "schema= makes it",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +35,7 @@ class Target:
     name: str
     adapter: str = ""
     revision: str = ""
-    most_in_flight: int = MOST_IN_FLIGHT
+    most_in_flight: int = MOST_AT_ONCE
 
     @property
     def model(self) -> str:
@@ -53,6 +48,7 @@ class Outcome(NamedTuple):
 
     values: tuple[Any, ...] | None
     error: str | None = None
+    """Beside values: that the text was cut."""
     raw: str | None = None
 
 
@@ -62,7 +58,7 @@ class Limits:
 
     rows: int | None = None
     errors: float | None = MOST_FAILED_SHARE
-    """Failed rows, those that ask nothing left out: a number from 1 up, or a share of the rows so far below 1."""
+    """Failed rows, those that ask nothing left out: a number, or a share of the rows so far between 0 and 1."""
     tokens: int | None = None
     timeout_seconds: float = 600.0
     """Of one try. The gateway holds a request for a Model that wakes."""
@@ -80,9 +76,10 @@ class Limits:
         """
         named = {"limit": self.rows, "max_errors": self.errors, "max_tokens_total": self.tokens}
         for name, value in {**named, "timeout_seconds": self.timeout_seconds, "attempts": self.attempts}.items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and value >= (0 if name == "max_errors" else 1e-3)):
-                raise UsageError(f"{name}= takes a number above 0, not {value!r}.")
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            least, phrase = (0.0, "from 0 up") if name == "max_errors" else (1e-3, "above 0")
+            if value is not None and not (number and value >= least):
+                raise UsageError(f"{name}= takes a number {phrase}, not {value!r}.")
 
     def too_many(self, failed: int, done: int) -> bool:
         """Whether so many failed rows end the batch."""
@@ -104,19 +101,18 @@ class Question:
     schema: AnswerSchema
     system: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the OpenAI API."""
+    """Fields of the OpenAI API, as `checked_map_fields` lets them through."""
+    remark: str = ""
+    """What the report says of it: an option that nobody named."""
 
     path = "/chat/completions"
 
     def __post_init__(self) -> None:
-        """Refuse fields that this sets itself.
+        """Refuse what JSON cannot hold.
 
         Raises:
-            UsageError: one of them is among ``options``, or an option cannot be sent.
+            UsageError: an option cannot be sent.
         """
-        for name in self.options:
-            if name in _OURS:
-                raise UsageError(f"map() takes no {name}=: {_OURS[name]}.{did_you_mean(name, ('schema',))}")
         try:
             body_of(self.options)
         except (TypeError, ValueError, RecursionError):
@@ -161,24 +157,31 @@ class Question:
             raise FailedTryError(lambda: unreadable(self.target.model, NO_CHOICE))
         reasoning = words_of(message.get("reasoning_content")) or words_of(message.get("reasoning"))
         text, usage = words_of(message.get("content")), usage_of(answer)
-        return Reply(text, reasoning=reasoning, finish_reason=reason_of(choice), usage=usage)
+        # A batch reads whole answers: one that tells no reason has ended all the same.
+        return Reply(text, reasoning=reasoning, finish_reason=reason_of(choice) or "stop", usage=usage)
 
     def judged(self, reply: Reply) -> Outcome:
-        """The row's values, or why this answer gives none."""
-        usage = reply.usage or Usage(0, 0)
-        if reply.finish_reason == "length":
-            tokens = f"{usage.completion_tokens} tokens" if usage.completion_tokens else "all its tokens"
-            if reply.reasoning and not reply.strip():
-                error = f"Its reasoning took {tokens}, so no answer came; a higher max_tokens= leaves room for both."
-            else:
-                error = f"The answer was cut after {tokens}; a higher max_tokens= lets it end."
-            return Outcome(None, error, str(reply))
-        if not reply.strip():
-            why = "it only reasoned; max_tokens= may be too low" if reply.reasoning else "the model ended at once"
-            return Outcome(None, f"The answer is empty: {why}.", str(reply))
-        if reply.finish_reason == "content_filter":
-            return Outcome(None, "The server withheld the answer (content_filter).", str(reply))
+        """The row's values, or why this answer gives none; a text that was cut is one, with that said beside it."""
+        text, note, cut = answer_in(reply), reply.note, reply.finish_reason == "length"
+        if not text.strip() or (note and not cut):
+            return Outcome(None, note, str(reply))
         try:
-            return Outcome(self.schema.values_of(reply))
+            values = self.schema.values_of(text)
         except NotTheSchemaError as error:
-            return Outcome(None, str(error), str(reply))
+            return Outcome(None, note or str(error), str(reply))
+        return Outcome(values, note or None if self.schema.response_format is None else None)
+
+    @staticmethod
+    def kept_text(reply: Reply) -> str:
+        """The answer as the store keeps it: a text; before one that was cut stands after how many tokens."""
+        if reply.finish_reason != "length":
+            return str(reply)
+        return f"{_CUT}{reply.usage.completion_tokens if reply.usage else 0}{_CUT}{reply}"
+
+    @staticmethod
+    def kept_reply(kept: str) -> Reply:
+        """The answer that was kept so."""
+        before, _, after = kept.removeprefix(_CUT).partition(_CUT)
+        if not (kept.startswith(_CUT) and before.isdecimal()):
+            return Reply(kept, finish_reason="stop")
+        return Reply(after, finish_reason="length", usage=Usage(0, int(before)))

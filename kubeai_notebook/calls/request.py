@@ -39,7 +39,7 @@ def send(endpoint: Endpoint, model: str, request: Request) -> Any:
     kind = {"Content-Type": "multipart/form-data"} if request.files else {}
     options: Any = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
     with explained(model, endpoint):
-        client, response = endpoint.client, library().Response
+        client, response = endpoint.thread_client, library().Response
         if request.body is None:
             return client.get(request.path, cast_to=response, options=options)
         if request.method.upper() != "POST":

@@ -1,82 +1,175 @@
-"""A chat as a stream of Deltas that any thread can stop.
+"""A chat as a stream of Deltas that any thread can stop, for a ``for`` and for an ``async for``.
 
 The engine works for as long as somebody listens, so whoever stops listening has to say so: a user who interrupts a
 cell, a widget's stop button (in another thread, while this one waits), a page that is closed. A generator cannot be
 closed while it runs, and one that a traceback holds is never closed. A ChatStream is no generator: the request runs in
-the Endpoint's event loop, and `close` cancels it there.
+the Endpoint's event loop, and `close` cancels it there. That loop serves ``await`` as well: a client of the user's own
+loop would keep connections that the next ``asyncio.run`` cannot use.
 
-Answers are read here and not by the ``openai`` client. It takes whatever an engine sends for granted, so a chunk
-without a delta or a web page is an AttributeError of its own, somewhere in the user's code.
+Requests are written and answers read here and not by the ``openai`` client. It takes whatever an engine sends for
+granted, so a chunk without a delta or a web page is an AttributeError of its own, somewhere in the user's code; and it
+takes some milliseconds to the first token. What lies below it, login and bounds, is the same.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.chat_messages import Delta, delta_of
+from kubeai_notebook.core.chat_messages import Delta, Reply, ReplyInProgress, delta_of
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
-from kubeai_notebook.core.framing import EndlessLineError, events_of
+from kubeai_notebook.core.framing import EndlessLineError, Events
+from kubeai_notebook.core.naming import name_and_adapter
 from kubeai_notebook.core.objects import maps_at
+from kubeai_notebook.errors import KubeAIError
 
 from .background_loop import Pulled
+from .endpoint import ANSWER_SECONDS, CONNECT_SECONDS
 from .errors import NO_CHOICE, explained, interrupted, object_of, reading, session_closed, unreadable
+from .http import library
 
 if TYPE_CHECKING:
-    import openai
-
+    from kubeai_notebook.core.chat_request import Turn
+    from kubeai_notebook.core.reply_schema import ReplySchema
     from kubeai_notebook.errors import CallError
 
     from .endpoint import Endpoint
 
 LONGEST_EVENT_BYTES = 16 << 20
-
-Turn = Mapping[str, str]
-"""One message of a conversation: ``{"role": …, "content": …}``."""
+READ_AHEAD_BYTES = 1 << 20
 
 
-class ChatStream(Iterator[Delta]):
+class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
     """The next turn of a conversation, one Delta after the other; the request is sent with the first.
 
-    ``options`` are those of the OpenAI API (``max_tokens``, ``temperature`` …).
+    ``options`` are those of the OpenAI API (``max_tokens``, ``temperature`` …), ``timeout_seconds`` bounds the whole
+    answer. `reply` is what came so far, at the end the whole, judged by ``schema`` and ``must_call``; ``on_end`` gets
+    it once, unless an error ended the stream.
 
     `close` ends the request, and with it the engine's work, from any thread; iteration then ends. The end of a ``with``
     block closes it, and so do an error, an interrupt while it waits, and the end of the last reference.
 
     Raises, while it is read:
         CallError: the gateway or the engine refused it, or the stream broke off or cannot be read.
+        SessionClosedError: its Session was closed.
         WaitInterruptedError: interrupted, while it waits or anywhere in its ``with`` block; the request is cancelled.
     """
 
-    def __init__(self, endpoint: Endpoint, model: str, turns: Sequence[Turn], **options: Any) -> None:
-        self._model, self._endpoint = model, endpoint
-        asked = {"model": model, "messages": list(turns), "stream_options": {"include_usage": True}, **options}
-        self._pieces = Pulled(endpoint.loop, _answer(endpoint.own_client, asked))
-        # Not a method: a generator that holds this object would keep it from ending with its last reference.
-        self._deltas = _deltas(self._pieces, model)
-        self._reading = threading.Lock()
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        turns: Sequence[Turn],
+        *,
+        schema: ReplySchema | None = None,
+        must_call: bool = False,
+        timeout_seconds: float | None = None,
+        on_end: Callable[[Reply], None] | None = None,
+        **options: Any,
+    ) -> None:
+        self._asked, self._endpoint, self._on_end = model, endpoint, on_end
+        self._schema, self._must_call = schema, must_call
+        # An adapter's errors are those of its Model, which is attached to by its own name.
+        self._model, _ = name_and_adapter(model)
+        asked = {"stream": True, "stream_options": {"include_usage": True}, **options}
+        asked = {"model": model, "messages": list(turns), **asked}
+        self._pieces = Pulled(endpoint.loop, _answer(*endpoint.own_http, asked, seconds=timeout_seconds))
+        # Not this object's own methods: a generator that holds it would keep it from ending with its last reference.
+        self._reader = _Reader(self._model)
+        self._deltas: Iterator[Delta] = iter(())
+        self._progress = ReplyInProgress()
+        self._begun = self._arrived = self._first = self._last = 0.0
+        self._reading, self._ending = threading.Lock(), threading.RLock()
+
+    @property
+    def reply(self) -> Reply:
+        """What came so far; at the end the whole Reply."""
+        reply = self._progress.reply(model=self._asked)
+        reply.judge(self._schema, must_call=self._must_call)
+        if self._first:
+            reply.time_to_first_token_seconds = self._first - self._begun
+            tokens = reply.usage.completion_tokens if reply.usage else 0
+            if tokens > 1 and self._last > self._first:
+                reply.tokens_per_second = (tokens - 1) / (self._last - self._first)
+        return reply
+
+    def whole(self) -> Reply:
+        """Read it to its end, and close it: the whole Reply."""
+        with self:
+            deque(self, maxlen=0)
+            return self.reply
 
     def __next__(self) -> Delta:
         """Wait for the next Delta."""
-        delta = None
-        try:
-            with self._reading, explained(self._model, self._endpoint):
-                delta = None if self._pieces.closed else next(self._deltas, None)
-        except CancelledError:
-            if not self._pieces.closed:
-                raise session_closed() from None
-        finally:
-            if delta is None:
-                self.close()
+        with self._closed_by_errors(), self._reading:
+            while (delta := self._taken()) is None and self._goes_on:
+                self._deltas = self._deltas_of(next(self._pieces, None))
         if delta is None:
+            self.close()
             raise StopIteration
         return delta
+
+    async def __anext__(self) -> Delta:
+        """Wait for the next Delta; cancelling the task that waits ends the request."""
+        with self._closed_by_errors():
+            while (delta := self._taken()) is None and self._goes_on:
+                self._deltas = self._deltas_of(await anext(self._pieces, None))
+        if delta is None:
+            self.close()
+            raise StopAsyncIteration
+        return delta
+
+    @contextmanager
+    def _closed_by_errors(self) -> Iterator[None]:
+        """Close this where reading fails; nothing more comes where it was closed meanwhile."""
+        try:
+            with explained(self._model, self._endpoint):
+                yield
+        except CancelledError:
+            was_closed = self._pieces.closed
+            if not was_closed:
+                self._on_end = None
+            self.close()
+            if not was_closed:
+                raise session_closed() from None
+        except BaseException as error:
+            if isinstance(error, KubeAIError):
+                self._on_end = None
+            self.close()
+            raise
+
+    @property
+    def _goes_on(self) -> bool:
+        self._begun = self._begun or time.perf_counter()
+        return not self._reader.over and not self._pieces.closed
+
+    def _taken(self) -> Delta | None:
+        """The next Delta of those that have arrived."""
+        delta = None if self._pieces.closed else next(self._deltas, None)
+        if delta is not None and self._progress.add(delta):
+            self._last = self._arrived
+            self._first = self._first or self._arrived
+        return delta
+
+    def _deltas_of(self, piece: bytes | None) -> Iterator[Delta]:
+        """The Deltas of a piece; their time is its own: where a proxy sends all at once there is no pace to tell."""
+        self._arrived = time.perf_counter()
+        return self._reader.deltas_of(piece)
 
     def close(self) -> None:
         """End the request and the engine's work on it, also while another thread waits for a Delta."""
         self._pieces.close()
+        with self._ending:
+            on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(self.reply)
 
     def __enter__(self) -> ChatStream:
         return self
@@ -86,52 +179,128 @@ class ChatStream(Iterator[Delta]):
         if kind is KeyboardInterrupt:
             raise interrupted(self._model) from None
 
+    async def __aenter__(self) -> ChatStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
     def __del__(self) -> None:
-        if hasattr(self, "_pieces"):  # unlike where making it has failed
+        if hasattr(self, "_ending"):  # unlike where making it has failed
             self.close()
 
 
-async def _answer(client: openai.AsyncOpenAI, asked: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-    """The body of the engine's answer, piece by piece."""
-    # Any: the client's overloads do not take options that are only known at run time.
-    completions: Any = client.chat.completions
-    async with completions.with_streaming_response.create(stream=True, **asked) as response:
-        async for piece in response.iter_bytes():
-            yield piece
+async def _answer(
+    http: Any, base_url: str, asked: dict[str, Any], *, seconds: float | None
+) -> AsyncGenerator[bytes, None]:
+    """The body of the engine's answer; raises what the ``openai`` client would, and TimeoutError.
 
-
-def _deltas(pieces: Iterator[bytes], model: str) -> Iterator[Delta]:
-    """What the server-sent events of a body hold, up to ``[DONE]``."""
-    beginning: list[bytes] = []
-    has_choice = False
-    for event in _events(_kept(pieces, beginning), model):
-        with reading(model):
-            answer = object_of(event, model)
-            delta = delta_of(answer)
-        has_choice = has_choice or bool(maps_at(answer, "choices"))
-        yield delta
-    if not has_choice:
-        raise _without_choice(b"".join(beginning), model)
-
-
-def _events(pieces: Iterator[bytes], model: str) -> Iterator[bytes]:
+    What arrives while its reader is busy comes as one piece: a hop between threads for each token would be a bound.
+    """
+    arrived = _Arrived()
+    reading = asyncio.create_task(_read(http, base_url, asked, seconds=seconds, into=arrived))
     try:
-        for event in events_of(pieces, LONGEST_EVENT_BYTES):
-            if event.startswith(b"[DONE]"):
-                return
-            yield event
-    except EndlessLineError:
-        raise unreadable(model, f"it holds an event of more than {LONGEST_EVENT_BYTES >> 20} MiB") from None
+        while piece := await arrived.piece():
+            yield piece
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
-def _kept(pieces: Iterator[bytes], beginning: list[bytes]) -> Iterator[bytes]:
-    """The pieces; what a body begins with is kept, for whatever it is when it is no stream."""
-    size = 0
-    for piece in pieces:
-        if size < MOST_ERROR_BYTES:
-            beginning.append(piece[: MOST_ERROR_BYTES - size])
-            size += len(piece)
-        yield piece
+class _Arrived:
+    """Bytes between the task that reads a body and the one that passes it on; b"" at the end."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._over = False
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+
+    async def put(self, piece: bytes) -> None:
+        """Add this, and wait while there is too much: a reader that pauses makes the other side pause."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self._news.set()
+        if self._size > READ_AHEAD_BYTES:
+            self._room.clear()
+            await self._room.wait()
+
+    def end(self) -> None:
+        """No more comes."""
+        self._over = True
+        self._news.set()
+
+    async def piece(self) -> bytes:
+        """Wait for more, and take all of it."""
+        while not self._pieces and not self._over:
+            self._news.clear()
+            await self._news.wait()
+        piece, self._pieces, self._size = b"".join(self._pieces), [], 0
+        self._room.set()
+        return piece
+
+
+async def _read(http: Any, base_url: str, asked: dict[str, Any], *, seconds: float | None, into: _Arrived) -> None:
+    import openai
+
+    more, added = asked.pop("extra_body", {}), asked.pop("extra_headers", {})
+    timeout = asked.pop("timeout", openai.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS))
+    headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **added}
+    body = json.dumps({**asked, **more}, ensure_ascii=False, separators=(",", ":")).encode()
+    url = f"{base_url}/chat/completions"
+    request = http.build_request("POST", url, content=body, headers=headers, timeout=timeout)
+    try:
+        async with asyncio.timeout(seconds):
+            try:
+                response = await http.send(request, stream=True)
+            except (library().HTTPError, OSError, ValueError) as error:
+                raise openai.APIConnectionError(request=request) from error
+            async with aclosing(response):
+                if not response.is_success:
+                    await response.aread()
+                    raise openai.APIStatusError("refused", response=response, body=None)
+                async for piece in response.aiter_bytes():
+                    if piece:
+                        await into.put(piece)
+    finally:
+        into.end()
+
+
+class _Reader:
+    """What the server-sent events of a body hold, up to ``[DONE]``."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._events = Events(LONGEST_EVENT_BYTES)
+        # For whatever it is when it is no stream.
+        self._beginning = b""
+        self._has_choice = False
+        self.over = False
+
+    def deltas_of(self, piece: bytes | None) -> Iterator[Delta]:
+        """The Deltas that this piece completes; None: no piece comes any more."""
+        if piece is not None and len(self._beginning) < MOST_ERROR_BYTES:
+            self._beginning += piece[: MOST_ERROR_BYTES - len(self._beginning)]
+        try:
+            for event in self._events.rest() if piece is None else self._events.of(piece):
+                if event.startswith(b"[DONE]"):
+                    self.over = True
+                    break
+                yield self._delta_of(event)
+        except EndlessLineError:
+            why = f"it holds an event of more than {LONGEST_EVENT_BYTES >> 20} MiB"
+            raise unreadable(self._model, why) from None
+        self.over = self.over or piece is None
+        if self.over and not self._has_choice:
+            raise _without_choice(self._beginning, self._model)
+
+    def _delta_of(self, event: bytes) -> Delta:
+        with reading(self._model):
+            answer = object_of(event, self._model)
+            delta = delta_of(answer)
+        self._has_choice = self._has_choice or bool(maps_at(answer, "choices"))
+        return delta
 
 
 def _without_choice(beginning: bytes, model: str) -> CallError:

@@ -59,6 +59,15 @@ class Tries:
     ) -> _Read:
         failed, busy_until = 0, time.monotonic() + self._limits.busy_seconds
 
+        def pause(state: tenacity.RetryCallState) -> float:
+            """What the server asks for, or longer each time; a busy one is asked once more as its time ends."""
+            error = state.outcome.exception() if state.outcome else None
+            asked_for = error.after_seconds if isinstance(error, FailedTryError) else None
+            seconds = _back_off(state) if asked_for is None else asked_for
+            if isinstance(error, FailedTryError) and error.busy:
+                return min(seconds, max(busy_until - time.monotonic(), 0.0))
+            return seconds
+
         def goes_on(error: BaseException) -> bool:
             nonlocal failed
             if not isinstance(error, FailedTryError) or not error.retryable:
@@ -69,7 +78,7 @@ class Tries:
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(goes_on),
             stop=tenacity.stop_before_delay(self._limits.timeout_seconds * self._limits.attempts),
-            wait=_pause,
+            wait=pause,
             reraise=True,
         )
         async for attempt in retrying:
@@ -96,14 +105,6 @@ class Tries:
             raise
         finally:
             self.limiter.release(slot)
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """What the server asks for, or longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, FailedTryError) and error.after_seconds is not None:
-        return error.after_seconds
-    return _back_off(state)
 
 
 _back_off = tenacity.wait_random_exponential(multiplier=PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)

@@ -69,16 +69,16 @@ def object_of(data: bytes, host: str) -> dict[str, Any]:
     return document
 
 
-def named(found: Mapping[str, Any], host: str) -> dict[str, Any]:
+def named(document: Mapping[str, Any], host: str) -> dict[str, Any]:
     """The same, where it is an object of Kubernetes with a name.
 
     Raises:
         ClusterError: it is none.
     """
-    metadata = found.get("metadata")
+    metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         raise no_api(host, "it sends an object without a name")
-    return dict(found)
+    return dict(document)
 
 
 def items_of(page: Mapping[str, Any], host: str) -> list[dict[str, Any]]:

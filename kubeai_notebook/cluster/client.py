@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.catalog.machine import CONFIG_MAP, machine_catalog_of
 from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.objects import maps_at, number_at, text_at
+from kubeai_notebook.core.whereabouts import THIS_MACHINE
 from kubeai_notebook.errors import ClusterError, ConflictError, SpecError, UnreachableError
 from kubeai_notebook.settings import LOCAL
 
@@ -193,6 +196,21 @@ class Cluster:
     def is_this_machine(self) -> bool:
         """Whether engines run on this machine: only our own daemon's kubeconfig names a gateway."""
         return self._gateway() is not None
+
+    @property
+    def identity(self) -> str:
+        """What this namespace of this cluster is known by, also after a new login, context or address.
+
+        A cluster is known by its certificate authority, and by its address only where that is a public one.
+        """
+        if self.is_this_machine:
+            return f"{THIS_MACHINE}/{self.namespace}"
+        authority = self.api.configuration.ssl_ca_cert
+        try:
+            known_by = sha256(Path(authority).read_bytes()).hexdigest() if authority else self.api.host
+        except OSError:
+            known_by = self.api.host
+        return f"{known_by}/{self.namespace}"
 
     def login(self) -> str:
         """The API server's name for the user; ``""`` where it tells none."""

@@ -14,18 +14,17 @@ from kubeai_notebook import settings
 from kubeai_notebook.core.whereabouts import OFFER, Whereabouts
 from kubeai_notebook.errors import (
     ClusterError,
-    KubeconfigError,
     LocalError,
     UnauthorizedError,
     UnreachableError,
     WaitInterruptedError,
 )
-from kubeai_notebook.text import one_line
 
 from .api import Api
 from .client import Cluster
 from .credentials import Login
 from .kubeconfig import Kubeconfig
+from .kubeconfig_files import nowhere
 from .operator import service_of
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ def connect(context: str = "", namespace: str = "", now: Settings | None = None)
     path = now.kubeconfig_path
     if path is None:
         if context:
-            message = f'There is no kubeconfig to find the context "{one_line(context)}" in.'
-            raise KubeconfigError(message, f"Set KUBECONFIG. {OFFER}")
+            raise nowhere(context)
         return _local(now, namespace)
     try:
         cluster = _of_kubeconfig(now, path, namespace, context=context)
@@ -101,7 +99,7 @@ def _kubectl(kubeconfig: Kubeconfig) -> tuple[str, ...]:
     if path == settings.kubeconfig_of_terminal():
         return "kubectl", *context
     # A shell expands no "~" that is quoted, and its folder is another.
-    whole = os.pathsep.join(str(Path(part).expanduser().absolute()) for part in path.split(os.pathsep) if part)
+    whole = settings.absolute_paths(path)
     if os.pathsep in whole:
         return "env", f"KUBECONFIG={whole}", "kubectl", *context  # the option takes one file
     return "kubectl", "--kubeconfig", whole, *context
@@ -114,10 +112,10 @@ def _placed(cluster: Cluster, usual: str) -> Cluster:
         service = service_of(cluster.api, usual)
     except UnreachableError:
         return cluster  # the first request that is needed says so
-    found = str(service["metadata"]["namespace"]) if service else usual
-    if found != usual:
-        cluster.namespace = found
-        cluster.note(f'KubeAI looks after namespace "{found}", so that one is used.')
+    namespace_of_kubeai = str(service["metadata"]["namespace"]) if service else usual
+    if namespace_of_kubeai != usual:
+        cluster.namespace = namespace_of_kubeai
+        cluster.note(f'KubeAI looks after namespace "{namespace_of_kubeai}", so that one is used.')
     return cluster
 
 
@@ -133,7 +131,7 @@ def _local(now: Settings, namespace: str) -> Cluster:
         start_new_session=True,
     )
     try:
-        out, said = starter.communicate(timeout=60)
+        out, stderr = starter.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         starter.kill()
         raise LocalError("KubeAI on this machine did not start within 60 s.", "kubeai-local logs says more.") from None
@@ -142,6 +140,6 @@ def _local(now: Settings, namespace: str) -> Cluster:
             "Interrupted while KubeAI on this machine was starting.", "Run the cell again."
         ) from None
     if starter.returncode:
-        reason = (said.strip().splitlines() or ["It gave no reason."])[-1]
+        reason = (stderr.strip().splitlines() or ["It gave no reason."])[-1]
         raise LocalError(reason)
     return _of_kubeconfig(now, out.strip().splitlines()[-1], namespace)

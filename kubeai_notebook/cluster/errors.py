@@ -209,13 +209,13 @@ _EXPLAINED = {401: _unauthorized, 403: _forbidden, 404: _not_found, 409: _confli
 
 def _problems(answer: Mapping[str, Any], message: str) -> list[Notice]:
     causes = maps_at(answer, "details", "causes")[:_MOST_PROBLEMS]
-    found = [(text_at(cause, "field"), text_at(cause, "reason"), text_at(cause, "message")) for cause in causes]
+    fields = [(text_at(cause, "field"), text_at(cause, "reason"), text_at(cause, "message")) for cause in causes]
     return [
         wrong(
             shown(field).removeprefix("spec.").replace("<nil>", "name"),
             reason or "Invalid",
-            f"{shown(field)}: {sentence_of(shown(said))}".removeprefix("<nil>: "),
+            f"{shown(field)}: {sentence_of(shown(message))}".removeprefix("<nil>: "),
         )
-        for field, reason, said in found
-        if _NOT_CHECKED not in said
+        for field, reason, message in fields
+        if _NOT_CHECKED not in message
     ] or [wrong("", "Invalid", message or "The Kubernetes API refused it as invalid, without an explanation.")]

@@ -116,8 +116,8 @@ class ExecPlugin:
         if self.entry.get("provideClusterInfo") is True:
             mine = (item for item in maps_at(self.cluster, "extensions") if item.get("name") == f"{_GROUP}/exec")
             settings = next(mine, {}).get("extension")
-            told = {key: self.cluster[key] for key in _CLUSTER_KEYS if key in self.cluster}
-            spec["cluster"] = told | ({"config": settings} if settings else {})
+            cluster = {key: self.cluster[key] for key in _CLUSTER_KEYS if key in self.cluster}
+            spec["cluster"] = cluster | ({"config": settings} if settings else {})
         return {"apiVersion": self.entry["apiVersion"], "kind": "ExecCredential", "spec": spec}
 
     def _check(self) -> None:

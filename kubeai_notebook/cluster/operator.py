@@ -45,8 +45,8 @@ def service_of(api: Api, namespace: str) -> Object | None:
         return {**own, "metadata": {"namespace": namespace, **map_at(own, "metadata")}}
     query = {"fieldSelector": f"metadata.name={SERVICE}"}
     everywhere = maps_at(_or_none(lambda: api.request("GET", f"{CORE}/services", query=query)), "items")
-    found = [one for one in everywhere if text_at(one, "metadata", "name") == SERVICE]
-    return found[0] if len(found) == 1 and text_at(found[0], "metadata", "namespace") else None
+    named = [service for service in everywhere if text_at(service, "metadata", "name") == SERVICE]
+    return named[0] if len(named) == 1 and text_at(named[0], "metadata", "namespace") else None
 
 
 def _known(api: Api, namespace: str, *, service: Object | None, configured: Object | None) -> Operator:
@@ -64,7 +64,7 @@ def _config_map(api: Api, namespace: str) -> Object | None:
     if named is not None:
         return named
     labelled = _or_none(lambda: api.request("GET", path, query={"labelSelector": "app.kubernetes.io/name=kubeai"}))
-    return next((one for one in maps_at(labelled, "items") if text_at(one, "data", CONFIG_KEY)), None)
+    return next((item for item in maps_at(labelled, "items") if text_at(item, "data", CONFIG_KEY)), None)
 
 
 def _config_of(configured: Object | None) -> Object | None:

@@ -80,6 +80,7 @@ class Reflector:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._listed = threading.Event()
+        self._live = threading.Event()
         self._hurried = threading.Event()
         self._hurried_at = -math.inf
         self._stream: urllib3.BaseHTTPResponse | None = None
@@ -110,6 +111,10 @@ class Reflector:
     def wait_listed(self, timeout_seconds: float) -> bool:
         """Wait until the first list arrived, or failed; ``False`` after the time."""
         return self._listed.wait(timeout_seconds)
+
+    def wait_live(self, timeout_seconds: float) -> bool:
+        """Wait until the server is heard; ``False`` after the time."""
+        return self._live.wait(timeout_seconds)
 
     def doubt(self) -> None:
         """Give up the present watch and begin another: somebody found that the server does not answer."""
@@ -249,10 +254,12 @@ class Reflector:
         except urllib3.exceptions.ReadTimeoutError:
             return version  # silent: whether the server is still there, the next watch says
         except BROKEN:
-            # Cut: the version is still good, and the next watch says if it is not.
+            # What answers after a cut may be another server already, whose versions count anew: it would send nothing
+            # that is newer than ours. Only a list tells.
             if not self._closed.is_set():
                 self._set_link(Link("reconnecting", since_seconds=self._heard_at))
-                self._closed.wait(self._timing.first_pause)
+                self._closed.wait(self._timing.first_pause * random.uniform(0.5, 1.0))  # noqa: S311 - as above
+            return ""
         finally:
             with self._lock:
                 self._stream = None
@@ -299,6 +306,7 @@ class Reflector:
 
     def _set_link(self, link: Link) -> None:
         news, self.link = link != self.link, link
+        (self._live.set if link.state == "live" else self._live.clear)()
         if news:
             self._on_change(None)
 

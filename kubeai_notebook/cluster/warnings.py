@@ -60,8 +60,8 @@ def hear(headers: Iterable[str]) -> None:
     for header in headers:
         # http.client reads headers as Latin-1, and an API server writes UTF-8.
         text = header.encode("latin-1", "replace").decode("utf-8", "replace")
-        for found in _WARNING.finditer(text[:_MOST_CHARACTERS]):
-            words = re.sub(r"\\(.)", r"\1", found["text"])
-            warning = ApiWarning(found["agent"], one_line(masked(words, quoted_secrets()), _LONGEST))
+        for match in _WARNING.finditer(text[:_MOST_CHARACTERS]):
+            words = re.sub(r"\\(.)", r"\1", match["text"])
+            warning = ApiWarning(match["agent"], one_line(masked(words, quoted_secrets()), _LONGEST))
             if warning not in heard and len(heard) < _MOST:
                 heard.append(warning)

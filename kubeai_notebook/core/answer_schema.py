@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,7 +37,10 @@ class AnswerSchema:
     """The columns that one answer becomes, by their names, and how to make their values of its text."""
 
     columns: Mapping[str, Kind]
+    """By the names that the engine gives its values."""
     model: type[BaseModel] | None = None
+    keys: tuple[str, ...] = ()
+    """The names of its fields where pydantic gives their values back, which may be others."""
     labels: tuple[str, ...] = ()
 
     @property
@@ -61,28 +65,38 @@ class AnswerSchema:
         return (self._label_of(text),) if self.labels else (text,)
 
     def _fields_of(self, text: str, model: type[BaseModel]) -> tuple[Any, ...]:
-        try:
-            fields = model.model_validate_json(text).model_dump(mode="json", by_alias=True)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            what = f"{where}: {first['msg']}" if where else first["msg"].partition(":")[0]
-            raise NotTheSchemaError(f"The answer is not a {model.__name__} ({what}).") from None
-        values = tuple(fields.get(name) for name in self.columns)
+        fields = object_in(text, model).model_dump(mode="json", by_alias=True)
+        values = tuple(fields.get(key) for key in self.keys)
         for (name, kind), value in zip(self.columns.items(), values, strict=True):
             if kind == "integer" and value is not None and not -_INT64 <= value < _INT64:
                 raise NotTheSchemaError(f"The answer is not a {model.__name__} ({name} needs more than 64 bits).")
         return values
 
     def _label_of(self, text: str) -> str:
-        try:
+        if (label := text.strip()) in self.labels:
+            return label  # which may be a word of JSON's, such as true or 1
+        answer: Any = None
+        with suppress(ValueError, RecursionError):
             answer = json.loads(text)
-        except (ValueError, RecursionError):
-            answer = text.strip()
-        label = answer.get(LABEL) if isinstance(answer, Mapping) else answer
-        if label not in self.labels:
+        answer = answer.get(LABEL) if isinstance(answer, Mapping) else answer
+        if answer not in self.labels:
             raise NotTheSchemaError(f"The answer is none of the {len(self.labels)} labels.")
-        return str(label)
+        return str(answer)
+
+
+def object_in(text: str, model: type[BaseModel]) -> BaseModel:
+    """The object whose JSON a text is.
+
+    Raises:
+        NotTheSchemaError: the text is something else.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        what = f"{where}: {first['msg']}" if where else first["msg"].partition(":")[0]
+        raise NotTheSchemaError(f"The answer is not a {model.__name__} ({what}).") from None
 
 
 def answer_schema(schema: Schema, *, into: str = "") -> AnswerSchema:
@@ -99,7 +113,8 @@ def answer_schema(schema: Schema, *, into: str = "") -> AnswerSchema:
     if schema is None:
         return AnswerSchema({into or "answer": "text"})
     if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return AnswerSchema(_columns_of(schema, into), model=schema)
+        keys = tuple(field.serialization_alias or name for name, field in schema.model_fields.items())
+        return AnswerSchema(_columns_of(schema, into), model=schema, keys=keys)
     labels = list(schema) if isinstance(schema, list | tuple) else []
     if len(labels) < 2 or not all(isinstance(label, str) and label for label in labels):
         raise UsageError("schema= takes a pydantic class, or a list of two labels or more, each a text.")
@@ -110,6 +125,8 @@ def answer_schema(schema: Schema, *, into: str = "") -> AnswerSchema:
 
 def _columns_of(model: type[BaseModel], into: str) -> dict[str, Kind]:
     schema = model.model_json_schema()
+    if len(map_at(schema, "properties")) != len(model.model_fields):
+        raise UsageError(f"Two fields of {model.__name__} have one alias.", "Give each a name of its own.")
     columns = {name: _kind_of(field, schema) for name, field in map_at(schema, "properties").items()}
     if not columns:
         raise UsageError(f"{model.__name__} has no fields, so there is nothing to ask for.")
@@ -122,8 +139,9 @@ def _kind_of(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Kind:
     """What a field's own JSON schema says that it holds; a field that may be null holds what it holds otherwise."""
     if "$ref" in field:
         return _kind_of(map_at(schema, "$defs", str(field["$ref"]).rpartition("/")[2]), schema)
-    if "anyOf" in field:
-        kinds = {_kind_of(one, schema) for one in maps_at(field, "anyOf") if one.get("type") != "null"}
+    # Before pydantic 2.9 a reference that has a default stands alone in an allOf.
+    if parts := maps_at(field, "anyOf") or maps_at(field, "allOf"):
+        kinds = {_kind_of(part, schema) for part in parts if part.get("type") != "null"}
         return kinds.pop() if len(kinds) == 1 else "any"
     if "type" in field:
         return _KINDS.get(field["type"], "any")

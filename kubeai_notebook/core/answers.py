@@ -192,8 +192,8 @@ def _words(value: Any, depth: int) -> str:
     if isinstance(value, Mapping):
         if "msg" in value and isinstance(value.get("loc"), Sequence):
             return _fault(value["loc"], value["msg"])
-        found = (_words(value[key], depth + 1) for key in _WORDS_AT if value.get(key))
-        return next(filter(None, found), "")
+        texts = (_words(value[key], depth + 1) for key in _WORDS_AT if value.get(key))
+        return next(filter(None, texts), "")
     if isinstance(value, list):
         return _listed([_words(item, depth + 1) for item in value[:100]])
     return _in_text(value, depth) if isinstance(value, str) else ""

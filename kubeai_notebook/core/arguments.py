@@ -23,15 +23,15 @@ def name_of(item: str) -> str:
 
 def value_of(args: Iterable[str], name: str) -> str | None:
     """The value given for an argument (the last one counts), ``""`` for a switch, None where it is absent."""
-    found = None
+    value = None
     items = list(args)
     for index, item in enumerate(items):
         if name_of(item) != name:
             continue
         rest = item.strip()[len(name) :].lstrip("= ")
         following = items[index + 1] if index + 1 < len(items) else "-"
-        found = rest or ("" if following.startswith("-") else following)
-    return found
+        value = rest or ("" if following.startswith("-") else following)
+    return value
 
 
 def without_arguments(args: Iterable[str], names: Iterable[str]) -> tuple[list[str], list[str]]:

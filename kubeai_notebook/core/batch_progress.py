@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHOWN_FAILURES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class FailedRow:
@@ -23,10 +25,14 @@ class Progress:
     done: int = 0
     """Rows that have an answer or a reason why not."""
     failed: int = 0
+    cut: int = 0
+    """Rows whose answer is a text that ended at ``max_tokens``."""
     from_store: int = 0
     """Rows whose answer lay in the store, so that nothing was sent."""
     repeated: int = 0
     """Rows that ask the same as another row of this batch."""
+    unsent: int = 0
+    """Rows that ask nothing, since a cell is missing or empty."""
     sent: int = 0
     """Requests, further tries included."""
     in_flight: int = 0
@@ -50,20 +56,30 @@ class Progress:
         return self.prompt_tokens + self.completion_tokens
 
     @property
+    def unasked(self) -> int:
+        """Rows that have neither an answer nor a reason, where it ended before them."""
+        return self.rows - self.done if self.rows is not None and self.ended else 0
+
+    @property
     def asked(self) -> int:
         """Rows that the server was asked for, and that are done."""
-        return self.done - self.from_store - self.repeated
+        return self.done - self.from_store - self.repeated - self.unsent
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; ``None`` as long as that says nothing."""
-        if self.rows is None or not self.asked or self.ended:
+        """At the pace so far; ``None`` as long as most of what was asked is still in flight, which tells no pace."""
+        if self.rows is None or not self.asked or self.asked < self.in_flight or self.ended:
             return None
-        return self.seconds / self.asked * (self.rows - self.done)
+        return self.seconds / self.asked * self._to_ask
 
     @property
     def tokens_in_all(self) -> int | None:
         """What the whole batch costs if the rows to come are like those that were asked."""
         if self.rows is None or not self.asked or not self.tokens:
             return None
-        return round(self.tokens + self.tokens / self.asked * (self.rows - self.done))
+        return round(self.tokens + self.tokens / self.asked * self._to_ask)
+
+    @property
+    def _to_ask(self) -> float:
+        """How many of the rows to come will be asked for, where as many of them ask nothing as of those before."""
+        return ((self.rows or 0) - self.done) * self.asked / (self.asked + self.unsent)

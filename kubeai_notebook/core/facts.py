@@ -9,14 +9,14 @@ from .model_spec import ENGINES, FEATURES
 from .source import SCHEMES
 
 if TYPE_CHECKING:
-    from .catalog.operator_catalog import Catalog
+    from .kubeai.operator_config import OperatorConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
     """One cluster at one moment; ``None``: it may not be read."""
 
-    catalog: Catalog
+    operator_config: OperatorConfig
     namespace: str = ""
     secret_names: tuple[str, ...] | None = None
     priority_classes: tuple[str, ...] | None = None

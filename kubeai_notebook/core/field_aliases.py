@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.notice import wrong
@@ -18,7 +20,10 @@ from kubeai_notebook.errors import SpecError
 if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Notice
 
+ASK = "ask"
 _ALIASES = {alias: field.name for field in FIELDS for alias in field.aliases}
+_WITHIN = {field.name: field.within for field in FIELDS}
+_HOLDERS = frozenset(part for field in FIELDS for part in field.within)
 _SCALING = ("load_balancing", *(field.name for field in FIELDS if field.within == ("scaling",)))
 
 
@@ -65,6 +70,45 @@ def read_fields(mapping: Mapping[str, Any]) -> tuple[dict[str, Any], list[Notice
     return fields, notices
 
 
+def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `read_fields` with those of ``scaling`` and of its balancing beside the others.
+
+    >>> flattened({"url": "hf://a/b", "scaling": {"min_replicas": 0, "load_balancing": {"strategy": "LeastLoad"}}})
+    {'url': 'hf://a/b', 'min_replicas': 0, 'strategy': 'LeastLoad'}
+    """
+    flat: dict[str, Any] = {}
+    for name, value in fields.items():
+        flat |= flattened(value) if name in _HOLDERS and isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What `flattened` has made flat, as `core.spec.draft_of` takes it.
+
+    What somebody stated as ``scaling`` and is no mapping gives way to a field of it.
+    """
+    fields: dict[str, Any] = {name: value for name, value in flat.items() if name in _HOLDERS}
+    for name, value in flat.items():
+        if name not in _HOLDERS:
+            holder = fields
+            for part in _WITHIN.get(name, ()):
+                inner = holder.get(part)
+                holder[part] = dict(inner) if isinstance(inner, Mapping) else {}
+                holder = holder[part]
+            holder[name] = value
+    return fields
+
+
+def canonical(name: str) -> str:
+    """The name that a field has in ModelSpec, by any of its spellings; another word as it is.
+
+    >>> canonical("minReplicas"), canonical("profile")
+    ('min_replicas', 'resource_profile')
+    """
+    name = to_snake(name)
+    return _ALIASES.get(name, name)
+
+
 def to_snake(name: str) -> str:
     """KubeAI's spelling of a field as ours: ``minReplicas`` is ``min_replicas``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
@@ -78,8 +122,7 @@ def spelled(mapping: Mapping[str, Any]) -> tuple[dict[str, Any], list[Notice]]:
     for key, value in mapping.items():
         if value is None:
             continue
-        name = to_snake(key)
-        name = _ALIASES.get(name, name)
+        name = canonical(key)
         if name in fields:
             message = f'"{keys[name][:80]}" and "{key[:80]}" are the same field. Give one of them.'
             notices.append(wrong(name[:80], "InvalidValue", message))
@@ -111,8 +154,24 @@ def _env(value: Any) -> Any:
     return value
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+_FEATURES = {
+    "TextGeneration": ("textgeneration", "text", "generation", "generate", "chat", "completion", "completions"),
+    "TextEmbedding": ("textembedding", "textembeddings", "embedding", "embeddings", "embed"),
+    "Reranking": ("reranking", "rerank", "reranker"),
+    "SpeechToText": ("speechtotext", "speech", "transcription", "transcribe", "asr", "stt"),
+}
+"""KubeAI's word for a feature, and what people write for it, without its letter case and what stands between words."""
+_FEATURE_OF = {spelling: feature for feature, spellings in _FEATURES.items() for spelling in spellings}
+
+
+def _features(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [part for part in re.split(r"[,;\s]+", value) if part] if re.search("[,;]", value) else [value]
+    if isinstance(value, list | tuple):
+        return [
+            _FEATURE_OF.get(re.sub("[-_ ]", "", one).lower(), one) if isinstance(one, str) else one for one in value
+        ]
+    return value
 
 
 def _rows(first: str, second: str) -> Any:
@@ -137,17 +196,22 @@ def _secrets(value: Any) -> Any:
 
 
 def _secret_item(text: str) -> dict[str, Any]:
-    """``NAME`` of a Secret, or ``ENV=secret:key``."""
+    """``NAME`` of a Secret, ``ENV=secret:key``, or ``ENV=ask`` for a value that is still to be given."""
     env, equals, source = text.partition("=")
     return _secret_of(env, source) if equals else {"name": text}
 
 
 def _secret_of(env: Any, source: Any) -> dict[str, Any]:
-    """``ENV: "secret:key"`` names a key of a Secret; a SecretStr is the value itself."""
+    """``ENV: "secret:key"`` names a key of a Secret; a SecretStr is the value itself.
+
+    ``"ask"`` stands for a value wherever none may be written: in a line, in YAML, in a saved notebook.
+    """
+    if source == ASK:
+        return {"env": env, "value": SecretStr("")}
     if isinstance(source, str):
         secret, colon, key = source.partition(":")
         if not colon or not secret or not key:
-            fix = "Write <secret>:<key>, or give the value as a pydantic SecretStr."
+            fix = f"Write {env}=<secret>:<key>; {env}=ask asks for the value itself, which Python takes as a SecretStr."
             raise _wrong("secrets", f"The secret for {env} does not name a key of a Secret. {fix}")
         return {"env": env, "secret": secret, "key": key}
     return {"env": env, "value": source}
@@ -155,7 +219,7 @@ def _secret_of(env: Any, source: Any) -> dict[str, Any]:
 
 _SHAPES = {
     "env": _env,
-    "features": _listed,
+    "features": _features,
     "adapters": _rows("name", "url"),
     "files": _rows("path", "content"),
     "secrets": _secrets,

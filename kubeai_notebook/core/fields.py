@@ -123,8 +123,8 @@ FIELDS = (
         manifest=("spec", "envFrom"),
         option=Option(
             ("--secret",),
-            "SECRET|ENV=SECRET:KEY",
-            "a Secret whose keys become variables, or one key of it; repeatable",
+            "SECRET|ENV=SECRET:KEY|ENV=ask",
+            "a Secret whose keys become variables, one key of it, or a value that is asked for; repeatable",
             takes="texts",
         ),
         restarts=True,
@@ -173,13 +173,13 @@ FIELDS = (
     Field(
         name="replicas",
         within=_SCALING,
-        option=Option(("--replicas",), "N", "so many at least; with --no-autoscaling exactly so many", takes="number"),
+        option=Option(("--replicas",), "N", "at least so many; exactly so many with --no-autoscaling", takes="number"),
         clearable=False,
     ),
     Field(
         name="autoscaling_disabled",
         within=_SCALING,
-        option=Option(("--no-autoscaling",), "", "keep --replicas", takes="switch"),
+        option=Option(("--no-autoscaling",), "", "neither more nor fewer replicas", takes="switch"),
         default=False,
     ),
     Field(
@@ -192,7 +192,7 @@ FIELDS = (
     Field(
         name="scale_down_delay_seconds",
         within=_SCALING,
-        option=Option(("--scale-down-delay",), "SECONDS", "default 30", takes="number"),
+        option=Option(("--scale-down-delay",), "SECONDS", "idle before a replica goes; default 30", takes="number"),
         default=30,
     ),
     Field(
@@ -201,6 +201,7 @@ FIELDS = (
         manifest=(*_LOAD_BALANCING, "strategy"),
         option=Option(("--load-balancing",), "STRATEGY", "LeastLoad or PrefixHash"),
         clearable=False,
+        default="LeastLoad",
     ),
     Field(
         name="mean_load_factor",
@@ -210,6 +211,7 @@ FIELDS = (
             ("--mean-load-factor",), "PERCENT", "of PrefixHash: how far over the mean; from 100", takes="number"
         ),
         clearable=False,
+        default=125,
     ),
     Field(
         name="replication",
@@ -217,6 +219,7 @@ FIELDS = (
         manifest=(*_PREFIX_HASH, "replication"),
         option=Option(("--replication",), "N", "of PrefixHash: points of each replica on the ring", takes="number"),
         clearable=False,
+        default=256,
     ),
     Field(
         name="prefix_char_length",
@@ -224,6 +227,7 @@ FIELDS = (
         manifest=(*_PREFIX_HASH, "prefixCharLength"),
         option=Option(("--prefix-char-length",), "N", "of PrefixHash: how much of a prompt counts", takes="number"),
         clearable=False,
+        default=100,
     ),
 )
 """In the order of a Manifest, which is also that of Notices."""

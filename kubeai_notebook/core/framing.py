@@ -51,19 +51,49 @@ def events_of(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
     Raises:
         EndlessLineError: an event has more than ``limit`` bytes.
 
-    Source: the HTML standard, "Interpreting an event stream"; a last event without its blank line counts here.
-
     >>> list(events_of([b"data: one\n\n: comment\n", b"data: two\ndata: lines"], 100))
     [b'one\n', b'two\nlines\n']
     """
-    data = bytearray()
-    for line in lines_of(pieces, limit):
+    events = Events(limit)
+    for piece in pieces:
+        yield from events.of(piece)
+    yield from events.rest()
+
+
+class Events:
+    """`events_of` for whoever is given the pieces, as in an ``async for``.
+
+    Source: the HTML standard, "Interpreting an event stream"; a last event without its blank line counts here.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._line: list[bytes] = []
+        self._size = 0
+        self._data = bytearray()
+
+    def of(self, piece: bytes) -> Iterator[bytes]:
+        """The events that this piece completes; EndlessLineError."""
+        first, *more = piece.split(b"\n")
+        self._line.append(first)
+        self._size += len(first)
+        if more:
+            for line in (b"".join(self._line), *more[:-1]):
+                yield from self._event(line)
+            self._line, self._size = [more[-1]], len(more[-1])
+        if self._size > self._limit:
+            raise EndlessLineError
+
+    def rest(self) -> Iterator[bytes]:
+        """What has no end, when no piece comes any more."""
+        yield from self._event(b"".join(self._line))
+        yield from self._event(b"")
+
+    def _event(self, line: bytes) -> Iterator[bytes]:
         if line.startswith(b"data:"):
-            data += line[len(b"data:") :].strip() + b"\n"
-            if len(data) > limit:
+            self._data += line[len(b"data:") :].strip() + b"\n"
+            if len(self._data) > self._limit:
                 raise EndlessLineError
-        elif data and not line.strip():
-            yield bytes(data)
-            data.clear()
-    if data:
-        yield bytes(data)
+        elif self._data and not line.strip():
+            yield bytes(self._data)
+            self._data.clear()

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.model_spec import ModelSpec
 
 API_VERSION = "kubeai.org/v1"
+SECRETS_ANNOTATION = "kubeai-notebook/secrets"
+"""In YAML that is copied: the secrets as a spec has them, of which a Manifest only names whole Secrets."""
 
+# The one in C is ten times as fast; a wheel of PyYAML has it, one that was built without libyaml has not.
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ALWAYS = ("url", "engine", "features")
 """Sent also where they are empty."""
 
@@ -124,21 +128,21 @@ def _whole_secrets(sources: Any) -> list[Any]:
     return references if simple and all(reference.keys() == {"name"} for reference in references) else []
 
 
-def _rest(whole: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+def _rest(whole: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """What ``whole`` says beyond ``told``."""
     rest: dict[str, Any] = {}
     for key, value in whole.items():
-        if key not in told:
+        if key not in known:
             rest[key] = value
-        elif isinstance(value, Mapping) and isinstance(told[key], Mapping):
-            rest |= {key: inner} if (inner := _rest(value, told[key])) else {}
-        elif value != told[key]:
+        elif isinstance(value, Mapping) and isinstance(known[key], Mapping):
+            rest |= {key: inner} if (inner := _rest(value, known[key])) else {}
+        elif value != known[key]:
             rest[key] = value
     return rest
 
 
-def _merged(told: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(told)
+def _merged(known: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(known)
     for key, value in rest.items():
         inner = merged.get(key)
         merged[key] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
@@ -166,11 +170,17 @@ def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_yaml(manifest: Mapping[str, Any]) -> str:
     """The Manifest as ``kubectl apply -f`` takes it, `cleaned`."""
-    clean = cleaned(manifest)
+    return dumped(cleaned(manifest))
+
+
+def dumped(plain: Mapping[str, Any]) -> str:
+    """Plain data as YAML that reads back as the same."""
     try:
-        readable = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True)
-        # PyYAML does not read back every character that it writes plainly (U+0085 becomes a space).
-        return readable if yaml.safe_load(readable) == clean else yaml.safe_dump(clean, sort_keys=False)
+        readable = yaml.dump(plain, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+        # PyYAML does not read back every character that it writes plainly (U+0085 becomes a space). It reads slowly,
+        # and a form writes at every key that is pressed.
+        good = readable.isascii() or yaml.safe_load(readable) == plain
+        return readable if good else yaml.safe_dump(plain, sort_keys=False)
     except (RecursionError, yaml.YAMLError, ValueError):
         # Some hundred levels, or a text that YAML has no way to write: JSON is YAML too.
-        return json.dumps(clean) + "\n"
+        return json.dumps(plain) + "\n"

@@ -13,9 +13,38 @@ if TYPE_CHECKING:
 _QUOTED_VALUE = re.compile(r'^Invalid value: (("(\\.|[^"])*"|[\w.+-]+): )?')
 
 
+# What follows an API server's rule on names: "(e.g. 'MyValue', …, regex used for validation is '…')".
+_REGEX = re.compile(r" ?\(e\.g\. [^()]{0,200}, regex used for validation is '[^']{0,300}'\)")
+
+
+_INTO_A_CACHE_ONLY = 'urls of format "{0}://..." only supported when using a cacheProfile'
+_RULES = {
+    "minReplicas should be less than or equal to maxReplicas.": (
+        "The fewest replicas (min_replicas) are more than the most (max_replicas). "
+        "Lower the first, or raise the second."
+    ),
+    "adapters only supported with VLLM engine.": "Only vLLM serves adapters. Use engine VLLM, or leave adapters out.",
+    'cacheProfile is only supported with urls of format "hf://...", "s3://...", "gs://...", or "oss://..." at the '
+    "moment.": "A cache_profile holds weights of hf://, s3://, gs:// and oss:// urls only. Leave it out.",
+    **{
+        _INTO_A_CACHE_ONLY.format(scheme): f"KubeAI loads {scheme}:// urls into a cache only. Set cache_profile."
+        for scheme in ("gs", "oss")
+    },
+    "cacheProfile is immutable.": (
+        "The cache_profile of a Model cannot be changed. Serve it under another name, or delete it first."
+    ),
+    "url is immutable when using cacheProfile.": (
+        "The url of a Model with a cache_profile cannot be changed. Serve it under another name, or delete it first."
+    ),
+    "All file paths must be unique.": "Two files have the same path. Give each its own.",
+}
+"""KubeAI's own rules in words, by what the CRD says: its reader knows neither Kubernetes' spelling nor the rule."""
+
+
 def sentence_of(message: str) -> str:
-    """An API server's cause without the value that it quotes: the value may be long, or a secret."""
-    return _QUOTED_VALUE.sub("", message)
+    """An API server's cause without the value that it quotes, which may be long or a secret, and without its regex."""
+    sentence = _REGEX.sub("", _QUOTED_VALUE.sub("", message))
+    return _RULES.get(sentence, sentence)
 
 
 def nearest(word: str, known: Iterable[str], *, share: float = 0.6) -> str:
@@ -35,6 +64,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``' Did you mean "x"?'`` for the nearest known word, or ``""``."""
     near = nearest(word, known)
     return f' Did you mean "{near}"?' if near else ""
+
+
+def with_article(noun: str) -> str:
+    """The noun behind its article, by its first letter.
+
+    >>> with_article("int"), with_article("dict")
+    ('an int', 'a dict')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def size(size_bytes: float) -> str:

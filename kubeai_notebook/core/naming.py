@@ -9,11 +9,14 @@ from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.errors import SpecError
 
 from .masking import masked, quoted
+from .remedy import Remedy, SetField
 
 MAX_NAME_LENGTH = 40
 """KubeAI's rule on ``metadata.name``, in characters."""
 MAX_GENERATED_LENGTH = 39
 """The platform cuts the names it makes one character earlier."""
+MAX_LABEL_LENGTH = 63
+"""Of a label's value, and of its name behind the slash; Kubernetes' own rule."""
 SUFFIX_LENGTH = 6
 _LONGEST_READ = 1000
 
@@ -22,20 +25,20 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 
 
 def check_name(name: str) -> list[Notice]:
-    """Return what is wrong with a Model's name; an empty list when nothing is."""
+    """Return what is wrong with a Model's name, with a change to one that is right; an empty list when nothing is."""
     if len(name) > MAX_NAME_LENGTH:
-        shorter = sanitized(name[:_LONGEST_READ]) if masked(name) == name else ""
-        fix = f' Call it "{shorter}".' if shorter else ""
-        message = (
-            f"The name {quoted(name, 50)} has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most.{fix}"
-        )
-        return [wrong("name", "NameTooLong", message)]
-    if not _NAME.fullmatch(name):
-        suggestion = sanitized(name) if masked(name) == name else ""
-        fix = f'Call it "{suggestion}".' if suggestion else "Start and end with a letter or a digit."
-        message = f'The name {quoted(name)} may hold only small letters, digits, "-" and ".". {fix}'
-        return [wrong("name", "InvalidName", message)]
-    return []
+        code = "NameTooLong"
+        message = f"The name {quoted(name, 50)} has {len(name)} characters; KubeAI takes {MAX_NAME_LENGTH} at most."
+    elif not _NAME.fullmatch(name):
+        code = "InvalidName"
+        message = f'The name {quoted(name)} may hold only small letters, digits, "-" and ".".'
+    else:
+        return []
+    meant = sanitized(name[:_LONGEST_READ]) if masked(name) == name else ""
+    if not meant:
+        return [wrong("name", code, f"{message} Start and end with a letter or a digit.")]
+    remedy = Remedy(title=f'Call it "{meant}".', changes=(SetField(name="name", value=meant),))
+    return [wrong("name", code, message, remedy)]
 
 
 def sanitized(text: str) -> str:
@@ -51,6 +54,15 @@ def sanitized(text: str) -> str:
     cleaned = re.sub(r"[^a-z0-9.]+", "-", plain.lower())
     cleaned = re.sub(r"[-.]*\.[-.]*", ".", cleaned)
     return cleaned[:MAX_GENERATED_LENGTH].strip("-.")
+
+
+def label_word(text: str) -> str:
+    """Turn any text into what the name or the value of a label may be; ``""`` when nothing is left.
+
+    >>> label_word("Data science!")
+    'Data-science'
+    """
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text[:_LONGEST_READ])[:MAX_LABEL_LENGTH].strip("-_.")
 
 
 def unique_name(name: str, suffix: str) -> str:
@@ -71,3 +83,13 @@ def unique_name(name: str, suffix: str) -> str:
 def request_name(name: str, adapter: str | None = None) -> str:
     """The model id that the gateway expects: ``<name>`` or ``<name>_<adapter>``."""
     return f"{name}_{adapter}" if adapter else name
+
+
+def name_and_adapter(request_name: str) -> tuple[str, str]:
+    """The Model's name and its adapter's, ``""`` for none: no name of a Model holds an underscore.
+
+    >>> name_and_adapter("smol_terse")
+    ('smol', 'terse')
+    """
+    name, _, adapter = request_name.partition("_")
+    return name, adapter

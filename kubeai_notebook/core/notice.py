@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "info"]
 """``error``: it cannot work as it is; ``info``: nothing is wrong (what was inferred, what was checked and is well)."""
+NOT_ASKED = "NotAsked"
+"""The code of a Notice that says what a check leaves open: it speaks neither for the Model nor against it."""
 Who = Literal["user", "admin", "nobody"]
 """Who can act next; ``nobody``: waiting is enough."""
 EvidenceKind = Literal["answer", "condition", "event", "field", "log", "refusal", "status"]
@@ -38,9 +40,9 @@ class Notice:
         return where + " ".join([self.message, *(remedy.title for remedy in self.remedies)])
 
 
-def wrong(field: str, code: str, message: str) -> Notice:
-    """A Notice of a wrong field, whose message says what to do."""
-    return Notice(code=code, field=field, message=message)
+def wrong(field: str, code: str, message: str, *remedies: Remedy) -> Notice:
+    """A Notice of a wrong field; its message says what to do, or a Remedy does."""
+    return Notice(code=code, field=field, message=message, remedies=remedies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ class Observation:
     refusal: str | None = None
     """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
     answer: Answer | None = None
+    this_machine: bool = False
+    """Whether engines run on the user's own machine: what a cluster's admin would do there is the user's to do."""
 
     @property
     def engine_pods(self) -> tuple[KubernetesObject, ...]:

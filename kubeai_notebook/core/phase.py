@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .messages import duration
 from .objects import (
     Container,
     Event,
@@ -56,7 +57,9 @@ FATAL_WAITING = frozenset({
     "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ErrImagePull",
     "ImagePullBackOff", "InvalidImageName", "RunContainerError", "StartError",
 })  # fmt: skip
-"""Waiting reasons that do not pass by themselves (KubeAI writes none; these are the kubelet's)."""
+"""Waiting reasons of a failure (KubeAI writes none; these are the kubelet's)."""
+RETRIED = frozenset({"CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff"})
+"""Those after which the kubelet tries again by itself, later and later."""
 
 _WHO_ACTS: Mapping[Phase, str] = {
     "Submitted": "the operator", "Unmanaged": "you or an administrator", "Blocked": "you", "Failing": "you",
@@ -68,6 +71,9 @@ _PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
 _NOWHERE = re.compile(
     r"preemption: 0/(?P<nodes>\d+) nodes are available: (?P=nodes) Preemption is not helpful for scheduling"
 )
+_BACK_OFF = re.compile(r"\bback-off (?:(?P<minutes>[0-9]{1,3})m)?(?P<seconds>[0-9]{1,3})s\b")
+_MOST_BACK_OFF_SECONDS = 300
+"""Between two tries, of which a kubelet does not say it of images."""
 _PULLED = re.compile(r"\b(?P<done>[0-9]{1,15}) of (?P<total>[0-9]{1,15}) MB")
 
 
@@ -82,6 +88,8 @@ class ModelStatus:
     """One sentence, such as ``Pulling weights "ollama://smollm2:135m": 41 of 93 MB``."""
     progress: float | None = None
     """0 to 1, only where it is measured."""
+    retried: bool = False
+    """Whether what has failed is tried again by itself."""
     since: datetime | None = None
     """When this phase began, as far as the objects say."""
 
@@ -123,8 +131,15 @@ def status_of(observation: Observation, now: datetime) -> ModelStatus:
     )
     if not observation.pods_readable:
         ready = _counted_ready(observation.model)
-    since = _since(phase, observation, pods)
-    return ModelStatus(phase=phase, ready=ready, desired=desired, detail=detail, progress=progress, since=since)
+    return ModelStatus(
+        phase=phase,
+        ready=ready,
+        desired=desired,
+        detail=detail,
+        progress=progress,
+        retried=phase in ("Failing", "Degraded") and any(_is_retried(pod) for pod in waiting),
+        since=_since(phase, observation, pods),
+    )
 
 
 def _counted_ready(model: KubernetesObject) -> int:
@@ -252,10 +267,28 @@ def _broken(pod: Pod) -> str | None:
             continue
         code = number_at(container.raw, "lastState", "terminated", "exitCode")
         if container.waiting == "CrashLoopBackOff" and code is not None:
+            # Of no engine: its weights may have been missing before it began. What did end it, a Finding says.
             times = container.restarts + 1
-            return f"The engine ended with exit code {code} ({times} {'try' if times == 1 else 'tries'})."
-        return text_at(container.raw, "state", "waiting", "message") or container.waiting
+            tries = f"{times} {'try' if times == 1 else 'tries'}"
+            return f"{tries} ended with exit code {code}. {_next_try(container)}"
+        why = text_at(container.raw, "state", "waiting", "message") or container.waiting
+        return f"{why.rstrip('.')}. {_next_try(container)}" if container.waiting in RETRIED else why
     return None
+
+
+def _is_retried(pod: Pod) -> bool:
+    statuses = maps_at(pod.raw, "status", "containerStatuses")
+    return any(container.waiting in RETRIED for container in map(Container, statuses))
+
+
+def _next_try(container: Container) -> str:
+    """When a container that has failed is tried again."""
+    message = text_at(container.raw, "state", "waiting", "message")
+    back_off = _BACK_OFF.search(message)
+    seconds = int(back_off["minutes"] or 0) * 60 + int(back_off["seconds"]) if back_off else _MOST_BACK_OFF_SECONDS
+    if container.waiting == "CrashLoopBackOff" and not message:
+        return "It is being tried again."
+    return f"It is tried again within {duration(seconds)}."
 
 
 def _since(phase: Phase, observation: Observation, pods: list[Pod]) -> datetime | None:

@@ -35,6 +35,14 @@ def check_fields(fields: Any) -> None:
         raise SpecError(notices)
 
 
+def whole(text: str) -> str:
+    """A text whose escapes name halves of characters, as JSON writes those above U+FFFF, with the halves together.
+
+    No text on its way to a browser or an API server holds half a character, so one alone becomes U+FFFD.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def plain_fields(fields: Any) -> tuple[dict[str, Any], list[Notice]]:
     """The fields that JSON can hold, and a Notice of each that it cannot; no fields where there are too many."""
     if not isinstance(fields, Mapping):

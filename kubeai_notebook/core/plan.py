@@ -37,6 +37,8 @@ class Outcome:
     restarts: bool = False
     """Whether Pods are replaced."""
     dry_run: bool = False
+    resource_version: str = ""
+    """Of the Model that a dry run was computed on."""
     warnings: tuple[Notice, ...] = ()
     """What the API server warned of as it took the change."""
 

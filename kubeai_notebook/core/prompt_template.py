@@ -16,13 +16,16 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.text import encodable
 
-from .messages import nearest
+from .marked_text import MarkedText
+from .messages import nearest, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_BRACES = re.compile(r"(?<![{])\{([^{}\n]{1,200})\}(?!\})")
+_BRACES = re.compile(r"\{\{[^{}\n]*\}\}|\{([^{}\n]{1,200})\}")
+"""Doubled ones are Jinja's, and stay."""
 _NAME = re.compile(r"[^\W\d]\w*")
 _FORMULA_BEFORE = re.compile(r"(?:\\[A-Za-z]+\*?(?:\[[^\]\n]*\])?|[\^_}\]$])\Z")
 _LOOKED_BACK = 80
@@ -32,7 +35,8 @@ _SHOWN_COLUMNS = 10
 class PromptTemplate:
     """A prompt that is filled in from the cells of ``columns``, those of the frame's columns that it names.
 
-    ``chosen``: the only columns that are filled in; other names in braces then stay as they are.
+    ``text`` may be a MarkedText, whose values name no column. ``chosen``: the only columns that are filled in; other
+    names in braces then stay as they are.
 
     >>> template = PromptTemplate('Is {text} like {"a": 1}?', ["text", "id"])
     >>> template.columns, template.fill(["{id}"])
@@ -44,7 +48,7 @@ class PromptTemplate:
 
     def __init__(self, text: str, frame_columns: Sequence[str], *, chosen: Collection[str] | None = None) -> None:
         if not isinstance(text, str):
-            raise UsageError(f"The prompt is a text with columns in braces, not a {type(text).__name__}.")
+            raise UsageError(f"The prompt is a text with columns in braces, not {with_article(type(text).__name__)}.")
         for name in chosen or ():
             if name not in frame_columns:
                 raise _no_column(name, frame_columns)
@@ -54,7 +58,7 @@ class PromptTemplate:
         end = 0
         for match in _BRACES.finditer(text):
             if match[1] not in known:
-                if chosen is None and _is_slip(text, match):
+                if match[1] and chosen is None and _is_slip(text, match):
                     raise _no_column(match[1], frame_columns)
                 continue
             self._pieces.append(text[end : match.start()])
@@ -62,8 +66,9 @@ class PromptTemplate:
             end = match.end()
         self._pieces.append(text[end:])
         if not names:
-            there = _listed(frame_columns)
-            raise UsageError("The prompt names no column of the frame, so every row would ask the same.", there)
+            raise _names_none(text, frame_columns)
+        # Last, so that no value of a variable names a column.
+        self._pieces = [MarkedText.of(text).fill(piece) for piece in self._pieces]
         self.columns = tuple(dict.fromkeys(names))
         self._order = [self.columns.index(name) for name in names]
 
@@ -82,8 +87,7 @@ class PromptTemplate:
         parts = [self._pieces[0]]
         for place, piece in zip(self._order, self._pieces[1:], strict=True):
             parts += (texts[place], piece)
-        prompt = "".join(parts)
-        return prompt if prompt.isascii() else prompt.encode("utf-8", "replace").decode()
+        return encodable("".join(parts))
 
 
 def is_missing(cell: Any) -> bool:
@@ -111,6 +115,28 @@ def _no_column(name: str, frame_columns: Sequence[str]) -> UsageError:
     return UsageError(f'The frame has no column "{name}". {where}', kept)
 
 
+def _names_none(text: str, frame_columns: Sequence[str]) -> UsageError:
+    doubled = next((name for name in frame_columns if re.search(rf"\{{\{{\s*{re.escape(name)}\s*\}}\}}", text)), "")
+    if doubled:
+        message = f"A column takes single braces: {{{doubled}}}. As {{{{{doubled}}}}} it stays as it is."
+        return UsageError(message, "In a cell, double braces are for an expression of your variables.")
+    message = "The prompt names no column of the frame, so every row would ask the same."
+    example = f" {{{frame_columns[0]}}} stands for a row's cell." if frame_columns else ""
+    return UsageError(message, _listed(frame_columns) + example)
+
+
+def names_in(text: str) -> list[str]:
+    """The names that stand in single braces, each once; what a formula writes is none.
+
+    >>> names_in('{text}: {text} {"a": 1} {{b}} x^{c}')
+    ['text']
+    """
+    single = (match for match in _BRACES.finditer(text) if match[1])
+    return list(dict.fromkeys(match[1] for match in single if _is_slip(text, match)))
+
+
 def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "It has none at all."
     shown = ", ".join(names[:_SHOWN_COLUMNS])
     return f"Its columns are: {shown}{' …' if len(names) > _SHOWN_COLUMNS else ''}."

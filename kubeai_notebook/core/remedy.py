@@ -51,7 +51,10 @@ class SetEnv:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetField:
-    """Set one field of the Model's spec, by KubeAI's name (``resourceProfile``); ``None`` takes it out."""
+    """Set one field of the Model's spec, by KubeAI's name (``resourceProfile``); ``None`` takes it out.
+
+    A form has a name and secrets too, which are no part of a spec.
+    """
 
     name: str
     # Its value may repeat a list of the user's own Model, which may hold a secret: it is sent, never shown.

@@ -54,12 +54,12 @@ def said_of(spec: ModelSpec) -> dict[str, Any]:
     Numbers and switches are kept as they are, of ``env`` and ``labels`` the names, of all else that it was there.
     """
     manifest = to_manifest(spec)
-    left_out = {_INFERRED[one.field] for one in spec.inferred if one.field in _INFERRED and not one.stated}
+    left_out = {_INFERRED[field.field] for field in spec.inferred if field.field in _INFERRED and not field.stated}
     if "min_replicas" not in spec.scaling.model_fields_set:
         left_out.add("minReplicas")
-    said = {key: _remembered(value) for key, value in manifest["spec"].items() if key not in left_out}
+    stated = {key: _remembered(value) for key, value in manifest["spec"].items() if key not in left_out}
     labels = map_at(manifest, "metadata", "labels")
-    return {**said, **({"labels": sorted(labels)} if labels else {})}
+    return {**stated, **({"labels": sorted(labels)} if labels else {})}
 
 
 def _remembered(value: Any) -> Any:
@@ -78,10 +78,10 @@ def last_said(model: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def to_remember(model: Mapping[str, Any], spec: ModelSpec) -> str:
     """The annotation `LAST_SERVED` once ``spec`` is served; what only changes a few fields adds to what was said."""
-    said = said_of(spec)
-    before = {} if "url" in said else last_said(model)
-    names = {key: sorted({*said[key], *texts_at(before, key)}) for key in ("env", "labels") if key in said}
-    return json.dumps({**before, **said, **names}, separators=(",", ":"))
+    stated = said_of(spec)
+    before = {} if "url" in stated else last_said(model)
+    names = {key: sorted({*stated[key], *texts_at(before, key)}) for key in ("env", "labels") if key in stated}
+    return json.dumps({**before, **stated, **names}, separators=(",", ":"))
 
 
 def three_way(current: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
@@ -89,13 +89,13 @@ def three_way(current: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
 
     A spec whose url is the Model's own says only what is to change: then nothing goes.
     """
-    manifest, said = to_manifest(spec), said_of(spec)
-    before = last_said(current) if "url" in said else {}
+    manifest, stated = to_manifest(spec), said_of(spec)
+    before = last_said(current) if "url" in stated else {}
     now, wanted = cleaned(current)["spec"], manifest["spec"]
     moved = wanted["url"] != now.get("url")
     target: dict[str, Any] = {}
     for key in {**now, **wanted}:
-        if key in said:
+        if key in stated:
             source = now if key in _REPLICAS and before.get(key) == wanted[key] else wanted
         elif key in before or (moved and key in _OF_THE_URL):
             source = wanted

@@ -27,8 +27,11 @@ def shows(fields: type) -> Callable[[_Function], _Function]:
 
     def decorated(function: _Function) -> _Function:
         signature, hints = inspect.signature(function), get_type_hints(fields)
-        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        shown = [one.replace(kind=one.POSITIONAL_OR_KEYWORD) if one.name in hints else one for one in own]
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+        shown = [
+            parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD) if parameter.name in hints else parameter
+            for parameter in own
+        ]
         more = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_short(hint))
             for name, hint in hints.items()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from .messages import nearest
 from .notice import Notice, wrong
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ _TAGGED = re.compile(rf"(?:ollama/)?(?P<name>(?:{_ORGANISATION}/)?{_WORD}:{_WORD
 _GGUF = re.compile(r"[-_.]gguf\b", re.I)
 _QUANTIZATION = re.compile(r"[-_.](?P<name>I?Q[0-9](?:_[A-Z0-9]+)*|BF16|F16|F32|MXFP4)(?:-\d{5}-of-\d{5})?\.gguf", re.I)
 _FILE = re.compile(r"file:.*|[.~]{0,2}[/\\].*|[A-Za-z]:[/\\].*|(?!.*://).*\.(gguf|safetensors)", re.I | re.DOTALL)
+_ANY_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,19})(?:://?|//)(?P<rest>[^/\s][^\s]*)", re.DOTALL)
+_BUCKET, _PATH = r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])", r"(?P<path>[^?#\s]+)(?:[?#]\S*)?"
+_BUCKETS = tuple(
+    (scheme, re.compile(rf"https?://{host}/{rest}{_PATH}", re.I))
+    for scheme, host, rest in (
+        ("s3", rf"{_BUCKET}\.s3[a-z0-9.-]*\.amazonaws\.com", ""),
+        ("s3", r"s3[a-z0-9.-]*\.amazonaws\.com", f"{_BUCKET}/"),
+        ("gs", r"storage\.googleapis\.com", f"{_BUCKET}/"),
+        ("gs", rf"{_BUCKET}\.storage\.googleapis\.com", ""),
+        ("oss", rf"{_BUCKET}\.oss-[a-z0-9-]+\.aliyuncs\.com", ""),
+    )
+)
+"""Web addresses of objects in buckets, as the stores' consoles show them."""
 _OTHER_PAGES = frozenset({
     "datasets", "spaces", "collections", "docs", "papers", "blog", "models", "organizations", "settings", "tasks",
     "pricing", "join", "login", "new", "notifications", "chat", "learn", "enterprise", "support", "api", "search",
@@ -103,8 +117,9 @@ def names_and_urls(words: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
     """What is said of a url that has no scheme KubeAI knows and is no spelling of one."""
-    # Only a url that is refused loads the masking.
+    # Only a url that is refused loads these.
     from .masking import quoted
+    from .remedy import Remedy, SetField
 
     shown, text = quoted(text), text.strip()
     if _FILE.fullmatch(text):
@@ -113,10 +128,23 @@ def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
         )
     if _PAGE.fullmatch(text):
         return wrong("url", _CODE, f"The page {shown} shows no model. Give one such as huggingface.co/org/model.")
+    if meant := _meant(text):
+        remedy = Remedy(title=f"Did you mean {quoted(meant)}?", changes=(SetField(name="url", value=meant),))
+        return wrong("url", _CODE, f"The url {shown} has no scheme that KubeAI knows.", remedy)
     *others, last = (f"{scheme}://" for scheme in schemes)
     name = text if re.fullmatch(_WORD, text) and len(text) <= _LONGEST_NAME and text in shown else "name:tag"
     fix = f"Start it with {', '.join(others)} or {last}, as in hf://org/model or ollama://{name}."
     return wrong("url", _CODE, f"The url {shown} has no scheme that KubeAI knows. {fix}")
+
+
+def _meant(text: str) -> str:
+    """The url that one with an unknown scheme seems to mean: of a bucket's web address, or of a scheme misspelt."""
+    for scheme, pattern in _BUCKETS:
+        if match := pattern.fullmatch(text):
+            return f"{scheme}://{match['bucket']}/{match['path']}"
+    match = _ANY_SCHEME.fullmatch(text)
+    near = nearest(match["scheme"], _SCHEMES) if match else ""
+    return f"{_SCHEMES[near]}://{match['rest']}" if match and near else ""
 
 
 def _ways(path: str) -> Iterator[str]:

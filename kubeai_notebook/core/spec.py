@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference
-from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.field_aliases import read_fields, to_snake
 from kubeai_notebook.core.fields import FIELDS
-from kubeai_notebook.core.manifest import fields_of_manifest, spec_of_manifest, to_manifest
+from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
+from kubeai_notebook.core.manifest import API_VERSION, fields_of_manifest, spec_of_manifest, to_manifest
 from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
@@ -27,11 +27,11 @@ from kubeai_notebook.core.plain_data import plain_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
-from kubeai_notebook.core.rules.catalog_checks import against_catalog, profile_for, with_known_profile
 from kubeai_notebook.core.rules.lint import problems_of
+from kubeai_notebook.core.rules.operator_checks import against_operator_config, profile_for, with_known_profile
 from kubeai_notebook.core.source import SCHEMES, Source, check_source
 from kubeai_notebook.core.source_spellings import read_spelling
-from kubeai_notebook.core.validation import check_choices, checked
+from kubeai_notebook.core.validation import check_choices, checked, unknown_field
 from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
 from kubeai_notebook.errors import SpecError
 
@@ -74,14 +74,14 @@ def draft_of(
     facts: ClusterFacts | None = None,
     *,
     default_profile: str = "cpu",
-    catalog: Catalog | None = None,
+    operator_config: OperatorConfig | None = None,
     there: Mapping[str, Any] | None = None,
 ) -> Draft:
     """All that can be said of the fields at once; it never raises, asks nobody and takes about a millisecond.
 
     All spellings of `core.field_aliases` are accepted. What is left out is inferred from the url and
     recorded in ``inferred``. ``resources={"gpu": 1, "memory": "24Gi"}``, which no Model has, becomes
-    the smallest profile of the ``catalog`` (by default the facts', else that of KubeAI's chart) that covers it.
+    the smallest profile of the ``operator_config`` (by default the facts', else that of KubeAI's chart) that covers it.
 
     With ``facts``, what the cluster lacks is said as well, and an engine, a feature or a scheme that only the
     cluster knows is none the worse. ``there``: url, engine, features and profile of the Model that is there, which
@@ -98,22 +98,31 @@ def draft_of(
     given, more = read_fields(plain)
     notices += more
     meant = _read_spellings(given)
-    chosen = catalog or (facts.catalog if facts else None)
+    chosen = operator_config or (facts.operator_config if facts else None)
     source = _source({**(there or {}), **given}, notices, facts.schemes if facts else SCHEMES)
     _choose_profile(given, notices, chosen)
     completed, inferred = inference.complete(given, source, default_profile=default_profile, there=there)
     _read_profile(completed, notices)
     spec, more = checked({**completed, "inferred": (*meant, *inferred)})
-    notices += more
-    spec = with_known_profile(spec, facts.catalog) if facts else spec
+    written = {to_snake(key): key for key in plain}
+    notices += [
+        unknown_field(written.get(notice.field, notice.field)) if notice.code == "UnknownField" else notice
+        for notice in more
+    ]
+    spec = with_known_profile(spec, facts.operator_config) if facts else spec
     notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
     bad = {_top(notice.field) for notice in notices}
     notices += _judged(spec, facts, bad)
     notices += [
-        Notice(code="Inferred", severity="info", field=one.field, message=f"{masked(one.value)}: {masked(one.why)}.")
-        for one in spec.inferred
-        if one.field not in bad and not (bad & {"url"} and one.field != "resource_profile")
+        Notice(
+            code="Inferred",
+            severity="info",
+            field=inferred.field,
+            message=f"{masked(inferred.value)}: {masked(inferred.why)}.",
+        )
+        for inferred in spec.inferred
+        if inferred.field not in bad and not (bad & {"url"} and inferred.field != "resource_profile")
     ]
     return _draft(spec, notices)
 
@@ -122,7 +131,7 @@ def spec_of(
     mapping: Mapping[str, Any],
     *,
     default_profile: str = "cpu",
-    catalog: Catalog | None = None,
+    operator_config: OperatorConfig | None = None,
     there: Mapping[str, Any] | None = None,
 ) -> ModelSpec:
     """The ModelSpec of a `draft_of` the fields.
@@ -133,7 +142,7 @@ def spec_of(
     Raises:
         SpecError: one or more fields are wrong; ``notices`` names every one with its fix.
     """
-    draft = draft_of(mapping, default_profile=default_profile, catalog=catalog, there=there)
+    draft = draft_of(mapping, default_profile=default_profile, operator_config=operator_config, there=there)
     if draft.spec is None:
         raise SpecError(draft.errors)
     return draft.spec
@@ -191,7 +200,7 @@ def _source(given: Mapping[str, Any], notices: list[Notice], schemes: tuple[str,
     return Source(url)
 
 
-def _choose_profile(given: dict[str, Any], notices: list[Notice], catalog: Catalog | None) -> None:
+def _choose_profile(given: dict[str, Any], notices: list[Notice], operator_config: OperatorConfig | None) -> None:
     """Put the profile that covers a wish for resources in its place."""
     resources = given.pop("resources", None)
     if resources is None:
@@ -204,7 +213,7 @@ def _choose_profile(given: dict[str, Any], notices: list[Notice], catalog: Catal
         notices.append(wrong("resources", "InvalidValue", message))
     else:
         try:
-            given["resource_profile"] = profile_for(resources, catalog or catalog_of(None))
+            given["resource_profile"] = profile_for(resources, operator_config or operator_config_of(None))
         except SpecError as error:
             notices += error.notices
 
@@ -224,16 +233,18 @@ def _judged(spec: ModelSpec, facts: ClusterFacts | None, bad: set[str]) -> list[
     silent = set(bad)
     if bad & _KIND:
         silent |= _KIND
+    if "engine" in bad:
+        silent.add("image")
     if bad & {"resources", "resource_profile"}:
         silent.add("resource_profile")
         spec = spec.model_copy(update={"resource_profile": ResourceProfile()})
     if bad & _COMPARED:
         silent.add("")
-    found = problems_of(spec)
-    own = {_top(notice.field) for notice in found if notice.severity == "error"}
-    found += [notice for notice in _refused(to_manifest(_admissible(spec))) if _top(notice.field) not in own]
-    found += against_catalog(spec, facts) if facts else []
-    return [notice for notice in found if _top(notice.field) not in silent]
+    notices = problems_of(spec)
+    own = {_top(notice.field) for notice in notices if notice.severity == "error"}
+    notices += [notice for notice in _refused(to_manifest(_admissible(spec))) if _top(notice.field) not in own]
+    notices += against_operator_config(spec, facts) if facts else []
+    return [notice for notice in notices if _top(notice.field) not in silent]
 
 
 def _admissible(spec: ModelSpec) -> ModelSpec:
@@ -257,7 +268,7 @@ def _draft_of_manifest(manifest: Mapping[str, Any], notices: list[Notice], facts
     notices += [notice for notice in mistyped if _top(notice.field) not in bad]
     if not any(notice.severity == "error" for notice in notices):
         notices += [replace(notice, severity="warning") for notice in problems_of(spec)]
-        notices += against_catalog(spec, facts) if facts else []
+        notices += against_operator_config(spec, facts) if facts else []
     return _draft(spec_of_manifest(manifest), notices)
 
 
@@ -266,6 +277,10 @@ def _refused(manifest: Mapping[str, Any], facts: ClusterFacts | None = None) -> 
     verdict = admit(manifest, strict=False)
     # These sentences quote the value that is wrong, as the API server does.
     secrets = secret_values(map_at(manifest, "spec"))
+    begins = {"apiVersion": f"apiVersion: {API_VERSION}", "kind": "kind: Model"}
+    if lacks := [line for key, line in begins.items() if not manifest.get(key)]:
+        lines = " and ".join(f'"{line}"' for line in lacks)
+        return [wrong("", "BadRequest", f"A whole Model of Kubernetes needs the line {lines}. Add it.")]
     if verdict.bad_request:
         return [wrong("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
     return [

@@ -119,12 +119,12 @@ def readable(changes: Changes) -> list[str]:
 def _said(field: str, now: Any, wanted: Any) -> str:
     if isinstance(now or wanted, list | tuple | Mapping):
         return _of_items(_items(field, now), _items(field, wanted))
-    before, after = ("not set" if one is None else _hidden(str(one)) for one in (now, wanted))
+    before, after = ("not set" if value is None else _hidden(str(value)) for value in (now, wanted))
     return f"{before} → {after}" if before != after else f"{after} (changed)"
 
 
-def _hidden_line(field: str, said: str, secrets: Iterable[str]) -> str:
-    text = _hidden(said, secrets)
+def _hidden_line(field: str, line: str, secrets: Iterable[str]) -> str:
+    text = _hidden(line, secrets)
     return f"{field}: {text}" if len(text) <= LONGEST_LINE else f"{field}: {text[:LONGEST_LINE]}…"
 
 
@@ -141,9 +141,9 @@ def _of_items(before: list[_Item], after: list[_Item]) -> str:
     gone = [item.shown for item in before if item.whole not in known[1]]
     come = [item.shown for item in after if item.whole not in known[0]]
     changed = [text for text in gone if text in come]
-    said = [f"without {text}" for text in gone if text not in changed]
-    said += [f"{text} (changed)" if text in changed else f"with {text}" for text in come]
-    return ", ".join(said) or "in another order"
+    parts = [f"without {text}" for text in gone if text not in changed]
+    parts += [f"{text} (changed)" if text in changed else f"with {text}" for text in come]
+    return ", ".join(parts) or "in another order"
 
 
 def _items(field: str, value: Any) -> list[_Item]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from kubeai_notebook.errors import SpecError
 
+from .field_aliases import to_snake
+from .fields import FIELDS
 from .masking import quoted
-from .messages import did_you_mean
+from .messages import did_you_mean, nearest
 from .model_fields import FIELD_DOCS
 from .model_spec import ENGINES, FEATURES, ModelSpec
 from .notice import wrong
+from .remedy import Remedy, SetField
 
 if TYPE_CHECKING:
     from .notice import Notice
@@ -29,13 +32,19 @@ _EXPECTED = {
 _BOUNDS = {
     "ge": "be {} or more",
     "max_length": "have {} characters or fewer",
-    "pattern": "match {}",
+    "pattern": "have the form {}",
 }
+_FORMS = {
+    r"^[a-z0-9-]+$": 'have small letters, digits and "-" only, such as my-adapter',
+    r"^/[^:]*$": 'begin with "/" and have no colon, such as /config/template.jinja',
+}
+"""What a pattern of `core.model_spec` asks for, in words."""
 
 
 # What a spec cannot be without, where a field of it is missing or wrong.
 _LEAST: Mapping[str, Any] = {"name": "", "url": "", "engine": "", "features": ()}
-_KNOWN = FIELD_DOCS.keys()
+_SPELLINGS = tuple(dict.fromkeys([*FIELD_DOCS, *(field.place[-1] for field in FIELDS)]))
+"""Names of fields as Python writes them, and as YAML does."""
 _ELSEWHERE: Mapping[str, str] = {
     "dry_run": "plan() says what serve() would do, and changes nothing.",
     "wait": "wait() of the Model that serve() returns waits until it is ready.",
@@ -45,6 +54,10 @@ _ELSEWHERE: Mapping[str, str] = {
     "session": "Session(…) has a serve() of its own.",
 }
 """What people give as a field, and what does it."""
+_PLACES: Mapping[str, str] = {
+    field.name: f"It stands within {'.'.join(field.within)}." for field in FIELDS if field.within
+}
+"""Of a field that is there, in another place."""
 
 
 def checked(fields: Mapping[str, Any]) -> tuple[ModelSpec, list[Notice]]:
@@ -80,18 +93,32 @@ def check_choices(
     spec: ModelSpec, *, engines: Collection[str] = ENGINES, features: Collection[str] = FEATURES
 ) -> list[Notice]:
     """What is no engine and no feature of the cluster's; an empty engine is one that was left out."""
-    stated = [("engine", "engine", spec.engine, engines)] if spec.engine else []
-    stated += [(f"features[{number}]", "feature", name, features) for number, name in enumerate(spec.features)]
-    return [
-        wrong(
-            field,
-            "UnsupportedValue",
-            # The name of an engine is no secret.
-            f"There is no {word} {quoted(name)}.{did_you_mean(name, known)} KubeAI has {', '.join(known)}.",
-        )
-        for field, word, name, known in stated
-        if name not in known
-    ]
+    notices = [] if spec.engine in ("", *engines) else [_unsupported("engine", spec.engine, engines)]
+    for number, name in enumerate(spec.features):
+        if name not in features:
+            notices.append(_unsupported(f"features[{number}]", name, features, among=spec.features))
+    return notices
+
+
+def _unsupported(field: str, name: str, known: Collection[str], *, among: Sequence[str] = ()) -> Notice:
+    """That there is no such word, which may stand ``among`` others, with a change to the one that was meant."""
+    top = field.partition("[")[0]
+    # The name of an engine is no secret.
+    message = f"There is no {top.removesuffix('s')} {quoted(name)}. KubeAI has {', '.join(known)}."
+    near = nearest(name, known)
+    if not near:
+        return wrong(field, "UnsupportedValue", message)
+    meant = list(dict.fromkeys(near if word == name else word for word in among)) if among else near
+    remedy = Remedy(title=f'Did you mean "{near}"?', changes=(SetField(name=top, value=meant),))
+    return wrong(field, "UnsupportedValue", message, remedy)
+
+
+def unknown_field(written: str) -> Notice:
+    """That a Model has no field of this name, with what its writer may have meant, in the same spelling."""
+    name = written.rpartition(".")[2]
+    elsewhere = _ELSEWHERE.get(to_snake(written)) or _PLACES.get(to_snake(name))
+    near = f" {elsewhere}" if elsewhere else did_you_mean(name, _SPELLINGS)
+    return wrong(written[:80], "UnknownField", f'A Model has no field "{written[:80]}".{near}')
 
 
 def _without(fields: Mapping[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
@@ -114,11 +141,12 @@ def notice_of(detail: Mapping[str, Any]) -> Notice:
     if kind == "missing":
         return wrong(field, "Required", f'The field "{field}" is missing.')
     if kind == "extra_forbidden":
-        near = "" if rest else f" {_ELSEWHERE[field]}" if field in _ELSEWHERE else did_you_mean(field, _KNOWN)
-        return wrong(field[:80], "UnknownField", f'A Model has no field "{field[:80]}".{near}')
+        return unknown_field(field)
     if kind == "literal_error":
         return wrong(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')
     if kind in _EXPECTED:
         return wrong(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
-    bounds = " and ".join(_BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS)
+    bounds = " and ".join(
+        _FORMS.get(bound) or _BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS
+    )
     return wrong(field, "InvalidValue", f'The field "{field}" must {bounds or f"satisfy the rule {kind}"}.')

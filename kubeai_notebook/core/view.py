@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.errors import UnreachableError
 
+from .kubeai.labels import IGNORED_ANNOTATION
 from .objects import Pod, count_at, is_going, maps_at, name_of, text_at, uid_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class View:
     """What cannot be seen for want of a right, and the rule of a Role that would grant it."""
     stand_in: str = ""
     """The engine that really runs, when it is not the one asked for."""
+    remark: str = ""
+    """What the user should know although nothing is wrong: arguments that the stand-in ignores; a sentence."""
     answering: str = ""
     """The url that answers while an update is under way; ``""`` where the Model's own does, or it is not known."""
     pending: bool = False
@@ -93,6 +96,14 @@ class View:
     def name(self) -> str:
         """The Model's name."""
         return name_of(self.model)
+
+    @property
+    def settled_findings(self) -> tuple[Finding, ...]:
+        """The Findings, but that nothing explains a failure only once all has come that may explain it.
+
+        A face that follows a Model shows these: else each reader sees the wrong sentence before the right one.
+        """
+        return tuple(finding for finding in self.findings if not (self.pending and finding.code == "Unknown"))
 
     @property
     def uid(self) -> str:
@@ -125,3 +136,10 @@ def stand_in_of(pods: tuple[KubernetesObject, ...]) -> str:
     stand_ins = (pod for pod in pods if text_at(pod, "metadata", "annotations", "kubeai-notebook/stand-in-for"))
     images = (text_at(container, "image") for pod in stand_ins for container in maps_at(pod, "spec", "containers")[:1])
     return next(images, "")
+
+
+def remark_of(pods: tuple[KubernetesObject, ...]) -> str:
+    """A sentence on the arguments that the engine in place of another ignores; ``""`` where there are none."""
+    ignored = (text_at(pod, "metadata", "annotations", IGNORED_ANNOTATION) for pod in pods if not is_going(pod))
+    arguments = next(filter(None, ignored), "")
+    return f"{stand_in_of(pods) or 'The engine'} ignores {arguments}: it has no such argument." if arguments else ""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
 import yaml
+
+from .marked_text import MarkedText
+from .plain_data import whole
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
@@ -27,12 +32,22 @@ _MEANINGS = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """Takes a text in JSON as JSON means it: YAML's own reader leaves an escaped emoji in halves."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        return whole(str(super().construct_scalar(node)))
+
+
 class UnreadableYamlError(ValueError):
     """Why a text is not taken, as the rest of a sentence about it; it never quotes the text."""
 
 
 def read_mapping(text: str, *, any_keys: bool = False) -> Mapping[str, Any]:
     """The mapping that a YAML text holds; an empty text is an empty mapping.
+
+    The values of a MarkedText go into its scalars and never make a field: a scalar without quotes that is one mark
+    becomes the value itself, where YAML has its kind, and a key stays as it was typed.
 
     ``any_keys``: of a text that KubeAI itself reads, where ``on`` may be a key: Go makes text of it.
 
@@ -43,21 +58,48 @@ def read_mapping(text: str, *, any_keys: bool = False) -> Mapping[str, Any]:
         raise UnreadableYamlError("is larger than 1 MiB, more than a ConfigMap can hold")
     try:
         _check_events(text)
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is not None and _size(root, {}) > MAX_NODES:
             raise UnreadableYamlError(f"has more than {MAX_NODES:,} entries once its aliases are written out")
+        if root is not None:
+            _fill_in(root, MarkedText.of(text), loader.constructed_objects)
         if root is not None and not any_keys:
             _check_keys(root, set())
         value = loader.construct_document(root) if root is not None else {}
     except UnreadableYamlError:
         raise
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         # The parser quotes the text, which is not ours to show.
-        raise UnreadableYamlError("cannot be read as plain YAML") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f": it has a mistake in line {mark.line + 1}, column {mark.column + 1}" if mark else " as plain YAML"
+        raise UnreadableYamlError(f"cannot be read{where}") from None
     if not isinstance(value, Mapping):
         raise UnreadableYamlError("is no mapping of names to values")
     return value
+
+
+def key_lines(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    r"""Each key of a text that `read_mapping` takes, with those around it and places in lists, and its line from 1 on.
+
+    Outer keys come first.
+
+    >>> list(key_lines("url: x\nadapters:\n- name: y"))
+    [(('url',), 1), (('adapters',), 2), (('adapters', 0, 'name'), 3)]
+    """
+    waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), yaml.compose(text, Loader=yaml.SafeLoader))])
+    seen: set[int] = set()  # an alias may lead to what contains it
+    while waiting:
+        path, node = waiting.popleft()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                yield (*path, key.value), key.start_mark.line + 1
+                waiting.append(((*path, key.value), value))
+        elif isinstance(node, yaml.SequenceNode):
+            waiting.extend(((*path, place), item) for place, item in enumerate(node.value))
 
 
 def _check_events(text: str) -> None:
@@ -69,6 +111,22 @@ def _check_events(text: str) -> None:
             raise UnreadableYamlError(f"nests deeper than {MAX_DEPTH} levels or has more than {MAX_ALIASES} aliases")
         if getattr(event, "tag", None) is not None:
             raise UnreadableYamlError(f"has a tag {_where(event)}: leave out what begins with ! and quote the value")
+
+
+def _fill_in(node: yaml.Node, text: MarkedText, values: dict[Any, Any]) -> None:
+    """Put the value of each scalar with marks into ``values``, where the loader looks first."""
+    if node in values or not text.places:
+        return
+    if isinstance(node, yaml.ScalarNode) and text.has_mark(node.value):
+        value = text.value(node.value) if node.style is None else None
+        if isinstance(value, Integral) and not isinstance(value, bool):
+            value = int(value)  # numpy's too
+        values[node] = value if isinstance(value, bool | int | float | list | dict) else text.fill(node.value)
+    for child in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key, value = child if isinstance(child, tuple) else (None, child)
+        if isinstance(key, yaml.ScalarNode):
+            key.value = text.typed(key.value)
+        _fill_in(value, text, values)
 
 
 def _check_keys(node: yaml.Node, seen: set[int]) -> None:

@@ -2,9 +2,12 @@
 
 from kubeai_notebook.core.plan import Plan
 
-from .apply import apply, change, plan_change, rolled_back, tried
+from .apply import apply, asks_the_same, change, plan_change, rolled_back, tried
 from .facts import Facts, facts_of
 from .plan import plan
-from .preflight import preflight
+from .preflight import preflight, room_for
 
-__all__ = ["Facts", "Plan", "apply", "change", "facts_of", "plan", "plan_change", "preflight", "rolled_back", "tried"]
+__all__ = [
+    "Facts", "Plan", "apply", "asks_the_same", "change", "facts_of", "plan", "plan_change", "preflight",
+    "rolled_back", "room_for", "tried",
+]  # fmt: skip

@@ -218,14 +218,15 @@ def _patched(cluster: Cluster, current: Mapping[str, Any], patch: Patch, *, dry_
             return cluster.patch_model(name, versioned, dry_run=dry_run)
         except ConflictError:
             newer = cluster.model(name)
-        if not _asks_the_same(current, newer):
+        if not asks_the_same(current, newer):
             break
         current = newer
     message = f"{name} was changed by somebody else meanwhile, so nothing was changed now."
     raise ConflictError(message, "Look at what it is now, then run this again.")
 
 
-def _asks_the_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def asks_the_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether they are one Model of which users ask the same: what KubeAI writes to it is no matter."""
     specs = (history.requested(map_at(model, "spec")) for model in (before, after))
     return uid_of(before) == uid_of(after) and not is_going(after) and next(specs) == next(specs)
 
@@ -239,7 +240,7 @@ def _sent_with_secret(cluster: Cluster, planned: Plan, own: secrets.OwnSecret) -
         if planned.action == "create":
             created = stored
             own.tie(stored)
-    except BaseException as error:
+    except BaseException as error:  # an interrupt, too, leaves nothing half made
         left = " ".join(filter(None, [_deleted(cluster, created), own.take_back()]))
         if left and isinstance(error, SpecError):
             raise SpecError([*error.notices, wrong("", "LeftBehind", left)]) from error

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeai_notebook.core.catalog.offers import offers_of
-from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
 from kubeai_notebook.core.facts import ClusterFacts
+from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
 
@@ -73,7 +73,7 @@ def facts_of(cluster: Cluster) -> Facts:
             host=cluster.where.address,
             namespace=cluster.namespace,
             operator=known,
-            catalog=_catalog(known),
+            operator_config=_operator_config(known),
             missing_rights=rights.result().missing,
             secret_names=secrets.result(),
             priority_classes=classes.result(),
@@ -92,9 +92,9 @@ def _or_none(ask: Callable[[], _Answer]) -> _Answer | None:
         return None
 
 
-def _catalog(operator: Operator) -> Catalog:
+def _operator_config(operator: Operator) -> OperatorConfig:
     """The cluster's own, or the chart's defaults where it may not be read or makes no sense."""
     try:
-        return catalog_of(operator.config)
+        return operator_config_of(operator.config)
     except SpecError:
-        return catalog_of(None)
+        return operator_config_of(None)

@@ -37,7 +37,9 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     older = earlier_specs(model)
     if not older:
         name = name_of(model)
-        raise NotFoundError(f"{name} has no earlier spec to go back to.", "The Model's yaml shows the present one.")
+        raise NotFoundError(
+            f"{name} has no earlier spec to go back to.", f'attach("{name}").yaml shows the present one.'
+        )
     last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.catalog.known import meant
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
-from kubeai_notebook.core.masking import quoted
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.model_spec import SecretName
-from kubeai_notebook.core.notice import Notice
+from kubeai_notebook.core.near_urls import misspelt_url
+from kubeai_notebook.core.notice import NOT_ASKED, Notice
+from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.remedy import SetField
-from kubeai_notebook.core.rules.catalog_checks import against_catalog, wants_gpu
 from kubeai_notebook.core.rules.lint import problems_of
+from kubeai_notebook.core.rules.machine_checks import against_machine, replicas_notices
+from kubeai_notebook.core.rules.operator_checks import against_operator_config, wants_gpu
 from kubeai_notebook.core.rules.subject import error, warning
 
 from .quota import quota_notices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from kubeai_notebook.core.catalog.offers import Offer
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.plan import Plan
 
@@ -33,10 +36,10 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...
         _kubeai(facts, spec),
         _namespace(facts),
         *_rights(facts),
-        *(problems_of(spec) or [_well("EngineLoadsUrl", "This engine can load this url.")]),
+        *(problems_of(spec) or _loads(facts, spec)),
         *_misspelt(facts, spec),
-        *(_against_catalog(facts, spec) or [_profile_exists(facts, spec)]),
-        *(_this_machine(spec) if facts.this_machine else ()),
+        *(_against_operator_config(facts, spec) or [_profile_exists(facts, spec)]),
+        *(_this_machine(facts, spec) if facts.this_machine else ()),
         *quota_notices(facts, spec, planned),
         _name(spec, planned),
     )
@@ -76,19 +79,31 @@ def _rights(facts: Facts) -> Iterator[Notice]:
         yield _well("RightsGranted", "You have every right that is needed.")
 
 
+def _loads(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
+    """What is known of the engine and the url: nobody has asked the url whether it holds what the engine can load."""
+    if url_notices(facts, spec):
+        return
+    offer = _offer(facts, spec.url)
+    if offer and offer.here and offer.engine == spec.engine:
+        yield _well("EngineLoadsUrl", f"{spec.engine} can load {masked(spec.url)}, which lies on this machine.")
+    else:
+        message = f"{spec.engine} loads {spec.url.scheme}:// urls; whether this one holds a model for it is not known."
+        yield Notice(code=NOT_ASKED, severity="info", message=message)
+
+
 def _misspelt(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
     """A url that is one letter away from one that is known."""
-    if near := meant(spec.url, (offer.url for offer in facts.offers)):
+    if near := misspelt_url(spec.url, (offer.url for offer in facts.offers)):
         message = f"No model {quoted(spec.url)} is known here, and there is {quoted(near)}."
         step = f"Did you mean {near}?"
         yield warning("url", "UrlNotKnown", message, SetField(name="url", value=near), step=step)
 
 
-def _against_catalog(facts: Facts, spec: ModelSpec) -> list[Notice]:
+def _against_operator_config(facts: Facts, spec: ModelSpec) -> list[Notice]:
     """What the cluster lacks; where no GPU can be had, which profiles of GPUs there are is no answer."""
-    notices = against_catalog(spec, facts)
-    name, profiles = spec.resource_profile.name, facts.catalog.profiles
-    if not (facts.this_machine and wants_gpu(name, facts.catalog)):
+    notices = against_operator_config(spec, facts)
+    name, profiles = spec.resource_profile.name, facts.operator_config.profiles
+    if not (facts.this_machine and wants_gpu(name, facts.operator_config)):
         return notices
     accelerator = facts.machine.machine.accelerator if facts.machine and facts.machine.machine else None
     why = "engines on this machine take theirs by themselves" if accelerator else "this machine has no GPU"
@@ -102,14 +117,27 @@ def _against_catalog(facts: Facts, spec: ModelSpec) -> list[Notice]:
 
 def _profile_exists(facts: Facts, spec: ModelSpec) -> Notice:
     wanted = spec.resource_profile
-    profile = facts.catalog.profiles.get(wanted.name)
+    profile = facts.operator_config.profiles.get(wanted.name)
     amounts = {**profile.limits, **profile.requests} if profile else {}
     holds = ", ".join(f"{resource} {amount}" for resource, amount in amounts.items())
     times = "" if wanted.multiple in (None, 1) else f", times {wanted.multiple}"
     return _well("ProfileExists", f'Profile "{wanted}" exists{f" ({holds}{times})" if holds else ""}.')
 
 
-def _this_machine(spec: ModelSpec) -> Iterator[Notice]:
+def room_for(facts: Facts, model: Mapping[str, Any], replicas: int) -> tuple[Notice, ...]:
+    """What speaks against so many replicas of a Model that is there: nothing in a cluster, whose room is not known."""
+    machine = facts.machine.machine if facts.machine else None
+    if machine is None:
+        return ()
+    offer = _offer(facts, text_at(model, "spec", "url"))
+    return tuple(replicas_notices(replicas, machine, offer.size_bytes if offer else None))
+
+
+def _offer(facts: Facts, url: str) -> Offer | None:
+    return next((offer for offer in facts.offers if offer.url == url), None)
+
+
+def _this_machine(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
     """What a Model may not say where it runs as the user; what Secrets hold is known only when its Pod starts."""
     own = [entry.env for entry in spec.secrets if not isinstance(entry, SecretName)]
     yield _well("RunsAsYou", RUNS_AS_YOU)
@@ -120,6 +148,19 @@ def _this_machine(spec: ModelSpec) -> Iterator[Notice]:
     variables, files = {**dict.fromkeys(own, ""), **spec.env}, [file.path for file in spec.files]
     for message in kept(spec.engine, spec.args, variables, files=files).notices:
         yield Notice(code="OnThisMachine", severity="warning", message=message)
+    yield from _larger_than_machine(facts, spec)
+
+
+def _larger_than_machine(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
+    if facts.machine and facts.machine.machine:
+        profile = facts.operator_config.profiles.get(spec.resource_profile.name)
+        yield from against_machine(spec, facts.machine.machine, offer=_offer(facts, spec.url), profile=profile)
+
+
+def url_notices(facts: Facts, spec: ModelSpec) -> tuple[Notice, ...]:
+    """What `preflight` says of the url alone, for a spec that is still being written."""
+    larger = _larger_than_machine(facts, spec) if facts.this_machine else ()
+    return tuple(notice for notice in (*_misspelt(facts, spec), *larger) if notice.field == "url")
 
 
 def _name(spec: ModelSpec, planned: Plan) -> Notice:

@@ -52,7 +52,7 @@ def _asked(facts: Facts, spec: ModelSpec) -> dict[str, Fraction]:
     """What the Model and the replicas that it starts with count as, in the quotas' own words."""
     asked, scaling = {"count/models.kubeai.org": Fraction(1)}, spec.scaling
     replicas = (scaling.replicas if scaling.autoscaling_disabled else scaling.min_replicas) or 0
-    profile = facts.catalog.profiles.get(spec.resource_profile.name)
+    profile = facts.operator_config.profiles.get(spec.resource_profile.name)
     if not replicas:
         return asked
     asked |= dict.fromkeys(("pods", "count/pods"), Fraction(replicas))

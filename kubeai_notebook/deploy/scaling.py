@@ -1,4 +1,4 @@
-"""Patches that change how many replicas a Model has; pure."""
+"""Patches that change how many replicas a Model has, empty where it is so already; pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.notice import wrong
-from kubeai_notebook.core.objects import count_at, map_at, name_of, number_at, text_at
-from kubeai_notebook.errors import ConflictError, SpecError
+from kubeai_notebook.core.objects import count_at, map_at, number_at, text_at
+from kubeai_notebook.errors import SpecError
 from kubeai_notebook.text import one_line
 
 if TYPE_CHECKING:
@@ -27,16 +27,26 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
     Raises:
         SpecError: no whole number from 0 up.
     """
+    check_replicas(replicas)
+    spec = map_at(model, "spec")
+    wanted = {"replicas": replicas}
+    if spec.get("autoscalingDisabled") is not True:
+        wanted["minReplicas"] = replicas
+        most = number_at(spec, "maxReplicas")
+        wanted |= {"maxReplicas": replicas} if most is not None and most < replicas else {}
+    return {} if all(spec.get(field) == number for field, number in wanted.items()) else {"spec": wanted}
+
+
+def check_replicas(replicas: object) -> None:
+    """Whether it is a number of replicas.
+
+    Raises:
+        SpecError: no whole number from 0 up.
+    """
     if type(replicas) is not int or replicas < 0:
         shown = f'the text "{one_line(replicas, 20)}"' if isinstance(replicas, str) else one_line(str(replicas), 20)
         message = f"replicas must be a whole number from 0 up, not {shown}. 0 puts the Model to sleep."
         raise SpecError([wrong("replicas", "InvalidValue", message)])
-    spec = map_at(model, "spec")
-    if spec.get("autoscalingDisabled") is True:
-        return {"spec": {"replicas": replicas}}
-    bounds = {"minReplicas": replicas, "replicas": replicas}
-    most = number_at(spec, "maxReplicas")
-    return {"spec": {**bounds, **({"maxReplicas": replicas} if most is not None and most < replicas else {})}}
 
 
 def is_less(model: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -48,27 +58,19 @@ def is_less(model: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def paused(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch that takes all Pods away until `resumed`: no request wakes the Model meanwhile.
-
-    Raises:
-        ConflictError: it is paused already.
-    """
-    name, spec = name_of(model), map_at(model, "spec")
+    """The patch that takes all Pods away until `resumed`: no request wakes the Model meanwhile."""
     if is_paused(model):
-        raise ConflictError(f"{name} is paused already.", "resume() brings it back.")
+        return {}
+    spec = map_at(model, "spec")
     before = {field: spec[field] for field in _FIELDS if spec.get(field) is not None}
     annotations = {ANNOTATION: json.dumps(before)}
     return {"metadata": {"annotations": annotations}, "spec": {"autoscalingDisabled": True, "replicas": 0}}
 
 
 def resumed(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch that takes `paused` back.
-
-    Raises:
-        ConflictError: the Model is not paused.
-    """
+    """The patch that takes `paused` back."""
     if not is_paused(model):
-        raise ConflictError(f"{name_of(model)} is not paused.", "scale(n) changes its replicas.")
+        return {}
     before = _before(model)
     # Without autoscaling the number is the user's own; with it, the operator's, from the lower bound up.
     replicas = count_at(before, "replicas") or count_at(before, "minReplicas")

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.http import HttpProcessingError
 
 from kubeai_notebook.errors import LocalError
+from kubeai_notebook.loopback.doors import Places, door
 
 from .api.http import api_app
 from .api.journal import Journal
 from .api.store import Store
-from .catalog import LocalCatalog, room_of_machine
+from .catalog import LocalCatalog, machine_here
 from .daemon import READY
-from .doors import Places, door, raise_descriptors
 from .gateway import Gateway, connections
 from .home import server_tls
 from .log_file import keep_bounded
+from .machine import raise_descriptors
 from .mappings import Mappings
 from .operator.autoscaler import Autoscaler
 from .operator.kubelet import Kubelet
@@ -79,10 +80,11 @@ async def _serve(home: Home, options: argparse.Namespace, environment: Mapping[s
     tls, places = server_tls(home.certificate), Places(raise_descriptors())
     weights = Weights(options.cache, mapped=Mappings(dict(options.weights), home), environment=environment)
     kubelet = _kubelet(store, options, pods, environment=environment, weights=weights)
-    catalog = LocalCatalog(weights, partial(room_of_machine, options.cache), environment)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connections())
         gateway = Gateway(store, kubelet.endpoints, client, token=access.token, folder=home.folder)
+        machine = partial(machine_here, options.cache)
+        catalog = LocalCatalog(weights, machine, environment, idle_seconds=gateway.idle_seconds)
         api = api_app(store, token=access.token, logs=pods, gateway=gateway, catalog=catalog)
         plain = plain_app(gateway, access.token)
         doors = (

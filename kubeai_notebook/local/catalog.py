@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.catalog.known import KNOWN, KnownModel
-from kubeai_notebook.core.catalog.machine import CONFIG_MAP, Machine, fit_of, memory_of, never_fits
+from kubeai_notebook.core.catalog.machine import CONFIG_MAP, Machine, fit_of, never_fits
 from kubeai_notebook.core.inference import feature_of
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.memory import memory_of
 from kubeai_notebook.core.objects import map_at, maps_at, text_at, texts_at
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import LocalError
@@ -25,7 +27,7 @@ from kubeai_notebook.errors import LocalError
 from .emulation.kinds import CONFIG_MAPS, Ref
 from .emulation.stand_in import check_servable
 from .engines.recipes import program_of
-from .machine import this_machine
+from .machine import memory_here
 from .operator.system import NAMESPACE
 from .weights import convert
 
@@ -39,25 +41,34 @@ if TYPE_CHECKING:
 WHERE = Ref(CONFIG_MAPS, NAMESPACE, CONFIG_MAP)
 
 
-def room_of_machine(cache: Path) -> Machine:
-    """The room on the machine at this moment; ``cache`` is where weights are kept, or will be."""
-    machine = this_machine()
+def machine_here(cache: Path) -> Machine:
+    """How much room there is at this moment; ``cache`` is where weights are kept, or will be."""
+    memory = memory_here()
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     return Machine(
-        memory_bytes=machine.total_bytes,
-        free_memory_bytes=machine.free_bytes,
+        memory_bytes=memory.total_bytes,
+        free_memory_bytes=memory.free_bytes,
         free_disk_bytes=shutil.disk_usage(there).free,
-        accelerator="GPU" if machine.has_gpu else None,
+        accelerator="GPU" if memory.beside_gpu else None,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     )
 
 
 class LocalCatalog:
     """The models of one daemon's machine."""
 
-    def __init__(self, weights: Weights, machine: Callable[[], Machine], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        machine: Callable[[], Machine],
+        environment: Mapping[str, str],
+        *,
+        idle_seconds: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
         self._weights = weights
         self._machine = machine
         self._environment = environment
+        self._idle_seconds = idle_seconds
 
     def text(self) -> str:
         """The whole list as JSON, as it is now; `core.catalog.machine` reads it."""
@@ -65,7 +76,8 @@ class LocalCatalog:
         listed = {model.url for model in listing}
         entries = [_entry(model.url, model.bytes, machine, here=model.here, title=model.title) for model in listing]
         entries += [self._known(model, machine) for url, model in KNOWN.items() if url not in listed]
-        return json.dumps({"machine": asdict(machine), "models": entries})
+        document = {"machine": asdict(machine), "models": entries, "idle_seconds": self._idle_seconds()}
+        return json.dumps(document)
 
     def _known(self, model: KnownModel, machine: Machine) -> dict[str, Any]:
         """What its publisher says of a model, and why it cannot run here as far as that is known without asking."""
@@ -80,8 +92,7 @@ class LocalCatalog:
             return error.message
         if lacking := self._weights.lacking(model.url):
             return lacking
-        converted = model.feature == "TextGeneration" and not model.quantized
-        return f"safetensors need {convert.INSTALL}" if converted and find_spec(convert.MODULE) is None else ""
+        return f"safetensors need {convert.INSTALL}" if _needs_converter(model) else ""
 
     async def refusals(self, model: Object, before: Object | None = None) -> tuple[str, ...]:
         """Why this Model surely cannot run here, a sentence each; none where a change is about something else."""
@@ -101,10 +112,18 @@ class LocalCatalog:
     async def _refusal(self, url: str, engine: str, kind: str) -> str:
         if why := await self._weights.verdict(url, engine=engine, kind=kind):
             return masked(why)
+        # The source may not have been reached; of a known model more is certain, unless it lies here already.
         known, listing = KNOWN.get(url), self._weights.listing()
-        if not (known and known.quantized and known.size_bytes) or any(m.url == url and m.here for m in listing):
+        if known is None or any(model.url == url and model.here for model in listing):
             return ""
-        return never_fits(known.size_bytes, self._machine())
+        if _needs_converter(known):
+            return str(convert.lacking(url))
+        return never_fits(known.size_bytes, self._machine()) if known.quantized and known.size_bytes else ""
+
+
+def _needs_converter(model: KnownModel) -> bool:
+    """Whether llama.cpp runs it only once the converter, which is not installed, has made a GGUF file of it."""
+    return model.feature == "TextGeneration" and not model.quantized and find_spec(convert.MODULE) is None
 
 
 def _weights_of(model: Mapping[str, Any]) -> tuple[Any, ...]:

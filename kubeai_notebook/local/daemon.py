@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPException
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,14 @@ READY = b"\x06"
 STOP_SECONDS = 15.0
 _PACKAGES = ("aiohttp", "psutil", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"
+_STOPPED: dict[str, Any] = {
+    "running": False,
+    "pid": None,
+    "kubeconfig": None,
+    "api": None,
+    "gateway": None,
+    "models": [],
+}
 _INSTALL = 'Install it with: pip install "kubeai-notebook[local]"'
 
 
@@ -105,10 +114,15 @@ def status(home: Home) -> dict[str, Any]:
     """What runs, and where it is reached."""
     pid, access = home.pid(), home.access()
     if pid is None:
-        return {"running": False, "pid": None, "kubeconfig": None, "api": None, "gateway": None, "models": []}
+        return dict(_STOPPED)
     if access is None:
         raise _unknown(home, pid)
-    models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
+    try:
+        models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
+    except LocalError:
+        if home.pid() is None:  # it ended while it was asked
+            return dict(_STOPPED)
+        raise
     where = {"kubeconfig": str(home.kubeconfig), "api": access.api, "gateway": access.gateway}
     where |= {"moved_from": access.moved_from} if access.moved_from else {}
     models = [_summary(model) for model in models]
@@ -158,7 +172,7 @@ def ask(home: Home, path: str) -> bytes:
     try:
         with opener.open(request, timeout=10) as response:
             return bytes(response.read())
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise LocalError(f"kubeai-local does not answer: {error}.", f"See {home.log}.") from error
 
 

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
+from kubeai_notebook.core.objects import created_at, name_of
 from kubeai_notebook.core.phase import is_ready
 from kubeai_notebook.local.emulation import balancing
 from kubeai_notebook.local.emulation.gateway_requests import (
@@ -27,12 +28,13 @@ from kubeai_notebook.local.emulation.kinds import MODELS, PODS, Object, Ref, ref
 from kubeai_notebook.local.emulation.multipart import FormError, read_form
 from kubeai_notebook.local.emulation.refusals import StatusError
 from kubeai_notebook.local.emulation.selectors import selector_of
+from kubeai_notebook.loopback.bodies import Body, BodyError, receive, worked_on
 
-from .bodies import Body, BodyError, receive, worked_on
 from .operator.system import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from kubeai_notebook.local.emulation.multipart import Form
@@ -117,6 +119,9 @@ class Gateway:
         self._client = client
         self._active: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
+        self._at_work: Counter[str] = Counter()
+        self._begun_at = store.now()
+        self._last_at: dict[str, datetime] = {}
 
     async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request as KubeAI does; ``path`` is what is asked for, whatever way the request came."""
@@ -135,6 +140,31 @@ class Gateway:
     def active_requests(self) -> Mapping[str, int]:
         """Requests in flight, waiting ones included, by the name they asked for (``model`` or ``model_adapter``)."""
         return dict(self._asked)
+
+    def idle_seconds(self) -> dict[str, float]:
+        """For how long each Model has had no request, by its name; 0 while one is at work.
+
+        KubeAI keeps averages of samples only, which a request that is answered between two of them never reaches. A
+        Model that had none, and is older than this daemon's life, is left out: the life before is not known.
+        """
+        now, idle = self._store.now(), {}
+        for model in self._store.items(MODELS, NAMESPACE):
+            name, created = name_of(model), created_at(model)
+            known = [created] if created and created >= self._begun_at else []
+            known += [self._last_at[name]] if name in self._last_at else []
+            if self._at_work[name]:
+                idle[name] = 0.0
+            elif known:
+                idle[name] = max((now - max(known)).total_seconds(), 0.0)
+        return idle
+
+    @contextmanager
+    def _working(self, name: str) -> Iterator[None]:
+        with _counted(self._at_work, name):
+            try:
+                yield
+            finally:
+                self._last_at[name] = self._store.now()
 
     async def _models(self, request: web.Request) -> web.Response:
         """The header replaces the filter by feature; of several only the last counts, as in KubeAI."""
@@ -159,7 +189,7 @@ class Gateway:
             if model is None or not _addressed(model, asked.adapter, request.headers.getall("X-Label-Selector", [])):
                 raise RefusedError(404, f'model not found: "{asked.requested}"')
             spec = model.get("spec") or {}
-            with _counted(self._asked, asked.requested):
+            with _counted(self._asked, asked.requested), self._working(asked.model):
                 if not spec.get("autoscalingDisabled") and not spec.get("replicas"):
                     self._store.patch(ref_of(MODELS, model), {"spec": {"replicas": 1}})
                 return await self._proxied(request, sent, route=route, balanced=spec.get("loadBalancing") or {})

@@ -1,7 +1,8 @@
-"""How much memory this machine has for a model, as far as that is known without loading anything."""
+"""What this machine has for a model, as far as that is known without loading anything, and for connections."""
 
 from __future__ import annotations
 
+import resource
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +11,25 @@ import psutil
 
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _GPUS = (Path("/dev/nvidia0"), Path("/dev/kfd"), Path("/dev/dri/renderD128"))
+_DESCRIPTORS = (65_536, 10_240, 4_096)
+"""macOS allows fewer than its hard limit says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """Bytes of memory in all and free now; a container's own limit counts as the machine's."""
+class Memory:
+    """Bytes in all and free now; a container's own limit counts as the machine's."""
 
     total_bytes: int
     free_bytes: int
-    has_gpu: bool = False
-    """Whether there may be memory beside this."""
+    beside_gpu: bool = False
+    """Whether a GPU may have memory of its own."""
 
 
-def this_machine() -> Machine:
+def memory_here() -> Memory:
     """What the system says at this moment."""
     memory = psutil.virtual_memory()
     total = min([memory.total, *_container_limits()])
-    return Machine(total, min(memory.available, total), any(path.exists() for path in _GPUS))
+    return Memory(total, min(memory.available, total), any(path.exists() for path in _GPUS))
 
 
 def _container_limits() -> list[int]:
@@ -36,3 +39,14 @@ def _container_limits() -> list[int]:
         with suppress(OSError, ValueError):
             limits.append(int(path.read_text()))
     return limits
+
+
+def raise_descriptors() -> int:
+    """Allow as many descriptors as the system lets this process have; how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for most in _DESCRIPTORS:
+        wanted = max(soft, most if hard == resource.RLIM_INFINITY else min(hard, most))
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft

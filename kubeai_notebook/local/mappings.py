@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.masking import masked
+from kubeai_notebook.errors import LocalError
+
 from .home import write_secret
 
 if TYPE_CHECKING:
@@ -67,3 +70,48 @@ def add(home: Home, mappings: Mapping[str, Path]) -> None:
             before = {}
         kept = {url: str(path) for url, path in {**before, **mappings}.items()}
         write_secret(home.added_weights, json.dumps(kept, indent=1))
+
+
+def mapping_of(mapped: Mapping[str, Path], url: str) -> tuple[Path, str] | None:
+    """What stands for the url, and the path below it: a claim is mapped with all its folders."""
+    plain = url.partition("?")[0]
+    for name in (url, plain):
+        if name in mapped:
+            return mapped[name], ""
+    claim = "/".join(plain.split("/")[:3])
+    if plain.startswith("pvc://") and claim in mapped:
+        return mapped[claim], plain.removeprefix(claim).strip("/")
+    return None
+
+
+def mapped_path(mapped: Mapping[str, Path], url: str) -> Path | None:
+    """The file, or the folder of files, that stands for the url; None where nothing does.
+
+    Raises:
+        LocalError: it is not there, is not usable, or leads out of its claim's folder.
+    """
+    mapping = mapping_of(mapped, url)
+    return _usable(url, _inside(url, *mapping)) if mapping else None
+
+
+def _inside(url: str, root: Path, below: str) -> Path:
+    """The path below a mapped folder; LocalError when it leads out of it, be it by a link."""
+    path = (root / below).resolve()
+    if below and not path.is_relative_to(root.resolve()):
+        raise LocalError(
+            f'"{masked(url)}" leads out of the folder that stands for its claim.', "Name a path inside it."
+        )
+    if not path.exists():
+        raise LocalError(f'"{masked(url)}" is not there: {path} does not exist.', "Check the path.")
+    return path
+
+
+def _usable(url: str, path: Path) -> Path:
+    """The path itself if it is a file or a folder of files, or the one .gguf file in it."""
+    if path.is_file() or any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
+        return path
+    files = sorted(path.glob("*.gguf"))
+    if len(files) != 1:
+        reason = f"{path} holds {len(files)} .gguf files, not one"
+        raise LocalError(f'The weights for "{masked(url)}" are not usable: {reason}.')
+    return files[0]

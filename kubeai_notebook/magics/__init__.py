@@ -56,12 +56,18 @@ def _remove(shell: InteractiveShell) -> None:
 
 
 def _complete(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete a line of ours; the rest is imported when there is one."""
-    if "%kubeai" not in context.text_until_cursor:
-        return {"completions": []}
-    from .completion import complete
+    """Complete a line or a call of ours; the rest is imported when there is one."""
+    line = context.text_until_cursor
+    if "%kubeai" in line:
+        from .completion import complete
 
-    return complete(context.text_until_cursor)
+        return complete(line)
+    if line.rpartition("(")[2].count('"') % 2 or line.rpartition("(")[2].count("'") % 2:
+        from .call_completion import complete_call
+
+        before = context.full_text.split("\n")[: context.cursor_line]
+        return complete_call("\n".join([*before, line]))
+    return {"completions": []}
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import SequenceMatcher
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -30,31 +29,36 @@ def catalog_parser() -> MagicParser:
         "Any other url of a model can be served as well.",
         "%kubeai_catalog",
         "%kubeai_catalog qwen",
+        "%kubeai_catalog --here",
         "%kubeai_catalog --feature TextEmbedding",
         "df = %kubeai_catalog",
-        synopsis="[TEXT] [--feature FEATURE] [options]",
+        synopsis="[TEXT] [--here] [--fits] [--feature FEATURE] [options]",
     )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="words of the url, title or Model")
+    add("--here", action="store_true", help="only what lies on this machine, so that nothing is downloaded")
+    add("--fits", action="store_true", help="without what this machine surely has no room for")
     add("--feature", metavar="FEATURE", default="", dest="features", help="such as TextEmbedding, or a part of it")
     return parser
 
 
 def catalog(call: Invocation) -> CatalogFrame:
     """What can be served."""
-    return call.session.catalog(" ".join(call.options.text), feature=call.options.features)
+    options = call.options
+    return call.session.catalog(" ".join(options.text), feature=options.features, here=options.here, fits=options.fits)
 
 
 def without_url(call: Invocation, name: object, error: SpecError) -> SpecError:
     """The error with the three urls that are nearest to the name of all that lie here, as far as that can be asked."""
     from kubeai_notebook.core.catalog.offers import urls_of
-    from kubeai_notebook.session.verbs import NEEDS_URL
+    from kubeai_notebook.core.near_urls import urls_like
+    from kubeai_notebook.session.planning import NEEDS_URL
 
     try:
         here = urls_of(offer for offer in call.session.facts.offers if offer.here)
     except KubeAIError:
         here = []
-    here.sort(key=lambda url: SequenceMatcher(None, str(name).lower(), url.lower()).ratio(), reverse=True)
+    here = urls_like(str(name), here)
     such = f"On this machine there are {', '.join(here[:_SHOWN])}" if here else "Such as ollama://smollm2:135m"
 
     def reworded(notice: Notice) -> Notice:

@@ -7,13 +7,17 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from IPython import get_ipython
 from IPython.core.completer import SimpleCompletion
 
-from kubeai_notebook.core.catalog.chart import CHART
+from kubeai_notebook.core.kubeai.chart import CHART
 from kubeai_notebook.core.rules.schema import SPEC
+from kubeai_notebook.core.snippets import KINDS
 from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.session.local_program import ACTIONS
 
 from .registry import VERBS, Verb, parser_of
+from .tables import columns_of, tables_in
 
 if TYPE_CHECKING:
     import argparse
@@ -27,17 +31,23 @@ _LINE = re.compile(r"(?:^|=)\s*%{1,2}kubeai(?:_(?P<stem>\w+)|\s+(?P<verb>\w+))\s
 _UMBRELLA = re.compile(r"(?:^|=)\s*%{1,2}kubeai\s+(?P<word>\w*)$")
 _WORD = re.compile(r"[A-Za-z0-9._:/@+%=?&#-]+")
 """What is one plain word of a line, whoever chose it: names and urls of a cluster are others' texts."""
-_NAMED = frozenset({"status", "why", "logs", "chat", "scale", "restart", "rollback", "delete", "attach", "yaml"})
+_NAMED = frozenset({
+    "status", "why", "logs", "chat", "code", "scale", "restart", "rollback", "delete", "attach", "yaml", "map", "embed",
+    "compare",
+})  # fmt: skip
+_SEVERAL = {"delete": 1000, "compare": 2}
+"""How many names of Models a line has, where it is not one."""
 _ENGINES: tuple[str, ...] = tuple(SPEC["properties"]["engine"]["enum"])
 _FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 _STRATEGIES: tuple[str, ...] = tuple(SPEC["properties"]["loadBalancing"]["properties"]["strategy"]["enum"])
+_ERRORS = ("column", "frame", "raise")
 
 
 def complete(line: str) -> SimpleMatcherResult:
     """What may stand at the end of a magic's line."""
     umbrella = _UMBRELLA.search(line)
     if umbrella:
-        return _result(umbrella["word"], [verb.name for verb in VERBS], "magic")
+        return result(umbrella["word"], [verb.name for verb in VERBS], "magic")
     found = _LINE.search(line)
     verb = next((one for one in VERBS if found and one.name == (found["stem"] or found["verb"])), None)
     if not found or not verb or " -- " in found["rest"]:
@@ -51,61 +61,77 @@ def _of_words(verb: Verb, before: list[str], word: str) -> SimpleMatcherResult:
     last = options.get(before[-1]) if before else None
     name, equals, value = word.partition("=")
     if equals and name in options:
-        return _result(value, _values(options[name].dest), "value")
+        return result(value, values(options[name].dest), "value")
     if last is not None and last.nargs != 0:
-        return _result(word, _values(last.dest), "value")
+        return result(word, values(last.dest), "value")
     if word.startswith("-"):
-        return _result(word, _long(options), "option")
-    flags = [] if word else _long(options)
+        return result(word, _long(options), "option")
     if verb.name == "config":
-        return _result(word, _settings(), "option")
-    if verb.name in _NAMED and (verb.name == "delete" or not _has_name(before, options)):
+        return result(word, _settings(), "option")
+    return _of_a_place(verb, _words(before, options), word, flags=[] if word else _long(options))
+
+
+def _of_a_place(verb: Verb, words: list[str], word: str, *, flags: list[str]) -> SimpleMatcherResult:
+    """What may stand behind these words that is no option's value."""
+    if verb.name in _NAMED and len(words) < _SEVERAL.get(verb.name, 1):
         # Before anything was looked at no name is known; with nothing to offer, IPython would offer Python's words.
-        return _result(word, _known("names") or _long(options), "Model")
-    if verb.name == "serve" and not any("://" in one for one in before):
-        names = [] if _has_name(before, options) else _known("names")
-        return _result(word, [*names, *_urls(), *flags], "Model")
-    return _result(word, flags, "option")
+        return result(word, known("names") or flags, "Model")
+    if verb.name == "local":
+        return result(word, [*([] if words else ACTIONS), *flags], "option")
+    if verb.name == "code":
+        return result(word, [*KINDS, *flags], "kind")
+    if verb.name in ("serve", "form") and not any("://" in given for given in words):
+        return result(word, [*([] if words else known("names")), *_urls(), *flags], "Model")
+    if verb.name in ("map", "embed") and len(words) == 1:
+        return result(word, [*tables_in(_variables()), *flags], "table")
+    if verb.name == "embed" and len(words) == 2:
+        return result(word, [*columns_of(_variables().get(words[1])), *flags], "column")
+    return result(word, flags, "option")
 
 
 def _long(options: Iterable[str]) -> list[str]:
     return [option for option in options if option.startswith("--")]
 
 
-def _has_name(before: Iterable[str], options: dict[str, argparse.Action]) -> bool:
-    """Whether a word stands there already that is no option and no option's value."""
-    valued = False
+def _words(before: Iterable[str], options: dict[str, argparse.Action]) -> list[str]:
+    """The words that stand there already and are no option and no option's value."""
+    words, valued = [], False
     for word in before:
         if not valued and not word.startswith("-"):
-            return True
+            words.append(word)
         action = options.get(word)
         valued = not valued and action is not None and action.nargs != 0
-    return False
+    return words
 
 
-def _values(field: str) -> list[str]:
-    choices = {"engine": _ENGINES, "features": _FEATURES, "strategy": _STRATEGIES}
+def _variables() -> dict[str, Any]:
+    return getattr(get_ipython(), "user_ns", {})
+
+
+def values(field: str) -> list[str]:
+    """What a field, or an option of its name, may hold; nothing of one that may hold anything."""
+    choices = {"engine": _ENGINES, "features": _FEATURES, "strategy": _STRATEGIES, "errors": _ERRORS}
     if field in choices:
         return list(choices[field])
     if field == "url":
         return _urls()
     if field == "resource_profile":
-        return [f"{name}:1" for name in _known("profiles") or CHART["resourceProfiles"]]
-    return _known("secret_names") if field == "secrets" else _known("names") if field == "stated_name" else []
+        return [f"{name}:1" for name in known("profiles") or CHART["resourceProfiles"]]
+    return known("secret_names") if field == "secrets" else known("names") if field == "stated_name" else []
 
 
-def _known(what: str) -> list[str]:
+def known(what: str) -> list[str]:
     """Names that the default Session knows; none before something was served or looked at."""
     sessions = sys.modules.get("kubeai_notebook.session.session")
-    known = getattr(sessions.default(), what)() if sessions else ()
-    return [text for text in known if not text.startswith("-")]  # that would be an option
+    found = getattr(sessions.default(), what)() if sessions else ()
+    return [text for text in found if not text.startswith("-")]  # that would be an option
 
 
 def _urls() -> list[str]:
     """What can be served: what lies here first, once that is known, and before then what many begin with."""
     from kubeai_notebook.core.catalog.offers import offers_of, urls_of
 
-    return _known("urls") or urls_of(offers_of((), None))
+    return known("urls") or urls_of(offers_of((), None))
 
 
 def _settings() -> list[str]:
@@ -114,7 +140,8 @@ def _settings() -> list[str]:
     return [f"{name}=" for name in settings.KubeAI.class_own_traits(config=True)]
 
 
-def _result(begun: str, candidates: Iterable[str], kind: str) -> SimpleMatcherResult:
+def result(begun: str, candidates: Iterable[str], kind: str) -> SimpleMatcherResult:
+    """The candidates that begin so, as IPython takes them."""
     # The line runs as it stands: braces would be evaluated, and a blank would begin another option.
     fit = (text for text in candidates if _WORD.fullmatch(text))
     found = [SimpleCompletion(text=text, type=kind) for text in fit if text.lower().startswith(begun.lower())]

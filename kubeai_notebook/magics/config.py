@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Float, TraitError
+from traitlets import Bool, Float, TraitError
 
 from kubeai_notebook import settings
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import KubeconfigError, UsageError
-from kubeai_notebook.present.html import HtmlShown, table
+from kubeai_notebook.present.html import ShownAsHtml, table
 
 from . import changed_here
 from .parser import MagicParser, parser_for
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_IN_PLACE = "%kubeai_config shows what is in effect."
+_IN_PLACE = "%kubeai_config shows what is in effect; %kubeai_config context=local means this machine."
 _HELP = {
     "cluster": "Where Models are served.",
     "server": "The API server's address.",
@@ -63,32 +63,33 @@ class Setting:
     help: str
 
 
-class Settings(HtmlShown, tuple[Setting, ...]):
+class SettingsTable(ShownAsHtml, tuple[Setting, ...]):
     """All settings; shows itself as a table."""
 
     __slots__ = ()
 
     def _text(self) -> str:
         names, values, sources = (
-            max(len(getattr(one, field)) for one in self) for field in ("name", "value", "source")
+            max(len(getattr(setting, field)) for setting in self) for field in ("name", "value", "source")
         )
         return "\n".join(
-            f"{one.name:{names}}  {one.value:{values}}  {one.source:{sources}}  {one.help}" for one in self
+            f"{setting.name:{names}}  {setting.value:{values}}  {setting.source:{sources}}  {setting.help}"
+            for setting in self
         )
 
     def _html(self) -> Markup:
-        rows = ((one.name, one.value, one.source, one.help) for one in self)
+        rows = ((setting.name, setting.value, setting.source, setting.help) for setting in self)
         return table(rows, head=("setting", "value", "from", ""))
 
 
-def config(call: Invocation) -> Settings:
+def config(call: Invocation) -> SettingsTable:
     """The settings, changed as the line says, and what they lead to."""
     now = settings.configurable()
     values = dict(_value(now, pair) for pair in call.options.pairs)
     _check(values)
     for name, value in values.items():
         setattr(now, name, value)
-    return Settings(_rows(call, now))
+    return SettingsTable(_rows(call, now))
 
 
 def _names(now: settings.KubeAI) -> list[str]:
@@ -110,8 +111,9 @@ def _value(now: settings.KubeAI, pair: str) -> tuple[str, Any]:
         if isinstance(taken, float) and math.isnan(taken):  # which no bound refuses
             raise ValueError(value)
     except (TraitError, ValueError):
-        at_least = ", a number from 0 up" if isinstance(trait, Float) else ""
-        raise UsageError(f"{name} cannot be {quoted(value)}{at_least}.", f"It is now {getattr(now, name)}.") from None
+        kind = {Float: "It is a number from 0 up", Bool: "It is true or false"}.get(type(trait), "It is a text")
+        was = f"{kind}, and now {getattr(now, name)}."
+        raise UsageError(f"{name} cannot be {quoted(value)}.", was) from None
     return name, taken
 
 
@@ -154,7 +156,7 @@ def _setting(now: settings.KubeAI, name: str) -> Setting:
         source = "this kernel" if name in changed_here() else "IPython's configuration"
     elif name == "endpoint" and (stated := settings.current().platform_endpoint):
         value, source = masked(stated), "$KUBEAI_ENDPOINT"
-    elif name == "kubeconfig" and (found := settings.current().kubeconfig_path):
+    elif name == "kubeconfig" and (path := settings.current().kubeconfig_path):
         usual = Path.home() / ".kube" / "config"
-        value, source = (str(usual), "its usual place") if Path(found) == usual else (found, "$KUBECONFIG")
+        value, source = (str(usual), "its usual place") if Path(path) == usual else (path, "$KUBECONFIG")
     return Setting(name, value, source, str(trait.help))

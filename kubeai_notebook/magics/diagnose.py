@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.errors import NotFoundError
 
 from .guards import confirmed
-from .parser import MagicParser, Text, parser_for, seconds
+from .parser import MagicParser, Text, parser_for
 from .serve import waited
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def why_parser() -> MagicParser:
     add("name", nargs="?", metavar="NAME", help="name of the Model; without it, all of them")
     add("--fix", type=int, metavar="NUMBER", help="apply this one of the fixes")
     add("--dry-run", action="store_true", help="with --fix: show what would change; change nothing")
-    add("-y", "--yes", action="store_true", help="with --fix: also if somebody else served it")
-    add("-w", "--wait", action="store_true", help="with --fix: wait until it is ready")
-    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long --wait waits; default 900 s")
+    parser.add_yes("with --fix: also if somebody else served it")
+    parser.add_waiting("with --fix: wait until it is ready")
     return parser
 
 

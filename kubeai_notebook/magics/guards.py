@@ -1,7 +1,7 @@
 """What needs ``--yes``, in a notebook's words.
 
 A notebook asks nothing while a cell runs. What its user served is changed at once, whichever kernel did that; what
-somebody else served is not. `session.verbs` holds that guard for every face; here the line that was refused says what
+somebody else served is not. `session.guard` holds that guard for every face; here the line that was refused says what
 it would do, and how to have it done.
 """
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import NotYoursError, UsageError
+from kubeai_notebook.present.stake import counted, going
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,22 +37,10 @@ def confirmed(call: Invocation) -> Iterator[None]:
         raise UsageError(f"{error.message} {would}".rstrip(), f"To do it all the same: {line}") from None
 
 
-def going(stake: Stake) -> str:
-    """What goes with a Model, in sentences."""
-    pods = f"With it {'goes' if stake.pods == 1 else 'go'} {_counted(stake.pods, 'Pod')} on {stake.resource_profile}"
-    requests = ", and requests that are being answered break off" if stake.ready else ""
-    weights = f"; its weights leave the cache {stake.cache_profile}" if stake.cache_profile else ""
-    return f"{pods}{requests}{weights}." if stake.pods or stake.cache_profile else "It has no Pods now."
-
-
 def _would(stake: Stake) -> str:
     """What the verb would take away, in sentences."""
     if stake.verb == "delete":
         return going(stake)
-    ready = f"{_counted(stake.ready, 'Pod')} that {'is' if stake.ready == 1 else 'are'} ready would be replaced."
+    ready = f"{counted(stake.ready, 'Pod')} that {'is' if stake.ready == 1 else 'are'} ready would be replaced."
     changes = "".join(f"\n  {change}" for change in stake.diff)
     return f"{'This would change:' if changes else ''}{changes}\n{ready if stake.ready else ''}".strip()
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -15,23 +15,26 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.view import View
     from kubeai_notebook.session.model import Model
+    from kubeai_notebook.views.models_table import LiveModels
 
     from .invocation import Invocation
 
 TICK_SECONDS = 1.0
-THE_ONLY_ONE = "name of the Model; without it, the only one there is"
 
 
 @cache
 def models_parser() -> MagicParser:
     """The options of ``%kubeai_models``."""
-    return parser_for(
+    parser = parser_for(
         "%kubeai_models",
         "List the Models of the namespace as a DataFrame, whoever made them.",
         "%kubeai_models",
         "df = %kubeai_models",
+        "%kubeai_models --live",
         "%kubeai_models -n team",
     )
+    parser.add_argument("--live", action="store_true", help="a table that stays up to date, with buttons")
+    return parser
 
 
 @cache
@@ -45,7 +48,7 @@ def status_parser() -> MagicParser:
         "m = %kubeai_status smol",
         synopsis="[NAME] [options]",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    parser.add_name()
     parser.add_argument(
         "-f", "--follow", action="store_true",
         help="stay until nothing changes any more (ready, asleep or failed), with one display that is updated",
@@ -64,7 +67,7 @@ def attach_parser() -> MagicParser:
         "%kubeai_attach smol -n team",
         synopsis="[NAME] [options]",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    parser.add_name()
     return parser
 
 
@@ -79,7 +82,7 @@ def yaml_parser() -> MagicParser:
         "%kubeai_yaml smol -o text -q",
         synopsis="[NAME] [options]",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    parser.add_name()
     return parser
 
 
@@ -95,7 +98,7 @@ def logs_parser() -> MagicParser:
         synopsis="[NAME] [options]",
     )
     add = parser.add_argument
-    add("name", nargs="?", metavar="NAME", help=THE_ONLY_ONE)
+    parser.add_name()
     add("--tail", type=int, metavar="LINES", help="how many lines; default 200, with --follow 20")
     add("--previous", action="store_true", help="of the run before the present one")
     add("--pod", default="", metavar="POD", help="of this Pod")
@@ -104,8 +107,12 @@ def logs_parser() -> MagicParser:
     return parser
 
 
-def models(call: Invocation) -> pd.DataFrame:
-    """All Models."""
+def models(call: Invocation) -> pd.DataFrame | LiveModels:
+    """All Models; with ``--live`` as a table that stays up to date."""
+    if call.options.live:
+        from kubeai_notebook.views.models_table import live_models
+
+        return live_models(call.session)
     return call.session.models()
 
 

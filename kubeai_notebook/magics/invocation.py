@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.marked_text import MarkedText
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import KubeAIError, NotFoundError, UsageError, WaitInterruptedError
 
-from .parser import Help
+from .expressions import own_variables
+from .parser import Help, raw_words
 from .registry import function_of, parser_of
 from .shown_lines import without_comment
 
@@ -42,11 +44,10 @@ class Invocation:
     line: str = ""
     body: str | None = None
 
-    @property
+    @cached_property
     def variables(self) -> dict[str, Any]:
         """The user's own."""
-        variables: dict[str, Any] = self.shell.user_ns
-        return variables
+        return own_variables(self.shell)
 
     @cached_property
     def session(self) -> Session:
@@ -75,19 +76,22 @@ class Invocation:
     def again(self, option: str = "", *, without: Collection[str] = ()) -> str:
         """The line that was typed, with this option, and without these words where they are no option's value.
 
-        A line that holds a secret is not written out.
+        Its variables stand there by their names: a value could be read as options. A line that holds a secret is not
+        written out.
         """
-        line = without_comment(self.line.rstrip()).removesuffix(";")
+        line = MarkedText.of(self.line)
         magic = self.verb.magic if self.body is None else f"%{self.verb.magic}"
-        if masked(line) != line:
+        if masked(line.typed()) != line.typed():
             return f"{magic} … {option}".rstrip()
-        head, mark, rest = line.partition(" -- ")
-        words, known, is_value = [], parser_of(self.verb).options, False
-        for word in head.split() if without else [head.strip()]:
+        words = list(raw_words(without_comment(line.rstrip()).removesuffix(";")))
+        end = next((place for place, (word, _) in enumerate(words) if word == "--"), len(words))
+        kept, known, is_value = [magic], parser_of(self.verb).options, False
+        for word, typed in words[:end]:
             if is_value or word not in without:
-                words.append(word)
+                kept.append(typed)
             is_value = not is_value and word in known and known[word].nargs != 0
-        return " ".join(filter(None, [magic, *words, option])) + mark + rest
+        kept += [option] if option else []
+        return line.typed(" ".join([*kept, *(typed for _, typed in words[end:])]))
 
     @property
     def model_name(self) -> str:
@@ -122,6 +126,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
 
         # What is below the magics names Python verbs; whoever wrote a magic reads magics.
         error.reword(partial(in_magics, model_name=call.model_name, namespace=options.namespace or ""))
+        _name_the_option(error, verb)
         raise
     finally:
         _learn(call)
@@ -129,6 +134,15 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     if options.out:
         shell.user_ns[options.out] = value
     return None if isinstance(result, Shown) else value
+
+
+def _name_the_option(error: KubeAIError | WaitInterruptedError, verb: Verb) -> None:
+    """Begin the sentence with the option that was typed, where it begins with the argument that this stands for."""
+    argument, equals, rest = error.message.partition("= ")
+    option = f"--{argument.replace('_', '-')}"
+    if equals and option in parser_of(verb).options:
+        error.message = f"{option} {rest}"
+        error.args = (error.message, error.hint)
 
 
 def _learn(call: Invocation) -> None:

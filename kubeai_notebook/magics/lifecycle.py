@@ -6,8 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.present.stake import going
 
-from .guards import confirmed, going
+from .guards import confirmed
 from .parser import MagicParser, Text, parser_for, seconds
 from .serve import waited
 
@@ -34,8 +35,8 @@ def scale_parser() -> MagicParser:
     add("replicas", nargs="?", type=int, metavar="REPLICAS", help="how many; 0 sleeps until a request comes")
     add("--pause", action="store_true", help="no replicas, and no request wakes it")
     add("--resume", action="store_true", help="take --pause back")
-    _add_yes(parser)
-    _add_waiting(parser)
+    parser.add_yes()
+    parser.add_waiting()
     return parser
 
 
@@ -51,9 +52,9 @@ def restart_parser() -> MagicParser:
         "%kubeai_restart smol --yes",
         synopsis="[NAME] [options]",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
-    _add_yes(parser)
-    _add_waiting(parser)
+    parser.add_name()
+    parser.add_yes()
+    parser.add_waiting()
     return parser
 
 
@@ -69,9 +70,9 @@ def rollback_parser() -> MagicParser:
         "%kubeai_rollback smol --yes",
         synopsis="[NAME] [options]",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the Model; without it, the only one there is")
-    _add_yes(parser)
-    _add_waiting(parser)
+    parser.add_name()
+    parser.add_yes()
+    parser.add_waiting()
     return parser
 
 
@@ -90,7 +91,7 @@ def delete_parser() -> MagicParser:
     )
     add = parser.add_argument
     add("names", nargs="+", metavar="NAME", help="names of the Models")
-    _add_yes(parser)
+    parser.add_yes()
     add("--missing-ok", action="store_true", help="a Model that is not there is no error")
     add("--dry-run", action="store_true", help="say what would go; delete nothing")
     add(
@@ -102,16 +103,6 @@ def delete_parser() -> MagicParser:
         help="such as 90, 5m or 1h; default 60 s",
     )
     return parser
-
-
-def _add_yes(parser: MagicParser) -> None:
-    parser.add_argument("-y", "--yes", action="store_true", help="also if somebody else served it")
-
-
-def _add_waiting(parser: MagicParser) -> None:
-    add = parser.add_argument
-    add("-w", "--wait", action="store_true", help="wait until it is ready; an interrupt leaves it starting")
-    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long to wait; default 900 s")
 
 
 def scale(call: Invocation) -> Model:
@@ -156,11 +147,12 @@ def rollback(call: Invocation) -> Model:
 
 def delete(call: Invocation) -> Model | Text:
     """Delete the Models, or say what that would mean; one alone gives its handle."""
-    from kubeai_notebook.session import verbs
+    from kubeai_notebook.session import guard, verbs
 
     session, options, names = call.session, call.options, list(dict.fromkeys(call.options.names))
     if options.dry_run:
-        return Text("\n".join(f"{name} would be deleted. {going(verbs.stake(session, name))}" for name in names))
+        stakes = [guard.stake_of(session, "delete", name) for name in names]
+        return Text("\n".join(f"{stake.name} would be deleted. {going(stake)}" for stake in stakes))
     ways = {"missing_ok": options.missing_ok, "timeout_seconds": options.timeout_seconds, "yes": options.yes}
     with confirmed(call):
         done = verbs.delete_all(session, names, **ways)

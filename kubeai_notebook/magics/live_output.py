@@ -1,10 +1,7 @@
 """One output that is updated while its cell runs; in a terminal, which cannot update, what is new is written below.
 
-Jupyter can replace an output, but it cannot add to one: a text that grows at a constant pace sends bytes as the square
-of its length (530 MB for an answer of 20,000 tokens). What can be added to does not serve here: stream output cannot
-become Markdown at the end without clearing what else the cell has shown, and one output for each finished paragraph
-leaves the answer in pieces in the saved notebook. So the answer stays one output, and its updates become rarer as it
-grows: a second costs `CHARACTERS_PER_SECOND` at most, and the answer as many as it lasts (39 MB).
+For what stays small, such as a Model's card; `views.answer` is for a text that grows. Updates become rarer as they grow
+or take longer: a second costs `CHARACTERS_PER_SECOND` at most.
 """
 
 from __future__ import annotations
@@ -22,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FRAME_SECONDS = 0.05  # at most 20 display updates a second: more are dropped by the Jupyter server
-PAUSE_PER_UPDATE = 10  # so a long answer, which takes long to render, costs a tenth of the time at most
-CHARACTERS_PER_SECOND = 100_000  # a page of text still moves ten times a second; 20,000 tokens once in two seconds
+PAUSE_PER_UPDATE = 10  # so what takes long to render costs a tenth of the time at most
+CHARACTERS_PER_SECOND = 100_000  # a page of text still moves ten times a second
 
 
 def can_update() -> bool:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.session.local_program import ACTIONS
 
 from .parser import MagicParser, Text, parser_for
 
 if TYPE_CHECKING:
-    from .invocation import Invocation
+    from kubeai_notebook.session.session import Session
 
-ACTIONS = ("start", "stop", "status", "add", "logs", "token")
+    from .invocation import Invocation
 
 
 @cache
@@ -42,9 +43,19 @@ def local(call: Invocation) -> Text:
 
     options = call.options
     if options.action not in ACTIONS:
-        near = did_you_mean(options.action, ACTIONS).strip() or f"There are: {', '.join(ACTIONS)}."
+        begun = [action for action in ACTIONS if action.startswith(options.action)]
+        near = did_you_mean(options.action, begun or ACTIONS).strip() or f"There are: {', '.join(ACTIONS)}."
         raise UsageError(f"%kubeai_local does not know {quoted(options.action)}.", near)
     text = run_local(options.action, *options.words, *options.rest).strip()
     if options.action == "start":
         text = f"KubeAI runs on this machine; its kubeconfig is {text}."
+        _wait_seen(call.session)
     return Text(in_magics(text))
+
+
+def _wait_seen(session: Session) -> None:
+    """Have a Session that watched the daemon before see it again: the next cell shows what is there now."""
+    from kubeai_notebook.session.waiting import LOST_SECONDS
+
+    if session.connected and session.cluster.is_this_machine and (publisher := session.known("publisher")):
+        publisher.wait_live(LOST_SECONDS)

@@ -13,22 +13,27 @@ import io
 import re
 import shlex
 import textwrap
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from kubeai_notebook.core.marked_text import MarkedText
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.messages import nearest
 from kubeai_notebook.errors import UsageError
-from kubeai_notebook.text import Shown
+from kubeai_notebook.text import ShownAsText
 
 from .shown_lines import without_comment
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 WIDTH = 80
 _NEAR = 0.7
+_NEGATIVE = re.compile(r"-\d+(\.\d+)?")
 _COMMON_TITLE = "common options"
 _COMMON = ("namespace", "out", "quiet", "help")
 
 
-class Text(Shown, str):
+class Text(ShownAsText, str):
     """A text that shows itself, not its quotation marks."""
 
     __slots__ = ()
@@ -47,7 +52,7 @@ class MagicParser(argparse.ArgumentParser):
     """Reads a magic's line; a mistake is a UsageError that names the nearest option.
 
     ``takes_rest``: what stands behind a bare ``--`` is kept, word for word, as ``rest``. ``takes_text``: what stands
-    behind the name is kept as it is written, as ``text``.
+    behind the names is kept as it is written, as ``text``.
     """
 
     def __init__(
@@ -86,6 +91,21 @@ class MagicParser(argparse.ArgumentParser):
         add("--help", action="store_true", help="show this text")
         return self
 
+    def add_name(self) -> None:
+        """Add the Model's name, which may be left out."""
+        what = "name of the Model; without it, the only one there is"
+        self.add_argument("name", nargs="?", metavar="NAME", help=what)
+
+    def add_yes(self, what: str = "also if somebody else served it") -> None:
+        """Add what changes somebody else's Model all the same."""
+        self.add_argument("-y", "--yes", action="store_true", help=what)
+
+    def add_waiting(self, what: str = "wait until it is ready; an interrupt leaves it starting") -> None:
+        """Add the wait that may follow a verb."""
+        self.add_argument("-w", "--wait", action="store_true", help=what)
+        limit = "how long --wait waits; default 900 s"
+        self.add_argument("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help=limit)
+
     def format_help(self) -> str:
         """The help, with what every magic has at its end."""
         self._action_groups.sort(key=lambda group: group.title == _COMMON_TITLE)
@@ -98,11 +118,15 @@ class MagicParser(argparse.ArgumentParser):
         return own | self._option_string_actions
 
     def read(self, line: str) -> argparse.Namespace | Help:
-        """Split and parse a line.
+        """Split and parse a line; a MarkedText gets its values into each of its words, and they make no new ones.
+
+        Which texts came out of variables stands in ``filled``: what they hold is no name and no expression.
 
         Raises:
-            UsageError: quotes do not close, an option is unknown, or a value is missing.
+            UsageError: quotes do not close, an option is unknown or behind the text, a value is missing, or a variable
+                holds an option.
         """
+        marked = MarkedText.of(line)
         line, text = line.rstrip(), ""
         if not self._takes_text:
             line = without_comment(line)
@@ -119,11 +143,14 @@ class MagicParser(argparse.ArgumentParser):
             words, rest = words[:place], words[place + 1 :]
         if "--help" in words:
             return Help(self.format_help())
+        from_variables = frozenset(marked.fill(word) for word in words if marked.has_mark(word))
+        words, rest = [self._filled(word, marked) for word in words], [marked.fill(word) for word in rest]
         for word in words:
             # argparse would read -name as -n ame.
             if re.fullmatch(r"-[a-z][a-z-]+", word) and f"-{word}" in self._option_string_actions:
                 raise UsageError(f"{self.prog} does not know {word}.", f"Did you mean -{word}?")
-        options = argparse.Namespace(rest=rest, text=text, quiet=quiet)
+        options = argparse.Namespace(rest=rest, text=marked.fill(text), quiet=quiet)
+        options.filled = from_variables | {word.partition("=")[2] for word in from_variables}
         try:
             _, unknown = self.parse_known_args(words, options)
         except argparse.ArgumentError as error:
@@ -132,24 +159,40 @@ class MagicParser(argparse.ArgumentParser):
             raise self._unknown(unknown[0])
         return options
 
+    def _filled(self, word: str, marked: MarkedText) -> str:
+        """The word with its values; one that was no option does not become one: its value may be a model's words."""
+        filled = marked.fill(word)
+        if filled.startswith("-") and not word.startswith("-") and not _NEGATIVE.fullmatch(filled):
+            how = "Write the option itself into the line; as an option's value it stands behind a =."
+            raise UsageError(f"{self.prog}: a variable holds {quoted(filled)}, which would be an option.", how)
+        return filled
+
     def _before_text(self, line: str) -> tuple[str, str]:
-        """The options and the name at the beginning of a line, and the text behind them: a text has apostrophes."""
-        stream = io.StringIO(line)
-        words = shlex.shlex(stream, posix=True)
-        words.whitespace_split, words.commenters = True, ""
-        named = has_value = False
-        place = 0
+        """The options and the names at the beginning of a line, and the text behind them: a text has apostrophes."""
+        stream, words = _word_reader(line)
+        has_value, place = False, 0
+        names = sum(not action.option_strings for action in self._actions)
         while rest := line[place:].lstrip():
-            if named and not has_value and not rest.startswith("-"):
+            if not names and not has_value and not rest.startswith("-"):
                 text = rest.removesuffix(";").rstrip()
-                quotes = text[:1] in ("'", '"') and text[0] == text[-1] and text.count(text[0]) == 2
-                return line[:place], text[1:-1] if quotes else text
+                if text[:1] in ("'", '"') and text[0] == text[-1] and text.count(text[0]) == 2:
+                    return line[:place], text[1:-1]
+                self._check_text(text)
+                return line[:place], text
             word = words.get_token() or ""
             place = stream.tell()
             action = self._option_string_actions.get(word)
-            named = named or not (has_value or word.startswith("-"))
+            names -= not (has_value or word.startswith("-"))
             has_value = not has_value and action is not None and action.nargs != 0
         return line, ""
+
+    def _check_text(self, text: str) -> None:
+        """Refuse an option behind the text, which would be sent as a part of it."""
+        for word in text.split():
+            option = word.partition("=")[0]
+            if option in self._option_string_actions:
+                how = "Options come before it; in a cell, or in quotation marks, the text may hold anything."
+                raise UsageError(f"{option} stands behind the text.", how)
 
     def error(self, message: str) -> NoReturn:
         """Raise what Python 3.11 and 3.12 would end the process for, as 3.13 does: an argument that is missing."""
@@ -158,9 +201,10 @@ class MagicParser(argparse.ArgumentParser):
     def _refusal(self, error: argparse.ArgumentError, options: argparse.Namespace) -> UsageError:
         how = f"{self.prog} --help shows how it is written."
         if error.argument_name is None:
-            needed = (action for action in self._actions if action.required)
+            needed = (action for action in self._actions if action.required and action.nargs != "*")
             missing = [str(action.metavar) for action in needed if getattr(options, action.dest, None) is None]
-            return UsageError(f"{self.prog}: {' and '.join(missing)} is missing.", how)
+            are = "are" if len(missing) > 1 else "is"
+            return UsageError(f"{self.prog}: {' and '.join(missing)} {are} missing.", how)
         # argparse joins the spellings of an option by a slash.
         spellings = error.argument_name.split("/")
         action = self._option_string_actions.get(spellings[0])
@@ -184,8 +228,25 @@ class MagicParser(argparse.ArgumentParser):
         near = begun[0] if begun else nearest(word, known, share=_NEAR)
         meant = f"Did you mean {near}?" if near else f"{self.prog} --help lists its options."
         if self._takes_rest and not begun:
-            meant += f" An argument of the engine stands behind a bare --: … -- {masked(given)}"
+            meant += f" An argument of the engine stands behind a bare --: … -- {shlex.quote(masked(given))}"
         return UsageError(f"{self.prog} does not know {word}.", meant)
+
+
+def raw_words(line: str) -> Iterator[tuple[str, str]]:
+    """Each word of a line as it is read, and as it was typed, with its quotation marks."""
+    stream, words = _word_reader(line)
+    place = 0
+    while (word := words.get_token()) is not None:
+        yield word, line[place : stream.tell()].strip()
+        place = stream.tell()
+
+
+def _word_reader(line: str) -> tuple[io.StringIO, shlex.shlex]:
+    """What splits a line as `shlex.split` does, and the stream that says how far it has come."""
+    stream = io.StringIO(line)
+    words = shlex.shlex(stream, posix=True)
+    words.whitespace_split, words.commenters = True, ""
+    return stream, words
 
 
 def _whole_number(text: str) -> int:

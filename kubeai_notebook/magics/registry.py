@@ -31,12 +31,18 @@ class Verb(NamedTuple):
 
 VERBS = (
     Verb("serve", "line_cell", "serve", "Serve a model, on the configured cluster or on this machine."),
+    Verb("form", "line_cell", "form", "Fill in a form, see the code it stands for, and deploy."),
     Verb("models", "line", "inspect", "List the Models as a DataFrame."),
     Verb("catalog", "line", "catalog", "List the models that can be served, with their sizes."),
     Verb("status", "line", "inspect", "Show what a Model is doing."),
     Verb("why", "line", "diagnose", "Say why a Model is not ready, and apply a fix."),
     Verb("logs", "line", "inspect", "Show the end of an engine's log."),
     Verb("chat", "line_cell", "chat", "Send a text to a Model and stream its answer."),
+    Verb("playground", "line", "playground", "Try a Model: chat, compare and vote, or look at its vectors."),
+    Verb("map", "line_cell", "batch", "Ask a Model about every row of a DataFrame."),
+    Verb("embed", "line", "batch", "Make vectors of a DataFrame's column, or of a text."),
+    Verb("compare", "line_cell", "batch", "Ask two Models, or a Model and its adapter, the same."),
+    Verb("code", "line", "code", "Show code that calls a Model, for Python, a shell or another program."),
     Verb("scale", "line", "lifecycle", "Change how many replicas a Model has."),
     Verb("restart", "line", "lifecycle", "Replace a Model's Pods, one by one."),
     Verb("rollback", "line", "lifecycle", "Go back to what was served before the last change."),
@@ -63,7 +69,7 @@ class Magic:
 
     def __call__(self, line: str, cell: str | None = None, *, local_ns: Any = None) -> Any:
         """Run it; a mistake is one of our errors."""
-        line = _expanded(self._shell, line, local_ns)
+        line = _marked(self._shell, line, local_ns)
         return _room("invocation").run(self._shell, self._verb, line=line, body=cell)
 
     def getdoc(self) -> str:
@@ -83,7 +89,7 @@ class RootMagic:
 
     def __call__(self, line: str, cell: str | None = None, *, local_ns: Any = None) -> Any:
         """List the magics, or run the one that the line names."""
-        return _room("root_magic").run(self._shell, _expanded(self._shell, line, local_ns), cell)
+        return _room("root_magic").run(self._shell, _marked(self._shell, line, local_ns), cell)
 
     def getdoc(self) -> str:
         """What ``?`` shows: the list."""
@@ -108,17 +114,22 @@ def function_of(verb: Verb) -> Any:
     return getattr(_room(verb.room), verb.name)
 
 
-def _expanded(shell: InteractiveShell, line: str, local_ns: Any) -> str:
+def _marked(shell: InteractiveShell, line: str, local_ns: Any) -> str:
+    """The line, as a MarkedText where values of variables go into it."""
     if not {"{", "$"} & set(line):
         return line
-    return str(_room("templating").expand_line(line, {**shell.user_ns, **(local_ns or {})}))
+    variables = _room("expressions").own_variables(shell, local_ns)
+    marked: str = _room("templating").expand_line(line, variables)
+    return marked
 
 
 def _room(name: str) -> ModuleType:
     return import_module(f"{__package__}.{name}")
 
 
-_QUESTION = re.compile(r"(?P<before>\s*(?:\w+\s*=\s*)?)%kubeai(?:_|\s+)chat\s+(?P<text>\S+\s.*\?)\s*")
+_QUESTION = re.compile(
+    r"(?P<before>\s*(?:\w+\s*=\s*)?)%kubeai(?:_|\s+)(?P<verb>chat|compare|embed)\s+(?P<text>\S+\s.*\?)\s*"
+)
 _QUOTES = re.compile(r"\"\"\"|'''")
 
 
@@ -127,13 +138,13 @@ def questions(lines: list[str]) -> list[str]:
 
     A line inside a string of several lines stays: an odd number of triple quotes stands before it.
     """
-    if not any("chat" in line for line in lines):
+    if not any("%kubeai" in line for line in lines):
         return lines
     called, open_quotes = [], 0
     for line in lines:
         match = None if open_quotes % 2 else _QUESTION.fullmatch(line)
         open_quotes += len(_QUOTES.findall(line))
-        called.append(_CALL.format(match["before"], "kubeai_chat", match["text"]) if match else line)
+        called.append(_CALL.format(match["before"], f"kubeai_{match['verb']}", match["text"]) if match else line)
     return called
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.marked_text import MarkedText
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.errors import UsageError
-from kubeai_notebook.present.html import HtmlShown, element, table
+from kubeai_notebook.present.html import ShownAsHtml, element, table
 
 from .registry import VERBS
 
@@ -28,6 +29,9 @@ _CALLED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "status": ("show", "inspect", "watch", "wait"),
     "why": ("explain", "describe", "debug", "events", "fix"),
     "chat": ("ask", "generate", "complete", "prompt"),
+    "map": ("batch", "enrich", "label", "classify"),
+    "embed": ("embedding", "embeddings", "vectors", "encode"),
+    "compare": ("diff", "versus", "vs", "side"),
     "yaml": ("edit", "manifest", "export"),
     "config": ("set", "settings", "context", "namespace", "use"),
     "doctor": ("check", "version", "info"),
@@ -35,7 +39,7 @@ _CALLED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 """A verb of ours, and what other programs call it."""
 
 
-class Listing(HtmlShown):
+class Listing(ShownAsHtml):
     """All magics, a line each."""
 
     def _text(self) -> str:
@@ -64,9 +68,12 @@ def run(shell: InteractiveShell, line: str, cell: str | None) -> Any:
         return Listing()
     verb = next((verb for verb in VERBS if verb.name == name.lower()), None)
     if verb is None:
-        raise UsageError(f"%kubeai has no verb {quoted(name)}.", _meant(name))
+        raise UsageError(f"%kubeai has no verb {quoted(MarkedText.of(line).typed(name))}.", _meant(name))
     from .invocation import run as run_verb
 
     if cell is not None and verb.kind == "line":
-        raise UsageError(f"{verb.magic} takes no text below its line.", f"Write %kubeai {line.strip()} with one %.")
-    return run_verb(shell, verb, line=rest, body=cell)
+        raise UsageError(
+            f"{verb.magic} takes no text below its line.",
+            f"Write %kubeai {MarkedText.of(line).typed().strip()} with one %.",
+        )
+    return run_verb(shell, verb, line=MarkedText.of(line).part(rest), body=cell)

@@ -11,7 +11,7 @@ from kubeai_notebook.errors import SpecError, UsageError
 from . import spec_options as fields
 from .catalog import without_url
 from .guards import confirmed
-from .parser import MagicParser, parser_for, seconds
+from .parser import Help, MagicParser, parser_for
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.spec import ModelSpec
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.session import Session
 
     from .invocation import Invocation
+
+_REPLACES = "replace Pods that are ready even if somebody else served the Model"
 
 
 @cache
@@ -45,7 +47,8 @@ def serve_parser() -> MagicParser:
     add("--unique", action="store_true", help="append six random characters to the name: another Model each time")
     add("--dry-run", action="store_true", help="say what would happen, and what speaks against it; change nothing")
     add("--force", action="store_true", help="send it even where the checks say that it cannot serve here")
-    _add_waiting(parser)
+    parser.add_waiting()
+    parser.add_yes(_REPLACES)
     return parser
 
 
@@ -68,53 +71,50 @@ def apply_parser() -> MagicParser:
     add("--dry-run", action="store_true", help="say what would happen, and what speaks against it; change nothing")
     add("--force", action="store_true", help="send it even where the checks say that it cannot serve here")
     add("--raw", action="store_true", help="leave {{…}} in the cell as it is")
-    _add_waiting(parser)
+    parser.add_waiting()
+    parser.add_yes(_REPLACES)
     return parser
-
-
-def _add_waiting(parser: MagicParser) -> None:
-    add = parser.add_argument
-    add("-w", "--wait", action="store_true", help="wait until it is ready; an interrupt leaves it starting")
-    add("--timeout", type=seconds, metavar="TIME", dest="timeout_seconds", help="how long --wait waits; default 900 s")
-    add(
-        "-y", "--yes", action="store_true",
-        help="replace Pods that are ready even if somebody else served the Model",
-    )  # fmt: skip
 
 
 def serve(call: Invocation) -> Model | PlanReport:
     """Serve what the line and the cell say."""
-    said = fields.fields_of_line(call.options)
+    given = fields.fields_of_line(call.options)
     if call.body is not None:
-        from .templating import filled
+        from .templating import marked_cell
 
-        said = fields.laid_over(said, filled(call))
+        given = fields.laid_over(given, marked_cell(call))
     if call.options.project:
         from kubeai_notebook.session.platform import vault
 
-        said["secrets"] = vault.granted(call.session.cluster, call.options.project, fields.secret_names(said))
+        given["secrets"] = vault.granted(call.session.cluster, call.options.project, fields.secret_names(given))
+    if given.get("secrets"):
+        from getpass import getpass
+
+        given["secrets"] = fields.with_values(given["secrets"], getpass)
     try:
-        return _served(call, said)
+        return _served(call, given)
     except SpecError as error:
-        raise (error if said.get("url") else without_url(call, said.get("name"), error)) from None
+        raise (error if given.get("url") else without_url(call, given.get("name"), error)) from None
 
 
 def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     """Serve what the cell's YAML says; a list where it says several."""
     from kubeai_notebook import settings
+    from kubeai_notebook.core.marked_text import MarkedText
     from kubeai_notebook.core.spec import spec_of_yaml
 
-    from .templating import filled
+    from .templating import marked_cell
 
     if call.options.file and call.body is not None:
         raise UsageError("%%kubeai_apply takes a file or the cell's text, not both.", "Write %kubeai_apply FILE.")
-    text = fields.content_of(call.options.file) if call.options.file else filled(call)
-    documents = [part for part in re.split(r"^---\s*$", text, flags=re.MULTILINE) if _says_something(part)]
+    text = MarkedText(fields.content_of(call.options.file)) if call.options.file else marked_cell(call)
+    parts = re.split(r"^---\s*$", text, flags=re.MULTILINE)
+    documents = [text.part(part) for part in parts if _says_something(part)]
     if not documents:
         raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line, or a file.")
     profile = settings.current().default_profile
     # All are read before the first is sent.
-    specs = [spec_of_yaml(text, default_profile=profile) for text in documents]
+    specs = [spec_of_yaml(document, default_profile=profile) for document in documents]
     done: list[Model | PlanReport] = []
     try:
         for spec in specs:
@@ -127,18 +127,60 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     return done if len(done) > 1 else done[0]
 
 
+_LINE = re.compile(
+    r"\s*(?:\w[\w.]*\s*=\s*)?(?P<percent>%%?)kubeai[ _](?P<verb>serve|apply)\b[ \t]*"
+    r"(?P<line>(?:\\\n|[^\n])*)(?P<body>.*)",
+    re.DOTALL,
+)
+
+
+def fields_of_text(text: str) -> dict[str, Any]:
+    """The fields that a ``%kubeai_serve`` line or cell states, as they stand there: nothing is filled in or asked for.
+
+    Raises:
+        UsageError: it is another magic, or the line has a mistake.
+        SpecError: the cell's YAML cannot be read.
+    """
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise UsageError("The text is no %kubeai_serve.", "Paste the line of one, or the cell with its YAML.")
+    body = match["body"].strip("\n")
+    if match["verb"] == "apply":
+        from kubeai_notebook.core import pasted
+        from kubeai_notebook.core.field_aliases import nested
+
+        return nested(pasted.fields_of_text(body))
+    if body.strip() and match["percent"] == "%":
+        raise UsageError("The text has several lines.", "Paste the one that begins with %kubeai_serve.")
+    options = serve_parser().read(match["line"].replace("\\\n", " "))
+    if isinstance(options, Help):
+        raise UsageError("The line only asks for help.", "Paste one that serves a model.")
+    if options.files:
+        # Whoever wrote the line is not always who pastes it, and what is pasted is shown.
+        raise UsageError("The line takes a file of this machine.", "Paste it without --file, and choose the file.")
+    given = fields.fields_of_line(options)
+    if options.namespace:
+        given["namespace"] = options.namespace
+    if options.project:
+        from kubeai_notebook.core.field_aliases import ASK
+
+        # The project's own values, of which nothing but the names is known here.
+        given["secrets"] = [name if "=" in name else f"{name}={ASK}" for name in given.get("secrets", [])]
+    return fields.laid_over(given, body) if body.strip() else given
+
+
 def _says_something(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def _served(call: Invocation, what: ModelSpec | dict[str, Any]) -> Model | PlanReport:
-    from kubeai_notebook.session import verbs
+    from kubeai_notebook.session import planning, verbs
 
     options = call.options
     session = _session_of(call, what.get("namespace") if isinstance(what, dict) else what.namespace)
     unique = bool(getattr(options, "unique", False))
     if options.dry_run:
-        return verbs.plan(session, what, unique=unique)
+        return planning.plan(session, what, unique=unique)
     with confirmed(call):
         done = verbs.serve(session, what, unique=unique, force=options.force, yes=options.yes)
     if unique and options.quiet:

@@ -43,7 +43,11 @@ def call_of(node: ast.AST) -> tuple[str, str] | None:
     """Name and text of one of our magics' lines, as IPython calls them; ``None`` of anything else."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run_line_magic"):
         return None
-    words = [one.value for one in node.args[:2] if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    words = [
+        argument.value
+        for argument in node.args[:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
     if len(words) < 2 or not words[0].startswith("kubeai"):
         return None
     return words[0].rstrip(), words[1].rstrip()

@@ -13,7 +13,7 @@ from kubeai_notebook.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kubeai_notebook.core.fields import Field, Option
 
@@ -102,7 +102,7 @@ def _value(option: Option, value: Any) -> Any:
     return _pairs(option.flags[0], value, like=option.like) if option.takes == "pairs" else value
 
 
-def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
+def laid_over(given: Mapping[str, Any], text: str) -> dict[str, Any]:
     """The line's fields under those of a cell's YAML; maps (env, labels, scaling) are joined, lists replaced.
 
     Raises:
@@ -120,22 +120,50 @@ def laid_over(said: Mapping[str, Any], text: str) -> dict[str, Any]:
     if "kind" in body or "apiVersion" in body:
         raise UsageError("The cell holds a whole Model of Kubernetes.", "%%kubeai_apply takes it as it is.")
     # Processors count the profile, which the line may have named.
-    profile = {"resource_profile": said["resource_profile"]} if _lacks_profile(body, said) else {}
+    profile = {"resource_profile": given["resource_profile"]} if _lacks_profile(body, given) else {}
     over = fields_of({**profile, **body})
     if "resource_profile" in over or "resources" in over:
-        said = {key: value for key, value in said.items() if key not in ("processors", "resources", "resource_profile")}
-    return {**said, **{key: _joined(said.get(key), value) for key, value in over.items()}}
+        given = {
+            key: value for key, value in given.items() if key not in ("processors", "resources", "resource_profile")
+        }
+    return {**given, **{key: _joined(given.get(key), value) for key, value in over.items()}}
 
 
-def secret_names(said: Mapping[str, Any]) -> list[Any]:
+def with_values(secrets: list[Any], ask: Callable[[str], str]) -> list[Any]:
+    """The secrets; each ``NAME=ask`` with the value that the user types now, where no notebook keeps it.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    from kubeai_notebook.core.field_aliases import read_fields
+
+    rows, wrong_ones = read_fields({"secrets": secrets})
+    if wrong_ones:
+        return secrets  # the rules say what is wrong, with all other fields
+    return [_given(row, ask) for row in rows["secrets"]]
+
+
+def _given(row: Any, ask: Callable[[str], str]) -> Any:
+    from pydantic import SecretStr
+
+    if not isinstance(row, dict) or "value" not in row or row["value"].get_secret_value():
+        return row
+    try:
+        return {**row, "value": SecretStr(ask(f"{row['env']}: "))}
+    except (EOFError, OSError, RuntimeError):  # nobody is there, or the front end has no input
+        message = f"The value of {row['env']} cannot be asked for here."
+        raise UsageError(message, f"Name a key of a Secret: --secret {row['env']}=SECRET:KEY.") from None
+
+
+def secret_names(given: Mapping[str, Any]) -> list[Any]:
     """The secrets as they were written: a bare name as text."""
-    secrets = said.get("secrets") or []
-    return [one["name"] if isinstance(one, dict) and one.keys() == {"name"} else one for one in secrets]
+    secrets = given.get("secrets") or []
+    return [secret["name"] if isinstance(secret, dict) and secret.keys() == {"name"} else secret for secret in secrets]
 
 
-def _lacks_profile(body: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+def _lacks_profile(body: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     own = {"profile", "resource_profile", "resourceProfile"} & body.keys()
-    return "processors" in body and "resource_profile" in said and not own
+    return "processors" in body and "resource_profile" in given and not own
 
 
 def _joined(below: Any, above: Any) -> Any:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import duration
 from kubeai_notebook.text import one_line
 
 from .html import element, joined, page, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from markupsafe import Markup
 
     from kubeai_notebook.core.batch_progress import Progress
 
 _SHOWN_REASON = 200
+_CUT = "Answers that were cut are kept, and the column error says so; a higher max_tokens lets them end."
+INTERRUPTS = "Interrupting the cell (■) ends it and keeps what has come."
+"""Said below a batch whose cell waits for it."""
 
 
 def batch_line(progress: Progress) -> str:
@@ -25,6 +29,8 @@ def batch_line(progress: Progress) -> str:
     parts = [of]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
+    if progress.cut:
+        parts.append(f"{progress.cut:,} cut")
     if progress.from_store:
         parts.append(f"{progress.from_store:,} known from before")
     if progress.repeated:
@@ -37,38 +43,60 @@ def batch_line(progress: Progress) -> str:
         parts.append(f"{progress.asked / progress.seconds:,.1f} rows/s, {progress.in_flight} at once")
     if progress.seconds_left is not None:
         parts.append(f"about {duration(progress.seconds_left)} left")
-    return one_line(f"{progress.model}: {', '.join(parts)}. {progress.ended}".rstrip())
+    line = f"{progress.model}: {', '.join(parts)}. {progress.ended}".rstrip()
+    if progress.unasked:
+        line += f" What came is kept; {progress.unasked:,} rows have no answer."
+    return one_line(line)
 
 
 def batch_text(progress: Progress) -> str:
     """The whole of it as text."""
-    lines = [batch_line(progress), *progress.notes]
-    if estimate := _estimate(progress):
-        lines += [estimate, *(f"  row {place}: {answer}" for place, answer in progress.trial)]
+    lines = [batch_line(progress), *_notes(progress)]
+    if trial := trial_text(progress):
+        lines.append(trial)
     if progress.failures:
-        lines += ["Rows that failed last:"]
-        lines += [f"  row {row.place}: {one_line(row.reason, _SHOWN_REASON)}" for row in progress.failures]
+        lines += ["Rows that failed last:", *_indented(_failures(progress))]
     return "\n".join(lines)
 
 
-def batch_html(progress: Progress) -> Markup:
-    """The whole of it as a page's part."""
+def trial_text(progress: Progress) -> str:
+    """What the first rows say about all of them, and their answers; ``""`` as long as, or once, that says nothing."""
+    estimate = _estimate(progress)
+    return "\n".join([estimate, *_indented(progress.trial)]) if estimate else ""
+
+
+def _indented(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
+    return (f"  row {place}: {text}" for place, text in rows)
+
+
+def batch_html(progress: Progress, hint: str = "") -> Markup:
+    """The whole of it as a page's part; ``hint``: how it is ended, said as long as it goes on."""
     parts: list[Markup] = [element("div", batch_line(progress), role="status")]
     if progress.rows:
         share = f"{100 * progress.done / progress.rows:.0f}"
         parts.append(element("progress", f"{share} %", value=share, max="100", style="width:20em"))
-    parts += [element("div", note) for note in progress.notes]
+    parts += [element("div", note) for note in _notes(progress)]
     if estimate := _estimate(progress):
         parts += [element("div", estimate), table(progress.trial, head=("row", "answer"))]
     if progress.failures:
-        rows = [(row.place, one_line(row.reason, _SHOWN_REASON)) for row in progress.failures]
-        parts.append(table(rows, head=("row", "failed last, because")))
+        parts.append(table(_failures(progress), head=("row", "failed last, because")))
+    if hint and not progress.ended:
+        parts.append(element("small", hint))
     return joined(parts)
 
 
-def batch_bundle(progress: Progress) -> Mapping[str, str]:
-    """What a notebook shows, and saves."""
-    return {"text/plain": batch_text(progress), "text/html": page(batch_html(progress))}
+def batch_bundle(progress: Progress, hint: str = "") -> Mapping[str, str]:
+    """What a notebook shows, and saves; ``hint`` as `batch_html`."""
+    return {"text/plain": batch_text(progress), "text/html": page(batch_html(progress, hint))}
+
+
+def _notes(progress: Progress) -> tuple[str, ...]:
+    return (*progress.notes, _CUT) if progress.cut else progress.notes
+
+
+def _failures(progress: Progress) -> list[tuple[str, str]]:
+    """Rows and reasons; a server's words may repeat what it was sent."""
+    return [(row.place, one_line(masked(row.reason), _SHOWN_REASON)) for row in progress.failures]
 
 
 def _estimate(progress: Progress) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import duration
-from kubeai_notebook.core.objects import map_at, name_of, text_at
+from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at
+from kubeai_notebook.core.phase_times import STEPS, steps_of
 from kubeai_notebook.text import one_line
 
-from .wire import Card, CardFact, CardFinding, CardRemedy
+from .stake import counted
+from .wire import Card, CardFact, CardFinding, CardRemedy, CardStep
 from .wording import how_to, in_magics, numbered
 
 if TYPE_CHECKING:
@@ -18,13 +21,14 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Answer
     from kubeai_notebook.core.phase import ModelStatus, Phase
-    from kubeai_notebook.core.view import View
+    from kubeai_notebook.core.view import Link, View
 
-    from .wire import Tone
+    from .wire import Tone, Verb
 
 _UNSEEN: Final = "Some of it cannot be seen here for want of rights; %kubeai_doctor names them."
 _CALLED: Final[Mapping[str, str]] = {"OLlama": "Ollama", "VLLM": "vLLM"}
 """Engines by the names that their makers use, where KubeAI writes them otherwise."""
+_WHO: Final[Mapping[str, str]] = {"user": "you", "admin": "an administrator"}
 # A phase that is not listed is one of waiting.
 _TONES: Final[Mapping[Phase, Tone]] = {
     "Ready": "good",
@@ -37,11 +41,15 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 }
 
 
-def card_of(view: View, *, namespace: str, note: str = "") -> Card:
-    """What the card shows of one View."""
-    name, status, lost = name_of(view.model), view.status, view.link.lost
-    # What was seen then may be over: nothing turns, and nothing is well.
-    tone = "warn" if lost else _TONES.get(status.phase, "busy")
+def card_of(
+    view: View, *, namespace: str, note: str = "", elsewhere: str = "", last: Mapping[str, float] | None = None
+) -> Card:
+    """What the card shows of one View.
+
+    ``elsewhere`` is the namespace where a magic would not look by itself, ``last`` how many seconds each step of such
+    a start took the last time.
+    """
+    name, status, lost, tone = name_of(view.model), view.status, view.link.lost, tone_of(view)
     return Card(
         name=name,
         namespace=namespace,
@@ -50,18 +58,33 @@ def card_of(view: View, *, namespace: str, note: str = "") -> Card:
         tone=tone,
         announcement=f"Not connected. Model {name} was {status.phase} when it was last seen."
         if lost
-        else _announcement(name, status.phase, view.findings if tone == "bad" else ()),
+        else _announcement(name, status.phase, view.settled_findings if tone == "bad" else ()),
         # Of a Model that is ready, the row of replicas says the same.
         detail="" if status.phase == "Ready" else status.detail,
         next_step=_next_step(view, tone),
-        note=" ".join([*([note] if note else []), *([_UNSEEN] if view.notes else [])]),
+        note=" ".join(
+            filter(None, [note and in_magics(note, name, elsewhere), view.remark, _UNSEEN if view.notes else ""])
+        ),
         progress=status.progress,
         phase_since_seconds=status.since.timestamp() if status.since and not lost else 0.0,
+        steps=_steps(view, last or {}),
         facts=_facts(view),
-        findings=tuple(_findings(name, view.findings)),
-        link=view.link.state if view.link.state in ("live", "closed") else "reconnecting",
+        verbs=() if lost or view.link.state == "closed" else _verbs(view),
+        replicas=status.desired,
+        findings=tuple(_findings(name, view.settled_findings, elsewhere)),
+        link=link_state(view.link),
         link_since_seconds=view.link.since_seconds,
     )
+
+
+def tone_of(view: View) -> Tone:
+    """How its phase looks; what was seen before the link was lost may be over, so nothing turns and nothing is well."""
+    return "warn" if view.link.lost else _TONES.get(view.status.phase, "busy")
+
+
+def link_state(link: Link) -> Literal["live", "reconnecting", "closed"]:
+    """How a link looks: all that is neither live nor closed is being tried again."""
+    return link.state if link.state in ("live", "closed") else "reconnecting"
 
 
 def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | None = None, note: str = "") -> Card:
@@ -103,7 +126,7 @@ def waiting_line(view: View, waited_seconds: float) -> str:
     Such as ``… smol Pulling 44%: Pulling weights "ollama://smollm2:135m": 41 of 93 MB (12 s)``.
     """
     status, waited = view.status, duration(waited_seconds, exact=True)
-    reason = view.findings[0].message if view.findings else status.detail
+    reason = view.settled_findings[0].message if view.settled_findings else status.detail
     if status.phase == "Asleep":
         reason = "This call wakes it."
     if view.link.lost:
@@ -122,7 +145,52 @@ def _next_step(view: View, tone: Tone) -> str:
         return in_magics(str(view.link.error or ""), name_of(view.model))
     # The other phases' own sentence says what they wait for.
     waiting = tone in ("warn", "bad") and view.status.acts_next != "nobody"
-    return f"It does not go on by itself: it needs {view.status.acts_next}." if waiting else ""
+    if not waiting:
+        return ""
+    if view.pending and not view.settled_findings:
+        return "Reading its log and Events for the reason …"
+    # What is known of the reason says more than the phase alone.
+    who = view.settled_findings[0].who if view.settled_findings else ""
+    if who == "nobody":
+        return "It may pass by itself."
+    actor = _WHO.get(who, view.status.acts_next)
+    if view.status.retried:
+        return f"It needs {actor}, and then goes on by itself at its next try."
+    return f"It does not go on by itself: it needs {actor}."
+
+
+def _steps(view: View, last: Mapping[str, float]) -> tuple[CardStep, ...]:
+    """The steps of the newest Pod's start; the first that is not over goes on or, where the Model fails, has failed."""
+    steps, phase = steps_of(view.observation), view.status.phase
+    now = phase if phase in STEPS[:-1] else next((step.phase for step in steps if not step.over), "")
+    going_on: Literal["now", "failed"] = "failed" if tone_of(view) == "bad" else "now"
+    return tuple(
+        CardStep(
+            phase=step.phase,
+            state=going_on if step.phase == now else "over" if step.over else "next",
+            seconds=step.seconds if step.phase != now else None,
+            # A step that takes no time is no news.
+            last_seconds=last.get(step.phase) or None,
+        )
+        for step in steps
+    )
+
+
+def _verbs(view: View) -> tuple[Verb, ...]:
+    """What can be done to the Model as it is."""
+    if view.status.phase == "Deleting":
+        return ()
+    if view.status.phase == "Paused":
+        return ("resume", "delete")
+    return ("scale", "pause", *(("restart",) if view.observation.engine_pods else ()), "delete")
+
+
+def _adapters(view: View) -> str:
+    """On how many Pods each adapter is loaded, such as ``terse on 1 of 2 Pods``."""
+    pods = [map_at(raw, "metadata", "labels") for raw in view.observation.engine_pods if not is_going(raw)]
+    names = [text_at(adapter, "name") for adapter in maps_at(view.model, "spec", "adapters")]
+    counts = ((name, sum(f"{ADAPTER_LABEL}{name}" in labels for labels in pods)) for name in names)
+    return ", ".join(f"{name} on {count} of {counted(len(pods), 'Pod')}" for name, count in counts)
 
 
 def _facts(view: View) -> tuple[CardFact, ...]:
@@ -132,6 +200,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
     rows = {
         "Replicas": _replicas(view.status, view.observation.answer),
         "Answers now": view.answering and f"{view.answering}, from before the update",
+        "Adapters": _adapters(view),
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
         "Source": masked(text_at(spec, "url")),
@@ -148,7 +217,7 @@ def _replicas(status: ModelStatus, answer: Answer | None) -> str:
     return f"{status.ready} of {status.desired} ready{answered}"
 
 
-def _findings(name: str, findings: tuple[Finding, ...]) -> Iterator[CardFinding]:
+def _findings(name: str, findings: tuple[Finding, ...], elsewhere: str) -> Iterator[CardFinding]:
     for finding, remedies in numbered(findings):
         yield CardFinding(
             code=finding.code,
@@ -158,9 +227,9 @@ def _findings(name: str, findings: tuple[Finding, ...]) -> Iterator[CardFinding]
                 CardRemedy(
                     id=one.remedy.id,
                     number=one.number,
-                    title=in_magics(one.remedy.title, name),
+                    title=in_magics(one.remedy.title, name, elsewhere),
                     kind=one.remedy.kind,
-                    how=how_to(name, one),
+                    how=how_to(name, one, elsewhere),
                 )
                 for one in remedies
             ),

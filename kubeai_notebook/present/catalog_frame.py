@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 UNKNOWN = "—"
 COLUMNS = ("url", "features", "engine", "size_bytes", "memory_bytes", "here", "fits", "why", "source", "model", "title")
 NOTHING = "Nothing in the catalog is like that; any url of a model can be served all the same."
+MOST_LINES = 20
+"""Of the text, which does not scroll by itself as a page does."""
 LEGEND = "“about”: a publisher's figure, or memory as estimated from the size; nothing of it was measured here."
 
 
@@ -34,7 +36,11 @@ class CatalogFrame(PlainFrame):
     def __repr__(self) -> str:
         if tuple(self.columns) != COLUMNS:
             return super().__repr__()
-        return plain(f"{self._readable().to_string(index=False)}\n{LEGEND}") if len(self) else NOTHING
+        if self.empty:
+            return NOTHING
+        more = len(self) - MOST_LINES
+        shorter = [f"… and {more} more: name a word of those that you look for."] if more > 0 else []
+        return plain("\n".join([self._readable().head(MOST_LINES).to_string(index=False), *shorter, LEGEND]))
 
     def _repr_html_(self) -> str | None:
         if tuple(self.columns) != COLUMNS:
@@ -44,9 +50,10 @@ class CatalogFrame(PlainFrame):
         return page(made_by_pandas(self._readable().to_html(index=False)), element("p", LEGEND))
 
     def _readable(self) -> pd.DataFrame:
-        """The same rows in words."""
+        """The same rows in words, without the columns that have none: on most machines everything fits."""
         values = self.astype(object).where(self.notna(), None)
-        return pd.DataFrame([_worded(dict(zip(COLUMNS, row, strict=True))) for row in values.to_numpy()])
+        words = pd.DataFrame([_worded(dict(zip(COLUMNS, row, strict=True))) for row in values.to_numpy()])
+        return words.loc[:, (words != "").any()]
 
 
 def catalog_frame(offers: Iterable[Offer]) -> CatalogFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.notice import Notice
 
-from .html import HtmlShown, element, joined
+from .html import ShownAsHtml, element, joined
 from .wording import in_magics, line_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Station(Notice):
 
 
 @dataclass(frozen=True, repr=False)
-class Doctor(HtmlShown):
+class Doctor(ShownAsHtml):
     """The stations, in the order of the way; shows itself as text and HTML."""
 
     stations: tuple[Station, ...]

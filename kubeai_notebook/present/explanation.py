@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kubeai_notebook.core.phase import STOPPED, WELL
 from kubeai_notebook.errors import UsageError
 
-from .html import HtmlShown, element, joined, line_break
+from .html import WRAPPED, ShownAsHtml, element, joined, line_break
 from .wording import how_to, in_magics, numbered
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _WHO_WITHOUT_REMEDY: Final[Mapping[Who, str]] = {
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation(HtmlShown):
+class Explanation(ShownAsHtml):
     """A Model's Findings at one moment; shows itself as text and HTML, with the Remedies of all numbered through."""
 
     model_name: str
@@ -48,6 +48,8 @@ class Explanation(HtmlShown):
     """What a magic's line has to name, where it would look elsewhere."""
     link: Link | None = None
     """Where it is lost, all this is as old as that, and nothing follows from it."""
+    remark: str = ""
+    """What is worth knowing although nothing is wrong."""
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:
@@ -87,7 +89,8 @@ class Explanation(HtmlShown):
 
     @property
     def _head(self) -> list[str]:
-        return [self.headline, *([f"Seen {self.where.phrase}."] if self.where else [])]
+        seen = f"Seen {self.where.phrase}." if self.where else ""
+        return list(filter(None, [self.headline, self.remark and f"Note: {self.remark}", seen]))
 
     def _lines(self) -> Iterator[str]:
         for finding, remedies in numbered(self.findings):
@@ -111,7 +114,7 @@ class Explanation(HtmlShown):
     def _finding_html(self, finding: Finding, remedies: tuple[Numbered, ...]) -> Markup:
         evidence = joined(
             element("div", one.where, style="opacity:0.7")
-            + element("pre", one.text, style="white-space:pre-wrap;margin:0 0 4px 12px")
+            + element("pre", one.text, style=f"{WRAPPED};margin:0 0 4px 12px")
             for one in finding.evidence
         )
         return element(
@@ -134,7 +137,7 @@ class Explanation(HtmlShown):
         )
 
 
-class Explanations(HtmlShown, tuple[Explanation, ...]):
+class Explanations(ShownAsHtml, tuple[Explanation, ...]):
     """Those of several Models; shows itself as text and HTML."""
 
     __slots__ = ()

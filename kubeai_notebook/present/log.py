@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.text import LONGEST, Shown
+from kubeai_notebook.text import LONGEST, ShownAsText
 
 
-class Log(Shown, str):
+class Log(ShownAsText, str):
     """The end of one container's log, plain and masked; a str that shows itself line by line."""
 
     __slots__ = ("pod",)

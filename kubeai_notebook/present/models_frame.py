@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 HEADING = "kubeai_heading"
 """Where ``attrs`` of a frame keep the sentence above the table."""
 _PHRASE = "kubeai_where"
+_WINDOW = "kubeai_window_seconds"
 UNKNOWN = "—"
 COLUMNS = (
     "name", "phase", "ready", "desired", "engine", "features", "profile", "gpus", "created", "age", "problem",
@@ -89,9 +90,17 @@ class ModelsFrame(PlainFrame):
                 "age": self["age"].map(_age),
                 "what is wrong": self["problem"],
                 "GPUs held": self["gpus"],
-                "idle for": self["idle_seconds"].map(_idle),
+                "idle for": self["idle_seconds"].map(self._idle),
             }
         )
+
+    def _idle(self, seconds: float) -> str:
+        if pd.isna(seconds):
+            return UNKNOWN
+        if seconds:
+            return duration(seconds)
+        window = self.attrs.get(_WINDOW)
+        return f"{duration(window)} or less" if window else "in use"
 
     def _cut(self) -> dict[str, Any]:
         """What pandas calls the rows that are shown; the number of all is told with them."""
@@ -123,6 +132,7 @@ def models_frame(
     views: Iterable[View],
     *,
     idle: Mapping[str, float],
+    window_seconds: float | None = None,
     now: datetime,
     link: Link | None = None,
     where: Whereabouts | None = None,
@@ -134,8 +144,9 @@ def models_frame(
     hold) are whole numbers, ``created`` is UTC, ``age`` a timedelta. ``problem`` and ``problem_code`` are those of the
     first Finding, ``""`` without one.
 
-    ``idle``: for how many seconds there was no request at least, by the Model's name; 0 where it is in use. It is
-    ``idle_seconds``, as far as the Model is that old; NaN where it is not known.
+    ``idle``: for how many seconds there was no request, by the Model's name; 0 where it is in use or, with a
+    ``window_seconds``, was within that time. It is ``idle_seconds``, as far as the Model is that old; NaN where it is
+    not known.
 
     ``link``: how fresh the Views are. That they are old stands above the table, and in ``attrs`` of the frame.
     """
@@ -147,6 +158,7 @@ def models_frame(
     frame = frame.astype({"ready": "int64", "desired": "int64", "gpus": "int64", "idle_seconds": "float64"})
     shown = frame if rows else NoModels(frame)
     shown.attrs[_PHRASE] = where.phrase if where else ""
+    shown.attrs[_WINDOW] = window_seconds
     if link is not None and link.lost:
         why = in_magics(str(link.error or ""))
         shown.attrs[HEADING] = " ".join(filter(None, [not_connected(link.since_seconds, now), why]))
@@ -202,10 +214,3 @@ def _amount(quantity: Any) -> Fraction:
 
 def _age(age: pd.Timedelta) -> str:
     return UNKNOWN if pd.isna(age) else duration(age.total_seconds())
-
-
-def _idle(idle_seconds: float) -> str:
-    """KubeAI keeps an average over a window of time, so that a Model may have been idle for longer."""
-    if pd.isna(idle_seconds):
-        return UNKNOWN
-    return f"{duration(idle_seconds)} or more" if idle_seconds else "in use"

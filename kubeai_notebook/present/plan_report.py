@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.manifest import to_yaml
+from kubeai_notebook.core.notice import NOT_ASKED
 from kubeai_notebook.errors import SpecError
-from kubeai_notebook.text import Shown
+from kubeai_notebook.text import ShownAsText
 
 from .wording import in_magics
 
@@ -22,7 +23,7 @@ _MARKS: Final[Mapping[Severity, str]] = {"info": "✓", "warning": "⚠", "error
 
 
 @dataclass(frozen=True, repr=False)
-class PlanReport(Shown):
+class PlanReport(ShownAsText):
     """The spec, what the preflight noticed, and the plan; shows itself as text."""
 
     spec: ModelSpec
@@ -58,6 +59,7 @@ class PlanReport(Shown):
         lines += [f"  {inferred.field} {inferred.value} ({inferred.why})" for inferred in self.spec.inferred]
         lines += [f"  {line}" for line in self.plan.diff.splitlines()]
         for notice in self.notices:
-            lines.append(f"{_MARKS[notice.severity]} {notice.message}")
+            mark = "?" if notice.code == NOT_ASKED else _MARKS[notice.severity]
+            lines.append(f"{mark} {notice.message}")
             lines += [f"    {in_magics(remedy.title, self.spec.name)}" for remedy in notice.remedies]
         return "\n".join(lines)

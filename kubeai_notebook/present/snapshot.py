@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from kubeai_notebook.core.messages import duration
 
-from .html import NO_FORMULAS, element, joined
+from .html import NO_FORMULAS, WRAPPED, element, joined
+from .wire import CardFact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from markupsafe import Markup
 
-    from .wire import Card, CardFinding, CardRemedy, Tone
+    from .wire import Card, CardFinding, CardRemedy, CardStep, Tone
 
 # Sign and colour; the word of the phase stands beside them.
 _LOOKS: Final[Mapping[Tone, tuple[str, str]]] = {
@@ -35,31 +36,60 @@ def text_of(card: Card, *, at: datetime | None = None) -> str:
         f"{sign} {card.name} ({card.where or card.namespace}) {_headline(card, moment)}",
         *_sentences(card, moment),
     ]
-    lines += [f"{fact.label}: {fact.value}" for fact in card.facts]
     for finding in card.findings:
         lines += [f"! {finding.message}", *(f"    {line}" for line in finding.evidence.splitlines())]
         lines += [f"  {remedy.number}. {_remedy_text(remedy)}" for remedy in finding.remedies]
+    lines += [f"{fact.label}: {fact.value}" for fact in _facts(card)]
     return "\n".join([*lines, _stamp(moment)])
 
 
-def snapshot_of(card: Card, *, at: datetime | None = None) -> str:
-    """HTML with no script and nothing to fetch; ``at`` is the moment it speaks of, now by default."""
+def snapshot_of(card: Card, *, at: datetime | None = None, followed: bool = False) -> str:
+    """HTML with no script and nothing to fetch; ``at`` is the moment it speaks of, now by default.
+
+    ``followed``: it stands for a live card, and says how to have that again.
+    """
     moment = at or datetime.now(UTC)
     sign, colour = _LOOKS[card.tone]
     head = joined([
         element("strong", card.name), f" {card.where or card.namespace} ",
         element("span", sign, style=f"color:{colour}"), " ", element("strong", _headline(card, moment)),
     ])  # fmt: skip
-    lines = [head, *_sentences(card, moment)]
-    lines += [element("span", f"{fact.label}:", style="opacity:0.7") + f" {fact.value}" for fact in card.facts]
+    facts = [element("span", f"{fact.label}:", style="opacity:0.7") + f" {fact.value}" for fact in _facts(card)]
     return element(
         "div",
-        *(element("div", line) for line in lines),
+        *(element("div", line) for line in (head, *_sentences(card, moment))),
         *map(_finding_html, card.findings),
+        *(element("div", fact) for fact in facts),
         element("div", element("small", _stamp(moment))),
+        _way_back(card) if followed and card.tone != "gone" else "",
         # The class lets the live card hide its own snapshot.
         class_=f"kubeai-snapshot {NO_FORMULAS}",
         style=f"max-width:720px;padding:8px 14px;border-left:3px solid {colour}",
+    )
+
+
+def _facts(card: Card) -> tuple[CardFact, ...]:
+    """The rows, and with them how long the start took."""
+    steps = [step for step in card.steps if step.seconds is not None or step.state in ("now", "failed")]
+    started = " · ".join(map(_step_text, steps)) if any(step.seconds is not None for step in steps) else ""
+    return (*card.facts, *([CardFact(label="Start", value=started)] if started else []))
+
+
+def _step_text(step: CardStep) -> str:
+    """Such as ``Loading 38 s, last time 41 s``."""
+    taken = f" {duration(step.seconds, exact=True)}" if step.seconds is not None else ""
+    before = step.last_seconds
+    return f"{step.phase}{taken}" + (f", last time {duration(before, exact=True)}" if before is not None else "")
+
+
+def _way_back(card: Card) -> Markup:
+    """The lines that follow the Model again, and a button that only our JupyterLab extension shows and hears."""
+    lines = ("%load_ext kubeai_notebook", f"%kubeai_attach {card.name} -n {card.namespace}")
+    return element(
+        "div",
+        element("small", "Run these two lines to follow it again: "),
+        *(element("div", element("code", line)) for line in lines),
+        element("button", "Reconnect", type="button", class_="kubeai-reconnect", style="display:none"),
     )
 
 
@@ -81,7 +111,7 @@ def _finding_html(finding: CardFinding) -> Markup:
     return element(
         "div",
         element("strong", finding.message),
-        element("pre", finding.evidence, style="white-space:pre-wrap;margin:0") if finding.evidence else "",
+        element("pre", finding.evidence, style=f"{WRAPPED};margin:0") if finding.evidence else "",
         element("ol", *remedies, style="margin:0") if remedies else "",
         style="margin-top:6px",
     )

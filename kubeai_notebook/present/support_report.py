@@ -58,11 +58,10 @@ def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pod(pod: Mapping[str, Any], secrets: tuple[str, ...]) -> str:
-    statuses = maps_at(pod, "status", "containerStatuses")
-    states = [
-        f"{text_at(one, 'name')} restarts {count_at(one, 'restartCount')} {_hidden(map_at(one, 'state'), secrets)}"
-        for one in statuses
-    ]
+    states = []
+    for status in maps_at(pod, "status", "containerStatuses"):
+        state = _hidden(map_at(status, "state"), secrets)
+        states.append(f"{text_at(status, 'name')} restarts {count_at(status, 'restartCount')} {state}")
     return "\n  ".join([f"{name_of(pod)} {text_at(pod, 'status', 'phase')}", *states])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from kubeai_notebook.text import plain
 
@@ -28,6 +28,80 @@ Words = Annotated[str, BeforeValidator(_plain)]
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Verb = Literal["fix", "scale", "pause", "resume", "restart", "delete"]
+"""What a browser may have done to a Model."""
+Question = Literal["look", "idle", "show"]
+"""What it may ask of one: its Events and log, for how long nobody used it, and to show its card."""
+
+
+class Request(_Wire):
+    """What a browser asks of a Model that its widget shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    """Chosen by the browser, for it to know the answer by."""
+    verb: Verb | Question
+    name: Annotated[str, Field(max_length=253)] = ""
+    """Of a table, the Model's; a card knows its own."""
+    replicas: Annotated[int, Field(ge=0, le=10_000)] = 0
+    remedy_id: Annotated[str, Field(pattern=r"^([0-9a-f]{10})?$")] = ""
+    resource_version: Annotated[str, Field(max_length=64)] = ""
+    """Of the Model on which a fix was shown; it is refused where the Model asks for something else by now."""
+    yes: bool = False
+    """Also where somebody else served the Model."""
+    dry_run: bool = False
+    """Only say what would be done."""
+
+
+class NoticeLine(_Wire):
+    """Something wrong or doubtful, as a widget shows it under its field."""
+
+    code: str
+    severity: Literal["error", "warning", "info"] = "error"
+    field: Words = ""
+    message: Words
+    remedy: Words = ""
+    """The next steps, in a line."""
+
+
+class EventLine(_Wire):
+    """What happened to a Model's Pods."""
+
+    at_seconds: float
+    """Unix time at which it was last seen; 0 where that is not known."""
+    text: Words
+
+
+class Details(_Wire):
+    """The newest Events, the last one first, and the end of the engine's log."""
+
+    events: tuple[EventLine, ...] = ()
+    log: Words = ""
+    pod: Words = ""
+    """Whose log it is."""
+    problem: Words = ""
+    """Why there is no log."""
+
+
+class Answer(_Wire):
+    """How a `Request` stands."""
+
+    id: str
+    state: Literal["queued", "doing", "done", "failed"]
+    note: Words = ""
+    """What was done, or what a dry run would take away."""
+    diff: tuple[Words, ...] = ()
+    """What changes, one line a field."""
+    restarts: bool = False
+    """Whether Pods are replaced."""
+    resource_version: str = ""
+    """Of the Model that a dry run was computed on."""
+    details: Details | None = None
+    notices: tuple[NoticeLine, ...] = ()
+    """Why it failed."""
 
 
 class CardFact(_Wire):
@@ -59,6 +133,17 @@ class CardFinding(_Wire):
     remedies: tuple[CardRemedy, ...] = ()
 
 
+class CardStep(_Wire):
+    """One step of a Model's start."""
+
+    phase: Words
+    state: Literal["over", "now", "failed", "next"]
+    seconds: float | None = None
+    """How long it took; nothing while it goes on, and where that is not known."""
+    last_seconds: float | None = None
+    """How long it took the last time that such a Model was started from here."""
+
+
 class Card(_Wire):
     """Everything that a status card shows of one Model; whoever shows it decides nothing."""
 
@@ -81,9 +166,42 @@ class Card(_Wire):
     """0 to 1, only where it is measured."""
     phase_since_seconds: float = 0.0
     """Unix time at which this phase began; 0 where that is not known."""
+    steps: tuple[CardStep, ...] = ()
+    """Those of the newest Pod's start."""
     facts: tuple[CardFact, ...] = ()
     findings: tuple[CardFinding, ...] = ()
+    verbs: tuple[Verb, ...] = ()
+    """What can be done to it now, by buttons."""
+    replicas: int = 0
+    """How many are wanted."""
     link: Literal["live", "reconnecting", "closed"] = "live"
     link_since_seconds: float = 0.0
     sent_at_seconds: float = 0.0
     """Unix time at which the widget sent this, so that the reader's clock may be wrong."""
+
+
+class ModelRow(_Wire):
+    """One Model in the live table."""
+
+    name: Words
+    phase: Words
+    tone: Tone
+    ready: int
+    desired: int
+    engine: Words
+    features: Words
+    profile: Words
+    created_seconds: float
+    """Unix time; 0 where it is not known."""
+    problem: Words
+    """The first Finding's message."""
+
+
+class ModelsTable(_Wire):
+    """All Models of a namespace at one moment."""
+
+    where: Words
+    rows: tuple[ModelRow, ...] = ()
+    link: Literal["live", "reconnecting", "closed"] = "live"
+    link_since_seconds: float = 0.0
+    sent_at_seconds: float = 0.0

@@ -23,16 +23,22 @@ _OF_A_MODEL = re.compile(
     r'\battach\("(?P<name>[^"\s]{1,253})"\)\.(?P<verb>why|logs|status|yaml|delete|rollback)\b(?:\(\))?'
 )
 _OF_THE_MODEL = re.compile(r"(?<![\w.])(?P<verb>why|logs|delete|restart|rollback)\(\)")
+_SCALED = re.compile(r"(?<![\w.])(?:(?P<verb>pause|resume)\(\)|scale\((?P<replicas>[0-9]{1,4}|n)\))")
+_ASKED = re.compile(r"(?<![\w.])(?P<verb>chat|embed|map)\(\)")
 _FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
 _LOCAL = re.compile(
-    r"(?: in a terminal(?=:))?(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
+    r"(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
+    # Of a magic's own options those behind a bare -- are the program's.
+    r"(?P<options> (?=--))?"
 )
+_ASKS = {"chat": "%kubeai_chat", "embed": "%kubeai_embed", "map": "%%kubeai_map"}
 _SAYS = {
     LOCAL_GONE[1]: "%kubeai_local start starts it.",
     "Session().doctor()": "%kubeai_doctor",
     'Session(context="local")': "%kubeai_config context=local",
+    "missing_ok=True": "--missing-ok",
     "yes=True": "--yes",
 }
 
@@ -75,10 +81,22 @@ def step_in_python(model_name: str, one: Numbered) -> str:
 
 
 def line_of(command: Command) -> str:
-    """A Command as a cell takes it: a magic, or a program behind an exclamation mark."""
+    """A Command as a cell takes it: a magic, or a program behind an exclamation mark.
+
+    A word may be a cluster's: it is kept in its line, and IPython, which evaluates single braces behind an exclamation
+    mark, finds double ones.
+
+    >>> from kubeai_notebook.core.remedy import Command
+    >>> line_of(Command(arguments=("kubectl", "get", "pods", "-o", "jsonpath={.items}")))
+    "!kubectl get pods -o 'jsonpath={{.items}}'"
+    """
     if command.arguments[:1] == ("kubeai-local",) and not command.into:
-        return f"%kubeai_{shlex.join(('local', *command.arguments[1:]))}"
-    return f"%kubeai_{shlex.join((command.verb, *command.arguments))}" if command.verb else f"!{command.line}"
+        line = f"%kubeai_{shlex.join(('local', *command.arguments[1:]))}"
+    elif command.verb:
+        line = f"%kubeai_{shlex.join((command.verb, *command.arguments))}"
+    else:
+        line = f"!{command.line}".replace("{", "{{").replace("}", "}}")
+    return " ".join(line.splitlines())
 
 
 def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
@@ -93,12 +111,20 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     '%kubeai_restart smol does that.'
     """
     there = _in(namespace)
+    for python, magic in _SAYS.items():
+        text = text.replace(python, magic)
     text = _OF_A_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {found['name']}{there}", text)
     text = _FIX.sub(lambda found: f"%kubeai_why {found['name']} --fix {found['number']}{there}", text)
     if model_name:
         text = _OF_THE_MODEL.sub(lambda found: f"%kubeai_{found['verb']} {model_name}{there}", text)
+        scaled = f"%kubeai_scale {model_name} "
+        text = _SCALED.sub(lambda found: f"{scaled}{found['replicas'] or '--' + found['verb']}{there}", text)
+    text = _ASKED.sub(lambda found: f"{_ASKS[found['verb']]} {model_name or 'NAME'}{there}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
     text = _OF_ALL.sub(lambda found: f"%kubeai_{found['verb']}{there}", text)
-    for python, magic in _SAYS.items():
-        text = text.replace(python, magic)
-    return _LOCAL.sub(r"\g<before>%kubeai_local \g<action>", text)
+    return _LOCAL.sub(_local_magic, text)
+
+
+def _local_magic(program: re.Match[str]) -> str:
+    options = " -- " if program["options"] else ""
+    return f"{program['before']}%kubeai_local {program['action']}{options}"

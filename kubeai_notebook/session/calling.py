@@ -8,21 +8,23 @@ sleeping Model is woken by a small request of its own (`calls.wake`).
 from __future__ import annotations
 
 import math
-import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.wake import Wake
-from kubeai_notebook.core.objects import created_at, texts_at
+from kubeai_notebook.core.naming import name_and_adapter
+from kubeai_notebook.core.objects import created_at, map_at, texts_at
 from kubeai_notebook.core.phase import NEW_NODE_SECONDS, fits_nowhere
-from kubeai_notebook.errors import CallError, NotFoundError, WaitInterruptedError
+from kubeai_notebook.deploy.scaling import is_paused
+from kubeai_notebook.errors import CallError, NotFoundError, UnreachableError, WaitInterruptedError
 
-from .progress import waiting_shown
-from .waiting import LostLink, failed, is_explained, look_at, still_starting
+from . import presenter
+from .waiting import is_explained, look_at, views_until
+from .waiting_line import waiting_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from kubeai_notebook.core.view import View
 
@@ -32,6 +34,20 @@ TICK_SECONDS = 0.05
 """How often a wait wakes up: where an interrupt cannot end it, as on Windows, it is as late as that."""
 UNEXPLAINED_SECONDS = 0.8
 """How long a Model that has failed may go on without a word of why."""
+
+
+def check_serves(session: Connection, view: View, feature: str) -> None:
+    """Refuse what the Model was not served for; it is not even woken.
+
+    Raises:
+        CallError: it was served for something else; the hint names the Models that were served for this.
+    """
+
+    def able() -> list[str]:
+        seen = map(session.publisher.view, session.publisher.names())
+        return [other.name for other in seen if feature in texts_at(other.model, "spec", "features")]
+
+    check_feature(view.name, map_at(view.model, "spec"), feature, stand_in=view.stand_in, others=able)
 
 
 def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool = True) -> View:
@@ -49,7 +65,7 @@ def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool 
         view = look_at(session.publisher, name)
         if _can_be_called(view):
             return view
-        with waiting_shown(name, shown=shown and session.settings.show_waiting) as show:
+        with waiting_shown(name, presenter.face().line, shown=shown and session.settings.show_waiting) as show:
             for view in _views_until_callable(session, name, limit_seconds):
                 show(view)
     except KeyboardInterrupt:
@@ -57,34 +73,65 @@ def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool 
     return view
 
 
-def _views_until_callable(session: Connection, name: str, limit_seconds: float) -> Iterator[View]:
-    """The Model as it is, again and again until it can be called; errors as `awaken`."""
-    begun = time.monotonic()
-    view, wake, lost, vain_since = session.publisher.view(name), None, LostLink(), math.inf
-    with ExitStack() as stack, session.publisher.subscribe([name]) as changes:
-        while (now := time.monotonic()) < begun + limit_seconds:
-            change = changes.until(lambda _: True, TICK_SECONDS)
-            if change is not None and change.view is None:
-                raise NotFoundError(f'"{name}" was deleted meanwhile.', "Serve it again.")
-            view = change.view if change and change.view else view
+def until_callable(session: Connection, request_name: str) -> Generator[View]:
+    """The Model as it is, again and again, each View at once, until it can be called; errors as `awaken`.
+
+    For callers that have a clock of their own: an ``await``, the OpenAI clients, and other programs
+    (`calls.patient`). Of a Model that this Session does not see, the gateway knows more.
+    """
+    publisher, (name, _) = session.known("publisher"), name_and_adapter(request_name)
+    try:
+        if publisher is None or _can_be_called(publisher.view(name)):
+            return
+    except (NotFoundError, UnreachableError):
+        return
+    with waiting_shown(name, presenter.face().line, shown=session.settings.show_waiting) as show:
+        for view in _views_until_callable(session, name, session.settings.wait_timeout_seconds, tick_seconds=0):
+            show(view)
             yield view
-            lost.check(session, view)
-            if view.link.lost:
-                continue
-            if _can_be_called(view):
-                return
-            if view.status.phase == "Asleep":
-                if wake is None:
-                    wake = Wake(session.endpoint, name, texts_at(view.model, "spec", "features"))
-                    stack.callback(wake.close)
-                elif wake.error is not None:
-                    raise wake.error
-                elif wake.over:
-                    return  # it has answered, and the watch has not told of that yet
-            vain_since = min(vain_since, now) if _is_vain(session, view) else math.inf
-            if now - vain_since >= (0.0 if is_explained(view) else UNEXPLAINED_SECONDS):
-                raise failed(session, view)
-    raise still_starting(view, limit_seconds)
+
+
+def _views_until_callable(
+    session: Connection, name: str, limit_seconds: float, *, tick_seconds: float = TICK_SECONDS
+) -> Generator[View]:
+    """Each View of the Model until it can be called; errors as `awaken`."""
+    with _Waking(session) as waking:
+        yield from views_until(
+            session, name, limit_seconds, patience_seconds=waking.patience_seconds, tick_seconds=tick_seconds
+        )
+
+
+class _Waking:
+    """Wakes the Model where it sleeps, once, for as long as somebody waits for it."""
+
+    def __init__(self, session: Connection) -> None:
+        self._session = session
+        self._wake: Wake | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._wake:
+            self._wake.close()
+
+    def patience_seconds(self, view: View) -> float | None:
+        """How long to wait on, as `views_until` asks for it; raises why the request that was to wake it was refused."""
+        if _can_be_called(view) or (view.status.phase == "Asleep" and self._has_woken(view)):
+            return None
+        if not _is_vain(self._session, view):
+            return math.inf
+        return 0.0 if is_explained(view) else UNEXPLAINED_SECONDS
+
+    def _has_woken(self, view: View) -> bool:
+        """Whether it has answered, of which the watch has not told yet."""
+        if self._wake is None:
+            features = texts_at(view.model, "spec", "features")
+            self._wake = Wake(self._session.endpoint, view.name, features)
+            return False
+        if self._wake.error is not None:
+            raise self._wake.error
+        return self._wake.over
 
 
 def _can_be_called(view: View) -> bool:
@@ -95,7 +142,7 @@ def _can_be_called(view: View) -> bool:
     """
     if view.status.phase == "Paused":
         message = f"{view.name} has no replicas and autoscaling is off, so a request would wait for ever."
-        raise CallError(message, "resume() or scale(1) brings it back.")
+        raise CallError(message, f"{'resume()' if is_paused(view.model) else 'scale(1)'} brings it back.")
     return view.status.ready > 0
 
 

@@ -37,10 +37,33 @@ def kubeconfig_of(now: Settings) -> Kubeconfig | None:
         KubeconfigError: it cannot be used; of a context that is not there, with the names that there are.
     """
     from kubeai_notebook.cluster.kubeconfig import Kubeconfig
+    from kubeai_notebook.cluster.kubeconfig_files import nowhere
 
     if now.context == settings.LOCAL or chosen_by(now) in ("account", "nothing"):
         return None
-    return Kubeconfig(now.kubeconfig_path or "", now.context)
+    if now.kubeconfig_path is None:
+        raise nowhere(now.context)
+    return Kubeconfig(now.kubeconfig_path, now.context)
+
+
+def leads_to(where: Whereabouts, now: Settings, *, before: Settings) -> bool:
+    """Whether these settings lead to the place of a connection that was made by those of ``before``.
+
+    Where only another connection could tell, they do not.
+    """
+    try:
+        kubeconfig = kubeconfig_of(now)
+    except ClusterError:
+        return False
+    if kubeconfig:
+        found = kubeconfig.name, kubeconfig.server, settings.absolute_paths(kubeconfig.path)
+        same = found == (where.context, where.server, settings.absolute_paths(where.kubeconfig))
+        own = kubeconfig.namespace
+    elif now.context == settings.LOCAL or chosen_by(now) == "nothing":
+        same, own = where.this_machine, "default"
+    else:
+        same, own = not (where.this_machine or where.context), ""
+    return same and where.namespace == (now.namespace or own or ("" if before.namespace else where.namespace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +95,11 @@ def effects_of(now: Settings, where: Whereabouts | None = None) -> tuple[Effect,
     place = where or Whereabouts(context=context, server=server, this_machine=local)
     login = "the daemon's own token" if local else kubeconfig.login if kubeconfig else ""
     own = kubeconfig.namespace if kubeconfig else ""
-    found = "the context" if own else "where KubeAI is, or the default" if where else "found with the first call"
+    how = "the context" if own else "where KubeAI is, or the default" if where else "found with the first call"
     return (
         Effect("context", context, by),
         Effect("cluster", THIS_MACHINE if local else wrong or place.cluster, by),
         Effect("server", server, "the daemon" if local else "the kubeconfig" if kubeconfig else by),
         Effect("login", login, "the daemon" if local else "the kubeconfig" if kubeconfig else by),
-        Effect("namespace", now.namespace or own or place.namespace, "the setting" if now.namespace else found),
+        Effect("namespace", now.namespace or own or place.namespace, "the setting" if now.namespace else how),
     )

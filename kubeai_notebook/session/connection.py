@@ -13,24 +13,31 @@ import re
 import threading
 import weakref
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from kubeai_notebook import deploy
 from kubeai_notebook import settings as settings_of_process
 from kubeai_notebook.calls.endpoint import Endpoint, access_of
+from kubeai_notebook.calls.forward import Forward
+from kubeai_notebook.core.naming import name_and_adapter
+from kubeai_notebook.core.objects import text_at, uid_of
+from kubeai_notebook.core.retries import is_tried_again
 from kubeai_notebook.core.served import user_name
 from kubeai_notebook.errors import KubeAIError, SessionClosedError
+from kubeai_notebook.loopback.peers import KNOWN as WHOSE_IS_KNOWN
 
 from .live.publisher import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.timing import Timing
     from kubeai_notebook.core.access import Access
     from kubeai_notebook.core.observation import Observation
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.core.whereabouts import Whereabouts
     from kubeai_notebook.settings import Settings
 
@@ -44,6 +51,7 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
+_Key = TypeVar("_Key")
 _Part = TypeVar("_Part")
 _Opened = TypeVar("_Opened", bound=_Closable)
 
@@ -68,6 +76,8 @@ class Connection:
         """What it works by. Only of a default Session is it ever replaced, where the place stays the same."""
         self.shown_remedies: OrderedDict[str, tuple[Remedy, ...]] = OrderedDict()
         """The Remedies that were last shown as a numbered list, by the Model's uid; see `remember_shown`."""
+        self.dry_runs: OrderedDict[tuple[str, str, str], tuple[Mapping[str, Any], Remedy]] = OrderedDict()
+        """What was shown to change, and by what: by the Model's uid, its resourceVersion and the Remedy's id."""
         self._changed = threading.Condition()
         self._parts: dict[str, Any] = {}
         self._making: set[str] = set()
@@ -131,20 +141,54 @@ class Connection:
     def endpoint(self) -> Endpoint:
         """The way to the gateway; all calls of this Session share its clients."""
         cluster, connection = self.cluster, weakref.proxy(self)
-        return self._part(
-            "endpoint",
-            lambda: self._closes_too(
-                "endpoint", Endpoint(_access_to(cluster), seen=lambda name: _seen(connection, name))
-            ),
-        )
+
+        def make() -> Endpoint:
+            seen, waiting = partial(_seen, connection), partial(_waiting, connection)
+            return self._closes_too("endpoint", Endpoint(_access_to(cluster), seen=seen, waiting=waiting))
+
+        return self._part("endpoint", make)
+
+    @property
+    def plain_address(self) -> str:
+        """Where this machine's programs ask the gateway without a login; ``""`` where there is no such address."""
+        access = self.endpoint.access
+        if access.this_machine:
+            return access.base_url if WHOSE_IS_KNOWN else ""
+        return "" if access.own_url or "@" in access.base_url else access.base_url
+
+    def forward_to(self, name: str) -> Forward:
+        """A port for programs that ask this Model, opened once and as long as this is open."""
+        endpoint = self.endpoint
+        part = f"forward to {name}"
+        return self._part(part, lambda: self._closes_too(part, Forward(endpoint, name).start()), good=_is_open)
+
+    def waiting_for(self, request_name: str) -> Iterable[object]:
+        """What goes on until the Model of this name can be asked; a `Session` knows."""
+        del request_name
+        return ()
 
     def remember_shown(self, uid: str, remedies: tuple[Remedy, ...]) -> None:
         """Keep the Remedies that a reader just saw, numbered from 1: the number they type next means one of these."""
         with self._changed:
-            self.shown_remedies[uid] = remedies
-            self.shown_remedies.move_to_end(uid)
-            while len(self.shown_remedies) > KEPT_LISTS:
-                self.shown_remedies.popitem(last=False)
+            _keep(self.shown_remedies, uid, remedies)
+
+    def remember_dry_run(self, model: Mapping[str, Any], remedy: Remedy) -> None:
+        """Keep what a reader was just shown a change of, and by what: what they agree to is that change."""
+        key = (uid_of(model), text_at(model, "metadata", "resourceVersion"), remedy.id)
+        with self._changed:
+            _keep(self.dry_runs, key, (model, remedy))
+
+    def remedies_of(self, view: View) -> tuple[Remedy, ...]:
+        """The Remedies that may be applied to the Model as it is seen.
+
+        While its engine is tried again, what was shown last is: between two crashes there is nothing to find.
+        """
+        now = tuple(remedy for finding in view.findings for remedy in finding.remedies)
+        if not any(map(is_tried_again, view.observation.engine_pods)):
+            return now
+        with self._changed:
+            previewed = [remedy for (uid, *_), (_, remedy) in self.dry_runs.items() if uid == view.uid]
+            return (*now, *self.shown_remedies.get(view.uid, ()), *previewed)
 
     @property
     def connected(self) -> bool:
@@ -268,6 +312,25 @@ def _seen(connection: Connection, request_name: str) -> Observation | None:
     """What is known of the Model of this name, or of that with this adapter, where Models are watched already."""
     try:
         publisher: Publisher | None = connection.known("publisher")
-        return publisher.view(request_name.partition("_")[0]).observation if publisher else None
+        return publisher.view(name_and_adapter(request_name)[0]).observation if publisher else None
     except (KubeAIError, ReferenceError):
         return None
+
+
+def _waiting(connection: Connection, request_name: str) -> Iterable[object]:
+    """What goes on until a Model can be asked; nothing where the Session of a client that is still held is gone."""
+    try:
+        return connection.waiting_for(request_name)
+    except ReferenceError:
+        return ()
+
+
+def _keep(kept: OrderedDict[_Key, _Part], key: _Key, value: _Part) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT_LISTS:
+        kept.popitem(last=False)
+
+
+def _is_open(port: Forward) -> bool:
+    return port.is_open

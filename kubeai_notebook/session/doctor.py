@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from kubeai_notebook.calls.models import offered
 from kubeai_notebook.cluster.rights import Rights
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.remedy import Command, Remedy
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
 from kubeai_notebook.errors import ForbiddenError, KubeAIError, LocalError, NotInstalledError
 from kubeai_notebook.present.doctor_report import Doctor, Station
+from kubeai_notebook.text import one_line
 
 from .configured import chosen_by
 from .local_program import run_local
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from .connection import Connection
 
+_SHOWN_NAMES, _LONGEST_NAME = 5, 80
 GATEWAY_SECONDS, LOCAL_SECONDS = 5.0, 20.0
 # What a preflight says whichever Model it is about; an Ollama model is the one that known bugs concern.
 _ANY_MODEL = {"name": "any", "url": "ollama://smollm2:135m"}
@@ -136,10 +139,10 @@ def _role(facts: Facts) -> str:
 
 
 def _profiles(facts: Facts) -> Station:
-    catalog = facts.catalog
-    names = sorted(catalog.profiles)
+    config = facts.operator_config
+    names = sorted(config.profiles)
     listed = ", ".join(names)
-    if catalog.source != "kubeai-config":
+    if config.source != "kubeai-config":
         message = f"This cluster's resource profiles may not be read. KubeAI's chart has {listed}."
         ask = _advice("Ask who runs KubeAI which ones there are.")
         return Station(name="profiles", code="ProfilesUnknown", severity="warning", message=message, remedies=ask)
@@ -154,15 +157,16 @@ def _gateway(session: Connection) -> Station:
     try:
         models, seconds = offered(session.endpoint, GATEWAY_SECONDS)
         access = session.endpoint.access
-        count = len(models)
     except KubeAIError as error:
         missing = getattr(error, "status", None) == 404
         remedies = (_NO_GATEWAY,) if missing else _advice(error.hint) or (_OTHER_GATEWAY,)
         return Station(name="gateway", code=type(error).__name__, message=error.message, remedies=remedies)
     way = " through the Kubernetes API" if access.proxied_by_api else ""
-    offers = f"offers {count} {'model' if count == 1 else 'models'}"
-    message = f"{masked(access.own_url or access.base_url)} answers{way} in {seconds:.2f} s and {offers}."
-    return _well("gateway", message)
+    # Names and no number: how many can be served is the catalog's to say, and an adapter is asked for by a name, too.
+    names = [one_line(text_at(model, "id"), _LONGEST_NAME) for model in models[:_SHOWN_NAMES]]
+    more = f" and {len(models) - len(names)} more" if len(models) > len(names) else ""
+    asked = f"It can be asked for {', '.join(names)}{more}." if names else "It has no Model to ask yet."
+    return _well("gateway", f"{masked(access.own_url or access.base_url)} answers{way} in {seconds:.2f} s. {asked}")
 
 
 def _local() -> Station:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from kubeai_notebook.calls.embed_many import Array, embed_many
-from kubeai_notebook.calls.tables import with_columns
+from kubeai_notebook.calls.tables import frame_of, with_columns
 from kubeai_notebook.core.embedding_prefixes import Role, prefixes_of
-from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.messages import did_you_mean, with_article
 from kubeai_notebook.core.objects import map_at, text_at
 from kubeai_notebook.core.prompt_template import is_missing
 from kubeai_notebook.errors import CallError, UsageError
+from kubeai_notebook.text import encodable
 
 from .mapping import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from kubeai_notebook.calls.embed_many import Vectors
     from kubeai_notebook.calls.endpoint import Endpoint
@@ -50,7 +52,7 @@ class Embedder:
         cells = list(texts)
         empty = _empty(cells)
         places = [place for place in range(len(cells)) if place not in empty]
-        sent = [f"{prefix}{cells[place]}".encode("utf-8", "replace").decode() for place in places]
+        sent = [encodable(f"{prefix}{cells[place]}") for place in places]
         if not sent:
             raise UsageError("There is no text to embed: every one is missing or empty.")
         made = embed_many(self._endpoint(), self._target, sent, options=options)
@@ -66,35 +68,40 @@ class Embedder:
     def embed(self, texts: Any, role: str, prefix: str | None = None, **options: Any) -> Any:
         """What `Model.embed` gives."""
         inputs = [texts] if isinstance(texts, str) else texts
+        if isinstance(inputs, Mapping) or hasattr(inputs, "columns") or not hasattr(inputs, "__len__"):
+            hint = "embed_column(frame, column) takes a DataFrame; list(…) makes a list of what comes one by one."
+            raise UsageError(
+                f"embed() takes a text, a list of texts or a Series, not {with_article(type(texts).__name__)}.", hint
+            )
         if not len(inputs):
             return np.empty((0, 0), dtype=np.float32)
         chosen = self.prefix(role, prefix)
+        empty = _empty(list(inputs))
         if not (hasattr(texts, "to_frame") and hasattr(texts, "iloc")):
-            if empty := _empty(list(inputs)):
+            if empty:
                 raise UsageError(f"Text {min(empty)} is missing or empty; nothing was sent.")
             return self.vectors(inputs, chosen, options).whole()
         import pandas as pd
 
         made = self.vectors(inputs, chosen, options)
-        return pd.DataFrame(made.whole(without=lambda error: not error.kind), index=texts.index)
+        return pd.DataFrame(made.whole(without=empty), index=texts.index)
 
     def embed_column(self, frame: Any, column: str, *, role: str, prefix: str | None, into: str) -> Any:
         """The frame with a column of vectors and one of reasons; errors as `Model.embed_column`."""
-        import narwhals as nw
-
-        try:
-            table = nw.from_native(frame, eager_only=True)
-        except TypeError:
-            raise UsageError("embed_column() takes a DataFrame of pandas, polars or pyarrow.") from None
-        if column not in table.columns:
-            raise UsageError(f'The frame has no column "{column}".{did_you_mean(column, map(str, table.columns))}')
+        table = frame_of(frame, "embed_column() takes {}")
+        check_column(table, column)
         error = f"{into}_error"
         if taken := [name for name in (into, error) if name in table.columns]:
             raise UsageError(
                 f'The frame has a column "{taken[0]}" already.', 'into="…" gives the vectors another name.'
             )
-        made = self.vectors(table[column].to_list(), self.prefix(role, prefix))
-        cells: dict[str, list[Any]] = {
+        texts, chosen = table[column].to_list(), self.prefix(role, prefix)
+        cells: dict[str, list[Any]]
+        if len(empty := _empty(texts)) == len(texts):  # a table keeps its rows, whatever they hold
+            cells = {into: [None] * len(texts), error: [empty[place].message for place in range(len(texts))]}
+            return with_columns(frame, cells, {into: "vector", error: "text"})
+        made = self.vectors(texts, chosen)
+        cells = {
             into: [None if place in made.errors else vector for place, vector in enumerate(made.array)],
             error: [made.errors[place].message if place in made.errors else None for place in range(len(made.array))],
         }
@@ -104,6 +111,8 @@ class Embedder:
         """The texts that are nearest to a question; errors as `Model.search`."""
         import pandas as pd
 
+        if isinstance(texts, str):
+            raise UsageError("search() takes a list of texts, not one text.", 'Write search(query, ["…", "…"]).')
         known = self.vectors(texts, self.prefix("passage", None)).array if vectors is None else np.asarray(vectors)
         if len(known) != len(texts):
             raise UsageError(f"vectors= holds {len(known)} rows for {len(texts)} texts.")
@@ -119,9 +128,27 @@ def _empty(cells: Sequence[Any]) -> dict[int, CallError]:
     return {n: reason for n, cell in enumerate(cells) if is_missing(cell) or not str(cell).strip()}
 
 
+def check_column(table: Any, column: str) -> None:
+    """Refuse a column that a frame does not have.
+
+    Raises:
+        UsageError: it has none of this name.
+    """
+    if column not in table.columns:
+        raise UsageError(f'The frame has no column "{column}".{did_you_mean(column, table.columns)}')
+
+
 def similarity(left: Any, right: Any) -> Array:
-    """The cosine of each vector on the left with each on the right, n x m."""
-    return np.asarray(_unit(left) @ _unit(right).T, dtype=np.float32)
+    """The cosine of each vector on the left with each on the right, n x m.
+
+    Raises:
+        UsageError: they are not of one length, as those of two Models.
+    """
+    ours, theirs = _unit(left), _unit(right)
+    if ours.shape[1] != theirs.shape[1]:
+        message = f"Vectors of {ours.shape[1]} numbers have no cosine with vectors of {theirs.shape[1]}."
+        raise UsageError(message, "Take vectors of one Model.")
+    return np.asarray(ours @ theirs.T, dtype=np.float32)
 
 
 def _unit(vectors: Any) -> Array:

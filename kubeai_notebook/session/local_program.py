@@ -7,6 +7,8 @@ import subprocess
 from kubeai_notebook import settings
 from kubeai_notebook.errors import LocalError
 
+ACTIONS = ("start", "stop", "status", "add", "logs", "token")
+"""Those for a notebook, the most used first."""
 SECONDS = 120.0
 """Starting takes a few; stopping waits until the engines have ended."""
 

@@ -40,13 +40,13 @@ def follow(session: Connection, name: str, *, tail_lines: int, pod: str, contain
 
 def _place(name: str, view: View, *, pod: str, container: str) -> tuple[str, str]:
     """The Pod and container that a user means: by default a Pod that is broken, else the newest, and what it is for."""
-    pods = sorted(map(Pod, view.observation.pods), key=lambda found: found.created)
+    pods = sorted(map(Pod, view.observation.pods), key=lambda pod: pod.created)
     if not pod:
         if not pods:
             why = f'attach("{name}").why() says why.'
             raise NotFoundError(f"{name} has no Pod, so there is no log.", why)
-        broken = [found for found in pods if broken_because(found.raw)]
+        broken = [listed for listed in pods if broken_because(listed.raw)]
         pod = (broken or pods)[-1].name
     if not container:
-        container = next((main_container(found.raw) for found in pods if found.name == pod), "server")
+        container = next((main_container(listed.raw) for listed in pods if listed.name == pod), "server")
     return pod, container

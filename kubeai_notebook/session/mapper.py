@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.calls.job import Job
 from kubeai_notebook.calls.map_frame import answers_of, planned_map
 from kubeai_notebook.calls.tables import with_columns
+from kubeai_notebook.core.messages import with_article
 from kubeai_notebook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,4 +65,6 @@ def empty_like(frame: Any) -> Any:
 
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in frame.dtypes.items()})
     except (AttributeError, TypeError):
-        raise UsageError(f"like= takes a DataFrame, also one of Dask, not a {type(frame).__name__}.") from None
+        raise UsageError(
+            f"like= takes a DataFrame, also one of Dask, not {with_article(type(frame).__name__)}."
+        ) from None

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
-from kubeai_notebook.calls.chat import complete
-from kubeai_notebook.calls.endpoint import Endpoint, ModelEndpoint
-from kubeai_notebook.calls.errors import check_feature
-from kubeai_notebook.calls.stream import ChatStream, Turn
-from kubeai_notebook.core.chat_messages import Reply, reply_of
+from kubeai_notebook.core.call_checks import checks_calls
+from kubeai_notebook.core.chat_fields import ChatFields
 from kubeai_notebook.core.embedding_prefixes import Prefixes, prefixes_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.map_fields import MapFields
@@ -22,33 +18,40 @@ from kubeai_notebook.text import one_line
 
 from . import presenter as display
 from . import verbs
-from .calling import awaken
+from .calling import awaken, check_serves
 from .logs import follow, log_of
+from .model_chats import ModelChats
+from .model_clients import ModelClients
 from .software import software
 from .waiting import look_at, views_until_ready, wait_ready
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     import pandas as pd
 
-    from kubeai_notebook.calls.endpoint import AsyncOpenAI, OpenAI
+    from kubeai_notebook.calls.endpoint import Endpoint
+    from kubeai_notebook.calls.question import Target
     from kubeai_notebook.core.model_spec import ModelSpec
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.phase import ModelStatus
     from kubeai_notebook.core.plan import Outcome
     from kubeai_notebook.core.remedy import Remedy
     from kubeai_notebook.core.view import View
+    from kubeai_notebook.present.comparison_frame import ComparisonFrame
     from kubeai_notebook.present.explanation import Explanation
     from kubeai_notebook.present.log import Log
 
     from .connection import Connection
     from .embedding import Embedder
+    from .embedding_map import EmbeddingMap
     from .live.subscription import Subscription
     from .mapper import Mapper
+    from .projection import Projection
 
-Prompt = str | Sequence[Turn]
 
-
-class Model:
+@checks_calls
+class Model(ModelChats, ModelClients):
     """A Model of the cluster, by its name: nothing of it lives in this process.
 
     Made by ``serve`` or ``attach``. A method that changes something returns a handle that holds its `Outcome`; this
@@ -161,7 +164,7 @@ class Model:
     def _why(self, view: View) -> Explanation:
         from kubeai_notebook.present.explanation import Explanation
 
-        why = Explanation(self.name, view.status, view.findings, view.where, link=view.link)
+        why = Explanation(self.name, view.status, view.findings, view.where, link=view.link, remark=view.remark)
         self.session.remember_shown(uid_of(view.model), why.remedies)
         return why
 
@@ -181,13 +184,14 @@ class Model:
             UsageError: it is another one now, or there is none.
         """
         view = self.view
-        shown = self._open.shown_remedies.get(uid_of(view.model))
-        now = self._why(view).remedies
-        if not 1 <= number <= max(len(now), len(shown or ())):
-            there = f"why() shows the {len(now)} that there are." if now else "Nothing is wrong with it."
-            raise UsageError(f"{self.name} has no fix {number}.", there)
+        shown = self._open.shown_remedies.get(uid_of(view.model), ())
+        stays = shown and not view.findings and self._open.remedies_of(view)
+        now = shown if stays else self._why(view).remedies
+        if not 1 <= number <= max(len(now), len(shown)):
+            hint = f"why() shows the {len(now)} that there are." if now else "Nothing is wrong with it."
+            raise UsageError(f"{self.name} has no fix {number}.", hint)
         remedy = dict(enumerate(now, 1)).get(number)
-        if remedy is None or (shown and [one.id for one in shown[number - 1 : number]] != [remedy.id]):
+        if remedy is None or (shown and [remembered.id for remembered in shown[number - 1 : number]] != [remedy.id]):
             is_now = f"Fix {number} is now: {remedy.title}" if remedy else f"There is no fix {number} any more."
             message = f"What is wrong with {self.name} has changed since it was shown. {is_now}"
             raise UsageError(f"{message} Nothing was changed.", "Run this again to apply it; why() shows all.")
@@ -225,59 +229,28 @@ class Model:
         """
         return self._after(verbs.rollback(self._open, self.name, yes=yes))
 
-    @property
-    def endpoint(self) -> ModelEndpoint:
-        """Where this Model answers at this moment: the base url and the model id for any OpenAI client."""
-        return ModelEndpoint(self._open.endpoint.base_url, self.name)
-
-    @property
-    def base_url(self) -> str:
-        """The gateway's address, for any OpenAI client; the model to ask for is `name`."""
-        return self.endpoint.base_url
-
-    @property
-    def client(self) -> OpenAI:
-        """An OpenAI client for the gateway; ask it for ``model=<this Model's name>``."""
-        return self._open.endpoint.client
-
-    @property
-    def async_client(self) -> AsyncOpenAI:
-        """An OpenAI client for ``await``; ask it for ``model=<this Model's name>``."""
-        return self._open.endpoint.async_client
-
     def _awake(self) -> Endpoint:
         """The endpoint of a Model that answers: one replica that is ready is enough."""
         awaken(self._open, self.name, self._limit(None))
         return self._open.endpoint
 
-    def _able(self, feature: str) -> Endpoint:
-        """The endpoint of a Model that was served for this; another is not even woken."""
-        check_feature(self.name, map_at(self.view.model, "spec"), feature)
-        return self._awake()
-
-    def complete(self, prompt: str, **options: Any) -> Reply:
-        """Continue a text; options as in the OpenAI API (``max_tokens``, ``temperature`` …).
-
-        Waits first until the Model is ready, wakes it where it sleeps, and shows meanwhile what it is doing: in the
-        cell, or in a line on stderr (the setting ``show_waiting`` turns that off).
-
-        Raises:
-            DeployError: the Model cannot become ready as it is; ``findings`` say why.
-            CallError: the Model was served for something else, or the gateway or the engine refused the request.
-            WaitTimeoutError: it is still starting after the setting ``wait_timeout_seconds``.
-            WaitInterruptedError: interrupted.
-        """
-        return complete(self._able("TextGeneration"), self.name, prompt, **options)
+    def _able(self, feature: str) -> Callable[[], Endpoint]:
+        """What wakes the Model, which was served for this: another is refused before anything else is looked at."""
+        check_serves(self._open, self.view, feature)
+        return self._awake
 
     @shows(MapFields)
     def map(self, table: Any, prompt: str, *, block: bool = True, **fields: Unpack[MapFields]) -> Any:
         """Ask the Model something about each row, and get the table back with the answers in new columns.
 
         ``table`` is a DataFrame of pandas, polars or pyarrow, which comes back in the same kind with its order and
-        index, or the path of a Parquet file. A name in single braces is a column: ``"Classify: {text}"``; every other
-        brace is text. As many requests are in flight as the server takes. A row that fails has no value, and the
-        reason in the column ``error``, with what the model said in ``raw``. Answers are kept on this machine, so the
-        same call asks for new rows only; `store.clear` forgets them. An interrupt gives the part that is there.
+        index, or the path of a Parquet file; texts alone, in a list, an array or a Series, become one. A name in single
+        braces is a column: ``"Classify: {text}"``; every other brace is text, and without a name a list's text stands
+        below the prompt. As many requests are in flight as the server takes. A row that fails has no value, and the
+        reason in the column ``error``, with what the model said in ``raw``; a text that ``max_tokens`` cut is a value,
+        and ``error`` says so. Labels are the likeliest each time (``temperature=0``), unless a ``temperature`` is
+        given. Answers are kept on this machine, so the same call asks for new rows only; `store.clear` forgets them.
+        An interrupt gives the part that is there.
 
         ``block=False`` returns at once, with a Job that has ``progress``, ``stop()`` and ``result()``.
 
@@ -286,9 +259,12 @@ class Model:
             CallError: a row failed, and ``errors="raise"``; or the Model was served for something else.
             DeployError: the Model cannot become ready as it is.
         """
-        from .mapping import map_rows
+        from .mapping import map_rows, target_of
 
-        job = map_rows(self.view, lambda: self._able("TextGeneration"), table, prompt=prompt, fields=fields)
+        def target() -> Target:
+            return target_of(self.view, fields.get("adapter") or "", cluster=self._open.cluster.identity)
+
+        job = map_rows(target, self._able("TextGeneration"), table, prompt=prompt, fields=fields)
         return job.finished() if block else job
 
     @shows(MapFields)
@@ -343,6 +319,46 @@ class Model:
         """
         return self._embedder.search(query, texts, k=k, vectors=vectors)
 
+    def embedding_map(
+        self,
+        frame: Any,
+        column: str,
+        *,
+        color: str | None = None,
+        vectors: Any = None,
+        projection: Projection = "pca",
+    ) -> EmbeddingMap:
+        """The texts of a column as a map, on which a lasso selects rows that `EmbeddingMap.selection` gives back.
+
+        ``frame`` is of pandas, polars or pyarrow. ``color`` is a column whose values colour the points. ``vectors`` are
+        those of the texts, from `embed`, or the column of `embed_column`, so that they are not made again.
+        ``projection="umap"`` needs umap-learn.
+
+        Raises:
+            UsageError: the frame has no such column, or umap-learn is not installed; nothing was sent.
+            CallError: no text was embedded, or the Model was served for something else.
+        """
+        from .embedding_map import embedding_map
+
+        return embedding_map(
+            frame, column, model=self.name, embedder=self._embedder, color=color, vectors=vectors, projection=projection
+        )
+
+    def compare_neighbours(self, other: Model, frame: Any, column: str, *, k: int = 10) -> Any:
+        """How far another Model finds the same neighbours: the frame with ``overlap``, ``lost`` and ``new`` behind it.
+
+        ``overlap`` is the share of a text's ``k`` nearest, by cosine, that both Models agree on, from 0 to 1; its mean
+        is overlap@k. ``lost`` are the places of the rows that only this Model has near, ``new`` of those that only
+        ``other`` has. A text without a vector of both has none of the three.
+
+        Raises:
+            UsageError: the frame has no such column, has one of these names, or has too few texts.
+            CallError: no text was embedded, or a Model was served for something else.
+        """
+        from .neighbours import compare_neighbours
+
+        return compare_neighbours(frame, column, (self._embedder, other._embedder), k=k)
+
     @property
     def embedding_prefixes(self) -> Prefixes:
         """What `embed` puts before a question and before a text to be found, by the Model's family."""
@@ -352,30 +368,45 @@ class Model:
     def _embedder(self) -> Embedder:
         from .embedding import Embedder
 
-        return Embedder(self.view, lambda: self._able("TextEmbedding"))
+        return Embedder(self.view, self._able("TextEmbedding"))
 
-    def stream(self, prompt: Prompt, **options: Any) -> ChatStream:
-        """The Model's next turn, piece by piece; options and errors as `complete`.
+    @shows(ChatFields)
+    def compare(
+        self, other: Model | str, prompts: str | Sequence[str], **fields: Unpack[ChatFields]
+    ) -> ComparisonFrame:
+        """The answers of this Model and of another side by side, with seconds and tokens/s: one row a prompt.
 
-        ``close()``, from any thread, ends it and the engine's work; so does the end of a ``with`` block.
+        ``other`` is a Model, or the id that is asked for: ``"qwen"``, or ``"smol_terse"`` for an adapter. ``adapter``
+        is one of this Model; the other fields are those of both chats. A prompt that fails has the reason in its row;
+        an interrupt gives what has come.
+
+        Raises:
+            UsageError: there is no prompt, or both sides are the same, or there is no such adapter.
+            NotFoundError: there is no such Model.
+            CallError: one of them was served for something else.
+            DeployError: one of them cannot become ready as it is.
         """
-        turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        return ChatStream(self._able("TextGeneration"), self.name, turns, **options)
+        from .comparison import Side, compare
 
-    def chat(self, prompt: Prompt, **options: Any) -> Reply:
-        """The Model's next turn, to a text or to a list of turns; options and errors as `complete`."""
-        with self.stream(prompt, **options) as deltas:
-            return reply_of(deltas)
+        other_side = Side(other.session, other.name) if isinstance(other, Model) else Side.of(self._open, other)
+        texts = [prompts] if isinstance(prompts, str) else list(prompts)
+        adapter = fields.pop("adapter", "")
+        return compare((Side(self._open, self.name, adapter), other_side), texts, fields)
 
-    def delete(self, timeout_seconds: float = verbs.DELETE_SECONDS, *, yes: bool = False) -> Model:
+    def delete(
+        self, timeout_seconds: float = verbs.DELETE_SECONDS, *, missing_ok: bool = False, yes: bool = False
+    ) -> Model:
         """Delete the Model and its Pods, and wait until it is gone.
 
         Raises:
-            NotFoundError: there is no such Model.
+            NotFoundError: there is no such Model, and ``missing_ok`` is not said.
             NotYoursError: somebody else served it, and ``yes`` is not said.
             WaitTimeoutError: something still holds it after ``timeout_seconds``.
         """
-        return self._after(verbs.delete(self._open, self.name, timeout_seconds=timeout_seconds, yes=yes))
+        (done,) = verbs.delete_all(
+            self._open, [self.name], missing_ok=missing_ok, timeout_seconds=timeout_seconds, yes=yes
+        )
+        return self._after(done)
 
     def logs(self, *, tail_lines: int = 200, previous: bool = False, pod: str = "", container: str = "") -> Log:
         """The end of the engine's log; ``previous``: of the run before the present one.
@@ -441,3 +472,7 @@ class Model:
         if not self._may_be_seen():
             return {"text/plain": "\n".join(filter(None, [repr(self), self.note]))}
         return display.face().bundle(self)
+
+    def _display_(self) -> Any:
+        """What marimo shows, which runs no IPython: it takes the card as a widget."""
+        return display.face().widget(self) if self._may_be_seen() else repr(self)

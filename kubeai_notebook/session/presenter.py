@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kubeai_notebook.errors import UsageError
+
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import Collection
+
+    from .waiting_line import Line
 
 BATCH_FRAME_SECONDS = 0.25
-_ERASED = "\r\x1b[2K"
-
-
-class Line(Protocol):
-    """A line that is renewed while somebody waits."""
-
-    def put(self, text: str, *, is_news: bool) -> None:
-        """Say this now; ``is_news``: not only the time is another."""
-
-    def end(self, text: str) -> None:
-        """The wait is over: say this, or nothing more."""
 
 
 class Face(Protocol):
@@ -33,39 +24,23 @@ class Face(Protocol):
     def bundle(self, model: Any) -> dict[str, Any]:
         """The Model's mimebundle."""
 
+    def widget(self, model: Any) -> Any:
+        """What shows the Model live where no IPython displays it."""
+
     def show_batch(self, job: Any) -> None:
         """Display a batch, now and as it goes on."""
 
     def follow_batch(self, job: Any) -> None:
         """Show how far a batch is until it is over; an interrupt may pass, or stop the batch."""
 
+    def show_map(self, embedding_map: Any) -> None:
+        """Display a map of texts."""
+
+    def playground(self, model: Any, features: Collection[str], **options: Any) -> Any:
+        """What the Model is tried in; UsageError where there is no such thing for its features."""
+
     def line(self) -> Line:
         """A line that is renewed while somebody waits."""
-
-
-class StreamLine:
-    """The line on a terminal, which renews it, or in a log, which gets a line for each change."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._renews = stream, stream.isatty()
-
-    def put(self, text: str, *, is_news: bool) -> None:
-        """Say this now; ``is_news``: not only the time is another."""
-        if self._renews:
-            self._write(_ERASED + text[: shutil.get_terminal_size().columns - 1])
-        elif is_news:
-            self._write(f"{text}\n")
-
-    def end(self, text: str) -> None:
-        """The wait is over; what a log has told stays."""
-        del text
-        if self._renews:
-            self._write(_ERASED)
-
-    def _write(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads it any more: that is no reason to break off a call
-            self._stream.write(text)
-            self._stream.flush()
 
 
 class TextFace:
@@ -79,22 +54,43 @@ class TextFace:
         """One line of text."""
         return {"text/plain": repr(model)}
 
+    def widget(self, model: Any) -> Any:
+        """One line of text."""
+        return repr(model)
+
     def show_batch(self, job: Any) -> None:
         """Leave it to IPython."""
         raise NotImplementedError
 
     def follow_batch(self, job: Any) -> None:
-        """A line on stderr, whose last words stay."""
-        from kubeai_notebook.present.batch_report import batch_line
+        """A line on stderr; what the first rows say of the whole, and how it ended, stay there."""
+        from kubeai_notebook.present.batch_report import batch_line, batch_text, trial_text
 
-        line = self.line()
+        line, is_told = self.line(), False
         while not job.wait(BATCH_FRAME_SECONDS):
+            trial = "" if is_told else trial_text(job.progress)
+            if trial:
+                line.end("")
+                sys.stderr.write(f"{trial}\n")
+                is_told = True
             line.put(batch_line(job.progress), is_news=False)
         line.end("")
-        sys.stderr.write(f"{batch_line(job.progress)}\n")
+        sys.stderr.write(f"{batch_text(job.progress)}\n")
+
+    def show_map(self, embedding_map: Any) -> None:
+        """Leave it to IPython."""
+        raise NotImplementedError
+
+    def playground(self, model: Any, features: Collection[str], **options: Any) -> Any:
+        """There is none without a notebook."""
+        del features, options
+        message = f"A playground of {model.name} is shown by a notebook, and this is none."
+        raise UsageError(message, "In a notebook, load the extension first; chat() works everywhere.")
 
     def line(self) -> Line:
         """One on stderr."""
+        from .waiting_line import StreamLine
+
         return StreamLine(sys.stderr)
 
 

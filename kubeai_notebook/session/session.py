@@ -9,22 +9,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
+from kubeai_notebook.core.call_checks import checked_call, checks_calls
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.model_fields import ModelFields, what_of
 from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.errors import NotFoundError
 
-from . import verbs
+from . import planning, verbs
+from .calling import until_callable
 from .connection import Connection, without_login
 from .live.subscription import ALL
 from .model import Model
 from .waiting import look_at_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Unpack
 
     from kubeai_notebook.core.plan import Outcome
     from kubeai_notebook.core.spec import ModelSpec
+    from kubeai_notebook.core.view import View
     from kubeai_notebook.present.catalog_frame import CatalogFrame
     from kubeai_notebook.present.doctor_report import Doctor
     from kubeai_notebook.present.models_frame import ModelsFrame
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from .live.subscription import Subscription
 
 
+@checks_calls
 class Session(Connection):
     """The Models of one namespace of one cluster; connects when it is first needed, and is closed for ever.
 
@@ -89,7 +94,7 @@ class Session(Connection):
         Raises:
             SpecError: a field is wrong, or the API server's dry run refused it.
         """
-        return verbs.plan(self, what_of(what, url, fields), unique=unique)
+        return planning.plan(self, what_of(what, url, fields), unique=unique)
 
     def attach(self, name: str) -> Model:
         """The handle on a Model that is there, whoever made it.
@@ -129,14 +134,19 @@ class Session(Connection):
         from .idle import idle_seconds
 
         views, link = look_at_all(self.publisher), self.publisher.link
-        idle = {} if link.lost else idle_seconds(self.cluster, self.facts.catalog.autoscaling_window_seconds)
-        return models_frame(views, idle=idle, now=datetime.now(UTC), link=link, where=self.where)
+        idle = {} if link.lost else idle_seconds(self.cluster)
+        window = (
+            None if self.cluster.is_this_machine or not idle else self.facts.operator_config.autoscaling_window_seconds
+        )
+        return models_frame(views, idle=idle, window_seconds=window, now=datetime.now(UTC), link=link, where=self.where)
 
-    def catalog(self, text: str = "", *, feature: str = "") -> CatalogFrame:
+    def catalog(self, text: str = "", *, feature: str = "", here: bool = False, fits: bool = False) -> CatalogFrame:
         """What can be served, one url a row; `present.catalog_frame` names the columns.
 
         It holds what lies on this machine, what the cluster has Models of, and small open models that many begin
-        with. ``text``: words of the url, title or Model; ``feature``: such as ``TextEmbedding``, or a part of it.
+        with; what lies here and fits comes first. ``text``: words of the url, title or Model; ``feature``: such as
+        ``TextEmbedding``, or a part of it; ``here``: only what lies on this machine; ``fits``: without what this
+        machine surely has no room for.
 
         Raises:
             SpecError: KubeAI has no such feature.
@@ -145,7 +155,11 @@ class Session(Connection):
         from kubeai_notebook.present.catalog_frame import catalog_frame
 
         self.forget_facts()  # a download of a moment ago lies here now
-        return catalog_frame(matching(self.facts.offers, text, feature))
+        return catalog_frame(matching(self.facts.offers, text, feature, here=here, fits=fits))
+
+    def waiting_for(self, request_name: str) -> Iterator[View]:
+        """The Views of a Model until it can be asked, without waiting for any; errors as `Model.complete`."""
+        return until_callable(self, request_name)
 
     def subscribe(self, *names: str, looks: bool = True) -> Subscription:
         """Hear of every change of these Models, or without a name of all: how each is now comes first.
@@ -168,7 +182,7 @@ class Session(Connection):
     def profiles(self) -> list[str]:
         """The resource profiles' names, as far as they are known without asking."""
         facts = self.known("facts")
-        return sorted(facts.catalog.profiles) if facts else []
+        return sorted(facts.operator_config.profiles) if facts else []
 
     def urls(self) -> list[str]:
         """The urls that can be served, as far as they are known without asking; what lies here first."""
@@ -226,6 +240,18 @@ def default(namespace: str = "") -> Session:
     return _defaults.session(namespace)
 
 
+def elsewhere(session: Connection) -> str:
+    """The namespace that a magic's line has to name to reach this Session's Models; ``""`` where it looks there."""
+    for named, default_session in _defaults.sessions.items():
+        if default_session is session:
+            return named
+    main = _defaults.sessions.get("")
+    if main is None or not main.connected:
+        return ""
+    there, here = main.cluster.where, session.cluster.where
+    return here.namespace if here.server == there.server and here.namespace != there.namespace else ""
+
+
 @shows(ModelFields)
 def serve(
     what: ModelSpec | PlanReport | str | None = None,
@@ -256,6 +282,30 @@ def plan(
 ) -> PlanReport:
     """What `serve` would do where you work, and what speaks against it; nothing is changed. See `Session.plan`."""
     return default().plan(what, url, unique=unique, **fields)
+
+
+@checked_call
+def attach(name: str) -> Model:
+    """The handle on a Model that is there, whoever made it; see `Session.attach`."""
+    return default().attach(name)
+
+
+@checked_call
+def delete(name: str, *names: str, missing_ok: bool = False, yes: bool = False) -> list[Model]:
+    """Delete Models, and wait until they are gone; see `Session.delete`."""
+    return default().delete(name, *names, missing_ok=missing_ok, yes=yes)
+
+
+@checked_call
+def models() -> ModelsFrame:
+    """All Models as a DataFrame; see `Session.models`."""
+    return default().models()
+
+
+@checked_call
+def catalog(text: str = "", *, feature: str = "", here: bool = False, fits: bool = False) -> CatalogFrame:
+    """What can be served, with its size and whether this machine has room for it; see `Session.catalog`."""
+    return default().catalog(text, feature=feature, here=here, fits=fits)
 
 
 def session_in(place: Place) -> Session:
@@ -301,7 +351,11 @@ def follow_settings() -> None:
     """
     now = settings_of_process.current()
     with _defaults.lock:
-        changed = {place for session in _defaults.sessions.values() for place in _changed_places(session.settings, now)}
+        changed = {
+            name
+            for namespace, session in _defaults.sessions.items()
+            for name in _changed_places(session, now, namespace=namespace)
+        }
         for session in () if changed else _defaults.sessions.values():
             session.settings = now
     if changed:
@@ -309,9 +363,16 @@ def follow_settings() -> None:
         close_defaults(f"{names} {'was' if len(changed) == 1 else 'were'} changed")
 
 
-def _changed_places(before: Settings, now: Settings) -> list[str]:
-    called = {"platform_endpoint": "$KUBEAI_ENDPOINT"}
-    return [called.get(name, f"the setting {name}") for name, value in now.place.items() if before.place[name] != value]
+def _changed_places(session: Session, now: Settings, *, namespace: str) -> list[str]:
+    """What has a Session of this namespace lead elsewhere; nothing where a setting names the place in which it is."""
+    before, called = session.settings, {"platform_endpoint": "$KUBEAI_ENDPOINT"}
+    changed = [name for name, value in now.place.items() if before.place[name] != value]
+    if session.connected and changed and {"endpoint", "platform_endpoint"}.isdisjoint(changed):
+        from .configured import leads_to
+
+        effective = replace(now, namespace=namespace or now.namespace)
+        changed = [] if leads_to(session.where, effective, before=before) else changed
+    return [called.get(name, f"the setting {name}") for name in changed]
 
 
 def close_defaults(because: str = "this process has ended its Sessions") -> None:

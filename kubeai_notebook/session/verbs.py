@@ -1,33 +1,25 @@
 """What can be done to the Models of a Session: functions that take plain values and return an `Outcome`.
 
-A cell, a form, a server with many browsers and a batch all call these; none of them needs a handle or a magic. So
-two things stand here once for all of them: the guard for Models that somebody else served (`NotYoursError`, which each
-face words with its own way to say ``yes``), and what is said where the new state may not be seen. The guard is against
-slips: who may write to a Model of Kubernetes may always do so.
+A cell, a form, a server with many browsers and a batch all call these; none of them needs a handle or a magic. What
+serving would do is decided in `planning`, whether a verb may act in `guard`; here it is done, and said, also where
+the new state may not be seen.
 """
 
 from __future__ import annotations
 
-import secrets
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeai_notebook import deploy
-from kubeai_notebook.core.field_aliases import spelled
+from kubeai_notebook.core.field_aliases import to_snake
 from kubeai_notebook.core.inference import LEAST
-from kubeai_notebook.core.manifest import cleaned, fields_of_manifest, spec_of_manifest
-from kubeai_notebook.core.messages import did_you_mean
-from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, unique_name
-from kubeai_notebook.core.notice import wrong
-from kubeai_notebook.core.objects import map_at, name_of, text_at, uid_of
-from kubeai_notebook.core.plan import Outcome, Stake
-from kubeai_notebook.core.rules.catalog_checks import with_known_profile
+from kubeai_notebook.core.objects import count_at, map_at, text_at, uid_of
+from kubeai_notebook.core.plan import Outcome
 from kubeai_notebook.core.served import served_by
-from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import (
     ClusterError,
+    ConflictError,
     ForbiddenError,
     KubeAIError,
     NotFoundError,
@@ -36,16 +28,18 @@ from kubeai_notebook.errors import (
     UsageError,
 )
 from kubeai_notebook.present.plan_report import PlanReport
-from kubeai_notebook.text import one_line
 
 from . import waiting
+from .guard import check_owner, takes_away
+from .planning import near_name, plan_to_serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from kubeai_notebook.core.notice import Finding, Notice
+    from kubeai_notebook.core.notice import Notice
     from kubeai_notebook.core.plan import Action, Guarded
     from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.spec import ModelSpec
 
     from .connection import Connection
 
@@ -53,28 +47,6 @@ if TYPE_CHECKING:
     """What to serve: a spec, its fields, or a plan that somebody has looked at."""
 
 DELETE_SECONDS = 60.0
-
-
-def plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool = False) -> PlanReport:
-    """What `serve` would do, and what speaks against it; nothing is changed.
-
-    Raises:
-        SpecError: a field is wrong, or the API server's dry run refused it.
-    """
-    report = _plan(session, what, unique=unique)
-    # What is refused already needs no second refusal, which would hide the list of the first.
-    return report if report.refusal else _tried(session, report)
-
-
-def _tried(session: Connection, report: PlanReport) -> PlanReport:
-    """The report with what the API server says to a dry run."""
-    return replace(report, notices=(*report.notices, *deploy.tried(session.cluster, report.plan)))
-
-
-def _is_told_by_trying(session: Connection, report: PlanReport) -> bool:
-    """Whether only the daemon knows that this cannot run: which weights can be had lies on its machine."""
-    weights = {"url", "engine", "features", "adapters"} & report.plan.changes.keys()
-    return session.facts.this_machine and (report.plan.action == "create" or bool(weights))
 
 
 def serve(session: Connection, what: What, *, unique: bool = False, force: bool = False, yes: bool = False) -> Outcome:
@@ -91,15 +63,13 @@ def serve(session: Connection, what: What, *, unique: bool = False, force: bool 
         ConflictError: somebody else changed the Model since it was planned.
         ClusterError: the Kubernetes API refused it or does not answer.
     """
-    report = what if isinstance(what, PlanReport) else _plan(session, what, unique=unique)
-    if _is_told_by_trying(session, report) and not (force or report.refusal or isinstance(what, PlanReport)):
-        report = _tried(session, report)
+    report = what if isinstance(what, PlanReport) else plan_to_serve(session, what, unique=unique, force=force)
     planned = report.plan
     if report.refusal and not force and planned.action != "attach":
         raise report.refusal
     its_own = yes or planned.action == "create" or served_by(planned.current) == session.user
-    if not its_own and _takes_away(session, planned):
-        _check_owner(session, "serve", planned.current, diff=planned.diff)
+    if not its_own and takes_away(session, planned):
+        check_owner(session, "serve", planned.current, diff=planned.diff)
     replaced = _replaced(session, report.spec.name, planned)
     done = deploy.apply(session.cluster, report.spec, planned, user=session.user if its_own else "")
     labels = map_at(planned.manifest, "metadata", "labels") if planned.changes else {}
@@ -111,21 +81,33 @@ def scale(session: Connection, name: str, replicas: int, *, yes: bool = False) -
     """Ask for a number of replicas, and keep it; 0 lets the Model sleep until a request comes.
 
     Raises:
+        SpecError: it is no whole number from 0 up, or more than this machine holds.
         NotYoursError: somebody else served it, and ``yes`` is not said.
     """
+    scaling.check_replicas(replicas)
     note = f"{name} is scaled to {replicas}." if replicas else f"{name} goes to sleep; a request wakes it."
-    change = _Change("scale", "scaled", lambda model: scaling.scaled(model, replicas), note)
+    if session.cluster.is_this_machine and replicas > 1:
+        notices = deploy.room_for(session.facts, session.cluster.model(name), replicas)
+        if errors := [notice for notice in notices if notice.severity == "error"]:
+            raise SpecError(errors)
+        note = " ".join([note, *_cautions(notices)])
+    already = f"{name} is scaled to {replicas} already; nothing was changed."
+    change = _Change("scale", "scaled", lambda model: scaling.scaled(model, replicas), note, already)
     return _changed(session, name, change, yes=yes)
 
 
 def pause(session: Connection, name: str, *, yes: bool = False) -> Outcome:
     """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile. Errors as `scale`."""
-    return _changed(session, name, _Change("pause", "paused", scaling.paused, f"{name} is paused."), yes=yes)
+    already = f"{name} is paused already; nothing was changed. resume() brings it back."
+    change = _Change("pause", "paused", scaling.paused, f"{name} is paused.", already)
+    return _changed(session, name, change, yes=yes)
 
 
 def resume(session: Connection, name: str, *, yes: bool = False) -> Outcome:
     """Take `pause` back. Errors as `scale`."""
-    return _changed(session, name, _Change("resume", "resumed", scaling.resumed, f"{name} is resumed."), yes=yes)
+    already = f"{name} was not paused by pause(), so nothing was changed. scale(n) changes its replicas."
+    change = _Change("resume", "resumed", scaling.resumed, f"{name} is resumed.", already)
+    return _changed(session, name, change, yes=yes)
 
 
 def rollback(session: Connection, name: str, *, yes: bool = False) -> Outcome:
@@ -137,35 +119,55 @@ def rollback(session: Connection, name: str, *, yes: bool = False) -> Outcome:
     """
     current = session.cluster.model(name)
     planned = deploy.plan_change(current, deploy.rolled_back(current))
-    _check_owner(session, "rollback", current, yes=yes, diff=planned.diff)
+    check_owner(session, "rollback", current, yes=yes, diff=planned.diff)
     replaced = _replaced(session, name, planned)
     done = deploy.change(session.cluster, "rolled back", current, patch=deploy.rolled_back, remember=False)
-    return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}", replaced=replaced)
+    return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}.", replaced=replaced)
 
 
-def fix(session: Connection, name: str, remedy_id: str, *, dry_run: bool = False, yes: bool = False) -> Outcome:
-    """Make the change of the Remedy that has this id among the Model's Findings of now.
+def fix(
+    session: Connection,
+    name: str,
+    remedy_id: str,
+    *,
+    dry_run: bool = False,
+    yes: bool = False,
+    resource_version: str = "",
+) -> Outcome:
+    """Make the change of the Remedy that has this id among the Model's Findings.
+
+    While its engine is tried again, what was shown last counts: between two crashes there is nothing to find.
+
+    ``resource_version``: that of the Outcome of a dry run; nothing is changed where the Model has come to ask for
+    something else since, so that what was shown is what is done.
 
     Raises:
         UsageError: what is wrong has changed, so that there is no such Remedy; or it is no change of the Model.
         NotYoursError: somebody else served it, and ``yes`` is not said.
-        ConflictError: somebody else changed the Model at this moment.
+        ConflictError: somebody else changed the Model at this moment, or since the dry run.
     """
     view = waiting.look_at(session.publisher, name)
-    remedy = _remedy(name, view.findings, remedy_id)
+    remedy = _remedy(name, session.remedies_of(view), remedy_id)
     current = session.cluster.model(name)
+    if resource_version:
+        shown, _ = session.dry_runs.get((uid_of(current), resource_version, remedy_id), (None, None))
+        if shown is None or not deploy.asks_the_same(shown, current):
+            message = f"{name} was changed since this change was shown, so nothing was changed now."
+            raise ConflictError(message, "Look at what it would change now.")
     planned = deploy.plan_change(current, remedy.patch(current))
     if planned.action == "attach":
         note = f"Nothing was changed: {name} is so already. {remedy.title}"
         return Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run)
     if not dry_run:
-        _check_owner(session, "fix", current, yes=yes, diff=planned.diff)
+        check_owner(session, "fix", current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch, dry_run=dry_run)
     pods = "Its Pods are replaced." if done.restarts else "Its Pods go on."
     pods = f" {pods}" if view.observation.engine_pods else ""
     if dry_run:
         sentences = [f"{name} would be changed. {remedy.title}{pods}", *_cautions(done.warnings)]
-        return replace(done, note=" ".join(sentences))
+        version = text_at(current, "metadata", "resourceVersion")
+        session.remember_dry_run(current, remedy)
+        return replace(done, note=" ".join(sentences), resource_version=version)
     replaced = waiting.hashes_of(view) if done.restarts else frozenset[str]()
     return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}", replaced=replaced)
 
@@ -178,11 +180,18 @@ def restart(session: Connection, name: str, *, timeout_seconds: float | None = N
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
     """
-    _check_owner(session, "restart", session.cluster.model(name), yes=yes)
+    model = session.cluster.model(name)
+    check_owner(session, "restart", model, yes=yes)
+    if not count_at(model, "spec", "replicas"):
+        # Pods of a moment ago may be going still: to wait for others in their place would be in vain.
+        idle = (
+            "is paused: resume()" if scaling.is_paused(model) else "sleeps, or is scaled to 0: a request, or scale(1),"
+        )
+        return Outcome(action="nothing", name=name, note=f"{name} {idle} starts it anew. Nothing was restarted.")
     limit = session.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
     count = waiting.restart_pods(session, name, limit)
     if not count:
-        return Outcome(action="nothing", name=name, note="It has no Pod to restart.")
+        return Outcome(action="nothing", name=name, note=f"{name} has no Pod yet, so nothing was restarted.")
     note = f"{count} {'Pod is' if count == 1 else 'Pods are'} replaced."
     return Outcome(action="restarted", name=name, note=note, restarts=True)
 
@@ -196,7 +205,7 @@ def delete(session: Connection, name: str, *, timeout_seconds: float = DELETE_SE
         WaitTimeoutError: something still holds it after ``timeout_seconds``.
     """
     model = session.cluster.model(name)
-    _check_owner(session, "delete", model, yes=yes)
+    check_owner(session, "delete", model, yes=yes)
     uid = uid_of(model)
     try:
         session.publisher.names()
@@ -231,8 +240,9 @@ def delete_all(
             if missing_ok:
                 done.append(Outcome(action="nothing", name=name, note=missing))
             else:
-                near = _nearest(session, name).strip()
-                failures.append(NotFoundError(missing, near or "models() lists what is there."))
+                near = near_name(session, name).strip()
+                step = f"{near or 'models() lists what is there.'} missing_ok=True passes over what is not there."
+                failures.append(NotFoundError(missing, step))
         except KubeAIError as error:
             failures.append(error)
     if failures:
@@ -245,87 +255,13 @@ def _together(failures: Sequence[KubeAIError], deleted: Sequence[str]) -> KubeAI
     kinds = {type(error) for error in failures}
     if len(failures) == 1 and not deleted:
         return failures[0]
-    told = [f"Deleted: {', '.join(deleted)}."] if deleted else []
-    message = " ".join([*(error.message for error in failures), *told])
+    done = [f"Deleted: {', '.join(deleted)}."] if deleted else []
+    message = " ".join([*(error.message for error in failures), *done])
     hint = " ".join(dict.fromkeys(error.hint for error in failures if error.hint))
     if kinds == {NotYoursError}:
         stake = getattr(failures[0], "stake", None) if len(failures) == 1 else None
         return NotYoursError(message, hint, stake=stake, done=deleted)
     return NotFoundError(message, hint) if kinds == {NotFoundError} else KubeAIError(message, hint)
-
-
-def stake(session: Connection, name: str) -> Stake:
-    """What goes with the Model when it is deleted."""
-    return _stake(session, "delete", name)
-
-
-def _plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool) -> PlanReport:
-    if isinstance(what, ModelSpec):
-        spec = what
-    else:
-        there = None if unique else _there(session, what)
-        if there is not None and len(what) == 1:
-            attached = deploy.Plan(action="attach", manifest=cleaned(there), current=there, uid=uid_of(there))
-            return PlanReport(spec_of_manifest(attached.manifest), (), attached)
-        spec = _spec_of(session, what, there)
-    if unique:
-        suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
-        spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
-    here = session.cluster.namespace
-    if spec.namespace not in (None, here):
-        message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
-        raise SpecError([wrong("namespace", "WrongNamespace", message)])
-    known = session.known("facts")
-    report = _checked(session, spec)
-    if report.refusal and session.facts is known:
-        # What was missing may have been made since: only fresh facts refuse.
-        session.forget_facts()
-        return _checked(session, spec)
-    return report
-
-
-def _there(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The Model that the fields name, where they give no url."""
-    said = spelled({key: value for key, value in fields.items() if isinstance(key, str)})[0]
-    name = said.get("name")
-    if said.get("url") or "kind" in said or not isinstance(name, str) or check_name(name):
-        return None
-    try:
-        return session.cluster.model(name)
-    except NotFoundError:
-        message = f'There is no Model "{name}" to attach to.{_nearest(session, name)}'
-        raise SpecError([wrong("url", "Required", f"{message} {NEEDS_URL}")]) from None
-
-
-def _nearest(session: Connection, name: str) -> str:
-    """A question for the name that may be meant; ``""`` where the names may not be seen."""
-    with suppress(ClusterError):
-        return did_you_mean(name, session.publisher.names())
-    return ""
-
-
-NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
-
-
-def _checked(session: Connection, spec: ModelSpec) -> PlanReport:
-    spec = with_known_profile(spec, session.facts.catalog)
-    planned = deploy.plan(session.cluster, spec)
-    return PlanReport(spec, deploy.preflight(session.facts, spec, planned), planned)
-
-
-def _spec_of(session: Connection, fields: Mapping[str, Any], there: Mapping[str, Any] | None) -> ModelSpec:
-    # Only a wish for resources needs the cluster's profiles.
-    catalog = session.facts.catalog if fields.get("resources") is not None else None
-    goes_on = None
-    if there is not None:
-        present = fields_of_manifest(there)
-        goes_on = {key: present[key] for key in _GOES_ON if present.get(key)}
-        if fields.get("resources") is not None:
-            del goes_on["resource_profile"]
-    return spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog, there=goes_on)
-
-
-_GOES_ON = ("url", "engine", "features", "resource_profile")
 
 
 class _Change(NamedTuple):
@@ -335,12 +271,16 @@ class _Change(NamedTuple):
     action: Action
     patch: Callable[[Mapping[str, Any]], dict[str, Any]]
     note: str
+    already: str
+    """The note where there is nothing to do."""
 
 
 def _changed(session: Connection, name: str, change: _Change, *, yes: bool) -> Outcome:
     current = session.cluster.model(name)
-    patch = change.patch(current)
-    _check_owner(session, change.verb, current, yes=yes, diff=deploy.plan_change(current, patch).diff)
+    planned = deploy.plan_change(current, change.patch(current))
+    if planned.action == "attach":
+        return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid)
+    check_owner(session, change.verb, current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, change.action, current, patch=change.patch, remember=False)
     return _noted(session, done, change.note)
 
@@ -380,7 +320,10 @@ def _wait_seen(
 def _served(report: PlanReport, done: Outcome) -> str:
     """What serving did, in sentences."""
     name = done.name
-    replicas = "".join(f" {one.why[0].upper()}{one.why[1:]}." for one in report.spec.inferred if one.field == LEAST)
+    reasons = [field.why for field in report.spec.inferred if field.field == LEAST]
+    replicas = "".join(f" {reason[0].upper()}{reason[1:]}." for reason in reasons)
+    # Missing rights are the same for every Model: the doctor tells them.
+    warnings = [notice for notice in report.notices if notice.severity == "warning" and notice.code != "RightMissing"]
     if done.action == "attached":
         return f"{name} is served already; nothing was changed.{replicas}"
     if done.action == "updated":
@@ -388,13 +331,17 @@ def _served(report: PlanReport, done: Outcome) -> str:
         kept = "" if done.restarts or not report.plan.secrets else _OLD_VALUES
         resumed = " It was paused, and is resumed." if scaling.is_paused(report.plan.current) else ""
         updated = f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}{resumed}{replicas}"
-        return " ".join([updated, *_cautions(done.warnings)])
+        changed = {"", *(to_snake(name) for name in report.plan.changes)}
+        if report.plan.secrets or changed & {"env", "env_from"}:
+            changed.add("secrets")
+        # Of the other fields the reader was told when they were set.
+        top = [notice.field.removeprefix("scaling.").partition("[")[0].partition(".")[0] for notice in warnings]
+        about = [notice for notice, field in zip(warnings, top, strict=True) if field in changed]
+        return " ".join([updated, *_cautions((*about, *done.warnings))])
     sentences = [f"{name} is created."]
     if report.spec.inferred:
         inferred = "; ".join(f"{field.field} {field.value} ({field.why})" for field in report.spec.inferred)
         sentences.append(f"Inferred: {inferred}.")
-    # Missing rights are the same for every Model: the doctor tells them.
-    warnings = [notice for notice in report.notices if notice.severity == "warning" and notice.code != "RightMissing"]
     return " ".join([*sentences, *_cautions((*warnings, *done.warnings))])
 
 
@@ -405,13 +352,12 @@ def _cautions(warnings: Iterable[Notice]) -> list[str]:
 _OLD_VALUES = " Pods that run keep the old values until they are replaced: restart() does that."
 
 
-def _remedy(name: str, findings: tuple[Finding, ...], remedy_id: str) -> Remedy:
+def _remedy(name: str, remedies: tuple[Remedy, ...], remedy_id: str) -> Remedy:
     """The Remedy of this id, which is a change of the Model."""
-    remedies = [remedy for finding in findings for remedy in finding.remedies if remedy.id == remedy_id]
-    if not remedies:
+    remedy = next((remedy for remedy in remedies if remedy.id == remedy_id), None)
+    if remedy is None:
         message = f"What is wrong with {name} has changed, and this remedy no longer applies. Nothing was changed."
         raise UsageError(message, "why() says what is wrong now.")
-    remedy, *_ = remedies
     if remedy.kind != "change":
         raise UsageError(f"This remedy is not a change of {name}, so it cannot be applied from here.", _line_of(remedy))
     return remedy
@@ -425,49 +371,3 @@ def _line_of(remedy: Remedy) -> str:
     if command.verb:
         return f"Call {command.verb}({', '.join(command.arguments)})."
     return f"Run in a terminal: {command.line}"
-
-
-def _takes_away(session: Connection, planned: deploy.Plan) -> bool:
-    """Whether serving replaces Pods that are ready, takes some of them away, or ends a pause."""
-    if planned.action != "update" or scaling.is_paused(planned.current):
-        return planned.action == "update"
-    if not (planned.restarts or scaling.is_less(planned.current, planned.manifest)):
-        return False
-    try:
-        return session.publisher.view(name_of(planned.current)).status.ready > 0
-    except (ForbiddenError, NotFoundError):
-        return False  # whoever may not look may still create
-
-
-def _check_owner(
-    session: Connection, verb: Guarded, model: Mapping[str, Any], *, yes: bool = False, diff: str = ""
-) -> None:
-    """Refuse to change what somebody else served: the one guard of all verbs. A Model without a name is no one's."""
-    owner, name = served_by(model), name_of(model)
-    if yes or owner == session.user:
-        return
-    whose = f"{name} was served by {one_line(owner)}, and you are {session.user}" if owner else f"{name} {_NAMELESS}"
-    message = f"{whose}: {'it was not deleted' if verb == 'delete' else 'nothing was changed'}."
-    stake = Stake(verb=verb, name=name, uid=uid_of(model))
-    with suppress(ForbiddenError, NotFoundError):
-        stake = _stake(session, verb, name)
-    stake = replace(stake, served_by=owner, diff=tuple(diff.splitlines()))
-    raise NotYoursError(message, "yes=True does it all the same.", stake=stake)
-
-
-_NAMELESS = "was not served with kubeai_notebook, so whose it is cannot be known"
-
-
-def _stake(session: Connection, verb: Guarded, name: str) -> Stake:
-    view = session.publisher.view(name)
-    spec = map_at(view.model, "spec")
-    return Stake(
-        verb=verb,
-        name=name,
-        uid=uid_of(view.model),
-        served_by=served_by(view.model),
-        pods=len(view.observation.engine_pods),
-        ready=view.status.ready,
-        resource_profile=text_at(spec, "resourceProfile") or "cpu",
-        cache_profile=text_at(spec, "cacheProfile"),
-    )

@@ -14,7 +14,7 @@ from kubeai_notebook.present.wording import numbered, step_in_python
 from .live.subscription import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kubeai_notebook.core.view import View
 
@@ -111,60 +111,68 @@ def views_until_ready(session: Connection, name: str, limit_seconds: float) -> I
 
     An update whose new Pods cannot start is given up after a while: one that was just mended looks the same.
     """
-    deadline, stuck_at = time.monotonic() + limit_seconds, math.inf
-    view, lost = None, LostLink()
+
+    def patience_seconds(view: View) -> float | None:
+        if view.status.well:
+            return None
+        if view.status.stopped and not view.pending and is_explained(view):
+            return 0.0
+        return STUCK_SECONDS if view.status.stopped or is_stuck(view) else math.inf
+
     try:
-        with session.publisher.subscribe([name]) as changes:
-            while (now := time.monotonic()) < min(deadline, stuck_at):
-                change = changes.until(lambda _: True, min(deadline, stuck_at) - now)
-                if change is None:
-                    break
-                view = change.view
-                if view is None:
-                    raise NotFoundError(f'"{name}" was deleted meanwhile.', "Serve it again.")
-                yield view
-                lost.check(session, view)
-                if view.link.lost:
-                    stuck_at = math.inf  # how the Model is now is not known
-                    continue
-                if view.status.well:
-                    return
-                if view.status.stopped and not view.pending and is_explained(view):
-                    raise failed(session, view)
-                stopped = view.status.stopped or is_stuck(view)
-                stuck_at = min(stuck_at, time.monotonic() + STUCK_SECONDS) if stopped else math.inf
+        yield from views_until(session, name, limit_seconds, patience_seconds=patience_seconds)
     except KeyboardInterrupt:
         message = f"Stopped waiting; {name} itself goes on as before."
         raise WaitInterruptedError(message, f'attach("{name}").delete() ends it.') from None
+
+
+def views_until(
+    session: Connection,
+    name: str,
+    limit_seconds: float,
+    *,
+    patience_seconds: Callable[[View], float | None],
+    tick_seconds: float = math.inf,
+) -> Iterator[View]:
+    """Each View of the Model until ``patience_seconds`` has none for it: the one loop of all who wait for a Model.
+
+    ``patience_seconds`` says of a View how long to wait on while it is like that: `inf` where something comes, 0 where
+    nothing does, None where it is what was waited for. The last View is given again after each ``tick_seconds``.
+
+    Raises:
+        DeployError: the patience is at its end.
+        NotFoundError: the Model was deleted meanwhile.
+        UnreachableError: the Kubernetes API is away; a cluster comes back, KubeAI on this machine within
+            `LOST_SECONDS` or not at all.
+        WaitTimeoutError: it is still starting after ``limit_seconds``.
+    """
+    deadline, hopeless_at, lost_since, view = time.monotonic() + limit_seconds, math.inf, math.inf, None
+    with session.publisher.subscribe([name]) as changes:
+        while (left := min(deadline, hopeless_at) - time.monotonic()) > 0:
+            change = changes.until(lambda _: True, min(left, tick_seconds))
+            if change is None and left <= tick_seconds:
+                break
+            view = change.view if change else view or session.publisher.view(name)
+            if view is None:
+                raise NotFoundError(f'"{name}" was deleted meanwhile.', "Serve it again.")
+            yield view
+            now = time.monotonic()
+            if view.link.lost:
+                lost_since = min(lost_since, now)
+                # How the Model is now is not known, and no more Views may come.
+                hopeless_at = lost_since + LOST_SECONDS if session.cluster.is_this_machine else math.inf
+                continue
+            if lost_since != math.inf:
+                lost_since = hopeless_at = math.inf
+            if (patience := patience_seconds(view)) is None:
+                return
+            hopeless_at = math.inf if patience == math.inf else min(hopeless_at, now + patience)
     view = view or session.publisher.view(name)
     if view.link.lost:
         raise view.link.unreachable()
-    if stuck_at < deadline or view.status.stopped:
-        raise failed(session, view)
-    raise still_starting(view, limit_seconds)
-
-
-class LostLink:
-    """For how long the link was lost while somebody waits."""
-
-    def __init__(self) -> None:
-        self._since = math.inf
-
-    def check(self, session: Connection, view: View) -> None:
-        """Give up on KubeAI on this machine where it stays away; a cluster comes back.
-
-        Raises:
-            UnreachableError: it has been away for `LOST_SECONDS`.
-        """
-        now = time.monotonic()
-        self._since = min(self._since, now) if view.link.lost else math.inf
-        if now - self._since >= LOST_SECONDS and session.cluster.is_this_machine:
-            raise view.link.unreachable()
-
-
-def still_starting(view: View, limit_seconds: float) -> WaitTimeoutError:
-    """The error of a wait that was not long enough."""
-    return WaitTimeoutError(
+    if hopeless_at < deadline or view.status.stopped:
+        raise _failed(session, view)
+    raise WaitTimeoutError(
         f"{view.name} is still {view.status.phase} after {limit_seconds:.0f} s: {view.status.detail}",
         "It is still starting: wait() waits for it again.",
     )
@@ -184,29 +192,30 @@ def is_stuck(view: View) -> bool:
     return broken and any(finding.who != "nobody" for finding in view.findings)
 
 
-def failed(session: Connection, view: View) -> DeployError:
+def _failed(session: Connection, view: View) -> DeployError:
     """The error of a Model for which nothing comes of waiting; its steps are numbered as `why` numbers them."""
     finding = next(iter(view.findings), None)
     if finding is None:
         return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}")
     shown = list(numbered(view.findings))
-    session.remember_shown(view.uid, tuple(one.remedy for _, remedies in shown for one in remedies))
+    session.remember_shown(view.uid, tuple(step.remedy for _, remedies in shown for step in remedies))
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
-    hint = "\n".join([*seen, *(step_in_python(view.name, one) for one in shown[0][1])])
+    hint = "\n".join([*seen, *(step_in_python(view.name, step) for step in shown[0][1])])
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
 def delete(session: Connection, name: str, limit_seconds: float, *, uid: str = "") -> None:
     """Delete the Model, that of this ``uid`` only, and return when it is gone; errors as `Model.delete`."""
-    try:
-        with session.publisher.subscribe([name], looks=False) as changes:
-            before = changes.latest(name)
-            session.cluster.delete_model(name, uid)
-            if changes.until(lambda change: _is_gone(change, before), limit_seconds) is None:
-                message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
-                raise WaitTimeoutError(message, f'attach("{name}").why() says what holds it.')
-    except KeyboardInterrupt:
-        raise WaitInterruptedError(f"Stopped waiting; {name} is being deleted all the same.") from None
+    with session.publisher.subscribe([name], looks=False) as changes:
+        before = changes.latest(name)
+        session.cluster.delete_model(name, uid)
+        try:
+            gone = changes.until(lambda change: _is_gone(change, before), limit_seconds)
+        except KeyboardInterrupt:
+            raise WaitInterruptedError(f"Stopped waiting; {name} is being deleted all the same.") from None
+        if gone is None:
+            message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
+            raise WaitTimeoutError(message, f'attach("{name}").why() says what holds it.')
 
 
 def _is_gone(change: Change, before: View | None) -> bool:

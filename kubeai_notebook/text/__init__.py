@@ -56,6 +56,15 @@ def plain(text: str, limit: int | None = None) -> str:
     return _ACTING.sub(REPLACEMENT, without_escapes(_LINE_ENDS.sub("\n", text)))
 
 
+def encodable(text: str) -> str:
+    r"""The text as every encoding can have it: half a character, as a cut emoji leaves it, becomes ``?``.
+
+    >>> encodable("a\ud83d")
+    'a?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def without_escapes(text: str) -> str:
     """The text without escape sequences: colours, movements of the cursor, titles of windows."""
     return _ESCAPE.sub("", text)
@@ -77,10 +86,10 @@ def markdown(text: str) -> str:
     return guarded(text)
 
 
-class Shown:
+class ShownAsText:
     """Base of what shows itself as text: the words of a subclass's ``_text`` pass the border before they are seen.
 
-    `present.html.HtmlShown` is the same for what has a form in HTML.
+    `present.html.ShownAsHtml` is the same for what has a form in HTML.
     """
 
     __slots__ = ()

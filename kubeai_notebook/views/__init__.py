@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kubeai_notebook.calls.job import Job
+    from kubeai_notebook.session.embedding_map import EmbeddingMap
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.presenter import Line
+    from kubeai_notebook.session.waiting_line import Line
 
 
 class CardFace:
@@ -25,6 +28,16 @@ class CardFace:
 
         return bundle(model)
 
+    def widget(self, model: Model) -> Any:
+        """The live card; one line of text where the Model is gone."""
+        from kubeai_notebook.errors import NotFoundError
+        from kubeai_notebook.views.live import follow
+
+        try:
+            return follow(model)
+        except NotFoundError:
+            return repr(model)
+
     def show_batch(self, job: Job) -> None:
         """Display a batch, now and as it goes on."""
         from kubeai_notebook.views.batch import show
@@ -36,6 +49,35 @@ class CardFace:
         from kubeai_notebook.views.batch import follow
 
         follow(job)
+
+    def show_map(self, embedding_map: EmbeddingMap) -> None:
+        """Display a map of texts; NotImplementedError where no notebook listens."""
+        from kubeai_notebook.views.embedding_map import show
+
+        show(embedding_map)
+
+    def playground(self, model: Model, features: Collection[str], **options: Any) -> Any:
+        """The playground for what the Model does.
+
+        Raises:
+            UsageError: there is none for that, or an option is for another.
+        """
+        from kubeai_notebook.errors import UsageError
+
+        if not {"TextGeneration", "TextEmbedding"} & {*features}:
+            message = f"{model.name} neither chats nor makes vectors, so there is no playground for it."
+            raise UsageError(message, f"%kubeai_code {model.name} shows code that calls it.")
+        chats = "TextGeneration" in features
+        for name in options.keys() & ({"data", "column", "color"} if chats else {"columns", "tools", "new"}):
+            kind = "an embedding Model" if chats else "a Model that chats"
+            raise UsageError(f"{name}= is for the playground of {kind}, and {model.name} is none.", "Leave it out.")
+        if chats:
+            from kubeai_notebook.views.playground import chat_playground
+
+            return chat_playground(model, **options)
+        from kubeai_notebook.views.embedding_playground import embedding_playground
+
+        return embedding_playground(model, **options)
 
     def line(self) -> Line:
         """An output of the cell that is renewed; on stderr where no notebook listens."""

@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from IPython import get_ipython
 
+from kubeai_notebook.core.objects import uid_of
+from kubeai_notebook.core.phase_times import newest_pod, start_key, steps_of
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.present.card import card_of, deleted_card
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
+from kubeai_notebook.store import StartTimes
+from kubeai_notebook.views.commands import take
 from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kubeai_notebook.core.view import View
     from kubeai_notebook.present.wire import Card
     from kubeai_notebook.session.connection import Connection
@@ -36,24 +43,26 @@ KEPT_CARDS = 20
 _logger = logging.getLogger(__name__)
 
 
-def show(model: Model) -> None:
-    """Display the Model's live card.
+def show(model: Model, kernel: Any = None) -> None:
+    """Display the Model's live card in the cell that runs; ``kernel`` is by default that of IPython.
 
     Raises:
         NotImplementedError: nobody could see it live; its `bundle` says as much.
     """
-    kernel = getattr(get_ipython(), "kernel", None)
+    kernel = kernel or getattr(get_ipython(), "kernel", None)
     if kernel is None:
         raise NotImplementedError
     try:
-        widget = follow(model)
+        cards, widget = _cards_and_widget(model)
     except NotFoundError:
         raise NotImplementedError from None
+    parent = kernel.get_parent()
+    # Front ends name the cell in the metadata of its request; one that does not keeps each card.
+    cell, request = parent.get("metadata", {}).get("cellId", ""), parent.get("header", {}).get("msg_id", "")
     # A cell that waits shows the card first; as the cell's result it is the same one.
-    request = kernel.get_parent().get("header", {}).get("msg_id", "")
-    if request and request == widget.shown_for:
+    if request and request == widget.shown_in.get(cell):
         return
-    widget.shown_for = request
+    cards.note_shown(widget, cell, request)
     widget._ipython_display_()
 
 
@@ -61,10 +70,17 @@ def bundle(model: Model) -> dict[str, Any]:
     """The Model as it is now, as text and as a static snapshot."""
     namespace = model.session.cluster.namespace
     try:
-        card = card_of(model.view, namespace=namespace, note=model.note)
+        card = card_of(model.view, namespace=namespace, note=model.note, elsewhere=_elsewhere(model))
     except NotFoundError:
         card = deleted_card(model.name, namespace=namespace, where=str(model.session.where))
     return {"text/plain": text_of(card), "text/html": snapshot_of(card)}
+
+
+def _elsewhere(model: Model) -> str:
+    """The namespace that a magic's line has to name to reach the Model."""
+    from kubeai_notebook.session.session import elsewhere
+
+    return elsewhere(model.session)
 
 
 def follow(model: Model) -> StatusCard:
@@ -73,10 +89,17 @@ def follow(model: Model) -> StatusCard:
     Raises:
         NotFoundError: there is no such Model to follow.
     """
+    cards, widget = _cards_and_widget(model)
+    cards.note_shown(widget, "", "")
+    return widget
+
+
+def _cards_and_widget(model: Model) -> tuple[_Cards, StatusCard]:
     view, cards = model.view, _cards_by_session()
     if model.session not in cards or cards[model.session].changes.ended:
-        cards[model.session] = _Cards(model.subscribe(), model.session.cluster.namespace)
-    return cards[model.session].card(view, model.note)
+        there = _elsewhere(model)
+        cards[model.session] = _Cards(model.subscribe(), model.session, elsewhere=there)
+    return cards[model.session], cards[model.session].card(view, model.note)
 
 
 @cache
@@ -85,30 +108,39 @@ def _cards_by_session() -> WeakKeyDictionary[Connection, _Cards]:
 
 
 @dataclass(slots=True)
-class _Shown:
+class _ModelCards:
     """The cards of one Model by their notes, the one that was shown last behind the others."""
 
     revision: int
     widgets: dict[str, StatusCard] = field(default_factory=dict)
+    pod_uid: str = ""
+    """That of the newest Pod."""
+    last: Mapping[str, float] = field(default_factory=dict)
+    """How many seconds each step took when such a Model was started before."""
+    starting: bool = False
+    """Whether the newest Pod was seen before it was ready, so that its times are still to be kept."""
 
 
 class _Cards:
     """The cards of one Session, and the one thread that writes them; it leads back to no Session."""
 
-    def __init__(self, changes: Subscription, namespace: str) -> None:
-        self.changes, self._namespace = changes, namespace
+    def __init__(
+        self, changes: Subscription, session: Connection, *, elsewhere: str = "", times: StartTimes | None = None
+    ) -> None:
+        self.changes, self._namespace, self._elsewhere = changes, session.cluster.namespace, elsewhere
+        self._session, self._times = weakref.ref(session), times or StartTimes()
         self._lock = threading.Lock()
-        self._shown: dict[str, _Shown] = {}
+        self._shown: dict[str, _ModelCards] = {}
         self._gone: dict[str, None] = {}
         threading.Thread(target=self._follow, name="kubeai-cards", daemon=True).start()
 
     def card(self, view: View, note: str) -> StatusCard:
         """The Model's card with this note."""
-        card = card_of(view, namespace=self._namespace, note=note)
         with self._lock:
-            shown = self._shown.setdefault(view.name, _Shown(view.revision))
+            shown = self._shown.setdefault(view.name, _ModelCards(view.revision))
             shown.revision = view.revision
-            widget = shown.widgets.pop(note, None) or StatusCard(card)
+            card = self._card_of(shown, view, note)
+            widget = shown.widgets.pop(note, None) or StatusCard(card, partial(self._take, view.name))
             shown.widgets[note] = widget
             widget.update(card)
             if len(shown.widgets) > KEPT_CARDS:
@@ -116,6 +148,20 @@ class _Cards:
                 oldest.update(oldest.shown.model_copy(update={"link": "closed"}))
         self.changes.add(view.name)
         return widget
+
+    def note_shown(self, widget: StatusCard, cell: str, request: str) -> None:
+        """Note where a card is shown, and close those that only earlier runs of this cell have shown.
+
+        The output of such a run is thrown away, and its card is in no page any more.
+        """
+        with self._lock:
+            widget.shown_in[cell] = request
+            for shown in self._shown.values() if cell else ():
+                for note, other in tuple(shown.widgets.items()):
+                    if other.shown_in.get(cell, request) != request:
+                        del other.shown_in[cell]
+                        if not other.shown_in:
+                            shown.widgets.pop(note).close()
 
     def _follow(self) -> None:
         for change in self.changes:
@@ -128,11 +174,11 @@ class _Cards:
                 except Exception:  # the thread's outermost frame: the other cards go on
                     _logger.exception("The cards of %s could not be updated.", change.name)
 
-    def _write(self, shown: _Shown, change: Change) -> None:
+    def _write(self, shown: _ModelCards, change: Change) -> None:
         shown.revision = change.revision
         self._gone.pop(change.name, None)
         for note, widget in shown.widgets.items():
-            widget.update(self._card(change, note, widget.shown))
+            widget.update(self._card(shown, change, note=note, before=widget.shown))
         if change.view is None:
             self._gone[change.name] = None
         if len(self._gone) > KEPT_GONE:
@@ -140,7 +186,27 @@ class _Cards:
             del self._gone[oldest], self._shown[oldest]
             self.changes.drop(oldest)
 
-    def _card(self, change: Change, note: str, before: Card) -> Card:
+    def _card(self, shown: _ModelCards, change: Change, *, note: str, before: Card) -> Card:
         if change.view is None:
             return deleted_card(change.name, namespace=self._namespace, before=before, note=note)
-        return card_of(change.view, namespace=self._namespace, note=note)
+        return self._card_of(shown, change.view, note)
+
+    def _card_of(self, shown: _ModelCards, view: View, note: str) -> Card:
+        self._keep_times(shown, view)
+        return card_of(view, namespace=self._namespace, note=note, elsewhere=self._elsewhere, last=shown.last)
+
+    def _keep_times(self, shown: _ModelCards, view: View) -> None:
+        """Read how long such a start took when one begins, and keep its own times when it is over."""
+        pod, key = newest_pod(view.observation), start_key(view.model, str(view.where))
+        if pod is not None and uid_of(pod.raw) != shown.pod_uid:
+            shown.pod_uid, shown.starting = uid_of(pod.raw), not pod.ready
+            shown.last = self._times.get(key) if shown.starting else {}
+        if pod is not None and pod.ready and shown.starting:
+            shown.starting = False
+            steps = steps_of(view.observation)
+            self._times.put(key, {step.phase: step.seconds for step in steps if step.seconds is not None})
+
+    def _take(self, name: str, content: object, send: Callable[[dict[str, Any]], None]) -> None:
+        session = self._session()
+        if session is not None:
+            take(session, name, content, send=send)

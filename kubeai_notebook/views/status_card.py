@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
-from IPython.display import display
 
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
-from kubeai_notebook.views.static_files import static_text
+from kubeai_notebook.views.beside import display_beside
+from kubeai_notebook.views.static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from IPython.core.display_functions import DisplayHandle
+    from IPython.display import DisplayHandle
 
     from kubeai_notebook.present.wire import Card
+
+Take = Callable[[object, Callable[[dict[str, Any]], None]], None]
+"""Takes a browser's message, and what sends each answer to it; returns at once."""
 
 # A Model is shown again by each cell that names it, and a cell that runs again throws its old output away.
 KEPT_SNAPSHOTS = 8
@@ -28,20 +31,24 @@ def _stamped(card: dict[str, Any], _widget: StatusCard) -> dict[str, Any]:
     return {**card, "sent_at_seconds": time.time()}
 
 
-class StatusCard(anywidget.AnyWidget):
-    """One Model's card, live in the browser, with a snapshot beside it for the saved notebook."""
+class StatusCard(BuiltWidget):
+    """One Model's card, live in the browser, with a snapshot beside it for the saved notebook.
 
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
+    ``take`` does what its buttons ask for; without it nothing is done.
+    """
+
+    built = "status_card"
     card = traitlets.Dict().tag(sync=True, to_json=_stamped)
     """A ``Card`` as JSON, written by ``update`` only."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, take: Take | None = None) -> None:
         super().__init__(card=card.model_dump(mode="json"))
+        if take is not None:
+            self.on_msg(lambda _widget, content, _buffers: take(content, self.send))
         self.shown = card
         """What is shown, as it was given to ``update``."""
-        self.shown_for = ""
-        """The request of the cell that showed it last."""
+        self.shown_in: dict[str, str] = {}
+        """The cells that show it, each with the request that ran it; ``""`` for wherever else it is shown."""
         self._snapshots: deque[DisplayHandle] = deque(maxlen=KEPT_SNAPSHOTS)
         # Cells show the card in the main thread while the publisher's thread updates it.
         self._lock = threading.RLock()
@@ -56,28 +63,17 @@ class StatusCard(anywidget.AnyWidget):
                 for snapshot in self._snapshots:
                     snapshot.update(_still(card), raw=True)
 
-    def _ipython_display_(self) -> None:
-        """Show the card as one output and its snapshot as the next.
+    def close(self) -> None:
+        """End it, with its layout, which ipywidgets would keep."""
+        layout = self.layout
+        super().close()
+        layout.close()
 
-        Both in one output would not do: JupyterLab takes the widget, and shows an error in its place when the kernel
-        has gone. Style sheets hide the one that is not wanted.
-        """
-        data, metadata = super()._repr_mimebundle_() or ({}, {})
-        widget_only = {name: value for name, value in data.items() if name != "text/plain"}
+    def _ipython_display_(self) -> None:
         with self._lock:
-            display(widget_only, metadata=metadata, raw=True)
-            handle = display(_still(self.shown), raw=True, display_id=True)
+            handle = display_beside(self, _still(self.shown))
             if handle is not None:
                 self._snapshots.append(handle)
-
-    # Read when a card is made, not at import: a checkout without built files can still be imported.
-    @traitlets.default("_esm")
-    def _built_esm(self) -> str:
-        return static_text("status_card.js")
-
-    @traitlets.default("_css")
-    def _built_css(self) -> str:
-        return static_text("status_card.css")
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
@@ -85,8 +81,8 @@ class StatusCard(anywidget.AnyWidget):
 
 
 def _still(card: Card) -> dict[str, str]:
-    return {"text/plain": text_of(card), "text/html": snapshot_of(card)}
+    return {"text/plain": text_of(card), "text/html": snapshot_of(card, followed=True)}
 
 
 def _still_parts(card: Card) -> tuple[Any, ...]:
-    return card.phase, card.note, card.facts, card.findings, card.link
+    return card.phase, card.note, card.steps, card.facts, card.findings, card.link

@@ -6,15 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from IPython import get_ipython
 from IPython.display import display
 
-from kubeai_notebook.session.presenter import StreamLine
+from kubeai_notebook.session.waiting_line import StreamLine
+from kubeai_notebook.views.beside import kernel_listens
 
 if TYPE_CHECKING:
-    from IPython.core.display_functions import DisplayHandle
+    from IPython.display import DisplayHandle
 
-    from kubeai_notebook.session.presenter import Line
+    from kubeai_notebook.session.waiting_line import Line
 
 PAUSE_SECONDS = 1.0
 """Between two that differ in the time only."""
@@ -22,7 +22,7 @@ PAUSE_SECONDS = 1.0
 
 def line() -> Line:
     """One in the cell's output, or on stderr where no kernel shows one."""
-    return DisplayLine() if getattr(get_ipython(), "kernel", None) is not None else StreamLine(sys.stderr)
+    return DisplayLine() if kernel_listens() else StreamLine(sys.stderr)
 
 
 class DisplayLine:

@@ -1,3 +1,4 @@
+import { reconnect } from "./reconnect";
 import { sidebar } from "./sidebar";
 
-export default [sidebar];
+export default [sidebar, reconnect];

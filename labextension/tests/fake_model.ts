@@ -1,5 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
-import type { Card } from "../widgets/types";
+import type { Answer, Card, ModelsTable, Request } from "../widgets/types";
 
 export const CARD: Card = {
   name: "smol",
@@ -13,44 +13,72 @@ export const CARD: Card = {
   note: "",
   progress: null,
   phase_since_seconds: 0,
+  steps: [],
   facts: [
     { label: "Replicas", value: "0 of 1 ready" },
     { label: "Source", value: "ollama://smollm2:135m" },
   ],
   findings: [],
+  verbs: [],
+  replicas: 1,
   link: "live",
   link_since_seconds: 0,
   sent_at_seconds: 1_800_000_000,
 };
 
 /** What anywidget gives to `render`, with the kernel's half played by `receive`. */
-export class FakeModel {
-  private readonly listeners = new Map<string, Set<() => void>>();
+export class FakeModel<Shown extends object = Card> {
+  private readonly listeners = new Map<string, Set<(message?: unknown) => void>>();
+  /** What was sent to the kernel. */
+  readonly sent: Request[] = [];
 
-  constructor(private card: Card) {}
+  constructor(
+    private shown: Shown,
+    private readonly trait = "card",
+  ) {}
 
-  readonly as = this as unknown as AnyModel<{ card: Card }>;
+  readonly as = this as unknown as AnyModel<{ card: Card }> & AnyModel<{ table: ModelsTable }>;
 
-  get(): Card {
-    return this.card;
+  get(): Shown {
+    return this.shown;
   }
 
-  on(event: string, listener: () => void): void {
+  send(request: Request): void {
+    this.sent.push(request);
+  }
+
+  /** Answer the last request of this verb. */
+  answer(verb: Request["verb"], change: Partial<Answer>): void {
+    const id = this.sent.filter((request) => request.verb === verb).at(-1)?.id ?? "";
+    const plain: Answer = {
+      id,
+      state: "done",
+      note: "",
+      diff: [],
+      restarts: false,
+      resource_version: "",
+      details: null,
+      notices: [],
+    };
+    this.fire("msg:custom", { ...plain, ...change });
+  }
+
+  on(event: string, listener: (message?: unknown) => void): void {
     const known = this.listeners.get(event) ?? new Set();
     this.listeners.set(event, known.add(listener));
   }
 
-  off(event: string, listener: () => void): void {
+  off(event: string, listener: (message?: unknown) => void): void {
     this.listeners.get(event)?.delete(listener);
   }
 
-  receive(change: Partial<Card>): void {
-    this.card = { ...this.card, ...change };
-    this.fire("change:card");
+  receive(change: Partial<Shown>): void {
+    this.shown = { ...this.shown, ...change };
+    this.fire(`change:${this.trait}`);
   }
 
-  fire(event: string): void {
-    for (const listener of this.listeners.get(event) ?? []) listener();
+  fire(event: string, message?: unknown): void {
+    for (const listener of this.listeners.get(event) ?? []) listener(message);
   }
 
   get listening(): number {

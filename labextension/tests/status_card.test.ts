@@ -23,8 +23,8 @@ function shown(change: Partial<Card> = {}): { model: FakeModel; el: HTMLElement;
   const forget = widget.initialize({ model: model.as });
   const remove = widget.render({ model: model.as, el });
   stop = () => {
-    remove();
-    forget();
+    remove?.();
+    forget?.();
   };
   return { model, el, text: (name) => node(el, name).textContent };
 }
@@ -96,7 +96,7 @@ describe("the status card", () => {
     widget.initialize({ model: model.as });
     vi.advanceTimersByTime(60_000);
     const el = document.body.appendChild(document.createElement("div"));
-    stop = widget.render({ model: model.as, el });
+    stop = widget.render({ model: model.as, el }) ?? stop;
     expect(node(el, "elapsed").textContent).toBe("1 min 0 s");
   });
 
@@ -109,7 +109,7 @@ describe("the status card", () => {
     expect(el.querySelector("pre")?.textContent).toBe("exit 137");
     expect([...el.querySelectorAll("ol > li")].map((fix) => fix.textContent)).toEqual([
       "One.",
-      "Two. (%kubeai_why smol --fix 2)",
+      "Two. %kubeai_why smol --fix 2 Copy",
     ]);
   });
 

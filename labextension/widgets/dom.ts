@@ -35,6 +35,11 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** Whether its reader can see it: neither in another window nor in a tab of JupyterLab's that lies behind. */
+export function isSeen(node: HTMLElement): boolean {
+  return document.visibilityState === "visible" && node.checkVisibility();
+}
+
 /** Write text only where it differs: a live region speaks at every write. */
 export function putText(node: HTMLElement, text: string): void {
   if (node.textContent !== text) node.textContent = text;
@@ -44,4 +49,51 @@ export function putText(node: HTMLElement, text: string): void {
 export function put(node: HTMLElement, text: string): void {
   putText(node, text);
   node.hidden = text === "";
+}
+
+/** A button that says what it does; `label` says it where the text is a sign. */
+export function button(text: string, label = ""): HTMLButtonElement {
+  const node = element("button", "kubeai-button", text);
+  node.type = "button";
+  if (label !== "") node.setAttribute("aria-label", label);
+  node.addEventListener("click", (event) => {
+    if (node.getAttribute("aria-disabled") === "true") event.stopImmediatePropagation();
+  });
+  return node;
+}
+
+/** Whether what a button has started goes on; unlike one that is `disabled`, it keeps the focus. */
+export function setBusy(pressed: HTMLButtonElement | undefined, busy: boolean): void {
+  pressed?.setAttribute("aria-disabled", String(busy));
+}
+
+/** Have `stop` called at the end: by anywidget's signal or, in a host that gives none, by the function returned. */
+export function atEnd(signal: AbortSignal | undefined, stop: () => void): (() => void) | undefined {
+  if (signal === undefined) return stop;
+  signal.addEventListener("abort", stop, { once: true });
+  return undefined;
+}
+
+/** A line to copy, with its button. */
+export function copyable(line: string): HTMLElement {
+  const node = element("span", "kubeai-copy");
+  const code = element("code", "", line);
+  const copy = button("Copy", `Copy ${line}`);
+  copy.addEventListener("click", () => {
+    void copyInto(code, copy);
+  });
+  node.append(code, " ", copy);
+  return node;
+}
+
+/** Copy a text, by default that of the node; where there is no clipboard the node is selected. */
+export async function copyInto(code: HTMLElement, pressed: HTMLButtonElement, text = code.textContent): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    putText(pressed, "Copied");
+  } catch {
+    // No clipboard without https or permission: then the line is left selected for the reader's own copy.
+    getSelection()?.selectAllChildren(code);
+    putText(pressed, "Selected");
+  }
 }

@@ -1,57 +1,50 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
-import { element, iconOf, putText, put } from "./dom";
-import type { Card, CardFact, CardFinding, CardRemedy } from "./types";
-import { KernelClock, linkText, sinceText } from "./words";
+import { ActionsView } from "./actions";
+import { Asker, isOver } from "./ask";
+import { DetailsView } from "./details";
+import { atEnd, button, copyable, element, iconOf, isSeen, putText, put } from "./dom";
+import { follow, type LiveView } from "./live_view";
+import { reconnectNode } from "./reconnect";
+import type { Card, CardFact, CardFinding, CardRemedy, CardStep } from "./types";
+import { KernelClock, lengthText, linkText, sinceText, stepText } from "./words";
 
-interface State {
-  card: Card;
+// No interface: anywidget's model wants one with an index.
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+type State = { card: Card };
+interface Ends {
+  signal?: AbortSignal;
 }
+
+/** How often it is asked for how long nobody has used a Model that is ready. */
+const IDLE_MS = 60_000;
 
 /** Called once for each widget; `render` once for each place where it is shown. */
 export default () => {
   const clock = new KernelClock();
   return {
-    initialize({ model }: Pick<InitializeProps<State>, "model">): () => void {
+    initialize({ model, signal }: Pick<InitializeProps<State>, "model"> & Ends) {
       const received = () => {
         clock.set(model.get("card"));
       };
       received();
       model.on("change:card", received);
-      return () => {
+      return atEnd(signal, () => {
         model.off("change:card", received);
-      };
+      });
     },
-    render: (props: Pick<RenderProps<State>, "model" | "el">) => render(props, clock),
+    render: (props: Pick<RenderProps<State>, "model" | "el"> & Ends) => render(props, clock),
   };
 };
 
-function render({ model, el }: Pick<RenderProps<State>, "model" | "el">, clock: KernelClock): () => void {
-  const view = new StatusCardView(clock);
-  let disconnected = false;
-  const show = () => {
-    view.show(model.get("card"), disconnected);
-  };
-  // ipywidgets sets a model live once, before it is rendered: what comes later is its end.
-  const lose = () => {
-    disconnected = true;
-    show();
-  };
-  el.append(view.node);
-  show();
-  model.on("change:card", show);
-  model.on("comm_live_update", lose);
-  const ticking = setInterval(() => {
-    view.tick();
-  }, 1000);
-  return () => {
-    clearInterval(ticking);
-    model.off("change:card", show);
-    model.off("comm_live_update", lose);
-  };
+function render({ model, el, signal }: Pick<RenderProps<State>, "model" | "el"> & Ends, clock: KernelClock) {
+  const view = new StatusCardView(clock, new Asker(model));
+  return follow({ model, el, signal }, "card", view, () => {
+    view.show(model.get("card"));
+  });
 }
 
 /** The nodes of one card: made once, then only what changed is written. */
-class StatusCardView {
+class StatusCardView implements LiveView {
   readonly node = element("section", "kubeai-card");
   private readonly name = element("span", "kubeai-card-name");
   private readonly namespace = element("span", "kubeai-card-namespace");
@@ -67,13 +60,25 @@ class StatusCardView {
   private readonly facts = element("dl", "kubeai-card-facts");
   private readonly findings = element("div", "kubeai-card-findings");
   private readonly link = element("p", "kubeai-card-link");
+  private readonly reconnect = element("div", "kubeai-card-reconnect");
+  private readonly steps = element("ol", "kubeai-card-steps");
+  private readonly idle = element("p", "kubeai-card-idle");
+  private readonly fresh = element("p", "kubeai-card-fresh");
   private readonly polite = element("div", "kubeai-card-said");
   private readonly urgent = element("div", "kubeai-card-said");
   private readonly drawn = new Map<HTMLElement, string>();
   private card: Card | undefined;
-  private disconnected = false;
+  private lost = false;
+  private readonly idling: ReturnType<typeof setInterval>;
+  private readonly actions: ActionsView;
+  private readonly details: DetailsView;
 
-  constructor(private readonly clock: KernelClock) {
+  constructor(
+    private readonly clock: KernelClock,
+    private readonly asker: Asker<State>,
+  ) {
+    this.actions = new ActionsView(asker);
+    this.details = new DetailsView(asker);
     const phase = element("span", "kubeai-card-phase");
     phase.append(this.icon, this.word, this.elapsed);
     const title = element("div", "kubeai-card-title");
@@ -90,13 +95,44 @@ class StatusCardView {
     this.polite.setAttribute("aria-live", "polite");
     this.urgent.setAttribute("role", "alert");
     this.urgent.setAttribute("aria-live", "assertive");
-    this.node.append(head, this.link, this.detail, this.next, this.progress, this.findings, this.facts);
-    this.node.append(this.note, this.polite, this.urgent);
+    // Keys that are pressed here are meant for its buttons, not for the notebook around it.
+    this.node.dataset.lmSuppressShortcuts = "true";
+    this.steps.setAttribute("aria-label", "Steps of its start");
+    this.node.append(head, this.link, this.reconnect, this.steps, this.detail, this.next, this.progress);
+    this.node.append(this.findings, this.actions.panel.node, this.actions.outcome, this.facts, this.idle);
+    this.node.append(this.actions.node, this.details.node, this.note, this.fresh, this.polite, this.urgent);
+    put(this.idle, "");
+    this.idling = setInterval(() => {
+      this.askIdle();
+    }, IDLE_MS);
   }
 
-  show(card: Card, disconnected: boolean): void {
+  lose(): void {
+    this.lost = true;
+    if (this.card !== undefined) this.show(this.card);
+  }
+
+  private get disconnected(): boolean {
+    return this.lost || this.card?.link === "closed";
+  }
+
+  stop(): void {
+    clearInterval(this.idling);
+    this.asker.stop();
+    this.actions.stop();
+    this.details.stop();
+  }
+
+  /** Ask for how long nobody has used a Model that is ready; what is not known is not shown. */
+  private askIdle(): void {
+    if (this.disconnected || this.card?.phase !== "Ready" || !isSeen(this.node)) return;
+    this.asker.ask({ verb: "idle" }, (heard) => {
+      if (isOver(heard)) put(this.idle, heard.note === "" ? "" : `Idle for ${heard.note}`);
+    });
+  }
+
+  show(card: Card): void {
     this.card = card;
-    this.disconnected = disconnected || card.link === "closed";
     this.node.dataset.tone = card.tone;
     this.node.setAttribute("aria-label", `Model ${card.name}`);
     this.draw(this.icon, [card.tone], iconOf);
@@ -108,7 +144,14 @@ class StatusCardView {
     put(this.note, card.note);
     this.showProgress(card);
     this.draw(this.facts, card.facts, factNode);
-    this.draw(this.findings, card.findings, findingNode);
+    const alive = !this.disconnected;
+    this.draw(this.steps, card.steps, stepNode);
+    this.drawFindings(card, alive);
+    this.actions.show(card, alive);
+    this.details.node.hidden = !alive || card.phase === "Deleted";
+    if (card.phase !== "Ready" || !alive) put(this.idle, "");
+    this.reconnect.hidden = alive;
+    if (!alive && this.reconnect.childElementCount === 0) this.reconnect.append(...reconnectNode(card));
     const urgent = card.tone === "bad";
     putText(this.urgent, urgent ? card.announcement : "");
     putText(this.polite, urgent ? "" : card.announcement);
@@ -119,11 +162,16 @@ class StatusCardView {
     if (this.card === undefined) return;
     const now = this.clock.now();
     this.node.classList.toggle("kubeai-card-closed", this.disconnected);
+    put(this.fresh, this.disconnected || this.card.link !== "live" ? "" : `Live; last change ${agoText(this.card, now)}`);
     if (this.disconnected) {
       put(this.link, "No longer followed. Run the cell again to follow it.");
       return;
     }
     putText(this.elapsed, sinceText(this.card.phase_since_seconds, now));
+    for (const [index, step] of this.card.steps.entries()) {
+      const taken = this.steps.children[index]?.querySelector<HTMLElement>(".kubeai-card-taken");
+      if (taken) putText(taken, stepText(step, this.card.phase_since_seconds, now));
+    }
     put(this.link, linkText(this.card, now));
   }
 
@@ -134,6 +182,18 @@ class StatusCardView {
     this.drawn.set(node, wanted);
     node.hidden = items.length === 0;
     node.replaceChildren(...items.map((item) => nodeOf(item)));
+  }
+
+  /** As `draw`: a fix is a button as long as somebody would apply it, and else the line that does. */
+  private drawFindings(card: Card, alive: boolean): void {
+    const canFix = alive && card.verbs.length > 0;
+    this.draw(
+      this.findings,
+      card.findings.map((finding) => ({ finding, canFix })),
+      ({ finding }) => findingNode(finding, canFix ? (remedy, pressed) => {
+        this.actions.showRemedy(remedy, pressed);
+      } : undefined),
+    );
   }
 
   private showProgress(card: Card): void {
@@ -152,7 +212,25 @@ function factNode(fact: CardFact): HTMLElement {
   return node;
 }
 
-function findingNode(finding: CardFinding): HTMLElement {
+const SIGNS: Record<CardStep["state"], string> = { over: "✓", now: "●", failed: "✗", next: "○" };
+
+function stepNode(step: CardStep): HTMLElement {
+  const node = element("li", `kubeai-card-step-${step.state}`);
+  const sign = element("span", "kubeai-card-sign", SIGNS[step.state]);
+  sign.setAttribute("aria-hidden", "true");
+  if (step.state === "now" || step.state === "failed") node.setAttribute("aria-current", "step");
+  node.append(sign, element("span", "", step.phase), element("span", "kubeai-card-taken"));
+  return node;
+}
+
+/** How long ago the kernel sent the card. */
+function agoText(card: Card, now: number): string {
+  return `${lengthText(now - card.sent_at_seconds)} ago`;
+}
+
+type OnFix = (remedy: CardRemedy, pressed: HTMLButtonElement) => void;
+
+function findingNode(finding: CardFinding, onFix?: OnFix): HTMLElement {
   const node = element("article", "kubeai-card-finding");
   node.append(element("h4", "", finding.message));
   if (finding.evidence !== "") {
@@ -164,14 +242,24 @@ function findingNode(finding: CardFinding): HTMLElement {
   }
   if (finding.remedies.length > 0) {
     const remedies = element("ol", "");
-    remedies.append(...finding.remedies.map(remedyNode));
+    remedies.append(...finding.remedies.map((remedy) => remedyNode(remedy, onFix)));
     node.append(remedies);
   }
   return node;
 }
 
-function remedyNode(remedy: CardRemedy): HTMLElement {
-  const node = element("li", "", remedy.how === "" ? remedy.title : `${remedy.title} (${remedy.how})`);
+/** A change is a button that shows it first, a command is a line to copy, advice is a sentence. */
+function remedyNode(remedy: CardRemedy, onFix?: OnFix): HTMLElement {
+  const node = element("li", "", remedy.title);
   node.value = remedy.number;
+  if (remedy.kind === "change" && onFix !== undefined) {
+    const show = button("Show the change", `Show the change of fix ${String(remedy.number)}`);
+    show.addEventListener("click", () => {
+      onFix(remedy, show);
+    });
+    node.append(" ", show);
+  } else if (remedy.how !== "") {
+    node.append(" ", copyable(remedy.how));
+  }
   return node;
 }

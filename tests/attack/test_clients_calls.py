@@ -17,7 +17,6 @@ from kubeai_notebook.calls.question import Limits, Target
 from kubeai_notebook.calls.request import Request, send
 from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.garbage import Handler, serving, within
 
@@ -97,7 +96,7 @@ def case(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("number", range(len(STREAMS)))
 def test_reads_an_odd_stream_or_says_that_it_cannot(engine: Endpoint, number: int) -> None:
     odd = STREAMS[number]
-    found = within(20, lambda: reply_of(ChatStream(engine, "m", TURNS, **case(f"s/{number}"))))
+    found = within(20, lambda: ChatStream(engine, "m", TURNS, **case(f"s/{number}")).whole())
     if odd.get("ok") is not None and not (odd["ok"] == "" and isinstance(found, CallError)):
         assert found == odd["ok"]
         found.encode()

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
+import openai
 import pytest
 import trustme
 import yaml
@@ -14,13 +15,15 @@ import yaml
 from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.embed_many import embed_many
 from kubeai_notebook.calls.endpoint import Endpoint
+from kubeai_notebook.calls.forward import Forward
 from kubeai_notebook.calls.probe import Probe
 from kubeai_notebook.calls.question import Target
 from kubeai_notebook.calls.request import Request, send
+from kubeai_notebook.calls.rerank import rerank
 from kubeai_notebook.calls.stream import ChatStream
+from kubeai_notebook.calls.transcribe import transcribe
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.core.chat_messages import reply_of
 from kubeai_notebook.errors import CallError
 from tests.support.attack import rounds
 from tests.support.http_server import Answer, HttpServer, Received, json_answer
@@ -59,16 +62,24 @@ def awaited(endpoint: Endpoint) -> Any:
     return asyncio.run(ask())
 
 
+def forwarded(endpoint: Endpoint) -> Any:
+    with Forward(endpoint, "m") as port, openai.OpenAI(base_url=port.base_url, api_key=port.api_key) as client:
+        return client.completions.create(model="m", prompt=PROMPT)
+
+
 WAYS = {
     "complete": lambda endpoint: complete(endpoint, "m", PROMPT),
     "stream": lambda endpoint: list(ChatStream(endpoint, "m", TURNS)),
-    "chat": lambda endpoint: reply_of(ChatStream(endpoint, "m", TURNS, temperature=0)),
+    "chat": lambda endpoint: ChatStream(endpoint, "m", TURNS, temperature=0).whole(),
     "embed": lambda endpoint: embed_many(endpoint, Target(name="m"), [PROMPT]).whole(),
     "invoke": invoked,
     "models": lambda endpoint: send(endpoint, "m", Request(method="GET", path="/models")),
     "probe": lambda endpoint: Probe(endpoint, "m", ["TextGeneration"]).run(),
     "client": lambda endpoint: endpoint.client.chat.completions.create(model="m", messages=TURNS),
     "async": awaited,
+    "forward": forwarded,
+    "rerank": lambda endpoint: rerank(endpoint, "m", [PROMPT], query=PROMPT, top_n=None),
+    "transcribe": lambda endpoint: transcribe(lambda: endpoint, "m", PROMPT.encode()),
 }
 
 
@@ -115,7 +126,7 @@ def test_follows_no_redirect(
                 assert sink.received == [], name
                 assert len(server.received) > 0
                 assert "QUERY" not in said
-                if name in ("complete", "stream", "chat", "embed", "invoke", "models"):
+                if name in ("complete", "stream", "chat", "embed", "invoke", "models", "rerank", "transcribe"):
                     assert f"redirects the request to http://{host}:" in said
             assert any(PROMPT in str(one) for one in server.received)
 

@@ -15,7 +15,7 @@ from kubeai_notebook.session.session import Session
 from tests.magics.conftest import here, run, shell  # noqa: F401 - fixtures
 from tests.support import secrets
 from tests.support.daemon import SMOL
-from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
+from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,9 +116,7 @@ def test_quotes_no_secret_in_the_place_of_a_name_or_url(entry: str, session: Ses
 @pytest.fixture
 def canned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeApi, Session]]:
     """An API of canned objects, and a Session that a kubeconfig leads there."""
-    with FakeApi().in_thread() as api:
-        for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
-            api.objects[path] = {}
+    with FakeApi.empty().in_thread() as api:
         config = tmp_path / "config"
         config.write_text(
             textwrap.dedent(f"""\

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ import yaml
 from tests.support.attack import FULL
 from tests.support.daemon import MODELS, Daemon, model_of
 from tests.support.network import gateway_of
+from tests.support.processes import small_disk
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "golden" / "damaged_home.yaml").read_text())
 EVERY = 1 if FULL else 15
@@ -175,29 +173,16 @@ def test_says_that_a_place_can_be_no_home(tmp_path, where):
         assert "Traceback" not in running.command(command).stderr
 
 
-@contextmanager
-def small_disk(folder, *options):
-    """A small disk of its own; the test is skipped, and says so, where none can be made."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", ",".join(("size=12m", *options)), "tmpfs", str(folder)]
-    if os.geteuid() != 0 or sys.platform != "linux" or subprocess.run(mount, check=False).returncode:
-        pytest.skip("only root on Linux can make a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 @pytest.mark.finding("L8")
 def test_says_that_a_disk_is_read_only(tmp_path):
-    with small_disk(tmp_path / "disk", "ro") as disk:
+    with small_disk(tmp_path / "disk", size="12m", options="ro") as disk:
         for command in ("start", "stop"):
             said_in_a_sentence(Daemon(disk / "home").command(command), str(disk), "Read-only file system")
 
 
 @pytest.mark.finding("L7")
 def test_lets_the_user_delete_models_on_a_full_disk(tmp_path):
-    with small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", size="12m") as disk:
         running = Daemon(disk / "home")
         running.start()
         try:

@@ -15,7 +15,7 @@ from kubeai_notebook.deploy.scaling import scaled
 from kubeai_notebook.session.session import Session
 from tests.support import readers
 from tests.support.attack import rounds
-from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
+from tests.support.fake_api import EVENTS, MODELS, PODS, FakeApi, model, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,9 +26,7 @@ SEED = 20261127
 
 @pytest.fixture
 def canned() -> Iterator[FakeApi]:
-    with FakeApi().in_thread() as api:
-        for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
-            api.objects[path] = {}
+    with FakeApi.empty().in_thread() as api:
         yield api
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import nbformat
 import pytest
 
+from kubeai_notebook.local.weights import Weights
+
+from .accessibility import AXE
 from .installation import Installation, install
 from .notebook import Notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CHROMIUM_FLAGS = [
     "--disable-gpu",
@@ -77,13 +82,14 @@ def lab(installation: Installation) -> Iterator[Lab]:
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=installation.environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
         try:
-            yield _started(server, home / "runtime", root)
+            yield started_lab(server, home / "runtime", root)
         finally:
             server.terminate()
             server.wait(timeout=30)
 
 
-def _started(server: subprocess.Popen[bytes], runtime: Path, root: Path) -> Lab:
+def started_lab(server: subprocess.Popen[bytes], runtime: Path, root: Path) -> Lab:
+    """Wait until it listens."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
@@ -97,15 +103,18 @@ def _started(server: subprocess.Popen[bytes], runtime: Path, root: Path) -> Lab:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium; only for a module, as Playwright's event loop would disturb tests of asyncio."""
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A headless Chromium; only for a module, as Playwright's event loop would disturb tests of asyncio.
+
+    A module that draws by WebGL names its own ``FLAGS``.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         _missing("no Playwright: `pip install playwright`")
-    program = _chromium()
+    program, flags = _chromium(), getattr(request.module, "FLAGS", CHROMIUM_FLAGS)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+        launched = playwright.chromium.launch(executable_path=program, headless=True, args=flags)
         yield launched
         launched.close()
 
@@ -142,3 +151,39 @@ def open_notebook(lab: Lab, page: Any, tmp_path: Path) -> Callable[..., Notebook
         return notebook
 
     return opened
+
+
+@pytest.fixture
+def daemon_ends(installation: Installation) -> Iterator[None]:
+    """After a story its daemon is stopped, and nothing of it is left."""
+    yield
+    assert "has stopped" in installation.run("kubeai-local", "stop")
+    assert installation.processes() == []
+
+
+@pytest.fixture
+def axe() -> None:
+    """axe-core is there."""
+    if not AXE.exists():
+        _missing("no axe-core: `make node-modules`")
+
+
+@pytest.fixture
+def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
+    """After a story its Models are deleted: a daemon keeps them for its next start."""
+    yield
+    delete = "import kubeai_notebook as k; [k.attach(name).delete() for name in k.models()['name']]"
+    installation.run("python", "-c", delete)
+
+
+@pytest.fixture
+def weights(own_environment: None) -> Callable[[str], Path]:
+    """Where the weights of a url that is shipped lie; they are fetched if need be."""
+    kept = Weights(Path(os.environ["KUBEAI_CACHE"]), mapped={}, environment=os.environ)
+
+    def place(url: str) -> Path:
+        # Playwright's loop runs in this thread.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, kept.fetch(url, lambda _done, _total: None)).result()
+
+    return place

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Installation:
-    """A virtual environment with the wheel, its ``[local]`` extra and JupyterLab; ``home`` is its user's."""
+    """A virtual environment with the wheel, its ``[demo]`` extra and JupyterLab; ``home`` is its user's."""
 
     folder: Path
     home: Path
@@ -39,10 +39,10 @@ class Installation:
         path = os.pathsep.join([str(self.folder / "bin"), os.environ.get("PATH", os.defpath)])
         return {**kept, **own, "PATH": path}
 
-    def run(self, program: str, *words: str) -> str:
-        """What a program of this environment says; the test fails when the program does."""
-        command = [str(self.folder / "bin" / program), *words]
-        done = subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, text=True, check=False)
+    def run(self, program: str, *words: str, **variables: str) -> str:
+        """What a program of this environment says, with these variables beside it; the test fails when it does."""
+        command, given = [str(self.folder / "bin" / program), *words], {**self.environment, **variables}
+        done = subprocess.run(command, env=given, cwd=self.home, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.fail(f"{program} {' '.join(words)}: {done.stderr[-2000:]}")
         return done.stdout
@@ -65,5 +65,5 @@ def install(folder: Path) -> Installation:
     (wheel,) = folder.glob("*.whl")
     # Compiling everything would take longer than compiling what is imported.
     pip = ("-m", "pip", "install", "--quiet", "--no-compile")
-    installation.run("python", *pip, f"{wheel}[local]", "jupyterlab", "ipykernel")
+    installation.run("python", *pip, f"{wheel}[demo]", "jupyterlab")
     return installation

@@ -74,6 +74,17 @@ class Notebook:
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         self.page.wait_for_function(KERNEL_IS_IDLE)
 
+    def restart_and_run_all(self) -> None:
+        """JupyterLab's own command, with its question answered; returns when the last cell has run."""
+        from playwright.sync_api import expect
+
+        # The command ends with its dialog, so it is not waited for.
+        self.page.evaluate("() => { jupyterapp.commands.execute('notebook:restart-run-all'); }")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        prompts = self.panel.locator(".jp-CodeCell .jp-InputArea-prompt")
+        count = prompts.count()
+        expect(prompts).to_have_text([f"[{number}]:" for number in range(1, count + 1)], timeout=120_000)
+
     def shut_down_kernel(self) -> None:
         """End the kernel; the page stays."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
@@ -89,7 +100,7 @@ class Notebook:
 
         self.panel.wait_for()
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
-        expect(self.panel.locator(".jp-Spinner")).to_have_count(0)
+        expect(self.panel.locator(".jp-Spinner")).to_have_count(0, timeout=30_000)
         self.page.wait_for_function(KERNEL_IS_IDLE)
 
     def picture(self, name: str, part: Any = None) -> Path:

@@ -18,27 +18,30 @@ if TYPE_CHECKING:
 
     from .conftest import Lab
     from .installation import Installation
+    from .notebook import Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 TOGETHER = 12  # JupyterLab shows 50 outputs of a cell
-LOAD, ANSWERS, CARDS, WHYS, ERRORS, ORDINARY = range(6)
+LOAD, ANSWERS, CARDS, TABLE, WHYS, ERRORS, ORDINARY = range(7)
 SHOW = """
 def show(count, *cells):
     for number in range(count):
         for cell in cells:
             get_ipython().run_cell(cell.replace("|", "\\n") + (str(number) if count > 1 else ""))
 """
-# Links that are followed, elements that run, fetch or ask, and attributes that act; the cards' icons are ours, and
-# MathJax draws formulas with elements of its own.
+# Links that are followed, elements that run, fetch or ask, and attributes that act; icons, buttons and folded parts of
+# cards and tables are ours, and MathJax draws formulas with elements of its own.
 FOUND = """root => {
   const seen = [];
+  const OURS = ":is(.kubeai-card, .kubeai-models) :is(svg, .kubeai-button), " +
+    ".kubeai-snapshot > div > .kubeai-reconnect, .jp-OutputArea-promptOverlay, .jp-OutputPrompt";
   const ACTIVE = new Set(("script iframe frame img picture video audio source embed object form input button " +
     "textarea link meta base svg template marquee dialog details").split(" "));
   const ADDRESSES = new Set("src srcset srcdoc action formaction poster background xlink:href".split(" "));
   for (const area of root.querySelectorAll(".jp-OutputArea, .jp-OutputArea-output")) {
     for (const node of area.querySelectorAll("*")) {
-      if (node.closest(".kubeai-card svg, .jp-OutputArea-promptOverlay, .jp-OutputPrompt")) continue;
+      if (node.matches(".kubeai-card > .kubeai-card-details") || node.closest(OURS)) continue;
       const tag = node.localName;
       const box = tag === "input" && node.type === "checkbox" && node.disabled;
       if (ACTIVE.has(tag) && !box) seen.push(`<${tag}> ${node.parentElement.outerHTML.slice(0, 200)}`);
@@ -85,6 +88,7 @@ def cells(sink: HttpServer, tmp_path: Path) -> Iterator[list[str]]:
             settings + SHOW,
             f"show({count}, '%%kubeai_chat {TALKS}|say group-')",
             f"show(1, '%kubeai_models')\nshow({count}, '%kubeai_status m')",
+            "%kubeai_models --live",
             f"show({count}, '%kubeai_why m', '%kubeai_logs m')",
             f"show({count}, '%%kubeai_chat {TALKS}|fail group-')",
             f"%%kubeai_chat {TALKS}\nsay ordinary",
@@ -100,7 +104,7 @@ def test_shows_hostile_words_and_nothing_else_happens(
     notebook = open_notebook(*cells)
     page = notebook.page
     notebook.theme("Light")
-    for index in (LOAD, ANSWERS, CARDS, WHYS, ERRORS):
+    for index in (LOAD, ANSWERS, CARDS, TABLE, WHYS, ERRORS):
         notebook.run_cell(index)
     ordinary = notebook.run_cell(ORDINARY)
     expect(ordinary.locator("mjx-container").first).to_be_visible()
@@ -111,6 +115,7 @@ def test_shows_hostile_words_and_nothing_else_happens(
     notebook.picture("whys", notebook.output(WHYS))
     assert notebook.output(ANSWERS).locator(".jp-RenderedMarkdown").count() > 15
     assert notebook.output(CARDS).locator(".kubeai-card").count() > 15
+    unfold_and_ask(notebook)
     nothing_happened(page, sink)
     clicks_run_nothing(page, sink)
 
@@ -150,6 +155,22 @@ def looks_ordinary(output: Any) -> None:
     assert output.locator("mjx-container[display=true]").count() == 1
     assert output.locator("mjx-container").count() == 4
     assert output.locator("mjx-merror").count() == 0
+
+
+def unfold_and_ask(notebook: Notebook) -> None:
+    """Events and log of each card, and what goes with a Model of the table."""
+    from playwright.sync_api import expect
+
+    cards = notebook.output(CARDS).locator(".kubeai-card")
+    for card in cards.all():
+        card.locator("summary").click()
+    # A card whose log could not be read at once asks again after four seconds.
+    expect(cards.locator(".kubeai-card-log:visible")).to_have_count(cards.count(), timeout=20_000)
+    table = notebook.output(TABLE).locator(".kubeai-models")
+    table.get_by_role("button", name="Delete m0").click()
+    expect(table.locator(".kubeai-panel")).to_contain_text("Really delete m0?")
+    notebook.picture("cards_unfolded", cards.nth(3))
+    notebook.picture("table", table)
 
 
 def nothing_happened(page: Any, sink: HttpServer) -> None:

@@ -18,9 +18,9 @@ from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.observation import Observation
 from kubeai_notebook.errors import CallError
 from kubeai_notebook.session.model import Model
-from kubeai_notebook.session.session import Session
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
 from tests.support.http_server import Answer, HttpServer
+from tests.support.talking import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,20 +76,9 @@ def models(gateway: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
             api.put(PODS, pod(f"model-{name}-1", name))
         api.put(MODELS, model("keyed", env={"MY_TOKEN": "abc-17-xyz"}))
         api.put(PODS, pod("model-keyed-1", "keyed"))
-        config = {
-            "clusters": [{"name": "x", "cluster": {"server": api.url}}],
-            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "default"}}],
-            "users": [{"name": "x", "user": {"token": "x"}}],
-            "current-context": "x",
-        }
-        (folder / "config").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **config}))
-        patch.setenv("KUBECONFIG", str(folder / "config"))
-        patch.setenv("KUBEAI_ENDPOINT", gateway.address)
-        session = Session(context="x")
-        yield {engine.lower(): Model(session, engine.lower()) for engine in URLS} | {
-            name: Model(session, name) for name in (*ONE_FEATURE, "keyed")
-        }
-        session.close()
+        names = [*map(str.lower, URLS), *ONE_FEATURE, "keyed"]
+        with session_of(folder, patch, api=api.url, gateway=gateway.address) as session:
+            yield {name: Model(session, name) for name in names}
 
 
 def asked(one: Model, how: str) -> CallError:
@@ -176,12 +165,12 @@ def test_names_this_machines_gateway(gateway: HttpServer) -> None:
 @pytest.mark.parametrize(
     ("name", "how", "said"),
     [
-        ("emb", "chat", '"emb" makes embeddings; it does not generate text. Ask it by embed(). Serve a text model'),
+        ("emb", "chat", '"emb" makes embeddings; it does not generate text. Ask it by embed(). Here "asks-'),
         ("emb", "complete", '"emb" makes embeddings; it does not generate text.'),
         (
             "speech",
             "chat",
-            '"speech" writes down speech; it does not generate text. Ask it by client.audio.transcriptions',
+            '"speech" writes down speech; it does not generate text. Ask it by transcribe(). Here "asks-',
         ),
         ("text", "embed", '"text" generates text; it makes no embeddings. Ask it by chat() or complete().'),
     ],

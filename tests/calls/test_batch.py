@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import BaseModel
@@ -20,14 +19,15 @@ from kubeai_notebook.calls.map_frame import planned_map
 from kubeai_notebook.calls.question import Target
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError, UsageError
+from kubeai_notebook.present.batch_report import batch_text
 from tests.support.batch_server import Running, batch_server
 from tests.support.http_server import Answer, HttpServer, Received, json_answer
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 60
 
 
@@ -44,7 +44,7 @@ def started(url: str, table: Any, prompt: str = "{text}", **fields: Any) -> tupl
     fields = {"store": False, **fields}
     try:
         return endpoint, planned_map(target, table, prompt=prompt, fields=fields).start(endpoint, Job)  # type: ignore[arg-type]  # a dict
-    except BaseException:
+    except BaseException:  # whatever a plan raises, its Endpoint is closed
         endpoint.close()
         raise
 
@@ -151,6 +151,71 @@ class Mood(BaseModel):
     sure: int
 
 
+class Failure(BaseModel):
+    error: str
+    level: str
+
+
+def test_takes_numbers_of_numpy() -> None:
+    numbers = {"max_tokens": np.int64(5), "temperature": np.float32(0), "seed": np.int64(1), "limit": np.int64(1)}
+    bounds = {"max_errors": np.int64(1), "max_tokens_total": np.int64(9), "timeout_seconds": np.float64(9)}
+    with HttpServer(chat(lambda _prompt: "x")) as server:
+        mapped(f"{server.address}/openai/v1", frame(2), **numbers, **bounds, attempts=np.int64(2))
+        body = server.received[0].json
+    assert [body[name] for name in ("max_tokens", "temperature", "seed")] == [5, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "temperature", "remark"),
+    [
+        ({"schema": ["good", "bad"]}, 0, True),
+        ({"schema": ["good", "bad"], "temperature": 0.7}, 0.7, False),
+        ({"schema": ["good", "bad"], "extra_body": {"temperature": 1}}, 1, False),
+        ({"schema": Failure, "errors": "raise"}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_asks_for_labels_at_temperature_0_and_says_so(fields: Any, temperature: float | None, remark: bool) -> None:
+    with HttpServer(chat(lambda _prompt: "good")) as server:
+        endpoint, job = started(f"{server.address}/openai/v1", frame(1), **fields)
+        with endpoint, suppress(CallError):
+            job.result(SECONDS)
+        assert server.received[0].json.get("temperature") == temperature
+    assert ("Labels were asked for at temperature 0" in batch_text(job.progress)) is remark
+
+
+def test_counts_rows_that_ask_nothing_in_no_pace(quick: Running) -> None:
+    endpoint, job = started(quick.url, pd.DataFrame({"text": [None] * 99 + ["a"]}))
+    with endpoint:
+        job.result(SECONDS)
+    assert (job.progress.asked, job.progress.sent, job.progress.unsent) == (1, 1, 99)
+
+
+@pytest.mark.parametrize(
+    ("index", "places"), [([7, 9, 1002], ["9"]), (["a", "b\x1b[2J", "c"], ["b"]), (None, ["1"])], ids=str
+)
+def test_names_a_row_as_the_frame_does(index: Any, places: list[str], quick: Running) -> None:
+    table = pd.DataFrame({"text": ["x", None, "y"]}, index=index)
+    endpoint, job = started(quick.url, table)
+    with endpoint:
+        job.result(SECONDS)
+    assert [row.place for row in job.progress.failures] == places
+
+
+def test_raises_for_the_row_that_ended_it_and_no_other_that_failed_with_it() -> None:
+    arrived = threading.Barrier(12)
+
+    def answer(_prompt: str) -> Any:
+        arrived.wait(SECONDS)
+        return json_answer({"error": "no"}, 400)
+
+    with HttpServer(chat(answer)) as server:
+        endpoint, job = started(f"{server.address}/openai/v1", frame(12), errors="raise", most_in_flight=12)
+        with endpoint, pytest.raises(CallError) as raised:
+            job.result(SECONDS)
+    assert raised.value.message == job.progress.ended
+
+
 def test_gives_typed_columns_and_the_raw_text_of_what_does_not_fit() -> None:
     answers = {"a": '{"label": "x", "sure": 3}', "b": '{"label": "x", "sure": "much"}', "c": "no JSON"}
     with HttpServer(chat(answers.__getitem__)) as server:
@@ -166,13 +231,14 @@ def test_gives_typed_columns_and_the_raw_text_of_what_does_not_fit() -> None:
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ({"finish_reason": "length", "message": {"content": "cut"}}, "cut after 10 tokens; a higher max_tokens="),
         (
             {"finish_reason": "length", "message": {"content": "", "reasoning_content": "hm"}},
-            "Its reasoning took 10 tokens, so no answer came; a higher max_tokens=",
+            "Its reasoning took 10 tokens, so no answer came; a higher max_tokens leaves",
         ),
         ({"finish_reason": "stop", "message": {"content": ""}}, "The answer is empty: the model ended at once."),
-        ({"finish_reason": "stop", "message": {"content": None, "reasoning": "hm"}}, "it only reasoned; max_tokens="),
+        ({"finish_reason": "stop", "message": {"content": None, "reasoning": "hm"}}, "empty: the model only reasoned."),
+        ({"finish_reason": "stop", "message": {"content": "<think>hm</think>"}}, "empty: the model only reasoned."),
+        ({"message": {"content": ""}}, "The answer is empty: the model ended at once."),
     ],
 )
 def test_counts_no_part_of_an_answer_as_one(choice: dict[str, Any], words: str) -> None:
@@ -206,6 +272,23 @@ def test_follows_no_redirect() -> None:
             out = mapped(f"{server.address}/openai/v1", frame(1))
         assert other.received == []
     assert "redirects the request" in out["error"][0]
+
+
+def test_goes_by_the_proxy_of_the_environment_and_takes_no_login_from_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine gateway.test login me password hunter2\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with HttpServer(chat(lambda _prompt: "x")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address)
+        monkeypatch.setenv("no_proxy", "elsewhere.test")
+        out = mapped("http://gateway.test/openai/v1", frame(2))
+        assert [request.path for request in proxy.received] == ["http://gateway.test/openai/v1/chat/completions"] * 2
+        assert not any("Authorization" in request.headers for request in proxy.received)
+        monkeypatch.setenv("no_proxy", "127.0.0.1,gateway.test")
+        assert "did not answer" in mapped("http://gateway.test/openai/v1", frame(1), attempts=1)["error"][0]
+        assert len(proxy.received) == 2
+    assert list(out["answer"]) == ["x", "x"]
 
 
 def test_waits_as_long_as_a_busy_server_asks_for() -> None:
@@ -244,6 +327,22 @@ def test_ends_where_too_many_rows_fail() -> None:
     assert set(out["error"][100:500]) == {"Not asked: max_errors=3 was reached."}
 
 
+@pytest.mark.parametrize(("share", "fields"), [(0.1, {"max_errors": 0.1}), (0.5, {})])
+def test_ends_where_a_share_of_the_rows_fails(share: float, fields: dict[str, Any]) -> None:
+    with HttpServer(chat(lambda _prompt: json_answer({"error": "no"}, 400))) as server:
+        endpoint, job = started(f"{server.address}/openai/v1", frame(500), most_in_flight=1, **fields)
+        with endpoint:
+            job.result(SECONDS)
+        assert len(server.received) == 50  # fewer say nothing of a share
+    assert job.progress.ended == f"max_errors={share} was reached."
+
+
+def test_goes_on_where_a_smaller_share_fails() -> None:
+    with HttpServer(chat(lambda prompt: json_answer({"error": "no"}, 400) if prompt.endswith("7") else "x")) as server:
+        out = mapped(f"{server.address}/openai/v1", frame(300), max_errors=0.2)
+    assert out["answer"].notna().sum() == 270
+
+
 def test_ends_before_more_tokens_are_spent() -> None:
     with HttpServer(chat(lambda _prompt: "x")) as server:
         endpoint, job = started(f"{server.address}/openai/v1", frame(500), max_tokens_total=1000, most_in_flight=8)
@@ -270,6 +369,12 @@ def test_gives_the_rows_that_failed_in_a_frame_of_their_own(quick: Running) -> N
     assert list(good.columns) == ["text", "answer"]
     assert list(failed.columns) == ["text", "error", "raw"]
     assert list(failed.index) == [6]
+
+
+def test_has_no_more_in_flight_than_is_asked_for() -> None:
+    with batch_server(latency_seconds=0.01) as server:
+        assert mapped(server.url, frame(40), concurrency=3)["error"].isna().all()
+        assert server.stats["most_at_once"] == 3
 
 
 def test_stops_at_once_and_keeps_what_came() -> None:
@@ -301,14 +406,25 @@ def test_gives_the_part_where_an_interrupt_ends_the_wait() -> None:
     assert 10 <= out["answer"].notna().sum() < 50_000
 
 
-def test_gives_the_part_where_its_session_is_closed() -> None:
+def test_gives_the_part_to_whoever_waits_while_its_session_is_closed() -> None:
     with batch_server(latency_seconds=0.05) as server:
-        endpoint, job = started(server.url, frame(100_000))
-        until(lambda: job.progress.done > 10, SECONDS)
-        endpoint.close()
-        out = job.result(SECONDS)
+        endpoint, job = started(server.url, frame(20_000))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(job.result, SECONDS)
+            until(lambda: job.progress.done > 10, SECONDS)
+            endpoint.close()
+            out = waiting.result(SECONDS)
     assert out["answer"].notna().sum() >= 10
+    assert set(out["error"][out["answer"].isna()]) == {"Not asked: The Session was closed."}
     assert job.progress.ended == "The Session was closed."
+
+
+def test_gives_a_reason_for_every_row_where_it_is_stopped_before_it_begins(quick: Running) -> None:
+    endpoint, job = started(quick.url, frame(3))
+    job.stop()
+    with endpoint:
+        out = job.result(SECONDS)
+    assert (out["answer"].notna() | (out["error"] == "Not asked: It was stopped.")).all()
 
 
 def test_says_by_the_first_rows_what_all_will_take() -> None:
@@ -326,25 +442,25 @@ def test_says_by_the_first_rows_what_all_will_take() -> None:
     assert 80_000 < progress.tokens_in_all < 200_000
 
 
-def test_goes_on_and_says_so_where_answers_cannot_be_kept(quick: Running, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    endpoint, job = started(quick.url, frame(10), store=tmp_path / "file" / "a.db")
-    with endpoint:
-        assert job.result(SECONDS)["answer"].notna().all()
-    assert job.progress.notes[0].startswith("Answers are not kept for the next time")
-
-
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({"prompt": "{txt}"}, 'no column "txt". Did you mean "text"?'),
         ({"n": 2}, "map() takes no n=."),
-        ({"extra_body": {"n": 2}}, "map() takes no n=: a row has one answer"),
-        ({"extra_body": {"stream": True}}, "map() takes no stream="),
+        ({"extra_body": {"n": 2}}, "map() takes no n in extra_body=. "),
+        ({"extra_body": {"stream": True}}, "map() takes no stream in extra_body="),
+        (
+            {"extra_body": {"response_format": {}}, "schema": ["a", "b"]},
+            "map() takes no response_format in extra_body=",
+        ),
         ({"temprature": 2}, 'map() takes no temprature=. Did you mean "temperature"?'),
         ({"errors": "ignore"}, 'errors= takes "column", "frame" or "raise"'),
-        ({"limit": 0}, "limit= takes a number above 0, not 0."),
-        ({"max_tokens": object()}, "cannot be sent as JSON"),
+        ({"concurrency": 0}, "concurrency= takes a whole number from 1 to 1,000, not 0."),
+        ({"concurrency": 1001}, "concurrency= takes a whole number from 1 to 1,000, not 1001."),
+        ({"limit": 0}, "limit= takes a whole number from 1 up, not 0."),
+        ({"max_errors": -1}, "max_errors= takes a number from 0 up, not -1."),
+        ({"schema": Failure}, 'The answers have a field "error", and the reasons of failed rows go into a column'),
+        ({"max_tokens": object()}, "max_tokens= takes a whole number from 1 up, not object."),
         ({"into": "text"}, 'The frame has a column "text" already'),
         ({"to": "b.parquet"}, "to= is for a Parquet file"),
     ],
@@ -357,46 +473,7 @@ def test_refuses_what_cannot_be_in_one_sentence_and_sends_nothing(fields: dict[s
         assert server.received == []
 
 
-@pytest.mark.parametrize("table", [[1], "a.parquet", pd.Series(["a"], name="text"), None])
+@pytest.mark.parametrize("table", [[1], "a.parquet", {"text": ["a"]}, None])
 def test_refuses_what_is_no_table(table: Any) -> None:
     with pytest.raises(UsageError):
         mapped("http://127.0.0.1:1", table)
-
-
-KILLED = """
-import json, sys
-from pathlib import Path
-import pandas as pd
-from kubeai_notebook.calls.endpoint import Endpoint
-from kubeai_notebook.calls.job import Job
-from kubeai_notebook.calls.map_frame import planned_map
-from kubeai_notebook.calls.question import Target
-from kubeai_notebook.core.access import Access
-url, path, count = sys.argv[1:]
-table = pd.DataFrame({"text": [f"t{number}" for number in range(int(count))]})
-endpoint = Endpoint(Access(base_url=url))
-planned = planned_map(Target(name="m", most_in_flight=32), table, prompt="{text}", fields={"store": Path(path)})
-job = planned.start(endpoint, Job)
-while not job.wait(0.05):
-    print(job.progress.done, flush=True)
-print(json.dumps(list(job.result()["answer"].fillna(""))), flush=True)
-"""
-
-
-def test_asks_what_was_in_flight_twice_and_nothing_else_where_it_is_killed(tmp_path: Path) -> None:
-    rows, kills = 10_000, 5
-    with batch_server() as server:
-        command = [sys.executable, "-c", KILLED, server.url, str(tmp_path / "a.db"), str(rows)]
-        for kill in range(kills):
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-            assert process.stdout is not None
-            reach = rows * (kill + 1) // (kills + 1)
-            assert next(line for line in process.stdout if not line[0].isdigit() or int(line) >= reach)
-            process.kill()
-            process.wait()
-            process.stdout.close()
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-        asked = server.stats["asked"]
-    assert json.loads(done.stdout.splitlines()[-1]) == [f"re: t{number}" for number in range(rows)]
-    assert len(asked) == rows
-    assert sum(asked.values()) - rows <= kills * 32

@@ -82,6 +82,42 @@ def test_repeats_a_busy_request_of_many_only(
     assert bool(made.errors) == (count == 1)
 
 
+def test_repeats_a_busy_request_of_few_texts_that_need_several(endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
+    def answer(request: Received) -> Answer:
+        if len(server.received) == 2:
+            return json_answer({"error": "busy"}, 429, Retry_After="0.01")
+        return vectors(request)
+
+    with HttpServer(answer) as server:
+        made = embed_many(endpoint_of(server), TARGET, ["x" * 8000] * 60)
+    assert made.errors == {}
+
+
+def vectors(request: Received) -> Answer:
+    return json_answer({"data": [{"index": n, "embedding": [1.0, 2.0]} for n, _ in enumerate(request.json["input"])]})
+
+
+def test_asks_a_broken_engine_twice_and_not_for_each_text(endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
+    with HttpServer(lambda _request: json_answer({"error": {"message": "CUDA error"}}, 500)) as server:
+        made = embed_many(endpoint_of(server), TARGET, ["t"] * MOST_TEXTS)
+        assert len(server.received) == 2
+    assert len(made.errors) == MOST_TEXTS
+    assert "CUDA error" in made.errors[0].message
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+def test_loses_no_text_to_two_that_are_too_long(status: int, endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
+    def answer(request: Received) -> Answer:
+        too_long = any(len(text) > 1000 for text in request.json["input"])
+        return json_answer({"error": {"message": "too long"}}, status) if too_long else vectors(request)
+
+    texts = ["a"] * 50
+    texts[0] = texts[1] = "x" * 2000
+    with HttpServer(answer) as server:
+        made = embed_many(endpoint_of(server), TARGET, texts)
+    assert sorted(made.errors) == [0, 1]
+
+
 def test_loses_no_text_to_one_that_is_too_long(endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
     texts = ["a"] * 50
     texts[17] = "x" * 2000
@@ -95,7 +131,16 @@ def test_loses_no_text_to_one_that_is_too_long(endpoint_of: Callable[[HttpServer
 
 
 @pytest.mark.parametrize(
-    "data", [[], [{"index": 0, "embedding": "?"}], [{"index": 0, "embedding": []}], [{"index": 0}], [{"index": 3}], [1]]
+    "data",
+    [
+        [],
+        [{"index": 0, "embedding": "?"}],
+        [{"index": 0, "embedding": []}],
+        [{"index": 0}],
+        [{"index": 3}],
+        [1],
+        [{"index": 0, "embedding": ""}],
+    ],
 )
 def test_says_that_vectors_cannot_be_read(data: Any, endpoint_of: Callable[[HttpServer], Endpoint]) -> None:
     with HttpServer(lambda _request: Answer(json.dumps({"data": data}).encode())) as server:

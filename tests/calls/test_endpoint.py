@@ -22,7 +22,7 @@ from kubeai_notebook.calls.probe import Probe
 from kubeai_notebook.calls.question import Target
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.errors import CallError
+from kubeai_notebook.errors import CallError, SessionClosedError
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL
 from tests.support.faults import denied, silent
@@ -201,7 +201,7 @@ def test_asks_with_one_client_for_all_models_and_closes_it() -> None:
             client = endpoint.client
         assert gateway.hung_up.wait(10)
         assert client.is_closed()
-        with pytest.raises(CallError, match="This Session is closed"):
+        with pytest.raises(SessionClosedError, match="This Session is closed"):
             complete(endpoint, "a", "Hi")
 
 

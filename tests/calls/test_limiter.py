@@ -15,46 +15,62 @@ MOST = 1000
 
 
 class Played:
-    """A server of so many slots, and a batch without end that keeps as many requests in flight as it may."""
+    """A server of so many slots, and a batch without end that keeps as many requests in flight as it may.
 
-    def __init__(self, slots: int, *, refuses: bool, latency_seconds: float, fixed: int = 0) -> None:
+    A request that needs a connection of its own comes up to ``connect_seconds`` later than it was sent, behind others.
+    """
+
+    def __init__(
+        self, slots: int, *, refuses: bool, latency_seconds: float, fixed: int = 0, connect_seconds: float = 0.0
+    ) -> None:
         self._slots, self._refuses, self._latency_seconds, self._fixed = slots, refuses, latency_seconds, fixed
+        self._connect_seconds, self._connections = connect_seconds, 0
         self.gradient = Gradient(MOST)
         self.limits: list[int] = []
-        self.answers = 0
-        self._busy = 0
-        self._queue: deque[float] = deque()
-        self._events: list[tuple[float, int, str, float]] = []
+        self.answers = self._sent = self._busy = 0
+        self._in_flight: dict[int, float] = {}
+        self._queue: deque[int] = deque()
+        self._events: list[tuple[float, int, str, int]] = []
         self._random = random.Random(7)
 
-    def _at(self, now: float, seconds: float, kind: str, sent: float) -> None:
-        heapq.heappush(self._events, (now + seconds, self._random.getrandbits(60), kind, sent))
+    def _at(self, now: float, seconds: float, kind: str, request: int) -> None:
+        heapq.heappush(self._events, (now + seconds, self._random.getrandbits(60), kind, request))
 
-    def _begin(self, now: float, sent: float) -> None:
-        self._at(now, self._latency_seconds * self._random.uniform(0.9, 1.1), "answer", sent)
+    def _begin(self, now: float, request: int) -> None:
+        self._at(now, self._latency_seconds * self._random.uniform(0.9, 1.1), "answer", request)
 
     def _send(self, now: float) -> None:
+        self._sent += 1
+        self._in_flight[self._sent] = now
+        is_new = len(self._in_flight) > self._connections
+        self._connections += is_new
+        self._at(now, self._connect_seconds * self._random.random() if is_new else 0.0, "arrival", self._sent)
+
+    def _arrive(self, now: float, request: int) -> None:
         if self._busy < self._slots:
             self._busy += 1
-            self._begin(now, now)
+            self._begin(now, request)
         elif self._refuses:
-            self._at(now, 0.002, "refusal", now)
+            self._at(now, 0.002, "refusal", request)
         else:
-            self._queue.append(now)
+            self._queue.append(request)
 
     def rate(self, seconds: float) -> float:
         """Answers a second."""
-        now, in_flight = 0.0, 0
+        now = 0.0
         while now < seconds:
-            while in_flight < (self._fixed or self.gradient.limit):
+            while len(self._in_flight) < (self._fixed or self.gradient.limit):
                 self._send(now)
-                in_flight += 1
             self.gradient.reached()
             self.limits.append(self.gradient.limit)
-            now, _, kind, sent = heapq.heappop(self._events)
-            in_flight -= 1
+            now, _, kind, request = heapq.heappop(self._events)
+            if kind == "arrival":
+                self._arrive(now, request)
+                continue
+            older = list(self._in_flight).index(request) if kind == "refusal" else 0
+            sent = self._in_flight.pop(request)
             if kind == "refusal":
-                self.gradient.refused(now, self._busy)
+                self.gradient.refused(now, older)
                 continue
             self.answers += 1
             self.gradient.answered(now, now - sent)
@@ -65,12 +81,20 @@ class Played:
         return self.answers / seconds
 
 
-@pytest.mark.parametrize("latency_seconds", [0.05, 0.5])
+@pytest.mark.parametrize("latency_seconds", [0.05, 0.5, 1.0])
 @pytest.mark.parametrize("slots", [4, 32, 256])
 @pytest.mark.parametrize("refuses", [False, True])
 def test_reaches_nine_tenths_of_the_best_fixed_number(slots: int, refuses: bool, latency_seconds: float) -> None:
     best = Played(slots, refuses=refuses, latency_seconds=latency_seconds, fixed=slots).rate(20)
     assert Played(slots, refuses=refuses, latency_seconds=latency_seconds).rate(20) >= 0.9 * best
+
+
+@pytest.mark.parametrize("latency_seconds", [0.1, 1.0])
+@pytest.mark.parametrize("slots", [4, 32, 256])
+def test_does_so_where_new_connections_come_late(slots: int, latency_seconds: float) -> None:
+    best = Played(slots, refuses=True, latency_seconds=latency_seconds, fixed=slots).rate(20)
+    played = Played(slots, refuses=True, latency_seconds=latency_seconds, connect_seconds=0.3)
+    assert played.rate(20) >= 0.9 * best
 
 
 def test_follows_a_server_that_gets_more_slots() -> None:
@@ -109,9 +133,11 @@ def test_shrinks_once_for_refusals_that_come_together() -> None:
         gradient.answered(0.1, 0.1)
     for _ in range(30):
         gradient.refused(0.1, 31)
-    assert gradient.limit == int(START * 0.9)
-    gradient.refused(0.1 + DEBOUNCE_SECONDS, 25)
-    assert gradient.limit == 25  # now refusals are all that came
+    assert gradient.limit == int(START * 0.9)  # as most were answered
+    gradient.refused(0.1 + DEBOUNCE_SECONDS, 40)
+    assert gradient.limit == 40  # now refusals are all that came
+    gradient.refused(0.1 + 3 * DEBOUNCE_SECONDS, 3)
+    assert gradient.limit == 20  # others may have come before it that were sent later
 
 
 def test_gives_slots_in_turn_and_to_further_tries_first() -> None:

@@ -13,8 +13,7 @@ import pytest
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.stream import LONGEST_EVENT_BYTES, ChatStream
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.core.chat_messages import reply_of
-from kubeai_notebook.errors import CallError, WaitInterruptedError
+from kubeai_notebook.errors import CallError, SessionClosedError, WaitInterruptedError
 from tests.support.scripted_gateway import PIECE, STREAM, Exchange, Gateway, scripted_gateway, streamed, whole
 from tests.support.waiting import until
 
@@ -56,7 +55,7 @@ def read_in_thread(stream: ChatStream) -> tuple[threading.Thread, list[object]]:
 def test_joins_the_lines_of_one_event() -> None:
     pieces = [b'data: {"choices": [{"delta":\ndata: {"content": "hi"}}]}\n\n', b"data: [DONE]\n\n"]
     with scripted_gateway(streamed(*pieces)) as gateway, endpoint_of(gateway) as endpoint:
-        assert reply_of(ChatStream(endpoint, "m", TURNS)) == "hi"
+        assert ChatStream(endpoint, "m", TURNS).whole() == "hi"
 
 
 def test_refuses_an_event_whose_lines_have_no_end() -> None:
@@ -154,15 +153,17 @@ def test_ends_the_request_when_an_interrupt_hits_its_reader(
 def test_says_that_the_session_was_closed_while_it_was_read() -> None:
     with scripted_gateway(says_one_piece) as gateway:
         endpoint = endpoint_of(gateway)
-        stream = ChatStream(endpoint, "m", TURNS)
+        ends: list[str] = []
+        stream = ChatStream(endpoint, "m", TURNS, on_end=ends.append)
         assert next(stream).text == "x"
         thread, got = read_in_thread(stream)
         endpoint.close()
         thread.join(SECONDS)
-        assert [str(error) for error in got if isinstance(error, CallError)] == [
+        assert ends == []
+        assert [str(error) for error in got if isinstance(error, SessionClosedError)] == [
             "This Session is closed. Open a new one and attach to the Model there."
         ]
-        with pytest.raises(CallError, match="This Session is closed"):
+        with pytest.raises(SessionClosedError, match="This Session is closed"):
             ChatStream(endpoint, "m", TURNS)
 
 
@@ -173,7 +174,7 @@ def test_ends_quietly_with_its_session_when_nobody_reads_it(caplog: pytest.LogCa
         assert [next(stream).text for stream in streams] == ["x"] * 3
         endpoint.close()
         assert gateway.hung_up.wait(SECONDS)
-        with pytest.raises(CallError, match="This Session is closed"):
+        with pytest.raises(SessionClosedError, match="This Session is closed"):
             next(streams[0])
     assert caplog.records == []
 

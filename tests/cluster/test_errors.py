@@ -26,7 +26,11 @@ def error(name: str) -> errors.KubeAIError:
     [
         ("enum", "SpecError", 'spec.engine: Unsupported value: "Foo"'),
         ("cel_url", "SpecError", 'spec.url: url must start with "hf://"'),
-        ("cel_root_rule", "SpecError", "spec: minReplicas should be less than or equal to maxReplicas."),
+        (
+            "cel_root_rule",
+            "SpecError",
+            "spec: The fewest replicas (min_replicas) are more than the most (max_replicas).",
+        ),
         ("cel_no_such_key", "SpecError", "no such key: minReplicas"),
         ("name_too_long_rule", "SpecError", "name must not exceed 40 characters."),
         ("strict_unknown_field", "SpecError", 'KubeAI here knows no field "spec.nonsense".'),

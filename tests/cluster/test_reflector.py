@@ -2,6 +2,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -14,20 +15,27 @@ from kubeai_notebook.cluster.reflector import Reflector
 from kubeai_notebook.cluster.timing import Timing
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.core.view import Link
 from tests.support.daemon import SMOL, kubeai_local
 from tests.support.fake_api import MODELS as MODELS_PATH
-from tests.support.fake_api import PODS, FakeApi, pod
+from tests.support.fake_api import PODS, FakeApi, model, pod
 from tests.support.waiting import until
 
 SLEEPING = {"min_replicas": 0}
 
 
 class Noting(Reflector):
-    """Notes for how long it rests after a failure."""
+    """Notes for how long it rests after a failure, and the states of its link from the first on."""
 
     def __init__(self, *arguments, **options) -> None:
         self.rests: list[float] = []
+        self.states: list[str] = []
         super().__init__(*arguments, **options)
+
+    def _set_link(self, link: Link) -> None:
+        if self.states[-1:] != [link.state]:
+            self.states.append(link.state)
+        super()._set_link(link)
 
     def _rest(self, seconds: float, *others: Configuration) -> bool:
         self.rests.append(seconds)
@@ -145,18 +153,16 @@ def test_misses_a_server_sooner_that_usually_speaks_often() -> None:
     mark = {"type": "BOOKMARK", "object": {"kind": "Model", "metadata": {"resourceVersion": "5"}}}
     with FakeApi().in_thread() as api:
         api.objects[MODELS_PATH] = {}
-        states: list[str] = []
-        reflector = Reflector(
+        reflector = Noting(
             Api(Configuration(host=api.url)),
             MODELS_PATH,
-            on_change=lambda _: states.append(reflector.link.state),
             timing=Timing(shortest_silence=0.3),
         )
         until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1, 5)
         for _ in range(2):
             api.send(MODELS_PATH, mark)
         until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2, 5)
-        assert "reconnecting" not in states
+        assert reflector.states == ["live"]
         reflector.close()
 
 
@@ -197,24 +203,40 @@ def test_begins_another_watch_when_it_is_doubted(monkeypatch) -> None:
         reflector.close()
 
 
+def test_sees_what_another_server_has_that_answers_at_once_after_a_cut() -> None:
+    """Its versions count anew: to a watch from where the old one was it would send nothing."""
+    old = FakeApi()
+    old.objects[MODELS_PATH] = {}
+    with old.in_thread():
+        for number in range(20):
+            old.put(MODELS_PATH, model(f"filler-{number}"))
+        port = urlsplit(old.url).port
+        timing = Timing(first_pause=2.0)  # long enough for the other one to begin
+        reflector = Reflector(Api(Configuration(host=old.url)), MODELS_PATH, timing=timing)
+        until(lambda: f"GET {MODELS_PATH}?watch" in old.requests, 5)
+        old.change(MODELS_PATH, model("watched"))
+        until(lambda: "watched" in reflector.groups(), 5)
+    new = FakeApi(port)
+    new.objects[MODELS_PATH] = {}
+    new.put(MODELS_PATH, model("lives"))
+    with new.in_thread():
+        until(lambda: reflector.groups() == ("lives",), 5)
+        reflector.close()
+
+
 def test_backs_off_and_stays_refused_where_only_the_watch_is_denied() -> None:
     with FakeApi().in_thread() as api:
         api.objects[MODELS_PATH] = {}
         api.refused_watches.add(MODELS_PATH)
-        states: list[str] = []
         reflector = Noting(
             Api(Configuration(host=api.url)),
             MODELS_PATH,
-            on_change=lambda _: states.append(reflector.link.state),
             timing=Timing(first_pause=0.02, longest_pause=0.02),
         )
         until(lambda: len(reflector.rests) >= 6, 10)
         # Half of each pause is chance, so one is longer than the one before the last for certain.
         assert all(later > earlier for earlier, later in zip(reflector.rests, reflector.rests[2:], strict=False))
-        assert [state for state, before in zip(states, ["", *states], strict=False) if state != before] == [
-            "live",
-            "forbidden",
-        ]
+        assert reflector.states == ["live", "forbidden"]
         api.refused_watches.clear()
         until(lambda: reflector.link.state == "live", 10)
         reflector.close()

@@ -7,7 +7,7 @@ import json
 from typing import Literal
 
 import pytest
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from kubeai_notebook.core.answer_schema import NotTheSchemaError, answer_schema
 from kubeai_notebook.errors import UsageError
@@ -104,3 +104,35 @@ def test_refuses_what_is_no_schema(schema: object) -> None:
         answer_schema(schema)  # type: ignore[arg-type]  # what is refused
     with pytest.raises(UsageError, match="into="):
         answer_schema(Review, into="x")
+
+
+class Renamed(BaseModel):
+    count: int = Field(validation_alias="n")
+    name: str = Field(alias="label", serialization_alias="title")
+    place: str = Field(serialization_alias="where")
+
+
+def test_gives_a_value_for_each_field_that_has_another_name_in_the_answer() -> None:
+    schema = answer_schema(Renamed)
+    assert list(schema.columns) == ["n", "label", "place"]
+    assert schema.values_of('{"n": 3, "label": "x", "place": "here"}') == (3, "x", "here")
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "label"),
+    [
+        (["1", "2", "3"], "1", "1"),
+        (["true", "false"], " true\n", "true"),
+        (["null", "other"], "null", "null"),
+        (["good", "bad"], '"good"', "good"),
+        (["1", "2"], '{"label": "1"}', "1"),
+    ],
+)
+def test_takes_a_label_that_is_answered_plainly(labels: list[str], text: str, label: str) -> None:
+    assert answer_schema(labels).values_of(text) == (label,)
+
+
+@pytest.mark.parametrize("text", ["3", "true", '{"label": 1}', '{"label": ["1"]}', "[1]", "null", ""])
+def test_takes_nothing_else_for_a_label(text: str) -> None:
+    with pytest.raises(NotTheSchemaError, match="none of the 2 labels"):
+        answer_schema(["1", "2"]).values_of(text)

@@ -37,10 +37,10 @@ HUGE = "x" * 2_000_000
         ("scaling.min_replicas", {"scaling": {"min_replicas": 1.5}}),
         ("scaling.min_replicas", {"scaling": {"min_replicas": float("nan")}}),
         ("maxReplicas", {"scaling": {"max_replicas": 10**30}}),
-        ("minReplicas", {"scaling": {"min_replicas": 3, "max_replicas": 1}}),
+        ("min_replicas", {"scaling": {"min_replicas": 3, "max_replicas": 1}}),
         ("adapters", {"url": "ollama://a", "adapters": {"x": "hf://a/b"}}),
         ("adapters[0].url", {"adapters": {"x": "http://a/b"}}),
-        ("cacheProfile", {"url": "gs://a/b"}),
+        ("cache_profile", {"url": "gs://a/b"}),
     ],
 )
 def test_names_the_field_in_a_short_sentence(field: str, given: dict[str, Any]) -> None:

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from kubeai_notebook.core.catalog.operator_catalog import catalog_of
 from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.spec import Draft, draft_of, spec_of
 from kubeai_notebook.errors import SpecError
 
-CATALOG = catalog_of("""
+CATALOG = operator_config_of("""
 resourceProfiles:
   cpu: {requests: {cpu: 1, memory: 2Gi}}
   l4: {limits: {nvidia.com/gpu: 1}}
@@ -27,7 +27,7 @@ modelServers:
   SGLang: {images: {default: sglang}}
 secretNames: {huggingface: hub}
 """)
-FACTS = ClusterFacts(catalog=CATALOG, namespace="ml", secret_names=("team",), priority_classes=("high",))
+FACTS = ClusterFacts(operator_config=CATALOG, namespace="ml", secret_names=("team",), priority_classes=("high",))
 
 
 def fields_of(draft: Draft) -> list[str]:
@@ -54,7 +54,7 @@ def test_leaves_nothing_for_a_second_round() -> None:
 def test_says_what_two_fields_make_wrong_together_while_others_are_wrong_too() -> None:
     draft = draft_of({"url": "hf://org/model", "args": 1, "min_replicas": 3, "max_replicas": 1})
     assert fields_of(draft) == ["", "args"]
-    assert "minReplicas should be less than or equal to maxReplicas." in str(draft.errors[0])
+    assert "The fewest replicas (min_replicas) are more than the most (max_replicas)." in str(draft.errors[0])
 
 
 def test_blames_no_field_for_another_that_is_left_out() -> None:
@@ -115,7 +115,7 @@ def test_takes_the_clusters_profile_for_resources() -> None:
     ],
 )
 def test_takes_a_value_that_only_the_cluster_knows(given: dict[str, Any], known: dict[str, Any]) -> None:
-    facts = ClusterFacts(catalog=CATALOG, **known)
+    facts = ClusterFacts(operator_config=CATALOG, **known)
     assert draft_of(given).spec is None
     draft = draft_of(given, facts)
     assert draft.errors == ()
@@ -132,7 +132,7 @@ def test_takes_a_value_that_only_the_cluster_knows(given: dict[str, Any], known:
 
 
 def test_refuses_a_value_that_the_cluster_does_not_know() -> None:
-    facts = ClusterFacts(catalog=CATALOG, engines=("VLLM",))
+    facts = ClusterFacts(operator_config=CATALOG, engines=("VLLM",))
     (error,) = draft_of({"url": "ollama://a", "engine": "OLlama"}, facts).errors
     assert error.message.startswith('There is no engine "OLlama".')
     assert error.message.endswith("KubeAI has VLLM.")

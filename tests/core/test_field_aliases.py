@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from kubeai_notebook.core.field_aliases import fields_of
 from kubeai_notebook.core.manifest import own_secret_entries, to_manifest
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.errors import SpecError
@@ -92,3 +93,18 @@ def test_never_shows_the_value_of_a_secret() -> None:
     served = spec(secrets={"API_KEY": SecretStr("very-secret")})
     assert "very-secret" not in f"{served!r} {served} {served.model_dump()} {to_manifest(served)}"
     assert "very-secret" not in served.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("embedding", ["TextEmbedding"]),
+        ("text-embedding", ["TextEmbedding"]),
+        (["chat"], ["TextGeneration"]),
+        ("Text_Generation, reranker", ["TextGeneration", "Reranking"]),
+        ("speech to text", ["SpeechToText"]),
+        ("Vision", ["Vision"]),
+    ],
+)
+def test_reads_features_as_people_write_them(written: Any, meant: list[str]) -> None:
+    assert fields_of({"features": written}) == {"features": meant}

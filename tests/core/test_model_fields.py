@@ -105,7 +105,7 @@ def test_refuses_a_name_or_url_that_says_nothing(arguments: Any, sentence: str) 
         ("engin", 'Did you mean "engine"?'),
         ("max_replica", 'Did you mean "max_replicas"?'),
         ("profil", 'Did you mean "profile"?'),
-        ("minReplica", 'Did you mean "min_replicas"?'),
+        ("minReplica", 'Did you mean "minReplicas"?'),
         ("dry_run", "plan() says what serve() would do, and changes nothing."),
         ("timeout", "wait(timeout_seconds=…) of the Model that serve() returns ends after that time."),
     ],

@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.naming import check_name, request_name, sanitized, unique_name
+from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.errors import SpecError
 
 
@@ -17,7 +19,7 @@ def test_refuses_what_kubernetes_refuses(name: str) -> None:
 
 
 def test_says_how_to_write_a_wrong_name() -> None:
-    assert 'Call it "my-model".' in check_name("My_Model")[0].message
+    assert 'Call it "my-model".' in str(check_name("My_Model")[0])
 
 
 def test_refuses_a_name_of_41_characters() -> None:
@@ -50,9 +52,41 @@ def test_joins_an_adapter_with_an_underscore() -> None:
 
 
 def test_offers_a_shorter_name() -> None:
-    assert 'Call it "' + "a" * 39 + '".' in check_name("a" * 41)[0].message
+    assert 'Call it "' + "a" * 39 + '".' in str(check_name("a" * 41)[0])
 
 
 def test_keeps_the_letter_of_an_accent() -> None:
-    assert 'Call it "modele".' in check_name("modèle")[0].message
+    assert 'Call it "modele".' in str(check_name("modèle")[0])
     assert sanitized("Ünïcode-ß") == "unicode"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"labels": {"team": "data science!"}}, 'In labels, the value "data science!" may have up to 63 letters'),
+        ({"labels": {"my team": "a"}}, 'Write "my-team".'),
+        ({"labels": {"ds.org/my team": "a"}}, 'Write "ds.org/my-team".'),
+        ({"labels": {"team": "-"}}, "Use these characters only."),
+        ({"labels": {"team": "x" * 80}}, f'Write "{"x" * 63}".'),
+        ({"adapters": {"My Ad": "hf://a/b"}}, 'small letters, digits and "-" only, such as my-adapter'),
+        ({"files": {"config:x": "a"}}, 'must begin with "/" and have no colon, such as /config/template.jinja'),
+    ],
+)
+def test_says_in_words_what_a_name_may_be(fields, sentence):
+    told = " ".join(map(str, draft_of({"url": "hf://a/b", **fields}).errors))
+    assert sentence in told
+    assert "regex" not in told
+    assert "[a-z" not in told
+
+
+def test_leaves_a_right_label_alone():
+    labels = {"team": "", "a.b/c_d": "My.Value-1", "x": "1"}
+    assert draft_of({"url": "hf://a/b", "labels": labels}).errors == ()
+
+
+def test_takes_the_regex_out_of_an_api_servers_words():
+    text = (
+        "Invalid value: \"a b\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'"
+        " (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+    )
+    assert sentence_of(text) == "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'"

@@ -5,17 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from kubeai_notebook.core.catalog.known import KNOWN, meant
+from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.catalog.machine import (
     Machine,
     MachineCatalog,
     MachineModel,
     fit_of,
     machine_catalog_of,
-    memory_of,
     never_fits,
 )
 from kubeai_notebook.core.catalog.offers import matching, offers_of, urls_of
+from kubeai_notebook.core.memory import memory_of
+from kubeai_notebook.core.near_urls import misspelt_url
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import SpecError
 
@@ -60,7 +61,7 @@ def test_knows_many_small_models_of_both_kinds_with_their_sizes():
     ],
 )
 def test_finds_the_url_that_was_meant(typed, near):
-    assert meant(typed, KNOWN) == near
+    assert misspelt_url(typed, KNOWN) == near
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_finds_the_url_that_was_meant(typed, near):
      "hf://BAAI/bge-small-zh-v1.5", "hf://TinyLlama/TinyLlama-1.1B-Chat-v0.3", SMOL],
 )  # fmt: skip
 def test_takes_a_name_of_its_own_for_no_slip(url):
-    assert meant(url, KNOWN) == ""
+    assert misspelt_url(url, KNOWN) == ""
 
 
 def test_says_whether_there_is_room_and_what_lacks():

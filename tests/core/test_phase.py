@@ -154,7 +154,29 @@ def test_knows_since_when(status: ModelStatus, seconds_ago: float) -> None:
 def test_counts_the_tries_of_a_crashing_engine() -> None:
     crashed = pod(state=CRASHED)
     crashed["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 2}}
-    assert seen(model(), crashed).detail == "The engine ended with exit code 2 (2 tries)."
+    status = seen(model(), crashed)
+    assert status.detail == "2 tries ended with exit code 2. It is tried again within 10 s."
+    assert status.retried
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "detail"),
+    [
+        ("CrashLoopBackOff", "back-off 2m40s restarting failed container=server", "within 3 min."),
+        ("CrashLoopBackOff", "back-off 5m0s restarting failed container=server", "within 5 min."),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1": not found', 'image "x:1": not found. It is tried again'),
+        ("ErrImagePull", "manifest unknown", "manifest unknown. It is tried again within 5 min."),
+    ],
+)
+def test_says_when_what_failed_is_tried_again(reason: str, message: str, detail: str) -> None:
+    status = seen(model(), pod(state={"waiting": {"reason": reason, "message": message}}))
+    assert (status.phase, status.retried) == ("Failing", True)
+    assert detail in status.detail
+
+
+def test_promises_no_other_try_where_there_is_none() -> None:
+    status = seen(model(), pod(state={"waiting": {"reason": "InvalidImageName", "message": "no image"}}))
+    assert (status.detail, status.retried) == ("no image", False)
 
 
 @pytest.mark.parametrize(("ready", "phase"), [(1, "Ready"), (0, "Loading")])

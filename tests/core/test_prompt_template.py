@@ -28,6 +28,8 @@ def filled(prompt: str, **cells: object) -> str:
         (r"\d{3} [a-z]{2,4} {0} {} {text}", r"\d{3} [a-z]{2,4} {0} {} X"),
         ("${HOME} 100 % %s {text!r} {text.__class__} {text}", "${HOME} 100 % %s {text!r} {text.__class__} X"),
         ("{text} and {text}", "X and X"),
+        ('{"t": {text}} {"a": {"t":{text}}}', '{"t": X} {"a": {"t":X}}'),
+        ('{{"t": {text}}} {{{text}}}', '{{"t": X}} {{{text}}}'),
         ("{text", "{text"),
     ],
 )

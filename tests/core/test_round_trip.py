@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubeai_notebook.core.catalog.operator_catalog import STARTERS, Starter
 from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest, to_yaml
 from kubeai_notebook.core.spec import ENGINES, FEATURES, ModelSpec, spec_of
+from tests.support.kubeai_manifests import STARTERS, Starter
 
 EXAMPLES = 400
 

@@ -29,7 +29,7 @@ def test_knows_what_people_call_the_model(url: str, name: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "smollm2", "http://x/y", "HF://a/b", "hf:/a/b", "hf//a", "store://p/model"])
 def test_refuses_a_scheme_that_kubeai_does_not_know(url: str) -> None:
-    with pytest.raises(SpecError, match="no scheme that KubeAI knows.* Start it with hf://"):
+    with pytest.raises(SpecError, match="no scheme that KubeAI knows.* (Start it with hf|Did you mean .hf)://"):
         parse_source(url)
 
 

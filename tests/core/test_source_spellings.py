@@ -162,3 +162,28 @@ def test_shows_no_secret_of_a_url_that_was_read_in_another_way() -> None:
     spec = spec_of({"url": f"s3a://bucket/path?token={token}", "adapters": {"style": f"hf:/org/{token}"}})
     assert token in spec.url
     assert token not in repr(spec) + repr(spec.inferred)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("olama://smollm2:135m", "ollama://smollm2:135m"),
+        ("hff://org/model", "hf://org/model"),
+        ("hugingface://org/model", "hf://org/model"),
+        ("pcv://claim/path", "pvc://claim/path"),
+        ("gs//bucket/path", "gs://bucket/path"),
+        ("s3n://bucket/path", "s3://bucket/path"),
+        ("https://weights.s3.eu-west-1.amazonaws.com/tiny/1?versionId=x", "s3://weights/tiny/1"),
+        ("https://s3.amazonaws.com/weights/tiny", "s3://weights/tiny"),
+        ("https://storage.googleapis.com/weights/tiny", "gs://weights/tiny"),
+        ("https://weights.oss-eu-central-1.aliyuncs.com/tiny", "oss://weights/tiny"),
+    ],
+)
+def test_names_the_url_that_a_wrong_scheme_means(typed, meant):
+    (notice,) = [notice for notice in draft_of({"url": typed}).errors if notice.field == "url"]
+    assert str(notice).endswith(f'has no scheme that KubeAI knows. Did you mean "{meant}"?')
+
+
+@pytest.mark.parametrize("typed", ["az://account/x", "docker://image", "https://example.com/x.bin", "ftp://a/b"])
+def test_lists_the_schemes_where_none_is_near(typed):
+    assert "Start it with hf://" in str(draft_of({"url": typed}).errors[0])

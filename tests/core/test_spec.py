@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from kubeai_notebook.core.field_aliases import to_snake
 from kubeai_notebook.core.manifest import to_manifest, to_yaml
 from kubeai_notebook.core.spec import ModelSpec, spec_of, spec_of_yaml
 from kubeai_notebook.errors import SpecError
@@ -51,13 +52,39 @@ def test_accepts_any_letter_case_of_engine_and_feature() -> None:
 def test_names_the_nearest_engine() -> None:
     [(field, message)] = problems(url="hf://a/b", engine="Vlm")
     assert field == "engine"
-    assert message.startswith('There is no engine "Vlm". Did you mean "VLLM"?')
+    assert message == 'There is no engine "Vlm". KubeAI has OLlama, VLLM, FasterWhisper, Infinity. Did you mean "VLLM"?'
 
 
 def test_names_the_nearest_field() -> None:
     assert problems(url="hf://a/b", engin="VLLM") == [
         ("engin", 'A Model has no field "engin". Did you mean "engine"?'),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("minReplica", "minReplicas"), ("min_replica", "min_replicas"), ("resourceProfil", "resourceProfile")],
+)
+def test_names_a_field_as_it_was_written_and_the_nearest(written: str, meant: str) -> None:
+    message = f'A Model has no field "{written}". Did you mean "{meant}"?'
+    assert problems(**{"url": "hf://a/b", written: 0}) == [(written, message)]
+    inside = to_snake(f"scaling.{written}")
+    [(field, message)] = problems(url="hf://a/b", scaling={written: 0})
+    assert field == inside
+    assert "Did you mean" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("kind: Model\nspec: {url: 'hf://a/b'}", '"apiVersion: kubeai.org/v1"'),
+        ("apiVersion: kubeai.org/v1\nspec: {url: 'hf://a/b'}", '"kind: Model"'),
+    ],
+)
+def test_says_which_line_a_whole_model_needs(text: str, lines: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        spec_of_yaml(text)
+    assert str(raised.value) == f"A whole Model of Kubernetes needs the line {lines}. Add it."
 
 
 def test_needs_a_url() -> None:

@@ -14,7 +14,7 @@ from kubeai_notebook.cluster.client import CORE
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy.secrets import LABEL, sweep
 from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, SpecError
-from kubeai_notebook.session import verbs
+from kubeai_notebook.session import planning, verbs
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL, Daemon
 from tests.support.faults import Fault, answer_lost, denied, refuse
@@ -230,7 +230,7 @@ def test_plans_again_where_only_kubeai_wrote_meanwhile(
 
 def test_serves_a_plan_only_for_the_model_that_it_was_made_for(session: Session) -> None:
     session.serve(sleeping())
-    receipt = verbs.plan(session, sleeping(args=["--mine"]))
+    receipt = planning.plan(session, sleeping(args=["--mine"]))
     session.serve(sleeping(args=["--theirs"]))
     with pytest.raises(ConflictError, match="Look at what it is now"):
         verbs.serve(session, receipt)

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
-from kubeai_notebook.core.catalog.machine import Machine, MachineCatalog
-from kubeai_notebook.core.catalog.operator_catalog import catalog_of
+from kubeai_notebook.core.catalog.machine import Machine, MachineCatalog, MachineModel
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, preflight
+from kubeai_notebook.deploy.preflight import url_notices
+from kubeai_notebook.present.form_wire import checklist
 from kubeai_notebook.present.plan_report import PlanReport
 
 CONFIG = {
@@ -20,11 +22,13 @@ CONFIG = {
     "modelServers": {name: {"images": {"default": "x/y:1"}} for name in ("OLlama", "VLLM", "Infinity")},
     "secretNames": {"huggingface": "kubeai-huggingface"},
 }
+SMOL = MachineModel(url="ollama://smollm2:135m", here=True)
 CREATE = Plan(action="create", manifest={})
 
 
 def facts(**changes):
-    fields = {"host": "https://api", "namespace": "ml", "catalog": catalog_of(CONFIG), "secret_names": ()}
+    config = operator_config_of(CONFIG)
+    fields = {"host": "https://api", "namespace": "ml", "operator_config": config, "secret_names": ()}
     return Facts(**{**fields, "operator": Operator(namespace="ml", version="0.22.1"), **changes})
 
 
@@ -123,7 +127,8 @@ def test_says_once_that_a_model_runs_as_its_user_on_this_machine():
 
 @pytest.mark.parametrize("accelerator", [None, "GPU"])
 def test_refuses_a_gpu_that_this_machine_cannot_give(accelerator):
-    machine = Machine(memory_bytes=1, free_memory_bytes=1, free_disk_bytes=1, accelerator=accelerator)
+    room = dict.fromkeys(("memory_bytes", "free_memory_bytes", "free_disk_bytes"), 8 * 10**9)
+    machine = Machine(**room, accelerator=accelerator)
     known = facts(this_machine=True, machine=MachineCatalog(machine))
     for profile in ("l4:2", "gpu:1", "h100:1"):
         (line,) = [notice for notice in lines(known=known, resource_profile=profile) if notice.severity == "error"]
@@ -134,11 +139,69 @@ def test_refuses_a_gpu_that_this_machine_cannot_give(accelerator):
     assert bad(resource_profile="l4:1", url="hf://a/b") == []
 
 
+def laptop(**changes):
+    room = {"memory_bytes": 8 * 10**9, "free_memory_bytes": 3 * 10**9, "free_disk_bytes": 90 * 10**9, "cores": 2}
+    return facts(this_machine=True, machine=MachineCatalog(Machine(**{**room, **changes})))
+
+
+LARGER_THAN_A_LAPTOP = [
+    ({"replicas": 500}, "error", "TooManyReplicas", "500 engines, and this machine has 8.0 GB"),
+    ({"min_replicas": 30, "url": "ollama://qwen3:0.6b"}, "warning", "TooManyReplicas", "each takes about 708 MB"),
+    ({"replicas": 4, "autoscaling_disabled": True}, "warning", "TooManyReplicas", "the 2 processors of this machine"),
+    (
+        {"resource_profile": "cpu:9999"},
+        "warning",
+        "ProfileLargerThanMachine",
+        "9,999 processors, and this machine has 2",
+    ),
+    ({"url": "ollama://qwen2.5:72b"}, "warning", "MayNotFit", "72 billion parameters: about 48.5 GB of memory"),
+    ({"url": "hf://Qwen/Qwen2.5-72B-Instruct-GGUF", "engine": "VLLM"}, "warning", "MayNotFit", "72 billion parameters"),
+    ({"url": "ollama://qwen3:8b"}, "warning", "MayNotFit", "may not fit on this machine now"),
+]
+
+
+@pytest.mark.parametrize(("fields", "severity", "code", "words"), LARGER_THAN_A_LAPTOP)
+def test_says_what_is_larger_than_this_machine(fields, severity, code, words):
+    (told,) = [notice for notice in lines(known=laptop(), **fields) if notice.code == code]
+    assert told.severity == severity
+    assert words in told.message
+    assert told.remedies
+    assert [notice for notice in lines(**fields) if notice.code == code] == []  # a cluster has no bounds that we know
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"replicas": 2},
+        {"resource_profile": "cpu:2"},
+        {"url": "ollama://qwen3:4b"},
+        {"url": "ollama://gemma3n:e4b"},
+        {"url": "ollama://mine:7b"},
+    ],
+)
+def test_says_nothing_of_what_this_machine_holds(fields):
+    roomy = laptop(free_memory_bytes=7 * 10**9)
+    assert bad(known=roomy, **fields) == []
+    assert bad(known=laptop(accelerator="GPU"), url="ollama://qwen2.5:72b") == []
+
+
 def test_warns_of_a_url_that_is_a_slip():
     (line,) = [notice for notice in lines(url="ollama://smolm2:135m") if notice.severity == "warning"]
     assert (line.code, line.remedies[0].title) == ("UrlNotKnown", "Did you mean ollama://smollm2:135m?")
     assert line.remedies[0].patch({}) == {"spec": {"url": "ollama://smollm2:135m"}}
     assert bad(url="ollama://smollm2:1b") == bad(url="ollama://my-own:1") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [("smolm2:135m", "UrlNotKnown"), ("qwen2.5:72b", "MayNotFit"), ("qwen3:8b", "MayNotFit"), ("smollm2:135m", None)],
+)
+def test_says_the_same_of_a_url_alone(url, code):
+    url, roomy = f"ollama://{url}", laptop()
+    told = url_notices(roomy, spec_of({"url": url, "resource_profile": "cpu:9999", "replicas": 500}))
+    assert [notice.code for notice in told] == ([code] if code else [])
+    assert set(told) <= set(lines(known=roomy, url=url))
 
 
 def test_refuses_variables_that_load_code_on_this_machine_only():
@@ -178,3 +241,26 @@ def test_counts_no_replica_that_does_not_start():
     assert ("error", "QuotaExceeded") not in bad(
         known=known, scaling={"replicas": 0, "autoscaling_disabled": True, "min_replicas": 3}
     )
+
+
+def on_urls(known, **fields):
+    codes = ("EngineLoadsUrl", "NotAsked", "UrlNotKnown", "ModelLargerThanMachine")
+    return [notice for notice in lines(known=known, **fields) if notice.code in codes or notice.field == "url"]
+
+
+def test_claims_no_more_of_a_url_than_was_asked():
+    (line,) = on_urls(facts(), url="hf://org/model")
+    assert line.message == "VLLM loads hf:// urls; whether this one holds a model for it is not known."
+    assert checklist([line])[0].severity == "info"
+    assert f"? {line.message}" in str(PlanReport(spec_of({"url": "hf://org/model"}), (line,), CREATE))
+
+
+def test_says_that_an_engine_can_load_what_lies_here():
+    (line,) = on_urls(facts(machine=MachineCatalog(models=(SMOL,))))
+    assert line.message == "OLlama can load ollama://smollm2:135m, which lies on this machine."
+    assert checklist([line])[0].severity == "well"
+
+
+def test_claims_nothing_of_a_url_that_is_misspelt():
+    known = facts(machine=MachineCatalog(models=(SMOL,)))
+    assert [line.code for line in on_urls(known, url="ollama://smolm2:135m")] == ["UrlNotKnown"]

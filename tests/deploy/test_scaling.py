@@ -3,7 +3,7 @@
 import pytest
 
 from kubeai_notebook.deploy import scaling
-from kubeai_notebook.errors import ConflictError, SpecError
+from kubeai_notebook.errors import SpecError
 
 
 def model(annotations=None, **spec):
@@ -49,12 +49,13 @@ def test_comes_back_from_a_pause_as_it_was(spec):
     assert {"replicas": 1, **before["spec"]} == after["spec"]
 
 
-def test_cannot_pause_twice_or_resume_what_runs():
-    before = model()
-    with pytest.raises(ConflictError, match="paused already"):
-        scaling.paused(merged(before, scaling.paused(before)))
-    with pytest.raises(ConflictError, match="not paused"):
-        scaling.resumed(before)
+def test_has_nothing_to_do_where_it_is_so_already():
+    before = model(replicas=1, maxReplicas=3)
+    assert scaling.paused(merged(before, scaling.paused(before))) == {}
+    assert scaling.resumed(before) == {}
+    assert scaling.scaled(before, 1) == {}
+    assert scaling.scaled(model(autoscalingDisabled=True, replicas=2), 2) == {}
+    assert scaling.scaled(model(replicas=3), 1) != {}
 
 
 @pytest.mark.parametrize(("replicas", "shown"), [("3", 'the text "3"'), (1.5, "1.5"), (True, "True"), (None, "None")])

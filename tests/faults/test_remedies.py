@@ -75,7 +75,53 @@ NOT_HERE = (
     "Did you mean ollama://smollm2:135m? For engine OLlama this machine has weights for: ollama://smollm2:135m."
 )
 
+NO_OTHER_HOST = "the tests reach this machine only"
+GHRC = model(image="ghrc.io/org/vllm:1")
+GHRC_REFUSAL = 'failed to pull image: Head "https://ghrc.io/v2/": dial tcp: lookup ghrc.io: no such host'
+OLAMA = model(engine="OLlama", url="ollama://registry.olama.ai/library/llama3")
+OLAMA_PROBE = (
+    "Startup probe failed: Error: pull model manifest: "
+    'Get "https://registry.olama.ai/v2/": dial tcp: lookup registry.olama.ai: no such host'
+)
+HUGGINFACE = "HTTPSConnectionPool(host='hugginface.co', port=443): [Errno -2] Name or service not known"
+MISSPELT_HOSTS = (
+    Pure(
+        code="RegistryUnreachable",
+        fix="set field image={meant_image}",
+        why_not_played=NO_OTHER_HOST,
+        observation=seen(GHRC, pod("model-m-abc-1", container(waiting="ErrImagePull", message=GHRC_REFUSAL))),
+        cause=lambda spec: spec.get("image", "").startswith("ghrc.io"),
+    ),
+    Pure(
+        code="RegistryUnreachable",
+        fix="set field url={meant_url}",
+        why_not_played=NO_OTHER_HOST,
+        observation=seen(
+            OLAMA, pod("model-m-abc-1", container(running=True)), events=[event("Unhealthy", OLAMA_PROBE)]
+        ),
+        cause=lambda spec: "registry.olama.ai" in spec["url"],
+    ),
+    Pure(
+        code="SourceUnreachable",
+        fix="set env HF_ENDPOINT={meant_endpoint}",
+        why_not_played=NO_OTHER_HOST,
+        observation=crash(HUGGINFACE, model(env={"HF_ENDPOINT": "https://hugginface.co"})),
+        cause=lambda spec: "hugginface.co" in (spec.get("env") or {}).get("HF_ENDPOINT", ""),
+    ),
+    Pure(
+        code="SourceUnreachable",
+        fix="set field url={meant_url}",
+        why_not_played=NO_OTHER_HOST,
+        observation=crash(
+            'Error: Could not reach https://hf.coo to fetch "hf.coo/a/b": [Errno -2] Name or service not known',
+            model(url="ollama://hf.coo/a/b", engine="OLlama"),
+        ),
+        cause=lambda spec: "hf.coo/" in spec["url"],
+    ),
+)
+
 IN_PURE_FORM = (
+    *MISSPELT_HOSTS,
     Pure(
         code="ModelNotFound",
         fix="set field url={meant}",

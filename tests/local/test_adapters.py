@@ -4,11 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
+from safetensors.numpy import save_file
 
 from kubeai_notebook.local.engines.gguf_files import adapter_file
 from kubeai_notebook.local.weights import shipped_packages
-from tests.support.daemon import MODELS, Daemon
+from tests.support.daemon import MODELS, Daemon, processes_of
 from tests.support.lora import write_lora
 from tests.support.waiting import until
 
@@ -25,6 +28,7 @@ def tuned(tmp_path_factory):
         "hf://me/quiet": write_lora(folder / "quiet", seed=2),
         "hf://me/foreign": write_lora(folder / "foreign", seed=3, hidden=64),
     }
+    mapped |= {f"hf://me/{name}": path for name, path in damaged_loras(folder)}
     options = [part for url, path in mapped.items() for part in ("--weights", f"{url}={path}")]
     daemon = Daemon(tmp_path_factory.mktemp("home"), *options)
     daemon.start()
@@ -33,6 +37,21 @@ def tuned(tmp_path_factory):
     daemon.create("plain", engine="VLLM", url=BASE)
     yield daemon
     daemon.stop()
+
+
+def damaged_loras(folder):
+    """Adapters of careless or hostile hubs: each of another kind."""
+    for name, config in {"empty": "{}", "list": "[]", "null": '{"lora_alpha": null, "r": 4}', "no-json": "{"}.items():
+        path = write_lora(folder / name, seed=4)
+        (path / "adapter_config.json").write_text(config)
+        yield name, path
+    garbage = write_lora(folder / "garbage", seed=4)
+    (garbage / "adapter_model.safetensors").write_bytes(b"garbage")
+    yield "garbage", garbage
+    flat = write_lora(folder / "flat", seed=4)
+    names = [f"base_model.model.model.layers.0.self_attn.q_proj.lora_{side}.weight" for side in "AB"]
+    save_file({name: np.zeros(4, "float32") for name in names}, flat / "adapter_model.safetensors")
+    yield "flat", flat
 
 
 def said(daemon, model):
@@ -57,6 +76,9 @@ def test_labels_the_pod_with_the_adapters_it_has_loaded(tuned):
     labels = adapter_labels(tuned.ready_pod("tuned"))
     assert set(labels) == {"loud", "quiet"}
     assert all(labels.values())
+    annotations = tuned.ready_pod("tuned")["metadata"]["annotations"]
+    names = ("kubeai-notebook/weights", "weights.kubeai-notebook/loud", "weights.kubeai-notebook/quiet")
+    assert len({annotations[name] for name in names}) == 3
     assert tuned.events(pod)["Pulled"].startswith('Weights "hf://')
 
 
@@ -94,6 +116,21 @@ def test_leaves_the_base_and_other_adapters_alone_when_one_fails(tuned):
     tuned.delete("wrong")
 
 
+def test_goes_on_serving_when_adapters_are_damaged(tuned):
+    damaged = ("empty", "list", "null", "no-json", "garbage", "flat")
+    adapters = [{"name": name, "url": f"hf://me/{name}"} for name in (*damaged, "loud")]
+    tuned.create("careless", engine="VLLM", url=BASE, adapters=adapters)
+    until(lambda: adapter_labels(tuned.ready_pod("careless")), 60)
+    pod = tuned.ready_pod("careless")
+    assert set(adapter_labels(pod)) == {"loud"}
+    log = tuned.log(pod)
+    assert [name for name in damaged if f'the adapter "{name}" was not loaded: ' not in log] == []
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert said(tuned, "careless_loud")["model"] == "loud"
+    assert "Paris" in said(tuned, "careless")["choices"][0]["text"]
+    tuned.delete("careless")
+
+
 def test_loads_a_changed_list_of_adapters_into_the_running_pod(tuned):
     before = tuned.ready_pod("tuned")["metadata"]["name"]
     patch = {"spec": {"adapters": [{"name": "quiet", "url": "hf://me/quiet"}]}}
@@ -102,6 +139,33 @@ def test_loads_a_changed_list_of_adapters_into_the_running_pod(tuned):
     assert tuned.ready_pod("tuned")["metadata"]["name"] == before
     assert tuned.ask("/completions", {"model": "tuned_loud", **PROMPT})[0] == 404
     assert said(tuned, "tuned_quiet")["model"] == "quiet"
+
+
+def test_cuts_no_stream_when_adapters_change_and_then_lets_the_servers_before_go(tuned):
+    every = [{"name": name, "url": f"hf://me/{name}"} for name in ("quiet", "loud")]
+    asked = {"prompt": "Once upon a time", "max_tokens": 250, "ignore_eos": True, "stream": True}
+    with (
+        tuned.gateway_request("/completions", {"model": "tuned", **asked}) as base,
+        tuned.gateway_request("/completions", {"model": "tuned_quiet", **asked}) as adapted,
+    ):
+        beginnings = [stream.readline() for stream in (base, adapted)]
+        for adapters in (every[:1], every):
+            tuned.api("PATCH", f"{MODELS}/tuned", {"spec": {"adapters": adapters}})
+            names = {adapter["name"] for adapter in adapters}
+            until(lambda names=names: set(adapter_labels(tuned.ready_pod("tuned"))) == names, 60)
+            assert said(tuned, "tuned_quiet")["model"] == "quiet"
+        for beginning, stream in zip(beginnings, (base, adapted), strict=True):
+            events = (beginning + stream.read()).split(b"\n\n")
+            assert events[-2:] == [b"data: [DONE]", b""]
+            assert sum(b'"text":' in event for event in events) >= 250
+    until(lambda: len(listening(tuned, "tuned")) == 1, 30)
+
+
+def listening(daemon, model):
+    """The ports on which the Model's engine listens."""
+    engines = map(psutil.Process, processes_of(daemon.home))
+    (engine,) = (engine for engine in engines if f"--alias {model} " in " ".join(engine.cmdline()))
+    return [used.laddr.port for used in engine.net_connections("tcp") if used.status == psutil.CONN_LISTEN]
 
 
 def test_replaces_the_pod_for_its_first_adapter(tuned):

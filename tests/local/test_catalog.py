@@ -43,7 +43,7 @@ def warnings(daemon: Daemon, method: str, path: str, body: object) -> list[str]:
 
 def test_lists_what_lies_here_and_how_much_room_there_is(mine: Daemon) -> None:
     listed = catalog_of(mine)
-    assert {"memory_bytes", "free_memory_bytes", "free_disk_bytes", "accelerator"} == listed["machine"].keys()
+    assert {"memory_bytes", "free_memory_bytes", "free_disk_bytes", "accelerator", "cores"} == listed["machine"].keys()
     assert 0 < listed["machine"]["free_memory_bytes"] <= listed["machine"]["memory_bytes"]
     entries = {entry["url"]: entry for entry in listed["models"]}
     own = entries["ollama://mine:1"]

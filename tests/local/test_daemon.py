@@ -7,13 +7,15 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local import app
 from kubeai_notebook.local.__main__ import main
-from kubeai_notebook.local.daemon import READY
+from kubeai_notebook.local.daemon import READY, status
+from kubeai_notebook.local.home import Home
 from tests.support.daemon import MODELS, SCRIPTED, is_alive, processes_of, scripted_options
 from tests.support.waiting import until
 
@@ -26,6 +28,20 @@ def test_gives_one_daemon_for_two_starts_at_once(make_daemon):
     assert paths == {running.home / "kubeconfig"}
     assert running.status()["pid"] == pid
     assert processes_of(running.home) == [pid]
+
+
+@dataclass(frozen=True)
+class Ending(Home):
+    """The home of a daemon that is gone when it is looked for again."""
+
+    pids: list[int | None] = field(default_factory=lambda: [1])
+
+    def pid(self) -> int | None:
+        return self.pids.pop() if self.pids else None
+
+
+def test_says_that_it_has_stopped_where_it_ends_while_it_is_asked(make_daemon):
+    assert not status(Ending(make_daemon().home))["running"]
 
 
 def test_stop_leaves_no_process(make_daemon):

@@ -125,3 +125,29 @@ def test_says_how_fast_a_download_is_and_what_is_left():
         ": 100 of 100 MB",
     ]
     assert pulling.end() == "100 MB in 61 s"
+
+
+def test_says_how_long_nothing_has_arrived():
+    now, notes = [0.0], []
+    pulling = Pulling("ollama://x", note=notes.append, say=lambda _: None, clock=lambda: now[0])
+    for seconds, done in ((0, 50), (1, 60), (6, 60), (11, 60), (95, 60), (96, 70)):
+        now[0] = float(seconds)
+        pulling(done * 10**6, 100 * 10**6)
+    assert [note.removeprefix('Pulling weights "ollama://x"') for note in notes[2:]] == [
+        ": 60 of 100 MB, 10.0 MB/s, 4 s left",
+        ": 60 of 100 MB, 1.7 MB/s, 24 s left",
+        ": 60 of 100 MB, nothing has arrived for 10 s",
+        ": 60 of 100 MB, nothing has arrived for 94 s",
+        ": 70 of 100 MB, 10.0 MB/s, 3 s left",
+    ]
+
+
+def test_keeps_the_last_remark_beside_the_figures():
+    now, notes, log = [0.0], [], []
+    pulling = Pulling("ollama://x", note=notes.append, say=log.append, clock=lambda: now[0])
+    pulling(10**6, 4 * 10**6)
+    pulling.remark("It broke off and goes on.")
+    now[0] = 1.0
+    pulling(2 * 10**6, 4 * 10**6)
+    assert notes[-1] == 'Pulling weights "ollama://x": 2 of 4 MB, 1.0 MB/s, 2 s left. It broke off and goes on.'
+    assert "It broke off and goes on." in log

@@ -135,7 +135,8 @@ def test_needs_a_body_whatever_the_method(kubeai):
 def test_has_the_routes_of_this_version(kubeai):
     assert kubeai.ask("/rerank", {"model": "no", "query": "q", "documents": []})[0] == 404
     assert json.loads(kubeai.ask("/rerank", {"model": "no"})[1])["error"] == 'model not found: "no"'
-    assert kubeai.ask("/responses", {"model": "no"}) == (404, "404 page not found\n")
+    assert json.loads(kubeai.ask("/responses", {"model": "no"})[1])["error"] == 'model not found: "no"'
+    assert kubeai.ask("/moderations", {"model": "no"}) == (404, "404 page not found\n")
 
 
 def listed(daemon, path):
@@ -148,4 +149,5 @@ def test_lets_nobody_past_it_to_the_engine(kubeai, smol):
     request = urllib.request.Request(url, json.dumps({"prompt": "x"}).encode())
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
-    assert refused.value.code == 401
+    with refused.value:
+        assert refused.value.code == 401

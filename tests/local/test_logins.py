@@ -16,7 +16,7 @@ from kubeai_notebook.local.emulation.kinds import EVENTS, NAMESPACES
 from kubeai_notebook.local.engines import llamacpp_worker
 from kubeai_notebook.local.operator.recorder import Recorder, RunLog
 from kubeai_notebook.local.weights import Weights
-from kubeai_notebook.local.weights import weights as module
+from kubeai_notebook.local.weights import downloads as module
 
 SECRET = "swordfish-77"
 URL = f"s3://me:{SECRET}@bucket/x"

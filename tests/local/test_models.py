@@ -135,7 +135,9 @@ def test_refuses_a_length_beyond_the_weights_positions_in_vllms_words(kubeai):
 
 def test_names_arguments_it_ignores(kubeai):
     kubeai.create("ignoring", engine="VLLM", url="hf://HuggingFaceTB/SmolLM2-135M-Instruct", args=["--swap-space=4"])
-    assert "no such argument here: --swap-space=4" in kubeai.log(kubeai.ready_pod("ignoring"))
+    pod = kubeai.ready_pod("ignoring")
+    assert "no such argument here: --swap-space=4" in kubeai.log(pod)
+    assert pod["metadata"]["annotations"]["kubeai-notebook/ignored-arguments"] == "--swap-space=4"
     kubeai.delete("ignoring")
 
 

@@ -3,19 +3,23 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from datetime import UTC, datetime
 
 import aiohttp
 
-from kubeai_notebook.local.doors import Places, door
 from kubeai_notebook.local.emulation.refusals import StatusError
 from kubeai_notebook.local.gateway import Gateway, connections
 from kubeai_notebook.local.plain_port import plain_app
+from kubeai_notebook.loopback.doors import Places, door
 
 TOKEN = "t" * 40
 
 
 class FullDisk:
     """A store with one sleeping Model, which finds no room to wake it."""
+
+    def now(self):
+        return datetime.now(UTC)
 
     def find(self, _ref):
         return {"metadata": {"name": "m", "namespace": "default"}, "spec": {"replicas": 0}}

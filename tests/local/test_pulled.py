@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 from kubeai_notebook.local.weights import shipped_packages
 from tests.support.daemon import Daemon
 from tests.support.http_server import Answer
+from tests.support.processes import small_disk
 from tests.support.registry import Registry
 
 SYSTEM = 'You are a pirate.\nSay "Arrr" first.'
@@ -68,6 +67,9 @@ def test_answers_by_a_pulled_model_and_says_what_fits(daemon, registry):
     assert 'The download of "corsair:135m" broke off after 30 MB and goes on.' in log
     assert "4096 tokens of context for each of 2 requests (the model knows 8192): 189 MB beside 98 MB of weights" in log
     assert "98 MB in " in daemon.events(pod)["Pulled"]
+    assert daemon.events(pod)["Pulling"].endswith(
+        '98 of 98 MB. The download of "corsair:135m" broke off after 30 MB and goes on.'
+    )
 
 
 def test_uses_the_settings_and_the_system_prompt_that_come_with_it(daemon):
@@ -96,36 +98,31 @@ def test_explains_a_name_that_the_registry_has_not(daemon):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("a small disk is made by mounting a tmpfs, which root on Linux may do")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150m", "tmpfs", place], check=True)
-    yield place
-    subprocess.run(["umount", place], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "disk", size="150m") as place:
+        yield place
 
 
-def test_ends_at_once_on_a_full_disk_and_says_both_figures(registry, small_disk, make_daemon):
-    (small_disk / "filler").write_bytes(bytes(90_000_000))
-    daemon = make_daemon("--cache", str(small_disk / "cache"), OLLAMA_REGISTRY=registry.address)
+def test_ends_at_once_on_a_full_disk_and_says_both_figures(registry, disk, make_daemon):
+    (disk / "filler").write_bytes(bytes(90_000_000))
+    daemon = make_daemon("--cache", str(disk / "cache"), OLLAMA_REGISTRY=registry.address)
     registry.files.received.clear()
     daemon.create("full", url="ollama://corsair:135m")
     log = daemon.log(daemon.crashed_pod("full"))
     assert re.search(r"Error: No space left on device: corsair:135m needs 98 MB in .*/blobs, \d\d MB are free\.", log)
     assert registry.files.received == []
-    (small_disk / "filler").unlink()
+    (disk / "filler").unlink()
     daemon.ready_pod("full")
     assert "Paris" in completed(daemon, "full")
     daemon.stop()
 
 
-def test_ends_at_once_where_the_disk_fills_on_the_way(registry, small_disk, make_daemon):
+def test_ends_at_once_where_the_disk_fills_on_the_way(registry, disk, make_daemon):
     def filling(request):
-        (small_disk / "filler").write_bytes(bytes(100_000_000))
+        (disk / "filler").write_bytes(bytes(100_000_000))
         return registry._sent(request)
 
-    daemon = make_daemon("--cache", str(small_disk / "cache"), OLLAMA_REGISTRY=registry.address)
+    daemon = make_daemon("--cache", str(disk / "cache"), OLLAMA_REGISTRY=registry.address)
     registry.files.answer = filling
     try:
         daemon.create("full", url="ollama://corsair:135m")
@@ -133,7 +130,7 @@ def test_ends_at_once_where_the_disk_fills_on_the_way(registry, small_disk, make
     finally:
         registry.files.answer = registry._sent
     assert re.search(r"Error: No space left on device: corsair:135m needs \d\d MB in .*/blobs, \d+ MB are free\.", log)
-    (small_disk / "filler").unlink()
+    (disk / "filler").unlink()
     daemon.ready_pod("full")
     assert re.search(r'"corsair:135m" goes on after \d\d MB that were here\.', daemon.log(daemon.ready_pod("full")))
     daemon.stop()

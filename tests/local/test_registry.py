@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,25 @@ def test_goes_on_where_a_download_was_cut(tmp_path, environment, registry):
         f"bytes={len(GGUF) // 2}-",
     ]
     assert told == ['The download of "tiny:1b" broke off after 1 MB and goes on.']
+
+
+def test_says_how_far_it_is_while_the_registry_pauses(tmp_path, environment, registry):
+    seen, half = threading.Event(), len(GGUF) // 2
+
+    def sent():
+        yield GGUF[:half]
+        assert seen.wait(20)
+        yield GGUF[half:]
+
+    def report(done, total):
+        if done == half:
+            seen.set()
+
+    registry.add(NAME, model=GGUF)
+    registry.files.answer = lambda request: Answer(sent())
+    path = asyncio.run(weights_of(tmp_path / "cache", environment).fetch(URL, report))
+    assert seen.is_set()
+    assert model_in(path).read_bytes() == GGUF
 
 
 def test_goes_on_after_a_restart_of_the_daemon(tmp_path, environment, registry):

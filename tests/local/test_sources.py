@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.machine import Machine
+from kubeai_notebook.local.machine import Memory
 from kubeai_notebook.local.weights import Weights
 from kubeai_notebook.local.weights.progress import watched
 from kubeai_notebook.local.weights.s3 import from_s3
@@ -114,9 +114,9 @@ def test_takes_the_quantization_that_fits_and_says_which(tmp_path, hub, memory, 
     environment, notes = hub[0], []
 
     async def fetch():
-        machine = Machine(total_bytes=10**9, free_bytes=memory)
+        here = Memory(total_bytes=10**9, free_bytes=memory)
         given = {**os.environ, **environment}
-        weights = Weights(tmp_path / "cache", mapped={}, environment=given, machine=lambda: machine)
+        weights = Weights(tmp_path / "cache", mapped={}, environment=given, memory=lambda: here)
         return await weights.fetch(url, lambda *_: None, note=notes.append)
 
     path = asyncio.run(fetch())

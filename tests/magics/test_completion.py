@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubeai_notebook.magics.call_completion import complete_call
 from kubeai_notebook.magics.completion import complete
 from kubeai_notebook.magics.registry import VERBS
 from kubeai_notebook.session.session import default
@@ -43,10 +45,17 @@ def completions(shell: Any, text: str) -> list[str]:
         ("%kubeai sca", ["%kubeai scale"]),
         ("%kubeai serve a --cach", ["%kubeai serve a --cache-profile", "%kubeai serve a --caching-profile"]),
         ("%kubeai_config name", ["%kubeai_config namespace="]),
+        ("%kubeai_code smol l", [f"%kubeai_code smol l{rest}" for rest in ("angchain", "itellm", "lm")]),
     ],
 )
 def test_completes_options_and_their_values(shell: Any, begun: str, whole: list[str]) -> None:
     assert completions(shell, begun) == whole
+
+
+def test_offers_what_kubeai_local_does(shell: Any) -> None:
+    offered = completions(shell, "%kubeai_local ")
+    assert offered[:4] == [f"%kubeai_local {action}" for action in ("start", "stop", "status", "add")]
+    assert completions(shell, "%kubeai_local stat") == ["%kubeai_local status"]
 
 
 def test_offers_all_magics(shell: Any) -> None:
@@ -124,3 +133,93 @@ def test_offers_no_word_of_a_cluster_that_would_be_more_than_a_word_when_the_lin
     }[what]  # fmt: skip
     offered = [one.text.removesuffix(":1") for one in complete(begun)["completions"]]
     assert offered == ["plain-1.x"]
+
+
+@pytest.mark.parametrize(
+    ("begun", "whole"),
+    [
+        ('kubeai_notebook.serve(url="ollama://qwen2:0', ['kubeai_notebook.serve(url="ollama://qwen2:0.5b']),
+        ("kubeai_notebook.serve('ollama://qwen2:0", ["kubeai_notebook.serve('ollama://qwen2:0.5b"]),
+        ('serve("small", "ollama://qwen2:0', ['serve("small", "ollama://qwen2:0.5b']),
+        ('m = k.plan(\n    name="a",\n    engine="v', ['m = k.plan(\n    name="a",\n    engine="VLLM']),
+        ('serve(args=["--seed=1"], engine = "o', ['serve(args=["--seed=1"], engine = "OLlama']),
+        ('k.serve(features=["TextGeneration", "TextE', ['k.serve(features=["TextGeneration", "TextEmbedding']),
+        ('serve(scaling=dict(min_replicas=0), feature="re', ['serve(scaling=dict(min_replicas=0), feature="Reranking']),
+        ('serve(resource_profile="cp', ['serve(resource_profile="cpu:1']),
+        ('# don\'t\nx = "\nserve(url="ollama://qwen2:0', ['# don\'t\nx = "\nserve(url="ollama://qwen2:0.5b']),
+        ('k.catalog(feature="sp', ['k.catalog(feature="SpeechToText']),
+    ],
+)
+def test_completes_the_texts_of_a_call(shell: Any, begun: str, whole: list[str]) -> None:
+    shell.run_cell("import kubeai_notebook, kubeai_notebook as k\nfrom kubeai_notebook import serve")
+    assert completions(shell, begun) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'other.serve(engine="v',
+        'print("engine=v',
+        'serve(engine="VLLM").wait("v',
+        'serve(engine="VLLM", prompt="v',
+        "serve(x='",
+        'serve(env={"engine": "v',
+        'serve(text)["v',
+    ],
+)
+def test_leaves_other_calls_to_others(shell: Any, text: str) -> None:
+    shell.run_cell("from kubeai_notebook import serve\nother = object()")
+    assert "VLLM" not in [found[len(text) - 1 :] for found in completions(shell, text)]
+    assert not any("ollama://" in found for found in completions(shell, text))
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["A" * 400 + "(" + "b" * 400 + ")", "f(" * 900, "a(" + "[" * 600 + "'x', " * 100, "f(" + '""' * 900, "a.b." * 400],
+)
+def test_reads_what_stands_above_the_cursor_once(above: str) -> None:
+    began = time.process_time()
+    complete_call(f'{above}\nx = foo("te')
+    assert time.process_time() - began < 0.5
+
+
+class Proxy:
+    """An object of the user's whose attributes ask somebody else."""
+
+    def __init__(self, asked: list[str]) -> None:
+        vars(self)["asked"] = asked
+
+    def __getattr__(self, name: str) -> str:
+        self.asked.append(name)
+        return name
+
+
+def test_asks_no_object_of_the_users_anything(shell: Any) -> None:
+    import pandas as pd
+
+    asked: list[str] = []
+    odd = type("Odd", (), {"__module__": None})
+    shell.user_ns.update(p=Proxy(asked), odd=odd(), s=pd.Series({"columns": 5}), t=pd.DataFrame({"a": [1]}))
+    for text in ('p.serve("', 'odd.serve("', "%%kubeai_map smol "):
+        completions(shell, text)
+    assert [name for name in asked if not name.startswith("_ipython")] == []
+    assert "%%kubeai_map smol t" in completions(shell, "%%kubeai_map smol ")
+
+
+def test_knows_names_in_a_call_without_asking(here: Callable[[str], Any], shell: Any) -> None:
+    here("import kubeai_notebook")
+    here("%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0")
+    sent = counted(default())
+    assert completions(shell, 'kubeai_notebook.attach("s') == ['kubeai_notebook.attach("smol']
+    assert completions(shell, 'kubeai_notebook.delete("other", "') == ['kubeai_notebook.delete("other", "smol']
+    assert sent == []
+
+
+def test_offers_tables_and_their_columns(shell: Any) -> None:
+    import pandas as pd
+
+    shell.user_ns.update(reviews=pd.DataFrame({"text": ["a"], "my note": ["b"]}), rest=3)
+    assert completions(shell, "%%kubeai_map smol re") == ["%%kubeai_map smol reviews"]
+    assert completions(shell, "%kubeai_embed mini re") == ["%kubeai_embed mini reviews"]
+    assert completions(shell, "%kubeai_embed mini reviews t") == ["%kubeai_embed mini reviews text"]
+    assert completions(shell, "%%kubeai_map smol reviews --errors f") == ["%%kubeai_map smol reviews --errors frame"]

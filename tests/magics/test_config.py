@@ -48,7 +48,11 @@ def test_connects_anew_where_another_place_is_set(run, name: str) -> None:
     [
         ("nmespace=x", 'There is no setting "nmespace". Did you mean "namespace"?'),
         ("namespace", "Write it like %kubeai_config namespace=VALUE."),
-        ("wait_timeout_seconds=soon", 'wait_timeout_seconds cannot be "soon", a number from 0 up. It is now 900.0.'),
+        (
+            "wait_timeout_seconds=soon",
+            'wait_timeout_seconds cannot be "soon". It is a number from 0 up, and now 900.0.',
+        ),
+        ("show_waiting=maybe", 'show_waiting cannot be "maybe". It is true or false, and now True.'),
     ],
 )
 def test_answers_a_mistake_with_one_sentence(run, line: str, sentence: str) -> None:
@@ -100,7 +104,7 @@ def test_says_what_is_wrong_with_the_kubeconfig_in_place_of_the_cluster(run, tmp
     [
         ("context=nope", ['no context "nope"; there is a, b', "Nothing was changed."]),
         ("kubeconfig=/nowhere/config", ["There is no kubeconfig /nowhere/config.", "Nothing was changed."]),
-        ("wait_timeout_seconds=-1", ['wait_timeout_seconds cannot be "-1", a number from 0 up. It is now 900.0.']),
+        ("wait_timeout_seconds=-1", ['wait_timeout_seconds cannot be "-1". It is a number from 0 up, and now 900.0.']),
         ("wait_timeout_seconds=nan", ['wait_timeout_seconds cannot be "nan"']),
         ("namespace=My_Team", ['No namespace can be called "My_Team".']),
         ("default_profile=gpu context=nope", ["Nothing was changed."]),
@@ -113,3 +117,14 @@ def test_refuses_at_once_what_could_never_be_used(run, kubeconfig, monkeypatch, 
         run(f"%kubeai_config {line}")
     assert [sentence for sentence in sentences if sentence not in str(raised.value)] == []
     assert settings.current() == before
+
+
+def test_names_this_machine_where_no_kubeconfig_has_the_context(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    with pytest.raises(UsageError) as raised:
+        run("%kubeai_config context=nowhere")
+    assert str(raised.value) == (
+        'There is no kubeconfig to find the context "nowhere" in. Nothing was changed. '
+        "%kubeai_config shows what is in effect; %kubeai_config context=local means this machine."
+    )

@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 TEXTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md")
 SMOL = "%kubeai_serve smol --url ollama://smollm2:135m --wait;"
+MINI = "%kubeai_serve mini --url ollama://all-minilm --feature TextEmbedding --wait;"
 BEFORE = {
     "serve": "",
+    "embed": MINI,
+    "playground": f"{SMOL}\n{MINI}",
+    "compare": SMOL + "\n%kubeai_serve other --url ollama://smollm2:135m --wait;",
     "apply": "",
     "doctor": "",
     "config": "",
@@ -80,7 +84,7 @@ def test_shows_examples_that_run(
     examples = examples_of(verb)
     assert len(examples) >= 3
     here(BEFORE.get(verb.name, SMOL))
-    here("topic = 'tides'")
+    here("import pandas\ntopic = 'tides'\nreviews = pandas.DataFrame({'text': ['The soup was good.', 'Too cold.']})")
     for example in examples:
         if not is_elsewhere(example):
             here(BEFORE_EACH.get(verb.name, ""))

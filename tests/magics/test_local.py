@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubeai_notebook.errors import LocalError, UsageError
+from kubeai_notebook.session.session import default
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,20 @@ def test_starts_shows_and_stops_the_daemon(own, tmp_path: Path) -> None:
         assert own("%kubeai_local stop") == "kubeai-local has stopped."
 
 
+def test_sees_the_daemon_again_in_the_cell_after_its_start(own, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # without a kubeconfig
+    own("%kubeai_config context=local")
+    try:
+        own("%kubeai_local start\n%kubeai_serve idle --url ollama://smollm2:135m --min-replicas 0 -q")
+        own("%kubeai_local stop")
+        assert repr(own("%kubeai_models")).startswith("Not connected")
+        own("%kubeai_local start")
+        assert default().publisher.link.state == "live"
+        assert not repr(own("%kubeai_models")).startswith("Not connected")
+    finally:
+        own("%kubeai_local stop")
+
+
 def test_maps_a_file_to_a_url_and_says_what_is_not_there(own, tmp_path: Path) -> None:
     (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
     mapped = own(f"%kubeai_local add ollama://tiny:1={tmp_path}/tiny.gguf")
@@ -40,6 +55,7 @@ def test_maps_a_file_to_a_url_and_says_what_is_not_there(own, tmp_path: Path) ->
         own("%kubeai_local add /nowhere.gguf")
 
 
-def test_names_the_nearest_action(own) -> None:
-    with pytest.raises(UsageError, match='%kubeai_local does not know "strat". Did you mean "start"'):
-        own("%kubeai_local strat")
+@pytest.mark.parametrize(("word", "meant"), [("strat", "start"), ("stat", "status")])
+def test_names_the_nearest_action(own, word: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f'%kubeai_local does not know "{word}". Did you mean "{meant}"'):
+        own(f"%kubeai_local {word}")

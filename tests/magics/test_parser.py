@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubeai_notebook.core.marked_text import MarkedText, Place
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import KubeAIError, UsageError
 from kubeai_notebook.magics.chat import chat_parser
@@ -12,6 +13,7 @@ from kubeai_notebook.magics.parser import Help, MagicParser
 from kubeai_notebook.magics.registry import VERBS, Verb, parser_of
 from kubeai_notebook.magics.serve import serve_parser
 from kubeai_notebook.magics.spec_options import fields_of_line, laid_over
+from kubeai_notebook.magics.templating import expand_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +90,8 @@ def test_answers_a_mistake_with_one_sentence(line: str, sentence: str) -> None:
     ("name", "line", "sentence"),
     [
         ("delete", "", "%kubeai_delete: NAME is missing. %kubeai_delete --help shows how it is written."),
+        ("local", "", "%kubeai_local: ACTION is missing. %kubeai_local --help shows how it is written."),
+        ("compare", "", "%kubeai_compare: A and B are missing. %kubeai_compare --help shows how it is written."),
         ("delete", "--yes", "%kubeai_delete: NAME is missing."),
         ("delete", "--zzz", "%kubeai_delete: NAME is missing."),
         ("scale", "smol many", '%kubeai_scale: REPLICAS needs a whole number, not "many".'),
@@ -176,7 +180,7 @@ def test_lays_a_cells_yaml_over_the_line() -> None:
     ("text", "sentence"),
     [
         ("- a", "The cell's YAML is no mapping"),
-        ("a: [", "The cell's YAML cannot be read"),
+        ("a: [", "The cell's YAML cannot be read: it has a mistake in line 1, column 5."),
         ("kind: Model", "%%kubeai_apply takes it as it is"),
     ],
 )
@@ -250,6 +254,38 @@ def test_takes_what_stands_behind_the_name_as_it_is(line: str, name: str, text: 
     assert {key: getattr(options, key) for key in more} == more
 
 
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("%kubeai_chat smol hi --max-tokens 5", "--max-tokens"),
+        ("%kubeai_chat smol hi --max-tokens=5", "--max-tokens"),
+        ("%kubeai_chat smol What's up? -o answer", "-o"),
+        ("%kubeai_compare a b text --max-tokens 20", "--max-tokens"),
+    ],
+)
+def test_refuses_an_option_behind_the_text(run, line: str, option: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        run(line)
+    assert str(raised.value) == (
+        f"{option} stands behind the text. "
+        "Options come before it; in a cell, or in quotation marks, the text may hold anything."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('smol "What is --max-tokens?"', "What is --max-tokens?"),
+        ("smol Why --max-token and --not?", "Why --max-token and --not?"),
+        (MarkedText("smol \ue0000\ue001", [Place("$words", "", "a --new b")]), "a --new b"),
+    ],
+)
+def test_takes_what_only_looks_like_an_option_as_text(line: str, text: str) -> None:
+    options = chat_parser().read(line)
+    assert not isinstance(options, Help)
+    assert options.text == text
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_shows_its_help_in_80_columns(verb: Verb) -> None:
     lines = repr(parser_of(verb).read("--help")).splitlines()
@@ -288,3 +324,37 @@ def test_is_quiet_by_an_option_as_by_a_semicolon(verb: str, line: str, quiet: bo
 def test_drops_no_empty_name_in_silence(line: str) -> None:
     with pytest.raises(UsageError, match="is an empty text"):
         fields(line)
+
+
+WORDS = "smol \"quoted' -o out --yes -n prod ; # end"
+"""What a model may say."""
+
+
+@pytest.mark.parametrize(
+    ("verb", "line", "dest", "value"),
+    [
+        ("delete", "$words", "names", [WORDS]),
+        ("delete", "mine $words --missing-ok", "names", ["mine", WORDS]),
+        ("chat", "smol --system $words Hello", "system", WORDS),
+        ("chat", 'smol --system "Say: $words" Hello', "system", f"Say: {WORDS}"),
+        ("chat", "smol Sum up: {words}", "text", f"Sum up: {WORDS}"),
+        ("map", "smol $words", "table", WORDS),
+        ("serve", "smol --url=$words", "url", WORDS),
+        ("serve", "smol -- --chat-template={words}", "rest", [f"--chat-template={WORDS}"]),
+        ("serve", "smol -- $option", "rest", ["--yes"]),
+        ("scale", "smol $below", "replicas", -1),
+    ],
+)
+def test_takes_what_a_variable_holds_for_one_word(verb: str, line: str, dest: str, value: object) -> None:
+    marked = expand_line(line, {"words": WORDS, "option": "--yes", "below": "-1"})
+    options = parser_of(next(known for known in VERBS if known.name == verb)).read(marked)
+    assert getattr(options, dest) == value
+    assert not getattr(options, "yes", False)
+    assert (options.out, options.namespace, options.quiet) == (None, None, False)
+
+
+@pytest.mark.parametrize("line", ["mine $option", "mine {option}", "-n $option mine"])
+def test_lets_no_variable_be_an_option(line: str) -> None:
+    marked = expand_line(line, {"option": "--yes"})
+    with pytest.raises(UsageError, match='a variable holds "--yes", which would be an option'):
+        parser_of(next(known for known in VERBS if known.name == "delete")).read(marked)

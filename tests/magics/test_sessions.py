@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubeai_notebook.core.plan import Outcome
 from kubeai_notebook.errors import KubeAIError, UsageError
+from kubeai_notebook.session.model import Model
+from kubeai_notebook.views.live import bundle
 from tests.support.fake_api import PODS, pod, writes
 from tests.support.waiting import until
 
@@ -31,6 +34,13 @@ def test_is_still_this_kernels_own_after_a_harmless_setting(here: Callable[[str]
     here("%config KubeAI.wait_timeout_seconds = 77")
     assert here("m.session.settings.wait_timeout_seconds") == 77
     assert repr(here("%kubeai_delete mine")) == "Model('mine', Deleted)"
+
+
+def test_keeps_its_handles_where_the_machine_it_works_on_is_named(daemon, run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # without a kubeconfig
+    run(f"m = %kubeai_serve mine {IDLE}")
+    run("%kubeai_config context=local namespace=default")
+    assert repr(run("m.delete()")) == "Model('mine', Deleted)"
 
 
 def test_is_this_kernels_own_by_the_name_of_its_namespace_too(here: Callable[[str], Any]) -> None:
@@ -60,3 +70,21 @@ def test_gives_back_the_very_line_with_a_yes(
         run(line)
     assert raised.value.hint == f"To do it all the same: {again or f'{line} --yes'}"
     assert writes(one) == []
+
+
+def test_names_the_namespace_in_the_commands_of_a_card_where_magics_look_elsewhere(
+    clusters: Any, kubeconfig: Any, run: Callable[[str], Any]
+) -> None:
+    one, _ = clusters
+    run(f"%config KubeAI.kubeconfig = {kubeconfig(one.url)!r}\n%config KubeAI.context = 'a'")
+    told = Outcome(action="updated", name="smol", note="restart() does that.")
+    run("%config KubeAI.namespace = 'other'")
+    elsewhere = run("%kubeai_attach smol -n default").session
+    assert "%kubeai_restart smol -n default does that." in text_of(Model(elsewhere, "smol", outcome=told))
+    run("%config KubeAI.namespace = 'default'")
+    here = run("%kubeai_attach smol").session
+    assert "%kubeai_restart smol does that." in text_of(Model(here, "smol", outcome=told))
+
+
+def text_of(model: Model) -> str:
+    return str(bundle(model)["text/plain"])

@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import re
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,16 @@ from hypothesis import strategies as st
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.magics.templating import expand, expand_line
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 BROKEN = {"topic": "tides", "sizes": {"a": 7}, "text": "{{topic}}", "braces": "}} {{ {topic} $topic"}
+
+
+def filled(text: str, variables: Mapping[str, Any]) -> str:
+    """A cell's text with its values."""
+    marked, _ = expand(text, variables)
+    return marked.fill()
 
 
 class Moody:
@@ -27,15 +39,17 @@ class Moody:
         ('{"json": {"topic": 1}}', '{"json": {"topic": 1}}'),
         ("{{unknown}} stays", "{{unknown}} stays"),
         ("{{len(topic)}}", "5"),
-        ("{{[size * 2 for size in sizes.values()]}}", "[14]"),
-        ("{{(lambda word: word + topic)('high ')}}", "high tides"),
+        ("{{ sum(sizes.values()) * 2 - 1 }}", "13"),
+        ("{{ 'high ' + topic if sizes else '' }}", "high tides"),
+        ("{{ ', '.join(sorted(sizes)) or topic }} {{ round(sizes['a'] / 3, 1) }}", "a 2.3"),
+        ("{{ topic[:2] }} {{ topic.replace('i', 'I')[-1] }} {{ not topic }}", "ti s False"),
         ("{{sizes['a']}} {{ {'b': sizes}['b'] }}", "7 {'a': 7}"),
         ("{{ one two {{topic}}", "{{ one two tides"),
         ("{{text}} {{braces}}", "{{topic}} }} {{ {topic} $topic"),
     ],
 )
 def test_expands_double_braces_only(text: str, expanded: str) -> None:
-    assert expand(text, dict(BROKEN)) == expanded
+    assert filled(text, BROKEN) == expanded
 
 
 @pytest.mark.parametrize(
@@ -61,6 +75,9 @@ def test_expands_double_braces_only(text: str, expanded: str) -> None:
         "{{ topic + [word for word in words] }}",
         "{{ [topic for topic in 'ab'] }}",
         "{{ (lambda topic: topic)(1) }}",
+        "{{ [size * 2 for size in sizes.values()] }}",
+        "{{ (lambda word: word + topic)('high ') }}",
+        "{{ topic.upper }}",
         "{{ topic \x00 }}",
         "{{" + "(" * 1000 + "topic" + ")" * 1000 + "}}",
         "{{ topic is 'a\\d' }",
@@ -69,13 +86,27 @@ def test_expands_double_braces_only(text: str, expanded: str) -> None:
     ],
 )
 def test_leaves_templates_formulas_and_json_as_they_are(text: str) -> None:
-    assert expand(text, {**BROKEN, "moody": Moody()}) == text
+    assert filled(text, {**BROKEN, "moody": Moody()}) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ get_ipython().system('ls') }}",
+        "{{ open('/etc/passwd').read() }}",
+        "{{ [exit, topic] }}",
+        "{{ __builtins__ }}",
+    ],
+)
+def test_runs_nothing_that_ipython_has_beside_the_users_variables(text: str) -> None:
+    of_ipython = dict.fromkeys(("get_ipython", "exit", "quit", "__builtins__"), Moody) | {"open": open}
+    assert filled(text, {**BROKEN, **of_ipython}) == text
 
 
 def test_warns_of_nothing_in_a_language_that_is_not_python() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert expand(r"{{ topic is 5 }} {{ topic + '\d' }}", dict(BROKEN)) == r"False tides\d"
+        assert filled(r"{{ topic is 5 }} {{ topic + '\d' }}", BROKEN) == r"False tides\d"
 
 
 WORDS = ["message", "content", "for", "in", "len", "lambda", "print", "\\frac", "ü"]
@@ -85,13 +116,13 @@ PIECES = st.sampled_from(["{{", "}}", "{%", "%}", "\n", "\x00", *"{}-| '\":()[]1
 @given(st.one_of(st.text(), st.lists(PIECES).map("".join)), st.booleans())
 def test_leaves_every_text_that_names_no_variable_as_it_is(text: str, in_braces: bool) -> None:
     text = f"{{{{{text}}}}}" if in_braces else text
-    assert expand(text, {"zebra": "striped", "__builtins__": {}}) == text or "zebra" in text
+    assert filled(text, {"zebra": "striped", "__builtins__": {}}) == text or "zebra" in text
 
 
 @given(st.text(), st.text())
 def test_fills_in_a_value_as_it_is(value: str, after: str) -> None:
     after = re.sub("[{}]", "", after)
-    assert expand("{{zebra}}" + after, {"zebra": value}) == value + after
+    assert filled("{{zebra}}" + after, {"zebra": value}) == value + after
 
 
 @pytest.mark.parametrize(
@@ -105,7 +136,7 @@ def test_fills_in_a_value_as_it_is(value: str, after: str) -> None:
     ],
 )
 def test_expands_single_braces_in_a_line_and_leaves_json_alone(line: str, expanded: str) -> None:
-    assert expand_line(line, dict(BROKEN)) == expanded
+    assert expand_line(line, BROKEN).fill() == expanded
 
 
 def test_tells_once_what_has_no_value(shell, capsys) -> None:
@@ -119,3 +150,12 @@ def test_shows_no_error_of_python_for_a_chat_template(shell, capsys) -> None:
     with pytest.raises(UsageError, match="nothing to apply"):
         shell.run_cell("%%kubeai_apply\n# {{- bos_token }} {{'a': 1}} \\frac{{1}}{2}").raise_error()
     assert "{{- bos_token }}, {{'a': 1}}, {{1}} stay as they are" in capsys.readouterr().out
+
+
+def test_says_once_that_a_variable_takes_double_braces_in_a_cell(shell, capsys) -> None:
+    shell.user_ns["tide_table"] = "high"
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            shell.run_cell('%%kubeai_apply\n# {tide_table} {unknown} {"a": 1}').raise_error()
+    told = "{tide_table} stays as it is: in a cell a variable takes double braces, such as {{name}}"
+    assert capsys.readouterr().out.count(told) == 1

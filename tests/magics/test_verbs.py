@@ -8,6 +8,7 @@ import pytest
 
 from kubeai_notebook.errors import KubeAIError, NotFoundError, SpecError, UnreachableError, UsageError
 from kubeai_notebook.local.emulation.reviews import USER
+from kubeai_notebook.present.card import card_of
 from kubeai_notebook.session.session import Session, close_defaults
 from tests.support.daemon import give
 
@@ -51,6 +52,16 @@ def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.
     assert here("%kubeai_status smol --follow -o m") is None
     assert "✓ smol (default on this machine) Ready" in capsys.readouterr().out
     assert here("m").status.phase == "Ready"
+
+
+def test_tells_beside_ready_which_arguments_the_engine_ignores(here: Callable[[str], Any]) -> None:
+    model = here(f"%kubeai_serve {URL} --name smol --wait -- --bogus-arg")
+    assert model.status.phase == "Ready"
+    assert "ignores --bogus-arg: it has no such argument." in repr(here("%kubeai_why smol"))
+    assert "ignores --bogus-arg: it has no such argument." in repr(model.why())
+    card = card_of(model.view, namespace="default")
+    assert (card.tone, card.findings) == ("good", ())
+    assert "ignores --bogus-arg" in card.note
 
 
 def test_explains_shows_and_applies_a_fix(here: Callable[[str], Any]) -> None:
@@ -166,7 +177,10 @@ def test_deletes_several_and_tells_each(here: Callable[[str], Any], elsewhere: S
         f'There is no Model "tow". theirs was served by bob, and you are {USER}: it was not deleted. '
         "Deleted: one, three."
     )
-    assert raised.value.hint == 'Did you mean "two"? --yes does it all the same.'
+    assert (
+        raised.value.hint
+        == 'Did you mean "two"? --missing-ok passes over what is not there. --yes does it all the same.'
+    )
     assert repr(here("%kubeai_delete two theirs two gone --yes --missing-ok")) == (
         'two is deleted.\ntheirs is deleted.\nThere is no Model "gone".'
     )

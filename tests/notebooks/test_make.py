@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 
 from tests.support.waiting import until
@@ -74,3 +75,12 @@ def test_starts_the_lab_with_its_flags_and_as_root_only_as_root(uid: str, is_roo
     assert started.endswith("--port 9999 --no-browser")
     assert ("--allow-root" in started) == is_root
     assert ("You are root" in done.stdout) == is_root
+
+
+def test_prints_each_cell_of_the_demo_and_its_answer(tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in ("x = 6", "print(7 * x)\nx")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "demo.ipynb")
+    command = [sys.executable, str(ROOT / "notebooks" / "run.py"), str(tmp_path / "demo.ipynb")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.startswith("\n>>> x = 6\n\n>>> print(7 * x)\n>>> x\n42\n6\n")
+    assert "kubeai-local stop" in printed

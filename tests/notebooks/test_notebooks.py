@@ -1,5 +1,6 @@
 """Every notebook that needs no cluster runs as a user runs it: from top to bottom, in a fresh kernel."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,23 @@ from kubeai_notebook.session.session import Session
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SHOWN = {
-    "00_tour": ["Paris", "smol (default on this machine) Deleted"],
+    "00_tour": ["Paris", "tour (default on this machine) Deleted"],
     "01_seed": [
-        "Project('guide')",
+        "Project('tour')",
         "Function('llm', kubeai-text, ollama://smollm2:135m)",
         "' Paris.",
         "' Rome.",
         "a kitten     0.7",
-        'The project "guide" has no secret "API_KY". Did you mean "API_KEY"?',
+        'The project "tour" has no secret "API_KY". Did you mean "API_KEY"?',
         'There is no resource profile "1xa100"',
         "STOPPED",
+    ],
+    "02_dataframes": [
+        "tour-text: 4 of 4 rows, 1 failed",
+        "text is missing in this row; nothing was sent.",
+        "about_food",
+        "Friendly people, and the best bread in town.",
+        "tour-vectors (default on this machine) Deleted",
     ],
 }
 """What a reader of each notebook sees."""
@@ -58,7 +66,7 @@ def test_runs_from_top_to_bottom_and_again(name: str, daemon: str) -> None:
     check(name)
 
 
-@pytest.mark.parametrize(("name", "cells"), [("00_tour", 12), ("01_seed", 5)])
+@pytest.mark.parametrize(("name", "cells"), [("00_tour", 12), ("01_seed", 5), ("02_dataframes", 5)])
 def test_runs_after_a_kernel_that_ended_in_the_middle(name: str, cells: int, session: Session) -> None:
     run_begin(name, cells)
     assert session.publisher.names()
@@ -67,11 +75,11 @@ def test_runs_after_a_kernel_that_ended_in_the_middle(name: str, cells: int, ses
 
 URL = "ollama://smollm2:135m"
 STATES = {
-    "paused": lambda smol, lost: (smol.pause(), lost.pause()),
-    "scaled": lambda smol, lost: (smol.scale(3), lost.scale(0)),
-    "failed": lambda smol, lost: (
-        smol.session.serve(name="smol", url=URL, args=["--max-model-len=-5"], env={"A": "1"}),
-        lost.session.serve(name="lost", url=URL).wait(60),
+    "paused": lambda tour, lost: (tour.pause(), lost.pause()),
+    "scaled": lambda tour, lost: (tour.scale(3), lost.scale(0)),
+    "failed": lambda tour, lost: (
+        tour.session.serve(name="tour", url=URL, args=["--max-model-len=-5"], env={"A": "1"}),
+        lost.session.serve(name="tour-lost", url=URL).wait(60),
     ),
 }
 """What may have become of the Models of a tour that was not run to its end."""
@@ -79,10 +87,21 @@ STATES = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_runs_whatever_became_of_its_models(state: str, session: Session) -> None:
-    smol = session.serve(name="smol", url=URL)
-    lost = session.serve(name="lost", url=URL, resource_profile="cpus", force=True)
-    STATES[state](smol, lost)
+    tour = session.serve(name="tour", url=URL)
+    lost = session.serve(name="tour-lost", url=URL, resource_profile="cpus", force=True)
+    STATES[state](tour, lost)
     check("00_tour")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_uses_names_that_are_its_own(name: str) -> None:
+    """A notebook deletes its Models in the end: none that a reader of the README has made may be among them."""
+    cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+    ends = r'%kubeai_delete (.+)|get_or_create_project\("(.+?)"\)'
+    matches = re.finditer(ends, "\n".join(cell.source for cell in cells))
+    deleted = [word for match in matches for word in (match[1] or match[2]).split()]
+    assert deleted
+    assert [word for word in deleted if not word.startswith("tour")] == []
 
 
 def test_tests_every_notebook_that_needs_no_cluster() -> None:

@@ -1,16 +1,18 @@
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from kubeai_notebook.core.notice import Finding
 from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.core.phase import Phase
 from kubeai_notebook.core.remedy import Command, Remedy, SetField
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ForbiddenError
-from kubeai_notebook.present.card import card_of, deleted_card, line_of
+from kubeai_notebook.present.card import card_of, deleted_card, line_of, waiting_line
+from kubeai_notebook.present.models_table import row_of
 from kubeai_notebook.present.wire import Card
-from tests.support.views import FINDING, SINCE, view_in
+from tests.support.views import FINDING, SINCE, pod, view_in
 
 
 def card(phase: str, note: str = "", **changes: object) -> Card:
@@ -61,6 +63,24 @@ def test_says_who_has_to_act_only_where_nothing_goes_on_by_itself() -> None:
     assert card("Failing").next_step == "It does not go on by itself: it needs you."
     assert card("Unmanaged").next_step == "It does not go on by itself: it needs you or an administrator."
     assert [card(phase).next_step for phase in ("Loading", "Degraded", "Ready", "Asleep")] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("who", "sentence"),
+    [
+        ("user", "It does not go on by itself: it needs you."),
+        ("admin", "It does not go on by itself: it needs an administrator."),
+        ("nobody", "It may pass by itself."),
+    ],
+)
+def test_says_who_has_to_act_as_its_reason_does(who: Any, sentence: str) -> None:
+    assert card("Failing", findings=(replace(FINDING, who=who),)).next_step == sentence
+
+
+def test_says_that_what_is_tried_again_goes_on_by_itself() -> None:
+    assert card("Failing", retried=True).next_step == "It needs you, and then goes on by itself at its next try."
+    passes = card("Failing", retried=True, findings=(replace(FINDING, who="nobody"),))
+    assert passes.next_step == "It may pass by itself."
 
 
 def test_says_how_quickly_it_answered() -> None:
@@ -139,3 +159,74 @@ def test_says_in_one_line_what_a_model_is() -> None:
         == "Model('smol', Blocked 0/1, OLlama, no profile, default on this machine)"
     )
     assert line_of("smol", None) == "Model('smol', Deleted)"
+
+
+def in_steps(phase: str, last: dict[str, float], **moments: str) -> Card:
+    view = view_in(phase)
+    seen = replace(view.observation, pods=(pod(**moments),))
+    return card_of(replace(view, observation=seen), namespace="default", last=last)
+
+
+def test_shows_the_steps_of_a_start_and_how_long_they_took_before() -> None:
+    moments = {"scheduled": "2026-11-22T20:00:01Z", "running": "2026-11-22T20:00:13Z"}
+    loading = in_steps("Loading", {"Loading": 41.0}, **moments)
+    assert [(step.phase, step.state, step.seconds, step.last_seconds) for step in loading.steps] == [
+        ("Scheduling", "over", 1.0, None),
+        ("Pulling", "over", 12.0, None),
+        ("Loading", "now", None, 41.0),
+        ("Ready", "next", None, None),
+    ]
+    failing = in_steps("Failing", {}, **moments)
+    assert [step.state for step in failing.steps] == ["over", "over", "failed", "next"]
+    ready = in_steps("Ready", {"Pulling": 0.0}, **moments, ready="2026-11-22T20:00:51Z")
+    assert [(step.state, step.last_seconds) for step in ready.steps] == [("over", None)] * 4
+
+
+@pytest.mark.parametrize(
+    ("phase", "verbs"),
+    [
+        ("Ready", ("scale", "pause", "delete")),
+        ("Failing", ("scale", "pause", "delete")),
+        ("Paused", ("resume", "delete")),
+        ("Deleting", ()),
+    ],
+)
+def test_offers_what_can_be_done(phase: str, verbs: tuple[str, ...]) -> None:
+    assert card(phase).verbs == verbs
+
+
+def test_offers_to_restart_what_has_pods() -> None:
+    assert "restart" in in_steps("Loading", {}).verbs
+
+
+def test_offers_nothing_of_what_is_not_seen() -> None:
+    assert card("Ready", link=Link("reconnecting")).verbs == card("Ready", link=Link("closed")).verbs == ()
+
+
+def test_says_on_how_many_pods_an_adapter_is() -> None:
+    view = view_in("Ready", ready=2)
+    view.model["spec"]["adapters"] = [{"name": "terse", "url": "hf://a/b"}]
+    loaded = {**pod(), "metadata": {"name": "a", "labels": {"adapter.kubeai.org/terse": "x"}}}
+    two = replace(view, observation=replace(view.observation, pods=(loaded, pod())))
+    assert rows(card_of(two, namespace="default"))["Adapters"] == "terse on 1 of 2 Pods"
+
+
+UNKNOWN = Finding(code="Unknown", message="It fails for a reason that this diagnosis does not know.")
+
+
+def test_does_not_say_that_nothing_explains_a_failure_before_its_log_was_read() -> None:
+    view = replace(view_in("Failing", findings=(UNKNOWN,)), pending=True)
+    card = card_of(view, namespace="default")
+    assert (card.findings, card.announcement) == ((), "Model smol is Failing.")
+    assert card.next_step == "Reading its log and Events for the reason …"
+    assert row_of(view).problem == ""
+    assert UNKNOWN.message not in waiting_line(view, 5.0)
+
+
+@pytest.mark.parametrize(("finding", "pending"), [(UNKNOWN, False), (FINDING, True)])
+def test_says_what_is_found_at_once_and_at_the_end_that_nothing_is(finding: Finding, pending: bool) -> None:
+    view = replace(view_in("Failing", findings=(finding,)), pending=pending)
+    card = card_of(view, namespace="default")
+    assert [shown.message for shown in card.findings] == [finding.message]
+    assert "Reading" not in card.next_step
+    assert row_of(view).problem == finding.message

@@ -1,13 +1,15 @@
 """The catalog as data, and as the table that somebody chooses from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from kubeai_notebook.core.catalog.machine import Machine, MachineCatalog, MachineModel, memory_of
+from kubeai_notebook.core.catalog.machine import Machine, MachineCatalog, MachineModel
 from kubeai_notebook.core.catalog.offers import matching, offers_of
-from kubeai_notebook.present.catalog_frame import COLUMNS, CatalogFrame, catalog_frame
+from kubeai_notebook.core.memory import memory_of
+from kubeai_notebook.present.catalog_frame import COLUMNS, MOST_LINES, CatalogFrame, catalog_frame
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "catalog_frame.txt"
 LAPTOP = Machine(memory_bytes=8_000_000_000, free_memory_bytes=1_000_000_000, free_disk_bytes=20_000_000_000)
@@ -46,6 +48,12 @@ def test_shows_the_same_as_html(frame: CatalogFrame) -> None:
     assert "<th></th>" not in html
 
 
+def test_shows_no_column_that_is_empty() -> None:
+    made = catalog_frame(offers_of([], MachineCatalog(LAPTOP, (SMALL,))))
+    assert repr(made).split("\n")[0].split() == ["url", "features", "engine", "size", "memory", "fits", "source"]
+    assert "<th>why</th>" not in str(made._repr_html_())
+
+
 def test_is_data_that_can_be_sorted_and_filtered(frame: CatalogFrame) -> None:
     assert tuple(frame.columns) == COLUMNS
     kinds = {name: str(frame[name].dtype) for name in ("size_bytes", "memory_bytes", "here", "fits")}
@@ -77,3 +85,26 @@ def test_shows_other_peoples_words_as_words_only() -> None:
         assert not {"\x1b", "\x07", "\u202e"} & set(shown)
         assert "abcdefgh12345678" not in shown
     assert not any(tag in html for tag in ("<img", "<script", "<b>", "<i>", "<u>", "<s>"))
+
+
+def test_shows_what_lies_here_and_fits_first_and_no_more_than_fits_a_screen() -> None:
+    many = tuple(replace(SMALL, url=f"ollama://many:{number}b") for number in range(30))
+    made = catalog_frame(matching(offers_of([], MachineCatalog(LAPTOP, (LARGE, *many, SMOL))), "ollama"))
+    lines = repr(made).splitlines()
+    assert lines[1].split()[0] == SMOL.url
+    assert len(lines) == 1 + MOST_LINES + 2
+    assert lines[-2] == f"… and {len(made) - MOST_LINES} more: name a word of those that you look for."
+    assert made._repr_html_().count("<tr") == 1 + len(made)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "urls"),
+    [
+        ({"here": True}, [SMOL.url]),
+        ({"fits": True}, [SMOL.url, SMALL.url, "hf://me/smollm2-tuned"]),
+        ({"here": True, "fits": True}, [SMOL.url]),
+    ],
+)
+def test_is_made_shorter_by_what_lies_here_and_what_fits(chosen: dict[str, bool], urls: list[str]) -> None:
+    offers = matching(offers_of([SERVED], MachineCatalog(LAPTOP, (SMOL, SMALL, LARGE))), "smollm2", **chosen)
+    assert [offer.url for offer in offers if not offer.url.startswith("hf://HuggingFace")] == urls

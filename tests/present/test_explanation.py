@@ -65,6 +65,11 @@ def test_says_the_same_in_html_and_never_as_markup() -> None:
     assert "than &lt;2048&gt;" in html
 
 
+def test_breaks_no_word_of_an_evidence_while_there_is_room() -> None:
+    html = Explanation("tiny", ModelStatus(phase="Failing", detail="x"), (SHORT,))._repr_html_()
+    assert "word-break:normal;overflow-wrap:anywhere" in html
+
+
 def test_says_that_a_model_is_well() -> None:
     ready = Explanation("tiny", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."))
     assert repr(ready) == "tiny is Ready, and nothing is wrong with it: 1 of 1 replicas ready."
@@ -121,3 +126,13 @@ def test_concludes_nothing_while_the_link_is_lost() -> None:
     assert shown.startswith("tiny was Ready when it was last seen. KubeAI on this machine is not running")
     assert "nothing is wrong" not in shown
     assert "%kubeai_local start" in shown
+
+
+def test_tells_beside_ready_which_arguments_are_ignored() -> None:
+    remark = "llama.cpp 0.2 ignores --bogus-arg: it has no such argument."
+    ready = Explanation("tiny", ModelStatus(phase="Ready", detail="1 of 1 replicas ready."), remark=remark)
+    assert repr(ready).splitlines() == [
+        "tiny is Ready, and nothing is wrong with it: 1 of 1 replicas ready.",
+        f"Note: {remark}",
+    ]
+    assert remark in ready._repr_html_()

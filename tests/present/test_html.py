@@ -1,4 +1,5 @@
-from kubeai_notebook.present.html import HtmlShown, element, joined, page, table
+from kubeai_notebook.present.html import ShownAsHtml, element, joined, page, table
+from kubeai_notebook.present.plain_frame import PlainFrame
 
 SCRIPT = "<script>x</script>"
 
@@ -20,10 +21,20 @@ def test_has_a_head_only_where_one_is_given() -> None:
 
 
 def test_draws_no_formulas_and_no_control_characters() -> None:
-    class Shows(HtmlShown):
+    class Shows(ShownAsHtml):
         def _html(self):
             return element("p", "$a$ \x1b[31mred")
 
     html = Shows()._repr_html_()
     assert html == '<div class="mathjax_ignore tex2jax_ignore"><p>$a$ red</p></div>'
     assert type(html) is str
+
+
+def test_keeps_its_tags_whatever_a_text_before_them_begins() -> None:
+    shown = page(table([["a\x1b", "b"], ["c\x1b]", "hidden"], ["d", "\x07z"]]), element("p", "x", title="y\x1b"))
+    assert shown.count("</td>") == 6
+    assert "hidden" in shown
+    assert '<p title="y\N{REPLACEMENT CHARACTER}">x</p>' in shown
+    frame = PlainFrame({"q\x1b[": ["a\x1b", "b"]})._repr_html_()
+    assert frame is not None
+    assert (frame.count("</td>"), frame.count("<tr"), frame.count("</th>")) == (2, 3, 4)

@@ -70,7 +70,7 @@ def test_sorts_phases_as_the_phase_table_does(several: ModelsFrame) -> None:
 def test_shows_itself_as_a_table_that_reads_well(several: ModelsFrame) -> None:
     head, *rows = [line.split() for line in repr(several).splitlines()]
     assert " ".join(head) == "name phase ready engine features profile age what is wrong GPUs held idle for"
-    assert " ".join(rows[0]) == "b Ready 2/2 OLlama cpu:1 3 min 4 3 min or more"
+    assert " ".join(rows[0]) == "b Ready 2/2 OLlama cpu:1 3 min 4 3 min"
     assert " ".join(rows[1]) == "a Failing 0/1 OLlama cpu:1 3 d The engine needs more memory. 0 in use"
     assert " ".join(rows[2]) == "c Scheduling 0/1 OLlama cpu:1 — 0 —"
     html = several._repr_html_()
@@ -106,6 +106,13 @@ def test_knows_no_model_idle_for_longer_than_it_exists() -> None:
     made = frame(young, old, named("unknown"), young=600.0, old=600.0).set_index("name")
     assert made.loc[["young", "old"], "idle_seconds"].tolist() == [4.0, 600.0]
     assert pd.isna(made.loc["unknown", "idle_seconds"])
+
+
+def test_says_no_more_than_a_cluster_knows_of_when_a_model_was_used() -> None:
+    made = models_frame([named("a"), named("b")], idle={"a": 0.0}, window_seconds=600.0, now=NOW)
+    assert [row.split()[-1] for row in repr(made).splitlines()[1:]] == ["less", "—"]
+    assert "10 min or less" in repr(made)
+    assert "10 min or less" in repr(made[made.name == "a"])
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "yesterday", "2026-13-01"])

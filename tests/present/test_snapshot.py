@@ -49,7 +49,9 @@ def test_reads_as_text() -> None:
 def test_numbers_the_fixes_of_a_finding() -> None:
     lines = text_of(FAILING, at=AT).splitlines()
     assert "Waiting for you." in lines
-    assert lines[-5:-1] == ["! Out of <memory>", "    exit 137", "  1. One.", "  2. Two."]
+    begin = lines.index("Waiting for you.") + 1
+    assert lines[begin : begin + 4] == ["! Out of <memory>", "    exit 137", "  1. One.", "  2. Two."]
+    assert lines.index("Source: ollama://a&b") > begin + 3
 
 
 def test_shows_the_numbers_that_the_card_gives() -> None:

@@ -5,12 +5,25 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from kubeai_notebook.present.wire import Card, CardFact, CardFinding, CardRemedy, Tone
+from kubeai_notebook.present.wire import (
+    Answer,
+    Card,
+    CardFact,
+    CardFinding,
+    CardRemedy,
+    CardStep,
+    Details,
+    EventLine,
+    NoticeLine,
+    Request,
+    Tone,
+)
 
+MODELS = [Answer, Card, CardFact, CardFinding, CardRemedy, CardStep, Details, EventLine, NoticeLine, Request]
 TYPES = (Path(__file__).parents[2] / "labextension" / "widgets" / "types.ts").read_text()
 
 
-@pytest.mark.parametrize("model", [Card, CardFact, CardFinding, CardRemedy])
+@pytest.mark.parametrize("model", MODELS)
 def test_has_the_same_fields_in_typescript(model: type[BaseModel]) -> None:
     body = re.search(rf"interface {model.__name__} \{{\n(.*?)\n\}}", TYPES, re.DOTALL)
     assert body is not None

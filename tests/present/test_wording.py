@@ -46,12 +46,17 @@ def test_quotes_the_arguments_of_a_magic() -> None:
     ("python", "magic"),
     [
         ('attach("smol").why() says why.', "%kubeai_why smol says why."),
+        ("Ask it by chat() or complete().", "Ask it by %kubeai_chat NAME or complete()."),
+        ("Ask it by embed(). map() asks for each.", "Ask it by %kubeai_embed NAME. %%kubeai_map NAME asks for each."),
+        ("rechat() and x.chat() stay.", "rechat() and x.chat() stay."),
         ('attach("smol").yaml shows the present one.', "%kubeai_yaml smol shows the present one."),
         ('See: attach("smol").status', "See: %kubeai_status smol"),
         ("models() lists what is there.", "%kubeai_models lists what is there."),
+        ("missing_ok=True passes over what is not there.", "--missing-ok passes over what is not there."),
         (LOCAL_GONE[1], "%kubeai_local start starts it."),
         ('attach("smol").rollback() takes it back.', "%kubeai_rollback smol takes it back."),
         ("Ask an administrator.", "Ask an administrator."),
+        ("kubeai-local start --cache FOLDER does.", "%kubeai_local start -- --cache FOLDER does."),
     ],
 )
 def test_says_magics_in_place_of_python(python: str, magic: str) -> None:
@@ -62,7 +67,11 @@ def test_says_magics_in_place_of_python(python: str, magic: str) -> None:
     ("python", "magic"),
     [
         ("why() says why; restart() does that.", "%kubeai_why smol says why; %kubeai_restart smol does that."),
-        ("m.why() says why; resume() brings it back.", "m.why() says why; resume() brings it back."),
+        ("m.why() says why; m.resume() brings it back.", "m.why() says why; m.resume() brings it back."),
+        (
+            "resume() or scale(1) brings it back.",
+            "%kubeai_scale smol --resume or %kubeai_scale smol 1 brings it back.",
+        ),
     ],
 )
 def test_gives_a_method_the_model_that_the_reader_has_named(python: str, magic: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
@@ -16,10 +17,10 @@ from kubeai_notebook import settings
 from kubeai_notebook.errors import CallError, DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 from kubeai_notebook.session import presenter
 from kubeai_notebook.session.calling import awaken
-from kubeai_notebook.session.presenter import StreamLine
 from kubeai_notebook.session.session import Session
+from kubeai_notebook.session.waiting_line import StreamLine
 from tests.support.daemon import SMOL
-from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
+from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
 from tests.support.http_server import HttpServer, json_answer
 from tests.support.waiting import until
 
@@ -39,9 +40,7 @@ BUSY = (
 
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
-    with FakeApi().in_thread() as api:
-        for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
-            api.objects[path] = {}
+    with FakeApi.empty().in_thread() as api:
         yield api
 
 
@@ -193,8 +192,9 @@ def test_ends_at_an_interrupt(api, away) -> None:
 
 def test_is_refused_for_a_paused_model(api, away) -> None:
     api.put(MODELS, model("smol", replicas=0, minReplicas=0, autoscalingDisabled=True))
-    with pytest.raises(CallError, match="autoscaling is off"):
+    with pytest.raises(CallError, match="autoscaling is off") as raised:
         away.attach("smol").complete("Hello")
+    assert raised.value.hint == "scale(1) brings it back."  # pause() did not do it, so resume() would do nothing
 
 
 def test_tells_why_the_request_that_was_to_wake_it_was_refused(api, kubeconfig) -> None:
@@ -210,6 +210,54 @@ def test_wakes_a_sleeping_model_and_shows_its_phases(session, capsys) -> None:
     until(lambda: sleeping.status.phase == "Asleep", 10)
     assert sleeping.complete("The capital of France is", max_tokens=3, temperature=0)
     assert "… sleeper " in capsys.readouterr().err
+
+
+def test_wakes_a_sleeping_model_for_an_await_too_and_shows_its_phases(session, capsys) -> None:
+    sleeping = session.serve(name="awaited", scaling={"min_replicas": 0}, **SMOL)
+    until(lambda: sleeping.status.phase == "Asleep", 10)
+    assert asyncio.run(sleeping.achat("Hello", max_tokens=3, temperature=0))
+    assert "… awaited " in capsys.readouterr().err
+
+
+def test_ends_an_await_at_once_where_nothing_will_come(api, away) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-1", reason="ErrImagePull", message="not found"))
+    handle = away.attach("smol")
+    error, seconds = seconds_until(DeployError, lambda: asyncio.run(handle.achat("Hello")))
+    assert error.findings
+    assert seconds < AT_ONCE_SECONDS
+
+
+def test_ends_an_await_that_waits_when_its_task_is_cancelled(api, away, capsys) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-1"))
+    handle = away.attach("smol")
+    threads = set(threading.enumerate())
+
+    async def ask() -> None:
+        task = asyncio.create_task(handle.achat("Hello"))
+        await asyncio.to_thread(until, lambda: "smol" in capsys.readouterr().err, 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(ask())
+    assert {thread for thread in threading.enumerate() if thread.name.startswith("asyncio")} <= threads
+
+
+def test_asks_nobody_for_an_await_that_is_closed_while_it_waits(api, away, capsys) -> None:
+    api.put(MODELS, model("smol"))
+    api.put(PODS, waiting_pod("model-smol-1"))
+    deltas = away.attach("smol").astream("Hello")
+
+    async def ask() -> None:
+        task = asyncio.create_task(anext(deltas, None))
+        await asyncio.to_thread(until, lambda: "smol" in capsys.readouterr().err, 5)
+        deltas.close()
+        # Also where the Model never comes.
+        assert await asyncio.wait_for(task, 10) is None
+
+    asyncio.run(ask())
 
 
 def test_ends_at_once_where_this_machine_has_no_gpu(session, capsys) -> None:

@@ -42,6 +42,12 @@ def test_refuses_in_python_too_and_sends_it_when_forced(session: Session) -> Non
     assert "Take care: " in session.serve(force=True, **fields).note
 
 
+def test_leaves_nothing_open_that_the_daemon_has_answered(session: Session) -> None:
+    codes = [notice.code for notice in session.plan(name="slip", url="ollama://no-such-model:1b").notices]
+    assert "CannotRunHere" in codes
+    assert not {"NotAsked", "EngineLoadsUrl"} & {*codes}
+
+
 def test_says_of_an_update_too_that_it_cannot_run(session: Session) -> None:
     session.serve(name="swap", min_replicas=0, **SMOL)
     with pytest.raises(SpecError, match="has no model"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -23,7 +24,6 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -237,6 +237,24 @@ def test_is_made_anew_where_another_place_is_set(clusters, kubeconfig, traits, n
     setattr(traits, name, value)
     assert default() is not session
     assert session.closed == f"the setting {name} was changed"
+
+
+@pytest.mark.parametrize(("name", "value"), [("context", "a"), ("namespace", "default"), ("kubeconfig", "~/config")])
+def test_stays_open_where_a_setting_names_the_same_place(
+    clusters, kubeconfig, traits, monkeypatch, name, value
+) -> None:
+    one, other = clusters
+    path = Path(kubeconfig(one.url, other.url))
+    path.rename(path.with_name("config"))
+    monkeypatch.setenv("HOME", str(path.parent))
+    traits.kubeconfig = str(path.with_name("config"))
+    session = default()
+    handle = session.attach("smol")
+    setattr(traits, name, value)
+    assert (default(), handle.session, session.closed) == (session, session, "")
+    setattr(traits, name, "")
+    assert (default() is session) is (name != "kubeconfig")
+    assert session.closed == ("the setting kubeconfig was changed" if name == "kubeconfig" else "")
 
 
 def test_keeps_the_settings_that_it_was_made_with(clusters, kubeconfig, traits) -> None:

@@ -97,7 +97,7 @@ def test_refuses_a_call_with_what_starts_it(session, daemon) -> None:
     with pytest.raises((CallError, UnreachableError)) as refused:
         session.attach("smol").complete("Hello")
     assert refused.value.message == GONE
-    assert "kubeai-local start" in refused.value.hint
+    assert 'Session(context="local").models()' in refused.value.hint
 
 
 def test_calls_no_model_absent_that_it_cannot_see(session, daemon) -> None:

@@ -12,13 +12,16 @@ from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.cluster.connect import connect
 from kubeai_notebook.errors import CallError, KubeAIError, UnreachableError
+from kubeai_notebook.session.session import Session
+from tests.support.daemon import kubeai_local
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeai_notebook.cluster.client import Cluster
 
-HINT = 'Start it in a terminal: kubeai-local start, or connect anew: Session(context="local").'
+LINE = 'Session(context="local").models()'
+HINT = f"{LINE} starts it again."
 
 
 def cluster_at(url: str, path: Path, *, ours: bool, monkeypatch: pytest.MonkeyPatch) -> Cluster:
@@ -57,6 +60,21 @@ def test_says_how_to_start_it_instead_of_checking_the_network(closed, tmp_path, 
     with pytest.raises(CallError) as refused:
         complete(Endpoint(near), "smol", "Hello", max_tokens=1)
     assert told(refused.value) == ("KubeAI on this machine is not running.", HINT)
+
+
+def test_is_started_again_by_the_line_that_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KUBEAI_LOCAL_HOME", str(tmp_path / "home"))
+    try:
+        with Session(context="local") as session:
+            session.cluster.models()
+            assert kubeai_local("stop").returncode == 0
+            with pytest.raises(UnreachableError) as failed:
+                session.cluster.models()
+            assert failed.value.hint == HINT
+            eval(LINE, {"Session": Session})  # as a user types it
+            assert session.cluster.models() == []
+    finally:
+        kubeai_local("stop")
 
 
 def test_says_nothing_of_this_machine_where_a_cluster_is_away(closed, tmp_path, monkeypatch) -> None:

@@ -12,6 +12,7 @@ from kubeai_notebook import settings
 from kubeai_notebook.cluster.rights import RIGHTS, Rights
 from kubeai_notebook.session.doctor import doctor_of
 from kubeai_notebook.session.session import Session
+from tests.support.http_server import HttpServer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +43,20 @@ def test_goes_the_whole_way(session: Session) -> None:
     assert line(doctor, "namespace")[1] == 'Models go into namespace "default".'
     assert "nvidia-gpu-l4" in line(doctor, "profiles")[1]
     assert "answers in 0." in line(doctor, "gateway")[1]
+    assert line(doctor, "gateway")[1].endswith(" s. It has no Model to ask yet.")
     assert "KubeAI runs on this machine, with" in line(doctor, "this machine")[1]
     assert "✓ API: " in repr(doctor)
     assert "<strong>API:</strong>" in doctor._repr_html_()
+
+
+def test_names_what_the_gateway_can_be_asked_for(daemon: str) -> None:
+    listed = json_answer({"object": "list", "data": [{"id": f"m{number}\n\u202e"} for number in range(8)]})
+    with (
+        HttpServer(lambda _request: listed) as gateway,
+        Session(context="local", settings=settings.Settings(endpoint=gateway.address)) as session,
+    ):
+        message = line(session.doctor(), "gateway")[1]
+    assert message.endswith(" s. It can be asked for m0 \ufffd, m1 \ufffd, m2 \ufffd, m3 \ufffd, m4 \ufffd and 3 more.")
 
 
 def test_names_a_gateway_that_does_not_answer(daemon: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.core.access import Access
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.errors import CallError, UnauthorizedError, UsageError
 from kubeai_notebook.session.embedding import Embedder
 from tests.support.batch_server import batch_server
+from tests.support.http_server import Answer, HttpServer, Received, json_answer
+from tests.support.views import view_in
 
 if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
@@ -80,3 +82,69 @@ def test_gives_a_column_of_vectors_to_other_kinds_of_tables(session: Session, ki
         out = embedder.embed_column(table, "text", role="passage", prefix=None, into="v")
     column = out["v"].to_list() if kind == "polars" else out.column("v").to_pylist()
     assert [len(vector) if vector else 0 for vector in column] == [3, 0, 3]
+
+
+PLACES = ["Baguette is a dish.", "Paris is the capital of France.", "numpy is a lib for linear algebra"]
+PUBLISHED = [0.313, 0.815, 0.004]
+"""Their cosines with "Where is Paris?", by Infinity and all-MiniLM-L6-v2, as LangChain's page on Infinity has them."""
+
+
+def test_ranks_as_infinity_does_in_its_published_example(mini: Model) -> None:
+    near = mini.similarity(["Where is Paris?"], PLACES)[0]
+    assert np.allclose(near, PUBLISHED, atol=0.02)
+    found = mini.search("Where is Paris?", PLACES, k=3)
+    assert list(found["text"]) == [PLACES[1], PLACES[0], PLACES[2]]
+
+
+def test_keeps_every_row_of_a_table_without_texts(mini: Model) -> None:
+    out = mini.embed_column(pd.DataFrame({"text": [None, " "]}, index=["a", "b"]), "text")
+    assert list(out.index) == ["a", "b"]
+    assert out["embedding_error"].tolist() == ["The text is missing or empty; nothing was sent."] * 2
+    assert len(mini.embed_column(pd.DataFrame({"text": []}), "text")) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (pd.DataFrame({"text": ["a"]}), "embed() takes a text, a list of texts or a Series, not a DataFrame."),
+        (7, "not an int."),
+        (None, "was given None."),
+        ({"text": ["a"]}, "not a dict."),
+    ],
+)
+def test_answers_what_is_no_text_in_one_sentence(mini: Model, wrong: object, sentence: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        mini.embed(wrong)
+    assert sentence in str(raised.value)
+
+
+def test_takes_no_text_for_a_table_or_for_a_list_of_texts(mini: Model) -> None:
+    with pytest.raises(UsageError, match=r"not a str\. A table goes in without quotes: df2\."):
+        mini.embed_column("df2", "text")
+    with pytest.raises(UsageError, match=r"search\(\) takes a list of texts, not one text\."):
+        mini.search("Which wine?", "red wine")
+
+
+def test_takes_a_login_that_ends_midway_for_no_missing_text() -> None:
+    logins = ["Bearer x"]
+
+    def token() -> str:
+        if not logins:
+            raise UnauthorizedError("The login has ended.", "Log in again.")
+        return logins.pop()
+
+    def answer(request: Received) -> Answer | None:
+        texts = request.json["input"]
+        if "t100" in texts:
+            return None  # where the gateway hangs up, its address and the login are asked for anew
+        return json_answer({"data": [{"index": n, "embedding": [1.0, 2.0]} for n, _ in enumerate(texts)]})
+
+    with HttpServer(answer) as server:
+        url = f"{server.address}/openai/v1"
+        with Endpoint(Access(base_url=url, own_url=url, token=token)) as endpoint:
+            embedder = Embedder(view_in("Ready"), lambda: endpoint)
+            with pytest.raises(CallError, match="The login has ended"):
+                embedder.embed(pd.Series([None, *(f"t{number}" for number in range(130))]), "passage")
+            logins.append("Bearer y")
+            out = embedder.embed(pd.Series([None, "a"]), "passage")
+    assert out.isna().all(axis=1).tolist() == [True, False]

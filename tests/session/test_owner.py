@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
 
 VERBS: dict[str, Callable[..., Any]] = {
-    "scale": lambda model, **how: model.scale(0, **how),
+    "scale": lambda model, **how: model.scale(1, **how),
     "pause": lambda model, **how: model.pause(**how),
     "restart": lambda model, **how: model.restart(60, **how),
     "rollback": lambda model, **how: model.rollback(**how),
@@ -140,12 +140,18 @@ def test_deletes_the_others_and_names_the_nearest(session: Session) -> None:
         session.serve(name=name, min_replicas=0, **SMOL)
     with pytest.raises(NotFoundError) as raised:
         session.delete("one", "tow", "three")
-    assert str(raised.value) == 'There is no Model "tow". Deleted: one, three. Did you mean "two"?'
+    ways = 'Did you mean "two"? missing_ok=True passes over what is not there.'
+    assert str(raised.value) == f'There is no Model "tow". Deleted: one, three. {ways}'
     assert session.names() == ["two"]
+    with pytest.raises(NotFoundError, match="There is no Model") as raised:
+        session.delete("gone")
+    assert raised.value.hint == "models() lists what is there. missing_ok=True passes over what is not there."
+    last = session.attach("two")
     done = session.delete("gone", "two", missing_ok=True)
     assert [(model.name, model.outcome.action) for model in done] == [("gone", "nothing"), ("two", "deleted")]
-    with pytest.raises(NotFoundError, match='There is no Model "gone"'):
-        session.delete("gone")
+    with pytest.raises(NotFoundError, match='There is no Model "two".*missing_ok=True'):
+        last.delete()
+    assert last.delete(missing_ok=True).note == 'There is no Model "two".'
 
 
 def test_tells_every_failure(session: Session) -> None:

@@ -229,7 +229,10 @@ def test_knows_one_action(project: Project) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"engine": "VLM"}, 'There is no engine "VLM". Did you mean "VLLM"?'),
+        (
+            {"engine": "VLM"},
+            'There is no engine "VLM". KubeAI has OLlama, VLLM, FasterWhisper, Infinity. Did you mean "VLLM"?',
+        ),
         ({"url": "http://x"}, 'The url "http://x" has no scheme that KubeAI knows.'),
         ({"adapters": [{"name": "a"}]}, "adapters[0].url"),
         (

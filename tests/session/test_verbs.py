@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubeai_notebook.errors import CallError, ConflictError, DeployError, NotFoundError, SpecError, UsageError
+from kubeai_notebook.errors import CallError, DeployError, NotFoundError, SpecError, UsageError
 from tests.support.daemon import SMOL
 
 if TYPE_CHECKING:
@@ -57,11 +57,19 @@ def test_tells_the_change_and_whether_pods_restart(smol: Model) -> None:
     assert receipt.plan.diff == "args: with --max-model-len=512"
 
 
+def test_says_of_an_update_too_what_is_doubtful_about_what_it_changes(session: Session) -> None:
+    asleep = {"name": "asleep", "min_replicas": 0, **SMOL}
+    session.serve(**asleep)
+    note = session.serve(**asleep, args=["--ctx-sise=512"]).note
+    assert "Take care: args[0]: OLlama knows no argument --ctx-sise. Write --ctx-size, if that is meant." in note
+    assert "Take care" not in session.serve(**asleep, args=["--ctx-sise=512"], max_replicas=2).note
+
+
 def test_goes_back_to_the_spec_before(smol: Model) -> None:
     smol.session.serve(name="smol", args=["--max-model-len=512"], **SMOL)
     back = smol.rollback()
     assert smol.spec.args == ()
-    assert back.note == "smol goes back: args: without --max-model-len=512"
+    assert back.note == "smol goes back: args: without --max-model-len=512."
     with pytest.raises(NotFoundError, match="no earlier spec"):
         smol.rollback()
 
@@ -81,6 +89,28 @@ def test_scales_up_and_stays_there(smol: Model) -> None:
     assert (smol.status.ready, smol.spec.scaling.min_replicas) == (2, 2)
 
 
+def test_says_in_a_sentence_what_is_wrong_with_a_call(session: Session) -> None:
+    sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL)
+    with pytest.raises(UsageError, match=r"wait\(\) takes no argument timeout\. Did you mean timeout_seconds\?"):
+        sleeper.wait(timeout=5)  # type: ignore[call-arg]  # that is the slip
+    with pytest.raises(UsageError, match='scale.* takes replicas as a whole number, not the text "two"'):
+        sleeper.scale("two")  # type: ignore[arg-type]  # that is the slip
+    with pytest.raises(UsageError, match="attach.* takes name as a text, not None"):
+        session.attach(None)  # type: ignore[arg-type]  # that is the slip
+    with pytest.raises(SpecError, match='The field "scaling.replicas" must be a whole number'):
+        session.serve(name="sleeper", replicas="two", **SMOL)  # type: ignore[arg-type]  # that is the slip
+    assert session.publisher.names() == ["sleeper"]
+
+
+def test_says_what_is_more_than_this_machine_holds(session: Session) -> None:
+    sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL)
+    with pytest.raises(SpecError, match="100000 engines, and this machine has"):
+        sleeper.scale(100_000)
+    with pytest.raises(SpecError, match="100000 engines, and this machine has"):
+        session.serve(name="crowd", replicas=100_000, **SMOL)
+    assert session.publisher.names() == ["sleeper"]
+
+
 def test_names_the_model_that_was_meant(smol: Model) -> None:
     with pytest.raises(
         NotFoundError, match='There is no Model "smal" in namespace "default" on this machine'
@@ -96,16 +126,42 @@ def test_pauses_and_resumes(smol: Model) -> None:
     assert "no request wakes it" in smol.status.detail
     with pytest.raises(CallError, match="a request would wait for ever"):
         smol.complete("Hi")
-    with pytest.raises(ConflictError, match="paused already"):
-        smol.pause()
     assert smol.resume().wait(60).status.phase == "Ready"
     assert smol.spec.scaling.autoscaling_disabled is False
+
+
+def test_has_nothing_to_do_where_the_model_is_so_already(session: Session) -> None:
+    sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL)
+    sleeper.scale(0)
+
+    def undone(model: Model) -> str:
+        assert model.outcome is not None
+        assert (model.outcome.action, model.outcome.diff) == ("nothing", ())
+        return model.note
+
+    generation = sleeper.view.model["metadata"]["generation"]
+    assert undone(sleeper.scale(0)) == "sleeper is scaled to 0 already; nothing was changed."
+    assert "was not paused" in undone(sleeper.resume())
+    assert sleeper.view.model["metadata"]["generation"] == generation
+    assert sleeper.pause().note == "sleeper is paused."
+    assert undone(sleeper.pause()).startswith("sleeper is paused already; nothing was changed.")
+    assert sleeper.resume().note == "sleeper is resumed."
+    assert "was not paused" in undone(sleeper.resume())
 
 
 def test_restarts_with_another_pod(smol: Model) -> None:
     before = pods_of(smol)
     assert smol.restart(60).wait(60).note == "1 Pod is replaced."
     assert not before & pods_of(smol)
+
+
+def test_restarts_nothing_that_is_paused_or_sleeps(session: Session) -> None:
+    sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL)
+    assert sleeper.restart().note.startswith(
+        "sleeper sleeps, or is scaled to 0: a request, or scale(1), starts it anew."
+    )
+    note = sleeper.pause().restart().note
+    assert note == "sleeper is paused: resume() starts it anew. Nothing was restarted."
 
 
 def test_reads_the_engines_log_and_the_events(smol: Model) -> None:

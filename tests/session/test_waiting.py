@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STUCK = view_in("Failing")
 LOST = view_in("Failing", link=Link("reconnecting", since_seconds=1.0))
+LOADING = view_in("Loading")
 READY = view_in("Ready")
 
 
@@ -40,9 +41,9 @@ class Script:
         pass
 
 
-def session_of(script: Script) -> Any:
+def session_of(script: Script, *, is_this_machine: bool = False) -> Any:
     publisher = SimpleNamespace(subscribe=lambda _: script)
-    cluster = SimpleNamespace(is_this_machine=False)
+    cluster = SimpleNamespace(is_this_machine=is_this_machine)
     return SimpleNamespace(publisher=publisher, cluster=cluster, remember_shown=lambda *_: None)
 
 
@@ -62,3 +63,16 @@ def test_gives_up_what_is_stuck_once_the_link_is_back() -> None:
 def test_says_at_the_end_that_the_cluster_is_away() -> None:
     with pytest.raises(UnreachableError):
         wait_ready(session_of(Script(STUCK, LOST)), "smol", 60)
+
+
+def test_waits_three_seconds_for_this_machine_though_no_view_comes_after_the_loss() -> None:
+    script = Script(STUCK, LOST)
+    with pytest.raises(UnreachableError):
+        wait_ready(session_of(script, is_this_machine=True), "smol", 900)
+    assert script.patience_seconds[-1] <= 3
+
+
+def test_waits_on_for_this_machine_that_came_back() -> None:
+    script = Script(LOADING, LOST, LOADING, READY)
+    wait_ready(session_of(script, is_this_machine=True), "smol", 900)
+    assert script.patience_seconds[-1] > 800

@@ -20,6 +20,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MODELS = "apis/kubeai.org/v1/namespaces/default/models"
 PODS = "api/v1/namespaces/default/pods"
@@ -48,6 +49,13 @@ class FakeApi:
         self._watchers: dict[str, set[tuple[str, asyncio.Queue[bytes]]]] = {}
         self._version = 0
         self.url = ""
+
+    @classmethod
+    def empty(cls) -> FakeApi:
+        """One that has every kind of which a Model is made, and no object."""
+        api = cls()
+        api.objects = {path: {} for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS)}
+        return api
 
     def put(self, path: str, item: dict[str, Any], *, gone: bool = False) -> None:
         """Add or change an object; on the server's loop, once it serves."""
@@ -154,22 +162,23 @@ class FakeApi:
     @contextlib.contextmanager
     def in_thread(self) -> Iterator[FakeApi]:
         """Serve beside the test."""
-        loop = asyncio.new_event_loop()
         begun, over = threading.Event(), asyncio.Event()
 
         async def main() -> None:
+            self._loop = asyncio.get_running_loop()
             async with self.serving():
                 begun.set()
                 await over.wait()
 
-        thread = threading.Thread(target=lambda: loop.run_until_complete(main()))
+        # asyncio.run awaits what the end of the server leaves to be done, such as closing sockets.
+        thread = threading.Thread(target=lambda: asyncio.run(main()))
         thread.start()
         begun.wait(10)
-        self._loop = loop
-        yield self
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()
+        try:
+            yield self
+        finally:  # else a test that fails leaves a thread for which the process waits at its end
+            self._loop.call_soon_threadsafe(over.set)
+            thread.join()
 
     def send(self, path: str, event: dict[str, Any]) -> None:
         """An event of a watch as it is, from the test's thread."""
@@ -183,6 +192,17 @@ class FakeApi:
 def _refusal(message: str) -> web.Response:
     status = {"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message}
     return web.json_response(status, status=403)
+
+
+def kubeconfig(api: FakeApi, folder: Path) -> Path:
+    """A kubeconfig whose context ``x`` leads there."""
+    cluster = {"name": "x", "cluster": {"server": api.url}}
+    context = {"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "default"}}
+    users = [{"name": "x", "user": {"token": "x"}}]
+    config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context], "users": users}
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps({**config, "current-context": "x"}))
+    return file
 
 
 def model(name: str, **spec: Any) -> dict[str, Any]:
@@ -243,9 +263,7 @@ def pod(
 
 
 async def _main(models: int, pods: int) -> None:
-    api = FakeApi()
-    for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS):
-        api.objects[path] = {}
+    api = FakeApi.empty()
     for number in range(models):
         name = f"model-{number:04}"
         api.put(MODELS, model(name, replicas=pods, minReplicas=pods))

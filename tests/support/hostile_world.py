@@ -6,9 +6,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
+from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, kubeconfig, model, pod
 from tests.support.hostile import hostile
 from tests.support.http_server import Answer, HttpServer, Received, json_answer
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 TALKS = "talks"
 """The Model that is ready: ``say <id>`` is answered by the text, ``fail <id>`` by an error that holds it."""
 PIECE = 50_000
+CONFIG_MAPS = "api/v1/namespaces/default/configmaps"
 
 
 class Engine(HttpServer):
@@ -53,18 +52,20 @@ def hostile_cluster(folder: Path, texts: Sequence[str]) -> Iterator[Path]:
     with FakeApi().in_thread() as api:
         for path in (MODELS, PODS, EVENTS, JOBS, CLAIMS, "apis/kubeai.org/v1/models"):
             api.objects[path] = {}
+        api.put(CONFIG_MAPS, _configuration(texts))
         api.put(MODELS, model(TALKS))
         api.put(PODS, pod(f"model-{TALKS}-1", TALKS))
         api.logs[f"model-{TALKS}-1/server"] = "\n".join(texts).encode("utf-8", "replace").decode()
         for number, text in enumerate(texts):
             _put_broken(api, f"m{number}", text)
-        cluster = {"name": "x", "cluster": {"server": api.url}}
-        context = {"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "default"}}
-        users = [{"name": "x", "user": {"token": "x"}}]
-        config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context], "users": users}
-        file = folder / "kubeconfig"
-        file.write_text(yaml.safe_dump({**config, "current-context": "x"}))
-        yield file
+        yield kubeconfig(api, folder)
+
+
+def _configuration(texts: Sequence[str]) -> dict[str, Any]:
+    """KubeAI's own, whose profiles are called so."""
+    named = {text.encode("utf-8", "replace").decode(): {"imageName": "cpu", "requests": {"cpu": 1}} for text in texts}
+    system = {"resourceProfiles": named, "cacheProfiles": {name: {} for name in named}}
+    return {"metadata": {"name": "kubeai-config"}, "data": {"system.yaml": json.dumps(system)}}
 
 
 def _put_broken(api: FakeApi, name: str, text: str) -> None:

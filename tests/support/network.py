@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -102,22 +102,20 @@ def by_another_user(*command: str) -> str:
     return out
 
 
-@contextmanager
-def crowd(port: int, sent: bytes, count: int) -> Iterator[None]:
+def crowd(port: int, sent: bytes, count: int) -> AbstractContextManager[None]:
     """Connections of another user, each of which has sent these bytes and keeps still."""
-    process = another_user(*python_of_another_user(_CROWD, str(port), sent.hex(), str(count)))
-    try:
-        assert process.stdout.readline() == "there\n", process.stderr.read()
-        yield
-    finally:
-        process.kill()
-        process.communicate()
+    return _there(_CROWD, str(port), sent.hex(), str(count))
+
+
+def flood(port: int) -> AbstractContextManager[None]:
+    """Another user who connects again and again, as fast as he can, and never waits for an answer."""
+    return _there(_FLOOD, str(port))
 
 
 @contextmanager
-def flood(port: int) -> Iterator[None]:
-    """Another user who connects again and again, as fast as he can, and never waits for an answer."""
-    process = another_user(*python_of_another_user(_FLOOD, str(port)))
+def _there(code: str, *arguments: str) -> Iterator[None]:
+    """A Python program of another user, from when it says that it is there."""
+    process = another_user(*python_of_another_user(code, *arguments))
     try:
         assert process.stdout.readline() == "there\n", process.stderr.read()
         yield

@@ -162,6 +162,7 @@ class Stage:
     view: View
     name: str = "m"
     asked: list[tuple[str, str]] = field(default_factory=list)
+    namespace: str = "ai"
 
     @property
     def session(self) -> Any:
@@ -172,6 +173,9 @@ class Stage:
         changes = Subscription(names)
         changes.put(Change(self.name, self.view, 1))
         return changes
+
+    def machine_catalog(self, _namespace: str) -> None:
+        return None
 
     def config_map(self, _name: str) -> Any:
         return {"data": {"models": json.dumps({"models": {self.name: {"averageActiveRequests": None}}})}}
@@ -192,7 +196,7 @@ def shown(view: View) -> list[str]:
 def shown_slowly(view: View) -> list[str]:
     """Every text that slow faces make of a View: the table, the report, Events, the log."""
     stage: Any = Stage(view)
-    table = models_frame([view], idle=idle_seconds(stage, 600.0), now=NOW)
+    table = models_frame([view], idle=idle_seconds(stage), now=NOW)
     report = support_report(view, software="", now=NOW)
     texts = [repr(table), table._repr_html_(), report, repr(events_frame(view)), line_of("m", view)]
     if view.observation.pods:

@@ -87,6 +87,7 @@ def scripted_gateway(answer: Callable[[Exchange], None]) -> Iterator[Gateway]:
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, *_: object) -> None:
             gateway.hung_up.set()

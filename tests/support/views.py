@@ -34,3 +34,24 @@ def view_in(phase: Any, **changes: Any) -> View:
         where=Whereabouts(this_machine=True, namespace="default"),
         **{"findings": (), "link": Link("live", since_seconds=1.0), **of_view},
     )
+
+
+def pod(
+    *,
+    scheduled: str = "",
+    running: str = "",
+    ready: str = "",
+    ended: bool = False,
+    restarts: int = 0,
+    created: str = "2026-11-22T20:00:00Z",
+) -> Any:
+    """The Pod of smol, with these moments of its start; ``ended``: a run of its container has ended."""
+    turned = {"PodScheduled": scheduled, "Ready": ready}
+    conditions = [{"type": kind, "status": "True", "lastTransitionTime": at} for kind, at in turned.items() if at]
+    state = {"running": {"startedAt": running}} if running else {"waiting": {"reason": "ContainerCreating"}}
+    last = {"terminated": {"exitCode": 1}} if ended else {}
+    status = {"name": "server", "state": state, "lastState": last, "restartCount": restarts}
+    return {
+        "metadata": {"name": "smol", "creationTimestamp": created},
+        "status": {"conditions": conditions, "containerStatuses": [status]},
+    }

@@ -23,6 +23,13 @@ def start(rows):
     planned = planned_map(Target(name="smol", most_in_flight=16), table, prompt="{{text}}", fields={{"store": False}})
     return planned.start(Endpoint(Access(base_url="{url}")), BatchJob)
 """
+WAITED = """
+import threading
+_ = job.result()
+for thread in threading.enumerate():  # what comes between two cells, nbclient does not see
+    if thread.name == "kubeai-batch-display":
+        thread.join()
+"""
 INTERRUPTED = """
 import _thread, threading
 job = start(100_000)
@@ -41,8 +48,7 @@ def outputs(*cells: str) -> list[list[dict[str, Any]]]:
 def test_shows_a_batch_while_its_cell_waits_and_after() -> None:
     with batch_server(latency_seconds=0.05) as server:
         waited, running, _, interrupted = outputs(
-            SETUP.format(url=server.url), "out = start(300).finished()", "job = start(300)\njob", "_ = job.result()",
-            INTERRUPTED,
+            SETUP.format(url=server.url), "out = start(300).finished()", "job = start(300)\njob", WAITED, INTERRUPTED,
         )  # fmt: skip
     assert len(waited) == 1
     text, html = waited[0]["data"]["text/plain"], waited[0]["data"]["text/html"]
@@ -51,5 +57,7 @@ def test_shows_a_batch_while_its_cell_waits_and_after() -> None:
     assert "row 300: text is missing in this row; nothing was sent." in text
     assert "<progress" in html
     assert "All rows are done." in running[0]["data"]["text/plain"]
+    # Where the button was, the saved notebook has no widget of a kernel that is gone.
+    assert [output["data"] for output in running[1:]] == [{"text/plain": ""}]
     assert "It was stopped." in interrupted[0]["data"]["text/plain"]
     assert interrupted[1]["text"] == "True\n"

@@ -3,14 +3,16 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.session.live.subscription import Change, Subscription
-from kubeai_notebook.views import live
+from kubeai_notebook.views import CardFace, live
 from kubeai_notebook.views.status_card import StatusCard
 from tests.support.views import view_in
 from tests.support.waiting import until
@@ -199,3 +201,73 @@ def test_keeps_cards_of_as_many_models_that_are_gone_and_no_more(session: FakeSe
         assert shows(widget, phase="Deleted")
     assert not changes.covers("smol")
     assert changes.covers("short-0")
+
+
+class FakeKernel:
+    """The kernel in which a cell runs."""
+
+    def __init__(self) -> None:
+        self._runs = 0
+        self._parent: dict[str, Any] = {}
+
+    def runs(self, cell: str) -> None:
+        self._runs += 1
+        self._parent = {"header": {"msg_id": str(self._runs)}, "metadata": {"cellId": cell}}
+
+    def get_parent(self) -> dict[str, Any]:
+        return self._parent
+
+
+def living(session: FakeSession) -> list[str]:
+    """The notes of smol's cards that are followed."""
+    return list(live._cards_by_session()[session]._shown["smol"].widgets)
+
+
+def test_follows_once_however_often_a_cell_runs(session: FakeSession) -> None:
+    kernel = FakeKernel()
+    for _ in range(20):
+        kernel.runs("a")
+        live.show(FakeModel(session), kernel)
+    assert (len(session.subscriptions), living(session)) == (1, [""])
+
+
+def test_closes_the_card_of_a_cell_that_ran_again(session: FakeSession) -> None:
+    kernel = FakeKernel()
+    before = set(_instances)
+    for number in range(20):
+        kernel.runs("a")
+        live.show(FakeModel(session, note=f"smol is scaled to {number}."), kernel)
+    assert len(set(_instances) - before) == 2  # the last card and its layout
+    assert (len(session.subscriptions), living(session)) == (1, ["smol is scaled to 19."])
+
+
+def test_keeps_the_cards_of_one_run_and_those_of_other_cells(session: FakeSession) -> None:
+    kernel = FakeKernel()
+    kernel.runs("a")
+    live.show(FakeModel(session, note="smol is served."), kernel)
+    live.show(FakeModel(session), kernel)
+    kernel.runs("b")
+    live.show(FakeModel(session), kernel)
+    assert living(session) == ["smol is served.", ""]
+    kernel.runs("a")
+    live.show(FakeModel(session, note="smol is served already."), kernel)
+    assert living(session) == ["", "smol is served already."]
+
+
+@pytest.mark.parametrize("cell", ["a", ""], ids=["a form has it too", "the cell has no name"])
+def test_closes_no_card_that_may_be_shown_elsewhere(session: FakeSession, cell: str) -> None:
+    kernel = FakeKernel()
+    kernel.runs(cell)
+    live.show(FakeModel(session), kernel)
+    if cell:
+        live.follow(FakeModel(session))
+    kernel.runs(cell)
+    live.show(FakeModel(session, note="smol is scaled to 2."), kernel)
+    assert living(session) == ["", "smol is scaled to 2."]
+
+
+def test_is_a_widget_where_no_ipython_displays_it(session: FakeSession) -> None:
+    assert CardFace().widget(FakeModel(session)) is live.follow(FakeModel(session))
+    session.view = None
+    gone = FakeModel(session)
+    assert CardFace().widget(gone) == repr(gone)

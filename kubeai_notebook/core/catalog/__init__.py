@@ -1,1 +1,1 @@
-"""What there is to choose from: the operator's configuration, KubeAI's chart, known models to start from."""
+"""What can be served: small models that are known, what lies on this machine, what the cluster has Models of."""

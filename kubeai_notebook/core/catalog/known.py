@@ -8,19 +8,9 @@ many GGUF files the Q4_K_M), to two or three digits. Nothing of it was measured 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.inference import engine_of
 from kubeai_notebook.core.source import Source
-
-from .starters import STARTERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_CERTAIN = 0.88
-"""How much of two names must be the same before one is taken for the other misspelt: mistral and mixtral are two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +36,13 @@ class KnownModel:
         return self.url.scheme == "ollama" or self.url.base_name.endswith("GGUF")
 
 
-def _models(feature: str, *rows: tuple[str, str, float]) -> tuple[KnownModel, ...]:
-    """A row is the url, the number of parameters and the megabytes (10⁶)."""
+def _models(feature: str, *rows: tuple[str, str, float | None]) -> tuple[KnownModel, ...]:
+    """A row is the url, the number of parameters and the megabytes (10⁶), as far as they are known."""
+    sources = [Source(url) for url, _, _ in rows]
+    sizes = [None if megabytes is None else int(megabytes * 1e6) for _, _, megabytes in rows]
     return tuple(
-        KnownModel(Source(url), feature, parameters, int(megabytes * 1e6), engine_of(Source(url), feature))
-        for url, parameters, megabytes in rows
+        KnownModel(source, feature, parameters, size, engine_of(source, feature))
+        for source, (_, parameters, _), size in zip(sources, rows, sizes, strict=True)
     )
 
 
@@ -99,6 +91,14 @@ _TEXT = _models(
     ("hf://Qwen/Qwen2.5-0.5B-Instruct-GGUF", "494M", 491),
     ("hf://Qwen/Qwen2.5-1.5B-Instruct-GGUF", "1.5B", 1120),
     ("hf://bartowski/Llama-3.2-1B-Instruct-GGUF", "1.2B", 808),
+    ("hf://facebook/opt-350m", "350M", None),
+    ("hf://TinyLlama/TinyLlama-1.1B-Chat-v0.3", "1.1B", None),
+    ("hf://neuralmagic/Meta-Llama-3.1-8B-Instruct-FP8", "8B", None),
+    ("hf://neuralmagic/gemma-2-9b-it-FP8", "9.2B", None),
+    ("hf://unsloth/phi-4-bnb-4bit", "14.7B", None),
+    ("hf://neuralmagic/Llama-3.2-11B-Vision-Instruct-FP8-dynamic", "10.7B", None),
+    ("hf://mistralai/Mistral-Small-24B-Instruct-2501", "24B", None),
+    ("hf://neuralmagic/Meta-Llama-3.1-70B-Instruct-FP8", "70B", None),
 )
 _EMBEDDINGS = _models(
     "TextEmbedding",
@@ -118,45 +118,9 @@ _EMBEDDINGS = _models(
 )
 
 
-def _by_url(models: Iterable[KnownModel]) -> dict[str, KnownModel]:
-    return {str(model.url): model for model in models}
-
-
-# The first of two rows counts, and that is the one with a size.
-KNOWN = _by_url(
-    KnownModel(Source(starter.url), starter.feature, starter.parameters, None, starter.engine) for starter in STARTERS
-) | _by_url((*_TEXT, *_EMBEDDINGS))
-"""By url: those of the list above, and those that KubeAI's own manifests serve."""
-
-
-def meant(url: str, urls: Iterable[str]) -> str:
-    """The url that somebody misspelt in one letter; ``""`` where this one may well exist.
-
-    Versions and sizes are numbers, so they tell no slip from another model: only letters are compared, and a name
-    that goes on where a known one ends (gemma3n) is a name of its own.
-
-    >>> meant("ollama://smolm2:135m", ["ollama://smollm2:360m", "ollama://smollm2:135m"])
-    'ollama://smollm2:135m'
-    >>> meant("ollama://qwen3:14b", ["ollama://qwen3:8b"])
-    ''
-    """
-    source = Source(url)
-    names: dict[str, list[Source]] = {}
-    for known in map(Source, sorted(urls)):
-        if known.scheme == source.scheme:
-            names.setdefault(_letters(known), []).append(known)
-    wanted = _letters(source)
-    if not wanted or wanted in names:
-        return ""
-    for name, spelt in names.items():
-        alike = SequenceMatcher(None, wanted, name).ratio()
-        longest = max(len(wanted), len(name))
-        own = wanted.startswith(name) or name.startswith(wanted)
-        if not own and alike >= max(_CERTAIN, 1 - 1 / longest):
-            return str(max(spelt, key=lambda known: SequenceMatcher(None, url, known).ratio()))
-    return ""
-
-
-def _letters(source: Source) -> str:
-    name = source.reference.partition(":")[0]
-    return "".join(letter for letter in name.lower() if letter.isalpha())
+_OTHERS = (
+    *_models("Reranking", ("hf://BAAI/bge-reranker-base", "278M", None)),
+    *_models("SpeechToText", ("hf://Systran/faster-whisper-medium.en", "769M", None)),
+)
+KNOWN = {str(model.url): model for model in (*_TEXT, *_EMBEDDINGS, *_OTHERS)}
+"""By url; among them are all that KubeAI's own manifests serve."""

@@ -7,9 +7,10 @@ What a url is called there may come from a registry: the reader takes what has t
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.memory import memory_of
 from kubeai_notebook.core.messages import size
 from kubeai_notebook.core.objects import map_at, maps_at, number_at, text_at, texts_at
 
@@ -35,6 +36,8 @@ class Machine:
     """Where weights are kept."""
     accelerator: str | None = None
     """The GPU that the engine can use."""
+    cores: int | None = None
+    """Processors that programs may use; none of a daemon that does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +63,8 @@ class MachineCatalog:
 
     machine: Machine | None = None
     models: tuple[MachineModel, ...] = ()
-
-
-def memory_of(size_bytes: int) -> int:
-    """About how much memory serving weights of this size takes: they, their context, and the engine itself.
-
-    Source: measured with llama.cpp and a context of 4,096 tokens: 194 MB for 93 MB of weights, 360 MB for 253 MB.
-    """
-    return int(size_bytes * 1.2) + 80_000_000
+    idle_seconds: Mapping[str, float] = field(default_factory=dict)
+    """For how long each Model of it had no request, by the Model's name."""
 
 
 def fit_of(size_bytes: int | None, machine: Machine, *, here: bool) -> tuple[bool | None, str]:
@@ -109,9 +106,13 @@ def machine_catalog_of(config_map: Mapping[str, Any]) -> MachineCatalog:
             free_memory_bytes=free_memory,
             free_disk_bytes=free_disk,
             accelerator=text_at(room, "accelerator") or None,
+            cores=number_at(room, "cores"),
         )
     listed = maps_at(document, "models")[:_MOST_MODELS]
-    return MachineCatalog(machine, tuple(_model(entry) for entry in listed if text_at(entry, "url")))
+    models = tuple(_model(entry) for entry in listed if text_at(entry, "url"))
+    idle = map_at(document, "idle_seconds").items()
+    known = {name: value for name, value in idle if isinstance(value, int | float) and 0 <= value < _MOST_BYTES}
+    return MachineCatalog(machine, models, known)
 
 
 def _model(entry: Mapping[str, Any]) -> MachineModel:

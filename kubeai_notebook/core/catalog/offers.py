@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.core.inference import engine_of, feature_of
 from kubeai_notebook.core.masking import masked, quoted
+from kubeai_notebook.core.memory import memory_of
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import name_of, text_at, texts_at
@@ -20,11 +21,12 @@ from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import SpecError
 
 from .known import KNOWN, KnownModel
-from .machine import MachineCatalog, MachineModel, memory_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
+
+    from .machine import MachineCatalog, MachineModel
 
 # Other people's Models have urls too: no braces, quotation marks, spaces or dashes in front that a line would act on.
 _WORD = re.compile(r"[a-z0-9]+://[a-zA-Z0-9._:/-]+(\?[a-zA-Z0-9._:/=&%-]*)?")
@@ -117,11 +119,18 @@ def urls_of(offers: Iterable[Offer]) -> list[str]:
     return [offer.url for offer in offers if _WORD.fullmatch(offer.url) and masked(offer.url) == offer.url]
 
 
-def matching(offers: Iterable[Offer], text: str = "", feature: str = "") -> tuple[Offer, ...]:
-    """The offers whose url, title or Model has every word of the text, and that have a feature: a part of its name.
+def matching(
+    offers: Iterable[Offer], text: str = "", feature: str = "", *, here: bool = False, fits: bool = False
+) -> tuple[Offer, ...]:
+    """The offers whose url, title, Model or features have every word of the text, and that have ``feature``.
+
+    ``feature`` is a part of its name; ``here``: those that lie on this machine; ``fits``: without those for which it
+    surely has no room.
 
     >>> {offer.features for offer in matching(offers_of((), None), "bge", "embedding")}
     {('TextEmbedding',)}
+    >>> any("smollm2" in offer.url for offer in matching(offers_of((), None), "llama"))
+    False
 
     Raises:
         SpecError: KubeAI has no such feature.
@@ -135,5 +144,12 @@ def matching(offers: Iterable[Offer], text: str = "", feature: str = "") -> tupl
         offer
         for offer in offers
         if (not part or wanted & set(offer.features))
-        and all(word in f"{offer.url} {offer.title} {offer.model}".lower() for word in words)
+        and (offer.here or not here)
+        and not (fits and offer.fits is False)
+        and all(word in _words_of(offer) or word == offer.url.partition("://")[0] for word in words)
     )
+
+
+def _words_of(offer: Offer) -> str:
+    """What an offer is found by. A scheme is found as a whole only: "llama" means no ollama://."""
+    return " ".join([offer.url.partition("://")[2], offer.title, offer.model, *offer.features]).lower()

@@ -1,6 +1,12 @@
-"""The labels by which KubeAI finds what is a Model's."""
+"""The labels by which KubeAI finds what is a Model's, and what the machine's own KubeAI notes beside them."""
 
 FEATURE_LABEL = "features.kubeai.org/"
 """On a Model, before the name of each feature: KubeAI writes them when it first sees the Model."""
 ADAPTER_LABEL = "adapter.kubeai.org/"
 """On a Pod, before the name of each LoRA adapter that it has loaded."""
+IGNORED_ANNOTATION = "kubeai-notebook/ignored-arguments"
+"""On a Pod of one's own machine: the Model's arguments that its stand-in does not know, masked."""
+WEIGHTS_ANNOTATION = "kubeai-notebook/weights"
+"""On a Pod of one's own machine: the sha256 of the weights that it has loaded, which a url does not tell."""
+ADAPTER_WEIGHTS = "weights.kubeai-notebook/"
+"""On such a Pod, before the name of each LoRA adapter: the sha256 of its weights."""

@@ -13,7 +13,7 @@ from kubeai_notebook.core.source import Source
 from .credentials import CREDENTIALS, Credentials
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.catalog.operator_catalog import Catalog
+    from kubeai_notebook.core.kubeai.operator_config import OperatorConfig
 
 HASH_LABEL = "pod-hash"
 PORT_ANNOTATION = "model-pod-port"
@@ -28,7 +28,7 @@ class UnusableSpecError(Exception):
     """The operator cannot act on a Model; in KubeAI only its log says so."""
 
 
-def pod_of(model: Object, catalog: Catalog, *, profiles: Object, container: Object) -> dict[str, Any]:
+def pod_of(model: Object, config: OperatorConfig, *, profiles: Object, container: Object) -> dict[str, Any]:
     """Build the Pod that a Model's spec asks for.
 
     ``profiles`` are those of ``system.yaml`` as they stand there; ``container`` is what starts the engine
@@ -41,7 +41,7 @@ def pod_of(model: Object, catalog: Catalog, *, profiles: Object, container: Obje
     """
     metadata, kind = model["metadata"], model["spec"]["engine"].lower()
     name = metadata["name"]
-    spec = _pod_spec(model, catalog, profiles=profiles, container=container)
+    spec = _pod_spec(model, config, profiles=profiles, container=container)
     pod_hash = safe_hash(json.dumps([spec, model["spec"]["engine"], model["spec"].get("image")], sort_keys=True))
     common = {"name": kind, "instance": f"{kind}-{name}", "managed-by": "kubeai"}
     labels = {"app": "model", "model": name, HASH_LABEL: pod_hash}
@@ -81,9 +81,9 @@ def safe_hash(text: str) -> str:
     return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(value))
 
 
-def _pod_spec(model: Object, catalog: Catalog, *, profiles: Object, container: Object) -> dict[str, Any]:
+def _pod_spec(model: Object, config: OperatorConfig, *, profiles: Object, container: Object) -> dict[str, Any]:
     spec, name = model["spec"], model["metadata"]["name"]
-    profile, multiple = _profile(spec, catalog)
+    profile, multiple = _profile(spec, config)
     files = spec.get("files", ())
     mounts = [
         {"name": "model-files", "mountPath": file["path"], "subPath": _key(file["path"]), "readOnly": True}
@@ -93,9 +93,9 @@ def _pod_spec(model: Object, catalog: Catalog, *, profiles: Object, container: O
     server = {
         "name": "server",
         **container,
-        "env": environment + list(_credentials(spec["url"], catalog)),
+        "env": environment + list(_credentials(spec["url"], config)),
         "ports": [{"containerPort": 8000, "name": "http", "protocol": "TCP"}],
-        "resources": _resources(catalog, profile, multiple),
+        "resources": _resources(config, profile, multiple),
         "volumeMounts": [{"name": "dshm", "mountPath": "/dev/shm"}, *mounts],  # noqa: S108  (a Pod's, not ours)
     }
     server |= {"envFrom": spec["envFrom"]} if spec.get("envFrom") else {}
@@ -108,7 +108,7 @@ def _pod_spec(model: Object, catalog: Catalog, *, profiles: Object, container: O
     return {"containers": [server], **common, **chosen}
 
 
-def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
+def _profile(spec: Object, config: OperatorConfig) -> tuple[str, int]:
     """The profile's name and its multiple."""
     profile = ResourceProfile(spec.get("resourceProfile", ""))
     name, multiple = profile.name, profile.multiple
@@ -116,17 +116,17 @@ def _profile(spec: Object, catalog: Catalog) -> tuple[str, int]:
         raise UnusableSpecError(
             f'invalid resource profile: "{profile}", should match <name>:<multiple>, example: nvidia-gpu-l4:2'
         )
-    if name not in catalog.profiles:
+    if name not in config.profiles:
         raise UnusableSpecError(f'resource profile not found: "{name}"')
-    if spec.get("cacheProfile") and spec["cacheProfile"] not in catalog.cache_profiles:
+    if spec.get("cacheProfile") and spec["cacheProfile"] not in config.cache_profiles:
         raise UnusableSpecError(f'cache profile not found: "{spec["cacheProfile"]}"')
-    if not spec.get("image") and catalog.image_of(spec["engine"], name) is None:
+    if not spec.get("image") and config.image_of(spec["engine"], name) is None:
         raise UnusableSpecError("looking up server image: missing default server image")
     return name, multiple
 
 
-def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[str, str]]:
-    unit = catalog.profiles[profile]
+def _resources(config: OperatorConfig, profile: str, multiple: int) -> dict[str, dict[str, str]]:
+    unit = config.profiles[profile]
     return {
         kind: {name: to_quantity(quantity_of(text) * multiple) for name, text in quantities.items()}
         for kind, quantities in (("requests", unit.requests), ("limits", unit.limits))
@@ -134,11 +134,11 @@ def _resources(catalog: Catalog, profile: str, multiple: int) -> dict[str, dict[
     }
 
 
-def _credentials(url: str, catalog: Catalog) -> Iterator[Object]:
+def _credentials(url: str, config: OperatorConfig) -> Iterator[Object]:
     # The file of gs:// is left out: engines load such a url from the cache only, and the cache's Job gets the file.
     credentials = CREDENTIALS.get(Source(url).scheme, Credentials(store=""))
     for variable, key in credentials.keys.items():
-        reference = {"name": catalog.secret_names.get(credentials.store, ""), "key": key, "optional": True}
+        reference = {"name": config.secret_names.get(credentials.store, ""), "key": key, "optional": True}
         yield {"name": variable, "valueFrom": {"secretKeyRef": reference}}
 
 

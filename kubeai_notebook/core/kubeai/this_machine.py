@@ -14,11 +14,15 @@ import json
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+PARALLEL = 2
+"""How many requests llama.cpp works at, at once, where the Model says nothing."""
+PARALLEL_OPTIONS = ("--max-num-seqs", "--parallel", "-np")
 RUNS_AS_YOU = "It runs as you on this machine, outside a container."
 
 CODE_VARIABLES = (
@@ -73,6 +77,17 @@ FILE_VARIABLES = (
     *("AZURE_CLIENT_CERTIFICATE_PATH", "SSH_AUTH_SOCK"),
 )
 """What names a login or a file of the user's, which would be sent away."""
+
+
+def parallel_of(args: Iterable[str]) -> int:
+    """How many requests llama.cpp works at, at once, with these arguments, in either spelling.
+
+    >>> parallel_of(["--parallel=4"]), parallel_of(["-np", "3"]), parallel_of([])
+    (4, 3, 2)
+    """
+    words = [word for argument in args for word in argument.split("=", 1)]
+    given = [int(value) for name, value in pairwise(words) if name in PARALLEL_OPTIONS and value.isdecimal()]
+    return given[-1] if given else PARALLEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +176,10 @@ def code_refusal(names: Iterable[str]) -> str | None:
     )
 
 
-def unsteered(environment: Mapping[str, str]) -> dict[str, str]:
+def without_steering(environment: Mapping[str, str]) -> dict[str, str]:
     """A Model's variables without those that steer a download or name a login or a file of the user's.
 
-    >>> unsteered({"HF_ENDPOINT": "http://other", "Https_Proxy": "http://other", "HF_TOKEN": "mine"})
+    >>> without_steering({"HF_ENDPOINT": "http://other", "Https_Proxy": "http://other", "HF_TOKEN": "mine"})
     {'HF_TOKEN': 'mine'}
     """
     return {name: value for name, value in environment.items() if not _steering(name)}

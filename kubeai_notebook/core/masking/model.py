@@ -154,8 +154,8 @@ def secret_values(spec: Mapping[str, Any]) -> tuple[str, ...]:
     Values of secret names in args and env, what has a secret's shape in any of them, logins in
     urls, and what files hold that are a secret's; short ones and dummies such as ``none`` are left out.
     """
-    found = {part for value in _values(spec) for part in _parts(value.strip())}
-    return tuple(sorted(found, key=lambda value: (-len(value), value)))
+    values = {part for value in _values(spec) for part in _parts(value.strip())}
+    return tuple(sorted(values, key=lambda value: (-len(value), value)))
 
 
 def _parts(value: str) -> Iterator[str]:
@@ -192,26 +192,26 @@ def values_of_variable(name: str, value: str) -> Iterator[str]:
 
 @lru_cache(maxsize=_TEXTS_KEPT)
 def _found(text: str) -> tuple[str, ...]:
-    found = []
+    secrets = []
     for start, end in spans_in(text):
-        found.append(text[start:end])
+        secrets.append(text[start:end])
         # "user:password" of a url: a log may show the password alone.
         user, colon, password = text[start:end].partition(":")
         if colon and user and text[max(0, start - 3) : start] == "://":
-            found.append(password)
-    return tuple(found)
+            secrets.append(password)
+    return tuple(secrets)
 
 
 @lru_cache(maxsize=_FILES_KEPT)
 def _in_file(path: str, content: str) -> tuple[str, ...]:
-    found = list(_found.__wrapped__(content))  # remembered here already
+    words = list(_found.__wrapped__(content))  # remembered here already
     if is_secret_file(path):
         if len(content.split()) == 1:
-            found.append(content)
+            words.append(content)
         for line in content.splitlines():
-            found += re.findall(r"[^\s\"',;:=]{8,}$", line.strip())
-    return tuple(found)
+            words += re.findall(r"[^\s\"',;:=]{8,}$", line.strip())
+    return tuple(words)
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    yield from (one for one in value if isinstance(one, Mapping)) if isinstance(value, list | tuple) else ()
+    yield from (item for item in value if isinstance(item, Mapping)) if isinstance(value, list | tuple) else ()

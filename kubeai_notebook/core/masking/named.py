@@ -170,10 +170,10 @@ def _items(text: str, place: int, asked: _Asked) -> Iterator[Span]:
 
 def _bare(text: str, place: int, asked: _Asked) -> Iterator[Span]:
     pattern = _UNTIL_PERCENT if asked.sep.startswith("%") else _BARE
-    found = pattern.match(text, place)
-    if found is None:
+    match = pattern.match(text, place)
+    if match is None:
         return
-    value = found[0]
+    value = match[0]
     if value.startswith("<"):
         # A placeholder may have blanks: <your token>.
         value = text[place : text.find(">", place, place + 60) + 1] or value
@@ -190,8 +190,8 @@ def _spaced(text: str, place: int, name: str) -> Iterator[Span]:
         return
     asked = _Asked(name, " ", STRONG, in_query=False)
     place, quote = start.end(), start["q"]
-    found = None if quote else _BARE.match(text, place)
-    end = _closing(text, place, quote) if quote else found.end() if found else place
+    bare = None if quote else _BARE.match(text, place)
+    end = _closing(text, place, quote) if quote else bare.end() if bare else place
     value = text[place:end]
     if value and not value.startswith(("--", "[")) and _is_value(value, asked, quoted=bool(quote)):
         yield place, end

@@ -38,8 +38,8 @@ def login_spans(text: str, low: str) -> Iterator[tuple[int, int]]:
 
 
 def _parts(login: str) -> tuple[str, str, str]:
-    found = _COLON.search(login)
-    return (login[: found.start()], found[0], login[found.end() :]) if found else (login, "", "")
+    colon = _COLON.search(login)
+    return (login[: colon.start()], colon[0], login[colon.end() :]) if colon else (login, "", "")
 
 
 def _is_token(user: str, scheme: str) -> bool:

@@ -165,6 +165,6 @@ def _not_accessible(path: tuple[str, ...], value: Any, *, expected: str) -> Caus
 
 def summary_message(kind: str, name: str, causes: Iterable[Cause]) -> str:
     """The Status body's ``message``: every different cause once, in brackets when there are several."""
-    lines = list(dict.fromkeys(f"{found.field}: {found.message}" for found in causes))
+    lines = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
     return f"{kind} {quoted(name)} is invalid{f': {text}' if lines else ''}"

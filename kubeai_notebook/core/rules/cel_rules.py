@@ -108,7 +108,7 @@ def broken_rules(model: Mapping[str, Any], old: Mapping[str, Any] | None, *, nam
     if isinstance(spec, Mapping):
         pairs += [(_Site("spec", "object", spec, old_spec), rule) for rule in SPEC_RULES]
         pairs += _below_spec(spec, old_spec or {})
-    return [found for site, rule in pairs for found in _broken(site, rule)]
+    return [broken for site, rule in pairs for broken in _broken(site, rule)]
 
 
 def _below_spec(spec: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[tuple[_Site, Rule]]:

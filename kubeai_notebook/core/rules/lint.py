@@ -1,7 +1,7 @@
 """Traps: what admission lets through and the operator, the engine or the gateway then fails on without a word.
 
 The rows come from the operator and the engines as they were measured; each knows one way to fall and one step out.
-What a cluster's own configuration says is `against.against_catalog`'s; what admission refuses, `admission.admit`'s.
+What a cluster's own configuration says is told by `operator_checks`, what admission refuses by `admission`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def problems_of(spec: ModelSpec) -> list[Notice]:
     """Every trap that the spec stands in, errors first."""
     subject = Subject(spec)
-    found = [
+    notices = [
         *source_traps(subject),
         *engine_traps(subject),
         *part_traps(subject),
         *text_traps(subject),
     ]
-    return sorted(found, key=lambda notice: notice.severity)
+    return sorted(notices, key=lambda notice: notice.severity)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import SPREAD, name_of
+from kubeai_notebook.core.engine_arguments import meant_argument
 from kubeai_notebook.core.masking import holds_secret
 from kubeai_notebook.core.remedy import SetArgument, SetEnv, SetField
 
@@ -57,13 +58,18 @@ def _arguments(subject: Subject) -> Iterator[Notice]:
             yield error(field, "ReservedArgument", message, _without(args[flag.index]), step=f"Remove --{name}.")
         elif blank:
             message = f"--{name} and its value stand in one argument, which the engine does not split."
-            split = args[flag.index].replace(" ", "=", 1)
+            split = f"--{name}={args[flag.index].partition(' ')[2].strip()}"
             # The value may be a secret, which a SetArgument would show.
             change = SetField(name="args", value=[*args[: flag.index], split, *args[flag.index + 1 :]])
             yield error(field, "UnknownArgument", message, change, step=f"Write --{name}=<value>.")
         elif name in _RETIRED_FLAGS and subject.spec.engine == "VLLM":
             message = f"Newer vLLM has no --{name} and ends at once."
             yield warning(field, "UnknownArgument", message, _without(args[flag.index]), step=f"Remove --{name}.")
+        elif meant := meant_argument(subject.spec.engine, name):
+            message = f"{subject.spec.engine} knows no argument --{name}."
+            corrected = f"--{meant}{args[flag.index].lstrip('-')[len(name) :]}"
+            change = SetField(name="args", value=[*args[: flag.index], corrected, *args[flag.index + 1 :]])
+            yield warning(field, "UnknownArgument", message, change, step=f"Write --{meant}, if that is meant.")
         elif flag.value and holds_secret(name, flag.value):
             message = f"The value of --{name} is stored in plain text, for everyone who may read Models."
             yield warning(field, "SecretInPlainText", message, step="Put it into a Secret.")
@@ -118,7 +124,7 @@ def _profile(subject: Subject) -> Iterator[Notice]:
 
 
 def _parallel(subject: Subject, units: int) -> Iterator[Notice]:
-    """Judged as if one unit were one GPU; a catalog knows better, see ``against``."""
+    """Judged as if one unit were one GPU; a cluster's own profiles know better, see `operator_checks`."""
     asked = subject.parallel
     if asked is not None and asked > units:
         message = f"The arguments want {asked} GPUs, and {units} units of most profiles have fewer."

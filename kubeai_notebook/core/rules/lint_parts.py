@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.digitalhub import PROJECT_LABEL
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
+from kubeai_notebook.core.masking import masked, quoted
+from kubeai_notebook.core.model_spec import SecretValue
+from kubeai_notebook.core.naming import MAX_LABEL_LENGTH, label_word
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .subject import Subject, error, warning
@@ -29,9 +32,11 @@ def part_traps(subject: Subject) -> Iterator[Notice]:
     """Everything about adapters, files, scaling, labels and the name."""
     spec = subject.spec
     yield from _adapters(spec, subject)
+    yield from _secret_values(spec)
     yield from _files(spec)
     yield from _scaling(spec)
     yield from _balancing(spec)
+    yield from _labels(spec)
     for label in spec.labels:
         if label.startswith(FEATURE_LABEL):
             message = "KubeAI writes this label itself, from features."
@@ -39,6 +44,22 @@ def part_traps(subject: Subject) -> Iterator[Notice]:
     if PROJECT_LABEL in spec.labels and "." in spec.name:
         message = f'DigitalHub takes dots out of names: there it would be called "{spec.name.replace(".", "")}".'
         yield warning("name", "DotsInName", message, step="Use - in place of dots.")
+
+
+_LABEL_FORM = 'letters, digits, "-", "_" and ".", with a letter or a digit at both ends'
+
+
+def _labels(spec: ModelSpec) -> Iterator[Notice]:
+    """Labels that the API server refuses, by a regular expression that few people read."""
+    for name, value in spec.labels.items():
+        prefix, slash, word = name.rpartition("/")
+        for what, before, text in (("name", prefix + slash, word), ("value", "", value)):
+            better = label_word(text)
+            if better == text and (text or what == "value"):
+                continue
+            message = f"In labels, the {what} {quoted(before + text)} may have up to {MAX_LABEL_LENGTH} {_LABEL_FORM}."
+            step = f'Write "{before}{better}".' if better and masked(text) == text else "Use these characters only."
+            yield error("labels", "InvalidLabel", message, step=step)
 
 
 def _adapters(spec: ModelSpec, subject: Subject) -> Iterator[Notice]:
@@ -67,6 +88,14 @@ def _adapters(spec: ModelSpec, subject: Subject) -> Iterator[Notice]:
         message = "vLLM computes one adapter at a time unless told otherwise."
         several = SetArgument(name="--max-loras", value=str(len(spec.adapters)))
         yield warning("args", "OneAdapterAtATime", message, several, step=f"Add --max-loras={len(spec.adapters)}.")
+
+
+def _secret_values(spec: ModelSpec) -> Iterator[Notice]:
+    for number, entry in enumerate(spec.secrets):
+        if isinstance(entry, SecretValue) and not entry.value.get_secret_value():
+            message = f"The secret {quoted(entry.env)} has no value."
+            step = f"Give it as a SecretStr, or name a key of a Secret: {entry.env}=<secret>:<key>."
+            yield error(f"secrets[{number}]", "SecretValueMissing", message, step=step)
 
 
 def _files(spec: ModelSpec) -> Iterator[Notice]:

@@ -59,7 +59,7 @@ class Subject:
 
     def number(self, flag: str) -> int | None:
         """The whole number that an option is set to, the last one counting."""
-        values = [found.value for found in self.flags if found.name == flag]
+        values = [given.value for given in self.flags if given.name == flag]
         value = values[-1] if values else None
         # No engine takes more digits, and Python reads no more than some thousand.
         return int(value) if value and value.isdecimal() and len(value) < 10 else None

@@ -11,7 +11,6 @@ from aiohttp import web
 
 from kubeai_notebook.core.catalog.machine import AGENT, KEY
 from kubeai_notebook.local.catalog import WHERE
-from kubeai_notebook.local.doors import answering, from_another_site
 from kubeai_notebook.local.emulation import refusals
 from kubeai_notebook.local.emulation.admission import admitted
 from kubeai_notebook.local.emulation.discovery import documents
@@ -27,6 +26,7 @@ from kubeai_notebook.local.emulation.requests import (
 from kubeai_notebook.local.emulation.reviews import REVIEWS, reviewed
 from kubeai_notebook.local.emulation.scale import scale_of
 from kubeai_notebook.local.gateway import PREFIX
+from kubeai_notebook.loopback.doors import answering, from_another_site
 
 from .logs import pod_log
 from .proxy import SERVICE, ServiceProxy

@@ -11,7 +11,7 @@ from .rollout import bounded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kubeai_notebook.core.catalog.operator_catalog import Catalog
+    from kubeai_notebook.core.kubeai.operator_config import OperatorConfig
 
 MIN_INTERVAL_SECONDS = 0.05
 
@@ -22,10 +22,10 @@ class Autoscaling:
     Source: KubeAI 0.22.1, the modelautoscaler.
     """
 
-    def __init__(self, catalog: Catalog, before: Mapping[str, float]) -> None:
-        self.interval_seconds = max(MIN_INTERVAL_SECONDS, catalog.autoscaling_interval_seconds)
+    def __init__(self, config: OperatorConfig, before: Mapping[str, float]) -> None:
+        self.interval_seconds = max(MIN_INTERVAL_SECONDS, config.autoscaling_interval_seconds)
         self.averages: dict[str, float] = {}
-        self._length = max(1, int(catalog.autoscaling_window_seconds / self.interval_seconds))
+        self._length = max(1, int(config.autoscaling_window_seconds / self.interval_seconds))
         self._before = before
         self._samples: dict[str, deque[float]] = {}
         self._wishes = Counter[str]()

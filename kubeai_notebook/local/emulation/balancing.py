@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def chosen(found: Sequence[str], active: Mapping[str, int], *, strategy: Mapping[str, Any], key: str) -> str:
+def chosen(uids: Sequence[str], active: Mapping[str, int], *, strategy: Mapping[str, Any], key: str) -> str:
     """One of ``found``, by ``spec.loadBalancing`` and the requests that each has in flight.
 
     Source: KubeAI 0.22.1, consistent hashing with bounded loads. Its hash is xxhash; nobody outside sees which.
     """
     if strategy.get("strategy") != "PrefixHash":
-        return min(found, key=lambda uid: active.get(uid, 0))
+        return min(uids, key=lambda uid: active.get(uid, 0))
     options = strategy["prefixHash"]
-    ring = _ring(tuple(sorted(found)), options["replication"])
-    total = sum(active.get(uid, 0) for uid in found)
-    most = (total + 1) / len(found) * options["meanLoadFactor"] / 100
+    ring = _ring(tuple(sorted(uids)), options["replication"])
+    total = sum(active.get(uid, 0) for uid in uids)
+    most = (total + 1) / len(uids) * options["meanLoadFactor"] / 100
     start = bisect.bisect(ring, (_hash(key), ""))
     around = [uid for _, uid in (*ring[start:], *ring[:start])]
     return next((uid for uid in around if not total or active.get(uid, 0) + 1 <= most), around[0])

@@ -1,6 +1,8 @@
 """What KubeAI's gateway reads of a request, what it refuses and leaves of it, and which models it lists.
 
-Source: KubeAI 0.22.1, its request structs, which every body passes through on its way to the engine.
+Source: KubeAI 0.22.1, its request structs, which every body passes through on its way to the engine, and of 0.23.0 the
+route for responses. Releases after 0.23 pass a body on as it is where no adapter is asked for; the narrower reading
+stays here, since what works with it works with both.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
+from kubeai_notebook.core.naming import name_and_adapter
 from kubeai_notebook.local.emulation.selectors import selector_of
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ _CALL = {"name": str, "arguments": str}
 _PART = {"type": str, "text": str, "image_url": {"url": str, "detail": str}}
 _MESSAGE = {"role": str, "content": [_PART], "refusal": str, "name": str, "function_call": _CALL, "audio": None}
 _MESSAGE |= {"tool_calls": [{"index": int, "id": str, "type": str, "function": _CALL}], "tool_call_id": str}
+_FORMAT = {"type": str, "json_schema": {"name": str, "description": str, "schema": None, "strict": bool}}
 _COMMON: dict[str, Any] = {"model": str, "user": str, "stream": bool, "stop": [str], "max_tokens": int, "n": int}
 _COMMON |= {"temperature": float, "top_p": float, "seed": int, "presence_penalty": float, "frequency_penalty": float}
 _COMMON |= {"logit_bias": (int,), "metadata": (str,), "store": bool}
@@ -34,7 +38,10 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
     "/v1/chat/completions": _COMMON
     | {"messages": [_MESSAGE], "tools": [{"type": str, "function": _FUNCTION}], "max_completion_tokens": int}
     | {"logprobs": bool, "top_logprobs": int, "stream_options": {"include_usage": bool}, "modalities": [str]}
-    | {"parallel_tool_calls": None, "reasoning_effort": str, "service_tier": str, "functions": [_FUNCTION]},
+    | {"parallel_tool_calls": bool, "reasoning_effort": str, "service_tier": str, "functions": [_FUNCTION]}
+    | {"response_format": _FORMAT, "prediction": {"type": str, "content": None}}
+    | {"audio": {"voice": str, "format": str}},
+    "/v1/responses": {"model": str},
     "/v1/completions": _COMMON | {"best_of": int, "echo": bool, "logprobs": int, "suffix": str},
     "/v1/embeddings": {"model": str, "user": str, "encoding_format": str, "dimensions": int},
     "/v1/rerank": {"model": str, "query": str, "documents": [str], "top_n": int},
@@ -60,21 +67,22 @@ class GatewayRequest:
     @property
     def model(self) -> str:
         """What stands before the first underscore."""
-        return self.requested.partition("_")[0]
+        return name_and_adapter(self.requested)[0]
 
     @property
     def adapter(self) -> str:
         """What stands behind it."""
-        return self.requested.partition("_")[2]
+        return name_and_adapter(self.requested)[1]
 
     def prefix(self, length: int) -> str:
         """The first characters of the first user message or prompt."""
         fields = self.fields or {}
-        messages = [item for item in fields.get("messages") or () if item.get("role") == "user"]
-        text = messages[0].get("content") if messages else fields.get("prompt")
+        turns = fields.get("input") if isinstance(fields.get("input"), list) else fields.get("messages")
+        messages = [item for item in turns or () if isinstance(item, dict) and item.get("role") == "user"]
+        text = messages[0].get("content") if messages else fields.get("prompt") or fields.get("input")
         if isinstance(text, list):
-            parts = [part.get("text") or "" if isinstance(part, dict) else part for part in text]
-            text = "".join(parts) if messages else next(iter(parts), "")
+            parts = [part.get("text") if isinstance(part, dict) else part for part in text]
+            text = "".join(part for part in parts if isinstance(part, str)) if messages else next(iter(parts), "")
         return text[:length] if isinstance(text, str) else ""
 
     def body(self) -> dict[str, Any]:

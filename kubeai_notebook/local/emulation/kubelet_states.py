@@ -72,6 +72,8 @@ def in_state(pod: Object, run: ContainerRun | None, state: Object, *, moment: st
     if run and (run.last or "waiting" not in state):
         # Behind the scheme it is the log's path.
         shown["containerID"] = f"local://{run.uid}/{run.number}"
+        # The engine's version is in it.
+        shown["imageID"] = shown["image"]
         shown["lastState"] = {"terminated": run.last} if run.last else {}
         status |= {"phase": "Running", "podIP": "127.0.0.1"}
     return {"status": {**status, "containerStatuses": [shown]}}
@@ -107,8 +109,8 @@ def _conditions(pod: Object, *, ready: bool, moment: str) -> list[Object]:
 
 
 def _resources(pod: Object, kind: str) -> Object:
-    found: Object = pod["spec"]["containers"][0].get("resources", {}).get(kind) or {}
-    return found
+    amounts: Object = pod["spec"]["containers"][0].get("resources", {}).get(kind) or {}
+    return amounts
 
 
 def event_of(pod: Object, reason: str, message: str, *, warning: bool) -> Object:

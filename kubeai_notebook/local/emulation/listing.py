@@ -54,9 +54,9 @@ def page_of(query: Mapping[str, str]) -> Page:
         raise bad_request(f"continue key is not valid: {error}") from error
 
 
-def list_of(resource: Resource, found: Sequence[Object], page: Page, *, selected: Selector, whole: bool) -> Object:
+def list_of(resource: Resource, items: Sequence[Object], page: Page, *, selected: Selector, whole: bool) -> Object:
     """The page of these objects, which are sorted; ``whole`` tells that no selector leaves any of them out."""
-    left = [item for item in found if _key(item) > page.after and selected(item)]
+    left = [item for item in items if _key(item) > page.after and selected(item)]
     shown = left[: page.limit] if page.limit else left
     metadata: Object = {"resourceVersion": str(page.version)}
     if len(shown) < len(left):

@@ -83,6 +83,11 @@ class Layer:
         """Its name among a store's ``blobs``."""
         return self.digest.replace(":", "-")
 
+    @property
+    def sha256(self) -> str:
+        """The checksum, in hexadecimal."""
+        return self.digest.removeprefix("sha256:")
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -104,6 +109,11 @@ class Manifest:
         """What these take on disk."""
         return sum(layer.bytes for layer in self.used)
 
+    @property
+    def sums(self) -> dict[str, str]:
+        """The checksums of these, by digest."""
+        return {layer.digest: layer.sha256 for layer in self.used}
+
     def refusal(self, name: str) -> str | None:
         """Why llama.cpp cannot run what is behind this name, in one sentence; None where it can."""
         if len(self.of("model")) == 1 and not self.of("adapter"):
@@ -118,13 +128,7 @@ class Manifest:
 def manifest_of(text: bytes) -> Manifest:
     """Read a manifest. ValueError when it is none."""
     try:
-        layers = json.loads(text)["layers"]
-        read = tuple(
-            Layer(
-                str(layer["mediaType"]).removeprefix(_PREFIX).partition(";")[0], layer["digest"], size_of(layer["size"])
-            )
-            for layer in layers
-        )
+        read = tuple(_layer(item) for item in json.loads(text)["layers"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is no manifest") from error
     if not all(_DIGEST.fullmatch(layer.digest) for layer in read):

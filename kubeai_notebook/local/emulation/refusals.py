@@ -21,10 +21,10 @@ class StatusError(Exception):
 
     def __init__(self, code: int, reason: str, message: str, *, details: Object | None = None) -> None:
         super().__init__(message)
-        told: Object = {"reason": reason} if reason else {}
-        told |= {} if details is None else {"details": details}
+        more: Object = {"reason": reason} if reason else {}
+        more |= {} if details is None else {"details": details}
         self.code = code
-        self.body: Object = {**status_body("Failure"), "message": message, **told, "code": code}
+        self.body: Object = {**status_body("Failure"), "message": message, **more, "code": code}
 
 
 def status_body(outcome: str) -> Object:

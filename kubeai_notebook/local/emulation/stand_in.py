@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.messages import nearest
+from kubeai_notebook.core.near_urls import near_url
 from kubeai_notebook.core.source import CACHED_ONLY, CLAIM_VARIABLES, LOADABLE, Source
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NEAR_SHARE = 0.8
-"""What two urls have in common where one may be a slip for the other; their scheme alone is much."""
 ANNOTATION = "kubeai-notebook/stand-in-for"
 _ENGINES = ("OLlama", "VLLM", "Infinity")
 _TEXT_ROUTES = {"/v1/chat/completions": "chat", "/v1/completions": "generate"}
@@ -58,7 +56,7 @@ def check_loadable(engine: str, url: str, *, known: Sequence[str], lacking: str 
 def here_for(engine: str, known: Sequence[str], url: str = "") -> str:
     """A sentence that lists the urls an engine could load at once; before it, the one that a url may have meant."""
     loadable = [other for other in known if _loads(engine, other)]
-    near = nearest(url, loadable, share=NEAR_SHARE)
+    near = near_url(url, loadable)
     meant = f"Did you mean {near}? " if near else ""
     listed = ", ".join(loadable) or "no urls of this kind"
     return f"{meant}For engine {engine} this machine has weights for: {listed}."

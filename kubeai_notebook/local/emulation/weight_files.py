@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kubeai_notebook.core.memory import memory_of
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ _SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.
 _QUANTIZATION = re.compile(r"(?<![A-Za-z0-9])(I?Q[0-9](?:_[A-Za-z0-9]+)*|BF16|FP?16|F32|MXFP4)(?![A-Za-z0-9])", re.I)
 # Of a vision model, and of the making of quantizations: no model of their own.
 _BESIDE = ("mmproj", "imatrix")
-MEMORY_FACTOR = 1.1
-"""What a model takes beside its weights, at least."""
 LARGEST_BYTES = 2**53
 """Of one file: JSON's numbers are exact up to here, and no disk holds more."""
 
@@ -161,7 +160,7 @@ def _preferred(models: list[tuple[str, ...]], sizes: Mapping[str, int], *, where
     if not named:
         raise LocalError(f"{where} holds {len(models)} .gguf files.", f"Name one: {where}/{models[0][0]}.")
     by_size = sorted(named, key=lambda files: _sum(files, sizes))
-    fitting = [files for files in by_size if _sum(files, sizes) * MEMORY_FACTOR <= memory_bytes]
+    fitting = [files for files in by_size if memory_of(_sum(files, sizes)) <= memory_bytes]
     ordered = [files for quantization in PREFERRED for files in fitting if quantization_of(files[0]) == quantization]
     taken = (ordered or fitting[::-1] or by_size)[0]
     note = f"Of {len(models)} GGUF models in {where}, {quantization_of(taken[0])} is taken: {taken[0]}."

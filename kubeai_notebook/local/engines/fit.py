@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.memory import memory_with_cache
+
 if TYPE_CHECKING:
     from .gguf_header import Shape
 
 CONTEXT_TOKENS = 4096
 """For one request, where nobody says another and memory allows; Ollama's default on machines of this size too."""
 LEAST_TOKENS = 512
-OVERHEAD_BYTES = 150_000_000
-"""What llama.cpp takes beside weights and cache: its program and its buffers for computing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Fit:
 
 def fitted(shape: Shape, room: Room, *, context: int | None, parallel: int, usual: int = CONTEXT_TOKENS) -> Fit:
     """Choose what fits; a ``context`` that somebody asked for is kept, whether it fits or not."""
-    budget = room.memory_bytes + room.gpu_bytes - shape.weights_bytes - OVERHEAD_BYTES
+    budget = room.memory_bytes + room.gpu_bytes - memory_with_cache(shape.weights_bytes, 0)
     chosen = context or min(usual, shape.context or usual)
     if context is None:
         while chosen * parallel * shape.token_bytes > budget and chosen > LEAST_TOKENS:
@@ -67,7 +67,7 @@ def fitted(shape: Shape, room: Room, *, context: int | None, parallel: int, usua
 
 
 def _gpu_layers(shape: Shape, room: Room, cache_bytes: int) -> int:
-    needed = shape.weights_bytes + cache_bytes + OVERHEAD_BYTES
+    needed = memory_with_cache(shape.weights_bytes, cache_bytes)
     if not room.gpu_bytes or needed <= room.gpu_bytes:
         return -1
     return shape.layers * room.gpu_bytes // needed

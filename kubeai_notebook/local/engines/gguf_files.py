@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
-from safetensors import deserialize, safe_open
+from safetensors import SafetensorError, deserialize, safe_open
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.weight_files import LORA_FILES, POOLING
@@ -131,21 +131,19 @@ def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
     missing = [name for name in LORA_FILES if not (path / name).is_file()]
     if missing:
         raise LocalError(f"{path} holds no LoRA adapter: {' and '.join(missing)} is missing.")
-    config, fields = json.loads((path / LORA_FILES[0]).read_text()), header_of(base)
+    scale, fields = _lora_scale(path / LORA_FILES[0]), header_of(base)
     architecture = fields["general.architecture"]
     writer = gguf.GGUFWriter(target, architecture)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
-    alpha = float(config["lora_alpha"])
-    # llama.cpp scales by alpha / rank; rank-stabilised adapters were trained with alpha / sqrt(rank).
-    writer.add_float32("adapter.lora.alpha", alpha * config["r"] ** 0.5 if config.get("use_rslora") else alpha)
+    writer.add_float32("adapter.lora.alpha", scale)
     kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
     names = gguf.get_tensor_name_map(kinds[architecture], fields[f"{architecture}.block_count"])
     heads = fields[f"{architecture}.attention.head_count"]
     permuted = {"attn_q": heads, "attn_k": fields.get(f"{architecture}.attention.head_count_kv", heads)}
-    for name, stored in _tensors(path / LORA_FILES[1]):
+    for name, stored in _lora_tensors(path / LORA_FILES[1]):
         part, _, side = name.removeprefix("base_model.model.").partition(".lora_")
-        if (known := names.get_name(part)) is None or side[:1] not in ("A", "B"):
+        if (known := names.get_name(part)) is None or side[:1] not in ("A", "B") or stored.ndim != 2:
             raise LocalError(f"The adapter changes {name}, which has no place in a {architecture} on llama.cpp.")
         tensor, kind = stored.astype("float32"), known.rpartition(".")[2]
         if side[0] == "B" and kind in permuted and architecture == "llama":
@@ -153,6 +151,23 @@ def adapter_file(path: Path, *, base: Path, target: Path) -> Path:
         writer.add_tensor(f"{known}.weight.lora_{side[0].lower()}", tensor)
     _written(writer)
     return target
+
+
+def _lora_scale(path: Path) -> float:
+    """What llama.cpp divides by the rank; rank-stabilised adapters were trained with alpha / sqrt(rank)."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        alpha, rank = float(config["lora_alpha"]), float(config["r"])
+        return alpha * rank**0.5 if config.get("use_rslora") else alpha
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise LocalError(f"{path.name} of the adapter states no scale: lora_alpha and r are numbers.") from error
+
+
+def _lora_tensors(path: Path) -> Iterator[tuple[str, Any]]:
+    try:
+        yield from _tensors(path)
+    except SafetensorError as error:
+        raise LocalError(f"{path.name} of the adapter is damaged: {error}.") from error
 
 
 def _permuted(tensor: Any, heads: int) -> Any:

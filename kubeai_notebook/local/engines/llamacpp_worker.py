@@ -2,7 +2,10 @@
 
 The Model's arguments are the first line on stdin, a JSON list: they may hold a key, and ``ps`` shows a command line to
 everybody. Adapters come later: ``{"name", "path"}``, a line each (``path`` null takes one away). llama.cpp knows
-adapters only when it starts, so a second server over the same mapped weights takes the first one's place.
+adapters only when it starts, so a second server over the same mapped weights takes the first one's place. Nobody is
+cut off by that, as with vLLM: deleting a server breaks off its streams, so one that was replaced stays for as long as
+somebody is connected. Its own count of requests would not do: it is 0 while the last words wait for a slow reader.
+llama.cpp's servers share state of their process, so none is deleted while another one starts: one thread does both.
 """
 
 from __future__ import annotations
@@ -13,65 +16,92 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
-from kubeai_notebook.core.kubeai.this_machine import is_template
+import psutil
+
+from kubeai_notebook.core.kubeai.this_machine import PARALLEL, PARALLEL_OPTIONS, is_template
 from kubeai_notebook.core.masking import masked_args
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import tie_to
-from kubeai_notebook.local.machine import this_machine
+from kubeai_notebook.local.machine import memory_here
 
 from .fit import CONTEXT_TOKENS, Room, fitted
 from .gguf_header import header_of, shape_of
 from .ollama_model import model_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .gguf_header import Shape
 
 EMBEDDING_CONTEXT_TOKENS = 512
-PARALLEL = 2
+REPLACED_SECONDS = 1.0
+"""How often servers that were replaced are looked at."""
 
 
 def main() -> NoReturn:
     """Report ``{"address", "key"}`` on stdout whenever it answers anew; everything else goes to the log, stderr."""
     ours = _ours(sys.argv[1:])
     tie_to(ours.parent)
-    report = os.dup(1)
+    reports = os.dup(1)
     os.dup2(2, 1)
     # Deleting the server would wait up to 30 s for streams that run.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     options = _understood(json.loads(sys.stdin.readline()), ours)
 
-    def tell(**words: str) -> None:
-        os.write(report, json.dumps(words).encode() + b"\n")
+    def report(**words: str) -> None:
+        os.write(reports, json.dumps(words).encode() + b"\n")
 
     try:
         _prepare(ours, options)
-        server = _loaded(ours, options, {})
+        servers = [_loaded(ours, options, {})]
     except (LocalError, OSError) as error:
         _say(f"Error: {error}")
         os._exit(1)
     except RuntimeError as error:
         _say(f"Error: llama.cpp could not load {ours.weights}: {error}")
         os._exit(1)
-    tell(address=server.listening_address, key=ours.key, listens="stdin")
+    report(address=servers[0].listening_address, key=ours.key, listens="stdin", ignored=ours.ignored)
+    _adapt(servers, ours, options, report=report)
+
+
+def _adapt(
+    servers: list[Any], ours: argparse.Namespace, options: argparse.Namespace, *, report: Callable[..., None]
+) -> NoReturn:
+    """Add a server for each line that asks for other adapters; the last one is for new requests."""
+    lines: SimpleQueue[str] = SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
     adapters: dict[str, Path] = {}
-    for line in sys.stdin:
+    while True:
+        try:
+            line = lines.get(timeout=REPLACED_SECONDS if len(servers) > 1 else None)
+        except Empty:
+            line = ""
+        # Not right behind the report: a request may be on its way to the server before.
+        servers[:-1] = _connected(servers[:-1])
+        if not line:
+            continue
         try:
             wanted = _adapted(ours, adapters, **json.loads(line))
-            fresh = _loaded(ours, options, wanted)
+            servers.append(_loaded(ours, options, wanted))
         except (LocalError, OSError, ValueError, RuntimeError) as error:
-            tell(error=str(error))
+            report(error=str(error))
+        except Exception as error:  # noqa: BLE001 - a stranger's files never end an engine that serves
+            report(error=f"llama.cpp could not load it: {type(error).__name__}: {error}")
         else:
-            tell(address=fresh.listening_address, key=ours.key)
-            # The one before is let go only now, and waits for the streams that it has.
-            server, adapters = fresh, wanted
-    while True:
-        signal.pause()
+            adapters = wanted
+            report(address=servers[-1].listening_address, key=ours.key)
 
 
 def _ours(arguments: list[str]) -> argparse.Namespace:
@@ -89,17 +119,23 @@ def _ours(arguments: list[str]) -> argparse.Namespace:
 
 def _understood(arguments: list[str], ours: argparse.Namespace) -> argparse.Namespace:
     """Read those of the Model's args that mean something here; name the others in the log."""
+    options, unknown = parser_of(ours.threads).parse_known_args(arguments)
+    ours.ignored = " ".join(masked_args(unknown))
+    if unknown:
+        _say(f"Ignored, because llama.cpp has no such argument here: {ours.ignored}")
+    return options
+
+
+def parser_of(threads: int) -> argparse.ArgumentParser:
+    """The arguments that mean something here; `core.engine_arguments` lists their names."""
     parser = argparse.ArgumentParser(prog="llama.cpp", allow_abbrev=False, add_help=False)
     parser.add_argument("--max-model-len", dest="longest", type=int)
     parser.add_argument("--ctx-size", "-c", dest="context", type=int)
-    parser.add_argument("--max-num-seqs", "--parallel", "-np", dest="parallel", type=int, default=PARALLEL)
-    parser.add_argument("--threads", "-t", type=int, default=ours.threads)
+    parser.add_argument(*PARALLEL_OPTIONS, dest="parallel", type=int, default=PARALLEL)
+    parser.add_argument("--threads", "-t", type=int, default=threads)
     parser.add_argument("--n-gpu-layers", "--gpu-layers", "-ngl", dest="gpu_layers", type=int)
     parser.add_argument("--chat-template", dest="template")
-    options, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        _say(f"Ignored, because llama.cpp has no such argument here: {' '.join(masked_args(unknown))}")
-    return options
+    return parser
 
 
 def _prepare(ours: argparse.Namespace, options: argparse.Namespace) -> None:
@@ -142,7 +178,7 @@ def _room(limit: int | None) -> Room:
     import xllamacpp
 
     devices = [device for device in xllamacpp.get_device_info() if "GPU" in str(device["type"])]
-    free = this_machine().free_bytes
+    free = memory_here().free_bytes
     named = ", ".join(str(device["description"]) for device in devices)
     return Room(min(free, limit or free), sum(int(device["memory_free"]) for device in devices), named)
 
@@ -155,6 +191,15 @@ def _adapted(ours: argparse.Namespace, adapters: Mapping[str, Path], *, name: st
     from .gguf_files import adapter_file
 
     return {**others, name: adapter_file(Path(path), base=ours.weights, target=Path.cwd() / f"{name}.gguf")}
+
+
+def _connected(servers: list[Any]) -> list[Any]:
+    """Those that somebody is connected to."""
+    if not servers:
+        return []
+    used = psutil.Process().net_connections("tcp")
+    ports = {connection.laddr.port for connection in used if connection.status == psutil.CONN_ESTABLISHED}
+    return [server for server in servers if urlsplit(server.listening_address).port in ports]
 
 
 def _loaded(ours: argparse.Namespace, options: argparse.Namespace, adapters: Mapping[str, Path]) -> Any:

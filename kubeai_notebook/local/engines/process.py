@@ -68,7 +68,7 @@ async def start(launch: Launch, recipe: Recipe) -> Engine:
                     raise EngineEndedError(code)
             finally:
                 await running.stop()
-    except BaseException:
+    except BaseException:  # a cancelled start, too, leaves no process
         await engine.stop()
         raise
     finally:
@@ -90,6 +90,8 @@ class Engine:
         """What the engine wants as bearer token, so that only the gateway can ask it; may be empty."""
         self._listens = False
         """Whether it is told of adapters by its stdin, as llama.cpp's worker; else by vLLM's requests."""
+        self.ignored = ""
+        """Arguments of the Model's that it does not know, as it reports them, masked."""
         self.adapters: list[str] = []
         """Those that are loaded, in the engine's own order."""
 
@@ -101,7 +103,7 @@ class Engine:
     async def answering(self) -> bool:
         """Return once it answers; False when it ended instead."""
         if not self._recipe.port:
-            return "address" in await self._told()
+            return "address" in await self._report()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as client:
             while True:
                 try:
@@ -120,7 +122,7 @@ class Engine:
             line = {"name": name, "path": path and str(path)}
             assert self._process.stdin is not None  # noqa: S101  (it is a pipe: asked for below)
             self._process.stdin.write(json.dumps(line).encode() + b"\n")
-            report = await self._told()
+            report = await self._report()
             if "error" in report or not report:
                 raise LocalError(report.get("error", "the engine has ended"))
         self.adapters = [other for other in self.adapters if other != name] + [name] * (path is not None)
@@ -140,13 +142,14 @@ class Engine:
         if not answer.ok and not (answer.status == 400 and "already" in reason):
             raise LocalError(f"{answer.status} {reason}")
 
-    async def _told(self) -> dict[str, Any]:
+    async def _report(self) -> dict[str, Any]:
         """One line that it reports on its stdout; empty when it ended instead."""
         assert self._process.stdout is not None  # noqa: S101  (it is a pipe: asked for below)
-        told: dict[str, Any] = json.loads(await self._process.stdout.readline() or b"{}")
-        self.address, self.key = told.get("address", self.address), told.get("key", self.key)
-        self._listens = self._listens or "listens" in told
-        return told
+        report: dict[str, Any] = json.loads(await self._process.stdout.readline() or b"{}")
+        self.address, self.key = report.get("address", self.address), report.get("key", self.key)
+        self._listens = self._listens or "listens" in report
+        self.ignored = report.get("ignored", self.ignored)
+        return report
 
     async def wait(self) -> int:
         """Return the exit code when the process has ended and all its words are in the log."""
@@ -168,7 +171,7 @@ class Engine:
 
 
 async def _spawned(launch: Launch, recipe: Recipe, command: tuple[str, ...]) -> Engine:
-    """Start a command; one with a port of its own says all for its log, another's stdout is for what it tells us."""
+    """Start a command; one with a port of its own says all for its log, another's stdout is for what it reports."""
     pipe, tells = asyncio.subprocess.PIPE, not recipe.port
     process = await asyncio.create_subprocess_exec(
         *(command if tells else leashed(*command)),

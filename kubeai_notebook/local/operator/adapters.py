@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
+from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL, ADAPTER_WEIGHTS
 from kubeai_notebook.core.kubeai.pods import safe_hash
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.kinds import MODELS, Ref
@@ -31,6 +31,7 @@ async def keep_adapters(
     engine: Engine,
     *,
     pull: Callable[[str], Awaitable[Path]],
+    digest: Callable[[Path | None], Awaitable[str]],
     changed: Callable[[], None],
     say: Callable[[str], None],
 ) -> None:
@@ -49,14 +50,16 @@ async def keep_adapters(
         ):
             try:
                 path = await pull(wanted[name]) if name in wanted else None
+                weights = await digest(path)
                 await engine.load(name, path)
             except LocalError as error:
                 failed = True
                 say(f'Error: the adapter "{name}" was not loaded: {error}')
                 continue
             changed()
-            label = safe_hash(wanted[name]) if name in wanted else None
-            store.patch(run.ref, {"metadata": {"labels": {ADAPTER_LABEL + name: label}}})
+            label = {ADAPTER_LABEL + name: safe_hash(wanted[name]) if name in wanted else None}
+            annotation = {ADAPTER_WEIGHTS + name: weights or None}
+            store.patch(run.ref, {"metadata": {"labels": label, "annotations": annotation}})
         patience = min(2 * patience, MAX_RETRY_SECONDS) if failed else FIRST_RETRY_SECONDS
         with suppress(TimeoutError):
             async with asyncio.timeout(patience if failed else None):

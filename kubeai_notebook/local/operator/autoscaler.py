@@ -27,7 +27,7 @@ class Autoscaler:
     def __init__(self, store: Store, active: Callable[[], Mapping[str, int]]) -> None:
         self._store = store
         self._active = active
-        self._scaling = Autoscaling(system_of(store).catalog, self._averages_of_the_last_life())
+        self._scaling = Autoscaling(system_of(store).config, self._averages_of_the_last_life())
 
     async def run(self) -> None:
         """Work until cancelled."""

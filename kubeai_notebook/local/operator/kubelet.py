@@ -10,8 +10,9 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.kubeai.labels import IGNORED_ANNOTATION, WEIGHTS_ANNOTATION
 from kubeai_notebook.core.kubeai.pods import ADDRESS_ANNOTATION, PORT_ANNOTATION
 from kubeai_notebook.core.kubeai.this_machine import code_refusal
 from kubeai_notebook.core.objects import text_at
@@ -175,7 +176,7 @@ class Kubelet:
         self._recorder.note(pod, "Created", "Created container: server")
         self._recorder.note(pod, "Started", "Started container server")
         ending, limit = _Ending(), states.memory_limit_of(pod)
-        tasks: list[asyncio.Task[None]] = []
+        tasks: list[asyncio.Task[Any]] = []
 
         def spawned(pid: int) -> None:
             if limit is not None:
@@ -183,9 +184,10 @@ class Kubelet:
 
         try:
             launch = await self._runtime.launch(pod, environment, files=files, log=log)
+            tasks.append(digest := asyncio.create_task(self._runtime.weights.digest(launch.weights)))
             engine = await self._runtime.start(pod, replace(launch, spawned=spawned))
             try:
-                self._answers(run, engine, started)
+                self._answers(run, engine, started, weights=await digest)
                 if launch.asked.adapted:
                     tasks.append(asyncio.create_task(self._adapters(run, engine, environment, log=log)))
                 ending.code = await engine.wait()
@@ -219,11 +221,13 @@ class Kubelet:
                 self._recorder.note(pod, "Failed", f"Error: {error.message}", warning=True)
             await self._store.changed(max(version, self._store.version))
 
-    def _answers(self, run: ContainerRun, engine: Engine, started: str) -> None:
+    def _answers(self, run: ContainerRun, engine: Engine, started: str, *, weights: str) -> None:
         """Ready: the gateway may send requests."""
         self.endpoints[run.uid] = self._runtime.endpoint(self._store.get(run.ref), engine)
-        where = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: engine.address.rpartition(":")[2]}
-        self._show(run, {"running": {"startedAt": started}}, ready=True, metadata={"annotations": where})
+        port = engine.address.rpartition(":")[2]
+        notes = {ADDRESS_ANNOTATION: "127.0.0.1", PORT_ANNOTATION: port, IGNORED_ANNOTATION: engine.ignored or None}
+        notes[WEIGHTS_ANNOTATION] = weights or None
+        self._show(run, {"running": {"startedAt": started}}, ready=True, metadata={"annotations": notes})
 
     async def _adapters(self, run: ContainerRun, engine: Engine, environment: dict[str, str], *, log: RunLog) -> None:
         pod = self._store.get(run.ref)
@@ -235,7 +239,8 @@ class Kubelet:
 
         pull = partial(self._runtime.pull, pod, log=log, environment=environment, kind="adapter")
         try:
-            await keep_adapters(self._store, run, engine, pull=pull, changed=changed, say=log.say)
+            digest = self._runtime.weights.digest
+            await keep_adapters(self._store, run, engine, pull=pull, digest=digest, changed=changed, say=log.say)
         except Exception as error:  # noqa: BLE001  (outermost frame of this task: the Pod's log shows it)
             log.say(f"Error: adapters are no longer looked after: {error!r}")
 

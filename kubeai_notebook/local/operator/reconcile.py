@@ -84,7 +84,7 @@ class Reconciler:
         pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name]
         if not deleting:
             self._store.patch(ref, {"status": {"replicas": {"all": len(pods), "ready": sum(map(is_ready, pods))}}})
-        pod_hash, surge = wanted["metadata"]["labels"][HASH_LABEL], self._system.catalog.surge
+        pod_hash, surge = wanted["metadata"]["labels"][HASH_LABEL], self._system.config.surge
         replicas = model["spec"].get("replicas", 0)
         doomed, created = pod_plan(pods, pod_hash, replicas=replicas, surge=surge)
         for doomed_name in {pod["metadata"]["name"] for pod in pods} if deleting else doomed:

@@ -155,6 +155,8 @@ class Pulling:
         self._noted = float("-inf")
         self._said_share = 0.0
         self._seen: deque[tuple[float, int]] = deque()
+        self._grew = clock()
+        self._remark = ""
         self.total: int | None = None
         """Bytes; None as long as nothing had to be fetched at all."""
         note(self._text)
@@ -166,6 +168,7 @@ class Pulling:
         message = self._text + (
             f": {done / 1e6:.0f} of {total / 1e6:.0f} MB{self._speed(done, total)}" if total else ""
         )
+        message += f". {self._remark}" if self._remark else ""
         finished = done == total
         if finished or self._clock() - self._noted >= EVENT_SECONDS:
             self._noted = self._clock()
@@ -174,9 +177,16 @@ class Pulling:
             self._said_share = done / total
             self._say(message)
 
+    def remark(self, text: str) -> None:
+        """Write this into the log, and keep it beside the figures: such as that a download broke off and goes on."""
+        self._remark = text
+        self._say(text)
+
     def _speed(self, done: int, total: int) -> str:
         """How fast it has been lately, and how long the rest takes at that; what was here before is not counted."""
         now = self._clock()
+        if not self._seen or done != self._seen[-1][1]:
+            self._grew = now
         if self._seen and done < self._seen[-1][1]:
             # Some had to be fetched again.
             self._seen.clear()
@@ -184,6 +194,8 @@ class Pulling:
         while now - self._seen[0][0] > SPEED_SECONDS:
             self._seen.popleft()
         began, before = self._seen[0]
+        if now - self._grew >= SPEED_SECONDS:
+            return f", nothing has arrived for {duration(now - self._grew)}"
         if done in (before, total):
             return ""
         speed = (done - before) / (now - began)

@@ -127,10 +127,10 @@ class Runtime:
             pulling = Pulling(url, note=partial(note, "Pulling", update=True), say=log.say)
 
             def damaged(text: str) -> None:
-                log.say(text)
+                pulling.remark(text)
                 note("WeightsDamaged", text, warning=True)
 
-            given: dict[str, Any] = {"kind": kind, "environment": environment, "say": damaged, "note": log.say}
+            given: dict[str, Any] = {"kind": kind, "environment": environment, "say": damaged, "note": pulling.remark}
             try:
                 weights = await self.weights.fetch(url, pulling, **given)
             except NotHereError as error:

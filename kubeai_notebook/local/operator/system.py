@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kubeai_notebook.core.catalog.machine import CONFIG_MAP
-from kubeai_notebook.core.catalog.operator_catalog import Catalog, catalog_of
+from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
 from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, SERVICES, Object, Ref, ref_of
 
@@ -29,7 +29,7 @@ class System:
 
     text: str
     raw: Object
-    catalog: Catalog
+    config: OperatorConfig
 
 
 def system_of(store: Store, last: System | None = None) -> System:
@@ -38,17 +38,17 @@ def system_of(store: Store, last: System | None = None) -> System:
     text = (config.get("data") or {}).get("system.yaml", "")
     if last and text == last.text:
         return last
-    catalog = catalog_of(text)
-    return System(text, yaml.safe_load(text) or {}, catalog)
+    parsed = operator_config_of(text)
+    return System(text, yaml.safe_load(text) or {}, parsed)
 
 
 def system_text(given: str) -> str:
     """KubeAI's defaults with what is ``given`` merged over them. SpecError when that is no configuration."""
     text = files(__package__).joinpath("system.yaml").read_text()
     if given:
-        catalog_of(given)
+        operator_config_of(given)
         text = yaml.safe_dump(merged(yaml.safe_load(text), yaml.safe_load(given)), sort_keys=False)
-        catalog_of(text)
+        operator_config_of(text)
     return text
 
 

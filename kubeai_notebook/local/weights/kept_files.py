@@ -9,12 +9,11 @@ from kubeai_notebook.errors import LocalError
 from kubeai_notebook.text import one_line
 
 from .progress import tell
+from .seals import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-
-    from .seals import Seal
 
 
 def whole(
@@ -25,6 +24,24 @@ def whole(
     if fault:
         tell(damaged=fault)
     return fault is None
+
+
+def kept(
+    target: Path,
+    files: Mapping[str, Path],
+    fetch: Callable[[], Path],
+    *,
+    sums: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    doubted: bool,
+) -> None:
+    """Have ``target`` hold these whole files: as they lie here, or else as ``fetch`` brings them, moved in one step."""
+    seal = Seal(target.parent, target.name)
+    if target.exists() and whole(seal, files, sums or {}, sizes=sizes or {}, doubted=doubted):
+        return
+    remove(target)
+    fetch().replace(target)
+    seal.write(files)
 
 
 def remove(path: Path) -> None:

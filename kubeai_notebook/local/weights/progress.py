@@ -9,14 +9,13 @@ import resource
 import shutil
 import sys
 import threading
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOOK_SECONDS = 0.3
@@ -61,19 +60,30 @@ def watched(folder: Path, *, name: str, total: int, room: int = 0) -> Iterator[N
     """Check for room, and tell how much has arrived below a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     check_room(folder.parent, name=name, needed=room or total)
-    before, left = _bytes_below(folder), threading.Event()
+    before = _bytes_below(folder)
+    with told(lambda: min(_bytes_below(folder) - before, total), total=total):
+        yield
+
+
+@contextmanager
+def told(done: Callable[[], int], *, total: int) -> Iterator[None]:
+    """Tell how far it is three times a second, also while nothing arrives: whoever reads it sees that."""
+    ended = threading.Event()
 
     def look() -> None:
-        while not left.wait(LOOK_SECONDS):
-            if (done := _bytes_below(folder) - before) > 0:
-                tell(done=min(done, total), total=total)
+        while not ended.wait(LOOK_SECONDS):
+            if (size := done()) > 0:
+                tell(done=size, total=total)
 
-    threading.Thread(target=look, name="progress", daemon=True).start()
+    looking = threading.Thread(target=look, name="progress", daemon=True)
+    looking.start()
     try:
         yield
     finally:
-        left.set()
-    tell(done=total, total=total)
+        ended.set()
+        looking.join()
+    if total:
+        tell(done=total, total=total)
 
 
 @contextmanager
@@ -88,22 +98,6 @@ def no_larger(size: int, refusal: LocalError) -> Iterator[None]:
         raise (refusal if error.errno == errno.EFBIG else error) from error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-class Meter:
-    """Tells how far several files are together, some bytes of which may have been here before."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._done = 0
-        self._told = float("-inf")
-
-    def add(self, size: int) -> None:
-        """So many bytes more are here; fewer, where some had to go."""
-        self._done += size
-        if self._done == self._total or time.monotonic() - self._told >= LOOK_SECONDS:
-            self._told = time.monotonic()
-            tell(done=self._done, total=self._total)
 
 
 def _bytes_below(folder: Path) -> int:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .seals import write_down
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,10 +37,7 @@ class Record:
 
     def write(self, cache: Path) -> None:
         """Keep it in a cache; the last of one url and kind counts."""
-        path = cache / f"{key_of(self.url, self.kind)}{SUFFIX}"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(self)))
-        fresh.replace(path)
+        write_down(cache / f"{key_of(self.url, self.kind)}{SUFFIX}", asdict(self))
 
 
 def key_of(url: str, kind: str) -> str:

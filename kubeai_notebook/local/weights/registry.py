@@ -11,9 +11,10 @@ import http.client
 import os
 import time
 import urllib.error
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import (
@@ -30,7 +31,7 @@ from kubeai_notebook.text import one_line
 
 from .kept_files import whole
 from .ollama_store import OllamaStore, stores
-from .progress import Meter, check_room, full, tell
+from .progress import check_room, full, tell, told
 from .seals import sha256_of
 from .web import opened, read, without_login
 
@@ -86,14 +87,13 @@ def from_registry(source: Source, cache: Path, *, doubted: bool) -> Path:
     name = parse_name(source.reference)
     for store in stores(cache, os.environ):
         if manifest := store.manifest(name):
-            sums = {layer.digest: layer.digest.removeprefix("sha256:") for layer in manifest.used}
             sizes = {layer.digest: layer.bytes for layer in manifest.used}
             files = store.files(manifest)
-            if whole(store.seal(cache, name), files, sums, sizes=sizes, doubted=doubted):
+            if whole(store.seal(cache, name), files, manifest.sums, sizes=sizes, doubted=doubted):
                 return store.manifest_path(name)
-            for digest, path in files.items():
-                if store.ours and not (path.is_file() and sha256_of(path) == sums[digest]):
-                    path.unlink(missing_ok=True)
+            if store.ours:
+                for layer in manifest.used:
+                    _drop_damaged(layer, files[layer.digest])
     if source.parameters.get("pull", "").lower() == "false":
         raise NotHereError(f'"{name}" is not on this machine, and pull=false in its url keeps it from being fetched.')
     return _Registry(name, base_of(name, source.parameters, os.environ)).pull(OllamaStore(cache / "ollama"), cache)
@@ -114,19 +114,20 @@ class _Registry:
         files = store.files(manifest)
         missing = [layer for layer in manifest.used if not _is_whole(layer, files[layer.digest])]
         for layer in missing:
-            files[layer.digest].unlink(missing_ok=True)
+            _drop_damaged(layer, files[layer.digest])
         check_room(store.root / "blobs", name=str(self._name), needed=missing_bytes(store, manifest))
-        meter = Meter(sum(layer.bytes for layer in missing))
-        for layer in missing:
-            with FileLock(f"{files[layer.digest]}.lock"):
-                if not _is_whole(layer, files[layer.digest]):
-                    self._fetch(layer, files[layer.digest], meter)
+        total = sum(layer.bytes for layer in missing)
+        with told(lambda: total - missing_bytes(store, manifest), total=total):
+            for layer in missing:
+                with FileLock(f"{files[layer.digest]}.lock"):
+                    if not _is_whole(layer, files[layer.digest]):
+                        self._fetch(layer, files[layer.digest])
         path = store.manifest_path(self._name)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.new")
         fresh.write_bytes(text)
         fresh.replace(path)
-        store.seal(cache, self._name).write(files, {digest: digest.removeprefix("sha256:") for digest in files})
+        store.seal(cache, self._name).write(files, manifest.sums)
         return path
 
     def _manifest(self) -> tuple[bytes, Manifest]:
@@ -140,31 +141,28 @@ class _Registry:
         except ValueError as error:
             raise LocalError(f'{self._base} answers for "{self._name}" with something that is no manifest.') from error
 
-    def _fetch(self, layer: Layer, target: Path, meter: Meter) -> None:
+    def _fetch(self, layer: Layer, target: Path) -> None:
         """One file, with its sha256; one that arrives with another is fetched once more."""
         part = _partial(target)
         for last in (False, True):
-            self._receive(layer, part, meter)
-            if (checksum := sha256_of(part)) == layer.digest.removeprefix("sha256:"):
+            self._receive(layer, part)
+            if (checksum := sha256_of(part)) == layer.sha256:
                 part.replace(target)
                 return
             part.unlink()
-            meter.add(-layer.bytes)
-            why = f"sha256 {checksum[:12]} arrived instead of {layer.digest[7:19]}"
+            why = f"sha256 {checksum[:12]} arrived instead of {layer.sha256[:12]}"
             if last:
                 raise LocalError(f'"{self._name}" did not arrive as its registry lists it: {why}, twice. Try again.')
             tell(damaged=why)
 
-    def _receive(self, layer: Layer, part: Path, meter: Meter) -> None:
+    def _receive(self, layer: Layer, part: Path) -> None:
         """All bytes of a file, from where they broke off, in as many tries as bring some."""
-        before = _size(part)
-        meter.add(before)
-        if before:
+        if before := _size(part):
             tell(note=f'"{self._name}" goes on after {before / 1e6:.0f} MB that were here.')
         tries = 0
         while (size := _size(part)) < layer.bytes:
             try:
-                self._append(layer, part, meter)
+                self._append(layer, part)
                 why: Exception | None = None
             except urllib.error.HTTPError as error:
                 if error.code < 500 and error.code not in (408, 429):
@@ -183,7 +181,7 @@ class _Registry:
                 time.sleep(PAUSES_SECONDS[tries])
                 tries += 1
 
-    def _append(self, layer: Layer, part: Path, meter: Meter) -> None:
+    def _append(self, layer: Layer, part: Path) -> None:
         """What one connection brings."""
         size = _size(part)
         url = f"{self._base}/v2/{self._name.namespace}/{self._name.model}/blobs/{layer.digest}"
@@ -193,12 +191,10 @@ class _Registry:
                 # A server that knows no ranges sends all of it again.
                 file.truncate(0)
                 file.seek(0)
-                meter.add(-size)
             while piece := answer.read1(PIECE_BYTES):
                 if file.tell() + len(piece) > layer.bytes:
                     raise LocalError(f'A file of "{self._name}" is larger than its registry lists it. Try again.')
                 file.write(piece)
-                meter.add(len(piece))
 
     def _unreachable(self, error: Exception | None) -> NotHereError:
         where = "Ollama's registry" if self._name.host == DEFAULT_HOST else self._base
@@ -214,7 +210,20 @@ def missing_bytes(store: OllamaStore, manifest: Manifest) -> int:
 
 def _is_whole(layer: Layer, path: Path) -> bool:
     """Whether a file lies here with its sha256, whoever put it there."""
-    return path.is_file() and sha256_of(path) == layer.digest.removeprefix("sha256:")
+    return path.is_file() and sha256_of(path) == layer.sha256
+
+
+def _drop_damaged(layer: Layer, path: Path) -> None:
+    """Delete a file that has another sha256, so that its room counts as free.
+
+    Another pull may put a whole one there between a look and the deletion, so both are done under the lock; one that
+    holds it is left alone.
+    """
+    with suppress(Timeout):
+        if path.is_file():
+            with FileLock(f"{path}.lock", timeout=0):
+                if not _is_whole(layer, path):
+                    path.unlink(missing_ok=True)
 
 
 def _partial(path: Path) -> Path:

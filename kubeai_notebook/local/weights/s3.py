@@ -9,9 +9,8 @@ from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.weight_files import usable_files
 
 from .convert import converted
-from .kept_files import below, place_of, remove, whole
+from .kept_files import below, kept, place_of
 from .progress import no_larger, watched
-from .seals import Seal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,21 +34,19 @@ def from_s3(reference: str, kind: str, *, part: Path, doubted: bool) -> Path:
     # Another version of an object has another ETag, and so another place here.
     version = hashlib.sha256("".join(objects[name]["Key"] + objects[name]["ETag"] for name in names).encode())
     target = part.parent / f"s3-{version.hexdigest()[:16]}"
-    files, seal = below(target, names, where=f"s3://{reference}"), Seal(part.parent, target.name)
-    sizes = {name: listed_sizes[name] for name in names}
-    if not (target.exists() and whole(seal, files, {}, sizes=sizes, doubted=doubted)):
-        remove(target)
-        fresh = part / target.name
+    files, sizes = below(target, names, where=f"s3://{reference}"), {name: listed_sizes[name] for name in names}
+
+    def fetched() -> Path:
         with watched(part, name=f"s3://{reference}", total=sum(sizes.values())):
             for name in names:
-                path = fresh / name
+                path, key = part / target.name / name, objects[name]["Key"]
                 path.parent.mkdir(parents=True, exist_ok=True)
-                key = objects[name]["Key"]
                 refusal = LocalError(f"s3://{bucket}/{key} is larger than its store lists it. Try again.")
                 with no_larger(sizes[name], refusal):
                     client.download_file(bucket, key, str(path))
-        fresh.replace(target)
-        seal.write(files)
+        return part / target.name
+
+    kept(target, files, fetched, sizes=sizes, doubted=doubted)
     if choice.form != "safetensors":
         return place_of(list(files.values()))
     made = target.with_suffix(".gguf")

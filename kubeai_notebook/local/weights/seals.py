@@ -27,6 +27,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_down(path: Path, notes: object) -> None:
+    """Write JSON, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(notes))
+    fresh.replace(path)
+
+
 class Seal:
     """What is known of some files, by their names; kept as ``<name>.sums`` in a folder."""
 
@@ -35,11 +42,8 @@ class Seal:
 
     def is_fresh(self, files: Mapping[str, Path], *, within_seconds: float = DAY_SECONDS) -> bool:
         """Whether no file has changed since its checksum was compared, and that was not long ago."""
-        kept = self._kept()
-        known, checked = kept.get("files", {}), kept.get("checked", 0.0)
-        if not 0 <= time.time() - checked < within_seconds or known.keys() != files.keys():
-            return False
-        return all(known[name][:2] == _seen(path) for name, path in files.items())
+        checked = self._kept().get("checked", 0.0)
+        return 0 <= time.time() - checked < within_seconds and self.sums(files) is not None
 
     def fault(
         self, files: Mapping[str, Path], sums: Mapping[str, str], *, sizes: Mapping[str, int], doubted: bool
@@ -65,13 +69,18 @@ class Seal:
         self.write(files, present)
         return None
 
+    def sums(self, files: Mapping[str, Path]) -> dict[str, str] | None:
+        """The checksum of each file as it is written down; None where one has changed since."""
+        known = self._kept().get("files", {})
+        if known.keys() != files.keys() or any(known[name][:2] != _seen(path) for name, path in files.items()):
+            return None
+        return {name: entry[2] for name, entry in known.items()}
+
     def write(self, files: Mapping[str, Path], sums: Mapping[str, str] | None = None) -> None:
         """Write down what these files are now."""
         kept = sums or {name: sha256_of(path) for name, path in files.items()}
         known = {name: [*_seen(path), kept[name]] for name, path in files.items()}
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"checked": time.time(), "files": known}))
-        fresh.replace(self._path)
+        write_down(self._path, {"checked": time.time(), "files": known})
 
     def _kept(self) -> dict[str, Any]:
         """What is written down; nothing where that cannot be read."""

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.messages import nearest
+from kubeai_notebook.core.memory import memory_of
+from kubeai_notebook.core.messages import size
+from kubeai_notebook.core.near_urls import near_url
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.ollama_names import MANIFEST_TYPE, manifest_of, parse_name
-from kubeai_notebook.local.emulation.stand_in import NEAR_SHARE
-from kubeai_notebook.local.emulation.weight_files import MEMORY_FACTOR, HubName, hub_name, size_of, usable_files
+from kubeai_notebook.local.emulation.weight_files import HubName, hub_name, size_of, usable_files
 
 from . import convert
 from .ollama_store import OllamaStore
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from kubeai_notebook.core.source import Source
-    from kubeai_notebook.local.machine import Machine
+    from kubeai_notebook.local.machine import Memory
 
 SECONDS = 3.0
 _PLACES = threading.BoundedSemaphore(16)
@@ -47,12 +48,14 @@ class Judge:
 
     cache: Path
     environment: Mapping[str, str]
-    machine: Machine
+    memory: Memory
     installed: Callable[[str], bool]
     """Whether a module of this name can be imported."""
     known: Collection[str]
     """Urls that can be had here, for "did you mean"."""
     seconds: float = SECONDS
+    free: Callable[[Path], int] = lambda place: shutil.disk_usage(place).free
+    """Bytes that a disk has left."""
 
     async def verdict(self, source: Source, kind: str) -> str | None:
         """One sentence, or None where it may run; within ``seconds``."""
@@ -96,7 +99,7 @@ class Judge:
         sizes = {str(item["rfilename"]): size_of(item.get("size") or 0) for item in facts.get("siblings") or ()}
         settings = facts.get("config")
         model_type = settings.get("model_type") if isinstance(settings, dict) else None
-        free = self.machine.free_bytes
+        free = self.memory.free_bytes
         options: dict[str, Any] = {"wanted": name, "memory_bytes": free, "model_type": model_type}
         try:
             choice = usable_files(sizes, kind, where=where, **options)
@@ -131,26 +134,30 @@ class Judge:
         return json.loads(read(hub + path, seconds=self.seconds, redirects=False))
 
     def _meant(self, source: Source) -> str:
-        near = nearest(source, [url for url in self.known if url.startswith(f"{source.scheme}://")], share=NEAR_SHARE)
+        near = near_url(source, [url for url in self.known if url.startswith(f"{source.scheme}://")])
         return f" Did you mean {near}?" if near else ""
 
-    def too_large(self, name: str, size: int) -> str | None:
+    def too_large(self, name: str, weight_bytes: int) -> str | None:
         """Why so many bytes of weights do not fit into memory, with both figures."""
-        if self.machine.has_gpu or size * MEMORY_FACTOR <= self.machine.total_bytes:
+        if self.memory.beside_gpu or memory_of(weight_bytes) <= self.memory.total_bytes:
             return None
+        weights, memory = _figures(weight_bytes, self.memory.total_bytes)
         return (
-            f"{name} has {_gb(size)} of weights, and this machine has {_gb(self.machine.total_bytes)} of memory. "
+            f"{name} has {weights} of weights, and this machine has {memory} of memory. "
             "Take a smaller model or quantization, or a cluster."
         )
 
     def no_room(self, name: str, needed: int, folder: Path) -> str | None:
         """Why so many bytes do not fit onto the disk of a folder, which may not be there yet, with both figures."""
         place = next(path for path in (folder, *folder.parents) if path.exists())
-        if (free := shutil.disk_usage(place).free) >= needed:
+        if (free := self.free(place)) >= needed:
             return None
+        wanted, left = _figures(needed, free)
+        # The hub's library has a place of its own.
+        start = "kubeai-local start --cache FOLDER" if folder == self.cache else "set HF_HOME, then kubeai-local start"
         return (
-            f"{name} needs {_gb(needed)} on disk, and {_gb(free)} are free in {place}. "
-            "Make room there, or keep weights elsewhere: kubeai-local start --cache FOLDER."
+            f"{name} needs {wanted} on disk, and {left} are free in {place}. "
+            f"Make room there, or keep weights elsewhere: kubeai-local stop, then {start}."
         )
 
 
@@ -189,5 +196,7 @@ def hub_folder(environment: Mapping[str, str]) -> Path:
     return Path(named or home / "hub").expanduser()
 
 
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+def _figures(needed: int, there: int) -> tuple[str, str]:
+    """Both in words, fine enough to be told apart."""
+    words = size(needed), size(there)
+    return words if words[0] != words[1] else (f"{needed / 1e6:.0f} MB", f"{there / 1e6:.0f} MB")

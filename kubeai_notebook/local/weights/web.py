@@ -98,10 +98,10 @@ def may_follow(old: str, new: str) -> bool:
 def _depths(host: str | None) -> list[int]:
     """How far inside each address of a host is, from 0, the public internet; 0 where a proxy alone knows the name."""
     try:
-        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host or "", None)}
+        texts = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host or "", None)}
     except (OSError, UnicodeError):
         return [0]
-    addresses = [ip_address(text) for text in found]
+    addresses = [ip_address(text) for text in texts]
     plain = [getattr(address, "ipv4_mapped", None) or address for address in addresses]
     return [max(not ip.is_global, 2 * (ip.is_loopback or ip.is_unspecified), 3 * ip.is_link_local) for ip in plain]
 

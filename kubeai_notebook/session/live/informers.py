@@ -83,7 +83,7 @@ class Informers:
         ours = self.models.link
         if ours.state != "live":
             return ours
-        lost = [link for one in self._all() if (link := one.link).lost]
+        lost = [link for informer in self._all() if (link := informer.link).lost]
         return min(lost, key=lambda link: link.since_seconds, default=ours)
 
     @property
@@ -100,6 +100,13 @@ class Informers:
         """Try what is lost again now."""
         for reflector in self._all():
             reflector.hurry()
+
+    def wait_live(self, timeout_seconds: float) -> None:
+        """Wait until what is lost is found again, so long at most."""
+        deadline = time.monotonic() + timeout_seconds
+        self.hurry()
+        for reflector in self._all():
+            reflector.wait_live(max(0.0, deadline - time.monotonic()))
 
     def doubt(self) -> None:
         """Begin every watch anew."""

@@ -13,8 +13,9 @@ from kubeai_notebook.core.notice import addressed
 from kubeai_notebook.core.objects import name_of, text_at, uid_of
 from kubeai_notebook.core.observation import Observation, claim_of, secrets_of
 from kubeai_notebook.core.phase import ModelStatus, status_of
+from kubeai_notebook.core.retries import as_waiting
 from kubeai_notebook.core.rollout import answering_spec
-from kubeai_notebook.core.view import View, stand_in_of
+from kubeai_notebook.core.view import View, remark_of, stand_in_of
 
 from .informers import ANY_CLAIM, Touch
 from .log_sources import runs_of
@@ -53,7 +54,9 @@ def view_of(
         # What was last seen is judged as of then: that nothing is seen to happen means nothing.
         now_seconds = min(now_seconds, link.since_seconds)
     now = datetime.fromtimestamp(now_seconds, UTC)
-    observation = observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now)
+    observation = replace(
+        observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now), this_machine=where.this_machine
+    )
     runs = runs_of(model, observation.pods)
     findings: tuple[Finding, ...] = ()
     try:
@@ -66,6 +69,7 @@ def view_of(
         link=link,
         notes=(*watches.notes(), *tasks.notes(runs)),
         stand_in=stand_in_of(observation.pods),
+        remark=masked(remark_of(observation.pods), secrets_of(model)),
         answering=masked(text_at(answering_spec(model, observation.pods), "url"), secrets_of(model)),
         where=where,
         observation=observation,
@@ -77,11 +81,12 @@ def observation_of(
     model: KubernetesObject, *, watches: Informers, tasks: Tasks, moments: ChangeTracker, now: datetime
 ) -> Observation:
     """Everything that is known about the Model."""
-    pods, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
+    stored, jobs, claims = watches.pods_of(model), watches.jobs_of(model), watches.claims_of(model)
+    pods = tuple(as_waiting(pod, now) for pod in stored)
     own_claims = tuple(claim for claim in claims if name_of(claim) == claim_of(model))
     return Observation(
         model=model,
-        changed_at=moments.changed_at(model, pods, now, back_at_seconds=watches.back_at_seconds),
+        changed_at=moments.changed_at(model, stored, now, back_at_seconds=watches.back_at_seconds),
         pods=pods,
         pods_readable=watches.pods.link.state != "forbidden",
         events=watches.events_of(model, *pods, *jobs, *own_claims),

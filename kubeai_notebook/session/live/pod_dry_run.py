@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.catalog.operator_catalog import catalog_of
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
 from kubeai_notebook.core.objects import count_at, text_at, uid_of
 from kubeai_notebook.core.profile import ResourceProfile
@@ -72,11 +72,11 @@ def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     if check({"spec": model["spec"]}, MODEL, ""):
         # An operator of another version let it in; what it would make of it is not known.
         raise UnusableSpecError
-    catalog = catalog_of(config)
+    operator = operator_config_of(config)
     profile = ResourceProfile(text_at(model, "spec", "resourceProfile")).name
-    image = text_at(model, "spec", "image") or catalog.image_of(text_at(model, "spec", "engine"), profile)
+    image = text_at(model, "spec", "image") or operator.image_of(text_at(model, "spec", "engine"), profile)
     profiles = config.get("resourceProfiles") or {}
-    pod = pod_of(model, catalog, profiles=profiles, container={"image": image})
+    pod = pod_of(model, operator, profiles=profiles, container={"image": image})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["spec"]}
 
 

@@ -79,7 +79,7 @@ class Publisher:
         self._making = threading.RLock()
         self._known: dict[str, _Known] = {}
         self._stale: set[str] = set()
-        self._unattended: set[str] = set()
+        self._to_attend: set[str] = set()
         """Models for whose View nothing was asked yet, since a reader had it made."""
         self._fresh: dict[str, tuple[Change, int]] = {}
         self._revision = 0
@@ -125,6 +125,10 @@ class Publisher:
     def link(self) -> Link:
         """How fresh all Views are."""
         return self._watches.link
+
+    def wait_live(self, timeout_seconds: float) -> None:
+        """Wait until a lost link is found again, so long at most."""
+        self._watches.wait_live(timeout_seconds)
 
     def view(self, name: str) -> View:
         """The Model as it is now, out of what is known; nothing is asked for it.
@@ -241,8 +245,8 @@ class Publisher:
             if tick:
                 with self._lock:
                     lined, self._lined = self._lined, set()
-                self._stale |= lined | self._restless
-            for name in self._wanted(subscriptions) & (self._stale | self._unattended | newly):
+                self._stale |= (lined | self._restless) & self._there()
+            for name in self._wanted(subscriptions) & (self._stale | self._to_attend | newly):
                 self._attend(name)
             self._deliver(subscriptions)
             self._restless = {name for name in self._looked & self._known.keys() if self._is_restless(name)}
@@ -255,7 +259,7 @@ class Publisher:
     def _awaited(self) -> bool:
         """Whether something is about to happen, so that silence means something."""
         known = (self._known.get(name) for name in self._restless)
-        return any(not one.view.status.settled for one in known if one)
+        return any(not entry.view.status.settled for entry in known if entry)
 
     def _look(self, subscriptions: tuple[Subscription, ...]) -> frozenset[str]:
         """Note who is looked at, and how closely; gives the names at which nobody looked as closely before."""
@@ -290,7 +294,7 @@ class Publisher:
             self._stale |= {touch.key for touch in touched if touch.kind == "model"}
             self._stale |= {name for name, known in self._known.items() if not known.touches.isdisjoint(touched)}
             self._stale &= self._there()
-        self._unattended &= self._known.keys()
+        self._to_attend &= self._known.keys()
 
     def _attend(self, name: str) -> None:
         """Make the View anew where it is due, and ask about the Model what is."""
@@ -303,11 +307,11 @@ class Publisher:
             pending = self._tasks.pending(view)
             if pending != view.pending:
                 self._keep(name, replace(view, pending=pending))
-        self._unattended.discard(name)
+        self._to_attend.discard(name)
 
     def _hand_over(self) -> None:
         """Have the publisher's thread deliver what a reader had made, and ask for it what is due."""
-        if self._fresh or self._unattended & self._looked:
+        if self._fresh or self._to_attend & self._looked:
             self._wake.set()
 
     def _current(self, name: str) -> View | None:
@@ -355,7 +359,7 @@ class Publisher:
         change = Change(name, view, revision)
         born = known.born if known else revision
         self._known[name] = _Known(view, change, touches_of(view), born, time.monotonic())
-        self._unattended.add(name)
+        self._to_attend.add(name)
         if news:
             self._fresh[name] = change, born
 
@@ -366,6 +370,7 @@ class Publisher:
         self._tasks.forget(name, known.view.uid)
         self._moments.forget(known.view.uid)
         self._tested.pop(name, None)
+        self._to_attend.discard(name)
 
     def _change(self, name: str, view: View | None) -> Change:
         self._revision += 1

@@ -55,7 +55,9 @@ class ReadinessProbes:
             if view.status.phase != "Ready":
                 # Pods that were replaced may do better, also where their hash is the same.
                 self._answers[uid] = {
-                    key: one for key, one in answers.items() if one and one.status == 200 and not one.body
+                    key: answer
+                    for key, answer in answers.items()
+                    if answer and answer.status == 200 and not answer.body
                 }
                 return
             if not pods or pods in answers or (uid, pods) in self._asking:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.kubeai.labels import ADAPTER_WEIGHTS, IGNORED_ANNOTATION, WEIGHTS_ANNOTATION
 from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_at, texts_in, uid_of
 from kubeai_notebook.core.served import LAST_SERVED
 
@@ -22,12 +23,16 @@ JOBS_OF_CACHES = ("load-cache-", "evict-cache-")
 _MODEL_PODS = "model-"
 _EVENT_KINDS = frozenset({"Pod", "Job", "PersistentVolumeClaim", "Model"})
 _NOTES = frozenset({"kubectl.kubernetes.io/last-applied-configuration", LAST_SERVED})
-_ANNOTATIONS = frozenset({"kubeai-notebook/stand-in-for", "model-pod-port", "model-pod-ip"})
+_ANNOTATIONS = (
+    *("kubeai-notebook/stand-in-for", IGNORED_ANNOTATION, "model-pod-port", "model-pod-ip"),
+    *(WEIGHTS_ANNOTATION, ADAPTER_WEIGHTS),
+)
+"""What they begin with."""
 
 _METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "resourceVersion")
 _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _CONTAINER = ("name", "image", "args", "env", "resources")
-_CONTAINER_STATUS = ("name", "state", "lastState", "restartCount", "ready", "started")
+_CONTAINER_STATUS = ("name", "imageID", "state", "lastState", "restartCount", "ready", "started")
 _EVENT = (
     "reason", "message", "note", "type", "count", "series", "firstTimestamp", "lastTimestamp", "eventTime",
     "reportingComponent",
@@ -53,7 +58,7 @@ def kept_pod(pod: Object) -> Object | None:
     kept = _only(metadata, _METADATA)
     kept["labels"] = {intern(key): intern(value) for key, value in texts_in(metadata, "labels").items()}
     annotations = texts_in(metadata, "annotations")
-    kept["annotations"] = {key: value for key, value in annotations.items() if key in _ANNOTATIONS}
+    kept["annotations"] = {key: value for key, value in annotations.items() if key.startswith(_ANNOTATIONS)}
     kept["ownerReferences"] = [_only(owner, ("kind", "name")) for owner in maps_at(metadata, "ownerReferences")]
     claims = [volume for volume in maps_at(pod, "spec", "volumes") if "persistentVolumeClaim" in volume]
     containers = [_kept_container(container) for container in maps_at(pod, "spec", "containers")]
@@ -62,8 +67,8 @@ def kept_pod(pod: Object) -> Object | None:
         "spec": {"nodeName": text_at(pod, "spec", "nodeName"), "containers": containers, "volumes": claims},
         "status": {
             **_only(map_at(pod, "status"), ("phase", "reason", "message")),
-            "conditions": [_only(one, _CONDITION) for one in maps_at(pod, "status", "conditions")],
-            **{key: [_only(one, _CONTAINER_STATUS) for one in maps_at(pod, "status", key)] for key in _STATUSES},
+            "conditions": [_only(item, _CONDITION) for item in maps_at(pod, "status", "conditions")],
+            **{key: [_only(item, _CONTAINER_STATUS) for item in maps_at(pod, "status", key)] for key in _STATUSES},
         },
     }
 

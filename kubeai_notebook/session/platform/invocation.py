@@ -57,16 +57,16 @@ def _body(given: Any, data: Any) -> Mapping[str, Any] | None:
 
 
 def _adapter(status: Fields, adapter: str | None) -> str | None:
-    known = [one["name"] for one in status.openai.adapters]
+    known = [item["name"] for item in status.openai.adapters]
     if adapter is not None and adapter not in known:
-        there = f"Its adapters are: {', '.join(known)}." if known else "It has none."
-        raise CallError(f'The run has no adapter "{adapter}".{did_you_mean(adapter, known)}', there)
+        hint = f"Its adapters are: {', '.join(known)}." if known else "It has none."
+        raise CallError(f'The run has no adapter "{adapter}".{did_you_mean(adapter, known)}', hint)
     return adapter
 
 
 def _route(status: Fields, body: Mapping[str, Any], files: Any) -> str:
     path = _SPOKEN if files else next((path for key, path in _ROUTE_OF.items() if key in body), None)
-    offered = [one.removeprefix(status.service.url) for one in status.service.urls[1:]]
+    offered = [url.removeprefix(status.service.url) for url in status.service.urls[1:]]
     taken = [f'json={{"{key}": …}}' for key, path in _ROUTE_OF.items() if path in offered]
     taken += ['files={"file": …}'] if _SPOKEN in offered else []
     if path is None:

@@ -173,8 +173,8 @@ class Function:
         if isinstance(fields.get("name"), str):
             # As the platform does, which takes any text for a name.
             fields["name"] = sanitized(fields["name"])
-        catalog = session.facts.catalog if fields.get("resources") is not None else None
-        spec = spec_of(fields, default_profile=session.settings.default_profile, catalog=catalog)
+        config = session.facts.operator_config if fields.get("resources") is not None else None
+        spec = spec_of(fields, default_profile=session.settings.default_profile, operator_config=config)
         labels = {platform.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 
@@ -264,7 +264,7 @@ class Project:
         Raises:
             NotFoundError: the project has no run of such a function.
         """
-        functions = {one.name: one for one in self.list_functions()}
+        functions = {function.name: function for function in self.list_functions()}
         if name not in functions:
             message = f'The project "{self.name}" has no run of a function "{name}".{did_you_mean(name, functions)}'
             raise NotFoundError(message, "A function is kept with its runs: make it with new_function, and run it.")
@@ -280,14 +280,14 @@ class Project:
         cluster = self.session.cluster
         which = f"{FUNCTION_LABEL}={function_name}" if function_name else FUNCTION_LABEL
         query = {"labelSelector": f"{platform.PROJECT_LABEL}={self.name},{which}"}
-        found = cluster.listed(cluster.path(MODELS, "models"), query=query)
-        found.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
+        models = cluster.listed(cluster.path(MODELS, "models"), query=query)
+        models.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
         seen = set(self.session.publisher.names())
-        for model in found:
+        for model in models:
             if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
                 wait_seen(self.session.publisher, name_of(model), count_at(model, "metadata", "generation"))
-        return [self._run(model) for model in found]
+        return [self._run(model) for model in models]
 
     def get_run(self, name: str) -> Run:
         """A run by its Model's name.

@@ -31,8 +31,8 @@ _STATES = {
 def status_of_run(view: View, base_url: str) -> Fields:
     """The status of a run whose Model is there."""
     name, phase = name_of(view.model), view.status.phase
-    said = view.findings[0].message if view.findings else view.status.detail
-    message = f"Model {name} ready" if phase == "Ready" else f"Model {name} {phase.lower()}: {said}"
+    detail = view.findings[0].message if view.findings else view.status.detail
+    message = f"Model {name} ready" if phase == "Ready" else f"Model {name} {phase.lower()}: {detail}"
     return _status(view.model, base_url, state=_STATES.get(phase, "PENDING"), message=message)
 
 

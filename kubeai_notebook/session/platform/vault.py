@@ -116,7 +116,7 @@ def _check(name: str, value: str | SecretStr) -> None:
 
 def _require(name: str, project: str, *, known: Mapping[str, Any]) -> None:
     if name not in known:
-        there = "" if known else " It has none so far."
+        none_yet = "" if known else " It has none so far."
         fix = f'Make it with: project.new_secret("{name}", secret_value=…)'
-        message = f'The project "{project}" has no secret "{name}".{there}{did_you_mean(name, known)} {fix}'
+        message = f'The project "{project}" has no secret "{name}".{none_yet}{did_you_mean(name, known)} {fix}'
         raise SpecError([wrong("secrets", "SecretNotFound", message)])

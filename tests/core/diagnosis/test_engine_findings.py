@@ -192,3 +192,17 @@ def test_forgets_a_failure_of_faster_whisper_before_its_last_success():
     ready = pod("model-m-abc-1", container(running=True), ready=True)
     text = 'OSError: No space left on device\nINFO: "POST /v1/audio/transcriptions HTTP/1.1" 200 OK'
     assert codes(seen(model(engine="FasterWhisper", ready=1), ready, logs=[log(text)])) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "how"),
+    [
+        ("/data/cache/ollama/blobs", "kubeai-local start --cache FOLDER"),
+        ("/home/me/.cache/huggingface/hub/models--BAAI--bge-small-en-v1.5", "set HF_HOME, then kubeai-local start"),
+    ],
+)
+def test_names_what_moves_the_folder_that_has_no_room(folder, how):
+    text = f"Error: No space left on device: x needs 98 MB in {folder}, 3 MB are free."
+    (found,) = diagnose(crash(text), now=NOW)
+    assert f"need 98 MB in {folder}, where 3 MB are free" in found.message
+    assert how in found.remedies[-1].title

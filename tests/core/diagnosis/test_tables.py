@@ -12,7 +12,7 @@ from .rules import CODES, rules
 from .scenes import NOW
 
 # Known in every Observation, whatever it lacks.
-ALWAYS = {"name": "m"}
+ALWAYS = {"name": "m", "place": "the cluster"}
 
 
 def test_has_a_rule_for_every_code_and_no_other_code():

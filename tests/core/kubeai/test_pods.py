@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from kubeai_notebook.core.catalog.operator_catalog import catalog_of
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.kubeai.pods import HASH_LABEL, UnusableSpecError, files_of, pod_of
 from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.spec_diff import changed_fields, restarts_pods
 
-CATALOG = catalog_of(None)
+CATALOG = operator_config_of(None)
 METADATA = {"name": "m", "namespace": "default", "uid": "u"}
 SPEC = {"url": "hf://a/b", "engine": "VLLM", "features": ["TextGeneration"], "resourceProfile": "cpu:2"}
 FILES = [{"path": "/a/b", "content": "1"}, {"path": "/a_b", "content": "2"}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeai_notebook.core.kubeai.this_machine import code_refusal, kept, loads_code, unsteered
+from kubeai_notebook.core.kubeai.this_machine import code_refusal, kept, loads_code, without_steering
 
 LOADING = """LD_PRELOAD LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES PATH HOME PYTHONPATH PYTHONHOME PYTHONSTARTUP
 PYTHONBREAKPOINT PYTHONWARNINGS BASH_ENV BASH_FUNC_ls%% ENV PERL5LIB NODE_OPTIONS GIT_SSH_COMMAND GCONV_PATH LOCPATH
@@ -135,7 +135,7 @@ def test_leaves_out_what_steers_a_download_or_names_a_file(engine, why, name):
 
 def test_leaves_a_model_the_address_of_its_store_and_its_keys():
     own = {"AWS_ENDPOINT_URL": "http://minio", "AWS_ACCESS_KEY_ID": "a", "HF_TOKEN": "t", "HF_HUB_DISABLE_XET": "1"}
-    assert unsteered({**own, "HF_ENDPOINT": "http://other"}) == own
+    assert without_steering({**own, "HF_ENDPOINT": "http://other"}) == own
 
 
 @pytest.mark.parametrize("word", ["--hosts=1", "--config-format=hf", "-p", "--", "host", "--max-model-len"])
@@ -160,4 +160,4 @@ def test_leaves_a_key_that_is_given_twice_where_it_is():
 
 @pytest.mark.parametrize("name", ["OLLAMA_REGISTRY", "OLLAMA_MODELS", "HF_ENDPOINT", "HF_HOME"])
 def test_lets_no_model_say_where_weights_come_from(name):
-    assert unsteered({name: "http://other", "A": "1"}) == {"A": "1"}
+    assert without_steering({name: "http://other", "A": "1"}) == {"A": "1"}

@@ -35,6 +35,31 @@ E, W = "error", "warning"
 URL = "InvalidModelUrl"
 # What is wrong, what is said of it, and the nearest spec of which it is not true.
 TRAPS: dict[str, tuple[dict[str, Any], tuple[str, str, str], dict[str, Any]]] = {
+    "an argument of vLLM misspelt": (
+        {"args": ("--max-model-length=8192",)},
+        (W, "UnknownArgument", "args[0]"),
+        {"args": ("--max-model-len=8192",)},
+    ),
+    "an argument of vLLM in underscores": (
+        {"args": ("--seed", "-1", "--gpu_memory_utilisation", "0.5")},
+        (W, "UnknownArgument", "args[2]"),
+        {"args": ("--seed", "-1", "--gpu_memory_utilization", "0.5")},
+    ),
+    "an argument of llama.cpp misspelt": (
+        {**OLLAMA, "args": ("--ctx-sise", "4096")},
+        (W, "UnknownArgument", "args[0]"),
+        {**OLLAMA, "args": ("--ctx-size", "4096", "--my-own=1")},
+    ),
+    "an argument of Infinity misspelt": (
+        {**INFINITY, "args": ("--bach-size=8",)},
+        (W, "UnknownArgument", "args[0]"),
+        {**INFINITY, "args": ("--batch-size=8", "--no-compile")},
+    ),
+    "a switch with a key": (
+        {"args": ("--speculativ-config.method=ngram",)},
+        (W, "UnknownArgument", "args[0]"),
+        {"args": ("--speculative-config.method=ngram", "--no-enable-prefix-caching", "--brand-new", "-O3")},
+    ),
     "characters": ({"url": "hf://org/tiny ü"}, (E, URL, "url"), {"url": "hf://org/tiny_1.0"}),
     "hub url on OLlama": ({**OLLAMA, "url": "hf://org/tiny"}, (E, URL, "url"), OLLAMA),
     "OLlama's url on vLLM": ({"url": "ollama://tiny"}, (E, URL, "url"), OLLAMA),

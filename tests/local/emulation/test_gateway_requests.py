@@ -9,6 +9,7 @@ import pytest
 from kubeai_notebook.local.emulation.gateway_requests import UnreadableError, is_form, read
 
 CHAT, TEXT, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/rerank"
+RESPONSES = "/v1/responses"
 
 
 def sent(route, **fields):
@@ -26,6 +27,11 @@ def sent(route, **fields):
         (CHAT, {"messages": [{"role": 1}]}, 'within "/messages/0/role"'),
         (RERANK, {"documents": [{"text": "x"}]}, 'within "/documents/0"'),
         (TEXT, {"stream": 1}, 'within "/stream"'),
+        (CHAT, {"parallel_tool_calls": "yes"}, 'Go bool within "/parallel_tool_calls"'),
+        (CHAT, {"response_format": "json"}, 'within "/response_format"'),
+        (CHAT, {"response_format": {"json_schema": {"name": 1}}}, 'within "/response_format/json_schema/name"'),
+        (CHAT, {"audio": {"voice": 1}}, 'within "/audio/voice"'),
+        (RESPONSES, {"model": 1}, 'within "/model"'),
     ],
 )
 def test_refuses_types_that_kubeais_structs_have_not(route, fields, reason):
@@ -62,6 +68,24 @@ def test_keeps_unknown_fields_at_the_top_only():
     assert (got["top_k"], got["stream_options"]) == (3, {"include_usage": True})
 
 
+def test_keeps_a_schema_whole_and_drops_what_stands_beside_it():
+    schema = {"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}]}}, "x-own": 1}
+    form = {
+        "type": "json_schema",
+        "json_schema": {"name": "a", "schema": schema, "strict": True, "other": 1},
+        "extra": 1,
+    }
+    kept = sent(CHAT, response_format=form)["response_format"]
+    assert kept == {"type": "json_schema", "json_schema": {"name": "a", "schema": schema, "strict": True}}
+    prediction = sent(CHAT, prediction={"type": "content", "content": "x", "other": 1})["prediction"]
+    assert prediction == {"type": "content", "content": "x"}
+
+
+def test_passes_a_response_on_as_it_is():
+    fields = {"input": [{"role": "user", "content": "x", "own": 1}], "max_output_tokens": 3, "store": False}
+    assert sent(RESPONSES, **fields) == {"model": "m", **{key: fields[key] for key in ("input", "max_output_tokens")}}
+
+
 def test_leaves_out_zeros_but_not_those_that_mean_something():
     assert sent(TEXT, max_tokens=0, stream=False, temperature=0, n=0) == {"model": "m", "temperature": 0, "n": 0}
 
@@ -93,8 +117,13 @@ def test_refuses_a_type_that_is_none_in_kubeais_words():
         ({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "日本語だ"}]}, "日本語"),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": t} for t in "ab"]}]}, "ab"),
         ({"messages": [{"role": "user", "content": None}]}, ""),
+        ({"input": "Hello"}, "Hel"),
+        ({"input": [{"role": "system", "content": "x"}, {"role": "user", "content": "abcd"}]}, "abc"),
+        ({"input": []}, ""),
+        ({"input": [{"role": "user", "content": [5, {"text": {"a": 1}}, "b"]}]}, "b"),
+        ({"prompt": [[1, 2]]}, ""),
     ],
 )
 def test_finds_the_prefix_that_balancing_goes_by(fields, prefix):
-    route = CHAT if "messages" in fields else TEXT
+    route = CHAT if "messages" in fields else RESPONSES if "input" in fields else TEXT
     assert read(route, json.dumps({"model": "m", **fields}).encode()).prefix(3) == prefix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeai_notebook.session.live.subscription import ALL
+from kubeai_notebook.session.live.subscription import ALL, Change
 from kubeai_notebook.session.waiting import look_at
 from tests.session.live.seen import crashed, seen
 from tests.support.fake_api import MODELS, PODS, model, pod
@@ -48,6 +48,21 @@ def test_reads_the_log_of_a_crash_once_for_each_run_and_masks_it(canned, publish
     canned.change(PODS, crashed("model-m-a-1", "m", restarts=2))
     seen(publisher, "m", lambda view: view.pods[0].restarts == 2 and bool(view.observation.logs))
     assert len([one for one in canned.requests if one.endswith("/log")]) == 2
+
+
+def test_never_tells_first_that_nothing_explains_what_the_log_explains(canned, publisher) -> None:
+    canned.logs["model-m-a-1/server previous"] = "vllm serve: error: unrecognized arguments: --max-model-length"
+    canned.change(MODELS, model("m", engine="VLLM", url="hf://a/b"))
+    canned.change(PODS, crashed("model-m-a-1", "m"))
+    codes = []
+
+    def is_explained(change: Change) -> bool:
+        codes.extend(finding.code for finding in (change.view.settled_findings if change.view else ()))
+        return "UnknownArgument" in codes
+
+    with publisher.subscribe(["m"]) as changes:
+        assert changes.until(is_explained, 10)
+    assert set(codes) == {"UnknownArgument"}
 
 
 def test_asks_for_an_empty_log_a_few_times_and_then_no_more(canned, publisher) -> None:

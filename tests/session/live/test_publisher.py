@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import http.server
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -67,6 +69,26 @@ def test_watches_jobs_and_claims_only_where_a_model_has_a_cache(canned, publishe
     assert [one["metadata"]["name"] for one in view.observation.jobs] == ["load-cache-cached"]
     assert [one["metadata"]["name"] for one in view.observation.claims] == ["shared-model-cache-nfs"]
     assert [finding.code for finding in view.findings] == ["StorageClassNotFound"]
+
+
+def test_stays_failing_with_its_reason_while_the_next_try_runs(canned, publisher) -> None:
+    def at(seconds: float) -> str:
+        return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+    canned.logs["model-m-a-1/server previous"] = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
+    canned.change(MODELS, model("m"))
+    failed = crashed("model-m-a-1", "m")
+    status = failed["status"]["containerStatuses"][0]
+    status["lastState"]["terminated"] |= {"startedAt": at(-60), "finishedAt": at(-20)}
+    canned.change(PODS, copy.deepcopy(failed))
+    before = seen(publisher, "m", lambda view: bool(view.observation.logs))
+    status |= {"restartCount": 2, "state": {"running": {"startedAt": at(0)}}}
+    failed["metadata"]["labels"]["try"] = "third"
+    canned.change(PODS, failed)
+    until(lambda: publisher.view("m").observation.pods != before.observation.pods, 5)
+    tries = publisher.view("m")
+    assert (before.status.phase, tries.status.phase) == ("Failing", "Failing")
+    assert tries.findings == before.findings
 
 
 def test_offers_all_claims_where_the_urls_own_is_not_there(canned, publisher) -> None:
@@ -176,8 +198,8 @@ def test_asks_what_is_due_also_where_a_reader_had_the_view_made(canned, publishe
         canned.change(PODS, crashed("model-m-a-1", "m"))
         # The reader may be before the publisher's thread, which rests a little after each Change.
         until(lambda: publisher.names() and publisher.view("m").status.stopped, 5)
-        change = changes.until(lambda change: change.view is not None and change.view.status.stopped, 5)
-        assert change.view.pending
+        # A view that the reader had made tells that it stopped, and the next that its log is being asked for.
+        changes.until(lambda change: change.view is not None and change.view.status.stopped and change.view.pending, 5)
 
 
 def test_forgets_what_was_asked_about_a_model_that_is_gone(canned, publisher, gateway) -> None:
@@ -199,7 +221,7 @@ def held_by(publisher: Publisher) -> Iterator[Any]:
     yield from (
         publisher._known,
         publisher._stale,
-        publisher._unattended,
+        publisher._to_attend,
         publisher._fresh,
         publisher._tested,
         publisher._moments._seen,
@@ -301,8 +323,10 @@ def test_sends_nothing_to_another_model_that_comes_under_the_name(canned, publis
     theirs = model("ours")
     theirs["metadata"]["uid"] = "another"
     canned.change(MODELS, theirs)
+    # The Pod comes by another watch, which may be ahead of that of Models.
+    assert seen(publisher, "ours", lambda view: view.uid == "another")
     canned.change(PODS, pod("model-ours-a-1", "ours"))
-    assert seen(publisher, "ours", lambda view: view.uid == "another" and view.status.phase == "Ready")
+    assert seen(publisher, "ours", lambda view: view.status.phase == "Ready")
     canned.change(MODELS, model("mine"))
     canned.change(PODS, pod("model-mine-a-1", "mine"))
     publisher.test("mine", seen(publisher, "mine", lambda view: view.status.phase == "Ready").uid)

@@ -12,7 +12,7 @@ import shlex
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook.core.arguments import SPREAD, without_arguments
 from kubeai_notebook.core.masking import masked_args
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.remedy import Change
 
     from .case import Case
+
+Place = Literal["cluster", "this machine"]
+"""Where a Remedy helps."""
 
 # A name from an object or a log becomes a word of a command only where no shell and no program reads more in it.
 _HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)
@@ -40,12 +43,15 @@ class Template:
     command: Command | None = None
     unless: str = ""
     """A value that another template needs: where it is known, this one is not used."""
+    only: Place | None = None
+    """Where it helps: a volume, a Secret of KubeAI's own or an admin are of no use on one's own machine."""
 
 
 def remedy_of(template: Template, case: Case) -> Remedy | None:
     """The template filled in; None where it lacks a value, or where the Model is already as it would make it."""
     values = case.values
-    if template.unless in values:
+    place = "this machine" if case.scene.observation.this_machine else "cluster"
+    if template.unless in values or template.only not in (None, place):
         return None
     command = template.command and _filled_command(template.command, values)
     changes = _filled_changes(template.changes, case)
@@ -106,15 +112,15 @@ def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:
     return {key: text for key, text in shown.items() if text}
 
 
-def advise(*titles: str, unless: str = "") -> Template:
+def advise(*titles: str, unless: str = "", only: Place | None = None) -> Template:
     """Words only: what a person has to do."""
-    return Template(titles=titles, unless=unless)
+    return Template(titles=titles, unless=unless, only=only)
 
 
-def run(title: str, line: str) -> Template:
+def run(title: str, line: str, *, only: Place | None = None) -> Template:
     """A command, written as in a terminal; a value in it is always within one word."""
     argvs = tuple(tuple(argv) for argv in _piped(shlex.split(line)))
-    return Template(titles=(title,), command=Command(arguments=argvs[0], into=argvs[1:]))
+    return Template(titles=(title,), command=Command(arguments=argvs[0], into=argvs[1:]), only=only)
 
 
 def ask(title: str, verb: str, *arguments: str) -> Template:

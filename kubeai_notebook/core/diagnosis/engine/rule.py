@@ -172,7 +172,8 @@ def finding_of(rule: Rule, case: Case) -> Finding:
         code=rule.code,
         message=filled(rule.message, case.values) or rule.message[-1],
         evidence=(Evidence(case.passage.kind, case.passage.where, text),),
-        who=rule.who,
+        # On one's own machine there is nobody else who could act.
+        who="user" if rule.who == "admin" and case.scene.observation.this_machine else rule.who,
         remedies=tuple(dict.fromkeys(remedies)),
     )
 

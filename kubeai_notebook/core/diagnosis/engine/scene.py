@@ -193,7 +193,9 @@ class Scene:
 
     @property
     def usable_cache(self) -> str:
-        """A cache profile for a Model that has none; only for sources that KubeAI can cache."""
+        """A cache profile for a Model that has none; only for sources that KubeAI can cache, and in a cluster."""
+        if self.observation.this_machine:
+            return ""
         caches = sorted(str(name) for name in map_at(self.config, "cacheProfiles"))
         cached = self.spec.get("cacheProfile") or self.scheme not in ("hf", "s3", "gs", "oss")
         return caches[0] if caches and not cached else ""
@@ -231,4 +233,6 @@ class Scene:
             # An annotation with another value than it has makes KubeAI look again.
             "touches": str(_count(text_at(self.model, "metadata", "annotations", "touch")) + 1),
             "operator_ns": self.observation.operator.namespace or self.namespace,
+            "place": "this machine" if self.observation.this_machine else "the cluster",
+            "machine": "this machine" if self.observation.this_machine else "",
         }

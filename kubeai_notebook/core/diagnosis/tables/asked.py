@@ -5,10 +5,52 @@ The rows stand for calls first. Of the test request, which asks for one token or
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import READ_LOG, advise, drop_argument, drop_env
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import READ_LOG, Template, advise, drop_argument, drop_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+from kubeai_notebook.core.objects import maps_at, text_at, texts_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _SHORTER = advise("Send a shorter text, or split it; a smaller max_tokens leaves more room for the prompt.")
+_CONTEXT_VARIABLE = "OLLAMA_CONTEXT_LENGTH"
+
+
+def _context(args: Iterable[str], env: Mapping[str, str]) -> dict[str, int]:
+    """How many tokens the settings of a context ask for, by the setting's name."""
+    args = tuple(args)
+    texts = {name: value_of(args, name) for name in ("--max-model-len", "--ctx-size")}
+    texts[_CONTEXT_VARIABLE] = env.get(_CONTEXT_VARIABLE)
+    return {name: int(text) for name, text in texts.items() if text and text.isdecimal() and len(text) < 10}
+
+
+def _raised(case: Case) -> dict[str, str]:
+    """What the Model asks for already, where a Pod that answers was made before: the advice is being followed."""
+    wanted = _context(case.scene.args, case.scene.env)
+    for pod in (pod for pod in case.scene.pods if pod.ready and maps_at(pod.raw, "spec", "containers")):
+        container = maps_at(pod.raw, "spec", "containers")[0]
+        env = {name: text_at(entry, "value") for name, entry in pod.env.items()}
+        had = _context(texts_at(container, "args"), env)
+        for name, tokens in wanted.items():
+            if tokens > had.get(name, 0):
+                return {"raised": f"{name}={tokens}"}
+    return {}
+
+
+def _longer(setting: str) -> tuple[Template, ...]:
+    """To send less, or to have the engine read more, unless an update to that is on its way."""
+    return (
+        advise("An update to {raised} is on its way: ask again once it is ready."),
+        _SHORTER,
+        advise(f"Or serve it with a larger {setting}.", unless="raised"),
+    )
+
+
 _TOO_LONG = ('The text is longer than what "{name}" reads at once.',)
 
 ASKED: tuple[Rule, ...] = (
@@ -22,30 +64,24 @@ ASKED: tuple[Rule, ...] = (
         ),
         message=_TOO_LONG,
         who="user",
-        remedies=(
-            _SHORTER,
-            advise("Or serve it with a larger --max-model-len, as far as the model itself and the memory allow."),
-        ),
+        derive=_raised,
+        remedies=_longer("--max-model-len, as far as the model itself and the memory allow"),
     ),
     Rule(
         code="ContextExceeded",
         seen=("exceeds the available context size", "increase the physical batch size", "exceed_context_size_error"),
         message=_TOO_LONG,
         who="user",
-        remedies=(
-            _SHORTER,
-            advise("Or serve it with a larger --ctx-size, as far as the model itself and the memory allow."),
-        ),
+        derive=_raised,
+        remedies=_longer("--ctx-size, as far as the model itself and the memory allow"),
     ),
     Rule(
         code="ContextExceeded",
         seen=("exceeds the context length", "exceeds maximum context", "exceeded max context", "prompt too long"),
         message=_TOO_LONG,
         who="user",
-        remedies=(
-            _SHORTER,
-            advise("Or serve it with a larger OLLAMA_CONTEXT_LENGTH in env, as far as the model itself allows."),
-        ),
+        derive=_raised,
+        remedies=_longer("OLLAMA_CONTEXT_LENGTH in env, as far as the model itself allows"),
     ),
     Rule(
         code="ContextExceeded",
@@ -114,6 +150,7 @@ ASKED: tuple[Rule, ...] = (
             "json schema conversion failed",
             "failed to parse grammar",
             "invalid json schema",
+            "json schema error at",
         ),
         message=('The engine of "{name}" cannot follow this JSON schema or grammar.',),
         who="user",

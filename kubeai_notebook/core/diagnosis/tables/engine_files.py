@@ -32,7 +32,10 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "This version of the engine does not know the model's architecture.",
         ),
         who="user",
-        remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+        remedies=(
+            advise("Choose another model, or install a newer release of the engine.", only="this machine"),
+            advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
+        ),
     ),
     Rule(
         code="ModelFormatUnsupported",

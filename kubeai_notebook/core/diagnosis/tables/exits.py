@@ -36,21 +36,30 @@ _OOM = Rule(
 _KILLED = Rule(
     code="Killed",
     seen=(),
-    message=('The container of "{name}" was killed from outside (137), and not for its memory limit.',),
+    message=(
+        'The engine of "{name}" was killed from outside (137): {machine} may be short of memory.',
+        'The container of "{name}" was killed from outside (137), and not for its memory limit.',
+    ),
     who="admin",
     remedies=(
-        run("Look for the reason among the Events of Pod and node.", "kubectl -n {namespace} describe pod {pod}"),
+        advise("Close what takes memory, or serve a smaller model; the engine is started again.", only="this machine"),
+        run(
+            "Look for the reason among the Events of Pod and node.",
+            "kubectl -n {namespace} describe pod {pod}",
+            only="cluster",
+        ),
     ),
 )
 ILLEGAL_INSTRUCTION = Rule(
     code="CpuLacksInstructions",
     seen=("Illegal instruction",),
-    message=("The processor lacks instructions (AVX-512) that this image was built for.",),
+    message=("The processor lacks instructions (AVX-512) that this engine was built for.",),
     who="user",
     remedies=(
         drop_argument("--device"),
-        advise("Serve the model by engine OLlama, or set image to a build for this processor."),
-        advise("Or the admin provides nodes with AVX-512."),
+        advise("Serve the model by engine OLlama.", only="this machine"),
+        advise("Serve the model by engine OLlama, or set image to a build for this processor.", only="cluster"),
+        advise("Or the admin provides nodes with AVX-512.", only="cluster"),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, drop_argument, drop_env, run
@@ -30,9 +31,12 @@ _accept = advise(
     "Accept the license on https://huggingface.co/{repo} and make a token with the right to read it.",
     "Accept the license on the model's page and make a token with the right to read it.",
 )
-_token_secret = run(
-    "Put a token of an account that has access into the Secret that KubeAI reads.",
-    "kubectl -n {namespace} create secret generic kubeai-huggingface --from-literal=token=<token>" + APPLIED,
+_token = (
+    advise('Serve it again with a token of an account that has access: secrets={{"HF_TOKEN": SecretStr("…")}}.'),
+    run(
+        "Or, for all Models of the namespace, put the token into the Secret that KubeAI reads.",
+        "kubectl -n {namespace} create secret generic kubeai-huggingface --from-literal=token=<token>" + APPLIED,
+    ),
 )
 
 
@@ -59,6 +63,19 @@ def _real_repository(case: Case) -> bool:
     return not misread_claim(case)
 
 
+_not_authorized = partial(Rule, code="GatedModelNotAuthorized", take=REPO, who="user", remedies=(_ask,))
+_without_token = partial(
+    Rule,
+    code="GatedModelNoToken",
+    take=REPO,
+    message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
+    who="user",
+    remedies=(_accept, *_token),
+)
+_NOT_YET = (
+    "The token's account has no access to the gated model {repo} yet.",
+    "The token's account has no access to this gated model yet.",
+)
 _GATED = (
     Rule(
         code="HubTokenLacksPermission",
@@ -73,46 +90,17 @@ _GATED = (
             advise('Allow "read access to public gated repositories" at https://huggingface.co/settings/tokens.'),
         ),
     ),
-    Rule(
-        code="GatedModelNotAuthorized",
+    _not_authorized(
         seen=("not in the authorized list", "is awaiting a review"),
-        take=REPO,
-        message=(
-            "The token's account has no access to the gated model {repo} yet.",
-            "The token's account has no access to this gated model yet.",
-        ),
-        who="user",
-        remedies=(_ask,),
+        message=_NOT_YET,
     ),
-    Rule(
-        code="GatedModelNotAuthorized",
+    _not_authorized(
         seen=("requires approval",),
         only=token_given,
-        take=REPO,
-        message=(
-            "The token's account has no access to the gated model {repo} yet.",
-            "The token's account has no access to this gated model yet.",
-        ),
-        who="user",
-        remedies=(_ask,),
+        message=_NOT_YET,
     ),
-    Rule(
-        code="GatedModelNoToken",
-        seen=("be authenticated to access it", "repo model … is gated"),
-        take=REPO,
-        message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
-        who="user",
-        remedies=(_accept, _token_secret),
-    ),
-    Rule(
-        code="GatedModelNoToken",
-        seen=("requires approval",),
-        only=_no_token,
-        take=REPO,
-        message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
-        who="user",
-        remedies=(_accept, _token_secret),
-    ),
+    _without_token(seen=("be authenticated to access it", "repo model … is gated")),
+    _without_token(seen=("requires approval",), only=_no_token),
 )
 
 _NAMES = (
@@ -123,8 +111,11 @@ _NAMES = (
         who="user",
         remedies=(
             drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
-            _token_secret,
-            advise("If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN; replace or remove it."),
+            *_token,
+            advise(
+                "If Secret kubeai-huggingface exists, its token wins over env.HF_TOKEN; replace or remove it.",
+                only="cluster",
+            ),
         ),
     ),
     Rule(
@@ -174,7 +165,7 @@ _NAMES = (
         remedies=(
             advise('Correct the url; now it is "{url}".', "Correct the url."),
             advise(
-                "If {repo} is private, give a token that may read it in Secret kubeai-huggingface.",
+                'If {repo} is private, give a token that may read it: secrets={{"HF_TOKEN": SecretStr("…")}}.',
                 "If the model is private, give a token that may read it.",
             ),
         ),
@@ -195,7 +186,7 @@ _NAMES = (
         take=HOST,
         message=("{host} limits how often this address may ask.", "The hub limits how often this address may ask."),
         who="user",
-        remedies=(_token_secret, advise("Or wait: it is tried again.")),
+        remedies=(advise("Wait: it is tried again. An account's token may ask more often."), *_token),
     ),
     Rule(
         code="SourceServerError",
@@ -218,26 +209,15 @@ _NAMES = (
 
 # The hub's first sentence alone, where the one that says why was cut off.
 _GATED_SOMEHOW = (
-    Rule(
-        code="GatedModelNotAuthorized",
+    _not_authorized(
         seen=("Cannot access gated repo", "trying to access a gated repo"),
         only=token_given,
-        take=REPO,
         message=(
             "The token's account has no access to the gated model {repo}.",
             "The token's account has no access to this gated model.",
         ),
-        who="user",
-        remedies=(_ask,),
     ),
-    Rule(
-        code="GatedModelNoToken",
-        seen=("Cannot access gated repo", "trying to access a gated repo"),
-        take=REPO,
-        message=("The model {repo} is gated and no token was sent.", "The model is gated and no token was sent."),
-        who="user",
-        remedies=(_accept, _token_secret),
-    ),
+    _without_token(seen=("Cannot access gated repo", "trying to access a gated repo")),
 )
 
 HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)

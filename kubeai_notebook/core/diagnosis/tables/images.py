@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+from .hosts import did_you_mean, meant_host
+
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
@@ -67,8 +69,9 @@ IMAGES: tuple[Rule, ...] = (
         message=('There is no Secret "{object}" in the namespace.', "A Secret that the Pod needs does not exist."),
         who="user",
         remedies=(
+            advise('Give the values themselves, with no such Secret: secrets={{"VARIABLE": SecretStr("…")}}.'),
             run(
-                'Make the Secret "{object}".',
+                'Or make the Secret "{object}".',
                 "kubectl -n {namespace} create secret generic {object} --from-literal=<key>=<value>" + APPLIED,
             ),
             advise("Or correct envFrom."),
@@ -193,7 +196,9 @@ IMAGES: tuple[Rule, ...] = (
             "The node gets no usable answer of the registry.",
         ),
         who="admin",
+        derive=meant_host,
         remedies=(
+            *did_you_mean("image"),
             advise(
                 "Open the way from the nodes to {host}, or set their proxy.",
                 "Open the way from the nodes to the registry.",
@@ -289,7 +294,9 @@ OLLAMA_REGISTRY: tuple[Rule, ...] = (
             "The Pod cannot reach the model's registry.",
         ),
         who="user",
+        derive=meant_host,
         remedies=(
+            *did_you_mean("url"),
             advise("If the cluster goes out through a proxy, set env.HTTPS_PROXY."),
             advise("Else the admin opens the way out to {host}.", "Else the admin opens the way out."),
         ),

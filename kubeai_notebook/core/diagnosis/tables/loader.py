@@ -27,7 +27,9 @@ DISK_FULL = Rule(
             ' -p \'{{"spec":{{"resources":{{"requests":{{"storage":"<size>"}}}}}}}}\'',
         ),
         DOWNLOAD_ONCE,
-        advise("Choose a smaller or a quantized model, or nodes with more disk."),
+        advise("Make room on this machine; the download then goes on by itself.", only="this machine"),
+        advise("Or choose a smaller or a quantized model.", only="this machine"),
+        advise("Choose a smaller or a quantized model, or nodes with more disk.", only="cluster"),
     ),
 )
 
@@ -49,11 +51,23 @@ LOADER: tuple[Rule, ...] = (
             r"(?:file system|denied): '(?P<path>[^']+)'",
             r" to (?P<path>\S+) \[Errno",
         ),
-        message=("The container may not write to {path}.", "The container may not write where the weights go."),
+        message=(
+            "kubeai-local may write nothing to {path} on {machine}.",
+            "kubeai-local may write nothing where the weights go on {machine}.",
+            "The container may not write to {path}.",
+            "The container may not write where the weights go.",
+        ),
         who="admin",
         remedies=(
             advise(
-                "Make the volume writable: access mode, fsGroup, and readOnlyRootFilesystem for the engine's own cache."
+                "Make the folder writable, or keep weights elsewhere: kubeai-local stop, then kubeai-local start "
+                "--cache FOLDER.",
+                only="this machine",
+            ),
+            advise(
+                "Make the volume writable: access mode, fsGroup, and readOnlyRootFilesystem for the engine's own "
+                "cache.",
+                only="cluster",
             ),
         ),
     ),

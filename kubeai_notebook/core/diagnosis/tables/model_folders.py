@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
@@ -10,19 +12,20 @@ from .hub import misread_claim
 _COPY_ALL = advise(
     "Copy the whole repository to {path}, every file of it.", "Copy the whole repository, every file of it."
 )
+_NAME_THE_FOLDER = (
+    set_env("INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."),
+    set_env("WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."),
+)
+_incomplete = partial(Rule, code="ModelFolderIncomplete", who="user", remedies=(_COPY_ALL,))
 
 FOLDERS: tuple[Rule, ...] = (
-    Rule(
-        code="ModelFolderIncomplete",
+    _incomplete(
         seen=("repo id must … '/",),
         only=lambda case: "load_dir_path" in case.above(60),
         take=(r"'(?P<path>/[^']+)'\. Use", r"'(?P<path>/[^']+)'"),
         message=("The model's folder {path} lacks files.", "The model's folder lacks files."),
-        who="user",
-        remedies=(_COPY_ALL,),
     ),
-    Rule(
-        code="ModelFolderIncomplete",
+    _incomplete(
         seen=(
             "no file named pytorch_model.bin",
             "Cannot find any model weights",
@@ -32,23 +35,15 @@ FOLDERS: tuple[Rule, ...] = (
         unless=("file named config.json",),
         take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
         message=("There are no weights in {path}.", "There are no weights in the model's folder."),
-        who="user",
-        remedies=(_COPY_ALL,),
     ),
-    Rule(
-        code="ModelFolderIncomplete",
+    _incomplete(
         seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
         message=('"{name}" has no tokenizer files beside its weights.',),
-        who="user",
-        remedies=(_COPY_ALL,),
     ),
-    Rule(
-        code="ModelFolderIncomplete",
+    _incomplete(
         seen=("error: … NoneType",),
         only=lambda case: "tokenization" in case.above(8),
         message=('"{name}" has no tokenizer files beside its weights.',),
-        who="user",
-        remedies=(_COPY_ALL,),
     ),
     Rule(
         code="ModelPathMissing",
@@ -84,12 +79,7 @@ FOLDERS: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(
-            set_env(
-                "INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."
-            ),
-            set_env(
-                "WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."
-            ),
+            *_NAME_THE_FOLDER,
             advise(
                 'Correct the url; now it is "{url}".',
                 "Correct the url: hf://org/model, s3://bucket/path or pvc://claim/path.",
@@ -105,13 +95,6 @@ FOLDERS: tuple[Rule, ...] = (
             "The engine takes the claim's name for a repository of the hub.",
         ),
         who="user",
-        remedies=(
-            set_env(
-                "INFINITY_MODEL_ID", "{infinity_path}", "Tell Infinity where the claim is mounted: env.{variable}."
-            ),
-            set_env(
-                "WHISPER__MODEL", "{whisper_path}", "Tell FasterWhisper where the claim is mounted: env.{variable}."
-            ),
-        ),
+        remedies=_NAME_THE_FOLDER,
     ),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_env, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+from .hosts import did_you_mean, meant_host
 from .hub import HOST
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ UNREACHABLE = (
 )
 # The library's wrapper around seven different failures: only when nothing else in the whole log speaks.
 WRAPPED = ("LocalEntryNotFoundError", "couldn't connect to '")
+RESTARTED = "Then start kubeai-local again from there: kubeai-local stop, then kubeai-local start."
+"""Its own environment says how the network is reached on this machine; a Model's is not asked."""
+_OTHER_PROXY = (
+    advise(f"Correct HTTPS_PROXY in your shell. {RESTARTED}", only="this machine"),
+    advise("Correct env.HTTPS_PROXY.", only="cluster"),
+    drop_env("HTTPS_PROXY", "https_proxy"),
+)
+_OWN_NETWORK = (
+    advise(
+        "Check the network of this machine, and HTTPS_PROXY where you need one; it is tried again.",
+        only="this machine",
+    ),
+    advise('Or use a file you have: kubeai-local add "{url}=FILE.gguf".', only="this machine"),
+)
 _without_xet = set_env("HF_HUB_DISABLE_XET", "1", "Download without the Xet storage: env.{variable}.")
 
 
@@ -41,13 +56,24 @@ NETWORK: tuple[Rule, ...] = (
         seen=("CERTIFICATE_VERIFY_FAILED", "doesn't match either of", "x509:"),
         take=HOST,
         message=(
+            "The certificate of {host} is not trusted on {machine}.",
+            "The certificate of the weights' source is not trusted on {machine}.",
             "The certificate of {host} is not trusted inside the container.",
             "The certificate of the weights' source is not trusted inside the container.",
         ),
         who="admin",
         remedies=(
-            advise("Build the certificate authority into the image, or mount it and point SSL_CERT_FILE at it."),
-            advise("Or point env.HF_ENDPOINT (hub) or env.AWS_ENDPOINT_URL (S3) at a host whose certificate fits."),
+            advise(
+                "Set SSL_CERT_FILE to a file that holds the certificate authority. " + RESTARTED, only="this machine"
+            ),
+            advise(
+                "Build the certificate authority into the image, or mount it and point SSL_CERT_FILE at it.",
+                only="cluster",
+            ),
+            advise(
+                "Or point env.HF_ENDPOINT (hub) or env.AWS_ENDPOINT_URL (S3) at a host whose certificate fits.",
+                only="cluster",
+            ),
         ),
     ),
     Rule(
@@ -56,7 +82,7 @@ NETWORK: tuple[Rule, ...] = (
         take=(r"host=\\*'(?P<proxy>[\w.-]+)\\*', port=\d+\): failed", r"lookup (?P<proxy>[\w.-]+)"),
         message=("The proxy {proxy} cannot be reached.", "The proxy cannot be reached."),
         who="user",
-        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=_OTHER_PROXY,
     ),
     Rule(
         code="ProxyUnreachable",
@@ -65,7 +91,7 @@ NETWORK: tuple[Rule, ...] = (
         only=_proxied,
         message=('The proxy that "{name}" is told to use (HTTPS_PROXY) cannot be reached.',),
         who="user",
-        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=_OTHER_PROXY,
     ),
     Rule(
         code="DownloadInterrupted",
@@ -102,16 +128,20 @@ NETWORK: tuple[Rule, ...] = (
         take=HOST,
         far=(r"ConnectionPool\(host=\\*'(?P<host>[\w.-]+)", r"connect to '(?:https?://)?(?P<host>[^'/]+)"),
         message=(
-            "{host} cannot be reached from the cluster.",
-            "The source of the weights cannot be reached from the cluster.",
+            "{host} cannot be reached from {place}.",
+            "The source of the weights cannot be reached from {place}.",
         ),
         who="admin",
+        derive=meant_host,
         remedies=(
+            *did_you_mean("env", "url"),
+            *_OWN_NETWORK,
             advise(
                 "Open the way out to {host}, or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.",
                 "Open the way out, or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.",
+                only="cluster",
             ),
-            advise("Or put the weights on a volume and use a pvc:// url."),
+            advise("Or put the weights on a volume and use a pvc:// url.", only="cluster"),
         ),
     ),
 )
@@ -123,7 +153,7 @@ LAST_RESORT: tuple[Rule, ...] = (
         only=_proxied,
         message=('"{name}" got no answer through the proxy that it is told to use (HTTPS_PROXY).',),
         who="user",
-        remedies=(advise("Correct env.HTTPS_PROXY."), drop_env("HTTPS_PROXY", "https_proxy")),
+        remedies=_OTHER_PROXY,
     ),
     Rule(
         code="SourceUnreachable",
@@ -131,6 +161,11 @@ LAST_RESORT: tuple[Rule, ...] = (
         take=(r"connect to '(?:https?://)?(?P<host>[^'/]+)", *HOST),
         message=("{host} gave no usable answer.", "The source of the weights gave no usable answer."),
         who="admin",
-        remedies=(advise("Check the way out of the cluster, or name a mirror in env.HF_ENDPOINT."),),
+        derive=meant_host,
+        remedies=(
+            *did_you_mean("env", "url"),
+            *_OWN_NETWORK,
+            advise("Check the way out of the cluster, or name a mirror in env.HF_ENDPOINT.", only="cluster"),
+        ),
     ),
 )

@@ -10,10 +10,16 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
-_S3_SECRET = run(
-    "Put the right keys into the Secret that KubeAI reads.",
-    "kubectl -n {namespace} create secret generic kubeai-aws --from-literal=accessKeyID=<id>"
-    " --from-literal=secretAccessKey=<secret>" + APPLIED,
+_S3_KEYS = (
+    advise(
+        "Serve it again with the right keys: "
+        'secrets={{"AWS_ACCESS_KEY_ID": SecretStr("…"), "AWS_SECRET_ACCESS_KEY": SecretStr("…")}}.'
+    ),
+    run(
+        "Or, for all Models of the namespace, put them into the Secret that KubeAI reads.",
+        "kubectl -n {namespace} create secret generic kubeai-aws --from-literal=accessKeyID=<id>"
+        " --from-literal=secretAccessKey=<secret>" + APPLIED,
+    ),
 )
 _GCP_SECRET = run(
     "Put the service account's key file into the Secret that KubeAI reads.",
@@ -63,14 +69,20 @@ CREDENTIALS: tuple[Rule, ...] = (
             "There are no credentials for the bucket.",
         ),
         who="user",
-        remedies=(_S3_SECRET,),
+        remedies=_S3_KEYS,
     ),
     Rule(
         code="S3CredentialsRejected",
         seen=("(RequestTimeTooSkewed)",),
-        message=("The store refuses the request because the node's clock is wrong.",),
+        message=(
+            "The store refuses the request because the clock of {machine} is wrong.",
+            "The store refuses the request because the node's clock is wrong.",
+        ),
         who="admin",
-        remedies=(advise("Set the node's clock right (NTP)."),),
+        remedies=(
+            advise("Set the clock of this machine right (NTP).", only="this machine"),
+            advise("Set the node's clock right (NTP).", only="cluster"),
+        ),
     ),
     Rule(
         code="S3CredentialsRejected",
@@ -78,7 +90,7 @@ CREDENTIALS: tuple[Rule, ...] = (
         take=(r"\((?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)\)",),
         message=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
         who="user",
-        remedies=(_S3_SECRET,),
+        remedies=_S3_KEYS,
     ),
     Rule(
         code="S3AccessDenied",

@@ -145,7 +145,7 @@ ANSWERS: tuple[Rule, ...] = (
     Rule(
         code="FeatureMismatch",
         seen=("does not support rerank", "does not support score"),
-        message=('vLLM sees a model that generates text in "{name}", and none that ranks.',),
+        message=('The engine of "{name}" sees a model that generates text in it, and none that ranks.',),
         who="user",
         remedies=(
             advise("Serve a reranker that is a sequence classifier, such as hf://BAAI/bge-reranker-v2-m3."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_env, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, drop_env, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _OWN_FILE = 'Or use a file you have: kubeai-local add "{url}=FILE.gguf".'
@@ -27,19 +27,54 @@ REFUSED_HERE: tuple[Rule, ...] = (
         ),
     ),
 )
+_ROOM = (r"needs (?P<needed>\d+ MB) in (?P<path>.+), (?P<free>\d+ MB) are free",)
+_NO_ROOM = (
+    'The weights of "{name}" need {needed} in {path}, where {free} are free.',
+    'There is no room for the weights of "{name}" on this machine.',
+)
+_MAKE_ROOM = advise("Make room there; the download then goes on by itself.")
+
 THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
         code="DiskFull",
-        seen=("No space left on device: … MB are free",),
-        take=(r"needs (?P<needed>\d+ MB) in (?P<path>.+), (?P<free>\d+ MB) are free",),
-        message=(
-            'The weights of "{name}" need {needed} in {path}, where {free} are free.',
-            'There is no room for the weights of "{name}" on this machine.',
-        ),
+        seen=("No space left on device: … /models-- … MB are free",),
+        take=_ROOM,
+        message=_NO_ROOM,
         who="user",
         remedies=(
-            advise("Make room there; the download then goes on by itself."),
+            _MAKE_ROOM,
+            advise("Or keep the hub's files elsewhere: kubeai-local stop, set HF_HOME, then kubeai-local start."),
+        ),
+    ),
+    Rule(
+        code="DiskFull",
+        seen=("No space left on device: … MB are free",),
+        take=_ROOM,
+        message=_NO_ROOM,
+        who="user",
+        remedies=(
+            _MAKE_ROOM,
             advise("Or keep weights elsewhere: kubeai-local stop, then kubeai-local start --cache FOLDER."),
+        ),
+    ),
+    Rule(
+        code="WeightsDamaged",
+        seen=(
+            "did not arrive as",
+            "is larger than its registry lists it",
+            "is larger than the hub lists it",
+            "is larger than its store lists it",
+            "are not the ones expected: their sha256",
+            "Error: The package … is damaged",
+        ),
+        message=(
+            "The weights of {url} arrived with another checksum or size than their source lists, and are not used.",
+            'The weights of "{name}" arrived with another checksum or size than their source lists, and are not used.',
+        ),
+        who="nobody",
+        remedies=(
+            ask("Have them fetched again now.", "restart", "{name}"),
+            advise("If it happens again, ask whether a proxy or a mirror on the way changes what it passes on."),
         ),
     ),
     Rule(

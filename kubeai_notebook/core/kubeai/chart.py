@@ -1,0 +1,62 @@
+"""What KubeAI's chart 0.22 configures when nobody says otherwise; ``local/operator/system.yaml`` holds the same."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+
+def _tolerating(resource: str) -> dict[str, Any]:
+    return {"tolerations": [{"key": resource, "operator": "Equal", "value": "present", "effect": "NoSchedule"}]}
+
+
+_L4 = {
+    **_tolerating("nvidia.com/gpu"),
+    "imageName": "nvidia-gpu",
+    "requests": {"nvidia.com/gpu": "1", "cpu": "6", "memory": "24Gi"},
+    "limits": {"nvidia.com/gpu": "1"},
+}
+_UNTAINTED = {"imageName": "nvidia-gpu", "limits": {"nvidia.com/gpu": "1"}}
+_LIMITED = {**_UNTAINTED, **_tolerating("nvidia.com/gpu")}
+
+CHART: Final[dict[str, Any]] = {
+    "secretNames": {
+        "alibaba": "kubeai-alibaba",
+        "aws": "kubeai-aws",
+        "gcp": "kubeai-gcp",
+        "huggingface": "kubeai-huggingface",
+    },
+    "resourceProfiles": {
+        "cpu": {"imageName": "cpu", "requests": {"cpu": 1, "memory": "2Gi"}},
+        "nvidia-gpu-t4": {**_UNTAINTED, "requests": {"nvidia.com/gpu": "1"}},
+        "nvidia-gpu-l4": _L4,
+        "nvidia-gpu-l40s": _L4,
+        "nvidia-gpu-h100": _LIMITED,
+        "nvidia-gpu-a100-80gb": _LIMITED,
+        "nvidia-gpu-a100-40gb": _LIMITED,
+        "nvidia-gpu-a16": _LIMITED,
+        "nvidia-gpu-rtx4070-8gb": _LIMITED,
+        "nvidia-gpu-gh200": {**_LIMITED, "imageName": "gh200"},
+        "amd-gpu-mi300x": {"imageName": "amd-gpu", "limits": {"amd.com/gpu": "1"}, **_tolerating("amd.com/gpu")},
+    },
+    "cacheProfiles": {},
+    "modelServers": {
+        "OLlama": {"images": {"default": "ollama/ollama:0.11.11"}},
+        "VLLM": {
+            "images": {
+                "default": "vllm/vllm-openai:v0.10.2",
+                "cpu": "public.ecr.aws/q9t5s3a7/vllm-cpu-release-repo:v0.10.2",
+            }
+        },
+        "FasterWhisper": {
+            "images": {
+                "default": "fedirz/faster-whisper-server:latest-cpu",
+                "nvidia-gpu": "fedirz/faster-whisper-server:latest-cuda",
+            }
+        },
+        "Infinity": {
+            "images": {"default": "michaelf34/infinity:0.0.77", "cpu": "michaelf34/infinity:0.0.77-cpu"},
+        },
+    },
+    "modelRollouts": {"surge": 1},
+    "modelAutoscaling": {"interval": "10s", "timeWindow": "10m"},
+}

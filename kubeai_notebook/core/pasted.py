@@ -1,0 +1,231 @@
+"""What a text that somebody pastes says as fields: YAML of several kinds, or a call in Python.
+
+Nothing of it is run. Of Python only literals are read, and of a secret only its name: what stands in a notebook's cell
+as a value has been seen by whoever read the notebook.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kubeai_notebook.errors import SpecError
+
+from . import digitalhub
+from .field_aliases import ASK, canonical, flattened, nested, read_fields
+from .fields import FIELDS
+from .manifest import SECRETS_ANNOTATION, cleaned, fields_of_manifest, to_manifest
+from .masking import quoted
+from .messages import did_you_mean
+from .model_fields import what_of
+from .notice import Notice, wrong
+from .objects import map_at, text_at
+from .plain_data import check_fields, whole
+from .spec import draft_of
+from .validation import checked
+from .yaml_text import MAX_BYTES, UnreadableYamlError, key_lines, read_mapping
+
+_CALLS = frozenset({"serve", "plan", "new_function"})
+_NO_FIELDS = frozenset({"unique", "force", "yes", "wait", "action", "kind", "local_execution"})
+_LOOKS_LIKE_A_CALL = re.compile(r"\b(?:serve|plan|new_function)\s*\(")
+_IN_A_SPEC = frozenset(field.place[1] for field in FIELDS if field.place[0] == "spec")
+_NO_FIELDS_AT_ALL = frozenset({"WrongType", "UnknownField", "TooDeep", "TooLarge"})
+
+
+def fields_of_text(text: str) -> dict[str, Any]:
+    """The flat fields (`field_aliases.flattened`) of YAML or of Python.
+
+    Raises:
+        SpecError: it is neither, says nothing of a Model, or has fields that no Model has.
+    """
+    if len(text) > MAX_BYTES:
+        raise _refused("The text is longer than 1 MiB.")
+    if not text.strip():
+        raise _refused("There is no text to read. Paste YAML, or a call of serve(…).")
+    call = _call_in(text)
+    if call:
+        return checked_fields(_fields_of_call(call))
+    try:
+        return checked_fields(_fields_of_yaml(text))
+    except SpecError as error:
+        # Of a text that is no YAML no field is wrong.
+        lines = _lines_of(text) if any(notice.field for notice in error.notices) else {}
+        raise SpecError([_with_line(notice, lines) for notice in error.notices]) from None
+
+
+def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields flat and in their shapes, where a form can hold them; what is wrong otherwise is said beside them.
+
+    Raises:
+        SpecError: a field is given twice, is none of a Model's, or has a value of another type.
+    """
+    check_fields(fields)
+    given, notices = read_fields(fields)
+    notices += [notice for notice in draft_of(given).errors if notice.code in _NO_FIELDS_AT_ALL]
+    if notices:
+        raise SpecError(notices)
+    return flattened(given)
+
+
+def _lines_of(text: str) -> dict[tuple[str | int, ...], int]:
+    """The line of each field of the YAML, by its path and by the ends of that, in the field's usual spelling."""
+    lines: dict[tuple[str | int, ...], int] = {}
+    for path, line in key_lines(text):
+        usual = tuple(canonical(part) if isinstance(part, str) else part for part in path)
+        for begin in range(len(usual)):
+            lines.setdefault(usual[begin:], line)
+    return lines
+
+
+def _with_line(notice: Notice, lines: Mapping[tuple[str | int, ...], int]) -> Notice:
+    """The Notice with the line where the YAML has its field."""
+    parts = re.findall(r"[^.\[\]]+", notice.field)
+    line = lines.get(tuple(int(part) if part.isdecimal() else part for part in parts))
+    return replace(notice, message=f"Line {line}: {notice.message}") if line else notice
+
+
+def fields_of_model(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat fields of a Model that somebody wrote, or that a cluster holds; what no field holds is left out."""
+    plain = cleaned(model)
+    given, _ = read_fields({name: value for name, value in fields_of_manifest(plain).items() if value not in ("", ())})
+    flat = flattened(given)
+    if "autoscaling_disabled" not in flat:
+        flat.setdefault("min_replicas", 0)  # KubeAI's own default; ours is 1
+    return flat
+
+
+def _fields_of_yaml(text: str) -> dict[str, Any]:
+    try:
+        document = read_mapping(text)
+    except UnreadableYamlError as error:
+        raise _refused(f"The text is no call in Python, and as YAML it {error}.") from None
+    check_fields(document)
+    if "kind" in document or "apiVersion" in document:
+        return _fields_of_manifest(document)
+    if isinstance(document.get("catalog"), Mapping):
+        return _fields_of_catalog(document["catalog"])
+    return dict(document)
+
+
+def _fields_of_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
+    if document.get("kind") != "Model":
+        raise _refused(f"The YAML describes a {quoted(text_at(document, 'kind'))}, not a Model.")
+    spec = map_at(document, "spec")
+    unknown = [name for name, value in spec.items() if name not in _IN_A_SPEC and value not in (None, "", [], {})]
+    if unknown:
+        fix = did_you_mean(unknown[0], _IN_A_SPEC) or " Leave it out."
+        message = f"The field {quoted(unknown[0])} of this Model is none that can be edited here.{fix}"
+        raise _refused(message, unknown[0])
+    fields = fields_of_model(document)
+    secrets = _annotated_secrets(document)
+    return nested({**fields, "secrets": secrets} if secrets else fields)
+
+
+def _annotated_secrets(document: Mapping[str, Any]) -> list[Any]:
+    """The secrets as they were given, where the Secrets that the Model names are still those that they make."""
+    try:
+        words = shlex.split(text_at(document, "metadata", "annotations", SECRETS_ANNOTATION))
+    except ValueError:
+        return []
+    given, _ = read_fields({"name": text_at(document, "metadata", "name"), "secrets": words})
+    made = to_manifest(checked(given)[0])["spec"].get("envFrom")
+    return given["secrets"] if made == map_at(document, "spec").get("envFrom") else []
+
+
+def _fields_of_catalog(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The one model of the values of KubeAI's Helm chart of models."""
+    models = {name: map_at(catalog, name) for name in catalog}
+    wanted = {name: model for name, model in models.items() if model.get("enabled") is True} or models
+    if len(wanted) != 1:
+        raise _refused(f"The catalog has {len(wanted)} models. Paste one of them.")
+    name, model = next(iter(wanted.items()))
+    return {"name": name, **{field: value for field, value in model.items() if field != "enabled"}}
+
+
+def _call_in(text: str) -> dict[str, ast.Call] | None:
+    """The calls that say what a Model is, by the function's name; ``None`` where the text is no Python with one."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if _LOOKS_LIKE_A_CALL.search(text):
+            line = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
+            raise _refused(f"The text looks like Python, and is none{line}.") from None
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = whole(node.value)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) in {*_CALLS, "run"}]
+    models = [call for call in calls if _called(call) in _CALLS]
+    if len(models) > 1:
+        raise _refused(f"The text has {len(models)} calls that serve a model. Paste one of them.")
+    runs = [call for call in calls if _called(call) == "run"]
+    return {"model": models[0], **({"run": runs[0]} if runs else {})} if models else None
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _fields_of_call(calls: Mapping[str, ast.Call]) -> dict[str, Any]:
+    call = calls["model"]
+    positional, fields = _arguments(call)
+    if _called(call) != "new_function":
+        what, url = (*positional[:2], None, None)[:2]
+        given = what_of(what, url, {name: value for name, value in fields.items() if name not in _NO_FIELDS})
+        if len(positional) > 2 or not isinstance(given, dict):
+            raise _refused("A call of serve takes a name and a url, and all other fields by their names.")
+        return given
+    kind = fields.pop("kind", positional[1] if len(positional) > 1 else "kubeai-text")
+    fields.pop("name", None)  # the function's own
+    function = digitalhub.function_fields(str(kind), fields)
+    run = _arguments(calls["run"])[1] if "run" in calls else {}
+    given = digitalhub.run_fields(function, {name: run[name] for name in run if name not in _NO_FIELDS})
+    secrets = given.get("secrets")
+    if isinstance(secrets, list):  # a project's own, of which nothing but the names is known here
+        given["secrets"] = [f"{word}={ASK}" if isinstance(word, str) and "=" not in word else word for word in secrets]
+    return given
+
+
+def _arguments(call: ast.Call) -> tuple[list[Any], dict[str, Any]]:
+    positional = [_literal(node, "what is served") for node in call.args]
+    fields: dict[str, Any] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise _refused("The call takes fields from a variable (**), whose value is not known here. Write them out.")
+        read = _secrets if keyword.arg == "secrets" else _literal
+        fields[keyword.arg] = read(keyword.value, keyword.arg)
+    return positional, fields
+
+
+def _literal(node: ast.expr, name: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        message = f'The value of "{name}" is no literal, and nothing is run here. Write the value itself.'
+        raise _refused(message, name) from None
+
+
+def _secrets(node: ast.expr, name: str) -> Any:
+    """Secrets by their names: a value, however it is written, becomes one that is to be given here."""
+    if isinstance(node, ast.Dict):
+        rows = {_literal(key, name): value for key, value in zip(node.keys, node.values, strict=True) if key}
+        return {env: value.value if isinstance(value, ast.Constant) else ASK for env, value in rows.items()}
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return [_secret(item, name) for item in node.elts]
+    return _literal(node, name)
+
+
+def _secret(node: ast.expr, name: str) -> Any:
+    if isinstance(node, ast.Dict) and any(isinstance(key, ast.Constant) and key.value == "value" for key in node.keys):
+        envs = [value for key, value in zip(node.keys, node.values, strict=True) if getattr(key, "value", "") == "env"]
+        return f"{_literal(envs[0], name)}={ASK}" if envs else ""
+    return _literal(node, name)
+
+
+def _refused(message: str, field: str = "") -> SpecError:
+    return SpecError([wrong(field, "UnreadableText", message)])

@@ -1,0 +1,31 @@
+"""Code to be copied: its text, and in a notebook with colours."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kubeai_notebook.text import LONGEST, ShownAsText, plain
+
+
+class Code(ShownAsText, str):
+    """A snippet; ``language`` is ``python`` or ``sh``."""
+
+    __slots__ = ("language",)
+    language: str
+
+    def __new__(cls, text: str, language: str) -> Code:
+        """Make it of its text."""
+        code = super().__new__(cls, text)
+        code.language = language
+        return code
+
+    def _text(self) -> str:
+        return str(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        del include, exclude
+        text = plain(self, LONGEST)
+        # Longer than any in the text, so that nothing in it ends the block.
+        fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+        return {"text/plain": text, "text/markdown": f"{fence}{self.language}\n{text}\n{fence}"}

@@ -1,0 +1,118 @@
+"""What a playground and its page send each other; its TypeScript twin is made by ``make types``.
+
+The state is small and comes as a whole at each change; it holds no text that grows. A prompt or an answer comes as a
+`Text`, once whole and then piece by piece. Each piece has its number, and the state says how many there are: a page
+that misses some, or was opened later, asks for the whole.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from kubeai_notebook.text import LONGEST, plain
+
+from .wire import Words, _Wire
+
+PROMPT = -1
+"""Stands for the prompt where a column is named."""
+_LONGEST_PROMPT = 8_000_000
+
+
+def _plain(text: object) -> object:
+    return plain(text[:LONGEST]) if isinstance(text, str) else text
+
+
+LongWords = Annotated[str, BeforeValidator(_plain)]
+
+
+class CallLine(_Wire):
+    """A function that a model wants called."""
+
+    name: Words
+    arguments: Words
+
+
+class AnswerLine(_Wire):
+    """How the answer of a column stands, without its words."""
+
+    column: int
+    model: Words
+    state: Literal["waiting", "streaming", "asking", "done", "stopped", "failed"]
+    pieces: int
+    """How many pieces of its text have been sent, or the number that the whole stands for."""
+    note: Words = ""
+    calls: tuple[CallLine, ...] = ()
+    figures: Words = ""
+    """Its times and counts, in words."""
+
+
+class ExchangeLine(_Wire):
+    """A prompt and its answers."""
+
+    number: int
+    siblings: tuple[int, ...]
+    """The exchanges of this place, of which this one is shown."""
+    vote: int | None
+    answers: tuple[AnswerLine, ...]
+
+
+class PlaygroundState(_Wire):
+    """All that a page shows beside texts."""
+
+    columns: tuple[Words, ...]
+    choices: tuple[Words, ...]
+    """Who could answer: Models and their adapters."""
+    exchanges: tuple[ExchangeLine, ...] = ()
+    busy: bool = False
+    """Whether an answer is coming."""
+    settings: dict[str, Words] = Field(default_factory=dict)
+    """What the user has changed, by the names of `Setting`, as it was written."""
+    context_tokens: int = 0
+    """Of the last exchange; 0 where the engine counts none."""
+    context_length: int = 0
+    """The most that the first column's Model reads at once; 0 where its arguments do not tell."""
+    problem: Words = ""
+
+
+Setting = Literal["system", "temperature", "max_tokens", "top_p", "seed", "stop", "schema"]
+
+
+class Text(_Wire):
+    """The whole text of a prompt or an answer (``whole``), or its next piece."""
+
+    exchange: int
+    column: int
+    """`PROMPT`: the prompt."""
+    seq: int
+    """The number of the next piece for a whole text, else of this one."""
+    whole: bool = False
+    text: LongWords = ""
+    reasoning: LongWords = ""
+    figures: Words = ""
+
+
+class PlaygroundRequest(_Wire):
+    """What a page asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    verb: Literal[
+        "ask", "edit", "regenerate", "choose", "vote", "stop", "columns", "settings", "allow", "refuse", "clear", "text"
+    ]
+    exchange: int = PROMPT
+    column: int | None = None
+    text: Annotated[str, Field(max_length=_LONGEST_PROMPT)] = ""
+    columns: Annotated[list[str], Field(default_factory=list)]
+    settings: Annotated[dict[str, str], Field(default_factory=dict)]
+
+
+class PlaygroundMessage(_Wire):
+    """What a playground tells its page beside its state."""
+
+    texts: tuple[Text, ...] = ()
+    taken: bool = False
+    """A request was read; it may have failed."""
+    problem: Words = ""
+    """Why it failed."""

@@ -1,0 +1,92 @@
+"""A dialogue without a kernel or a script: what a saved notebook shows of it, and what it is as code."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.naming import name_and_adapter
+from kubeai_notebook.text import LONGEST, markdown, plain
+
+from .html import NO_FORMULAS, WRAPPED, element
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from markupsafe import Markup
+
+    from kubeai_notebook.core.dialogue import Dialogue, Exchange
+
+_YOU = "You"
+
+
+def transcript_bundle(dialogue: Dialogue) -> dict[str, str]:
+    """What is shown of a dialogue as text, Markdown and HTML, with nothing to fetch and nothing that acts."""
+    return {
+        "text/plain": transcript_text(dialogue),
+        "text/markdown": transcript_markdown(dialogue),
+        "text/html": str(_html(dialogue)),
+    }
+
+
+def transcript_text(dialogue: Dialogue) -> str:
+    """The same as text alone."""
+    lines = (f"{speaker}:\n{plain(words)}\n" for speaker, words in _lines(dialogue))
+    return "\n".join([f"Chat with {' and '.join(dialogue.columns)}\n", *lines])
+
+
+def transcript_markdown(dialogue: Dialogue) -> str:
+    """The same as Markdown."""
+    return "\n\n".join(f"**{markdown(speaker)}**\n\n{markdown(words)}" for speaker, words in _lines(dialogue))
+
+
+def cells_of(dialogue: Dialogue, column: int = 0) -> list[str]:
+    """The sources of cells that ask a column's Model the same prompts again."""
+    name, adapter = name_and_adapter(dialogue.columns[column])
+    fields = {"system": dialogue.system, "adapter": adapter, **dialogue.fields}
+    given = ", ".join(
+        f"{name}={value!r}" for name, value in fields.items() if value not in ("", None) and name.isidentifier()
+    )
+    first = f"from kubeai_notebook import attach\n\ntalk = attach({name!r}).conversation({given})"
+    return [first, *(f"talk.say({exchange.prompt!r})" for exchange in dialogue.path())]
+
+
+def _lines(dialogue: Dialogue) -> Iterator[tuple[str, str]]:
+    """Who said what, the oldest first: as many of the newest exchanges as may be shown at once."""
+    path, room = dialogue.path(), LONGEST
+
+    def fits(exchange: Exchange) -> bool:
+        nonlocal room
+        room -= sum(len(words) for _, words in _exchange_lines(exchange))
+        return room > 0
+
+    shown = list(takewhile(fits, reversed(path))) or path[-1:]
+    if len(shown) < len(path):
+        yield "…", f"{len(path) - len(shown)} exchanges before are not shown."
+    for exchange in reversed(shown):
+        yield from _exchange_lines(exchange)
+
+
+def _exchange_lines(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    if exchange.prompt:
+        yield _YOU, exchange.prompt[:LONGEST]
+    for column, answer in sorted(exchange.answers.items()):
+        preferred = " (preferred)" if column == exchange.vote else ""
+        note = f"({answer.note})" if answer.note else "" if answer.text else "(no answer)"
+        yield f"{answer.model}{preferred}", "\n\n".join(filter(None, (answer.text[:LONGEST], note)))
+
+
+def _html(dialogue: Dialogue) -> Markup:
+    lines = (
+        element(
+            "div",
+            element("strong", speaker),
+            element("div", words, style=WRAPPED),
+            style=f"margin:0 0 8px {'0' if speaker == _YOU else '1.5em'}",
+        )
+        for speaker, words in _lines(dialogue)
+    )
+    again = f"Run the cell again to go on with {' and '.join(dialogue.columns)}."
+    # The class lets the live playground hide its own transcript.
+    look = "max-width:900px;padding:8px 14px;border-left:3px solid #757575"
+    return element("div", *lines, element("small", again), class_=f"kubeai-snapshot {NO_FORMULAS}", style=look)

@@ -1,0 +1,129 @@
+"""What serving would do: fields → spec → plan, with what the preflight and a dry run say to it; nothing is changed.
+
+Three things are decided here, before anything is written: whether fields without a url mean a Model that is there,
+what of that Model goes on, and whether a refusal rests on facts that may be out of date.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook import deploy
+from kubeai_notebook.core.field_aliases import spelled
+from kubeai_notebook.core.manifest import cleaned, fields_of_manifest, spec_of_manifest
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, unique_name
+from kubeai_notebook.core.notice import NOT_ASKED, wrong
+from kubeai_notebook.core.objects import uid_of
+from kubeai_notebook.core.rules.operator_checks import with_known_profile
+from kubeai_notebook.core.spec import ModelSpec, spec_of
+from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
+from kubeai_notebook.present.plan_report import PlanReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .connection import Connection
+
+NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
+_GOES_ON = ("url", "engine", "features", "resource_profile")
+"""The fields that a Model keeps where others are named without a url."""
+
+
+def plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool = False) -> PlanReport:
+    """What `serve` would do, and what speaks against it; nothing is changed.
+
+    Raises:
+        SpecError: a field is wrong, or the API server's dry run refused it.
+    """
+    report = _planned(session, what, unique=unique)
+    # What is refused already needs no second refusal, which would hide the list of the first.
+    return report if report.refusal else _tried(session, report)
+
+
+def plan_to_serve(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool, force: bool) -> PlanReport:
+    """The plan that `serve` follows; the API server tries it only where that says what nobody else knows."""
+    report = _planned(session, what, unique=unique)
+    settled = force or report.refusal or not _only_the_daemon_knows(session, report)
+    return report if settled else _tried(session, report)
+
+
+def _tried(session: Connection, report: PlanReport) -> PlanReport:
+    """The report with what the API server says to a dry run, which may answer what was left open."""
+    answers = deploy.tried(session.cluster, report.plan)
+    known = any(answer.severity == "error" for answer in answers)
+    notices = (notice for notice in report.notices if not (known and notice.code == NOT_ASKED))
+    return replace(report, notices=(*notices, *answers))
+
+
+def _only_the_daemon_knows(session: Connection, report: PlanReport) -> bool:
+    """Whether only the daemon knows that this cannot run: which weights can be had lies on its machine."""
+    weights = {"url", "engine", "features", "adapters"} & report.plan.changes.keys()
+    return session.facts.this_machine and (report.plan.action == "create" or bool(weights))
+
+
+def _planned(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool) -> PlanReport:
+    """The plan and what the preflight says to it; the API server has not been asked to try it."""
+    if isinstance(what, ModelSpec):
+        spec = what
+    else:
+        current = None if unique else _attached(session, what)
+        if current is not None and len(what) == 1:
+            attached = deploy.Plan(action="attach", manifest=cleaned(current), current=current, uid=uid_of(current))
+            return PlanReport(spec_of_manifest(attached.manifest), (), attached)
+        spec = _spec_of(session, what, current)
+    if unique:
+        suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
+        spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
+    here = session.cluster.namespace
+    if spec.namespace not in (None, here):
+        message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
+        raise SpecError([wrong("namespace", "WrongNamespace", message)])
+    known = session.known("facts")
+    report = _checked(session, spec)
+    if report.refusal and session.facts is known:
+        # What was missing may have been made since: only fresh facts refuse.
+        session.forget_facts()
+        return _checked(session, spec)
+    return report
+
+
+def _attached(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The Model that the fields name, where they give no url."""
+    named = spelled({key: value for key, value in fields.items() if isinstance(key, str)})[0]
+    name = named.get("name")
+    if named.get("url") or "kind" in named or not isinstance(name, str) or check_name(name):
+        return None
+    try:
+        return session.cluster.model(name)
+    except NotFoundError:
+        message = f'There is no Model "{name}" to attach to.{near_name(session, name)}'
+        raise SpecError([wrong("url", "Required", f"{message} {NEEDS_URL}")]) from None
+
+
+def near_name(session: Connection, name: str) -> str:
+    """A question for the name that may be meant; ``""`` where the names may not be seen."""
+    with suppress(ClusterError):
+        return did_you_mean(name, session.publisher.names())
+    return ""
+
+
+def _checked(session: Connection, spec: ModelSpec) -> PlanReport:
+    spec = with_known_profile(spec, session.facts.operator_config)
+    compared = deploy.plan(session.cluster, spec)
+    return PlanReport(spec, deploy.preflight(session.facts, spec, compared), compared)
+
+
+def _spec_of(session: Connection, fields: Mapping[str, Any], current: Mapping[str, Any] | None) -> ModelSpec:
+    # Only a wish for resources needs the cluster's profiles.
+    config = session.facts.operator_config if fields.get("resources") is not None else None
+    goes_on = None
+    if current is not None:
+        present = fields_of_manifest(current)
+        goes_on = {key: present[key] for key in _GOES_ON if present.get(key)}
+        if fields.get("resources") is not None:
+            del goes_on["resource_profile"]
+    return spec_of(fields, default_profile=session.settings.default_profile, operator_config=config, there=goes_on)

@@ -1,0 +1,483 @@
+"""What a form holds and says, without a widget: fields, their Draft, the texts that stand for them, and their starts.
+
+A form with its rules in event handlers can be tried in a browser only. So the handlers of `views.form` set fields here
+and show what comes back, and all else is tested without a browser. What this needs of a Session are plain functions
+(`FormContext`), so a test gives its own.
+
+The fields are what the user has stated and nothing else: what is inferred is inferred anew at every key that is
+pressed, so an inferred name follows the url. They are kept flat, each under its own name, since a form has one control
+for each; what a control holds is kept as it is, also where it is wrong, so that the Notice under it can say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from kubeai_notebook.core import inference, pasted
+from kubeai_notebook.core.estimate import estimate_of, figures_of_name
+from kubeai_notebook.core.field_aliases import canonical, fields_of, flattened, nested, read_fields, to_snake
+from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.core.objects import map_at, name_of, text_at
+from kubeai_notebook.core.remedy import SetField
+from kubeai_notebook.core.rules.subject import warning
+from kubeai_notebook.core.source import Source, check_source
+from kubeai_notebook.core.source_spellings import read_spelling
+from kubeai_notebook.core.spec import draft_of
+from kubeai_notebook.core.stated import restored, stated_fields, without_secrets
+from kubeai_notebook.core.validation import checked
+from kubeai_notebook.errors import SpecError, UsageError
+from kubeai_notebook.present.offer_words import offer_words
+from kubeai_notebook.present.serve_code import Texts, texts_of
+from kubeai_notebook.text import one_line
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.catalog.offers import Offer
+    from kubeai_notebook.core.estimate import Estimate, Figures
+    from kubeai_notebook.core.facts import ClusterFacts
+    from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Notice
+    from kubeai_notebook.core.remedy import Remedy
+    from kubeai_notebook.core.spec import Draft
+    from kubeai_notebook.present.plan_report import PlanReport
+    from kubeai_notebook.present.profile_choices import ProfileChoice
+    from kubeai_notebook.session.model import Model
+    from kubeai_notebook.session.session import Session
+
+_MAGIC = re.compile(r"\s*(?:\w[\w.]*\s*=\s*)?%%?kubeai")
+_FIELDS = {field.name: field for field in FIELDS}
+_PARTS = frozenset(part for field in FIELDS for part in field.within)
+_SHOWN_UNDER = {"env_from": "secrets", "resources": "resource_profile", "processors": "resource_profile"}
+# What rules compare on the whole spec, among whose words "name" and "url" may stand for anything.
+_COMPARED = frozenset({"min_replicas", "max_replicas", "engine", "adapters", "cache_profile", "files"})
+_MOST_UNDONE = 20
+_LONGEST = 200
+
+
+def _unavailable(*_: object, **__: object) -> Any:
+    raise UsageError("This form is tied to no cluster.", "Copy one of its texts.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormContext:
+    """What a form needs of the place where it serves; at every key only ``facts`` is called, which asks nobody."""
+
+    facts: Callable[[], ClusterFacts | None] = lambda: None
+    """What is known of the cluster by now; ``None``: nothing yet."""
+    plan: Callable[[Mapping[str, Any]], PlanReport] = _unavailable
+    serve: Callable[..., Model] = _unavailable
+    """Takes fields or a PlanReport, and ``force`` and ``yes``, as `Session.serve`."""
+    offers: Callable[[], Iterable[Offer]] = tuple
+    models: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    """The Models of the namespace, as the API gives them."""
+    presets: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    read_magic: Callable[[str], Mapping[str, Any]] = _unavailable
+    """The fields of a line or cell of a magic: `magics.serve.fields_of_text`, which no view may import."""
+    figures: Callable[[str], Figures | None] = lambda _url: None
+    """Asks a hub for what the model of a url takes; ``None`` where it is away, or takes over two seconds."""
+    free: Callable[[], Mapping[str, int] | None] = lambda: None
+    """Asks how many units of each resource profile could start now; ``None`` where that may not be read."""
+    url_notices: Callable[[ModelSpec], Sequence[Notice]] = lambda _spec: ()
+    """What the plan will say of the url: that it is misspelt, or too large for this machine; may ask the cluster."""
+    default_profile: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Something that a form can be filled from."""
+
+    key: str
+    """``catalog:<url>``, ``preset:<name>`` or ``model:<name>``."""
+    group: Literal["catalog", "preset", "model"]
+    title: str
+    detail: str = ""
+
+
+def context_of(session: Session, *, read_magic: Callable[[str], Mapping[str, Any]] = _unavailable) -> FormContext:
+    """What a form needs, of a Session; it asks nobody before the form does."""
+    from kubeai_notebook import settings, store
+    from kubeai_notebook.calls import hub_figures
+    from kubeai_notebook.deploy.free import free_of
+    from kubeai_notebook.deploy.preflight import url_notices
+    from kubeai_notebook.session import planning, verbs
+
+    return FormContext(
+        facts=lambda: session.known("facts"),
+        plan=lambda fields: planning.plan(session, fields),
+        serve=lambda what, **how: session.handle(verbs.serve(session, what, **how)),
+        offers=lambda: session.facts.offers,
+        models=lambda: session.facts.models,
+        presets=store.presets,
+        read_magic=read_magic,
+        figures=lambda url: hub_figures.figures_of(url, hub=settings.hub()),
+        free=lambda: free_of(session.cluster, session.facts),
+        url_notices=lambda spec: url_notices(session.facts, spec),
+        default_profile=session.settings.default_profile,
+    )
+
+
+class FormModel:
+    """The fields of one form, and all that follows from them.
+
+    Raises:
+        SpecError: one of ``fields`` is given twice, or has a shape that no field has.
+    """
+
+    def __init__(self, context: FormContext | None = None, *, fields: Mapping[str, Any] | None = None) -> None:
+        self.context = context or FormContext()
+        self._flat = flattened(fields_of(fields)) if fields else {}
+        self._before: list[tuple[dict[str, Any], Any]] = []
+        self._draft: Draft | None = None
+        self._facts: ClusterFacts | None = None
+        self._plan: tuple[dict[str, Any], PlanReport] | None = None
+        self._figures: dict[str, Figures | None] = {}
+        self._free: Mapping[str, int] | None = None
+        self._url_notices: tuple[Any, tuple[Notice, ...]] = (None, ())
+        """A url that was looked up, and what the plan will say of it."""
+        self._touched: set[str] = set()
+        self._secrets_for = self._flat.get("url")
+        """The url that stood here when the secrets were given."""
+        self._refused: dict[str, Notice] = {}
+        """Of fields whose last value was not taken, why."""
+
+    def __repr__(self) -> str:
+        return f"FormModel({', '.join(self._flat)})"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the user has stated, as `draft_of` and `Session.serve` take it."""
+        return nested(self._flat)
+
+    def set(self, name: str, value: Any) -> None:
+        """State a field by any of its names, those of scaling and balancing too; None, "" or nothing takes it back."""
+        name = canonical(name)
+        self._touched.add(name)
+        value = value.strip() if isinstance(value, str) else value  # what is pasted brings blanks along
+        if name == "secrets":
+            self._secrets_for = self._flat.get("url")
+        try:
+            value = self._with_hidden(name, value)
+        except SpecError as error:
+            self._refused[name] = error.notices[0]
+            return
+        if value is None or (isinstance(value, str | list | tuple | Mapping) and not value):
+            self._take({key: kept for key, kept in self._flat.items() if key != name})
+        else:
+            self._take({**self._flat, name: value})
+
+    def hidden(self, name: str) -> Any:
+        """The field as it is stated, with what looks like a secret hidden; `set` gives that back by its place."""
+        value = without_secrets(self._plain()).get(canonical(name), self._flat.get(canonical(name)))
+        return masked(value) if isinstance(value, str) else value
+
+    def _with_hidden(self, name: str, value: Any) -> Any:
+        """The value with what `hidden` hides in this field; SpecError where it hides what is not here."""
+        stated = self._plain()
+        if name == "secrets" or name not in stated or without_secrets(stated)[name] == stated[name]:
+            return value
+        given = stated_fields({name: value}, None)
+        return restored(given, stated)[name] if given else value
+
+    def _take(self, flat: dict[str, Any], *, undoable: bool = False) -> None:
+        if undoable:
+            self._before = [*self._before[1 - _MOST_UNDONE :], (self._flat, self._secrets_for)]
+        self._flat, self._draft, self._refused = flat, None, {}
+
+    @property
+    def draft(self) -> Draft:
+        """All that can be said of the fields as they are now, and by what is known of the cluster now."""
+        facts = self.context.facts()
+        if self._draft is None or facts is not self._facts:
+            self._draft = draft_of(self.fields, facts, default_profile=self.context.default_profile)
+            self._facts = facts
+        return self._draft
+
+    def value(self, name: str) -> Any:
+        """The field as it is stated, else as it would be sent; ``None`` where nothing is."""
+        name = canonical(name)
+        if name in self._flat:
+            return self._flat[name]
+        if self.draft.spec is not None:
+            return stated_fields({name: None}, self.draft.spec).get(name)
+        given, _ = read_fields(self.fields)
+        url = given.get("url")
+        if not isinstance(url, str):
+            return None
+        completed, _ = inference.complete(given, Source(_meant(url)), default_profile=self.context.default_profile)
+        return flattened(completed).get(name)
+
+    def inferred(self, name: str) -> bool:
+        """Whether the user has not stated the field."""
+        return canonical(name) not in self._flat
+
+    def notices(self, name: str) -> tuple[Notice, ...]:
+        """What is said of a field and its parts, errors first; ``""``: of no field that a form has.
+
+        What is wrong between two fields is said of both.
+        """
+        wanted = canonical(name)
+        return tuple(notice for notice in self._notices() if wanted in (_named_in(notice) or ("",)))
+
+    def shown(self, name: str) -> tuple[Notice, ...]:
+        """The same for a reader: what a field still needs that nobody has touched is a hint, no mistake of theirs."""
+        untouched = self.inferred(name) and canonical(name) not in self._touched
+        return tuple(
+            replace(notice, severity="info") if untouched and notice.code == "Required" else notice
+            for notice in self.notices(name)
+        )
+
+    def show_all(self) -> None:
+        """Take every field as touched: somebody wants to deploy."""
+        self._touched |= {*_FIELDS}
+
+    def _notices(self) -> list[Notice]:
+        """Of refused values, of the Draft, of the url as it was looked up and of secrets older than it, each once."""
+        url, more = self._url_notices
+        every = [
+            *self._refused.values(),
+            *self.draft.notices,
+            *(more if url == self.value("url") else ()),
+            *self._old_secrets(),
+        ]
+        return sorted(dict.fromkeys(every), key=lambda notice: ("error", "warning", "info").index(notice.severity))
+
+    def _old_secrets(self) -> Iterator[Notice]:
+        """That secrets were given for a url of another place.
+
+        They are not taken out with it: a url changes at every key that is pressed, and a value that was typed once is
+        shown nowhere, so it could not be typed back.
+        """
+        old, new = self._secrets_for, self._flat.get("url")
+        if "secrets" not in self._flat or not (isinstance(old, str) and isinstance(new, str)):
+            return
+        if _place_of(old) == _place_of(new) or check_source(Source(_meant(new))):
+            return
+        names = [secret.get("env") or secret["name"] for secret in self._plain().get("secrets", ())]
+        if len(names) == 1:
+            message = f"The secret {names[0]} was given for {_shown(old)} and still goes along with {_shown(new)}."
+            step = "Remove it."
+        else:
+            message = (
+                f"The secrets {', '.join(names)} were given for {_shown(old)} and still go along with {_shown(new)}."
+            )
+            step = "Remove them."
+        remedy = SetField(name="secrets", value=None)
+        yield warning("secrets", "SecretOfAnotherUrl", message, remedy, step=step)
+
+    def first_error(self) -> Notice | None:
+        """The error that comes first in the order of the fields; `field_of` says where the focus goes."""
+        return next(iter((*self._refused.values(), *self.draft.errors)), None)
+
+    def field_of(self, notice: Notice) -> str:
+        """The name, as `set` takes it, of the (first) field that a Notice is about; ``""``: of none.
+
+        >>> from kubeai_notebook.core.notice import wrong
+        >>> FormModel().field_of(wrong("scaling.min_replicas", "", "")), FormModel().field_of(wrong("args[2]", "", ""))
+        ('min_replicas', 'args')
+        """
+        return next(iter(_named_in(notice)), "")
+
+    def apply(self, remedy_id: str) -> None:
+        """Make the change of a Remedy that the fields' Notices, or those of the last `plan`, show now.
+
+        Raises:
+            UsageError: what is wrong has changed since it was shown, or the Remedy is no change of fields.
+        """
+        shown = [*self._notices(), *(self._plan[1].notices if self._plan else ())]
+        remedies = [remedy for notice in shown for remedy in notice.remedies if remedy.id == remedy_id]
+        if not remedies or remedies[0].kind != "change":
+            raise UsageError("What this button would change has changed meanwhile.", "Look at the fields again.")
+        self._take(_cured(self._flat, self._plain(), remedies[0]), undoable=True)
+
+    def _plain(self) -> dict[str, Any]:
+        return stated_fields(self._flat, self.draft.spec)
+
+    @property
+    def texts(self) -> Texts:
+        """The four texts that stand for the fields; no secret is in them.
+
+        They are short where the Model is new. Of one that is there they state everything: what is left out is kept.
+        """
+        name, facts = self.value("name"), self.context.facts()
+        there = facts is not None and any(name_of(model) == name for model in facts.models)
+        return texts_of(self._flat, self.draft, default_profile=self.context.default_profile, short=not there)
+
+    def paste(self, text: str) -> None:
+        """Take the fields of YAML, of a line or cell of ``%kubeai_serve``, or of a call in Python; nothing is run.
+
+        Secrets that the text hides keep the values that they have here.
+
+        Raises:
+            KubeAIError: the text cannot be read; the fields stay as they were.
+        """
+        if _MAGIC.match(text):
+            given = pasted.checked_fields(self.context.read_magic(text))
+        else:
+            given = pasted.fields_of_text(text)
+        self._take(restored(given, self._plain()), undoable=True)
+        # A value that was typed here was given for the url of then, whatever a text says now.
+        if not any("value" in secret for secret in self._plain().get("secrets", ())):
+            self._secrets_for = self._flat.get("url")
+
+    def undo(self) -> bool:
+        """Take back the last `paste`, `start` or `apply`; whether there was one."""
+        if self._before:
+            flat, self._secrets_for = self._before.pop()
+            self._take(flat)
+            return True
+        return False
+
+    def starts(self) -> list[Start]:
+        """What the form can be filled from, the user's own first; may ask the cluster."""
+        presets = [
+            Start(key=f"preset:{name}", group="preset", title=name, detail=_url_of(fields))
+            for name, fields in self.context.presets().items()
+        ]
+        models = [
+            Start(
+                key=f"model:{name_of(model)}",
+                group="model",
+                title=name_of(model),
+                detail=_shown(text_at(model, "spec", "url")),
+            )
+            for model in self.context.models()
+        ]
+        offers = [
+            Start(
+                key=f"catalog:{offer.url}", group="catalog", title=_shown(offer.url), detail=_shown(offer_words(offer))
+            )
+            for offer in self.context.offers()
+        ]
+        return [*presets, *models, *offers]
+
+    def start(self, key: str) -> None:
+        """Fill the form from one of `starts`; `undo` takes it back.
+
+        Raises:
+            UsageError: there is no such start any more.
+        """
+        group, _, name = key.partition(":")
+        if group == "preset" and name in (presets := self.context.presets()):
+            fields = flattened(read_fields(presets[name])[0])
+        elif group == "model" and (models := [one for one in self.context.models() if name_of(one) == name]):
+            # What the API server has filled in is not stated: it would be doubted, and copied into every text.
+            given = pasted.fields_of_model(models[0])
+            fields = {name: value for name, value in given.items() if value != _FIELDS[name].default}
+        elif group == "catalog" and any(offer.url == name for offer in self.context.offers()):
+            fields = {"url": name}
+        else:
+            raise UsageError(f'There is no "{one_line(name, 80)}" to start from any more.', "Choose another one.")
+        self._take(fields, undoable=True)
+        self._secrets_for = self._flat.get("url")
+
+    def look_up(self) -> None:
+        """Ask the hub, and once the cluster, for what `profiles` and the `notices` of the url may say besides.
+
+        Call it in a thread when the url has changed: it takes up to two seconds, and the first time as long as the
+        cluster takes.
+        """
+        url = self.value("url")
+        if isinstance(url, str) and _meant(url) not in self._figures:
+            self._figures[_meant(url)] = self.context.figures(_meant(url))
+        if isinstance(url, str):
+            self._url_notices = (url, tuple(self.context.url_notices(self._spec())))
+        if self._free is None:
+            self._free = self.context.free() or {}
+
+    def profiles(self) -> list[ProfileChoice]:
+        """The resource profiles that the cluster is known to have; asks nobody."""
+        from kubeai_notebook.present.profile_choices import choices_of
+
+        facts = self.context.facts()
+        if facts is None:
+            return []
+        return choices_of(facts.operator_config, self._spec(), figures=self._known_figures(), free=self._free or None)
+
+    def estimate(self) -> Estimate | None:
+        """Whether the model fits on the profile that is chosen; ``None`` where too little is known."""
+        facts, figures = self.context.facts(), self._known_figures()
+        return estimate_of(figures, self._spec(), facts.operator_config) if facts and figures else None
+
+    def _known_figures(self) -> Figures | None:
+        """What is known of the model's size; none on this machine, which knows better what fits (`Offer.fits`)."""
+        if getattr(self.context.facts(), "this_machine", False):
+            return None
+        url = _meant(str(self.value("url") or ""))
+        return self._figures.get(url) or figures_of_name(url)
+
+    def _spec(self) -> ModelSpec:
+        """The spec, or as much of one as the fields make."""
+        parts = {name: self.value(name) for name in ("url", "engine", "features", "args")}
+        if isinstance(parts["url"], str):
+            parts["url"] = _meant(parts["url"])
+        return self.draft.spec or checked(parts)[0]
+
+    def plan(self) -> PlanReport:
+        """What serving would do, with the diff to a Model that is there; asks the cluster.
+
+        Raises:
+            SpecError: a field is wrong, or the API server's dry run refused it.
+        """
+        flat = self._flat  # the fields may change while the cluster is asked
+        report = self.context.plan(nested(flat))
+        self._plan = (flat, report)
+        return report
+
+    def serve(self, report: PlanReport | None = None, *, force: bool = False, yes: bool = False) -> Model:
+        """Serve what was planned, whatever the fields are by now; without a report the fields, by their last plan.
+
+        Somebody else's change since that plan is a ConflictError, and nothing is written. Errors as `Session.serve`.
+        """
+        shown, last = self._plan or (None, None)
+        what = report or (last if shown is self._flat else self.fields)
+        return self.context.serve(what, force=force, yes=yes)
+
+
+def _meant(url: str) -> str:
+    """The url that is meant by one of the other ways in which people write it."""
+    read = read_spelling(url)
+    return read.url if read else url
+
+
+def _place_of(url: str) -> tuple[str, str]:
+    """Where a url leads to: its scheme, with the bucket or the claim. Those of a hub are all one place."""
+    source = Source(_meant(url))
+    return source.scheme, "" if source.scheme in ("hf", "ollama") else source.reference.partition("/")[0]
+
+
+def _named_in(notice: Notice) -> tuple[str, ...]:
+    """The fields that a Notice is about; one of the whole spec names them in its message."""
+    if not notice.field:
+        return tuple(name for name in _FIELDS if name in _COMPARED and re.search(rf"\b{name}\b", notice.message))
+    words = [word for word in re.sub(r"\[.*?\]", "", notice.field).split(".") if word not in _PARTS]
+    name = to_snake(words[0]) if words else "strategy" if "load_balancing" in notice.field else "min_replicas"
+    name = _SHOWN_UNDER.get(name, name)
+    return (name,) if name in _FIELDS else ()
+
+
+def _cured(flat: Mapping[str, Any], stated: Mapping[str, Any], remedy: Remedy) -> dict[str, Any]:
+    """The flat fields with a Remedy's changes, which name fields as KubeAI does."""
+    now = {name: stated[name] for name in ("args", "env") if name in stated}
+    now |= {change.name: flat.get(canonical(change.name)) for change in remedy.changes if isinstance(change, SetField)}
+    cured = dict(flat)
+    for key, value in map_at(remedy.patch({"spec": now}), "spec").items():
+        name = canonical(key)
+        if name == "env":
+            cured[name] = merged(now.get(name, {}), value)
+        elif value is None:
+            cured.pop(name, None)
+        else:
+            cured |= flattened(read_fields({name: value})[0])
+    return cured
+
+
+def _url_of(fields: Mapping[str, Any]) -> str:
+    return _shown(str(fields.get("url", "")))
+
+
+def _shown(text: str) -> str:
+    return one_line(masked(text), _LONGEST)

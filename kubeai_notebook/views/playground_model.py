@@ -1,0 +1,460 @@
+"""A playground without its widget: who is asked, what is coming, and what is kept of it.
+
+Each answer is read by a thread of its own: it waits for its Model, which may sleep, and then for words that may take
+minutes. The kernel's main thread would be no place for that, since a page's Stop is heard there. What is kept is kept
+when an answer begins, every few seconds of it and at its end, so a kernel that ends in between loses little.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.chat_messages import Reply, ToolCall
+from kubeai_notebook.core.chat_request import chat_request
+from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
+from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.naming import name_and_adapter, request_name
+from kubeai_notebook.core.objects import maps_at, text_at, texts_at
+from kubeai_notebook.core.tool_calls import arguments_of, calls_of, shown_arguments
+from kubeai_notebook.errors import KubeAIError, UsageError
+from kubeai_notebook.present.card import waiting_line
+from kubeai_notebook.present.playground_settings import fields_of, settings_of
+from kubeai_notebook.present.playground_wire import (
+    PROMPT,
+    AnswerLine,
+    CallLine,
+    ExchangeLine,
+    PlaygroundState,
+    Text,
+)
+from kubeai_notebook.session.calling import TICK_SECONDS, until_callable
+from kubeai_notebook.session.chatting import stream
+from kubeai_notebook.text import LONGEST
+
+from .frames import Frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from kubeai_notebook.calls.stream import ChatStream
+    from kubeai_notebook.core.chat_messages import Delta
+    from kubeai_notebook.core.view import View
+    from kubeai_notebook.session.connection import Connection
+
+KEEP_SECONDS = 3.0
+"""How often an answer that is coming is kept."""
+_CUT_OFF = "The kernel ended before the answer did."
+_Place = tuple[int, int]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What a page was sent of one answer."""
+
+    texts: list[str] = field(default_factory=list)
+    reasonings: list[str] = field(default_factory=list)
+    pieces: int = 0
+    room: int = LONGEST
+    """Characters that may still be shown."""
+
+
+class _Run:
+    """An answer that is coming."""
+
+    def __init__(self, place: _Place, frames: Frames[Delta], *, begun_seconds: float, allowed: bool | None) -> None:
+        self.place, self.frames, self.begun_seconds = place, frames, begun_seconds
+        self.allowed = allowed
+        """Whether the functions that the answer asks for may be called; None where it asks for none."""
+        self.stopped = threading.Event()
+        self.deltas: ChatStream | None = None
+        self.note = ""
+        self.pieces, self.first_seconds, self.kept_seconds = 0, 0.0, begun_seconds
+
+    def stop(self) -> None:
+        """End it, whatever it waits for."""
+        self.stopped.set()
+        if self.deltas is not None:
+            self.deltas.close()
+
+    @property
+    def reply(self) -> Reply:
+        """What has come."""
+        return Reply() if self.deltas is None else self.deltas.reply
+
+
+class PlaygroundModel:
+    """A dialogue with up to four Models or adapters; every method returns at once, from any thread.
+
+    ``keep`` keeps the dialogue and says why it could not; ``on_change`` hears that the `state` is another, and
+    ``on_text`` gets each piece of an answer; both are called in any thread.
+    """
+
+    def __init__(
+        self,
+        session: Connection,
+        dialogue: Dialogue,
+        *,
+        tools: Sequence[Callable[..., Any]] = (),
+        keep: Callable[[Dialogue], str] = lambda _dialogue: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.session, self.dialogue, self.tools = session, dialogue, list(tools)
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_text: Callable[[Text], None] = lambda _text: None
+        self._keep_dialogue, self._clock = keep, clock
+        self._lock = threading.RLock()
+        self._runs: dict[_Place, _Run] = {}
+        self._sent: dict[_Place, _Sent] = {}
+        self._problem = ""
+
+    # What a user does.
+
+    def ask(self, prompt: Any) -> None:
+        """Ask all columns.
+
+        Raises:
+            UsageError: it is empty, an answer is still coming, or a setting cannot be sent.
+        """
+        with self._changing():
+            self._check(prompt)
+            self._answer(self.dialogue.ask(prompt))
+
+    def edit(self, number: int, prompt: str) -> None:
+        """Ask all columns another prompt in the place of this one, which stays beside it. Errors as `ask`."""
+        with self._changing():
+            self._check(prompt)
+            self._answer(self.dialogue.edit(number, prompt))
+
+    def regenerate(self, number: int, column: int | None = None) -> None:
+        """Ask a column, or all, the same prompt again; the answer before stays beside the new one. Errors as `ask`."""
+        with self._changing():
+            self._check("again")
+            self._answer(self.dialogue.regenerate(number, column))
+
+    def choose(self, number: int) -> None:
+        """Show another exchange in its place."""
+        with self._changing():
+            self.dialogue.choose(number)
+
+    def vote(self, number: int, column: int | None) -> None:
+        """Say which column's answer is the better one."""
+        with self._lock:
+            self.dialogue.vote(number, column)
+            self._changed(keeps=True)
+
+    def set_columns(self, names: Sequence[str]) -> None:
+        """Have these Models and adapters answer from now on, by the ids that the gateway knows.
+
+        Raises:
+            UsageError: there is none of these names, or there are too many.
+        """
+        choices = (*self.choices(), *self.dialogue.columns)
+        for name in names:
+            if name not in choices:
+                raise UsageError(f'No Model or adapter that chats is called "{name}".{did_you_mean(name, choices)}')
+        if not 1 <= len(names) <= MOST_COLUMNS:
+            raise UsageError(f"A playground has 1 to {MOST_COLUMNS} columns.")
+        with self._changing():
+            self.dialogue.columns = tuple(names)
+
+    def set_settings(self, settings: Mapping[str, str]) -> None:
+        """Take the settings as they were written; an empty one is left to the engine.
+
+        Raises:
+            UsageError: one of them cannot be sent; all stay as they were.
+        """
+        system, fields = fields_of(settings)
+        chat_request("any", {**fields, "system": system or None})
+        with self._changing():
+            self.dialogue.system, self.dialogue.fields = system, fields
+
+    def take(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from these turns in place of the dialogue that is there. Errors as `Dialogue.take`."""
+        with self._changing():
+            self.dialogue.take(messages)
+            self._sent.clear()
+
+    def stop(self) -> None:
+        """End the answers that are coming; what has come stays."""
+        for run in list(self._runs.values()):
+            run.stop()
+
+    def call(self, number: int, column: int, *, allowed: bool) -> None:
+        """Call the functions that an answer asks for and let it go on, or tell the model that they may not be called.
+
+        Raises:
+            UsageError: it asks for none.
+        """
+        with self._lock:
+            answer = self.dialogue.exchanges[number].answers.get(column)
+            if answer is None or answer.state != "asking":
+                raise UsageError("No function waits to be called there.")
+            if unknown := {call.name for call in calls_of(answer.turns[-1])} - self._functions.keys():
+                how = "Show the playground again with tools=[…]."
+                raise UsageError(f"The playground has no function {', '.join(sorted(unknown))}.", how)
+            if allowed:
+                for call in calls_of(answer.turns[-1]):
+                    arguments_of(call)
+            self._start((number, column), answer.model_copy(update={"state": "waiting", "note": ""}), allowed=allowed)
+            self._changed()
+
+    # What a page shows.
+
+    def choices(self) -> tuple[str, ...]:
+        """Who could answer: all Models that generate text, each with its adapters."""
+        chats = [view for view in self._views() if "TextGeneration" in texts_at(view.model, "spec", "features")]
+        return tuple(
+            request_name(view.name, adapter)
+            for view in chats
+            for adapter in ("", *(text_at(listed, "name") for listed in maps_at(view.model, "spec", "adapters")))
+        )
+
+    def _views(self) -> tuple[View, ...]:
+        publisher = self.session.known("publisher")
+        return publisher.views() if publisher else ()
+
+    def state(self) -> PlaygroundState:
+        """All that is shown beside texts."""
+        with self._lock:
+            path = self.dialogue.path()
+            last = path[-1].answers.get(0) if path else None
+            return PlaygroundState(
+                columns=self.dialogue.columns,
+                choices=tuple(dict.fromkeys((*self.dialogue.columns, *self.choices()))),
+                exchanges=tuple(map(self._exchange_line, path)),
+                busy=bool(self._runs),
+                settings=settings_of(self.dialogue.system, self.dialogue.fields),
+                context_tokens=((last.prompt_tokens or 0) + (last.completion_tokens or 0)) if last else 0,
+                context_length=self._context_length(),
+                problem=self._problem,
+            )
+
+    def text(self, number: int, column: int) -> Text:
+        """The whole of a prompt or an answer, as far as it was sent."""
+        with self._lock:
+            if column == PROMPT:
+                return Text(
+                    exchange=number, column=column, seq=0, whole=True, text=self.dialogue.exchanges[number].prompt
+                )
+            sent = self._sent_of((number, column))
+            text, reasoning = "".join(sent.texts), "".join(sent.reasonings)
+            return Text(exchange=number, column=column, seq=sent.pieces, whole=True, text=text, reasoning=reasoning)
+
+    def kept(self) -> Dialogue:
+        """The dialogue with what has come of the answers that are still coming."""
+        with self._lock:
+            kept = self.dialogue.model_copy(deep=True)
+            for (number, column), run in self._runs.items():
+                answers = kept.exchanges[number].answers
+                answers[column] = answers[column].with_reply(run.reply, state="stopped", note=_CUT_OFF)
+            return kept
+
+    def _exchange_line(self, exchange: Exchange) -> ExchangeLine:
+        lines = (self._answer_line(exchange, column) for column in sorted(exchange.answers))
+        return ExchangeLine(
+            number=exchange.number,
+            siblings=tuple(self.dialogue.siblings(exchange.number)),
+            vote=exchange.vote,
+            answers=tuple(lines),
+        )
+
+    def _answer_line(self, exchange: Exchange, column: int) -> AnswerLine:
+        answer, run = exchange.answers[column], self._runs.get((exchange.number, column))
+        calls = calls_of(answer.turns[-1]) if answer.turns else []
+        return AnswerLine(
+            column=column,
+            model=answer.model,
+            state=answer.state,
+            pieces=self._sent_of((exchange.number, column)).pieces,
+            note=run.note if run else answer.note,
+            calls=tuple(CallLine(name=call.name, arguments=shown_arguments(call)) for call in calls),
+            figures=_figures(answer),
+        )
+
+    def _sent_of(self, place: _Place) -> _Sent:
+        """What was sent of an answer; of one that came before this kernel, or was imported, the whole."""
+        if place not in self._sent:
+            answer = self.dialogue.exchanges[place[0]].answers.get(place[1])
+            self._sent[place] = _Sent([answer.text], [answer.reasoning], 1) if answer and answer.text else _Sent()
+        return self._sent[place]
+
+    def _context_length(self) -> int:
+        name, _ = name_and_adapter(self.dialogue.columns[0])
+        args = [text for view in self._views() if view.name == name for text in texts_at(view.model, "spec", "args")]
+        stated = value_of(args, "--max-model-len") or value_of(args, "--ctx-size") or ""
+        return int(stated) if stated.isdecimal() else 0
+
+    # How an answer comes.
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change what may not change while an answer is coming; it is kept and told in the end."""
+        with self._lock:
+            if self._runs:
+                raise UsageError("An answer is still coming.", "Stop it, or wait for its end.")
+            yield
+            self._changed(keeps=True)
+
+    def _check(self, prompt: Any) -> None:
+        """Raise where the next request could not be sent: before anything is changed, and anybody is woken."""
+        chat_request(prompt, self._fields(""))
+
+    def _fields(self, adapter: str) -> dict[str, Any]:
+        return {**self.dialogue.fields, "adapter": adapter or None, "tools": self.tools or None}
+
+    @property
+    def _functions(self) -> dict[str, Callable[..., Any]]:
+        return {tool.__name__: tool for tool in self.tools}
+
+    def _answer(self, exchange: Exchange) -> None:
+        """Have each column answer that has not."""
+        for column, name in enumerate(self.dialogue.columns):
+            if column not in exchange.answers:
+                self._start((exchange.number, column), Answer(model=name))
+
+    def _start(self, place: _Place, answer: Answer, *, allowed: bool | None = None) -> None:
+        self.dialogue.exchanges[place[0]].answers[place[1]] = answer
+        frames: Frames[Delta] = Frames(lambda deltas: self._send(run, deltas))
+        run = self._runs[place] = _Run(place, frames, begun_seconds=self._clock(), allowed=allowed)
+        threading.Thread(target=self._run, args=(run, answer), name="kubeai-playground", daemon=True).start()
+
+    def _run(self, run: _Run, answer: Answer) -> None:
+        state, note = "failed", ""
+        try:
+            if run.allowed is not None:
+                answer = self._with_results(run, answer)
+            self._read(run, answer)
+            state = "stopped" if run.stopped.is_set() else "done"
+        except KubeAIError as error:
+            note = f"{error.message} {error.hint}".strip()
+        except Exception as error:  # the thread's outermost frame: who waits for the answer is told
+            _logger.exception("An answer of a playground failed.")
+            note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
+        self._end(run, state, note)
+
+    def _read(self, run: _Run, answer: Answer) -> None:
+        """Wait until the Model can be asked, and take its words."""
+        name, adapter = name_and_adapter(answer.model)
+        with closing(until_callable(self.session, name)) as views:
+            for view in views:
+                self._note(run, waiting_line(view, self._clock() - run.begun_seconds))
+                if run.stopped.wait(TICK_SECONDS):
+                    return
+        turns = self.dialogue.turns(*run.place)
+        with stream(self.session, name, turns, fields=self._fields(adapter), shown=False) as deltas:
+            run.deltas, run.begun_seconds = deltas, self._clock()
+            self._note(run, "")
+            for delta in deltas:
+                if run.stopped.is_set():
+                    return
+                self._take(run, delta)
+
+    def _note(self, run: _Run, note: str) -> None:
+        """Say what an answer waits for; nothing: it is coming."""
+        with self._lock:
+            if note != run.note or not note:
+                run.note = note
+                number, column = run.place
+                answers = self.dialogue.exchanges[number].answers
+                answers[column] = answers[column].model_copy(update={"state": "waiting" if note else "streaming"})
+                self._changed()
+
+    def _take(self, run: _Run, delta: Delta) -> None:
+        now = self._clock()
+        if delta.text or delta.reasoning:
+            run.pieces += 1
+            run.first_seconds = run.first_seconds or now
+            run.frames.add(delta)
+        if now - run.kept_seconds >= KEEP_SECONDS:
+            run.kept_seconds = now
+            self._keep()
+
+    def _send(self, run: _Run, deltas: Sequence[Delta]) -> None:
+        """Send the pieces of a frame, as far as all of it may be shown."""
+        number, column = run.place
+        with self._lock:
+            sent = self._sent_of(run.place)
+            text = "".join(delta.text for delta in deltas)[: sent.room]
+            reasoning = "".join(delta.reasoning for delta in deltas)[: sent.room - len(text)]
+            sent.room -= len(text) + len(reasoning)
+            sent.texts.append(text)
+            sent.reasonings.append(reasoning)
+            piece = Text(
+                exchange=number,
+                column=column,
+                seq=sent.pieces,
+                text=text,
+                reasoning=reasoning,
+                figures=_pace(run, self._clock()),
+            )
+            sent.pieces += 1
+            self.on_text(piece)
+
+    def _end(self, run: _Run, state: str, note: str) -> None:
+        rest = run.frames.end()
+        if rest:
+            self._send(run, rest)
+        with self._lock:
+            del self._runs[run.place]
+            number, column = run.place
+            exchange, reply = self.dialogue.exchanges[number], run.reply
+            if state == "done" and reply.tool_calls:
+                state = "asking"
+            answer = exchange.answers[column].with_reply(reply, state=state)
+            exchange.answers[column] = answer.model_copy(update={"note": note}) if note else answer
+            self._changed(keeps=True)
+
+    def _with_results(self, run: _Run, answer: Answer) -> Answer:
+        """The answer with what its functions gave, or that they were not allowed."""
+        results = [
+            call.result(_result(self._functions[call.name], call) if run.allowed else "The user did not allow this.")
+            for call in calls_of(answer.turns[-1])
+        ]
+        answer = answer.model_copy(update={"turns": (*answer.turns, *results)})
+        with self._lock:
+            self.dialogue.exchanges[run.place[0]].answers[run.place[1]] = answer
+            if answer.text:
+                self._sent_of(run.place).texts.append("\n\n")
+        return answer
+
+    def _keep(self) -> None:
+        self._problem = self._keep_dialogue(self.kept())
+
+    def _changed(self, *, keeps: bool = False) -> None:
+        if keeps:
+            self._keep()
+        self.on_change()
+
+
+def _result(function: Callable[..., Any], call: ToolCall) -> Any:
+    """What the user's function gives; its error too is told to the model, which may call it otherwise."""
+    try:
+        return function(**arguments_of(call))
+    except Exception as error:  # noqa: BLE001 - the function is the user's own
+        return f"{type(error).__name__}: {error}"
+
+
+def _figures(answer: Answer) -> str:
+    """The times and counts of an answer, in words."""
+    first, pace = answer.time_to_first_token_seconds, answer.tokens_per_second
+    parts = [
+        f"{answer.completion_tokens} tokens" if answer.completion_tokens else "",
+        f"{pace:.1f} tokens/s" if pace else "",
+        f"first after {first:.2f} s" if first is not None else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _pace(run: _Run, now: float) -> str:
+    """The same while it comes: engines send mostly one token in a piece, and count them at the end."""
+    seconds = now - run.first_seconds
+    pace = f", about {(run.pieces - 1) / seconds:.1f} tokens/s" if run.pieces > 1 and seconds > 0 else ""
+    return f"first after {run.first_seconds - run.begun_seconds:.2f} s{pace}"

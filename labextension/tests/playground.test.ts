@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { AnswerView } from "../widgets/playground";
+import type { AnswerLine, ExchangeLine, Text } from "../widgets/playground_types";
+
+const LINE: AnswerLine = { column: 0, model: "smol", state: "streaming", pieces: 0, note: "", calls: [], figures: "" };
+const EXCHANGE: ExchangeLine = { number: 0, siblings: [0], vote: null, answers: [LINE] };
+
+function shown() {
+  const asked: string[] = [];
+  const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb));
+  const take = (seq: number, text: string, more: Partial<Text> = {}) => {
+    view.take({ exchange: 0, column: 0, seq, whole: false, text, reasoning: "", figures: "", ...more });
+  };
+  const words = () => view.node.querySelector(".kubeai-markdown")?.textContent;
+  return { asked, view, take, words };
+}
+
+describe("an answer of a playground", () => {
+  it("grows piece by piece", () => {
+    const { asked, take, words } = shown();
+    take(0, "Hel");
+    take(1, "lo");
+    expect([words(), asked]).toEqual(["Hello", []]);
+  });
+
+  it("asks for the whole once where a piece is missing, and goes on behind it", () => {
+    const { asked, take, words } = shown();
+    take(0, "a");
+    take(2, "c");
+    take(3, "d");
+    expect(asked).toEqual(["text"]);
+    take(4, "abcd", { whole: true });
+    take(3, "d");
+    take(4, "e");
+    expect(words()).toBe("abcde");
+  });
+
+  it("asks for the whole where the last piece is missing", () => {
+    const { asked, view, take } = shown();
+    take(0, "a");
+    view.show({ ...LINE, state: "done", pieces: 2 }, EXCHANGE, false);
+    expect(asked).toEqual(["text"]);
+  });
+
+  it.each([["<think>Hm.</think>Yes."], ["<", "think>H", "m.</th", "ink>Y", "es."]])("folds reasoning", (...pieces) => {
+    const { view, take, words } = shown();
+    for (const [seq, piece] of pieces.entries()) take(seq, piece);
+    expect(words()).toBe("Yes.");
+    expect(view.node.querySelector("details div")?.textContent).toBe("Hm.");
+  });
+
+  it("has no button to vote where there is one answer", () => {
+    const { view } = shown();
+    view.show(LINE, EXCHANGE, false);
+    const vote = view.node.querySelector<HTMLElement>("[aria-pressed]");
+    expect(vote?.hidden).toBe(true);
+  });
+});

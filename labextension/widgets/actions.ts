@@ -1,0 +1,207 @@
+import { failure, isOver, underWay, type Asker, type Heard } from "./ask";
+import { button, element, putText, setBusy } from "./dom";
+import { QuestionPanel, type Question } from "./question";
+import type { Answer, Card, CardRemedy } from "./types";
+
+/** Presses of − and + within this time are one request. */
+const SETTLES_MS = 600;
+
+type Wanted = Parameters<Asker<{ card: Card }>["ask"]>[0];
+
+/** The buttons of one card, what is asked before some of them act, and what became of it. */
+export class ActionsView {
+  readonly node = element("div", "kubeai-card-actions");
+  /** Stands below the findings, and does not go when these are drawn anew. */
+  readonly panel = new QuestionPanel();
+  readonly outcome = element("p", "kubeai-card-outcome");
+  private readonly buttons = element("div", "kubeai-buttons");
+  private readonly less = button("−", "Fewer replicas");
+  private readonly count = element("span", "kubeai-card-count");
+  private readonly more = button("+", "More replicas");
+  private readonly scale = element("span", "kubeai-card-scale");
+  private readonly verbs: Record<"pause" | "resume" | "restart" | "delete", HTMLButtonElement> = {
+    pause: button("Pause"),
+    resume: button("Resume"),
+    restart: button("Restart"),
+    delete: button("Delete …"),
+  };
+  private readonly undo = button("Undo");
+  private card: Card | undefined;
+  private wanted: number | undefined;
+  private settling: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly asker: Asker<{ card: Card }>) {
+    this.scale.setAttribute("role", "group");
+    this.scale.setAttribute("aria-label", "Replicas");
+    this.scale.append("Replicas", this.less, this.count, this.more);
+    this.outcome.setAttribute("aria-live", "polite");
+    this.undo.hidden = true;
+    this.buttons.append(this.scale, ...Object.values(this.verbs), this.undo);
+    this.node.append(this.buttons);
+    this.less.addEventListener("click", () => {
+      this.step(-1);
+    });
+    this.more.addEventListener("click", () => {
+      this.step(1);
+    });
+    for (const verb of ["pause", "resume", "restart"] as const) {
+      this.verbs[verb].addEventListener("click", () => {
+        this.run({ verb }, this.verbs[verb]);
+      });
+    }
+    this.verbs.delete.addEventListener("click", () => {
+      this.askToDelete();
+    });
+  }
+
+  /** Show what can be done now; `alive`: somebody would do it. */
+  show(card: Card, alive: boolean): void {
+    this.card = card;
+    const verbs = alive ? card.verbs : [];
+    this.scale.hidden = !verbs.includes("scale");
+    for (const [verb, node] of Object.entries(this.verbs)) node.hidden = !verbs.some((allowed) => allowed === verb);
+    this.node.hidden = verbs.length === 0;
+    if (verbs.length === 0) this.panel.close();
+    this.showCount();
+  }
+
+  /** Show what a Remedy would change, and ask whether it is to be done. */
+  showRemedy(remedy: CardRemedy, pressed: HTMLButtonElement | undefined, before = ""): void {
+    const wanted: Wanted = { verb: "fix", remedy_id: remedy.id };
+    this.send({ ...wanted, dry_run: true }, pressed, (answer) => {
+      if (answer.diff.length === 0) {
+        this.tell(answer.note);
+        return;
+      }
+      this.ask({
+        title: [before, answer.note].filter(Boolean).join(" "),
+        lines: answer.diff,
+        yes: "Apply",
+        reverts: false,
+        onYes: () => {
+          this.run({ ...wanted, resource_version: answer.resource_version }, undefined, (failed) => {
+            // Somebody changed the Model since: what was agreed to is not what would be done.
+            if (failed.notices[0]?.code === "ConflictError") this.showRemedy(remedy, undefined, failed.notices[0].message);
+          });
+        },
+      });
+    });
+  }
+
+  stop(): void {
+    clearTimeout(this.settling);
+    this.panel.stop();
+  }
+
+  private step(by: number): void {
+    if (this.card === undefined) return;
+    const before = this.card.replicas;
+    this.wanted = Math.max(0, (this.wanted ?? before) + by);
+    this.showCount();
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      const replicas = this.wanted ?? before;
+      if (replicas === before) this.wanted = undefined;
+      else this.scaleTo(replicas, before);
+    }, SETTLES_MS);
+  }
+
+  private scaleTo(replicas: number, before: number): void {
+    this.run({ verb: "scale", replicas }, undefined, undefined, () => {
+      this.undo.hidden = replicas > 0;
+      this.undo.onclick = () => {
+        this.undo.hidden = true;
+        this.scaleTo(before, replicas);
+      };
+    });
+  }
+
+  private showCount(): void {
+    const count = this.wanted ?? this.card?.replicas ?? 0;
+    putText(this.count, String(count));
+    this.less.disabled = count === 0;
+  }
+
+  private askToDelete(): void {
+    const name = this.card?.name ?? "";
+    this.send({ verb: "delete", dry_run: true }, this.verbs.delete, (answer) => {
+      this.ask({
+        title: `Really delete ${name}? ${answer.note}`,
+        yes: `Delete ${name}`,
+        reverts: true,
+        onYes: () => {
+          this.run({ verb: "delete" });
+        },
+      });
+    });
+  }
+
+  private ask(question: Question): void {
+    this.tell("");
+    this.panel.ask(question);
+  }
+
+  /** Have a verb done, and tell how it went; what somebody else served is changed only after another question. */
+  private run(
+    wanted: Wanted,
+    pressed?: HTMLButtonElement,
+    onFailed?: (answer: Answer) => void,
+    onDone?: () => void,
+  ): void {
+    this.send(
+      wanted,
+      pressed,
+      (answer) => {
+        this.tell(answer.note);
+        onDone?.();
+      },
+      (answer) => {
+        const notice = answer.notices[0];
+        if (notice?.code === "NotYoursError") this.askAgain(wanted, notice.message, pressed);
+        else onFailed?.(answer);
+      },
+    );
+  }
+
+  private askAgain(wanted: Wanted, title: string, pressed?: HTMLButtonElement): void {
+    this.ask({
+      title,
+      yes: "Do it all the same",
+      reverts: true,
+      onYes: () => {
+        this.run({ ...wanted, yes: true }, pressed);
+      },
+    });
+  }
+
+  private send(
+    wanted: Wanted,
+    pressed: HTMLButtonElement | undefined,
+    onDone: (answer: Answer) => void,
+    onFailed?: (answer: Answer) => void,
+  ): void {
+    setBusy(pressed, true);
+    this.undo.hidden = true;
+    this.asker.ask(wanted, (heard: Heard) => {
+      if (!isOver(heard)) {
+        this.tell(underWay(heard));
+        return;
+      }
+      setBusy(pressed, false);
+      if (wanted.verb === "scale") this.wanted = undefined;
+      this.showCount();
+      if (heard.state === "done") {
+        onDone(heard);
+        return;
+      }
+      this.tell(failure(heard), true);
+      onFailed?.(heard);
+    });
+  }
+
+  private tell(text: string, failed = false): void {
+    this.outcome.classList.toggle("kubeai-card-failed", failed);
+    putText(this.outcome, text);
+  }
+}
+

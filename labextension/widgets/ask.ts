@@ -1,0 +1,81 @@
+import type { AnyModel } from "@anywidget/types";
+import type { Answer, Request } from "./types";
+
+/** How long the kernel may be silent before its reader is told why nothing happens. */
+export const SILENCE_MS = 300;
+
+/** What becomes of a request: an answer of the kernel, or that there is none yet. */
+export type Heard = Answer | "busy";
+
+type Wanted = Partial<Omit<Request, "id">> & Pick<Request, "verb">;
+
+const EMPTY: Omit<Request, "id" | "verb"> = {
+  name: "",
+  replicas: 0,
+  remedy_id: "",
+  resource_version: "",
+  yes: false,
+  dry_run: false,
+};
+
+/**
+ * Sends requests to the kernel and gives each its answers. A kernel in which a cell runs takes no message until that
+ * ends: so silence is told, and not waited out.
+ */
+export class Asker<State extends Record<string, unknown>> {
+  private readonly waiting = new Map<string, (heard: Heard) => void>();
+  private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  constructor(private readonly model: AnyModel<State>) {
+    model.on("msg:custom", this.receive);
+  }
+
+  ask(wanted: Wanted, hear: (heard: Heard) => void): void {
+    const id = crypto.randomUUID();
+    this.waiting.set(id, hear);
+    this.timers.set(
+      id,
+      setTimeout(() => {
+        hear("busy");
+      }, SILENCE_MS),
+    );
+    this.model.send({ ...EMPTY, ...wanted, id });
+  }
+
+  /** Hear no more: of what was asked, the kernel may still do it. */
+  stop(): void {
+    this.model.off("msg:custom", this.receive);
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.waiting.clear();
+    this.timers.clear();
+  }
+
+  private readonly receive = (message: unknown): void => {
+    if (!isAnswer(message)) return;
+    const hear = this.waiting.get(message.id);
+    clearTimeout(this.timers.get(message.id));
+    this.timers.delete(message.id);
+    if (message.state === "done" || message.state === "failed") this.waiting.delete(message.id);
+    hear?.(message);
+  };
+}
+
+function isAnswer(message: unknown): message is Answer {
+  return typeof message === "object" && message !== null && "id" in message && "state" in message;
+}
+
+/** Whether nothing more comes of this request. */
+export function isOver(heard: Heard): heard is Answer {
+  return heard !== "busy" && (heard.state === "done" || heard.state === "failed");
+}
+
+/** That a request goes on, in words; nothing where it is over. */
+export function underWay(heard: Heard): string {
+  if (heard === "busy") return "Queued: the kernel is busy, and does this when its cell has ended.";
+  return { queued: "Queued.", doing: "Working …", done: "", failed: "" }[heard.state];
+}
+
+/** Why a request failed, and what to do. */
+export function failure(answer: Answer): string {
+  return answer.notices.map((notice) => [notice.message, notice.remedy].filter(Boolean).join(" ")).join("\n");
+}

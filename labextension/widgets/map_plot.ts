@@ -1,0 +1,129 @@
+import createScatterplot from "regl-scatterplot";
+import { element } from "./dom";
+
+/** What is drawn: `points` holds x and y in turn, the others a number a point. */
+export interface PlotData {
+  readonly points: Float32Array;
+  readonly groups: Uint16Array;
+  readonly places: Uint32Array;
+  readonly colors: readonly string[];
+}
+
+export interface OnPlot {
+  /** The places of the rows that a lasso or a click has caught. */
+  readonly select: (places: Uint32Array<ArrayBuffer>) => void;
+  /** The place of the row under the pointer. */
+  readonly point: (place: number | undefined) => void;
+}
+
+const HEIGHT = 420;
+/** Points from which on speed goes before roundness. */
+const MANY = 20_000;
+
+/** Whether the browser can draw the map. */
+export function drawsWebGL(): boolean {
+  return document.createElement("canvas").getContext("webgl") !== null;
+}
+
+/** The points, drawn as soon as there is room for them: JupyterLab renders an output before it has a width. */
+export class MapPlot {
+  readonly node = element("div", "kubeai-map-plot");
+  /** The place of the row under the pointer. */
+  pointed: number | undefined;
+  private readonly canvas = element("canvas", "");
+  private readonly observer: ResizeObserver;
+  private readonly pointOf = new Map<number, number>();
+  private plot: ReturnType<typeof createScatterplot> | undefined;
+  private mode: "panZoom" | "lasso" = "panZoom";
+  private chosen: number[] = [];
+
+  constructor(
+    private readonly data: PlotData,
+    private readonly on: OnPlot,
+  ) {
+    for (const [point, place] of data.places.entries()) this.pointOf.set(place, point);
+    this.node.style.height = `${String(HEIGHT)}px`;
+    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", "The map; search below it selects by the keyboard");
+    this.node.append(this.canvas);
+    this.observer = new ResizeObserver(() => {
+      this.fit();
+    });
+    this.observer.observe(this.node);
+  }
+
+  setMode(mode: "panZoom" | "lasso"): void {
+    this.mode = mode;
+    void this.plot?.set({ mouseMode: mode });
+  }
+
+  showWhole(): void {
+    void this.plot?.zoomToOrigin({ transition: false });
+  }
+
+  /** Mark the points of these rows; rows without a point are left out. */
+  select(places: Uint32Array): void {
+    this.chosen = [...places].flatMap((place) => this.pointOf.get(place) ?? []);
+    if (this.plot?.get("isPointsDrawn") === true) this.mark();
+  }
+
+  stop(): void {
+    this.observer.disconnect();
+    this.plot?.destroy();
+  }
+
+  private mark(): void {
+    if (this.chosen.length === 0) this.plot?.deselect({ preventEvent: true });
+    else this.plot?.select(this.chosen, { preventEvent: true });
+  }
+
+  private fit(): void {
+    const width = this.node.clientWidth;
+    if (width === 0) return;
+    if (this.plot === undefined) void this.draw(width);
+    else void this.plot.set({ width });
+  }
+
+  private async draw(width: number): Promise<void> {
+    const { points, groups, places, colors } = this.data;
+    const isMany = places.length > MANY;
+    const plot = createScatterplot({
+      canvas: this.canvas,
+      width,
+      height: HEIGHT,
+      backgroundColor: [0, 0, 0, 0],
+      mouseMode: this.mode,
+      colorBy: "valueA",
+      pointColor: [...colors],
+      pointSize: isMany ? 3 : 5,
+      // Squares without transparency: of many small points nobody sees the difference, and a machine without a graphics
+      // card draws them several times as fast.
+      performanceMode: isMany,
+      cameraDistance: 1.1,
+    });
+    this.plot = plot;
+    plot.subscribe("select", ({ points: caught }) => {
+      // A lasso knows no order, so its rows come in the frame's.
+      this.on.select(Uint32Array.from(caught, (point) => places[point] ?? 0).sort());
+    });
+    plot.subscribe("deselect", () => {
+      this.on.select(new Uint32Array());
+    });
+    plot.subscribe("pointOver", (point) => {
+      this.point(places[point]);
+    });
+    plot.subscribe("pointOut", () => {
+      this.point(undefined);
+    });
+    const x = points.filter((_, index) => index % 2 === 0);
+    const y = points.filter((_, index) => index % 2 === 1);
+    await plot.draw({ x, y, valueA: groups }, { zDataType: "categorical" });
+    this.mark();
+    this.node.dataset.drawn = "true";
+  }
+
+  private point(place: number | undefined): void {
+    this.pointed = place;
+    this.on.point(place);
+  }
+}

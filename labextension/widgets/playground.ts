@@ -1,0 +1,373 @@
+import type { AnyModel, RenderProps } from "@anywidget/types";
+import { SILENCE_MS, underWay } from "./ask";
+import { atEnd, button, copyInto, element, put, putText } from "./dom";
+import { whenGone } from "./gone";
+import { MarkdownView } from "./markdown";
+import { SettingsView } from "./playground_settings";
+import type { AnswerLine, ExchangeLine, PlaygroundMessage, PlaygroundRequest, PlaygroundState, Text } from "./playground_types";
+
+type State = Record<"state", PlaygroundState>;
+export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest, "verb">) => void;
+
+/** Stands for the prompt where a column is named. */
+const PROMPT = -1;
+const GONE = "The kernel has gone. Run the cell again: the dialogue goes on.";
+
+export default {
+  render({ model, el, signal }: RenderProps<State>): (() => void) | undefined {
+    const view = new PlaygroundView(model);
+    el.append(view.node);
+    return atEnd(signal, () => {
+      view.stop();
+    });
+  },
+};
+
+/** A dialogue: its exchanges, and the composer below them. The kernel decides all of it; this asks and shows. */
+export class PlaygroundView {
+  readonly node = element("section", "kubeai-playground");
+  private readonly exchanges = element("div", "kubeai-playground-exchanges");
+  private readonly prompt = element("textarea", "");
+  private readonly ask = button("Send");
+  private readonly halt = button("Stop");
+  private readonly clear = button("New chat");
+  private readonly problem = element("p", "kubeai-playground-problem");
+  private readonly waiting = element("p", "kubeai-playground-waiting");
+  private readonly spoken = element("p", "kubeai-playground-spoken");
+  private readonly context = element("span", "kubeai-playground-context");
+  private readonly settings: SettingsView;
+  private readonly shown = new Map<number, ExchangeView>();
+  private readonly hearNoMore: () => void;
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  private sent = "";
+
+  constructor(private readonly model: AnyModel<State>) {
+    this.settings = new SettingsView(this.send);
+    this.node.setAttribute("aria-label", "Chat playground");
+    // Keys that are pressed here are meant for it, not for the notebook around it.
+    this.node.dataset.lmSuppressShortcuts = "true";
+    this.prompt.setAttribute("aria-label", "Prompt");
+    this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
+    this.prompt.rows = 2;
+    this.spoken.setAttribute("role", "status");
+    this.problem.setAttribute("role", "alert");
+    const buttons = element("div", "kubeai-buttons");
+    buttons.append(this.ask, this.halt, this.clear, this.context);
+    this.node.append(this.settings.node, this.exchanges, this.problem, this.waiting, this.prompt, buttons, this.spoken);
+    this.listen();
+    model.on("change:state", this.show);
+    model.on("msg:custom", this.hear);
+    this.hearNoMore = whenGone(model, () => {
+      this.lose();
+    });
+    put(this.problem, "");
+    put(this.waiting, "");
+    this.show();
+  }
+
+  private listen(): void {
+    this.ask.addEventListener("click", this.askPrompt);
+    this.prompt.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.askPrompt();
+    });
+    this.halt.addEventListener("click", () => {
+      this.send({ verb: "stop" });
+    });
+    this.clear.addEventListener("click", () => {
+      this.send({ verb: "clear" });
+    });
+  }
+
+  private readonly askPrompt = (): void => {
+    if (this.prompt.value.trim() === "" || this.model.get("state").busy) return;
+    this.sent = this.prompt.value;
+    this.send({ verb: "ask", text: this.sent });
+    this.prompt.value = "";
+  };
+
+  /** A kernel that runs a cell reads no message until the cell has ended: then it is told that this waits. */
+  private readonly send: Send = (wanted) => {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => {
+      put(this.waiting, underWay("busy"));
+    }, SILENCE_MS);
+    this.model.send({ exchange: PROMPT, column: null, text: "", columns: [], settings: {}, ...wanted });
+  };
+
+  private readonly hear = (message: unknown): void => {
+    if (!isMessage(message)) return;
+    if (message.taken) {
+      clearTimeout(this.silence);
+      put(this.waiting, "");
+      put(this.problem, message.problem);
+      // What could not be asked goes back to where it was written.
+      if (message.problem !== "" && this.prompt.value === "") this.prompt.value = this.sent;
+      this.sent = "";
+    }
+    for (const text of message.texts) this.shown.get(text.exchange)?.take(text);
+  };
+
+  private readonly show = (): void => {
+    const state = this.model.get("state");
+    const atBottom = this.exchanges.scrollHeight - this.exchanges.scrollTop - this.exchanges.clientHeight < 40;
+    const wanted = new Set(state.exchanges.map((line) => line.number));
+    for (const [number, view] of this.shown) {
+      if (wanted.has(number)) continue;
+      view.node.remove();
+      this.shown.delete(number);
+    }
+    for (const line of state.exchanges) {
+      const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send);
+      if (!this.shown.has(line.number)) this.exchanges.append(view.node);
+      this.shown.set(line.number, view);
+      view.show(line, state.busy);
+    }
+    if (atBottom) this.exchanges.scrollTop = this.exchanges.scrollHeight;
+    this.exchanges.hidden = state.exchanges.length === 0;
+    if (this.halt.hidden !== !state.busy && !state.busy) putText(this.spoken, "The answer has ended.");
+    this.halt.hidden = !state.busy;
+    this.ask.hidden = state.busy;
+    this.clear.hidden = state.exchanges.length === 0 || state.busy;
+    const length = state.context_length === 0 ? "" : ` of ${String(state.context_length)}`;
+    put(this.context, state.context_tokens === 0 ? "" : `Context: ${String(state.context_tokens)}${length} tokens`);
+    this.settings.show(state);
+    if (state.problem !== "") put(this.problem, state.problem);
+  };
+
+  private lose(): void {
+    for (const control of this.node.querySelectorAll<HTMLButtonElement>("button, textarea, input, select")) {
+      if (!control.matches("[data-works-alone]")) control.disabled = true;
+    }
+    put(this.waiting, "");
+    put(this.problem, GONE);
+  }
+
+  stop(): void {
+    clearTimeout(this.silence);
+    this.hearNoMore();
+    this.model.off("change:state", this.show);
+    this.model.off("msg:custom", this.hear);
+  }
+}
+
+/** A prompt with its answers side by side. */
+class ExchangeView {
+  readonly node = element("article", "kubeai-playground-exchange");
+  private readonly prompt = element("div", "kubeai-playground-prompt");
+  private readonly words = element("div", "kubeai-playground-words");
+  private readonly edit = button("Edit", "Edit this prompt");
+  private readonly branches = element("span", "kubeai-playground-branches");
+  private readonly answers = element("div", "kubeai-playground-answers");
+  private readonly columns = new Map<number, AnswerView>();
+
+  constructor(
+    private readonly number: number,
+    private readonly send: Send,
+  ) {
+    this.edit.addEventListener("click", () => {
+      this.editPrompt();
+    });
+    const tools = element("div", "kubeai-buttons");
+    tools.append(this.branches, this.edit);
+    this.prompt.append(this.words, tools);
+    this.node.append(this.prompt, this.answers);
+    send({ verb: "text", exchange: number, column: PROMPT });
+  }
+
+  take(text: Text): void {
+    if (text.column === PROMPT) putText(this.words, text.text);
+    else this.columns.get(text.column)?.take(text);
+  }
+
+  show(line: ExchangeLine, busy: boolean): void {
+    this.edit.hidden = busy;
+    this.showBranches(line, busy);
+    for (const answer of line.answers) {
+      const view = this.columns.get(answer.column) ?? new AnswerView(this.number, answer.column, this.send);
+      if (!this.columns.has(answer.column)) this.answers.append(view.node);
+      this.columns.set(answer.column, view);
+      view.show(answer, line, busy);
+    }
+  }
+
+  private showBranches(line: ExchangeLine, busy: boolean): void {
+    const place = line.siblings.indexOf(line.number);
+    this.branches.hidden = line.siblings.length < 2;
+    const step = (text: string, label: string, number: number | undefined) => {
+      const node = button(text, label);
+      node.disabled = busy || number === undefined;
+      node.addEventListener("click", () => {
+        this.send({ verb: "choose", exchange: number ?? line.number });
+      });
+      return node;
+    };
+    this.branches.replaceChildren(
+      step("‹", "The version before", line.siblings[place - 1]),
+      ` ${String(place + 1)}/${String(line.siblings.length)} `,
+      step("›", "The next version", line.siblings[place + 1]),
+    );
+  }
+
+  private editPrompt(): void {
+    const text = element("textarea", "");
+    text.value = this.words.textContent;
+    text.setAttribute("aria-label", "The prompt, edited");
+    const [ask, leave] = [button("Send"), button("Cancel")];
+    const buttons = element("div", "kubeai-buttons");
+    buttons.append(ask, leave);
+    const end = () => {
+      this.prompt.hidden = false;
+      text.remove();
+      buttons.remove();
+    };
+    ask.addEventListener("click", () => {
+      this.send({ verb: "edit", exchange: this.number, text: text.value });
+      end();
+    });
+    leave.addEventListener("click", () => {
+      end();
+      this.edit.focus();
+    });
+    this.prompt.hidden = true;
+    this.prompt.after(text, buttons);
+    text.focus();
+  }
+}
+
+/** What one column answered. */
+export class AnswerView {
+  readonly node = element("div", "kubeai-playground-answer");
+  private readonly name = element("strong", "");
+  private readonly figures = element("span", "kubeai-playground-figures");
+  private readonly thoughts = element("details", "kubeai-playground-thoughts");
+  private readonly thought = element("div", "kubeai-playground-words");
+  private readonly calls = element("div", "kubeai-playground-calls");
+  private readonly note = element("p", "kubeai-playground-note");
+  private readonly again = button("Regenerate");
+  private readonly copy = button("Copy", "Copy this answer");
+  private readonly vote = button("Better", "This answer is the better one");
+  private readonly callButtons = element("div", "kubeai-buttons");
+  private markdown = new MarkdownView(codeButtons);
+  private text = "";
+  private head = "";
+  private seq = 0;
+  private asked = false;
+
+  constructor(
+    private readonly exchange: number,
+    private readonly column: number,
+    private readonly send: Send,
+  ) {
+    const head = element("header", "");
+    head.append(this.name, this.figures);
+    this.thoughts.append(element("summary", "", "Reasoning"), this.thought);
+    this.thoughts.hidden = true;
+    const [allow, refuse] = [button("Run it"), button("Do not run it")];
+    allow.addEventListener("click", () => {
+      send({ verb: "allow", exchange, column });
+    });
+    refuse.addEventListener("click", () => {
+      send({ verb: "refuse", exchange, column });
+    });
+    this.callButtons.append(allow, refuse);
+    this.again.addEventListener("click", () => {
+      send({ verb: "regenerate", exchange, column });
+    });
+    this.vote.addEventListener("click", () => {
+      const isTaken = this.vote.getAttribute("aria-pressed") === "true";
+      send({ verb: "vote", exchange, column: isTaken ? null : column });
+    });
+    this.copy.dataset.worksAlone = "";
+    this.copy.addEventListener("click", () => {
+      void copyInto(this.markdown.node, this.copy, this.text);
+    });
+    const buttons = element("div", "kubeai-buttons");
+    buttons.append(this.vote, this.again, this.copy);
+    this.node.append(head, this.thoughts, this.markdown.node, this.calls, this.callButtons, this.note, buttons);
+  }
+
+  show(line: AnswerLine, of: ExchangeLine, busy: boolean): void {
+    this.node.dataset.state = line.state;
+    putText(this.name, line.model);
+    if (line.state !== "streaming" || line.figures !== "") putText(this.figures, line.figures);
+    put(this.note, line.note || { waiting: "Waiting …", streaming: "", asking: "", done: "", stopped: "Stopped.", failed: "" }[line.state]);
+    this.calls.replaceChildren(...line.calls.map((call) => element("code", "", `${call.name}(${call.arguments})`)));
+    this.callButtons.hidden = line.state !== "asking";
+    this.again.hidden = this.vote.hidden = busy;
+    this.copy.hidden = busy;
+    if (of.answers.length < 2) this.vote.hidden = true;
+    this.vote.setAttribute("aria-pressed", String(of.vote === line.column));
+    if (line.pieces > this.seq) this.askWhole();
+  }
+
+  take(piece: Text): void {
+    if (piece.whole) {
+      this.asked = false;
+      this.text = this.head = "";
+      this.thought.textContent = "";
+      const markdown = new MarkdownView(codeButtons);
+      this.markdown.node.replaceWith(markdown.node);
+      this.markdown = markdown;
+      this.seq = piece.seq;
+    } else if (piece.seq === this.seq) {
+      this.seq += 1;
+    } else {
+      if (piece.seq > this.seq) this.askWhole();
+      return;
+    }
+    if (piece.figures !== "") putText(this.figures, piece.figures);
+    if (piece.reasoning !== "") this.think(piece.reasoning);
+    this.add(piece.text);
+  }
+
+  private askWhole(): void {
+    if (this.asked) return;
+    this.asked = true;
+    this.send({ verb: "text", exchange: this.exchange, column: this.column });
+  }
+
+  /** Where its engine does not tell it apart, a model's reasoning begins the text. */
+  private add(text: string): void {
+    this.text += text;
+    if (this.head === "" && this.text.length > text.length) {
+      this.markdown.append(text);
+      return;
+    }
+    this.head += text;
+    const begun = /^\s*<think>/.exec(this.head);
+    if (begun === null) {
+      if (!"<think>".startsWith(this.head.trim())) this.answerWith(this.head);
+      return;
+    }
+    const [thought = "", ...answer] = this.head.slice(begun[0].length).split("</think>");
+    this.thought.textContent = "";
+    this.think(thought);
+    if (answer.length > 0) this.answerWith(answer.join("</think>").trimStart());
+  }
+
+  private answerWith(text: string): void {
+    this.head = "";
+    this.markdown.append(text);
+  }
+
+  private think(text: string): void {
+    this.thoughts.hidden = false;
+    this.thought.append(text);
+  }
+}
+
+function codeButtons(code: string): HTMLElement[] {
+  const copy = button("Copy", "Copy this code");
+  copy.dataset.worksAlone = "";
+  const shown = element("span", "", code);
+  copy.addEventListener("click", () => {
+    void copyInto(shown, copy, code);
+  });
+  return [copy];
+}
+
+function isMessage(message: unknown): message is PlaygroundMessage {
+  return typeof message === "object" && message !== null && "texts" in message && "taken" in message;
+}

@@ -1,0 +1,108 @@
+// Made from kubeai_notebook/present/playground_wire.py by `jlpm types`; do not edit.
+
+/**
+ * All that a page shows beside texts.
+ */
+export interface PlaygroundState {
+  columns: string[];
+  choices: string[];
+  exchanges: ExchangeLine[];
+  busy: boolean;
+  settings: {
+    [k: string]: string;
+  };
+  context_tokens: number;
+  context_length: number;
+  problem: string;
+}
+/**
+ * A prompt and its answers.
+ *
+ * This interface was referenced by `PlaygroundState`'s JSON-Schema
+ * via the `definition` "ExchangeLine".
+ */
+export interface ExchangeLine {
+  number: number;
+  siblings: number[];
+  vote: number | null;
+  answers: AnswerLine[];
+}
+/**
+ * How the answer of a column stands, without its words.
+ *
+ * This interface was referenced by `PlaygroundState`'s JSON-Schema
+ * via the `definition` "AnswerLine".
+ */
+export interface AnswerLine {
+  column: number;
+  model: string;
+  state: "waiting" | "streaming" | "asking" | "done" | "stopped" | "failed";
+  pieces: number;
+  note: string;
+  calls: CallLine[];
+  figures: string;
+}
+/**
+ * A function that a model wants called.
+ *
+ * This interface was referenced by `PlaygroundState`'s JSON-Schema
+ * via the `definition` "CallLine".
+ */
+export interface CallLine {
+  name: string;
+  arguments: string;
+}
+/**
+ * What a playground tells its page beside its state.
+ *
+ * This interface was referenced by `PlaygroundState`'s JSON-Schema
+ * via the `definition` "PlaygroundMessage".
+ */
+export interface PlaygroundMessage {
+  texts: Text[];
+  taken: boolean;
+  problem: string;
+}
+/**
+ * The whole text of a prompt or an answer (``whole``), or its next piece.
+ *
+ * This interface was referenced by `PlaygroundState`'s JSON-Schema
+ * via the `definition` "Text".
+ */
+export interface Text {
+  exchange: number;
+  column: number;
+  seq: number;
+  whole: boolean;
+  text: string;
+  reasoning: string;
+  figures: string;
+}
+/**
+ * What a page asks for.
+ *
+ * This interface was referenced by `PlaygroundState`'s JSON-Schema
+ * via the `definition` "PlaygroundRequest".
+ */
+export interface PlaygroundRequest {
+  verb:
+    | "ask"
+    | "edit"
+    | "regenerate"
+    | "choose"
+    | "vote"
+    | "stop"
+    | "columns"
+    | "settings"
+    | "allow"
+    | "refuse"
+    | "clear"
+    | "text";
+  exchange: number;
+  column: number | null;
+  text: string;
+  columns: string[];
+  settings: {
+    [k: string]: string;
+  };
+}

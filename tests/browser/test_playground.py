@@ -1,0 +1,112 @@
+"""The chat playground in JupyterLab as its user handles it, with a real small model on this machine."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .installation import Installation
+    from .notebook import Notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_models")]
+
+SERVE = "%load_ext kubeai_notebook\n%kubeai_serve smol --url ollama://smollm2:135m --wait"
+PLAY = "play = %kubeai_playground smol\nplay"
+VOTES = "print(play.votes()[['model', 'preferred']].to_csv(index=False))\nprint(len(play.messages))"
+LONG_MS = 120_000
+
+
+@pytest.fixture
+def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
+    """After a story its Models are deleted: a daemon keeps them for its next start."""
+    yield
+    delete = "import kubeai_notebook as k; [k.attach(name).delete() for name in k.models()['name']]"
+    installation.run("python", "-c", delete)
+
+
+def button(part: Any, title: str) -> Any:
+    return part.get_by_role("button", name=title, exact=True)
+
+
+def ask(play: Any, prompt: str) -> None:
+    text = play.get_by_label("Prompt", exact=True)
+    text.fill(prompt)
+    text.press("Enter")
+
+
+def has_ended(play: Any) -> None:
+    from playwright.sync_api import expect
+
+    expect(button(play, "Send")).to_be_visible(timeout=LONG_MS)
+
+
+def test_chats_stops_asks_again_edits_compares_and_votes(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY, VOTES)
+    notebook.theme("Light")
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    expect(play).to_be_visible()
+    ask(play, "Count from one to two hundred in words, one word a line.")
+    answer = play.locator(".kubeai-playground-answer")
+    expect(answer.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    button(play, "Stop").click()
+    has_ended(play)
+    expect(answer.locator(".kubeai-playground-note")).to_have_text("Stopped.")
+
+    play.get_by_text("Settings").click()
+    play.get_by_label("Most tokens").fill("30")
+    play.get_by_label("Most tokens").press("Tab")
+    button(answer, "Regenerate").click()
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
+    has_ended(play)
+    button(play, "Edit this prompt").click()
+    play.get_by_label("The prompt, edited").fill("Write a line of Python in a block of code.")
+    button(play.locator(".kubeai-playground-exchange"), "Send").click()
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("3/3")
+    has_ended(play)
+    button(play, "The version before").click()
+    expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Count from one")
+
+    button(play, "Compare with another Model or adapter").click()
+    expect(play.get_by_label("Column 2", exact=True)).to_be_visible()
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-playground-exchange").nth(1).locator(".kubeai-playground-answer")).to_have_count(2)
+    has_ended(play)
+    better = play.get_by_role("button", name="This answer is the better one").last
+    better.click()
+    expect(better).to_have_attribute("aria-pressed", "true")
+    assert re.search(r"smol,False\s+smol,True", notebook.run_cell(2).inner_text())
+
+    play.get_by_text("Settings").click()
+    notebook.picture("playground_light", play)
+    notebook.theme("Dark")
+    notebook.picture("playground_dark", play)
+    play.evaluate("node => { node.style.width = '400px'; }")
+    notebook.picture("playground_narrow", play)
+
+
+def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    ask(play, "Count from one to one thousand in words.")
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    notebook.restart_kernel()
+    expect(play.locator(".kubeai-playground-problem")).to_contain_text("The kernel has gone")
+    notebook.command("docmanager:save")
+    notebook.reload()
+    expect(notebook.output(1).locator(".kubeai-snapshot")).to_contain_text("Count from one to one thousand")
+    notebook.picture("playground_saved", notebook.cell(1))
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Count from one to one thousand")
+    expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|is closed"))

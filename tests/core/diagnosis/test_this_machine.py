@@ -1,0 +1,66 @@
+"""What went wrong on one's own machine is told of that machine: there is no cluster, no node and no admin."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from kubeai_notebook.core.diagnosis import diagnose
+
+from .scenes import NOW, crash
+
+OF_A_CLUSTER = re.compile(
+    r"(the|this) cluster\b|\bcontainer\b|\bnodes?\b|\bimage\b|\badmin\b|\bvolume|pvc://|env\.H", re.I
+)
+FETCHED = 'Could not fetch "hf://org/repo": '
+CASES = [
+    (
+        "SourceUnreachable",
+        FETCHED + "ConnectionError: HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded "
+        "(Caused by NewConnectionError: [Errno 111] Connection refused)",
+    ),
+    (
+        "SourceUnreachable",
+        FETCHED + "ConnectionError: HTTPSConnectionPool(host='hub.test', port=443): name resolution failed",
+    ),
+    ("SourceUnreachable", FETCHED + "LocalEntryNotFoundError: An error happened while trying to locate the file"),
+    ("TlsCertificate", FETCHED + "SSLError: host='huggingface.co' CERTIFICATE_VERIFY_FAILED certificate verify failed"),
+    ("ProxyUnreachable", FETCHED + "ProxyError: Unable to connect to proxy, host='proxy', port=3128): failed"),
+    ("GatedModelNoToken", FETCHED + "GatedRepoError: You must have access to it and be authenticated to access it."),
+    ("HubTokenInvalid", FETCHED + "401 Invalid credentials in Authorization header"),
+    ("HubRateLimited", FETCHED + "429 Client Error: Too Many Requests for url: https://huggingface.co/api"),
+    ("CloudCredentialsMissing", 'Could not fetch "s3://bucket/x": NoCredentialsError: Unable to locate credentials'),
+    ("DestinationNotWritable", FETCHED + "PermissionError: [Errno 13] Permission denied: '/srv/weights'"),
+    ("DiskFull", FETCHED + "OSError: [Errno 28] No space left on device"),
+    ("UnsupportedArchitecture", "llama_model_load: error loading model: unknown model architecture: 'newest'"),
+    ("CpuLacksInstructions", "Illegal instruction (core dumped)"),
+]
+
+
+def here(text, **more):
+    return diagnose(replace(crash(text, **more), this_machine=True), now=NOW)
+
+
+@pytest.mark.parametrize(("code", "text"), CASES)
+def test_speaks_of_this_machine_to_who_can_act_there(code, text):
+    finding, *_ = here(text)
+    told = [finding.message, *(remedy.title for remedy in finding.remedies)]
+    told += [remedy.command.line for remedy in finding.remedies if remedy.command]
+    assert finding.code == code
+    assert finding.who in ("user", "nobody")
+    assert finding.remedies
+    assert [words for words in told if OF_A_CLUSTER.search(words)] == []
+
+
+def test_says_what_may_have_killed_an_engine_here():
+    finding, *_ = here("loading", exit_code=137)
+    assert finding.message == 'The engine of "m" was killed from outside (137): this machine may be short of memory.'
+    assert finding.remedies[0].title.startswith("Close what takes memory")
+
+
+def test_still_tells_a_clusters_user_who_acts_there():
+    (_, text), *_ = CASES
+    finding, *_ = diagnose(crash(text), now=NOW)
+    assert finding.message == "huggingface.co cannot be reached from the cluster."
+    assert finding.who == "admin"
+    assert "pvc://" in finding.remedies[-1].title

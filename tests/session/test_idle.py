@@ -1,0 +1,47 @@
+"""For how long nobody has asked a Model: exactly on this machine, and in a cluster no more than it tells."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kubeai_notebook.session.session import Session
+from tests.support.daemon import SMOL
+from tests.support.fake_api import MODELS, FakeApi, model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+
+def test_knows_of_each_request_on_this_machine(session: Session) -> None:
+    session.serve(name="unused", min_replicas=0, **SMOL)
+    smol = session.serve(name="asked", **SMOL, wait=True)
+    begun = time.monotonic()
+    smol.complete("a", max_tokens=1)
+    frame = session.models().set_index("name")
+    assert frame.loc["asked", "idle_seconds"] <= time.monotonic() - begun
+    unused = frame.loc["unused"]
+    assert abs(unused["idle_seconds"] - unused["age"].total_seconds()) < 1
+    assert "or more" not in repr(session.models())
+
+
+def test_claims_nothing_of_a_cluster_that_samples(
+    clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = clusters[0]
+    api.put(MODELS, model("busy"))
+    averages = {"smol": {"averageActiveRequests": 0.0}, "busy": {"averageActiveRequests": 0.2}}
+    state = {"metadata": {"name": "kubeai-autoscaler-state"}, "data": {"models": json.dumps({"models": averages})}}
+    api.put("api/v1/namespaces/default/configmaps", state)
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(api.url))
+    with Session(context="a") as session:
+        frame = session.models()
+    idle = frame.set_index("name")["idle_seconds"]
+    assert pd.isna(idle["smol"])  # an embedding is answered between two samples
+    assert idle["busy"] == 0
+    assert "10 min or less" in repr(frame)

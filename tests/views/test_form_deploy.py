@@ -1,0 +1,155 @@
+"""What a form deploys, and what it asks before."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import pytest
+
+from kubeai_notebook.core.notice import Notice
+from kubeai_notebook.present.plan_report import PlanReport
+from kubeai_notebook.views.commands import Progress
+from kubeai_notebook.views.form import Form
+from kubeai_notebook.views.form_model import FormContext, FormModel
+from tests.support.forms import URL, AtOnce, Cluster, form_of, from_browser
+
+pytestmark = pytest.mark.usefixtures("built")
+
+
+def test_focuses_the_first_field_that_is_wrong_instead_of_deploying() -> None:
+    cluster = Cluster()
+    form = form_of(context=cluster.context, url=URL, min_replicas=-1)
+    sent: list[Any] = []
+    form._messages["min_replicas"].send = lambda content, buffers=None: sent.append(content)
+    form.deploy()
+    assert sent == [{"focus": True}]
+    assert form._fold.buttons[0]["expanded"] is True
+    assert form._actions.status.startswith("Not deployed: ")
+    assert cluster.served == []
+
+
+@pytest.mark.parametrize("button", ["deploy", "check"])
+@pytest.mark.parametrize(("place", "title"), [(1, "YAML"), (2, "Magic"), (3, "Python")])
+def test_neither_deploys_nor_checks_while_a_text_is_edited(button: str, place: int, title: str) -> None:
+    cluster = Cluster("create")
+    form = form_of(context=cluster.context, url=URL)
+    sent: list[Any] = []
+    form._code.send = lambda content, buffers=None: sent.append(content)
+    form._code.set_state({"edited": place})
+    from_browser(form._actions, {"press": button})
+    assert form._actions.status == f"The text under {title} was edited; fill the form with it, or take the edit back."
+    assert sent == [{"focus": True}]
+    assert (cluster.served, form._checks.lines) == ([], [])
+    assert not form._actions.buttons[0]["primary"]
+
+
+def test_deploys_again_once_the_edit_is_filled_in_or_taken_back() -> None:
+    cluster = Cluster("create")
+    form = form_of(context=cluster.context, url=URL)
+    form._code.set_state({"edited": 1})
+    form.deploy()
+    form._code.set_state({"edited": None})
+    assert form._actions.status == ""
+    assert form._actions.buttons[0]["primary"]
+    form._code.set_state({"edited": 1})
+    assert from_browser(form._code, {"paste": f"url: {URL}\nmin_replicas: 3"}) == [{"problem": ""}]
+    form.deploy()
+    assert [report.spec.scaling.min_replicas for report in cluster.served] == [3]
+
+
+def test_deploys_what_is_new_at_once() -> None:
+    cluster = Cluster("create")
+    form = form_of(context=cluster.context, url=URL)
+    from_browser(form._actions, {"press": "deploy"})
+    assert len(cluster.served) == 1
+
+
+def test_shows_what_would_change_of_a_running_model_and_asks_again() -> None:
+    cluster = Cluster("update")
+    form = form_of(context=cluster.context, url=URL)
+    form.deploy()
+    assert cluster.served == []
+    assert any(
+        "minReplicas" in text or "min_replicas" in text for text in [line["text"] for line in form._checks.lines]
+    )
+    assert form._checks.lines[0]["severity"] == "change"
+    assert form._actions.buttons[0]["title"] == "Apply this change"
+    form.min_replicas.value = 3
+    assert form._actions.buttons[0]["title"] == "Deploy"
+    form.deploy()
+    assert cluster.served == []
+    form.deploy()
+    assert len(cluster.served) == 1
+
+
+def test_shows_a_preflight_that_refuses_and_deploys_nothing() -> None:
+    missing = Notice(code="NoProfile", field="resource_profile", message='There is no profile "gpu".')
+    cluster = Cluster("create", Notice(code="ApiAnswers", severity="info", message="The API answers."), missing)
+    form = form_of(context=cluster.context, url=URL)
+    form.deploy()
+    assert cluster.served == []
+    assert [line["severity"] for line in form._checks.lines] == ["well", "error"]
+    assert "would not serve" in form._actions.status
+
+
+def test_asks_before_it_replaces_what_somebody_else_served() -> None:
+    cluster = Cluster("update")
+    cluster.yours = False
+    form = form_of(context=cluster.context, url=URL)
+    form.deploy()
+    form.deploy()
+    assert "Ann served smol." in form._checks.lines[0]["text"]
+    assert form._actions.buttons[0]["title"] == "Replace it all the same"
+    form.deploy()
+    assert "serves nothing" in form._checks.lines[0]["text"]
+
+
+def test_deploys_what_was_planned_and_nothing_that_was_typed_meanwhile() -> None:
+    cluster = Cluster("create")
+    form = form_of(context=FormContext(plan=lambda fields: typed_into(form, cluster.plan(fields)), serve=cluster.serve),
+                   url=URL, name="smol")  # fmt: skip
+    form.deploy()
+    (report,) = cluster.served
+    assert (report.spec.url, report.spec.name) == (URL, "smol")
+
+
+def typed_into(form: Form, report: PlanReport) -> PlanReport:
+    """The report, while somebody types."""
+    form.name.value = "existing"
+    form.url.value = "hf://half/typ"
+    return report
+
+
+def test_plans_anew_after_somebody_elses_change() -> None:
+    """A conflict ends what was planned; the next press shows the new diff."""
+    cluster = Cluster("update")
+    form = form_of(context=cluster.context, url=URL, name="smol")
+    form.deploy()
+    assert form._report is not None
+    form.deploy()
+    assert len(cluster.served) == 1
+    form.deploy()
+    assert len(cluster.served) == 1
+    form.deploy()
+    assert len(cluster.served) == 2
+
+
+def test_goes_on_where_the_same_is_asked_for_twice() -> None:
+    """What is under way already has not failed."""
+    waiting: list[Callable[[], None]] = []
+
+    class Slow(AtOnce):
+        def hand_off(self, work: Any, on_progress: Any, *, key: Hashable, queue: str = "") -> bool:
+            if key == ("form", form.model_id) and waiting:
+                on_progress(Progress("failed", notices=(Notice(code="UnderWay", message="This is under way."),)))
+                return False
+            on_progress(Progress("queued"))
+            waiting.append(lambda: on_progress(Progress("done", work())))
+            return True
+
+    form = Form(FormModel(Cluster().context, fields={"url": URL, "name": "smol"}), doing=Slow())  # type: ignore[arg-type]
+    form.check()
+    form.check()
+    assert form._busy
+    assert "Not done" not in form._actions.status
+    waiting[-1]()
+    assert not form._busy

@@ -1,0 +1,109 @@
+"""The playground's widget: what a page may ask, and what it and the notebook are told."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.core.dialogue import Dialogue
+from kubeai_notebook.errors import UsageError
+from kubeai_notebook.session import presenter
+from kubeai_notebook.session.model import Model
+from kubeai_notebook.views.playground import Playground
+from kubeai_notebook.views.playground_model import PlaygroundModel
+from tests.support.talking import Engine, talking_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECONDS = 20
+REQUEST = {"exchange": -1, "column": None, "text": "", "columns": [], "settings": {}}
+
+
+class Shown:
+    """A playground's widget, what it told its page, and what its transcript is."""
+
+    def __init__(self, model: PlaygroundModel, patch: pytest.MonkeyPatch) -> None:
+        self.model, self.messages, self.transcript = model, [], ""
+        self.news = threading.Semaphore(0)
+        self.widget = Playground(model)
+        patch.setattr(self.widget, "send", self.messages.append)
+        self.widget._transcript = self  # type: ignore[assignment]  # as the output that is renewed
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.transcript = bundle["text/plain"]
+        self.news.release()
+
+    def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
+        """What the page hears first of this."""
+        before = len(self.messages)
+        self.widget._handle_custom_msg({**REQUEST, "verb": verb, **fields}, [])
+        return next(message for message in self.messages[before:] if message["taken"])
+
+    def until_over(self) -> None:
+        while self.widget.state["busy"] or "Hello" not in self.transcript:
+            assert self.news.acquire(timeout=SECONDS)
+
+
+@pytest.fixture
+def shown(built: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shown, Engine]]:
+    """The widget of a Model ``smol``, and its engine."""
+    with talking_model(tmp_path) as (model, engine, _):
+        assert model.view.name == "smol"
+        yield Shown(PlaygroundModel(model.session, Dialogue(id="d", columns=("smol",))), monkeypatch), engine
+
+
+def test_answers_what_a_page_asks_and_renews_the_transcript(shown: tuple[Shown, Engine]) -> None:
+    page, engine = shown
+    assert page.ask("ask", text="Hi")["problem"] == ""
+    page.until_over()
+    assert "You:\nHi" in page.transcript
+    assert page.ask("text", exchange=0, column=0)["texts"][0]["text"] == "Hello"
+    assert page.ask("text", exchange=0, column=-1)["texts"][0]["text"] == "Hi"
+    assert engine.asked[0]["messages"][-1]["content"] == "Hi"
+    assert "Hello" not in str(page.widget.state)
+
+
+def test_says_why_it_cannot(shown: tuple[Shown, Engine]) -> None:
+    page, _ = shown
+    assert "empty" in page.ask("ask", text=" ")["problem"]
+    assert "no exchange 7" in page.ask("choose", exchange=7)["problem"]
+
+
+@pytest.mark.parametrize(
+    "content", [None, {"verb": "drop"}, {**REQUEST, "verb": "ask", "text": 3}, {"verb": "ask", "x": 1}]
+)
+def test_takes_nothing_else(shown: tuple[Shown, Engine], content: Any) -> None:
+    page, _ = shown
+    page.widget._handle_custom_msg(content, [])
+    assert page.messages == []
+
+
+def test_sends_plain_text_only(shown: tuple[Shown, Engine]) -> None:
+    page, _ = shown
+    page.widget.messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "\x1b[31mred\u202e"}]
+    assert page.ask("text", exchange=0, column=0)["texts"][0]["text"] == "red\ufffd"
+    assert page.widget.messages[1]["content"] == "\x1b[31mred\u202e"
+
+
+def test_gives_votes_as_a_frame(shown: tuple[Shown, Engine]) -> None:
+    page, _ = shown
+    assert page.widget.votes().empty
+    page.widget.messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    page.ask("vote", exchange=0, column=0)
+    assert page.widget.votes()[["prompt", "preferred"]].values.tolist() == [["Hi", True]]
+
+
+def test_is_shown_by_a_notebook_only(shown: tuple[Shown, Engine]) -> None:
+    page, _ = shown
+    with pytest.raises(UsageError, match="shown by a notebook"):
+        presenter.TextFace().playground(Model(page.model.session, "smol"), [])
+
+
+@pytest.mark.parametrize(("name", "most"), [("playground.js", 130_000), ("playground.css", 10_000)])
+def test_stays_small(built: Callable[[str], int], name: str, most: int) -> None:
+    assert built(name) < most

@@ -1,0 +1,270 @@
+"""A playground without a browser: what its Models are sent, what a page is told, and what is kept."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubeai_notebook.core.dialogue import Dialogue
+from kubeai_notebook.errors import UsageError
+from kubeai_notebook.present.playground_wire import PROMPT, Text
+from kubeai_notebook.views.playground_model import PlaygroundModel
+from tests.support.scripted_gateway import STREAM, Exchange, whole
+from tests.support.talking import Engine, event, hanging_after, said, saying, talking_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECONDS = 20
+BEGINNING = said("Hel").partition(b"data: [DONE]")[0].rpartition(b"data: ")[0]
+CALL = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
+
+
+def calling(arguments: str) -> bytes:
+    """A stream that ends in a call of `add` with these arguments, as the model wrote them."""
+    call = {**CALL, "function": {"name": "add", "arguments": arguments}}
+    calls = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    return event(calls) + b"data: [DONE]\n\n"
+
+
+CALLS = event({"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": "tool_calls"}) + b"data: [DONE]\n\n"
+
+
+def add(a: int, b: int) -> int:
+    """The sum of both."""
+    return a + b
+
+
+class Page:
+    """What a page would know: the texts as it was told them, and when the state is such and such."""
+
+    def __init__(self, playground: PlaygroundModel) -> None:
+        self.playground = playground
+        self.pieces: list[Text] = []
+        self._news = threading.Semaphore(0)
+        playground.on_change, playground.on_text = self._news.release, self._told
+
+    def _told(self, text: Text) -> None:
+        self.pieces.append(text)
+        self._news.release()
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            assert self._news.acquire(timeout=SECONDS), self.playground.state()
+
+    def until_over(self) -> None:
+        self.until(lambda: not self.playground.state().busy)
+
+    def told(self, exchange: int, column: int = 0) -> str:
+        return "".join(piece.text for piece in self.pieces if (piece.exchange, piece.column) == (exchange, column))
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[tuple[Page, Engine]]:
+    """A page of a playground of ``smol``, and its engine."""
+    with talking_model(tmp_path, args=["--max-model-len=2048"]) as (model, engine, _):
+        assert model.view.name == "smol"
+        playground = PlaygroundModel(model.session, Dialogue(id="d", columns=("smol",)), tools=[add])
+        yield Page(playground), engine
+        playground.stop()
+
+
+def states(page: Page) -> list[str]:
+    return [answer.state for exchange in page.playground.state().exchanges for answer in exchange.answers]
+
+
+def test_asks_and_tells_each_piece_once(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = saying(said("Hel", "lo", prompt_tokens=9, completion_tokens=2))
+    page.playground.ask("Hi")
+    page.until_over()
+    assert page.told(0) == "Hello"
+    state = page.playground.state()
+    answer = state.exchanges[0].answers[0]
+    assert (answer.state, answer.pieces, "2 tokens" in answer.figures) == ("done", len(page.pieces), True)
+    assert (state.context_tokens, state.context_length) == (11, 2048)
+    assert page.playground.text(0, PROMPT).text == "Hi"
+
+
+def test_tells_a_page_that_missed_some_what_it_was_told(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = hanging_after(BEGINNING)
+    page.playground.ask("Hi")
+    page.until(lambda: bool(page.pieces))
+    again = page.playground.text(0, 0)
+    assert (again.text, again.seq) == (page.told(0), len(page.pieces))
+
+
+def test_stops_and_keeps_what_has_come(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = hanging_after(BEGINNING)
+    page.playground.ask("Hi")
+    page.until(lambda: page.told(0) == "Hel")
+    page.playground.stop()
+    page.until_over()
+    assert states(page) == ["stopped"]
+    assert page.playground.dialogue.messages()[-1]["content"] == "Hel"
+
+
+def test_refuses_a_prompt_while_an_answer_is_coming(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = hanging_after(BEGINNING)
+    page.playground.ask("Hi")
+    with pytest.raises(UsageError, match="still coming"):
+        page.playground.ask("Ho")
+    page.playground.stop()
+    page.until_over()
+    assert len(page.playground.state().exchanges) == 1
+
+
+def test_says_why_an_answer_broke_off_and_keeps_its_words(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+
+    def dies(exchange: Exchange) -> None:
+        exchange.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n" + BEGINNING)
+        exchange.end()
+
+    engine.says = dies
+    page.playground.ask("Hi")
+    page.until_over()
+    (answer,) = page.playground.state().exchanges[0].answers
+    assert (answer.state, page.told(0)) == ("failed", "Hel")
+    assert "broke off" in answer.note
+
+
+def test_says_what_the_engine_refused(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = whole(b'{"error": {"message": "out of memory"}}', 500)
+    page.playground.ask("Hi")
+    page.until_over()
+    assert states(page) == ["failed"]
+    assert "out of memory" in page.playground.state().exchanges[0].answers[0].note
+
+
+def test_asks_the_model_and_its_adapter_the_same(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    assert page.playground.choices() == ("smol", "smol_loud")
+    page.playground.set_columns(["smol", "smol_loud"])
+    page.playground.ask("Hi")
+    page.until_over()
+    assert sorted(asked["model"] for asked in engine.asked) == ["smol", "smol_loud"]
+    page.playground.vote(0, 1)
+    assert [row["preferred"] for row in page.playground.dialogue.votes()] == [False, True]
+    page.playground.regenerate(0, 1)
+    page.until_over()
+    assert engine.asked[-1]["model"] == "smol_loud"
+    assert len(engine.asked) == 3
+
+
+def test_refuses_columns_that_are_not_there(talk: tuple[Page, Engine]) -> None:
+    page, _ = talk
+    with pytest.raises(UsageError, match="smol_loud"):
+        page.playground.set_columns(["smol_lout"])
+    with pytest.raises(UsageError, match="1 to 4 columns"):
+        page.playground.set_columns([])
+
+
+def test_sends_only_the_settings_that_were_changed(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    page.playground.tools = []
+    page.playground.ask("Hi")
+    page.until_over()
+    page.playground.set_settings({"system": "Be brief.", "temperature": "0", "max_tokens": " ", "schema": "yes, no"})
+    page.playground.ask("Ho")
+    page.until_over()
+    first, second = engine.asked
+    plain = {"model", "messages", "stream", "stream_options"}
+    assert (first.keys(), second.keys()) == (plain, plain | {"temperature", "response_format"})
+    assert second["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert page.playground.state().settings["temperature"] == "0"
+
+
+@pytest.mark.parametrize("settings", [{"temperature": "hot"}, {"max_tokens": "-1"}, {"schema": "{"}])
+def test_refuses_a_setting_that_cannot_be_sent(talk: tuple[Page, Engine], settings: dict[str, str]) -> None:
+    page, _ = talk
+    page.playground.set_settings({"seed": "1"})
+    with pytest.raises(UsageError, match=next(iter(settings))):
+        page.playground.set_settings(settings)
+    assert page.playground.state().settings == {"seed": "1"}
+
+
+@pytest.mark.parametrize(("allowed", "content"), [(True, "3"), (False, "The user did not allow this.")])
+def test_calls_a_function_only_when_it_may(talk: tuple[Page, Engine], allowed: bool, content: str) -> None:
+    page, engine = talk
+    engine.says = saying(CALLS)
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    (answer,) = page.playground.state().exchanges[0].answers
+    assert (answer.state, answer.calls[0].name, len(engine.asked)) == ("asking", "add", 1)
+    engine.says = saying(said("It is 3."))
+    page.playground.call(0, 0, allowed=allowed)
+    page.until_over()
+    assert engine.turns[-1] == {"role": "tool", "tool_call_id": "c1", "content": content}
+    assert (states(page), page.told(0)) == (["done"], "It is 3.")
+    with pytest.raises(UsageError, match="No function waits"):
+        page.playground.call(0, 0, allowed=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"a": 1, "b": 2, "a": 3}',
+        '{"a": 1, "note": "' + "x" * 5000 + '"}',
+        "[1, 2]",
+        "[" * 100_000,
+    ],
+    ids=["twice", "long", "list", "deep"],
+)
+def test_lets_nobody_allow_a_call_that_cannot_be_shown(talk: tuple[Page, Engine], arguments: str) -> None:
+    page, engine = talk
+    engine.says = saying(calling(arguments))
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    with pytest.raises(UsageError, match="Refuse the call"):
+        page.playground.call(0, 0, allowed=True)
+    engine.says = saying(said("Then not."))
+    page.playground.call(0, 0, allowed=False)
+    page.until_over()
+    assert states(page) == ["done"]
+
+
+def test_shows_every_sign_of_a_call(talk: tuple[Page, Engine]) -> None:
+    """What is left out where it is shown would run all the same."""
+    page, engine = talk
+    engine.says = saying(calling('{"a": "ls #\x9d\u202e\\ntouch x", "b":   2}'))
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    (answer,) = page.playground.state().exchanges[0].answers
+    assert answer.calls[0].arguments == r'{"a": "ls #\u009d\u202e\ntouch x", "b": 2}'
+
+
+def test_calls_no_function_that_was_not_given(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    page.playground.tools = []
+    engine.says = saying(CALLS)
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    with pytest.raises(UsageError, match="no function add"):
+        page.playground.call(0, 0, allowed=True)
+
+
+def test_keeps_what_has_come_when_the_kernel_ends(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = hanging_after(BEGINNING)
+    page.playground.ask("Hi")
+    page.until(lambda: page.told(0) == "Hel")
+    kept: Any = Dialogue.model_validate_json(page.playground.kept().model_dump_json())
+    assert (kept.exchanges[0].answers[0].state, kept.messages()[-1]["content"]) == ("stopped", "Hel")
+
+
+def test_folds_reasoning_apart(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    thought = event({"index": 0, "delta": {"reasoning_content": "Hm."}, "finish_reason": None})
+    engine.says = lambda exchange: (exchange.say(STREAM + thought + said("Yes.")), exchange.end())[0]
+    page.playground.ask("Hi")
+    page.until_over()
+    text = page.playground.text(0, 0)
+    assert (text.text, text.reasoning) == ("Yes.", "Hm.")
