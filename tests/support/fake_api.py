@@ -126,8 +126,8 @@ class FakeApi:
         query = request.query
         if pod in self.refused_logs:
             return _refusal(f'pods "{pod}" is forbidden: User "u" cannot get resource "pods/log"')
-        if pod in self.silent_logs:
-            await asyncio.Event().wait()
+        while pod in self.silent_logs:
+            await asyncio.sleep(0.02)
         key = f"{pod}/{query['container']}{' previous' if query.get('previous') == 'true' else ''}"
         if query.get("follow") != "true":
             return web.Response(text=self.logs.get(key, ""))

@@ -145,12 +145,12 @@ class Informers:
             if isinstance(error, ForbiddenError) and kind in _RESOURCES:
                 yield _missing(error, _RESOURCES[kind]).note
 
-    def want(self, model: Mapping[str, Any]) -> None:
-        """Begin the watches that not every namespace needs, where this Model does."""
+    def want(self, model: Mapping[str, Any]) -> bool:
+        """Begin the watches that not every namespace needs, where this Model does, and give whether one began."""
         with self._lock:
-            for kind in () if self._closed else _more_for(model):
-                if kind not in self._more:
-                    self._more[kind] = self._begun(kind)
+            missing = [kind for kind in _more_for(model) if kind not in self._more and not self._closed]
+            self._more |= {kind: self._begun(kind) for kind in missing}
+        return bool(missing)
 
     def pending(self, model: Mapping[str, Any]) -> bool:
         """Whether a watch that this Model needs has not listed yet."""

@@ -54,6 +54,8 @@ def view_of(
         # What was last seen is judged as of then: that nothing is seen to happen means nothing.
         now_seconds = min(now_seconds, link.since_seconds)
     now = datetime.fromtimestamp(now_seconds, UTC)
+    # Before anything is read: what comes meanwhile is missing in this View, and the next one has it.
+    pending = tasks.pending(model, watches.pods_of(model))
     observation = replace(
         observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now), this_machine=where.this_machine
     )
@@ -63,7 +65,7 @@ def view_of(
         findings = conclude(observation, now=now)
     except Exception:  # (whatever a bug in one of hundreds of rules raises)
         _logger.exception("The diagnosis of %s failed.", name_of(model))
-    view = View(
+    return View(
         status=_masked(status_of(observation, now), secrets_of(model)),
         findings=addressed(findings, kubectl),
         link=link,
@@ -73,8 +75,8 @@ def view_of(
         answering=masked(text_at(answering_spec(model, observation.pods), "url"), secrets_of(model)),
         where=where,
         observation=observation,
+        pending=pending,
     )
-    return replace(view, pending=tasks.pending(view))
 
 
 def observation_of(

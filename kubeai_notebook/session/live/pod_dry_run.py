@@ -41,15 +41,16 @@ class PodDryRuns:
         """Whether the answer is still to come."""
         return uid in self._asking
 
-    def look(self, view: View) -> None:
-        """Ask once for each spec that is blocked; a dry run changes nothing."""
+    def look(self, view: View) -> bool:
+        """Ask once for each spec that is blocked, and give whether that was now; a dry run changes nothing."""
         config, generation = view.observation.operator.config, _generation(view.model)
         asked = self._refusals.get(view.uid, (-1, None))[0] == generation
         if view.status.phase != "Blocked" or config is None or asked or view.uid in self._asking:
-            return
+            return False
         self._refusals[view.uid] = (generation, None)
         self._asking.add(view.uid)
         self._pool.submit("dry-run", view.uid, lambda: self._ask(view, config))
+        return True
 
     def forget(self, uid: str) -> None:
         """The Model is gone."""

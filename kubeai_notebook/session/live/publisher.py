@@ -303,10 +303,9 @@ class Publisher:
             return
         self._tasks.test(view)
         if name in self._looked:
-            self._tasks.look(view, closely=name in self._looked_closely)
-            pending = self._tasks.pending(view)
-            if pending != view.pending:
-                self._keep(name, replace(view, pending=pending))
+            asked = self._tasks.look(view, closely=name in self._looked_closely)
+            if asked and not view.pending:
+                self._keep(name, replace(view, pending=True))
         self._to_attend.discard(name)
 
     def _hand_over(self) -> None:

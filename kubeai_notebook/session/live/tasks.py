@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.cluster.logs import Logs
 from kubeai_notebook.cluster.rights import right_to
+from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.observation import secrets_of
 
 from .heartbeat import Heartbeat
@@ -90,11 +91,10 @@ class Tasks:
         if self.operator.namespace and self.operator.config is None:
             yield right_to("get", "configmaps").note
 
-    def pending(self, view: View) -> bool:
+    def pending(self, model: KubernetesObject, pods: Objects) -> bool:
         """Whether something that was asked about the Model is still to come; the test request may take long."""
-        runs = runs_of(view.model, view.observation.pods)
-        asked = self._dry_runs.pending(view.uid) or any(map(self._logs.pending, runs))
-        return asked or self._watches.pending(view.model)
+        asked = self._dry_runs.pending(uid_of(model)) or any(map(self._logs.pending, runs_of(model, pods)))
+        return asked or self._watches.pending(model)
 
     def reads_logs(self, view: View) -> bool:
         """Whether the Model has logs that are worth reading as long as somebody looks closely."""
@@ -102,17 +102,22 @@ class Tasks:
 
     # What is asked.
 
-    def look(self, view: View, *, closely: bool) -> None:
-        """Somebody looks: ask what is due. ``closely``: at this Model rather than at all, so it is worth more."""
+    def look(self, view: View, *, closely: bool) -> bool:
+        """Somebody looks: ask what is due. ``closely``: at this Model rather than at all, so it is worth more.
+
+        Gives whether something was asked that this View does not have; the answer may be there already.
+        """
         self.installation.look()
-        self._watches.want(view.model)
+        asked = self._watches.want(view.model)
         runs, secrets = runs_of(view.model, view.observation.pods), secrets_of(view.model)
         self._logs.forget(view.name, but=runs)
         for run in runs:
             if self._logs.ask(run, secrets=secrets, follow=closely):
+                asked |= self._logs.pending(run)
                 self._pool.submit("log", view.uid, partial(self._logs.read, run, secrets=secrets))
         if closely:
-            self._dry_runs.look(view)
+            asked |= self._dry_runs.look(view)
+        return asked
 
     def look_away(self, name: str) -> None:
         """Nobody looks closely at this Model any more."""

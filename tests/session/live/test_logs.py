@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
+from kubeai_notebook.session.live.observe import view_of
 from kubeai_notebook.session.live.subscription import ALL, Change
 from kubeai_notebook.session.waiting import look_at
 from tests.session.live.seen import crashed, seen
 from tests.support.fake_api import MODELS, PODS, model, pod
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kubeai_notebook.core.observation import Observation
+    from kubeai_notebook.core.view import View
 
 LOG = f"GET {PODS}/model-m-a-1/log"
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
@@ -63,6 +72,31 @@ def test_never_tells_first_that_nothing_explains_what_the_log_explains(canned, p
     with publisher.subscribe(["m"]) as changes:
         assert changes.until(is_explained, 10)
     assert set(codes) == {"UnknownArgument"}
+
+
+def test_takes_a_view_for_pending_whose_log_came_while_it_was_made(canned, publishers) -> None:
+    def make_view(model: Any, *, tasks: Any, **given: Any) -> View:
+        def conclude(seen: Observation, *, now: datetime) -> tuple[()]:
+            if seen.pods and not seen.logs and [one for one in canned.requests if one.endswith("/log")]:
+                canned.silent_logs.clear()
+                until(lambda: list(tasks.logs(model, seen.pods)), 5)
+            return ()
+
+        return view_of(model, tasks=tasks, conclude=conclude, **given)
+
+    canned.silent_logs.add("model-m-a-1")
+    canned.logs["model-m-a-1/server previous"] = "why it crashed"
+    canned.change(MODELS, model("m"))
+    canned.change(PODS, crashed("model-m-a-1", "m"))
+    views = []
+
+    def has_its_log(change: Change) -> bool:
+        views.append(change.view)
+        return bool(change.view and change.view.observation.logs)
+
+    with publishers(make_view=make_view).subscribe(["m"]) as changes:
+        assert changes.until(has_its_log, 10)
+    assert not [view for view in views if view and view.pods and not (view.observation.logs or view.pending)]
 
 
 def test_asks_for_an_empty_log_a_few_times_and_then_no_more(canned, publisher) -> None:
