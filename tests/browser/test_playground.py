@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ SERVE = "%load_ext kubeai_notebook\n%kubeai_serve smol --url ollama://smollm2:13
 PLAY = "play = %kubeai_playground smol\nplay"
 VOTES = "print(play.votes()[['model', 'preferred']].to_csv(index=False))\nprint(len(play.messages))"
 LONG_MS = 120_000
+WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 300}
+MANY_WORDS = json.dumps({"type": "object", "properties": {"words": WORDS}, "required": ["words"]})
+"""A small model ends a list where it likes; an answer of this schema is long enough to be interrupted."""
 
 
 @pytest.fixture
@@ -31,6 +35,14 @@ def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
 
 def button(part: Any, title: str) -> Any:
     return part.get_by_role("button", name=title, exact=True)
+
+
+def set_field(play: Any, label: str, value: str) -> None:
+    field = play.get_by_label(label)
+    if not field.is_visible():
+        play.get_by_text("Settings").click()
+    field.fill(value)
+    field.press("Tab")
 
 
 def ask(play: Any, prompt: str) -> None:
@@ -53,16 +65,16 @@ def test_chats_stops_asks_again_edits_compares_and_votes(open_notebook: Callable
     notebook.run_cell(0)
     play = notebook.run_cell(1).locator(".kubeai-playground")
     expect(play).to_be_visible()
-    ask(play, "Count from one to two hundred in words, one word a line.")
+    set_field(play, "Answer as", MANY_WORDS)
+    ask(play, "Count from one to two hundred in words.")
     answer = play.locator(".kubeai-playground-answer")
     expect(answer.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
     button(play, "Stop").click()
     has_ended(play)
     expect(answer.locator(".kubeai-playground-note")).to_have_text("Stopped.")
 
-    play.get_by_text("Settings").click()
-    play.get_by_label("Most tokens").fill("30")
-    play.get_by_label("Most tokens").press("Tab")
+    set_field(play, "Answer as", "")
+    set_field(play, "Most tokens", "30")
     button(answer, "Regenerate").click()
     expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
     has_ended(play)
@@ -84,7 +96,6 @@ def test_chats_stops_asks_again_edits_compares_and_votes(open_notebook: Callable
     expect(better).to_have_attribute("aria-pressed", "true")
     assert re.search(r"smol,False\s+smol,True", notebook.run_cell(2).inner_text())
 
-    play.get_by_text("Settings").click()
     notebook.picture("playground_light", play)
     notebook.theme("Dark")
     notebook.picture("playground_dark", play)
@@ -98,6 +109,7 @@ def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Not
     notebook = open_notebook(SERVE, PLAY)
     notebook.run_cell(0)
     play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Answer as", MANY_WORDS)
     ask(play, "Count from one to one thousand in words.")
     expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
     notebook.restart_kernel()
