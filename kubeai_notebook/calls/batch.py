@@ -143,6 +143,7 @@ class Batch:
         self._ending = ""
         self._over = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._committing: asyncio.Task[None] | None = None
         self._in_threads: set[asyncio.Future[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -188,7 +189,7 @@ class Batch:
     async def run(self) -> None:
         """Ask every row, and leave an outcome for each."""
         self._loop = asyncio.get_running_loop()
-        self._loading, self._writing, self._committing = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
+        self._loading, self._writing = asyncio.Lock(), asyncio.Lock()
         self._room = asyncio.Semaphore(OPEN_CHUNKS)
         try:
             try:
@@ -218,9 +219,10 @@ class Batch:
 
     async def _wind_up(self) -> None:
         """End the workers and all that they have begun."""
-        for task in self._tasks:
+        tasks = [*self._tasks, self._committing] if self._committing else self._tasks
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._seconds = time.monotonic() - self._begun_seconds
         await self._tries.close()
         failures = await asyncio.gather(*self._in_threads, return_exceptions=True)
@@ -350,16 +352,22 @@ class Batch:
         return outcome
 
     async def _commit(self, digest: bytes, gathered_seconds: float) -> None:
-        """Have this answer committed, and with it all that came meanwhile, also those of the next moment."""
-        if digest not in self._uncommitted:
-            return
-        async with self._committing:
-            if digest in self._uncommitted:
-                await asyncio.sleep(gathered_seconds)
-                answers = dict(self._uncommitted)
-                await self._in_thread(self._store.put, answers)
-                for committed in answers:
-                    del self._uncommitted[committed]
+        """Wait until this answer is committed, and with it all that came meanwhile, also those of the next moment."""
+        while digest in self._uncommitted:
+            if self._committing is None:
+                self._committing = asyncio.create_task(self._commit_all(gathered_seconds))
+            # One task for all who wait: they go on in the same turn of the loop, and their requests leave together.
+            await asyncio.shield(self._committing)
+
+    async def _commit_all(self, gathered_seconds: float) -> None:
+        try:
+            await asyncio.sleep(gathered_seconds)
+            answers = dict(self._uncommitted)
+            await self._in_thread(self._store.put, answers)
+            for committed in answers:
+                del self._uncommitted[committed]
+        finally:
+            self._committing = None
 
     def _check(self) -> None:
         """Refuse to send anything more."""

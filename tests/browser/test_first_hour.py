@@ -180,7 +180,8 @@ def pulls_through_all_weather(notebook: Notebook, registry: Registry, disk: Path
     notebook.picture("first_hour_cut", card)
 
     deliveries.let(5)
-    tells(card, 'The weights of "corsair" need 38 MB in .*Make room there; the download then goes on by itself')
+    # How much is still to come depends on what else lies on that disk by then.
+    tells(card, r'The weights of "corsair" need 3\d MB in .*Make room there; the download then goes on by itself')
     notebook.picture("first_hour_disk_fills", card)
     filler.unlink()
     tells(card, "arrived with another checksum.*%kubeai_restart corsair")

@@ -9,6 +9,7 @@ import signal
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kubeai_notebook.local.weights import shipped_packages
@@ -152,7 +153,11 @@ def test_goes_on_after_the_daemon_was_killed(registry, make_daemon, tmp_path):
     registry.files.answer = halting
     daemon.create("again", url="ollama://corsair:135m")
     assert arrived.wait(60)
+    workers = psutil.Process(daemon.status()["pid"]).children(recursive=True)
     os.kill(daemon.status()["pid"], signal.SIGKILL)
+    # One that lives a moment longer would fetch the rest.
+    assert workers
+    assert not psutil.wait_procs(workers, timeout=30)[1]
     killed.set()
     registry.files.answer = registry._sent
     registry.files.received.clear()
