@@ -17,6 +17,7 @@ from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
 from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
 from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
+from kubeai_notebook.core.diagnosis.tables.image_contents import COMPILERS, CONTENTS
 from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
 from kubeai_notebook.core.diagnosis.tables.loader import DISK_FULL, LOADER
 from kubeai_notebook.core.diagnosis.tables.model_folders import FOLDERS
@@ -29,6 +30,7 @@ from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passages
+from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
 
 from .case import Case
@@ -61,12 +63,14 @@ FILES: tuple[Rule, ...] = (
 LOADING: tuple[Rule, ...] = (
     *THIS_MACHINE,
     DISK_FULL,
+    *SURROUNDINGS,
     *STORES,
     *LOADER,
     *FOLDERS,
     *IMAGES_IN_LOG,
     *FILES,
     *GPU,
+    *COMPILERS,
 )
 """Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
 LOG: tuple[Rule, ...] = (
@@ -76,6 +80,7 @@ LOG: tuple[Rule, ...] = (
     *OLLAMA,
     *ADAPTERS,
     exits.ILLEGAL_INSTRUCTION,
+    *CONTENTS,
     *LAST_RESORT,
 )
 _STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME)
