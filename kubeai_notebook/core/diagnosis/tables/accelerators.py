@@ -11,7 +11,11 @@ from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, advise
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _MISSING = (
-    ("Gaudi", "habana.ai/gaudi", ("Device acquire failed", "No HPU devices", "HPU device not found")),
+    (
+        "Gaudi",
+        "habana.ai/gaudi",
+        ("Device acquire failed", "No HPU devices", "HPU device not found", "initialize synapse"),
+    ),
     (
         "TPU",
         "google.com/tpu",
@@ -29,9 +33,9 @@ _MISSING = (
         "aws.amazon.com/neuron",
         (
             "condition !(num_devices > 0)",
-            "No neuron device available",
-            "NRT_INIT failed",
-            "nrt_init failed",
+            "nrt_init … failed",
+            "NRT_INIT",
+            "No neuron device",
             "Could not open the driver … neuron",
         ),
     ),
@@ -41,6 +45,8 @@ _MISSING = (
         (
             "libascend_hal.so",
             "npu::SetDevice",
+            "Failed to start the device",
+            "NPU function error",
             "No NPU devices",
             "aclrtSetDevice … error",
             "libhccl.so: cannot open",
@@ -57,6 +63,7 @@ _MISSING = (
             "ZE_RESULT_ERROR_UNINITIALIZED",
             "UR_RESULT_ERROR_UNINITIALIZED",
             "No device of requested type available",
+            "XPU device … not available",
         ),
     ),
 )

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 
+def _which_parser(case: Case) -> dict[str, str]:
+    reasoning = "reasoning" in case.passage.lowered[case.index]
+    return {"parser_argument": "--reasoning-parser" if reasoning else "--tool-call-parser"}
+
+
 def _wide_type(case: Case) -> dict[str, str]:
     """A type with kernels on every GPU, by the name that the engine takes."""
     return {"whisper_type": "float16"} if case.scene.engine == "FasterWhisper" else {"half": "half"}
@@ -59,12 +64,16 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("invalid tool call parser",),
-        take=(r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",),
-        message=('There is no tool call parser "{value}".', "There is no such tool call parser."),
+        seen=("invalid tool call parser", "invalid reasoning parser", "parser … not found. Available"),
+        take=(
+            r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",
+            r"parser '(?P<value>[^']+)' not found\. Available \w+: \[?(?P<choices>[^\]]{0,200})",
+        ),
+        message=('There is no parser "{value}" in this vLLM.', "There is no such parser in this vLLM."),
         who="user",
+        derive=_which_parser,
         remedies=(
-            advise("Set --tool-call-parser to one of: {choices}", "Set --tool-call-parser to one that this vLLM has."),
+            advise("Set {parser_argument} to one of: {choices}", "Set {parser_argument} to one that this vLLM has."),
         ),
     ),
     Rule(
@@ -154,6 +163,13 @@ ARGUMENTS: tuple[Rule, ...] = (
 )
 
 VALUES: tuple[Rule, ...] = (
+    Rule(
+        code="BadArgumentValue",
+        seen=("Cannot re-initialize CUDA in forked subprocess",),
+        message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
+        who="user",
+        remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
+    ),
     Rule(
         code="MaxNumBatchedTokensTooSmall",
         seen=("max_tokens_per_mm_item",),

@@ -19,6 +19,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .accelerators import ACCELERATORS
+from .gpu_faults import FAULTS
 from .gpu_memory import MEMORY, is_gpu_profile, number
 
 if TYPE_CHECKING:
@@ -224,54 +225,8 @@ COUNTS: tuple[Rule, ...] = (
 _DRIVER_MISFITS = (
     "unsupported display driver / cuda driver combination",
     "forward compatibility was attempted on non supported HW",
+    "PTX was compiled with an unsupported toolchain",
 )
-
-FAULTS: tuple[Rule, ...] = (
-    Rule(
-        code="GpuFaulty",
-        seen=(
-            "uncorrectable ECC error",
-            "GPU is lost",
-            "fallen off the bus",
-            "DEVICE_LOST",
-            "cudaErrorDevicesUnavailable … Xid",
-        ),
-        message=(
-            "A GPU of node {node} is faulty, or has to be reset.",
-            "A GPU of the node is faulty, or has to be reset.",
-        ),
-        who="admin",
-        remedies=(
-            advise("Drain the node, then reset its GPU or reboot it; its kernel log (Xid) says more."),
-            DELETE_POD,
-        ),
-    ),
-    Rule(
-        code="NvidiaRuntimeMissing",
-        seen=("Error 802: system not yet initialized", "CUDA_ERROR_SYSTEM_NOT_READY", "error (802)"),
-        message=(
-            "The GPUs of node {node} are joined by NVSwitches that nobody has set up (CUDA error 802).",
-            "The node's GPUs are joined by NVSwitches that nobody has set up (CUDA error 802).",
-        ),
-        who="admin",
-        remedies=(
-            advise("Start nvidia-fabricmanager on the node, in the very version of its driver; then delete the Pod."),
-            DELETE_POD,
-        ),
-    ),
-    Rule(
-        code="GpuMemoryInUseByOthers",
-        seen=("CUDA-capable device(s) is/are busy or unavailable",),
-        message=("Another process has the GPU for itself, or the GPU was not passed in whole.",),
-        who="nobody",
-        remedies=(
-            advise("If an old Pod of the Model is ending on this GPU, wait: the next try finds it free."),
-            DELETE_POD,
-            advise("If it goes on, the admin looks at the GPU's compute mode and at its MIG or vGPU profile."),
-        ),
-    ),
-)
-"""What CUDA says before it runs anything: the node's own matter."""
 
 DRIVERS: tuple[Rule, ...] = (
     Rule(
@@ -289,7 +244,10 @@ DRIVERS: tuple[Rule, ...] = (
             "No CUDA GPUs are available",
             "No HIP GPUs are available",
             "libcuda.so.1: cannot open shared object file",
-            "CUDA error: no CUDA-capable device is detected",
+            "no CUDA-capable device is detected",
+            "NVMLError_LibraryNotFound",
+            "NVMLError_DriverNotLoaded",
+            "0 active drivers",
             "Failed to infer device type",
             "No platform detected",
         ),
@@ -354,7 +312,7 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="NcclError",
-        seen=("NCCL error in", "NCCL error:"),
+        seen=("NCCL error in", "NCCL error:", "HCCL function error", "HCCL error", "RCCL error"),
         take=(r"NCCL error in: (?P<place>\S+)",),
         message=("The GPUs cannot talk to each other (NCCL).",),
         who="user",

@@ -176,6 +176,7 @@ MEMORY: tuple[Rule, ...] = (
             "NPU out of memory",
             "XPU out of memory",
             "OUT_OF_DEVICE_MEMORY",
+            "PT_DEVMEM … Allocation failed for size",
             "nrt_tensor_allocate … Allocation Failure",
             "RESOURCE_EXHAUSTED … hbm",
         ),

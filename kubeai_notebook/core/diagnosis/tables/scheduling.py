@@ -25,6 +25,10 @@ _GPUS = (
     "habana.ai/",
     "gpu.intel.com/",
     "aws.amazon.com/neuron",
+    "huawei.com/",
+    "intel.com/",
+    "cambricon.com/",
+    "aliyun.com/gpu",
 )
 
 
@@ -138,7 +142,12 @@ QUEUES: tuple[Rule, ...] = (
     ),
     Rule(
         code="WaitingInQueue",
-        seen=("queue resource quota insufficient", "pod group is not ready", "over the queue", "is over quota"),
+        seen=(
+            "queue resource quota insufficient",
+            "pod group is not ready",
+            "insufficient unused quota",
+            "is over quota",
+        ),
         message=("The scheduler keeps the Pod in its queue, whose share is used up or whose group is not complete.",),
         who="nobody",
         remedies=(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
-_OF_HOME = re.compile(r"no locator available|(?:mkdir |: ')(?:/root|/home/[\w.-]+)?/\.[\w-]")
+_OF_HOME = re.compile(r"no locator available|[^\w/.]/(?:nonexistent|(?:root/|home/[\w.-]+/)?\.[\w-])")
 """A hidden folder of root's home, of a user's, or of ``/``, which is the home of a user without one."""
 _AS_ROOT = advise(
     "Or the admin lets the service account of the Model's Pods run the image's own user (OpenShift: the SCC anyuid).",
@@ -43,8 +43,8 @@ def _service(case: Case) -> Mapping[str, str]:
 SURROUNDINGS: tuple[Rule, ...] = (
     Rule(
         code="UserHasNoName",
-        seen=("getpwuid(): uid not found",),
-        take=(r"uid not found: (?P<uid>\d+)",),
+        seen=("getpwuid(): uid not found", "No username set in the environment", "cannot find name for user ID"),
+        take=(r"uid not found: (?P<uid>\d+)", r"for user ID (?P<uid>\d+)"),
         message=(
             "The container runs as user {uid}, who has no name in it, and the engine asks for one.",
             "The container runs as a user who has no name in it, and the engine asks for one.",
@@ -60,9 +60,14 @@ SURROUNDINGS: tuple[Rule, ...] = (
     ),
     Rule(
         code="DestinationNotWritable",
-        seen=("mkdir … permission denied", "[Errno 13] Permission denied: '", "no locator available for file"),
+        seen=(
+            "mkdir … permission denied",
+            "[Errno 13] Permission denied: '",
+            "PermissionError at /",
+            "no locator available for file",
+        ),
         only=_in_a_home,
-        take=(r"(?:mkdir |: ')(?P<path>/[\w./-]*\w)",),
+        take=(r"(?:mkdir |directory |at |: )[^\w/]?(?P<path>/[\w./-]*\w)",),
         message=(
             "The container's user may not write to {path}: it is not root, and has no home of its own.",
             "The container's user has no home that it may write to.",
@@ -72,7 +77,12 @@ SURROUNDINGS: tuple[Rule, ...] = (
     ),
     Rule(
         code="ServiceInEnvironment",
-        seen=("appears to be a URI", "invalid literal for int() … 'tcp://", "'tcp://… is not a valid integer"),
+        seen=(
+            "appears to be a URI",
+            "invalid literal for int() … 'tcp://",
+            "'tcp://… is not a valid integer",
+            "input_value='tcp://",
+        ),
         derive=_service,
         message=(
             'A Service of the namespace is named "{service}", so Kubernetes puts its address into a variable that the '
