@@ -53,11 +53,8 @@ GRACE_SECONDS = 10.0
 NEW_NODE_SECONDS = 30.0
 """Within this time a cluster that adds nodes says so of a Pod that fits on none."""
 
-FATAL_WAITING = frozenset({
-    "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ErrImagePull",
-    "ImagePullBackOff", "InvalidImageName", "RunContainerError", "StartError",
-})  # fmt: skip
-"""Waiting reasons of a failure (KubeAI writes none; these are the kubelet's)."""
+PASSING_WAITING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Waiting reasons that pass by themselves; every other one is a failure (a kubelet has a dozen, and gets more)."""
 RETRIED = frozenset({"CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff"})
 """Those after which the kubelet tries again by itself, later and later."""
 
@@ -263,7 +260,7 @@ def _broken(pod: Pod) -> str | None:
     if pod.phase == "Failed":
         return text_at(pod.raw, "status", "message") or text_at(pod.raw, "status", "reason") or "The Pod has failed."
     for container in map(Container, maps_at(pod.raw, "status", "containerStatuses")):
-        if container.waiting not in FATAL_WAITING:
+        if container.waiting in PASSING_WAITING:
             continue
         code = number_at(container.raw, "lastState", "terminated", "exitCode")
         if container.waiting == "CrashLoopBackOff" and code is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -197,16 +198,17 @@ class Gateway:
     async def _proxied(self, request: web.Request, sent: _Sent, *, route: str, balanced: Object) -> web.StreamResponse:
         """Try up to four endpoints; what has been sent to the client is never tried again."""
         asked = sent.asked
-        key = asked.adapter + asked.prefix(balanced.get("prefixHash", {}).get("prefixCharLength", 0))
-        for attempt in range(1, ATTEMPTS + 1):
-            uid = balancing.chosen(await self._ready(asked), self._active, strategy=balanced, key=key)
-            endpoint = self._endpoints[uid]
-            if refused := endpoint.wrong.get(route):
-                return web.Response(status=refused[0], text=refused[1], content_type="application/json", headers=_MARK)
-            headers, url = self._headers(request, endpoint), endpoint.address + route + _query(request)
-            data, size = await sent.onward(endpoint, route)
-            headers.append(("Content-Length", str(size)))
-            with _counted(self._active, uid):
+        with ExitStack() as tries:  # A try that failed counts until the request ends: so the next goes to another Pod.
+            for attempt in range(1, ATTEMPTS + 1):
+                uid = await self._chosen(asked, balanced)
+                endpoint = self._endpoints[uid]
+                if refused := endpoint.wrong.get(route):
+                    status, text = refused
+                    return web.Response(status=status, text=text, content_type="application/json", headers=_MARK)
+                headers, url = self._headers(request, endpoint), endpoint.address + route + _query(request)
+                data, size = await sent.onward(endpoint, route)
+                headers.append(("Content-Length", str(size)))
+                tries.enter_context(_counted(self._active, uid))
                 try:
                     # A redirect is passed on, as by KubeAI: where an engine points to is not ours to ask.
                     upstream = await self._client.request(
@@ -227,18 +229,21 @@ class Gateway:
         # The daemon's own token is for nobody else, in whichever header and spelling a client sends it.
         return [(key, value) for key, value in headers if self._token not in value]
 
-    async def _ready(self, asked: GatewayRequest) -> list[str]:
-        """Wait, without limit as KubeAI does, for ready Pods (that have the adapter)."""
+    async def _chosen(self, asked: GatewayRequest, balanced: Object) -> str:
+        """Wait, without limit as KubeAI does, for a ready Pod (that has the adapter)."""
+        key = asked.adapter + asked.prefix(balanced.get("prefixHash", {}).get("prefixCharLength", 0))
         wanted = {"model": asked.model}.items()
         while True:
-            version, ready = self._store.version, []
+            version, ready, able = self._store.version, list[str](), list[str]()
             for pod in self._store.items(PODS, NAMESPACE):
                 labels, uid = pod["metadata"].get("labels", {}), pod["metadata"]["uid"]
-                adapted = not asked.adapter or ADAPTER_LABEL + asked.adapter in labels
-                if wanted <= labels.items() and adapted and is_ready(pod) and uid in self._endpoints:
+                if wanted <= labels.items() and is_ready(pod) and uid in self._endpoints:
                     ready.append(uid)
-            if ready:
-                return ready
+                    if not asked.adapter or ADAPTER_LABEL + asked.adapter in labels:
+                        able.append(uid)
+            if able:
+                turn = secrets.randbelow(len(able))
+                return balancing.chosen(ready, self._active, able=able, strategy=balanced, key=key, turn=turn)
             await self._store.changed(version)
 
 

@@ -9,7 +9,8 @@ import urllib.request
 
 import pytest
 
-from tests.support.daemon import MODELS, processes_of
+from tests.support.daemon import MODELS, SCRIPTED, is_ready, processes_of
+from tests.support.network import network_options
 from tests.support.waiting import until
 
 
@@ -151,3 +152,14 @@ def test_lets_nobody_past_it_to_the_engine(kubeai, smol):
         urllib.request.urlopen(request)
     with refused.value:
         assert refused.value.code == 401
+
+
+@pytest.mark.parametrize("fault", ["broken", "gone"])
+@pytest.mark.parametrize("strategy", ["LeastLoad", "PrefixHash"])
+def test_tries_another_replica_when_one_fails(make_daemon, tmp_path, fault, strategy):
+    daemon = make_daemon(*network_options(tmp_path / "engine"), KUBEAI_LOCAL_TESTING="1")
+    daemon.create("twins", url=SCRIPTED, minReplicas=2, loadBalancing={"strategy": strategy})
+    until(lambda: [is_ready(pod) for pod in daemon.pods("twins")] == [True, True], 30)
+    body = {"model": "twins", "prompt": f"{fault} {tmp_path / 'first'}"}
+    assert [daemon.ask("/completions", body)[0] for _ in range(8)] == [200] * 8
+    assert (tmp_path / "first").exists()

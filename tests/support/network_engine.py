@@ -1,7 +1,8 @@
 """An engine that does what the prompt says, where a test is about the way to it.
 
 ``redirect CODE URL`` answers so; ``echo`` answers with the headers and the hash of what came; a streamed request goes
-on until the client hangs up, which the log then says. Started as the scripted engine is.
+on until the client hangs up, which the log then says. ``broken FILE`` and ``gone FILE``: the first engine that is asked
+so writes itself down there, and answers from then on with a 500, or hangs up. Started as the scripted engine is.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.local import leash
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def answer(request: Received) -> Answer:
+def answer(request: Received) -> Answer | None:
     if request.method != "POST":
         return Answer(status=501)
     asked: dict[str, Any] = request.json if request.body.startswith(b"{") else {}
@@ -29,8 +32,19 @@ def answer(request: Received) -> Answer:
         return Answer(_endless(), headers={"Content-Type": "text/event-stream"})
     if words[0] == "redirect":
         return json_answer({"moved": True}, int(words[1]), Location=words[2])
+    if words[0] in ("broken", "gone") and _is_first(Path(words[1])):
+        return json_answer({"error": "broken"}, 500) if words[0] == "broken" else None
     digest = hashlib.sha256(request.body).hexdigest()
     return json_answer({"headers": dict(request.headers), "sha256": digest, "size": len(request.body)})
+
+
+def _is_first(file: Path) -> bool:
+    try:
+        with file.open("x") as made:
+            made.write(str(os.getpid()))
+    except FileExistsError:
+        return file.read_text() == str(os.getpid())
+    return True
 
 
 def _endless() -> Iterator[bytes]:

@@ -80,7 +80,7 @@ def _hidden(finding: Finding, secrets: tuple[str, ...]) -> Finding:
 
 def _findings(scene: Scene) -> Iterator[Finding]:
     if is_going(scene.model):
-        yield from _seen(operator_rejections.deletion_stuck, scene)
+        yield from _seen(operator_rejections.deletion_stuck, scene) or _seen(cache.obstacle_to_deletion, scene)
         return
     nobody = _seen(operator_rejections.no_spec, scene) or _seen(operator_rejections.unmanaged, scene)
     if nobody:

@@ -18,7 +18,9 @@ from .chart import CHART
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION = re.compile(rf"\+?(?:{_PART.pattern})+")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,7 @@ def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _seconds(text: object, *, default: float) -> float:
-    """A duration as Go writes it, ``10s`` or ``1h30m``."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if not match or not text:
+    """A duration as Go writes it, ``10s``, ``1h30m`` or ``500ms``; for none at all KubeAI takes its default."""
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return default
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)) or default

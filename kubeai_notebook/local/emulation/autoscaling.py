@@ -25,11 +25,11 @@ class Autoscaling:
     def __init__(self, config: OperatorConfig, before: Mapping[str, float]) -> None:
         self.interval_seconds = max(MIN_INTERVAL_SECONDS, config.autoscaling_interval_seconds)
         self.averages: dict[str, float] = {}
-        self._length = max(1, int(config.autoscaling_window_seconds / self.interval_seconds))
+        self._length = max(1, _intervals(config.autoscaling_window_seconds, self.interval_seconds))
         self._before = before
         self._samples: dict[str, deque[float]] = {}
         self._wishes = Counter[str]()
-        """How many ticks in a row wanted fewer replicas."""
+        """How many ticks in a row wanted fewer replicas. A Model made anew under an old name goes on from the old's."""
 
     def tick(self, models: Iterable[Mapping[str, Any]], active: Mapping[str, int]) -> dict[str, int]:
         """Take a sample of every Model; the replicas of those that are to be scaled.
@@ -48,17 +48,22 @@ class Autoscaling:
             wanted = bounded(spec, math.ceil(self.averages[name] / spec["targetRequests"]))
             if self._now(name, spec, wanted):
                 scaled[name] = wanted
-        self._samples = {name: self._samples[name] for name in self.averages}
         return scaled
 
     def _now(self, name: str, spec: Mapping[str, Any], wanted: int) -> bool:
-        """Up at once; down when it was wanted for the Model's delay."""
-        present, delay = spec.get("replicas", 0), math.ceil(spec["scaleDownDelaySeconds"] / self.interval_seconds)
-        if wanted < present and self._wishes[name] < delay:
+        """Up at once; down when it was wanted for the Model's delay, and from then on at every tick that wants it."""
+        present, delay = spec.get("replicas", 0), _intervals(spec["scaleDownDelaySeconds"], self.interval_seconds)
+        if wanted >= present:
+            self._wishes[name] = 0
+        elif self._wishes[name] < delay:
             self._wishes[name] += 1
             return False
-        self._wishes[name] = 0
         return bool(wanted != present)
+
+
+def _intervals(seconds: float, interval: float) -> int:
+    """How many intervals a time takes, a part of one being one; Go counts in whole nanoseconds."""
+    return math.ceil(round(seconds * 1e9) / round(interval * 1e9))
 
 
 def _is_scaled(spec: Mapping[str, Any]) -> bool:

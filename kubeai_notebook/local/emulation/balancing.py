@@ -8,23 +8,34 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
-def chosen(uids: Sequence[str], active: Mapping[str, int], *, strategy: Mapping[str, Any], key: str) -> str:
-    """One of ``found``, by ``spec.loadBalancing`` and the requests that each has in flight.
+def chosen(
+    uids: Sequence[str],
+    active: Mapping[str, int],
+    *,
+    able: Collection[str],
+    strategy: Mapping[str, Any],
+    key: str,
+    turn: int = 0,
+) -> str:
+    """One of ``able``, by ``spec.loadBalancing`` and the requests that each has in flight.
 
-    Source: KubeAI 0.22.1, consistent hashing with bounded loads. Its hash is xxhash; nobody outside sees which.
+    ``uids`` are all of the Model's ready Pods; those that lack the adapter count for the mean load. ``turn`` settles
+    a tie. Source: KubeAI 0.22.1, consistent hashing with bounded loads. Its hash is xxhash; nobody outside sees which.
     """
     if strategy.get("strategy") != "PrefixHash":
-        return min(uids, key=lambda uid: active.get(uid, 0))
+        least = min(active.get(uid, 0) for uid in able)
+        tied = [uid for uid in able if active.get(uid, 0) == least]
+        return tied[turn % len(tied)]
     options = strategy["prefixHash"]
     ring = _ring(tuple(sorted(uids)), options["replication"])
     total = sum(active.get(uid, 0) for uid in uids)
     most = (total + 1) / len(uids) * options["meanLoadFactor"] / 100
     start = bisect.bisect(ring, (_hash(key), ""))
-    around = [uid for _, uid in (*ring[start:], *ring[:start])]
-    return next((uid for uid in around if not total or active.get(uid, 0) + 1 <= most), around[0])
+    around = [uid for _, uid in (*ring[start:], *ring[:start]) if uid in able]
+    return next((uid for uid in around if active.get(uid, 0) <= most), around[0])
 
 
 @lru_cache(maxsize=32)

@@ -64,7 +64,12 @@ def kept_pod(pod: Object) -> Object | None:
     containers = [_kept_container(container) for container in maps_at(pod, "spec", "containers")]
     return {
         "metadata": kept,
-        "spec": {"nodeName": text_at(pod, "spec", "nodeName"), "containers": containers, "volumes": claims},
+        "spec": {
+            "nodeName": text_at(pod, "spec", "nodeName"),
+            "containers": containers,
+            "volumes": claims,
+            **_only(map_at(pod, "spec"), ("schedulingGates",)),
+        },
         "status": {
             **_only(map_at(pod, "status"), ("phase", "reason", "message")),
             "conditions": [_only(item, _CONDITION) for item in maps_at(pod, "status", "conditions")],

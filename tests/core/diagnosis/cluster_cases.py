@@ -91,6 +91,7 @@ CASES = {
     "UntoleratedTaint": pending(message=quoted("UntoleratedTaint")),
     "NodeSelectorMismatch": pending(message=quoted("NodeSelectorMismatch")),
     "Preempted": failed("Preempting", quoted("Preempted")),
+    "WaitingInQueue": pending(message=quoted("WaitingInQueue")),
     "ClaimNotFound": pending(message=quoted("ClaimNotFound")),
     "StorageClassNotFound": of_claim(quoted("StorageClassNotFound")),
     "StorageNoReadWriteMany": of_claim(quoted("StorageNoReadWriteMany")),

@@ -134,3 +134,26 @@ def test_starter_passes_admission_traps_and_the_charts_configuration(starter: St
     without_secrets = ClusterFacts(operator_config=chart, secret_names=())
     gated: Any = [notice.code for notice in against_operator_config(spec, without_secrets)]
     assert gated == (["HubTokenMissing"] if starter.gated else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("10s", 10),
+        ("1h30m", 5400),
+        ("1m1h", 3660),
+        ("500ms", 0.5),
+        ("1.5s250000us", 1.75),
+        (".5m", 30),
+        ("1000000µs", 1),
+        ("0s", 600),
+        ("0", 600),
+        ("", 600),
+        ("10", 600),
+        ("-1s", 600),
+        (10, 600),
+    ],
+)
+def test_reads_durations_as_go_does(text, seconds) -> None:
+    config = operator_config_of({"modelAutoscaling": {"timeWindow": text}})
+    assert config.autoscaling_window_seconds == seconds

@@ -14,6 +14,7 @@ from kubeai_notebook.session.live.log_sources import runs_of
 from kubeai_notebook.session.live.transforms import kept_event, kept_job, kept_model, kept_pod, model_of_job
 from tests.core.diagnosis import cluster_cases, recorded
 from tests.core.diagnosis.scenes import NOW
+from tests.core.diagnosis.test_field import FIELD, name_of, observed
 
 ENTRIES = recorded.entries()
 CASES: Any = cluster_cases.CASES
@@ -55,6 +56,13 @@ def test_explains_what_a_cluster_says_as_before() -> None:
     assert len(seen) > 50
     different = [(codes(one), codes(reduced(one))) for one in seen if codes(one) != codes(reduced(one))]
     assert different == []
+
+
+@pytest.mark.parametrize("row", FIELD, ids=name_of)
+def test_says_the_same_of_what_people_have_reported(row) -> None:
+    seen = observed(row)
+    before, after = ([(one.message, one.remedies) for one in diagnose(each, now=NOW)] for each in (seen, reduced(seen)))
+    assert after == before
 
 
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry["code"]], ids=lambda entry: entry["name"])

@@ -17,6 +17,7 @@ from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
 from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
 from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
+from kubeai_notebook.core.diagnosis.tables.image_contents import COMPILERS, CONTENTS
 from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
 from kubeai_notebook.core.diagnosis.tables.loader import DISK_FULL, LOADER
 from kubeai_notebook.core.diagnosis.tables.model_folders import FOLDERS
@@ -26,22 +27,25 @@ from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA
 from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
+from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passages
+from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
+from kubeai_notebook.core.notice import Evidence, Finding
 
 from .case import Case
-from .cleaning import clean
+from .cleaning import clean, excerpt
 from .remedies import DELETE_POD, remedy_of
-from .rule import Rule, first, spared
+from .repeated import repeated
+from .rule import Rule, first, spared, stated
 from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
 from .unknown import QUIET_EXITS, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
 
     from .scene import Scene
@@ -61,12 +65,14 @@ FILES: tuple[Rule, ...] = (
 LOADING: tuple[Rule, ...] = (
     *THIS_MACHINE,
     DISK_FULL,
+    *SURROUNDINGS,
     *STORES,
     *LOADER,
     *FOLDERS,
     *IMAGES_IN_LOG,
     *FILES,
     *GPU,
+    *COMPILERS,
 )
 """Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
 LOG: tuple[Rule, ...] = (
@@ -76,6 +82,7 @@ LOG: tuple[Rule, ...] = (
     *OLLAMA,
     *ADAPTERS,
     exits.ILLEGAL_INSTRUCTION,
+    *CONTENTS,
     *LAST_RESORT,
 )
 _STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME)
@@ -102,7 +109,20 @@ def _unexplained(scene: Scene, pod: Pod) -> Finding | None:
 
 
 def ready_cause(scene: Scene, pod: Pod) -> Finding | None:
-    """What is wrong behind a Ready Pod: FasterWhisper loads at the first request, adapters load afterwards."""
+    """What is wrong behind a Ready Pod: what loads late, and what fails at every request."""
+    return _loaded_late(scene, pod) or _fails_again(scene, pod)
+
+
+def _fails_again(scene: Scene, pod: Pod) -> Finding | None:
+    again = repeated(scene, pod)
+    if again is None:
+        return None
+    known = first((*LOADING, *NODE_MEMORY, *OLLAMA, *LAST_RESORT), (again,), scene, pod=pod)
+    return known or stated(FAILS_AGAIN, scene, Evidence(again.kind, again.where, excerpt(again.lines[0])), pod=pod)
+
+
+def _loaded_late(scene: Scene, pod: Pod) -> Finding | None:
+    """FasterWhisper loads at the first request, vLLM its adapters when it is ready."""
     if scene.engine == "FasterWhisper":
         log = log_passage(scene, pod)
         return first((*LOADING, *LAST_RESORT), (_since_last_success(log),), scene, pod=pod) if log else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at, text_at
-from kubeai_notebook.core.phase import FATAL_WAITING
+from kubeai_notebook.core.phase import PASSING_WAITING
 
 from .cleaning import excerpt
 from .remedies import READ_LOG, run
@@ -68,7 +68,7 @@ def error_line(passage: Passage | None) -> str:
 def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     """A Pod that surely failed and that nothing explained."""
     code = number_at(pod.main.ended, "exitCode")
-    waiting = next((container for container in pod.containers if container.waiting in FATAL_WAITING), None)
+    waiting = next((container for container in pod.containers if container.waiting not in PASSING_WAITING), None)
     ended = code is not None and code not in QUIET_EXITS
     if not ended and waiting is None and pod.phase != "Failed":
         return None

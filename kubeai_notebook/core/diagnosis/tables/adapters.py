@@ -70,6 +70,26 @@ ADAPTERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="AdapterWrongBase",
+        seen=("unsupported LoRA weight", "is unsupported LoRA"),
+        take=(r"(?P<weight>[\w.]+) is unsupported LoRA",),
+        message=(
+            "The adapter holds {weight} beside its LoRA matrices, which vLLM cannot put on the base model.",
+            "The adapter holds weights beside its LoRA matrices, which vLLM cannot put on the base model.",
+        ),
+        who="user",
+        remedies=(
+            advise("Train it without modules_to_save (lm_head, embed_tokens, score), or merge it into the base model."),
+        ),
+    ),
+    Rule(
+        code="AdapterWrongBase",
+        seen=("expected target modules in", "does not support LoRA"),
+        message=("The adapter changes layers that this base model does not have, or where vLLM takes no adapters.",),
+        who="user",
+        remedies=(_MADE_FOR_IT, advise("Or merge it into the base model, and serve that.")),
+    ),
+    Rule(
+        code="AdapterWrongBase",
         seen=("maybe wrong base model", "LoRA arch mismatch", "to be 'adapter', but got"),
         message=("The adapter was made for another base model, or is no adapter.",),
         who="user",

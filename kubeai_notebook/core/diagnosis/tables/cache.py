@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.engine.case import Case
 from kubeai_notebook.core.diagnosis.engine.causes import cause
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, remedy_of, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.diagnosis.engine.unknown import UNKNOWN
 from kubeai_notebook.core.notice import Evidence, Finding
-from kubeai_notebook.core.objects import at, maps_at, number_at, text_at
+from kubeai_notebook.core.objects import at, maps_at, number_at, text_at, texts_at
 
 from .nodes import FAILED_PODS
+from .operator_rejections import FINALIZER, RELEASE
 from .storage import waiting_claim
 
 if TYPE_CHECKING:
@@ -41,6 +44,15 @@ def findings(scene: Scene) -> Iterator[Finding]:
     finding = _of_loader(scene) or waiting_claim(scene) or _of_job(scene)
     if finding:
         yield finding
+
+
+def obstacle_to_deletion(scene: Scene) -> Finding | None:
+    """Why the Job that clears a deleted Model's cache cannot run; KubeAI waits for it, however long."""
+    if FINALIZER not in texts_at(scene.model, "metadata", "finalizers"):
+        return None
+    finding = _of_loader(scene) or waiting_claim(scene)
+    release = finding and remedy_of(RELEASE, Case(scene, Passage("field", "", ("",))))
+    return replace(finding, remedies=(*finding.remedies, release)) if finding and release else finding
 
 
 def _of_loader(scene: Scene) -> Finding | None:

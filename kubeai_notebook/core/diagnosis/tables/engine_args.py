@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     advise,
     drop_argument,
@@ -10,6 +12,20 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     set_env,
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
+
+
+def _which_parser(case: Case) -> dict[str, str]:
+    reasoning = "reasoning" in case.passage.lowered[case.index]
+    return {"parser_argument": "--reasoning-parser" if reasoning else "--tool-call-parser"}
+
+
+def _wide_type(case: Case) -> dict[str, str]:
+    """A type with kernels on every GPU, by the name that the engine takes."""
+    return {"whisper_type": "float16"} if case.scene.engine == "FasterWhisper" else {"half": "half"}
+
 
 _ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
 
@@ -48,12 +64,16 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("invalid tool call parser",),
-        take=(r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",),
-        message=('There is no tool call parser "{value}".', "There is no such tool call parser."),
+        seen=("invalid tool call parser", "invalid reasoning parser", "parser … not found. Available"),
+        take=(
+            r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",
+            r"parser '(?P<value>[^']+)' not found\. Available \w+: \[?(?P<choices>[^\]]{0,200})",
+        ),
+        message=('There is no parser "{value}" in this vLLM.', "There is no such parser in this vLLM."),
         who="user",
+        derive=_which_parser,
         remedies=(
-            advise("Set --tool-call-parser to one of: {choices}", "Set --tool-call-parser to one that this vLLM has."),
+            advise("Set {parser_argument} to one of: {choices}", "Set {parser_argument} to one that this vLLM has."),
         ),
     ),
     Rule(
@@ -144,6 +164,92 @@ ARGUMENTS: tuple[Rule, ...] = (
 
 VALUES: tuple[Rule, ...] = (
     Rule(
+        code="BadArgumentValue",
+        seen=("Cannot re-initialize CUDA in forked subprocess",),
+        message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
+        who="user",
+        remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
+    ),
+    Rule(
+        code="MaxNumBatchedTokensTooSmall",
+        seen=("max_tokens_per_mm_item",),
+        take=(
+            r"max_tokens_per_mm_item \((?P<item>\d+)\)",
+            r"max_num_batched_tokens \((?P<batched>\d+)\)",
+        ),
+        message=(
+            "--max-num-batched-tokens is {batched}, less than the {item} tokens of one picture or sound.",
+            "--max-num-batched-tokens is less than the tokens of one picture or sound.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--max-num-batched-tokens", "{item}"),
+            advise("Set a larger --max-num-batched-tokens.", unless="item"),
+        ),
+    ),
+    Rule(
+        code="MaxNumBatchedTokensTooSmall",
+        seen=("must be greater than or equal to max_num_seqs",),
+        take=(r"max_num_batched_tokens \((?P<batched>\d+)\)", r"max_num_seqs \((?P<sequences>\d+)\)"),
+        message=(
+            "--max-num-batched-tokens is {batched}, less than the {sequences} requests that may run at once.",
+            "--max-num-batched-tokens is less than the requests that may run at once.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--max-num-seqs", "{batched}"),
+            set_argument("--max-num-batched-tokens", "{sequences}", "Or set {argument}."),
+            advise("Set a larger --max-num-batched-tokens, or a smaller --max-num-seqs.", unless="batched"),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Failed to load mistral 'params.json'", "Make sure that a Mistral tokenizer is present"),
+        message=("The arguments ask for Mistral's own file format, but the repository is in the hub's.",),
+        who="user",
+        remedies=(
+            drop_argument("--tokenizer-mode", "--config-format", "--load-format"),
+            advise("Remove what asks for Mistral's format; or take a repository that holds params.json."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "kv-cache is not supported with fp8",
+            "with FP8 KV cache not",
+            "Unsupported kv cache dtype",
+            "kv_cache_dtype … is not supported",
+        ),
+        message=("The engine cannot keep the cache of this model in the type that --kv-cache-dtype asks for.",),
+        who="user",
+        remedies=(
+            drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
+            advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "Selected backend … is not valid for this configuration",
+            "backend … does not support attention sinks",
+            "Invalid attention backend",
+            "Unknown attention backend",
+        ),
+        take=(r"backend (?:AttentionBackendEnum\.)?(?P<backend>[A-Z][A-Z0-9_]+)\b", r"(?P<backend>\w+) backend"),
+        message=(
+            "The attention backend {backend} cannot serve this model on this GPU.",
+            "The attention backend that is set cannot serve this model on this GPU.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument(
+                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
+            ),
+            drop_env("VLLM_ATTENTION_BACKEND"),
+            advise("Let the engine choose its attention backend; or set image to a newer release."),
+        ),
+    ),
+    Rule(
         code="MaxNumBatchedTokensTooSmall",
         seen=("is smaller than max_model_len",),
         take=(r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)",),
@@ -227,6 +333,18 @@ VALUES: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(set_argument("--dtype", "half"),),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("CUBLAS_STATUS_NOT_SUPPORTED",),
+        message=("This GPU cannot compute in the type that is set: its cuBLAS has no such routine.",),
+        who="user",
+        remedies=(
+            set_env("WHISPER__COMPUTE_TYPE", "{whisper_type}", "Compute in a type that it can: env.{variable}."),
+            set_argument("--dtype", "{half}"),
+            advise("Or set image to a newer release of the engine."),
+        ),
+        derive=_wide_type,
     ),
     Rule(
         code="DtypeUnsupported",

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
+
+
+def _names_an_adapter(case: Case) -> bool:
+    return any(word in case.scene.url.lower() for word in ("lora", "adapter"))
+
 
 _COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
 
@@ -36,6 +46,13 @@ ARCHITECTURES: tuple[Rule, ...] = (
             advise("Choose another model, or install a newer release of the engine.", only="this machine"),
             advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
         ),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("Linear' object has no attribute",),
+        message=("This release of the engine cannot load the quantized layers of this model.",),
+        who="user",
+        remedies=(advise("Set image to a newer release of the engine, or choose another build of the model."),),
     ),
     Rule(
         code="ModelFormatUnsupported",
@@ -74,6 +91,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "does not appear to have a file named config.json",
             "Entry Not Found for url: … /config.json",
             "Can't load the configuration of '",
+            "No supported config format found",
         ),
         take=(
             r"specified: '(?P<path>[^']+)'",
@@ -93,6 +111,17 @@ ARCHITECTURES: tuple[Rule, ...] = (
                 "Let the url name the folder that holds config.json.",
             ),
         ),
+    ),
+    Rule(
+        code="NoConfigJson",
+        seen=("key in its config.json",),
+        only=_names_an_adapter,
+        message=(
+            "{weights} is a LoRA adapter, and no model: it has no config.json that names a model_type.",
+            "The repository is a LoRA adapter, and no model: it has no config.json that names a model_type.",
+        ),
+        who="user",
+        remedies=(advise("Serve the base model that it was trained on, and name this repository in adapters."),),
     ),
     Rule(
         code="ModelJsonInvalid",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.arguments import SPREAD
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     DELETE_POD,
+    FEWER_UNITS,
     Template,
     advise,
     drop_argument,
@@ -17,6 +18,8 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
+from .accelerators import ACCELERATORS
+from .gpu_faults import FAULTS
 from .gpu_memory import MEMORY, is_gpu_profile, number
 
 if TYPE_CHECKING:
@@ -64,6 +67,8 @@ COUNTS: tuple[Rule, ...] = (
             "required GPUs exceeds",
             "world_size … gpu count",
             "number of visible devices",
+            "CUDA error: invalid device ordinal",
+            "HIP error: invalid device ordinal",
         ),
         take=(
             r"world[_ ]size \(?(?P<size>\d+)",
@@ -86,11 +91,15 @@ COUNTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="TensorParallelNotDivisible",
-        seen=("must be divisible by tensor parallel size",),
-        take=(r"heads \((?P<heads>\d+)\)", r"parallel size \((?P<size>\d+)\)"),
+        seen=("must be divisible by tensor parallel size", "AssertionError: … is not divisible by"),
+        take=(
+            r"heads \((?P<heads>\d+)\)",
+            r"parallel size \((?P<size>\d+)\)",
+            r"AssertionError: (?P<heads>\d+) is not divisible by (?P<size>\d+)",
+        ),
         message=(
-            "The model's {heads} attention heads cannot be shared by {size} GPUs evenly.",
-            "The model's attention heads cannot be shared by that many GPUs evenly.",
+            "The model's layers of {heads} parts cannot be shared by {size} GPUs evenly.",
+            "The model's layers cannot be shared by that many GPUs evenly.",
         ),
         who="user",
         derive=_divisor,
@@ -108,10 +117,69 @@ COUNTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="TensorParallelNotDivisible",
-        seen=("caused by too large tensor parallel size", "Consider reducing tensor_parallel_size"),
+        seen=(
+            "caused by too large tensor parallel size",
+            "Consider reducing tensor_parallel_size",
+            "is not divisible by weight quantization block",
+        ),
         message=("The quantized weights cannot be shared by that many GPUs.",),
         who="user",
-        remedies=(advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),),
+        remedies=(*FEWER_UNITS, advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs.")),
+    ),
+    Rule(
+        code="TensorParallelNotDivisible",
+        seen=("must be divisible by ep_size", "must be divisible by expert parallel", "layers … not divisible by"),
+        message=("The model's experts or layers cannot be shared by that many GPUs evenly.",),
+        who="user",
+        remedies=(
+            *FEWER_UNITS,
+            advise("Set --tensor-parallel-size and the profile's count to a number that divides them, such as 2 or 4."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Pipeline parallelism is not supported", "Pipeline parallelism is only supported for"),
+        message=("This version of the engine cannot spread this model over GPUs in stages (pipeline parallelism).",),
+        who="user",
+        remedies=(
+            drop_argument("--pipeline-parallel-size", "-pp"),
+            advise("Spread it by --tensor-parallel-size, or set image to a newer release."),
+        ),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=("ptxas … Value 'sm_", "Unsupported gpu architecture", "No supported CUDA architectures found"),
+        take=(r"'(?:sm|compute)_(?P<arch>\d+\w?)'",),
+        message=(
+            "The GPU (sm_{arch}) is newer than the compiler in the engine's image.",
+            "The GPU is newer than the compiler in the engine's image.",
+        ),
+        who="user",
+        remedies=(
+            advise("Set image to a newer release, built with a CUDA that knows this GPU."),
+            set_env(
+                "TRITON_PTXAS_PATH",
+                "/usr/local/cuda/bin/ptxas",
+                "Or, where the image holds a newer CUDA beside Triton's own compiler, use that: env.{variable}.",
+            ),
+        ),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=("fp8e4nv not supported", "fp8e4nv data type is not supported"),
+        message=("This GPU cannot compute in the fp8 format (e4m3) that the model or its cache asks for.",),
+        who="user",
+        remedies=(
+            drop_argument("--kv-cache-dtype", title="Keep the cache in the model's own type: remove {argument}."),
+            advise("Take a profile with a newer GPU (Ada, Hopper or later), or another build of the model."),
+        ),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=("Sinks are only supported in FlashAttention 3",),
+        message=("This release of the engine can serve this model on a Hopper GPU only.",),
+        who="user",
+        remedies=(advise("Set image to a newer release of the engine, or take a profile with a Hopper GPU."),),
     ),
     Rule(
         code="GpuTooOld",
@@ -154,17 +222,34 @@ COUNTS: tuple[Rule, ...] = (
     ),
 )
 
+_DRIVER_MISFITS = (
+    "unsupported display driver / cuda driver combination",
+    "forward compatibility was attempted on non supported HW",
+    "PTX was compiled with an unsupported toolchain",
+)
+
 DRIVERS: tuple[Rule, ...] = (
+    Rule(
+        code="NvidiaDriverTooOld",
+        seen=_DRIVER_MISFITS,
+        message=("The node's NVIDIA driver does not fit the CUDA of this image.",),
+        who="admin",
+        remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
+    ),
     Rule(
         code="NoGpuVisible",
         seen=(
-            "Failed to infer device type",
-            "No platform detected",
             "autodevice_string = []",
             "Found no NVIDIA driver on your system",
             "No CUDA GPUs are available",
             "No HIP GPUs are available",
             "libcuda.so.1: cannot open shared object file",
+            "no CUDA-capable device is detected",
+            "NVMLError_LibraryNotFound",
+            "NVMLError_DriverNotLoaded",
+            "0 active drivers",
+            "Failed to infer device type",
+            "No platform detected",
         ),
         message=('The engine of "{name}" is built for a GPU and finds none in its Pod.',),
         who="user",
@@ -187,11 +272,7 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="NvidiaDriverTooOld",
-        seen=(
-            "driver on your system is too old",
-            "CUDA driver version is insufficient",
-            "unsupported display driver / cuda driver combination",
-        ),
+        seen=("driver on your system is too old", "CUDA driver version is insufficient"),
         take=(r"found version (?P<version>\d+)",),
         message=(
             "The node's NVIDIA driver is too old for this image (it has {version}).",
@@ -199,6 +280,16 @@ DRIVERS: tuple[Rule, ...] = (
         ),
         who="admin",
         remedies=(advise("Update the node's driver, or set image to an older release of the engine."),),
+    ),
+    Rule(
+        code="NoGpuVisible",
+        seen=("open /dev/kfd", "initialize Tensile host: No devices found", "hsa_init failed"),
+        message=('The engine of "{name}" may not open the AMD GPU in its Pod.',),
+        who="admin",
+        remedies=(
+            advise("See that the profile asks for amd.com/gpu, and that the container's user may open /dev/kfd."),
+            DELETE_POD,
+        ),
     ),
     Rule(
         code="RocmError",
@@ -214,7 +305,14 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="NcclError",
-        seen=("NCCL error in", "NCCL error:"),
+        seen=("custom_all_reduce.cuh",),
+        message=("vLLM's own way between the GPUs (custom all-reduce) does not work on this node.",),
+        who="user",
+        remedies=(set_argument("--disable-custom-all-reduce", "", "Use NCCL in its place: set {argument}."),),
+    ),
+    Rule(
+        code="NcclError",
+        seen=("NCCL error in", "NCCL error:", "HCCL function error", "HCCL error", "RCCL error"),
         take=(r"NCCL error in: (?P<place>\S+)",),
         message=("The GPUs cannot talk to each other (NCCL).",),
         who="user",
@@ -223,6 +321,19 @@ DRIVERS: tuple[Rule, ...] = (
 )
 
 GPU_RUNTIME: tuple[Rule, ...] = (
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=("driver/library version mismatch",),
+        message=(
+            "The NVIDIA driver of node {node} was updated under its running kernel module: the two differ.",
+            "The NVIDIA driver of the node was updated under its running kernel module: the two differ.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Drain and reboot the node, or unload and load the NVIDIA kernel modules; then delete the Pod."),
+            DELETE_POD,
+        ),
+    ),
     Rule(
         code="NvidiaDriverTooOld",
         seen=("nvidia-container-cli: requirement error",),
@@ -252,4 +363,4 @@ GPU_RUNTIME: tuple[Rule, ...] = (
 )
 """What the kubelet says of a container that is to get a GPU."""
 
-GPU: tuple[Rule, ...] = (*MEMORY, *COUNTS, *DRIVERS)
+GPU: tuple[Rule, ...] = (*FAULTS, *MEMORY, *COUNTS, *ACCELERATORS, *DRIVERS)

@@ -20,6 +20,8 @@ from kubeai_notebook.core.remedy import SetArgument, SetField
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
+_ACCELERATORS = ("gpu", "tpu", "gaudi", "npu", "neuron", "xpu", "ascend")
+"""What names of extended resources and of profiles call them by."""
 _BLOCK = 16
 """Tokens of vLLM's usual cache block: lengths are rounded down to whole blocks."""
 
@@ -79,8 +81,8 @@ def is_gpu_profile(case: Case) -> bool:
     """Whether the Pod asks for GPUs, as far as it or the profile's name says."""
     if case.pod and (case.pod.resource("limits") or case.pod.resource("requests")):
         asked = {*case.pod.resource("limits"), *case.pod.resource("requests")}
-        return any("gpu" in str(name).lower() for name in asked)
-    return "gpu" in case.scene.profile[0].lower()
+        return any(word in str(name).lower() for name in asked for word in _ACCELERATORS)
+    return any(word in case.scene.profile[0].lower() for word in _ACCELERATORS)
 
 
 MEMORY: tuple[Rule, ...] = (
@@ -171,11 +173,19 @@ MEMORY: tuple[Rule, ...] = (
             "HIP error: out of memory",
             "CUDA failed with error out of memory",
             "cudaMalloc failed: out of memory",
+            "NPU out of memory",
+            "XPU out of memory",
+            "OUT_OF_DEVICE_MEMORY",
+            "PT_DEVMEM … Allocation failed for size",
+            "nrt_tensor_allocate … Allocation Failure",
+            "RESOURCE_EXHAUSTED … hbm",
         ),
         take=(
             r"Tried to allocate (?P<asked>[\d.]+ \w+)",
             r"total capa?ci?ty of (?P<total>[\d.]+ \w+)",
+            r"(?P<total>[\d.]+ \w+) total capacity",
             r"of which (?P<free>[\d.]+ \w+) is free",
+            r"(?P<free>[\d.]+ \w+) free;",
         ),
         message=(
             '"{name}" does not fit into the GPU: {asked} more were wanted, {free} of {total} were free.',

@@ -20,6 +20,7 @@ WAITING_FOR_IMAGE = (
     "RegistryUnavailable",
     "ImageInspectError",
     "ErrImageNeverPull",
+    "SignatureValidationFailed",
 )
 _PULL = ("Failed", *WAITING_FOR_IMAGE)
 _CONFIG = ("Failed", "FailedMount", "CreateContainerConfigError", "CreateContainerError")
@@ -203,6 +204,30 @@ IMAGES: tuple[Rule, ...] = (
                 "Open the way from the nodes to {host}, or set their proxy.",
                 "Open the way from the nodes to the registry.",
             ),
+        ),
+    ),
+    Rule(
+        code="PolicyDenied",
+        seen=("SignatureValidationFailed", "signature validation failed", "Source image rejected"),
+        reasons=_PULL,
+        take=(*_IMAGE, r"pull failed for (?P<image>\S+)"),
+        message=("The node runs signed images only, and {image} is not one.", "The node runs signed images only."),
+        who="admin",
+        remedies=(
+            advise("Sign the image, or add its key to the node's policy; or set image to one that is signed."),
+            _OTHER_IMAGE[0],
+        ),
+    ),
+    Rule(
+        code="ImageNotFound",
+        seen=("short-name … did not resolve", "short name mode is enforcing"),
+        reasons=_PULL,
+        take=(r"short-name \\?\"(?P<image>[^\"\\]+)", r"image name (?P<image>\S+) returns"),
+        message=("The node does not know the registry of {image}.", "The node does not know the image's registry."),
+        who="user",
+        remedies=(
+            advise("Write the registry before the name, as in docker.io/{image}.", "Write the registry before it."),
+            _OTHER_IMAGE[1],
         ),
     ),
     Rule(

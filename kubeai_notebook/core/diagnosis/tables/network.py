@@ -26,6 +26,10 @@ UNREACHABLE = (
     "[Errno -5] No address associated with hostname",
     "[Errno 110] Connection timed out",
     "[Errno 113] No route to host",
+    "SSLEOFError",
+    "SSLZeroReturnError",
+    "[SSL: UNEXPECTED_EOF_WHILE_READING]",
+    "Connection reset by peer'))",
 )
 # The library's wrapper around seven different failures: only when nothing else in the whole log speaks.
 WRAPPED = ("LocalEntryNotFoundError", "couldn't connect to '")

@@ -101,6 +101,20 @@ _REFUSED = Rule(
     who="user",
     remedies=(DELETE_POD, advise("If it comes back, the admin looks at the node's device plugin.")),
 )
+_GPU_LOST = Rule(
+    code="NodeRefusedPod",
+    seen=(),
+    message=(
+        "Node {node} took the Pod and refused it: a device that it offers is broken.",
+        "A node took the Pod and refused it: a device that it offers is broken.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Drain the node, then reset its GPU or reboot it; its kernel log (Xid) says more."),
+        DELETE_POD,
+    ),
+)
+_LOST = ("gpu is lost", "no healthy devices", "fallen off the bus")
 _REFUSALS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError", "NodeAffinity")
 _PREEMPTED = Rule(
     code="Preempted",
@@ -124,7 +138,8 @@ def failed_phase(scene: Scene, pod: Pod) -> Finding | None:
         return None
     evidence = Evidence("status", f"{pod.name} status.reason", f"{reason}: {message}")
     if reason.startswith("OutOf") or reason in _REFUSALS:
-        return stated(_REFUSED, scene, evidence, pod=pod, reason=reason)
+        lost = any(words in message.lower() for words in _LOST)
+        return stated(_GPU_LOST if lost else _REFUSED, scene, evidence, pod=pod, reason=reason)
     if reason.startswith("Preempt"):
         return stated(_PREEMPTED, scene, evidence, pod=pod, by=message.removeprefix("Preempted by "))
     return first(FAILED_PODS, (Passage("status", evidence.where, (evidence.text,)),), scene, pod=pod)

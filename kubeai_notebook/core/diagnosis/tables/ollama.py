@@ -21,6 +21,20 @@ OLLAMA: tuple[Rule, ...] = (
         remedies=(advise("Set image to a current ollama/ollama release."),),
     ),
     Rule(
+        code="OllamaTooOld",
+        seen=("done_getting_tensors: wrong number of tensors", "500 Internal Server Error: unable to load model:"),
+        message=("The image's Ollama is older than this model's format.",),
+        who="user",
+        remedies=(advise("Set image to a current ollama/ollama release; else the file was cut off: pull it anew."),),
+    ),
+    Rule(
+        code="ModelFormatUnsupported",
+        seen=("error loading model vocabulary", "error loading model hyperparameters"),
+        message=("The GGUF file lacks what this Ollama needs beside the weights.",),
+        who="user",
+        remedies=(advise("Take a build from a current conversion, or set image to a current ollama/ollama release."),),
+    ),
+    Rule(
         code="RunnerDied",
         seen=(
             "model runner has unexpectedly stopped",

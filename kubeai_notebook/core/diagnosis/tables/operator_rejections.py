@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.diagnosis.engine.remedies import (
@@ -122,6 +123,18 @@ NOT_MADE_FOR_CHAT = Rule(
     who="user",
     remedies=(set_features("TextEmbedding"), advise("Make the Model anew with engine VLLM to chat.")),
 )
+FINALIZER = "kubeai.org/cache-eviction"
+RELEASE = run(
+    "Else remove the finalizer; the cached files then stay on the volume.",
+    'kubectl -n {namespace} patch model {name} --type=merge -p \'{{"metadata":{{"finalizers":null}}}}\'',
+)
+_WHY_STUCK = {
+    BAD_URL.code: "its url cannot be read",
+    NO_CACHE.code: "its cache profile is gone",
+    BAD_PROFILE.code: "its resource profile cannot be read",
+    NO_PROFILE.code: "its resource profile is gone",
+    NO_IMAGE.code: "KubeAI is told no image for its engine",
+}
 STUCK = Rule(
     code="DeletionStuck",
     seen=(),
@@ -129,10 +142,7 @@ STUCK = Rule(
     who="user",
     remedies=(
         set_field("resourceProfile", "{nearest}:1", "Set a resource profile that exists: {value}."),
-        run(
-            "Else remove the finalizer; the cached files then stay on the volume.",
-            'kubectl -n {namespace} patch model {name} --type=merge -p \'{{"metadata":{{"finalizers":null}}}}\'',
-        ),
+        RELEASE,
     ),
 )
 ALL: tuple[Rule, ...] = (
@@ -167,17 +177,23 @@ def unmanaged(scene: Scene) -> Finding | None:
 
 
 def deletion_stuck(scene: Scene) -> Finding | None:
-    """A deleted Model whose cache the operator cannot clear, because it cannot read the spec."""
+    """A deleted Model whose cache the operator cannot clear, because it cannot read the spec.
+
+    Source: KubeAI 0.22.1, model_controller.go: getModelConfig comes before the finalizer, and every error of it ends
+    the reconciliation.
+    """
     finalizers = texts_at(scene.model, "metadata", "finalizers")
-    wrong = next(iter((*_profile(scene), *_cache(scene))), None)
-    if "kubeai.org/cache-eviction" not in finalizers or wrong is None:
+    wrong = next(iter(wrong_spec(scene)), None)
+    if FINALIZER not in finalizers or wrong is None:
         return None
-    evidence = _field(scene, "metadata.finalizers", "kubeai.org/cache-eviction")
-    if wrong.code == NO_CACHE.code:
-        return stated(STUCK, scene, evidence, why="its cache profile is gone")
-    profiles = _known(scene, "resourceProfiles")
-    nearest = _nearest(scene.profile[0], profiles) or next((name for name in profiles if isinstance(name, str)), "")
-    return stated(STUCK, scene, evidence, why="its resource profile is gone", nearest=nearest)
+    evidence = _field(scene, "metadata.finalizers", FINALIZER)
+    nearest = ""
+    if wrong.code in (BAD_PROFILE.code, NO_PROFILE.code):
+        profiles = _known(scene, "resourceProfiles")
+        nearest = _nearest(scene.profile[0], profiles) or next((name for name in profiles if isinstance(name, str)), "")
+    stuck = stated(STUCK, scene, evidence, why=_WHY_STUCK[wrong.code], nearest=nearest)
+    cures = tuple(remedy for remedy in wrong.remedies if remedy.changes and not nearest)
+    return replace(stuck, remedies=(*cures, *stuck.remedies))
 
 
 def wrong_spec(scene: Scene) -> tuple[Finding, ...]:

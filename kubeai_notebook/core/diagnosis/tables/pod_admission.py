@@ -2,16 +2,87 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, LOOK_AGAIN, STOP_ANOTHER, advise, run, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    FEWER_UNITS,
+    LOOK_AGAIN,
+    MORE_UNITS,
+    STOP_ANOTHER,
+    advise,
+    run,
+    set_field,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
+
+_LIMIT_RANGE = (
+    r"(?:maximum|minimum) (?P<resource>\S+) usage per (?P<each>\w+) is (?P<allowed>[\w.]+), but (?:limit|request) is "
+    r"(?P<asked>[\w.]+)",
+)
+_denied = partial(
+    Rule,
+    code="PolicyDenied",
+    seen=(
+        "violates PodSecurity",
+        "admission webhook … denied",
+        "validate against any security context constraint",
+        "ValidatingAdmissionPolicy … denied request",
+    ),
+    take=(
+        r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
+        r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
+        r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
+    ),
+    message=(
+        'The policy "{policy}" forbids the Model\'s Pods: {why}',
+        "A policy of the cluster forbids the Model's Pods.",
+    ),
+    who="admin",
+)
+_ABOUT: Mapping[str, tuple[str, ...]] = {
+    "security": (
+        "podsecurity",
+        "security context",
+        "securitycontext",
+        "privilege",
+        "runas",
+        "run as",
+        "root",
+        "capabilit",
+        "seccomp",
+        "hostpath",
+    ),
+    "image": (
+        "image reg",
+        "image repo",
+        "images must",
+        "image must",
+        "image tag",
+        "latest tag",
+        "/image/",
+        "signature",
+    ),
+    "limits": ("limit", "resources", "request>", "cpu request", "memory request"),
+    "labels": ("label", "annotation"),
+}
+"""What a policy is about, by the words of its refusal; the first that fits."""
+
+
+def _is_about(subject: str, case: Case) -> bool:
+    words = case.passage.lowered[case.index].partition("denied the request:")
+    low = words[2] or words[0]
+    return next((about for about, known in _ABOUT.items() if any(word in low for word in known)), "") == subject
+
 
 REFUSALS: tuple[Rule, ...] = (
     Rule(
@@ -34,6 +105,28 @@ REFUSALS: tuple[Rule, ...] = (
             advise('The admin can raise the quota "{quota}".', "The admin can raise the quota."),
             LOOK_AGAIN,
         ),
+    ),
+    Rule(
+        code="QuotaExceeded",
+        seen=("maximum … usage per", "max limit to request ratio"),
+        take=_LIMIT_RANGE,
+        message=(
+            "A LimitRange allows {allowed} of {resource} per {each}, and the profile asks for {asked}.",
+            "A LimitRange of the namespace allows less than the profile asks for.",
+        ),
+        who="user",
+        remedies=(*FEWER_UNITS, advise("Or the admin raises the LimitRange of the namespace."), LOOK_AGAIN),
+    ),
+    Rule(
+        code="QuotaExceeded",
+        seen=("minimum … usage per",),
+        take=_LIMIT_RANGE,
+        message=(
+            "A LimitRange wants {allowed} of {resource} per {each} at least, and the profile asks for {asked}.",
+            "A LimitRange of the namespace wants more than the profile asks for.",
+        ),
+        who="user",
+        remedies=(MORE_UNITS, advise("Or the admin lowers the LimitRange of the namespace."), LOOK_AGAIN),
     ),
     Rule(
         code="QuotaNeedsRequests",
@@ -66,26 +159,57 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="PolicyDenied",
-        seen=(
-            "violates PodSecurity",
-            "admission webhook … denied",
-            "validate against any security context constraint",
-            "ValidatingAdmissionPolicy … denied request",
-        ),
-        take=(
-            r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
-            r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
-            r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
-        ),
+        seen=("failed calling webhook",),
+        take=(r"webhook \\?\"(?P<policy>[^\"\\]+)",),
         message=(
-            'The policy "{policy}" forbids the Model\'s Pods: {why}',
-            "A policy of the cluster forbids the Model's Pods.",
+            'The webhook "{policy}", which has to agree to every Pod, does not answer.',
+            "A webhook that has to agree to every Pod does not answer.",
         ),
         who="admin",
+        remedies=(
+            advise("Bring the webhook back, or take this namespace out of its scope; Models wait until it answers."),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        only=lambda case: _is_about("image", case),
+        who="user",
+        remedies=(
+            advise("Set image to the engine's image in a registry, and with a tag, that the policy allows."),
+            advise("Or the admin sets modelServers' images in kubeai-config so, for all Models."),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        only=lambda case: _is_about("limits", case),
+        remedies=(
+            advise(
+                "Set the limits and requests that it wants in resource profile {profile_name} in kubeai-config.",
+                "Set the limits and requests that it wants in the resource profile.",
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        only=lambda case: _is_about("labels", case),
+        remedies=(
+            advise("Add the labels or annotations that it wants by modelServerPods.jsonPatches in kubeai-config."),
+            advise("Or exempt the Model's Pods from the policy."),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        only=lambda case: _is_about("security", case),
         remedies=(
             advise(
                 "Set modelServerPods' securityContext in kubeai-config as the policy wants it, or change the policy."
             ),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        remedies=(
+            advise("Do what the policy says, in modelServerPods of kubeai-config, or exempt the Model's Pods from it."),
             LOOK_AGAIN,
         ),
     ),

@@ -227,6 +227,18 @@ _NOT_ANSWERING = Rule(
     remedies=(DELETE_POD, READ_LOG),
 )
 
+FAILS_AGAIN = Rule(
+    code="ReadyButNotAnswering",
+    seen=(),
+    message=('"{name}" is ready, but requests fail again and again with the same error, and none succeeded since.',),
+    who="user",
+    remedies=(
+        READ_LOG,
+        advise("Look for what the requests have in common; a newer image, or other args, may be what the model needs."),
+        DELETE_POD,
+    ),
+)
+
 
 def answer(scene: Scene) -> Finding | None:
     """What the one test request says, where it failed."""

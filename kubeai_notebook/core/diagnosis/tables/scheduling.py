@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, STOP_ANOTHER, advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
-from kubeai_notebook.core.objects import LONG_AGO, Event, Pod
+from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, maps_at, text_at
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -25,6 +25,10 @@ _GPUS = (
     "habana.ai/",
     "gpu.intel.com/",
     "aws.amazon.com/neuron",
+    "huawei.com/",
+    "intel.com/",
+    "cambricon.com/",
+    "aliyun.com/gpu",
 )
 
 
@@ -93,6 +97,67 @@ SCALING: tuple[Rule, ...] = (
         ),
     ),
 )
+
+_GATED = "non-empty scheduling gates"
+_KUEUE = "kueue.x-k8s.io/"
+
+
+def _gate(case: Case) -> dict[str, str]:
+    """What holds the Pod back, and the queue that it stands in."""
+    gates = maps_at(case.pod.raw, "spec", "schedulingGates") if case.pod else ()
+    names = [text_at(gate, "name") for gate in gates]
+    queue = text_at(case.pod.labels, f"{_KUEUE}queue-name") if case.pod else ""
+    return {"gate": ", ".join(name for name in names if name), "queue": queue}
+
+
+def _by_kueue(case: Case) -> bool:
+    return _KUEUE in _gate(case)["gate"] or bool(_gate(case)["queue"] and not _gate(case)["gate"])
+
+
+QUEUES: tuple[Rule, ...] = (
+    Rule(
+        code="WaitingInQueue",
+        seen=(_GATED,),
+        only=_by_kueue,
+        derive=_gate,
+        message=('The Pod waits in Kueue\'s queue "{queue}" for its turn.', "The Pod waits in a queue of Kueue's."),
+        who="nobody",
+        remedies=(
+            run("See what the queue waits for.", "kubectl -n {namespace} get workloads.kueue.x-k8s.io"),
+            *FEWER_UNITS,
+            STOP_ANOTHER,
+            advise("If the queue does not exist, or its quota has no such resource, the admin sets it up."),
+        ),
+    ),
+    Rule(
+        code="WaitingInQueue",
+        seen=(_GATED,),
+        derive=_gate,
+        message=(
+            "The Pod may not be placed until somebody lifts the gate {gate}.",
+            "The Pod may not be placed until somebody lifts its gates.",
+        ),
+        who="admin",
+        remedies=(advise("Find what set the gate {gate}, and why it is not lifted.", "Find what set the gates."),),
+    ),
+    Rule(
+        code="WaitingInQueue",
+        seen=(
+            "queue resource quota insufficient",
+            "pod group is not ready",
+            "insufficient unused quota",
+            "is over quota",
+        ),
+        message=("The scheduler keeps the Pod in its queue, whose share is used up or whose group is not complete.",),
+        who="nobody",
+        remedies=(
+            *FEWER_UNITS,
+            STOP_ANOTHER,
+            advise("Or the admin raises the share of the queue, or takes the Model's Pods out of it."),
+        ),
+    ),
+)
+"""Whoever decides before the scheduler may: waiting there is no fault."""
 
 NODES: tuple[Rule, ...] = (
     Rule(
@@ -197,7 +262,7 @@ _DISPLACED = Rule(
     who="user",
     remedies=(advise("Set priorityClassName to a class that is not displaced."), *FEWER_UNITS),
 )
-SCHEDULING: tuple[Rule, ...] = (*SCALING, *NODES, _DISPLACED)
+SCHEDULING: tuple[Rule, ...] = (*QUEUES, *SCALING, *NODES, _DISPLACED)
 
 
 def unscheduled(pod: Pod) -> bool:
@@ -258,4 +323,4 @@ def displaced(scene: Scene) -> tuple[Passage, ...]:
 def why_unscheduled(scene: Scene, pod: Pod, more: tuple[Rule, ...], *, behind: tuple[Passage, ...]) -> Finding | None:
     """The first reason that can be cured; ``more`` are rules that stand below these, ``behind`` what claims say."""
     passages = (*scheduling_passages(scene, pod), *behind, *displaced(scene))
-    return first((*SCALING, *NODES, *more, _DISPLACED), passages, scene, pod=pod)
+    return first((*QUEUES, *SCALING, *NODES, *more, _DISPLACED), passages, scene, pod=pod)

@@ -1,0 +1,74 @@
+"""What CUDA says before it runs anything: a broken GPU, switches that nobody set up, a device that is held."""
+
+from __future__ import annotations
+
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, advise
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+FAULTS: tuple[Rule, ...] = (
+    Rule(
+        code="GpuFaulty",
+        seen=(
+            "uncorrectable ECC error",
+            "CUDA_ERROR_ECC_UNCORRECTABLE",
+            "GPU is lost",
+            "fallen off the bus",
+            "DEVICE_LOST",
+            "NVRM: Xid",
+        ),
+        message=(
+            "A GPU of node {node} is faulty, or has to be reset.",
+            "A GPU of the node is faulty, or has to be reset.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Drain the node, then reset its GPU or reboot it; its kernel log (Xid) says more."),
+            DELETE_POD,
+        ),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=("system not yet initialized", "CUDA_ERROR_SYSTEM_NOT_READY"),
+        message=(
+            "The GPUs of node {node} are joined by NVSwitches that nobody has set up (CUDA error 802).",
+            "The node's GPUs are joined by NVSwitches that nobody has set up (CUDA error 802).",
+        ),
+        who="admin",
+        remedies=(
+            advise("Start nvidia-fabricmanager on the node, in the very version of its driver; then delete the Pod."),
+            DELETE_POD,
+        ),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=(
+            "CUDA unknown error - this may be due to",
+            "cudaGetDeviceCount() … Error 999",
+            "cudaGetDeviceCount() … Error 3:",
+            "Error: CUDA error: initialization error",
+            "Failed to initialize NVML: Unknown Error",
+            "Error: NVML: Driver/library version mismatch",
+            "NVMLError_LibRmVersionMismatch",
+        ),
+        message=(
+            "CUDA cannot be started on node {node}: the container's way to the driver is broken.",
+            "CUDA cannot be started on the node: the container's way to the driver is broken.",
+        ),
+        who="admin",
+        remedies=(
+            DELETE_POD,
+            advise("If the next Pod fails too: reload the NVIDIA kernel modules on the node, or reboot it."),
+        ),
+    ),
+    Rule(
+        code="GpuMemoryInUseByOthers",
+        seen=("CUDA-capable device(s) is/are busy or unavailable",),
+        message=("Another process has the GPU for itself, or the GPU was not passed in whole.",),
+        who="nobody",
+        remedies=(
+            advise("If an old Pod of the Model is ending on this GPU, wait: the next try finds it free."),
+            DELETE_POD,
+            advise("If it goes on, the admin looks at the GPU's compute mode and at its MIG or vGPU profile."),
+        ),
+    ),
+)

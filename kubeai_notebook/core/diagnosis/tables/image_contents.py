@@ -1,0 +1,129 @@
+"""Compilers, libraries and packages that an engine's image lacks.
+
+vLLM, Triton and FlashInfer compile for the GPU that they find, at every start; a slimmed image has nothing to do
+it with. What is told here is the end of a chain of errors, so these rows stand behind all that know a cause of their
+own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, set_argument, set_env, set_field
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
+
+_RELEASED: tuple[Template, ...] = (
+    set_field("image", None, "Remove image, so that KubeAI takes its own."),
+    advise("Set image to a released one of the engine, which holds what it needs."),
+)
+
+
+_LIBRARIES = ("libcudart", "libcublas", "libcudnn", "libcusparse", "libnvrtc", "libnccl", "libtorch", "libGL.so")
+"""Those that an engine's released image holds; another one may be the fault of what a user put around it."""
+
+
+def _has_ended(case: Case) -> bool:
+    """An engine that goes on has done without it."""
+    return case.pod is None or not case.pod.main.running
+
+
+COMPILERS: tuple[Rule, ...] = (
+    Rule(
+        code="BrokenEngineImage",
+        seen=(
+            "Could not find nvcc",
+            "nvcc: not found",
+            "No such file or directory: 'nvcc'",
+            "No such file or directory: 'ninja'",
+            "ninja: not found",
+            "Ninja is required to load C++ extensions",
+            "CUDA_HOME environment variable is not set",
+        ),
+        only=_has_ended,
+        take=(r"(?P<tool>nvcc|ninja)",),
+        message=("The image lacks {tool}, by which the engine compiles for this GPU.", "The image lacks a compiler."),
+        who="user",
+        remedies=(
+            set_env("VLLM_USE_FLASHINFER_SAMPLER", "0", "Do without what it compiles: env.{variable}."),
+            *_RELEASED,
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("torchinductor … fatal error: … No such file or directory", "InvalidCxxCompiler"),
+        only=_has_ended,
+        message=("The image lacks the C++ compiler, or its headers, by which PyTorch compiles the model.",),
+        who="user",
+        remedies=(
+            set_argument("--enforce-eager", "", "Do without compiling the model, which is slower: set {argument}."),
+            *_RELEASED,
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=(
+            "Failed to find C compiler",
+            "fatal error: … .h: No such file or directory",
+            "No such file or directory: 'gcc'",
+            "cannot execute 'cc1",
+            "gcc: not found",
+        ),
+        only=_has_ended,
+        message=("The image lacks the C compiler, or its headers, by which Triton compiles for this GPU.",),
+        who="user",
+        remedies=_RELEASED,
+    ),
+)
+"""What compiles for the GPU that is found."""
+
+CONTENTS: tuple[Rule, ...] = (
+    Rule(
+        code="PythonPackageMissing",
+        seen=(
+            "Error: Please install",
+            "Error: … Please install",
+            "Error: … but it was not found in your environment",
+            "Error: … pip install",
+            "Error: … seems to be not installed",
+            "Error: … is not installed",
+            "ModuleNotFoundError: No module named",
+            "PackageNotFoundError: No package metadata was found for",
+            "DistributionNotFound: The",
+        ),
+        only=_has_ended,
+        take=(
+            r"(?:package|The) '?(?P<package>[\w-]+)'? (?:seems to be|is) not installed",
+            r"metadata was found for '?(?P<package>[\w-]+)",
+            r"The '(?P<package>[\w<>=.-]+)' distribution",
+            r"Please install (?:the )?[`'\"]?(?P<package>[\w\[\]-]+(?:[<>=]=?[\d.]+\d)?)",
+            r"pip install [`'\"]?(?P<package>[\w\[\]-]+(?:[<>=]=?[\d.]+\d)?)",
+            r"No module named '(?P<package>\w+)",
+            r"requires the (?P<package>[\w-]+) library",
+        ),
+        message=(
+            "The image lacks the Python package {package}, or has a version of it that does not fit.",
+            "The image lacks a Python package that this model needs.",
+        ),
+        who="user",
+        remedies=(
+            advise(
+                "Set image to one that has {package}; installing into a running Pod does not last.",
+                "Set image to one that has it; installing into a running Pod does not last.",
+            ),
+            _RELEASED[0],
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=tuple(f"{library} … cannot open shared object file" for library in _LIBRARIES),
+        only=_has_ended,
+        take=(r"(?P<library>[\w.+-]+\.so[\w.]*): cannot open",),
+        message=("The image lacks the library {library}.", "The image lacks a library that the engine needs."),
+        who="user",
+        remedies=_RELEASED,
+    ),
+)
+"""The end of a chain of errors: only where nothing else in the whole log speaks."""
