@@ -20,7 +20,7 @@ from kubeai_notebook.core.manifest import API_VERSION, fields_of_manifest, spec_
 from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
-from kubeai_notebook.core.naming import check_name
+from kubeai_notebook.core.naming import check_name, check_namespace
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import at, map_at, text_at
 from kubeai_notebook.core.plain_data import plain_fields
@@ -112,6 +112,7 @@ def draft_of(
     spec = with_known_profile(spec, facts.operator_config) if facts else spec
     notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
+    notices += check_namespace(spec.namespace, facts.namespace if facts else "") if spec.namespace else []
     bad = {_top(notice.field) for notice in notices}
     notices += _judged(spec, facts, bad)
     notices += [
@@ -164,6 +165,8 @@ def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
     def place(notice: Notice) -> tuple[int, int]:
         return _SEVERITIES.index(notice.severity), _ORDER.get(_top(notice.field), len(_ORDER))
 
+    if given := spec.given_values:  # a rule quotes what is wrong, and somebody may have put a secret's value there
+        notices = [replace(notice, message=masked(notice.message, given)) for notice in notices]
     ordered = tuple(sorted(dict.fromkeys(notices), key=place))
     wrong_anywhere = any(notice.severity == "error" for notice in ordered)
     return Draft(notices=ordered, spec=None if wrong_anywhere else spec)

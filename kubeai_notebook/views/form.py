@@ -29,8 +29,9 @@ from kubeai_notebook.present.plan_report import PlanReport
 from kubeai_notebook.text import plain
 from kubeai_notebook.views import commands
 from kubeai_notebook.views.beside import display_beside
+from kubeai_notebook.views.form_context import context_of
 from kubeai_notebook.views.form_controls import FOLDED, SHOWN, arguments_of, controls, shown_value
-from kubeai_notebook.views.form_model import FormModel, context_of
+from kubeai_notebook.views.form_model import FormModel
 from kubeai_notebook.views.form_widgets import Actions, Code, Messages, Number, SecretValues, Starts
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
     from kubeai_notebook.views.commands import Commands, Progress
-    from kubeai_notebook.views.form_model import Start
+    from kubeai_notebook.views.form_context import Start
     from kubeai_notebook.views.status_card import StatusCard
 
 REST_SECONDS = 0.7
@@ -72,7 +73,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._resting = threading.Timer(0, self._look_up)
         self._report: PlanReport | None = None
         self._served: Model | None = None
-        self._asks_yes = self._can_undo = False
+        self._asks_yes = False
         self._handle: DisplayHandle | None = None
         self._controls = controls()
         self._secret_values = SecretValues()
@@ -160,8 +161,13 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def undo(self) -> None:
         """Take back what filled the form last: a text that was pasted, a start, or a button below a field."""
         with self._lock:
-            self._can_undo = False
             self._model.undo()
+            self._fill()
+
+    def redo(self) -> None:
+        """Take `undo` back."""
+        with self._lock:
+            self._model.redo()
             self._fill()
 
     def save_preset(self) -> None:
@@ -286,7 +292,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             [
                 Action(id="deploy", title=deploy, primary=not self._code.edited_title, enabled=not self._busy),
                 Action(id="check", title="Check", enabled=not self._busy),
-                Action(id="undo", title="Undo", enabled=self._can_undo),
+                Action(id="undo", title="Undo", enabled=self._model.can_undo),
+                Action(id="redo", title="Redo", enabled=self._model.can_redo),
                 Action(id="preset", title="Save as preset"),
             ],
             status,
@@ -318,7 +325,6 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                     *({"env": env, "value": kept} for env, kept in self._secret_values.values.items()),
                 ]
             self._model.set(name, None if value is False else value)
-            self._can_undo = False
             if name == "url":
                 self._look_up_soon()
             # A value that is given goes out of the rows that ask for it.
@@ -356,13 +362,13 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 fill()
             except KubeAIError as error:
                 return error.message
-            self._can_undo = True
             self._fill()
             self._look_up_soon()
             return ""
 
     def _press(self, button: str) -> None:
-        {"deploy": self.deploy, "check": self.check, "undo": self.undo, "preset": self.save_preset}[button]()
+        pressed = {"deploy": self.deploy, "check": self.check, "undo": self.undo, "redo": self.redo}
+        {**pressed, "preset": self.save_preset}[button]()
 
     def look(self) -> None:
         """Ask what the form can start from and what the cluster has, and show it; returns at once."""
