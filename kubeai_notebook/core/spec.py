@@ -8,6 +8,7 @@ that was left out is not said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -305,5 +306,8 @@ def _is_known_there(cause: Cause, manifest: Mapping[str, Any], facts: ClusterFac
 
 def _field_of(cause: Cause) -> str:
     """A cause's field as ModelSpec calls it; the one rule on the whole object is about its name."""
-    path = cause.field.replace(NO_FIELD, "name").removeprefix("metadata.").removeprefix("spec.")
+    # Of a number that is too large the server names the field at the end of its sentence only.
+    at_end = re.search(r" in (spec\.[\w.]+)$", cause.message) if cause.field == NO_FIELD else None
+    path = at_end[1] if at_end else cause.field.replace(NO_FIELD, "name")
+    path = path.removeprefix("metadata.").removeprefix("spec.")
     return "" if path == "spec" else to_snake(path)

@@ -12,7 +12,6 @@ cluster handles no other button.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
@@ -22,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Label, VBox
 
 from kubeai_notebook.core.field_aliases import ASK
-from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.core.spec import draft_of
+from kubeai_notebook.errors import KubeAIError, SpecError
 from kubeai_notebook.present.form_snapshot import form_bundle, form_text
 from kubeai_notebook.present.form_wire import Action, CodeTab, MessageLine, StartGroup, checklist, lines_of
 from kubeai_notebook.present.plan_report import PlanReport
@@ -30,12 +30,12 @@ from kubeai_notebook.text import plain
 from kubeai_notebook.views import commands
 from kubeai_notebook.views.beside import display_beside
 from kubeai_notebook.views.form_context import context_of
-from kubeai_notebook.views.form_controls import FOLDED, SHOWN, arguments_of, controls, shown_value
+from kubeai_notebook.views.form_controls import FOLDED, SHOWN, arguments_of, controls, secrets_apart, shown_value
 from kubeai_notebook.views.form_model import FormModel
 from kubeai_notebook.views.form_widgets import Actions, Code, Messages, Number, SecretValues, Starts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from IPython.display import DisplayHandle
 
@@ -74,6 +74,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._report: PlanReport | None = None
         self._served: Model | None = None
         self._asks_yes = False
+        self._replaces = ""
+        """The preset that the next press of its button replaces."""
         self._handle: DisplayHandle | None = None
         self._controls = controls()
         self._secret_values = SecretValues()
@@ -177,6 +179,11 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._focus("url")
             self._say("Give a url or a name first: a preset is kept under the Model's name.")
             return
+        asks = name in self._model.context.presets() and self._replaces != name
+        self._replaces = name if asks else ""
+        if asks:
+            self._say(f"There is a preset {plain(name)} already. Press again to replace it, or change the name.")
+            return
         try:
             self._save_preset(name, self._model.fields)
         except KubeAIError as error:
@@ -209,34 +216,19 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 for name, control in self._controls.items():
                     stated = None if self._model.inferred(name) else self._model.value(name)
                     if name == "secrets":
-                        control.value = self._without_values(stated)
+                        # Those that have a value go to the widget that shows no value.
+                        control.value, values = secrets_apart(stated)
+                        self._secret_values.keep(values)
                     else:
                         control.value = shown_value(name, stated and self._model.hidden(name))
             finally:
                 self._filling = False
             self._show()
 
-    def _without_values(self, secrets: Any) -> tuple[str, ...]:
-        """The secrets that are named; those that have a value go to the widget that shows no value."""
-        named, values = [], {}
-        rows = secrets.items() if isinstance(secrets, Mapping) else secrets or ()
-        for row in rows:
-            given = {row[0]: row[1]} if isinstance(secrets, Mapping) else [row]
-            secret = next(iter(shown_value("secrets", given)), None)
-            if secret is None:  # what is wrong stays as it was written, to be mended
-                named.append("=".join(map(str, row)) if isinstance(row, tuple) else str(row))
-            elif secret.get("value") and secret["value"].get_secret_value():
-                values[secret["env"]] = secret["value"]
-            elif "value" in secret:
-                named.append(f"{secret['env']}={ASK}")
-            else:
-                named.append(secret.get("name") or f"{secret['env']}={secret['secret']}:{secret['key']}")
-        self._secret_values.keep(values)
-        return tuple(named)
-
     def _show(self) -> None:
         """Show what follows from the fields as they are now; whatever was planned was planned for others."""
-        self._report, self._asks_yes, self._edition = None, False, self._edition + 1
+        self._report, self._asks_yes, self._replaces = None, False, ""
+        self._edition += 1
         self._checks.show([])
         self._show_fields()
         if not self._busy:
@@ -294,7 +286,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 Action(id="check", title="Check", enabled=not self._busy),
                 Action(id="undo", title="Undo", enabled=self._model.can_undo),
                 Action(id="redo", title="Redo", enabled=self._model.can_redo),
-                Action(id="preset", title="Save as preset"),
+                Action(id="preset", title="Replace the preset" if self._replaces else "Save as preset"),
             ],
             status,
         )
@@ -482,9 +474,15 @@ def _groups(starts: Sequence[Start]) -> list[StartGroup]:
 
 
 def form_of(session: Session, given: Mapping[str, Any], *, read_magic: Callable[[str], dict[str, Any]]) -> Form:
-    """A form of this Session, filled with these fields; a name without a url is that of a Model that is there."""
+    """A form of this Session, filled with these fields; a name without a url is that of a Model that is there.
+
+    Raises:
+        SpecError: no Model has one of the fields, which no control could hold.
+    """
     from kubeai_notebook import store
 
+    if unknown := [notice for notice in draft_of(given).errors if notice.code == "UnknownField"]:
+        raise SpecError(unknown)
     name = given.get("name")
     context = context_of(session, read_magic=read_magic)
     model = FormModel(context, fields=given)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference, pasted
 from kubeai_notebook.core.estimate import estimate_of, figures_of_name
-from kubeai_notebook.core.field_aliases import canonical, fields_of, flattened, nested, read_fields, to_snake
+from kubeai_notebook.core.field_aliases import canonical, fields_of, flattened, nested, read_fields, repeated, to_snake
 from kubeai_notebook.core.fields import FIELDS
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.merge_patch import merged
+from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import map_at, name_of
 from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.subject import warning
@@ -32,6 +33,7 @@ from kubeai_notebook.core.stated import destination, restored, stated_fields, wi
 from kubeai_notebook.core.validation import checked
 from kubeai_notebook.errors import SpecError, UsageError
 from kubeai_notebook.present.serve_code import Texts, texts_of
+from kubeai_notebook.text import plain
 from kubeai_notebook.views.form_context import FormContext, shown, started, starts_of
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ _Filling = tuple[dict[str, Any], Any, Mapping[str, Any] | None]
 """The fields, the url that their secrets were given for, and the Model that they were filled from."""
 _MAGIC = re.compile(r"\s*(?:\w[\w.]*\s*=\s*)?%%?kubeai")
 _FIELDS = {field.name: field for field in FIELDS}
-_PARTS = frozenset(part for field in FIELDS for part in field.within)
+_PARTS = frozenset([*(part for field in FIELDS for part in field.within), "prefix_hash"])
 _SHOWN_UNDER = {"env_from": "secrets", "resources": "resource_profile", "processors": "resource_profile"}
 # What rules compare on the whole spec, among whose words "name" and "url" may stand for anything.
 _COMPARED = frozenset({"min_replicas", "max_replicas", "engine", "adapters", "cache_profile", "files"})
@@ -101,6 +103,7 @@ class FormModel:
         if name == "secrets":
             self._secrets_for = self._flat.get("url")
         try:
+            _check_pairs(name, value)
             value = self._with_hidden(name, value)
         except SpecError as error:
             self._refused[name] = error.notices[0]
@@ -172,7 +175,7 @@ class FormModel:
         What is wrong between two fields is said of both.
         """
         wanted = canonical(name)
-        return tuple(notice for notice in self._notices() if wanted in (_named_in(notice) or ("",)))
+        return tuple(notice for notice in self._notices() if wanted in (self._fields_of(notice) or ("",)))
 
     def shown(self, name: str) -> tuple[Notice, ...]:
         """The same for a reader: what a field still needs that nobody has touched is a hint, no mistake of theirs."""
@@ -231,7 +234,12 @@ class FormModel:
         >>> FormModel().field_of(wrong("scaling.min_replicas", "", "")), FormModel().field_of(wrong("args[2]", "", ""))
         ('min_replicas', 'args')
         """
-        return next(iter(_named_in(notice)), "")
+        return next(iter(self._fields_of(notice)), "")
+
+    def _fields_of(self, notice: Notice) -> tuple[str, ...]:
+        """The fields that it is about, of the two that `replicas` states the one that somebody has typed."""
+        stands_for = {"min_replicas": "replicas"} if "replicas" in self._flat and self.inferred("min_replicas") else {}
+        return tuple(stands_for.get(name, name) for name in _named_in(notice))
 
     def apply(self, remedy_id: str) -> None:
         """Make the change of a Remedy that the fields' Notices, or those of the last `plan`, show now.
@@ -256,7 +264,9 @@ class FormModel:
         """
         name, facts = self.value("name"), self.context.facts()
         there = facts is not None and any(name_of(model) == name for model in facts.models)
-        return texts_of(self._flat, self.draft, default_profile=self.context.default_profile, short=not there)
+        texts = texts_of(self._flat, self.draft, default_profile=self.context.default_profile, short=not there)
+        refused = next(iter(self._refused.values()), None)  # the texts are those of the value before it
+        return texts._replace(problem=plain(f"Nothing to run yet. {refused}")) if refused else texts
 
     def paste(self, text: str) -> None:
         """Take the fields of YAML, of a line or cell of ``%kubeai_serve``, or of a call in Python; nothing is run.
@@ -382,6 +392,18 @@ class FormModel:
             last, shown = self.plan(), self._flat  # the fields alone do not say what is to go
         what = report or (last if shown is self._flat else self.fields)
         return self.context.serve(what, force=force, yes=yes)
+
+
+def _check_pairs(name: str, value: Any) -> None:
+    """Refuse rows of which two have one name; they come as pairs.
+
+    Raises:
+        SpecError: the fields as they are would lose one of them.
+    """
+    pairs = value if isinstance(value, tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in value) else ()
+    if twice := repeated(first for first, _ in pairs):
+        message = f"Two rows are called {quoted(twice)}, and only one of them can be sent. Rename or remove the other."
+        raise SpecError([wrong(name, "DuplicateRow", message)])
 
 
 def _meant(url: str) -> str:

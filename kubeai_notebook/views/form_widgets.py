@@ -6,6 +6,7 @@ that is kept nowhere. Each widget here is small, since its code goes to the brow
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,12 @@ from pydantic import SecretStr
 from kubeai_notebook.views.static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kubeai_notebook.present.form_wire import Action, CodeTab, MessageLine, RowColumn, StartGroup
+
+
+_RowsValue = dict[str, str] | tuple[str, ...] | tuple[tuple[str, str], ...]
 
 
 class _Widget(BuiltWidget):
@@ -83,7 +87,10 @@ class Actions(_Widget):
 
 
 class Rows(_Widget):
-    """Rows of texts. Of one column the ``value`` is a tuple of texts; of two it is a dict, such as names and urls."""
+    """Rows of texts. Of one column the ``value`` is a tuple of texts; of two it is a dict, such as names and urls.
+
+    Where a name stands in two rows, it is a tuple of pairs: a dict would lose one of them.
+    """
 
     built = "rows"
     label = traitlets.Unicode().tag(sync=True)
@@ -106,21 +113,27 @@ class Rows(_Widget):
         self.columns = [{**first, "suggestions": list(texts)}, *others]
 
     @traitlets.validate("value")
-    def _checked(self, proposal: Any) -> dict[str, str] | tuple[str, ...]:
-        value = proposal["value"]
-        return dict(value or {}) if self._is_pairs else tuple(value or ())
+    def _checked(self, proposal: Any) -> _RowsValue:
+        value = proposal["value"] or ()
+        return _paired(value.items() if isinstance(value, Mapping) else value) if self._is_pairs else tuple(value)
 
     def _typed(self, _change: object) -> None:
         self.value = self._value_of(self.rows)
 
     def _stated(self, _change: object) -> None:
         if self._value_of(self.rows) != self.value:
-            self.rows = [list(pair) for pair in self.value.items()] if self._is_pairs else [[one] for one in self.value]
+            pairs = self.value.items() if isinstance(self.value, Mapping) else self.value
+            self.rows = [list(pair) for pair in pairs] if self._is_pairs else [[one] for one in self.value]
 
-    def _value_of(self, rows: Iterable[Sequence[str]]) -> dict[str, str] | tuple[str, ...]:
-        if self._is_pairs:
-            return {row[0]: row[1] for row in rows if row[0]}
-        return tuple(row[0] for row in rows if row[0])
+    def _value_of(self, rows: Iterable[Sequence[str]]) -> _RowsValue:
+        named = [row for row in rows if row[0]]
+        return _paired((row[0], row[1]) for row in named) if self._is_pairs else tuple(row[0] for row in named)
+
+
+def _paired(pairs: Iterable[tuple[str, str]]) -> _RowsValue:
+    rows = tuple((name, text) for name, text in pairs)
+    by_name = dict(rows)
+    return by_name if len(by_name) == len(rows) else rows
 
 
 class Number(_Widget):
