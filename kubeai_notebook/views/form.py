@@ -328,11 +328,13 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._say(self._actions.status if self._busy or change["new"] is not None else "")
 
     def _apply(self, remedy_id: str) -> None:
-        if problem := self._filled_by(lambda: self._model.apply(remedy_id)):
-            self._say(problem)
+        try:
+            self._filled_by(lambda: self._model.apply(remedy_id))
+        except KubeAIError as error:
+            self._say(error.message)
 
-    def _paste(self, text: str) -> str:
-        return self._filled_by(lambda: self._model.paste(text))
+    def _paste(self, text: str) -> None:
+        self._filled_by(lambda: self._model.paste(text))
 
     def _start(self, place: int) -> None:
         """Fill the form from what was chosen, which may have to be asked for."""
@@ -347,16 +349,12 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
         self._doing.hand_off(partial(self._model.start, key), tell, key=("form-start", self.model_id, key))
 
-    def _filled_by(self, fill: Callable[[], None]) -> str:
-        """Let this fill the form, which can be undone; what it says where it cannot."""
+    def _filled_by(self, fill: Callable[[], None]) -> None:
+        """Let this fill the form, which can be undone; where it raises, the form stays as it is."""
         with self._lock:
-            try:
-                fill()
-            except KubeAIError as error:
-                return error.message
+            fill()
             self._fill()
             self._look_up_soon()
-            return ""
 
     def _press(self, button: str) -> None:
         pressed = {"deploy": self.deploy, "check": self.check, "undo": self.undo, "redo": self.redo}

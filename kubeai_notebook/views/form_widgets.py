@@ -14,6 +14,8 @@ import traitlets
 from ipywidgets import Checkbox, HBox, Label
 from pydantic import SecretStr
 
+from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.text import one_line
 from kubeai_notebook.views.static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -179,10 +181,11 @@ class Code(_Widget):
     edited = traitlets.Int(default_value=None, allow_none=True).tag(sync=True)
     """The place of the tab that was edited since the fields were read; its text stays in the browser."""
 
-    def __init__(self, on_paste: Callable[[str], str]) -> None:
+    def __init__(self, on_paste: Callable[[str], None]) -> None:
         super().__init__()
         self._on_paste = on_paste
-        """Reads a text; what it returns is why it could not."""
+        """Reads a text; a KubeAIError says why it could not, and its ``choices`` are texts that it could."""
+        self._choices: tuple[str, ...] = ()
 
     def show(self, tabs: Iterable[CodeTab]) -> None:
         """Show these in place of what is shown."""
@@ -199,11 +202,21 @@ class Code(_Widget):
         self.send({"focus": True})
 
     def _take(self, message: Mapping[str, Any]) -> None:
-        if isinstance(text := message.get("paste"), str):
-            problem = self._on_paste(text)
-            if not problem:
-                self.edited = None
-            self.send({"problem": problem})
+        text, place = message.get("paste"), message.get("choose")
+        if isinstance(place, int) and 0 <= place < len(self._choices):
+            text = self._choices[place]
+        if not isinstance(text, str):
+            return
+        try:
+            self._on_paste(text)
+        except KubeAIError as error:
+            choices: Mapping[str, str] = getattr(error, "choices", {})
+            self._choices = (*choices.values(),)  # the browser has their names, and tells a place among them
+            names = {"choices": [one_line(name, 80) for name in choices]} if choices else {}
+            self.send({"problem": error.message, **names})
+        else:
+            self.edited = None
+            self.send({"problem": ""})
 
 
 class Starts(_Widget):
