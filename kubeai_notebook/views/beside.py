@@ -6,17 +6,57 @@ Style sheets hide the one that is not wanted.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 from IPython.display import display
 
+from .frames import Frames
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from IPython.display import DisplayHandle
 
 _STILL = {"text/plain", "text/html"}
+KEPT_SNAPSHOTS = 8
+"""A widget is shown again by each cell that names it, and a cell that runs again throws its old output away."""
+SNAPSHOT_SECONDS = 1.0
+"""A snapshot lies hidden while its widget lives, so a burst of changes is one message."""
+
+
+class Snapshots:
+    """The snapshots beside one widget that lives: the last change reaches each, also where nothing follows it."""
+
+    def __init__(self, still: Callable[[], Mapping[str, str]], *, seconds: float = SNAPSHOT_SECONDS) -> None:
+        self._still = still
+        self.handles: deque[DisplayHandle] = deque(maxlen=KEPT_SNAPSHOTS)
+        # Cells show the widget in the main thread while another one renews the snapshots.
+        self._lock = threading.Lock()
+        self._frames: Frames[None] = Frames(lambda _: self._renew_now(), seconds=seconds)
+
+    def show_beside(self, widget: Any) -> None:
+        """Display the widget and then its snapshot."""
+        with self._lock:
+            handle = display_beside(widget, self._still())
+            if handle is not None:
+                self.handles.append(handle)
+
+    def renew(self) -> None:
+        """Show what is there now, at once or soon."""
+        self._frames.add(None)
+
+    def close(self) -> None:
+        """Show the last change now, and none after it."""
+        if self._frames.end():
+            self._renew_now()
+
+    def _renew_now(self) -> None:
+        with self._lock:
+            for handle in self.handles:
+                handle.update(self._still(), raw=True)
 
 
 def display_beside(widget: Any, snapshot: Mapping[str, str]) -> DisplayHandle | None:

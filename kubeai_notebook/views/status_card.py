@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
-from kubeai_notebook.views.beside import display_beside
+from kubeai_notebook.views.beside import Snapshots
 from kubeai_notebook.views.static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from IPython.display import DisplayHandle
-
     from kubeai_notebook.present.wire import Card
 
 Take = Callable[[object, Callable[[dict[str, Any]], None]], None]
 """Takes a browser's message, and what sends each answer to it; returns at once."""
-
-# A Model is shown again by each cell that names it, and a cell that runs again throws its old output away.
-KEPT_SNAPSHOTS = 8
 
 
 def _stamped(card: dict[str, Any], _widget: StatusCard) -> dict[str, Any]:
@@ -49,8 +43,7 @@ class StatusCard(BuiltWidget):
         """What is shown, as it was given to ``update``."""
         self.shown_in: dict[str, str] = {}
         """The cells that show it, each with the request that ran it; ``""`` for wherever else it is shown."""
-        self._snapshots: deque[DisplayHandle] = deque(maxlen=KEPT_SNAPSHOTS)
-        # Cells show the card in the main thread while the publisher's thread updates it.
+        self._snapshots = Snapshots(lambda: _still(self.shown))
         self._lock = threading.RLock()
 
     def update(self, card: Card) -> None:
@@ -60,20 +53,17 @@ class StatusCard(BuiltWidget):
             self.card = card.model_dump(mode="json")
             # The snapshots lie hidden while the card lives: a new percent is not worth a message.
             if _still_parts(before) != _still_parts(card):
-                for snapshot in self._snapshots:
-                    snapshot.update(_still(card), raw=True)
+                self._snapshots.renew()
 
     def close(self) -> None:
         """End it, with its layout, which ipywidgets would keep."""
+        self._snapshots.close()
         layout = self.layout
         super().close()
         layout.close()
 
     def _ipython_display_(self) -> None:
-        with self._lock:
-            handle = display_beside(self, _still(self.shown))
-            if handle is not None:
-                self._snapshots.append(handle)
+        self._snapshots.show_beside(self)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})

@@ -77,7 +77,6 @@ export class ActionsView {
         title: [before, answer.note].filter(Boolean).join(" "),
         lines: answer.diff,
         yes: "Apply",
-        reverts: false,
         onYes: () => {
           this.run({ ...wanted, resource_version: answer.resource_version }, undefined, (failed) => {
             // Somebody changed the Model since: what was agreed to is not what would be done.
@@ -90,7 +89,6 @@ export class ActionsView {
 
   stop(): void {
     clearTimeout(this.settling);
-    this.panel.stop();
   }
 
   private step(by: number): void {
@@ -128,7 +126,6 @@ export class ActionsView {
       this.ask({
         title: `Really delete ${name}? ${answer.note}`,
         yes: `Delete ${name}`,
-        reverts: true,
         onYes: () => {
           this.run({ verb: "delete" });
         },
@@ -167,7 +164,6 @@ export class ActionsView {
     this.ask({
       title,
       yes: "Do it all the same",
-      reverts: true,
       onYes: () => {
         this.run({ ...wanted, yes: true }, pressed);
       },

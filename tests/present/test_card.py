@@ -161,9 +161,9 @@ def test_says_in_one_line_what_a_model_is() -> None:
     assert line_of("smol", None) == "Model('smol', Deleted)"
 
 
-def in_steps(phase: str, last: dict[str, float], **moments: str) -> Card:
+def in_steps(phase: str, last: dict[str, float], *events: Any, **moments: str) -> Card:
     view = view_in(phase)
-    seen = replace(view.observation, pods=(pod(**moments),))
+    seen = replace(view.observation, pods=(pod(**moments),), events=events)
     return card_of(replace(view, observation=seen), namespace="default", last=last)
 
 
@@ -178,6 +178,8 @@ def test_shows_the_steps_of_a_start_and_how_long_they_took_before() -> None:
     ]
     failing = in_steps("Failing", {}, **moments)
     assert [step.state for step in failing.steps] == ["over", "over", "failed", "next"]
+    unpulled = in_steps("Failing", {}, {"reason": "Pulling", "message": "Pulling weights"}, **moments)
+    assert [step.state for step in unpulled.steps] == ["over", "failed", "next", "next"]
     ready = in_steps("Ready", {"Pulling": 0.0}, **moments, ready="2026-11-22T20:00:51Z")
     assert [(step.state, step.last_seconds) for step in ready.steps] == [("over", None)] * 4
 

@@ -9,8 +9,9 @@ import pytest
 import kubeai_notebook
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.present.card import card_of
+from kubeai_notebook.views.beside import KEPT_SNAPSHOTS
 from kubeai_notebook.views.static_files import static_text
-from kubeai_notebook.views.status_card import KEPT_SNAPSHOTS, StatusCard
+from kubeai_notebook.views.status_card import StatusCard
 from tests.support.views import view_in
 
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
@@ -57,7 +58,7 @@ def test_keeps_the_snapshots_of_the_last_few_cells_up_to_date() -> None:
 
     card = StatusCard(CARD)
     handles = [Handle() for _ in range(KEPT_SNAPSHOTS + 1)]
-    card._snapshots.extend(handles)
+    card._snapshots.handles.extend(handles)
     card.update(CARD.model_copy(update={"progress": 0.5}))
     assert [handle.shown for handle in handles] == [""] * len(handles)
     card.update(CARD.model_copy(update={"phase": "Ready"}))
