@@ -6,17 +6,47 @@ Style sheets hide the one that is not wanted.
 
 from __future__ import annotations
 
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 from IPython.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from IPython.display import DisplayHandle
 
 _STILL = {"text/plain", "text/html"}
+KEPT_SNAPSHOTS = 8
+"""A widget is shown again by each cell that names it, and a cell that runs again throws its old output away."""
+
+
+class Snapshots:
+    """What shows how a widget was: outputs of the last few cells, and widgets that hold it and have snapshots."""
+
+    def __init__(self) -> None:
+        self._renew: deque[Callable[[dict[str, str]], None]] = deque(maxlen=KEPT_SNAPSHOTS)
+
+    def add(self, renew: Callable[[dict[str, str]], None]) -> None:
+        """From now on give this each new snapshot."""
+        self._renew.append(renew)
+
+    def drop(self, renew: Callable[[dict[str, str]], None]) -> None:
+        """Give it none any more."""
+        self._renew.remove(renew)
+
+    def show_beside(self, widget: Any, snapshot: Mapping[str, str]) -> None:
+        """Display the widget and its snapshot, and renew the latter from now on."""
+        handle = display_beside(widget, snapshot)
+        if handle is not None:
+            self.add(partial(handle.update, raw=True))
+
+    def renew(self, snapshot: dict[str, str]) -> None:
+        """Show the widget as it is now."""
+        for renew in tuple(self._renew):
+            renew(snapshot)
 
 
 def display_beside(widget: Any, snapshot: Mapping[str, str]) -> DisplayHandle | None:

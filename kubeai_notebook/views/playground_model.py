@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,9 @@ from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import name_and_adapter, request_name
 from kubeai_notebook.core.objects import maps_at, text_at, texts_at
 from kubeai_notebook.core.tool_calls import arguments_of, calls_of, shown_arguments
-from kubeai_notebook.errors import KubeAIError, UsageError
-from kubeai_notebook.present.card import waiting_line
+from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, UsageError
+from kubeai_notebook.present.card import broken_line, waking_line
+from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
 from kubeai_notebook.present.playground_settings import fields_of, settings_of
 from kubeai_notebook.present.playground_wire import (
     PROMPT,
@@ -33,7 +34,8 @@ from kubeai_notebook.present.playground_wire import (
     PlaygroundState,
     Text,
 )
-from kubeai_notebook.session.calling import TICK_SECONDS, until_callable
+from kubeai_notebook.present.wording import in_magics
+from kubeai_notebook.session.calling import TICK_SECONDS, look_after_break, until_callable
 from kubeai_notebook.session.chatting import stream
 from kubeai_notebook.text import LONGEST
 
@@ -76,6 +78,8 @@ class _Run:
         self.stopped = threading.Event()
         self.deltas: ChatStream | None = None
         self.note = ""
+        self.known: frozenset[str] = frozenset()
+        """The codes of the Findings of its Model when it was asked."""
         self.pieces, self.first_seconds, self.kept_seconds = 0, 0.0, begun_seconds
 
     def stop(self) -> None:
@@ -276,7 +280,7 @@ class PlaygroundModel:
             pieces=self._sent_of((exchange.number, column)).pieces,
             note=run.note if run else answer.note,
             calls=tuple(CallLine(name=call.name, arguments=shown_arguments(call)) for call in calls),
-            figures=_figures(answer),
+            figures=figures_of(answer),
         )
 
     def _sent_of(self, place: _Place) -> _Sent:
@@ -334,7 +338,7 @@ class PlaygroundModel:
             self._read(run, answer)
             state = "stopped" if run.stopped.is_set() else "done"
         except KubeAIError as error:
-            note = f"{error.message} {error.hint}".strip()
+            note = self._why(run, answer.model, error)
         except Exception as error:  # the thread's outermost frame: who waits for the answer is told
             _logger.exception("An answer of a playground failed.")
             note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
@@ -345,17 +349,27 @@ class PlaygroundModel:
         name, adapter = name_and_adapter(answer.model)
         with closing(until_callable(self.session, name)) as views:
             for view in views:
-                self._note(run, waiting_line(view, self._clock() - run.begun_seconds))
+                self._note(run, waking_line(view, self._clock() - run.begun_seconds))
                 if run.stopped.wait(TICK_SECONDS):
                     return
         turns = self.dialogue.turns(*run.place)
         with stream(self.session, name, turns, fields=self._fields(adapter), shown=False) as deltas:
             run.deltas, run.begun_seconds = deltas, self._clock()
+            run.known = frozenset(finding.code for finding in self.session.publisher.view(name).findings)
             self._note(run, "")
             for delta in deltas:
                 if run.stopped.is_set():
                     return
                 self._take(run, delta)
+
+    def _why(self, run: _Run, request_name: str, error: KubeAIError) -> str:
+        """Why an answer failed, in words; of one that broke off, what became of its Model."""
+        name, _ = name_and_adapter(request_name)
+        seen = ""
+        if run.reply and isinstance(error, CallError) and error.retryable and error.kind != "engine":
+            with suppress(NotFoundError):
+                seen = broken_line(look_after_break(self.session, name, run.known), run.known)
+        return in_magics("\n".join(filter(None, (error.message, seen or error.hint))), name)
 
     def _note(self, run: _Run, note: str) -> None:
         """Say what an answer waits for; nothing: it is coming."""
@@ -380,6 +394,11 @@ class PlaygroundModel:
     def _send(self, run: _Run, deltas: Sequence[Delta]) -> None:
         """Send the pieces of a frame, as far as all of it may be shown."""
         number, column = run.place
+        figures = figures_so_far(
+            run.pieces,
+            first_seconds=run.first_seconds - run.begun_seconds,
+            since_first_seconds=self._clock() - run.first_seconds,
+        )
         with self._lock:
             sent = self._sent_of(run.place)
             text = "".join(delta.text for delta in deltas)[: sent.room]
@@ -393,7 +412,7 @@ class PlaygroundModel:
                 seq=sent.pieces,
                 text=text,
                 reasoning=reasoning,
-                figures=_pace(run, self._clock()),
+                figures=figures,
             )
             sent.pieces += 1
             self.on_text(piece)
@@ -440,21 +459,3 @@ def _result(function: Callable[..., Any], call: ToolCall) -> Any:
         return function(**arguments_of(call))
     except Exception as error:  # noqa: BLE001 - the function is the user's own
         return f"{type(error).__name__}: {error}"
-
-
-def _figures(answer: Answer) -> str:
-    """The times and counts of an answer, in words."""
-    first, pace = answer.time_to_first_token_seconds, answer.tokens_per_second
-    parts = [
-        f"{answer.completion_tokens} tokens" if answer.completion_tokens else "",
-        f"{pace:.1f} tokens/s" if pace else "",
-        f"first after {first:.2f} s" if first is not None else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def _pace(run: _Run, now: float) -> str:
-    """The same while it comes: engines send mostly one token in a piece, and count them at the end."""
-    seconds = now - run.first_seconds
-    pace = f", about {(run.pieces - 1) / seconds:.1f} tokens/s" if run.pieces > 1 and seconds > 0 else ""
-    return f"first after {run.first_seconds - run.begun_seconds:.2f} s{pace}"

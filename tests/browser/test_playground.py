@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_models")]
 
-SERVE = "%load_ext kubeai_notebook\n%kubeai_serve smol --url ollama://smollm2:135m --wait"
+LOAD = "%load_ext kubeai_notebook"
+URL = "ollama://smollm2:135m"
+SERVE = f"{LOAD}\n%kubeai_serve smol --url {URL} --wait"
 PLAY = "play = %kubeai_playground smol\nplay"
 VOTES = "print(play.votes()[['model', 'preferred']].to_csv(index=False))\nprint(len(play.messages))"
 LONG_MS = 120_000
@@ -31,6 +34,14 @@ def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
     yield
     delete = "import kubeai_notebook as k; [k.attach(name).delete() for name in k.models()['name']]"
     installation.run("python", "-c", delete)
+
+
+def engines(installation: Installation) -> list[psutil.Process]:
+    """The processes of llama.cpp that the daemon of this installation has started."""
+    home = str(installation.home / "local")
+    daemons = [process for process in psutil.process_iter(["cmdline"]) if home in (process.info["cmdline"] or [])]
+    children = [child for daemon in daemons for child in daemon.children(recursive=True)]
+    return [child for child in children if any("llamacpp_worker" in word for word in child.cmdline())]
 
 
 def button(part: Any, title: str) -> Any:
@@ -122,3 +133,103 @@ def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Not
     play = notebook.run_cell(1).locator(".kubeai-playground")
     expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Count from one to one thousand")
     expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|is closed"))
+
+
+def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    busy = "import time\nwhile not globals().get('go_on'): time.sleep(0.1)"
+    notebook = open_notebook(SERVE, busy, "%kubeai_models --live")
+    notebook.page.set_viewport_size({"width": 1200, "height": 1600})
+    output = notebook.run_cell(0)
+    card, play = output.locator(".kubeai-card"), output.locator(".kubeai-playground")
+    notebook.run_cell(1, wait=False)
+    button(card, "Playground").click()
+    expect(card.locator(".kubeai-card-outcome")).to_contain_text("Queued: the kernel is busy")
+    notebook.command("notebook:interrupt-kernel")
+    expect(play).to_be_visible()
+    expect(card.locator(".kubeai-card-outcome")).to_have_text("The playground of smol is below the card.")
+    set_field(play, "Most tokens", "10")
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    has_ended(play)
+    notebook.picture("playground_below_card", output)
+    notebook.command("docmanager:save")
+    notebook.reload()
+    expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
+    expect(output.locator(".kubeai-snapshot").first).to_be_hidden()
+
+    table = notebook.run_cell(2)
+    button(table, "Card of smol").click()
+    button(table.locator(".kubeai-card"), "Playground").click()
+    expect(table.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
+    button(card, "Playground").click()
+    expect(play).to_be_hidden()
+    button(card, "Playground").click()
+    expect(play).to_be_visible()
+    notebook.command("docmanager:save")
+    notebook.shut_down_kernel()
+    notebook.reload()
+    expect(output.locator(".kubeai-snapshot").last).to_contain_text("Is Brie a cheese?")
+    notebook.picture("playground_below_card_saved", output)
+
+
+def test_wakes_a_sleeping_model_and_shows_its_steps(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(f"{LOAD}\n%kubeai_serve smol --url {URL} --min-replicas 0", PLAY)
+    notebook.run_cell(0)
+    notes = notebook.record(1, ".kubeai-playground-note")
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Most tokens", "10")
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-playground-note")).to_contain_text("Waking: Scheduling", timeout=LONG_MS)
+    notebook.picture("playground_waking", play)
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    has_ended(play)
+    assert any(note.startswith("Waking: Scheduling → Pulling → Loading") for note in notes())
+
+
+def test_keeps_what_came_of_an_engine_that_dies(
+    open_notebook: Callable[..., Notebook], installation: Installation
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Answer as", MANY_WORDS)
+    ask(play, "Count from one to one thousand in words.")
+    words, note = play.locator(".kubeai-markdown"), play.locator(".kubeai-playground-note")
+    expect(words).to_contain_text("words", timeout=LONG_MS)
+    for engine in engines(installation):
+        engine.kill()
+    expect(note).to_contain_text("broke off")
+    expect(note).to_contain_text(re.compile("smol is Loading now|was killed"))
+    expect(words).to_contain_text("words")
+    notebook.picture("playground_died", play)
+    set_field(play, "Answer as", "")
+    set_field(play, "Most tokens", "10")
+    button(play, "Regenerate").click()
+    expect(play.locator(".kubeai-playground-figures")).to_contain_text("10 tokens", timeout=LONG_MS)
+
+
+def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY, "while True: pass")
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Answer as", MANY_WORDS)
+    ask(play, "Count from one to one thousand in words.")
+    words = play.locator(".kubeai-markdown")
+    expect(words).not_to_be_empty(timeout=LONG_MS)
+    notebook.run_cell(2, wait=False)
+    notebook.command("notebook:interrupt-kernel")
+    expect(notebook.output(2)).to_contain_text("KeyboardInterrupt")
+    notebook.command("notebook:interrupt-kernel")  # now nothing but the answer is under way
+    before = words.inner_text()
+    expect(words).not_to_have_text(before)
+    button(play, "Stop").click()
+    has_ended(play)
+    expect(play.locator(".kubeai-playground-note")).to_have_text("Stopped.")

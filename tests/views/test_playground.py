@@ -31,10 +31,9 @@ class Shown:
         self.news = threading.Semaphore(0)
         self.widget = Playground(model)
         patch.setattr(self.widget, "send", self.messages.append)
-        self.widget._transcript = self  # type: ignore[assignment]  # as the output that is renewed
+        self.widget.snapshots.add(self.update)
 
-    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
-        assert raw
+    def update(self, bundle: dict[str, str]) -> None:
         self.transcript = bundle["text/plain"]
         self.news.release()
 
