@@ -67,6 +67,8 @@ class PlaygroundState(_Wire):
     exchanges: tuple[ExchangeLine, ...] = ()
     busy: bool = False
     """Whether an answer is coming."""
+    reads_pictures: bool = False
+    """Whether all who answer are known to read pictures."""
     settings: dict[str, Words] = Field(default_factory=dict)
     """What the user has changed, by the names of `Setting`, as it was written."""
     context_tokens: int = 0
@@ -85,11 +87,13 @@ class Text(_Wire):
     exchange: int
     column: int
     """`PROMPT`: the prompt."""
-    seq: int
+    seq: int = 0
     """The number of the next piece for a whole text, else of this one."""
     whole: bool = False
     text: LongWords = ""
     reasoning: LongWords = ""
+    pictures: tuple[str, ...] = ()
+    """Of a prompt, as data URLs; each was read and is a picture (`core.pictures`)."""
     figures: Words = ""
 
 
@@ -104,6 +108,10 @@ class PlaygroundRequest(_Wire):
     exchange: int = PROMPT
     column: int | None = None
     text: Annotated[str, Field(max_length=_LONGEST_PROMPT)] = ""
+    pictures: Annotated[list[str], Field(default_factory=list)]
+    """Data URLs."""
+    sure: bool = False
+    """Whether the user says that pictures are read."""
     columns: Annotated[list[str], Field(default_factory=list)]
     settings: Annotated[dict[str, str], Field(default_factory=dict)]
 

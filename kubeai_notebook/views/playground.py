@@ -126,7 +126,7 @@ class Playground(BuiltWidget):
         model, number = self._playground, request.exchange
         column = PROMPT if request.column is None else request.column
         does: dict[str, Callable[[], Any]] = {
-            "ask": partial(model.ask, request.text),
+            "ask": partial(model.ask, request.text, request.pictures, sure=request.sure),
             "edit": partial(model.edit, number, request.text),
             "regenerate": partial(model.regenerate, number, request.column),
             "choose": partial(model.choose, number),

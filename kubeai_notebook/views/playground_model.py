@@ -11,16 +11,15 @@ import logging
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.arguments import value_of
-from kubeai_notebook.core.chat_messages import Reply, ToolCall
 from kubeai_notebook.core.chat_request import chat_request
 from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import name_and_adapter, request_name
 from kubeai_notebook.core.objects import maps_at, text_at, texts_at
+from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
 from kubeai_notebook.core.tool_calls import arguments_of, calls_of, shown_arguments
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
@@ -37,61 +36,23 @@ from kubeai_notebook.present.playground_wire import (
 from kubeai_notebook.present.wording import in_magics
 from kubeai_notebook.session.calling import TICK_SECONDS, look_after_break, until_callable
 from kubeai_notebook.session.chatting import stream
-from kubeai_notebook.text import LONGEST
 
 from .frames import Frames
+from .playground_run import AnswerRun, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kubeai_notebook.calls.stream import ChatStream
-    from kubeai_notebook.core.chat_messages import Delta
+    from kubeai_notebook.core.chat_messages import Delta, ToolCall
     from kubeai_notebook.core.view import View
     from kubeai_notebook.session.connection import Connection
+
+    from .playground_run import Place
 
 KEEP_SECONDS = 3.0
 """How often an answer that is coming is kept."""
 _CUT_OFF = "The kernel ended before the answer did."
-_Place = tuple[int, int]
-
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Sent:
-    """What a page was sent of one answer."""
-
-    texts: list[str] = field(default_factory=list)
-    reasonings: list[str] = field(default_factory=list)
-    pieces: int = 0
-    room: int = LONGEST
-    """Characters that may still be shown."""
-
-
-class _Run:
-    """An answer that is coming."""
-
-    def __init__(self, place: _Place, frames: Frames[Delta], *, begun_seconds: float, allowed: bool | None) -> None:
-        self.place, self.frames, self.begun_seconds = place, frames, begun_seconds
-        self.allowed = allowed
-        """Whether the functions that the answer asks for may be called; None where it asks for none."""
-        self.stopped = threading.Event()
-        self.deltas: ChatStream | None = None
-        self.note = ""
-        self.known: frozenset[str] = frozenset()
-        """The codes of the Findings of its Model when it was asked."""
-        self.pieces, self.first_seconds, self.kept_seconds = 0, 0.0, begun_seconds
-
-    def stop(self) -> None:
-        """End it, whatever it waits for."""
-        self.stopped.set()
-        if self.deltas is not None:
-            self.deltas.close()
-
-    @property
-    def reply(self) -> Reply:
-        """What has come."""
-        return Reply() if self.deltas is None else self.deltas.reply
 
 
 class PlaygroundModel:
@@ -115,27 +76,32 @@ class PlaygroundModel:
         self.on_text: Callable[[Text], None] = lambda _text: None
         self._keep_dialogue, self._clock = keep, clock
         self._lock = threading.RLock()
-        self._runs: dict[_Place, _Run] = {}
-        self._sent: dict[_Place, _Sent] = {}
+        self._runs: dict[Place, AnswerRun] = {}
+        self._sent: dict[Place, Sent] = {}
         self._problem = ""
 
     # What a user does.
 
-    def ask(self, prompt: Any) -> None:
-        """Ask all columns.
+    def ask(self, prompt: str, pictures: Sequence[str] = (), *, sure: bool = False) -> None:
+        """Ask all columns. ``pictures`` are data URLs; ``sure``: the Models read them, whatever is known of them.
 
         Raises:
-            UsageError: it is empty, an answer is still coming, or a setting cannot be sent.
+            UsageError: it is empty, an answer is still coming, or a setting or a picture cannot be sent.
         """
         with self._changing():
-            self._check(prompt)
-            self._answer(self.dialogue.ask(prompt))
+            asked = prompt_with(prompt, pictures)
+            if blind := () if sure or not pictures else self._blind():
+                message = f"{' and '.join(blind)} {'are' if blind[1:] else 'is'} not known to read pictures."
+                raise UsageError(message, "Take them away, or tick the box to send them all the same.")
+            self._check(asked)
+            self._answer(self.dialogue.ask(asked))
 
     def edit(self, number: int, prompt: str) -> None:
-        """Ask all columns another prompt in the place of this one, which stays beside it. Errors as `ask`."""
+        """Ask all columns another prompt with the pictures of this one, which stays beside it. Errors as `ask`."""
         with self._changing():
-            self._check(prompt)
-            self._answer(self.dialogue.edit(number, prompt))
+            asked = prompt_with(prompt, pictures_in(self.dialogue.exchanges[number].asked))
+            self._check(asked)
+            self._answer(self.dialogue.edit(number, asked))
 
     def regenerate(self, number: int, column: int | None = None) -> None:
         """Ask a column, or all, the same prompt again; the answer before stays beside the new one. Errors as `ask`."""
@@ -221,6 +187,13 @@ class PlaygroundModel:
             for adapter in ("", *(text_at(listed, "name") for listed in maps_at(view.model, "spec", "adapters")))
         )
 
+    def _blind(self) -> tuple[str, ...]:
+        """The Models that answer and are not known to read pictures."""
+        names = dict.fromkeys(name_and_adapter(column)[0] for column in self.dialogue.columns)
+        return tuple(
+            view.name for view in self._views() if view.name in names and not reads_pictures(view.model, view.stand_in)
+        )
+
     def _views(self) -> tuple[View, ...]:
         publisher = self.session.known("publisher")
         return publisher.views() if publisher else ()
@@ -235,6 +208,7 @@ class PlaygroundModel:
                 choices=tuple(dict.fromkeys((*self.dialogue.columns, *self.choices()))),
                 exchanges=tuple(map(self._exchange_line, path)),
                 busy=bool(self._runs),
+                reads_pictures=not self._blind(),
                 settings=settings_of(self.dialogue.system, self.dialogue.fields),
                 context_tokens=((last.prompt_tokens or 0) + (last.completion_tokens or 0)) if last else 0,
                 context_length=self._context_length(),
@@ -245,9 +219,9 @@ class PlaygroundModel:
         """The whole of a prompt or an answer, as far as it was sent."""
         with self._lock:
             if column == PROMPT:
-                return Text(
-                    exchange=number, column=column, seq=0, whole=True, text=self.dialogue.exchanges[number].prompt
-                )
+                exchange = self.dialogue.exchanges[number]
+                pictures = tuple(pictures_in(exchange.asked))
+                return Text(exchange=number, column=column, whole=True, text=exchange.prompt, pictures=pictures)
             sent = self._sent_of((number, column))
             text, reasoning = "".join(sent.texts), "".join(sent.reasonings)
             return Text(exchange=number, column=column, seq=sent.pieces, whole=True, text=text, reasoning=reasoning)
@@ -283,11 +257,11 @@ class PlaygroundModel:
             figures=figures_of(answer),
         )
 
-    def _sent_of(self, place: _Place) -> _Sent:
+    def _sent_of(self, place: Place) -> Sent:
         """What was sent of an answer; of one that came before this kernel, or was imported, the whole."""
         if place not in self._sent:
             answer = self.dialogue.exchanges[place[0]].answers.get(place[1])
-            self._sent[place] = _Sent([answer.text], [answer.reasoning], 1) if answer and answer.text else _Sent()
+            self._sent[place] = Sent([answer.text], [answer.reasoning], 1) if answer and answer.text else Sent()
         return self._sent[place]
 
     def _context_length(self) -> int:
@@ -324,13 +298,13 @@ class PlaygroundModel:
             if column not in exchange.answers:
                 self._start((exchange.number, column), Answer(model=name))
 
-    def _start(self, place: _Place, answer: Answer, *, allowed: bool | None = None) -> None:
+    def _start(self, place: Place, answer: Answer, *, allowed: bool | None = None) -> None:
         self.dialogue.exchanges[place[0]].answers[place[1]] = answer
         frames: Frames[Delta] = Frames(lambda deltas: self._send(run, deltas))
-        run = self._runs[place] = _Run(place, frames, begun_seconds=self._clock(), allowed=allowed)
+        run = self._runs[place] = AnswerRun(place, frames, begun_seconds=self._clock(), allowed=allowed)
         threading.Thread(target=self._run, args=(run, answer), name="kubeai-playground", daemon=True).start()
 
-    def _run(self, run: _Run, answer: Answer) -> None:
+    def _run(self, run: AnswerRun, answer: Answer) -> None:
         state, note = "failed", ""
         try:
             if run.allowed is not None:
@@ -344,7 +318,7 @@ class PlaygroundModel:
             note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
         self._end(run, state, note)
 
-    def _read(self, run: _Run, answer: Answer) -> None:
+    def _read(self, run: AnswerRun, answer: Answer) -> None:
         """Wait until the Model can be asked, and take its words."""
         name, adapter = name_and_adapter(answer.model)
         with closing(until_callable(self.session, name)) as views:
@@ -362,7 +336,7 @@ class PlaygroundModel:
                     return
                 self._take(run, delta)
 
-    def _why(self, run: _Run, request_name: str, error: KubeAIError) -> str:
+    def _why(self, run: AnswerRun, request_name: str, error: KubeAIError) -> str:
         """Why an answer failed, in words; of one that broke off, what became of its Model."""
         name, _ = name_and_adapter(request_name)
         seen = ""
@@ -371,7 +345,7 @@ class PlaygroundModel:
                 seen = broken_line(look_after_break(self.session, name, run.known), run.known)
         return in_magics("\n".join(filter(None, (error.message, seen or error.hint))), name)
 
-    def _note(self, run: _Run, note: str) -> None:
+    def _note(self, run: AnswerRun, note: str) -> None:
         """Say what an answer waits for; nothing: it is coming."""
         with self._lock:
             if note != run.note or not note:
@@ -381,7 +355,7 @@ class PlaygroundModel:
                 answers[column] = answers[column].model_copy(update={"state": "waiting" if note else "streaming"})
                 self._changed()
 
-    def _take(self, run: _Run, delta: Delta) -> None:
+    def _take(self, run: AnswerRun, delta: Delta) -> None:
         now = self._clock()
         if delta.text or delta.reasoning:
             run.pieces += 1
@@ -391,7 +365,7 @@ class PlaygroundModel:
             run.kept_seconds = now
             self._keep()
 
-    def _send(self, run: _Run, deltas: Sequence[Delta]) -> None:
+    def _send(self, run: AnswerRun, deltas: Sequence[Delta]) -> None:
         """Send the pieces of a frame, as far as all of it may be shown."""
         number, column = run.place
         figures = figures_so_far(
@@ -417,7 +391,7 @@ class PlaygroundModel:
             sent.pieces += 1
             self.on_text(piece)
 
-    def _end(self, run: _Run, state: str, note: str) -> None:
+    def _end(self, run: AnswerRun, state: str, note: str) -> None:
         rest = run.frames.end()
         if rest:
             self._send(run, rest)
@@ -431,7 +405,7 @@ class PlaygroundModel:
             exchange.answers[column] = answer.model_copy(update={"note": note}) if note else answer
             self._changed(keeps=True)
 
-    def _with_results(self, run: _Run, answer: Answer) -> Answer:
+    def _with_results(self, run: AnswerRun, answer: Answer) -> Answer:
         """The answer with what its functions gave, or that they were not allowed."""
         results = [
             call.result(_result(self._functions[call.name], call) if run.allowed else "The user did not allow this.")

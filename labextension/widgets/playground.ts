@@ -3,6 +3,7 @@ import { SILENCE_MS, underWay } from "./ask";
 import { atEnd, button, copyInto, element, put, putText } from "./dom";
 import { whenGone } from "./gone";
 import { MarkdownView } from "./markdown";
+import { pictureNode, PicturesView } from "./pictures";
 import { SettingsView } from "./playground_settings";
 import type { AnswerLine, ExchangeLine, PlaygroundMessage, PlaygroundRequest, PlaygroundState, Text } from "./playground_types";
 
@@ -11,6 +12,7 @@ export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest,
 
 /** Stands for the prompt where a column is named. */
 const PROMPT = -1;
+const NOTHING = { exchange: PROMPT, column: null, text: "", pictures: [], sure: false, columns: [], settings: {} };
 const GONE = "The kernel has gone. Run the cell again: the dialogue goes on.";
 
 export default {
@@ -36,13 +38,17 @@ export class PlaygroundView {
   private readonly spoken = element("p", "kubeai-playground-spoken");
   private readonly context = element("span", "kubeai-playground-context");
   private readonly settings: SettingsView;
+  private readonly pictures: PicturesView;
   private readonly shown = new Map<number, ExchangeView>();
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
-  private sent = "";
+  private sent = { text: "", pictures: [] as string[] };
 
   constructor(private readonly model: AnyModel<State>) {
     this.settings = new SettingsView(this.send);
+    this.pictures = new PicturesView(this.node, (problem) => {
+      put(this.problem, problem);
+    });
     this.node.setAttribute("aria-label", "Chat playground");
     // Keys that are pressed here are meant for it, not for the notebook around it.
     this.node.dataset.lmSuppressShortcuts = "true";
@@ -52,8 +58,9 @@ export class PlaygroundView {
     this.spoken.setAttribute("role", "status");
     this.problem.setAttribute("role", "alert");
     const buttons = element("div", "kubeai-buttons");
-    buttons.append(this.ask, this.halt, this.clear, this.context);
-    this.node.append(this.settings.node, this.exchanges, this.problem, this.waiting, this.prompt, buttons, this.spoken);
+    buttons.append(this.ask, this.halt, this.pictures.add, this.clear, this.context);
+    this.node.append(this.settings.node, this.exchanges, this.problem, this.waiting, this.pictures.node, this.prompt);
+    this.node.append(buttons, this.spoken);
     this.listen();
     model.on("change:state", this.show);
     model.on("msg:custom", this.hear);
@@ -81,10 +88,12 @@ export class PlaygroundView {
   }
 
   private readonly askPrompt = (): void => {
-    if (this.prompt.value.trim() === "" || this.model.get("state").busy) return;
-    this.sent = this.prompt.value;
-    this.send({ verb: "ask", text: this.sent });
+    const sent = { text: this.prompt.value, pictures: this.pictures.urls };
+    if ((sent.text.trim() === "" && sent.pictures.length === 0) || this.model.get("state").busy) return;
+    this.sent = sent;
+    this.send({ verb: "ask", ...sent, sure: this.pictures.sure });
     this.prompt.value = "";
+    this.pictures.clear();
   };
 
   /** A kernel that runs a cell reads no message until the cell has ended: then it is told that this waits. */
@@ -93,7 +102,7 @@ export class PlaygroundView {
     this.silence = setTimeout(() => {
       put(this.waiting, underWay("busy"));
     }, SILENCE_MS);
-    this.model.send({ exchange: PROMPT, column: null, text: "", columns: [], settings: {}, ...wanted });
+    this.model.send({ ...NOTHING, ...wanted });
   };
 
   private readonly hear = (message: unknown): void => {
@@ -103,8 +112,11 @@ export class PlaygroundView {
       put(this.waiting, "");
       put(this.problem, message.problem);
       // What could not be asked goes back to where it was written.
-      if (message.problem !== "" && this.prompt.value === "") this.prompt.value = this.sent;
-      this.sent = "";
+      if (message.problem !== "" && this.prompt.value === "") {
+        this.prompt.value = this.sent.text;
+        this.pictures.restore(this.sent.pictures);
+      }
+      this.sent = { text: "", pictures: [] };
     }
     for (const text of message.texts) this.shown.get(text.exchange)?.take(text);
   };
@@ -129,6 +141,7 @@ export class PlaygroundView {
     if (this.halt.hidden !== !state.busy && !state.busy) putText(this.spoken, "The answer has ended.");
     this.halt.hidden = !state.busy;
     this.ask.hidden = state.busy;
+    this.pictures.show(state.reads_pictures);
     this.clear.hidden = state.exchanges.length === 0 || state.busy;
     const length = state.context_length === 0 ? "" : ` of ${String(state.context_length)}`;
     put(this.context, state.context_tokens === 0 ? "" : `Context: ${String(state.context_tokens)}${length} tokens`);
@@ -157,6 +170,7 @@ class ExchangeView {
   readonly node = element("article", "kubeai-playground-exchange");
   private readonly prompt = element("div", "kubeai-playground-prompt");
   private readonly words = element("div", "kubeai-playground-words");
+  private readonly pictures = element("div", "kubeai-buttons");
   private readonly edit = button("Edit", "Edit this prompt");
   private readonly branches = element("span", "kubeai-playground-branches");
   private readonly answers = element("div", "kubeai-playground-answers");
@@ -171,14 +185,17 @@ class ExchangeView {
     });
     const tools = element("div", "kubeai-buttons");
     tools.append(this.branches, this.edit);
-    this.prompt.append(this.words, tools);
+    this.prompt.append(this.pictures, this.words, tools);
     this.node.append(this.prompt, this.answers);
     send({ verb: "text", exchange: number, column: PROMPT });
   }
 
   take(text: Text): void {
-    if (text.column === PROMPT) putText(this.words, text.text);
-    else this.columns.get(text.column)?.take(text);
+    if (text.column === PROMPT) {
+      putText(this.words, text.text);
+      const name = (place: number) => `Picture ${String(place + 1)} of this prompt`;
+      this.pictures.replaceChildren(...text.pictures.map((url, place) => pictureNode(url, name(place))));
+    } else this.columns.get(text.column)?.take(text);
   }
 
   show(line: ExchangeLine, busy: boolean): void {
@@ -358,14 +375,25 @@ export class AnswerView {
   }
 }
 
-function codeButtons(code: string): HTMLElement[] {
-  const copy = button("Copy", "Copy this code");
-  copy.dataset.worksAlone = "";
+/** The JupyterLab extension sets it on the page's body: it puts the code of the event below into a new cell. */
+const INSERTS = "kubeai-inserts";
+const OF_CELLS = ["", "python", "python3", "py", "ipython"];
+
+function codeButtons(code: string, language: string): HTMLElement[] {
+  const [insert, copy] = [button("Insert", "Insert this code into a new cell below"), button("Copy", "Copy this code")];
+  copy.dataset.worksAlone = insert.dataset.worksAlone = "";
   const shown = element("span", "", code);
   copy.addEventListener("click", () => {
     void copyInto(shown, copy, code);
   });
-  return [copy];
+  insert.addEventListener("click", () => {
+    insert.dispatchEvent(new CustomEvent("kubeai:insert", { bubbles: true, detail: code }));
+    putText(insert, "Inserted");
+  });
+  const buttons = element("div", "kubeai-buttons");
+  if (document.body.classList.contains(INSERTS) && OF_CELLS.includes(language)) buttons.append(insert);
+  buttons.append(copy);
+  return [buttons];
 }
 
 function isMessage(message: unknown): message is PlaygroundMessage {

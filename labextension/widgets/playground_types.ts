@@ -8,6 +8,7 @@ export interface PlaygroundState {
   choices: string[];
   exchanges: ExchangeLine[];
   busy: boolean;
+  reads_pictures: boolean;
   settings: {
     [k: string]: string;
   };
@@ -76,6 +77,7 @@ export interface Text {
   whole: boolean;
   text: string;
   reasoning: string;
+  pictures: string[];
   figures: string;
 }
 /**
@@ -101,6 +103,8 @@ export interface PlaygroundRequest {
   exchange: number;
   column: number | null;
   text: string;
+  pictures: string[];
+  sure: boolean;
   columns: string[];
   settings: {
     [k: string]: string;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -233,3 +235,59 @@ def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[.
     button(play, "Stop").click()
     has_ended(play)
     expect(play.locator(".kubeai-playground-note")).to_have_text("Stopped.")
+
+
+def test_inserts_code_into_a_new_cell_below(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    said = (
+        "play.messages = [dict(role='user', content='Hi'), dict(role='assistant', content='```python\\n6 * 7\\n```')]"
+    )
+    notebook = open_notebook(SERVE, PLAY, said)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    button(play, "Insert this code into a new cell below").click()
+    expect(notebook.cell(2).locator(".cm-content")).to_have_text("6 * 7")
+    expect(notebook.cell(2).locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
+    expect(notebook.run_cell(2)).to_contain_text("42")
+    notebook.picture("playground_insert", play)
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + b"\x30\x70\xc0" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_sends_a_picture_once_the_user_says_that_the_model_reads_it(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    asked: list[str] = []
+    notebook.page.on("request", lambda request: asked.append(request.url))
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    files = play.locator("input[type=file]")
+    files.set_input_files([{"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}])
+    expect(play.get_by_role("alert")).to_contain_text("a.svg is not a PNG")
+    files.set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": png(60, 40)}])
+    expect(play.get_by_alt_text("Picture 1")).to_be_visible()
+    ask(play, "Which colour is it?")
+    expect(play.get_by_role("alert")).to_contain_text("smol is not known to read pictures")
+    expect(play.get_by_label("Prompt", exact=True)).to_have_value("Which colour is it?")
+    play.get_by_label("The model reads pictures").check()
+    notebook.picture("playground_picture", play)
+    play.get_by_label("Prompt", exact=True).press("Enter")
+    shown = play.get_by_alt_text("Picture 1 of this prompt")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.complete && image.naturalWidth") == 60
+    # This one, of a real engine, does not.
+    expect(play.locator(".kubeai-playground-note")).to_contain_text("images", timeout=LONG_MS)
+    assert not [url for url in asked if ".png" in url]
+    notebook.picture("playground_picture_sent", play)

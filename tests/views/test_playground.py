@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 20
-REQUEST = {"exchange": -1, "column": None, "text": "", "columns": [], "settings": {}}
+REQUEST = {"exchange": -1, "column": None, "text": "", "pictures": [], "sure": False, "columns": [], "settings": {}}
 
 
 class Shown:

@@ -368,3 +368,30 @@ def test_says_what_became_of_the_model_whose_answer_broke_off(cluster: tuple[Pag
     assert "broke off" in page.note
     assert "memory" in page.note
     assert page.playground.dialogue.messages()[-1]["content"] == "Hel"
+
+
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+
+
+def test_sends_pictures_where_the_model_reads_them_or_the_user_says_so(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    assert not page.playground.state().reads_pictures
+    with pytest.raises(UsageError, match="smol is not known to read pictures"):
+        page.playground.ask("What is it?", [PICTURE])
+    assert engine.asked == []
+    page.playground.ask("What is it?", [PICTURE], sure=True)
+    page.until_over()
+    assert engine.turns[-1]["content"][1] == {"type": "image_url", "image_url": {"url": PICTURE}}
+    text = page.playground.text(0, PROMPT)
+    assert (text.text, text.pictures) == ("What is it?", (PICTURE,))
+    page.playground.edit(0, "Which colour?")
+    page.until_over()
+    words, picture = engine.turns[-1]["content"]
+    assert (words["text"], picture["image_url"]["url"]) == ("Which colour?", PICTURE)
+
+
+def test_shows_no_picture_that_would_be_fetched(talk: tuple[Page, Engine]) -> None:
+    page, _ = talk
+    parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}]
+    page.playground.take([{"role": "user", "content": parts}])
+    assert page.playground.text(0, PROMPT).pictures == ()
