@@ -103,7 +103,19 @@ class PlaygroundRequest(_Wire):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     verb: Literal[
-        "ask", "edit", "regenerate", "choose", "vote", "stop", "columns", "settings", "allow", "refuse", "clear", "text"
+        "ask",
+        "edit",
+        "regenerate",
+        "choose",
+        "vote",
+        "stop",
+        "columns",
+        "settings",
+        "allow",
+        "refuse",
+        "clear",
+        "text",
+        "formulas",
     ]
     exchange: int = PROMPT
     column: int | None = None
@@ -124,3 +136,5 @@ class PlaygroundMessage(_Wire):
     """A request was read; it may have failed."""
     problem: Words = ""
     """Why it failed."""
+    formulas: str = ""
+    """The module that draws formulas, for a page that has met one."""

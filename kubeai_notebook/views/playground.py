@@ -24,7 +24,7 @@ from kubeai_notebook.store import Dialogues
 from kubeai_notebook.views.beside import Snapshots
 
 from .playground_model import PlaygroundModel
-from .static_files import BuiltWidget
+from .static_files import BuiltWidget, static_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,8 +103,9 @@ class Playground(BuiltWidget):
             if begins_or_ends or not state.busy:
                 self.snapshots.renew(self.still())
 
-    def _tell(self, *texts: Text, problem: str = "", taken: bool = False) -> None:
-        self.send(PlaygroundMessage(texts=texts, problem=problem, taken=taken).model_dump(mode="json"))
+    def _tell(self, *texts: Text, problem: str = "", taken: bool = False, formulas: str = "") -> None:
+        message = PlaygroundMessage(texts=texts, problem=problem, taken=taken, formulas=formulas)
+        self.send(message.model_dump(mode="json"))
 
     def _take(self, content: object) -> None:
         """Do what the page asks; nothing here waits for a Model."""
@@ -114,13 +115,14 @@ class Playground(BuiltWidget):
             _logger.warning("A playground's message was not understood: %d mistakes.", error.error_count())
             return
         try:
-            texts = self._do(request)
+            formulas = static_text("formulas.js") if request.verb == "formulas" else ""
+            texts = () if formulas else self._do(request)
         except KubeAIError as error:
             self._tell(problem=f"{error.message} {error.hint}".strip(), taken=True)
         except (LookupError, ValueError, RecursionError):  # of a page that is older than what it shows
             self._tell(problem="This is no longer there, or cannot be read. Run the cell again.", taken=True)
         else:
-            self._tell(*texts, taken=True)
+            self._tell(*texts, taken=True, formulas=formulas)
 
     def _do(self, request: PlaygroundRequest) -> tuple[Text, ...]:
         model, number = self._playground, request.exchange

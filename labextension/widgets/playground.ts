@@ -2,6 +2,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
 import { atEnd, button, copyInto, element, put, putText } from "./dom";
 import { whenGone } from "./gone";
+import { type DrawFormula, Formulas } from "./formula";
 import { MarkdownView } from "./markdown";
 import { pictureNode, PicturesView } from "./pictures";
 import { SettingsView } from "./playground_settings";
@@ -39,6 +40,9 @@ export class PlaygroundView {
   private readonly context = element("span", "kubeai-playground-context");
   private readonly settings: SettingsView;
   private readonly pictures: PicturesView;
+  private readonly formulas = new Formulas(() => {
+    this.send({ verb: "formulas" });
+  });
   private readonly shown = new Map<number, ExchangeView>();
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
@@ -118,6 +122,7 @@ export class PlaygroundView {
       }
       this.sent = { text: "", pictures: [] };
     }
+    if (message.formulas !== "") void this.formulas.take(message.formulas);
     for (const text of message.texts) this.shown.get(text.exchange)?.take(text);
   };
 
@@ -131,7 +136,7 @@ export class PlaygroundView {
       this.shown.delete(number);
     }
     for (const line of state.exchanges) {
-      const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send);
+      const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send, this.formulas.draw);
       if (!this.shown.has(line.number)) this.exchanges.append(view.node);
       this.shown.set(line.number, view);
       view.show(line, state.busy);
@@ -179,6 +184,7 @@ class ExchangeView {
   constructor(
     private readonly number: number,
     private readonly send: Send,
+    private readonly drawFormula: DrawFormula,
   ) {
     this.edit.addEventListener("click", () => {
       this.editPrompt();
@@ -202,7 +208,7 @@ class ExchangeView {
     this.edit.hidden = busy;
     this.showBranches(line, busy);
     for (const answer of line.answers) {
-      const view = this.columns.get(answer.column) ?? new AnswerView(this.number, answer.column, this.send);
+      const view = this.columns.get(answer.column) ?? new AnswerView(this.number, answer.column, this.send, this.drawFormula);
       if (!this.columns.has(answer.column)) this.answers.append(view.node);
       this.columns.set(answer.column, view);
       view.show(answer, line, busy);
@@ -266,7 +272,7 @@ export class AnswerView {
   private readonly copy = button("Copy", "Copy this answer");
   private readonly vote = button("Better", "This answer is the better one");
   private readonly callButtons = element("div", "kubeai-buttons");
-  private markdown = new MarkdownView(codeButtons);
+  private markdown: MarkdownView;
   private text = "";
   private head = "";
   private seq = 0;
@@ -276,7 +282,9 @@ export class AnswerView {
     private readonly exchange: number,
     private readonly column: number,
     private readonly send: Send,
+    private readonly drawFormula: DrawFormula = () => undefined,
   ) {
+    this.markdown = new MarkdownView(codeButtons, drawFormula);
     const head = element("header", "");
     head.append(this.name, this.figures);
     this.thoughts.append(element("summary", "", "Reasoning"), this.thought);
@@ -324,7 +332,7 @@ export class AnswerView {
       this.asked = false;
       this.text = this.head = "";
       this.thought.textContent = "";
-      const markdown = new MarkdownView(codeButtons);
+      const markdown = new MarkdownView(codeButtons, this.drawFormula);
       this.markdown.node.replaceWith(markdown.node);
       this.markdown = markdown;
       this.seq = piece.seq;

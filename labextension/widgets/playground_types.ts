@@ -63,6 +63,7 @@ export interface PlaygroundMessage {
   texts: Text[];
   taken: boolean;
   problem: string;
+  formulas: string;
 }
 /**
  * The whole text of a prompt or an answer (``whole``), or its next piece.
@@ -99,7 +100,8 @@ export interface PlaygroundRequest {
     | "allow"
     | "refuse"
     | "clear"
-    | "text";
+    | "text"
+    | "formulas";
   exchange: number;
   column: number | null;
   text: string;

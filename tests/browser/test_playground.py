@@ -291,3 +291,32 @@ def test_sends_a_picture_once_the_user_says_that_the_model_reads_it(open_noteboo
     expect(play.locator(".kubeai-playground-note")).to_contain_text("images", timeout=LONG_MS)
     assert not [url for url in asked if ".png" in url]
     notebook.picture("playground_picture_sent", play)
+
+
+SAID = r"""
+text = r'''The mean is
+\[
+\bar{x} = \frac{1}{n} \sum_{i=1}^{n} x_i, \qquad A = \begin{pmatrix} a & b \\ c & d \end{pmatrix}
+\]
+and \(e^{i\pi} + 1 = 0\). It costs $5 or $6; \(\href{javascript:alert(1)}{x}\) is no formula.
+
+```python
+6 * 7
+```'''
+play.messages = [dict(role="user", content="What is the mean?"), dict(role="assistant", content=text)]
+"""
+
+
+def test_draws_formulas_once_there_are_some(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY, SAID)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    formulas = play.locator("math")
+    expect(formulas).to_have_count(2)
+    expect(play).to_contain_text("It costs $5 or $6; \\(\\href{javascript:alert(1)}{x}\\) is no formula.")
+    assert formulas.first.locator("mtable").count() == 1
+    assert play.locator(".kubeai-markdown a").count() == 0
+    notebook.picture("playground_formulas", play)

@@ -97,12 +97,21 @@ def test_gives_votes_as_a_frame(shown: tuple[Shown, Engine]) -> None:
     assert page.widget.votes()[["prompt", "preferred"]].values.tolist() == [["Hi", True]]
 
 
+def test_sends_what_draws_formulas_to_a_page_that_asks_for_it_only(shown: tuple[Shown, Engine]) -> None:
+    page, _ = shown
+    assert "munderover" not in page.widget._esm
+    assert "munderover" in page.ask("formulas")["formulas"]
+    assert page.ask("stop")["formulas"] == ""
+
+
 def test_is_shown_by_a_notebook_only(shown: tuple[Shown, Engine]) -> None:
     page, _ = shown
     with pytest.raises(UsageError, match="shown by a notebook"):
         presenter.TextFace().playground(Model(page.model.session, "smol"), [])
 
 
-@pytest.mark.parametrize(("name", "most"), [("playground.js", 130_000), ("playground.css", 10_000)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("playground.js", 130_000), ("playground.css", 10_000), ("formulas.js", 230_000)]
+)
 def test_stays_small(built: Callable[[str], int], name: str, most: int) -> None:
     assert built(name) < most
