@@ -74,7 +74,7 @@ class PlaygroundState(_Wire):
     context_tokens: int = 0
     """Of the last exchange; 0 where the engine counts none."""
     context_length: int = 0
-    """The most that the first column's Model reads at once; 0 where its arguments do not tell."""
+    """The most that the first column's Model reads at once; 0 where that is not known."""
     problem: Words = ""
 
 

@@ -13,12 +13,13 @@ import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.chat_request import chat_request
+from kubeai_notebook.core.context_length import logged_context, stated_context
 from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import name_and_adapter, request_name
-from kubeai_notebook.core.objects import maps_at, text_at, texts_at
+from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
+from kubeai_notebook.core.phase_times import newest_pod
 from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
 from kubeai_notebook.core.tool_calls import arguments_of, calls_of, shown_arguments
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, UsageError
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
     from .playground_run import Place
 
+LOG_LINES = 2_000
+"""In which an engine's first words are looked for."""
 KEEP_SECONDS = 3.0
 """How often an answer that is coming is kept."""
 _CUT_OFF = "The kernel ended before the answer did."
@@ -79,6 +82,8 @@ class PlaygroundModel:
         self._runs: dict[Place, AnswerRun] = {}
         self._sent: dict[Place, Sent] = {}
         self._problem = ""
+        self._contexts: dict[str, int] = {}
+        """How many tokens are read at once, by the Pod's uid, as its log says; 0 where it does not."""
 
     # What a user does.
 
@@ -265,10 +270,25 @@ class PlaygroundModel:
         return self._sent[place]
 
     def _context_length(self) -> int:
+        """What the first column's Model reads at once; 0 where that is not known."""
         name, _ = name_and_adapter(self.dialogue.columns[0])
-        args = [text for view in self._views() if view.name == name for text in texts_at(view.model, "spec", "args")]
-        stated = value_of(args, "--max-model-len") or value_of(args, "--ctx-size") or ""
-        return int(stated) if stated.isdecimal() else 0
+        view = next((view for view in self._views() if view.name == name), None)
+        if view is None:
+            return 0
+        pod = newest_pod(view.observation)
+        return stated_context(view.model) or (self._contexts.get(uid_of(pod.raw), 0) if pod else 0)
+
+    def _learn_context(self, name: str) -> None:
+        """Read in the log what the Model's engine reads at once, where its arguments do not tell; once a Pod."""
+        with suppress(KubeAIError):
+            view = self.session.publisher.view(name)
+            pod = None if stated_context(view.model) else newest_pod(view.observation)
+            if pod is None or uid_of(pod.raw) in self._contexts:
+                return
+            self._contexts[uid_of(pod.raw)] = 0  # a log that may not be read is not asked for again
+            log = self.session.cluster.pod_log(pod.name, tail_lines=LOG_LINES)
+            self._contexts[uid_of(pod.raw)] = logged_context(log)
+            self._changed()
 
     # How an answer comes.
 
@@ -317,6 +337,7 @@ class PlaygroundModel:
             _logger.exception("An answer of a playground failed.")
             note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
         self._end(run, state, note)
+        self._learn_context(name_and_adapter(answer.model)[0])
 
     def _read(self, run: AnswerRun, answer: Answer) -> None:
         """Wait until the Model can be asked, and take its words."""

@@ -16,7 +16,7 @@ export function pictureNode(url: string, label: string): HTMLElement {
 /** The pictures that go with the next prompt: pasted, dropped or chosen. */
 export class PicturesView {
   readonly node = element("div", "kubeai-playground-pictures");
-  readonly add = button("Picture …", "Add pictures");
+  readonly add = button("Picture …", "Picture … of a PNG, JPEG, WebP or GIF file");
   private readonly chosen = element("input", "");
   private readonly list = element("span", "kubeai-buttons");
   private readonly assured = element("label", "");

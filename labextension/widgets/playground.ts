@@ -1,6 +1,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
 import { atEnd, button, copyInto, element, put, putText } from "./dom";
+import { keepFocus } from "./focus";
 import { whenGone } from "./gone";
 import { type DrawFormula, Formulas } from "./formula";
 import { MarkdownView } from "./markdown";
@@ -38,6 +39,7 @@ export class PlaygroundView {
   private readonly waiting = element("p", "kubeai-playground-waiting");
   private readonly spoken = element("p", "kubeai-playground-spoken");
   private readonly context = element("span", "kubeai-playground-context");
+  private readonly gauge = element("meter", "kubeai-playground-gauge");
   private readonly settings: SettingsView;
   private readonly pictures: PicturesView;
   private readonly formulas = new Formulas(() => {
@@ -59,10 +61,13 @@ export class PlaygroundView {
     this.prompt.setAttribute("aria-label", "Prompt");
     this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
     this.prompt.rows = 2;
+    this.exchanges.tabIndex = 0;
+    this.exchanges.setAttribute("role", "region");
+    this.exchanges.setAttribute("aria-label", "Dialogue");
     this.spoken.setAttribute("role", "status");
     this.problem.setAttribute("role", "alert");
     const buttons = element("div", "kubeai-buttons");
-    buttons.append(this.ask, this.halt, this.pictures.add, this.clear, this.context);
+    buttons.append(this.ask, this.halt, this.pictures.add, this.clear, this.context, this.gauge);
     this.node.append(this.settings.node, this.exchanges, this.problem, this.waiting, this.pictures.node, this.prompt);
     this.node.append(buttons, this.spoken);
     this.listen();
@@ -128,6 +133,16 @@ export class PlaygroundView {
 
   private readonly show = (): void => {
     const state = this.model.get("state");
+    keepFocus(
+      this.node,
+      () => {
+        this.draw(state);
+      },
+      () => (state.busy ? this.halt : this.prompt),
+    );
+  };
+
+  private draw(state: PlaygroundState): void {
     const atBottom = this.exchanges.scrollHeight - this.exchanges.scrollTop - this.exchanges.clientHeight < 40;
     const wanted = new Set(state.exchanges.map((line) => line.number));
     for (const [number, view] of this.shown) {
@@ -148,11 +163,19 @@ export class PlaygroundView {
     this.ask.hidden = state.busy;
     this.pictures.show(state.reads_pictures);
     this.clear.hidden = state.exchanges.length === 0 || state.busy;
-    const length = state.context_length === 0 ? "" : ` of ${String(state.context_length)}`;
-    put(this.context, state.context_tokens === 0 ? "" : `Context: ${String(state.context_tokens)}${length} tokens`);
+    this.showContext(state.context_tokens, state.context_length);
     this.settings.show(state);
     if (state.problem !== "") put(this.problem, state.problem);
-  };
+  }
+
+  /** How much of what the model reads at once is used; the count alone where the engine does not tell of how much. */
+  private showContext(tokens: number, length: number): void {
+    const ofLength = length === 0 ? "" : ` of ${String(length)}`;
+    put(this.context, tokens === 0 ? "" : `Context: ${String(tokens)}${ofLength} tokens`);
+    this.gauge.hidden = tokens === 0 || length === 0;
+    this.gauge.setAttribute("aria-label", "Context used");
+    Object.assign(this.gauge, { max: length, high: 0.8 * length, optimum: 0, value: tokens });
+  }
 
   private lose(): void {
     for (const control of this.node.querySelectorAll<HTMLButtonElement>("button, textarea, input, select")) {
@@ -248,6 +271,7 @@ class ExchangeView {
     ask.addEventListener("click", () => {
       this.send({ verb: "edit", exchange: this.number, text: text.value });
       end();
+      this.edit.focus();
     });
     leave.addEventListener("click", () => {
       end();

@@ -320,3 +320,72 @@ def test_draws_formulas_once_there_are_some(open_notebook: Callable[..., Noteboo
     assert formulas.first.locator("mtable").count() == 1
     assert play.locator(".kubeai-markdown a").count() == 0
     notebook.picture("playground_formulas", play)
+
+
+def focus(play: Any) -> str:
+    """The name of what has the focus."""
+    name = "() => document.activeElement.ariaLabel || document.activeElement.textContent"
+    return str(play.page.evaluate(name))
+
+
+def tab_to(play: Any, name: str, *, key: str = "Tab") -> None:
+    """Press Tab until this has the focus."""
+    for _ in range(40):
+        if focus(play) == name:
+            return
+        play.page.keyboard.press(key)
+    pytest.fail(f"Tab does not reach {name}; it reaches {focus(play)}")
+
+
+def test_is_used_by_the_keyboard_alone(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    keyboard = notebook.page.keyboard
+    play.get_by_label("Column 1", exact=True).focus()
+    tab_to(play, "Settings")
+    keyboard.press("Enter")
+    for _ in range(7):
+        keyboard.press("Tab")
+    keyboard.type(MANY_WORDS)
+    tab_to(play, "Prompt")
+    keyboard.type("Count from one to one thousand in words.")
+    tab_to(play, "Send")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    assert focus(play) == "Stop"
+    keyboard.press("Enter")
+    has_ended(play)
+    expect(play.get_by_label("Prompt", exact=True)).to_be_focused()
+
+    tab_to(play, "Settings", key="Shift+Tab")
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    keyboard.type("5")
+    for _ in range(4):
+        keyboard.press("Tab")
+    keyboard.press("Control+a")
+    keyboard.press("Delete")
+    tab_to(play, "Edit this prompt")
+    keyboard.press("Enter")
+    expect(play.get_by_label("The prompt, edited")).to_be_focused()
+    keyboard.press("Control+a")
+    keyboard.type("Is Brie a cheese?")
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
+    has_ended(play)
+    expect(play.get_by_label("Prompt", exact=True)).to_be_focused()
+    tab_to(play, "The version before", key="Shift+Tab")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("1/2")
+    tab_to(play, "The next version")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
+    tab_to(play, "Compare with another Model or adapter", key="Shift+Tab")
+    keyboard.press("Enter")
+    expect(play.get_by_label("Column 2", exact=True)).to_be_visible()
+    assert focus(play) == "Compare with another Model or adapter"

@@ -395,3 +395,25 @@ def test_shows_no_picture_that_would_be_fetched(talk: tuple[Page, Engine]) -> No
     parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}]
     page.playground.take([{"role": "user", "content": parts}])
     assert page.playground.text(0, PROMPT).pictures == ()
+
+
+def test_reads_in_the_log_how_much_is_read_at_once(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    api.logs["model-smol-1/server"] = (
+        "INFO Initializing a V1 LLM engine with config: max_seq_len=4096, download_dir=None"
+    )
+    engine.says = saying(said("Ho", prompt_tokens=9, completion_tokens=2))
+    page.playground.ask("Hi")
+    page.until(lambda: page.playground.state().context_length == 4096)
+    assert page.playground.state().context_tokens == 11
+
+
+def test_shows_the_count_alone_where_the_log_may_not_be_read(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    api.refused_logs.add("model-smol-1")
+    engine.says = saying(said("Ho", prompt_tokens=9, completion_tokens=2))
+    for _ in range(2):
+        page.playground.ask("Hi")
+        page.until_over()
+    state = page.playground.state()
+    assert (states(page), state.context_tokens, state.context_length) == (["done", "done"], 11, 0)
