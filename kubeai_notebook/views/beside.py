@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
@@ -28,24 +29,37 @@ SNAPSHOT_SECONDS = 1.0
 
 
 class Snapshots:
-    """The snapshots beside one widget that lives: the last change reaches each, also where nothing follows it."""
+    """What shows how a widget was: outputs of the last few cells, and widgets that hold it and have snapshots.
+
+    The last change reaches each, also where nothing follows it. ``still`` tells how the widget is now, in any thread.
+    """
 
     def __init__(self, still: Callable[[], Mapping[str, str]], *, seconds: float = SNAPSHOT_SECONDS) -> None:
         self._still = still
-        self.handles: deque[DisplayHandle] = deque(maxlen=KEPT_SNAPSHOTS)
+        self._shown: deque[Callable[[Mapping[str, str]], None]] = deque(maxlen=KEPT_SNAPSHOTS)
         # Cells show the widget in the main thread while another one renews the snapshots.
         self._lock = threading.Lock()
         self._frames: Frames[None] = Frames(lambda _: self._renew_now(), seconds=seconds)
+
+    def add(self, show: Callable[[Mapping[str, str]], None]) -> None:
+        """From now on give this each new snapshot."""
+        with self._lock:
+            self._shown.append(show)
+
+    def drop(self, show: Callable[[Mapping[str, str]], None]) -> None:
+        """Give it none any more."""
+        with self._lock:
+            self._shown.remove(show)
 
     def show_beside(self, widget: Any) -> None:
         """Display the widget and then its snapshot."""
         with self._lock:
             handle = display_beside(widget, self._still())
             if handle is not None:
-                self.handles.append(handle)
+                self._shown.append(partial(handle.update, raw=True))
 
     def renew(self) -> None:
-        """Show what is there now, at once or soon."""
+        """Show the widget as it is now, at once or soon."""
         self._frames.add(None)
 
     def close(self) -> None:
@@ -55,8 +69,9 @@ class Snapshots:
 
     def _renew_now(self) -> None:
         with self._lock:
-            for handle in self.handles:
-                handle.update(self._still(), raw=True)
+            still = self._still()
+            for show in self._shown:
+                show(still)
 
 
 def display_beside(widget: Any, snapshot: Mapping[str, str]) -> DisplayHandle | None:

@@ -450,7 +450,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _deployed(self, model: Model, card: StatusCard) -> None:
         self._served, self._report, self._asks_yes = model, None, False
         self._checks.show([])
-        self._card.children = (card,)
+        self._card.children = (card.box,)
         self._say("")
 
     # How it is displayed.

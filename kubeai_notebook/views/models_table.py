@@ -154,7 +154,7 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         session = self._session()
         with self._lock:
             if self._cards.pop(name, None) is None and session is not None:
-                self._cards[name] = follow(Model(session, name))
+                self._cards[name] = follow(Model(session, name)).box
             self.children = (self._table, *self._cards.values())
         return f"The card of {name} is below the table." if name in self._cards else ""
 

@@ -65,8 +65,18 @@ describe("the buttons of a card", () => {
     expect(names()).toEqual(["−", "+", "Pause", "Restart", "Delete …"]);
     model.receive({ verbs: ["resume", "delete"] });
     expect(names()).toEqual(["Resume", "Delete …"]);
+    model.receive({ playground: true });
+    expect(names()).toEqual(["Playground", "Resume", "Delete …"]);
     model.receive({ verbs: [] });
     expect(names()).toEqual([]);
+  });
+
+  it("show the playground, and say where it is", () => {
+    const { model, part, press } = shown({ playground: true });
+    press("Playground");
+    expect(model.sent.map(({ verb }) => verb)).toEqual(["show"]);
+    model.answer("show", { note: "The playground of smol is below the card." });
+    expect(part("outcome").textContent).toBe("The playground of smol is below the card.");
   });
 
   it("delete only after a question that says what goes, and that stays until it is answered", () => {

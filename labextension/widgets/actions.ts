@@ -25,6 +25,7 @@ export class ActionsView {
     restart: button("Restart"),
     delete: button("Delete …"),
   };
+  private readonly playground = button("Playground");
   private readonly undo = button("Undo");
   private card: Card | undefined;
   private wanted: number | undefined;
@@ -36,7 +37,7 @@ export class ActionsView {
     this.scale.append("Replicas", this.less, this.count, this.more);
     this.outcome.setAttribute("aria-live", "polite");
     this.undo.hidden = true;
-    this.buttons.append(this.scale, ...Object.values(this.verbs), this.undo);
+    this.buttons.append(this.playground, this.scale, ...Object.values(this.verbs), this.undo);
     this.node.append(this.buttons);
     this.less.addEventListener("click", () => {
       this.step(-1);
@@ -49,6 +50,9 @@ export class ActionsView {
         this.run({ verb }, this.verbs[verb]);
       });
     }
+    this.playground.addEventListener("click", () => {
+      this.run({ verb: "show" }, this.playground);
+    });
     this.verbs.delete.addEventListener("click", () => {
       this.askToDelete();
     });
@@ -60,6 +64,7 @@ export class ActionsView {
     const verbs = alive ? card.verbs : [];
     this.scale.hidden = !verbs.includes("scale");
     for (const [verb, node] of Object.entries(this.verbs)) node.hidden = !verbs.some((allowed) => allowed === verb);
+    this.playground.hidden = !card.playground;
     this.node.hidden = verbs.length === 0;
     if (verbs.length === 0) this.panel.close();
     this.showCount();

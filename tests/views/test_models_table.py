@@ -68,13 +68,14 @@ class FakeHandle:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def update(self, still: dict[str, str], *, raw: bool) -> None:
+    def update(self, still: Mapping[str, str]) -> None:
         self.texts.append(still["text/plain"])
 
 
 def test_leaves_the_last_change_to_the_snapshots_of_all_cells(session: FakeSession) -> None:
     table, handles = LiveModels(session), [FakeHandle(), FakeHandle()]
-    table._snapshots.handles.extend(handles)
+    for handle in handles:
+        table._snapshots.add(handle.update)
     for phase in ("Pulling", "Loading", "Ready", "Failing"):
         session.now_is("a", view_in(phase))
         assert until(lambda phase=phase: phases(table)["a"] == phase, 5)
