@@ -6,6 +6,7 @@ The platform's documentation, its SDK, its server and KubeAI disagree; all of th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from kubeai_notebook.core.profile import ResourceProfile, parse_profile
 from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubeai_notebook.core.notice import Notice
 
 ASK = "ask"
@@ -145,8 +148,19 @@ def _scaling(mapping: Mapping[str, Any], notices: list[Notice]) -> dict[str, Any
     return scaling
 
 
+def repeated(names: Iterable[Any]) -> str:
+    """The first name that is there more than once; ``""`` where none is.
+
+    >>> repeated(["a", "b", "a"])
+    'a'
+    """
+    return next((name for name, count in Counter(map(str, names)).items() if count > 1), "")
+
+
 def _env(value: Any) -> Any:
     if isinstance(value, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in value):
+        if twice := repeated(item["name"] for item in value):
+            raise _wrong("env", f"The variable {quoted(twice)} is given twice. Give it once.")
         value = {item["name"]: item.get("value", "") for item in value}
     if isinstance(value, Mapping):
         # YAML reads unquoted digits as numbers; an environment holds text.

@@ -41,8 +41,14 @@ _RULES = {
 """KubeAI's own rules in words, by what the CRD says: its reader knows neither Kubernetes' spelling nor the rule."""
 
 
+_TOO_LARGE = re.compile(r'Checked value must be of type integer|must be of type integer: "number"$')
+"""A whole number of more bits than its field has."""
+
+
 def sentence_of(message: str) -> str:
     """An API server's cause without the value that it quotes, which may be long or a secret, and without its regex."""
+    if _TOO_LARGE.search(message):
+        return "The number is larger than KubeAI can hold. Give a smaller one."
     sentence = _REGEX.sub("", _QUOTED_VALUE.sub("", message))
     return _RULES.get(sentence, sentence)
 

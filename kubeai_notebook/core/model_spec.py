@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("OLlama", "VLLM", "FasterWhisper", "Infinity")
 FEATURES = ("TextGeneration", "TextEmbedding", "Reranking", "SpeechToText")
+PLAYGROUND_FEATURES = frozenset({"TextGeneration", "TextEmbedding"})
+"""What there is a playground for."""
 Strategy = Literal["LeastLoad", "PrefixHash"]
 
 
@@ -158,16 +160,26 @@ class ModelSpec(_Part):
     rest: dict[str, Any] = Field(default_factory=dict)
     """What a Model that was read holds besides: fields unknown here, and known ones that are present but empty."""
 
+    @property
+    def given_values(self) -> tuple[str, ...]:
+        """The values of its secrets, to be hidden wherever else they stand."""
+        from .masking import secret_values
+
+        given = [{"value": secret.value} for secret in self.secrets if isinstance(secret, SecretValue)]
+        return secret_values({"secrets": given}) if given else ()
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
         from .masking import masked, masked_args, masked_env, secret_values
 
         files = [{"path": file.path, "content": file.content} for file in self.files]
-        secrets = secret_values({"url": self.url, "args": self.args, "env": self.env, "files": files})
+        given = {"url": self.url, "args": self.args, "env": self.env, "files": files}
+        secrets = (*secret_values(given), *self.given_values)
         hidden = {
             "url": masked(self.url, secrets),
             "args": masked_args(self.args, secrets),
             "env": masked_env(self.env, secrets),
+            "files": tuple(file.model_copy(update={"content": masked(file.content, secrets)}) for file in self.files),
         }
         for name, value in super().__repr_args__():
             yield name, hidden.get(name or "", value)

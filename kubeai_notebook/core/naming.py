@@ -21,6 +21,7 @@ SUFFIX_LENGTH = 6
 _LONGEST_READ = 1000
 
 # RFC 1123 subdomain: dots are legal; the underscore is not, and separates adapters at the gateway.
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -39,6 +40,26 @@ def check_name(name: str) -> list[Notice]:
         return [wrong("name", code, f"{message} Start and end with a letter or a digit.")]
     remedy = Remedy(title=f'Call it "{meant}".', changes=(SetField(name="name", value=meant),))
     return [wrong("name", code, message, remedy)]
+
+
+def check_namespace(namespace: str, here: str = "") -> list[Notice]:
+    """What is wrong with the namespace of a Model; ``here``: the one that its Session works in, where that is known.
+
+    >>> [notice.code for notice in (*check_namespace("team"), *check_namespace("My Team"), *check_namespace("a", "b"))]
+    ['InvalidNamespace', 'WrongNamespace']
+    """
+    if not _LABEL.fullmatch(namespace):
+        message = (
+            f"The namespace {quoted(namespace)} may hold only small letters, digits and "
+            f'"-", {MAX_LABEL_LENGTH} at most, with a letter or a digit at both ends.'
+        )
+        meant = label_word(sanitized(namespace[:_LONGEST_READ]).replace(".", "-"))
+        change = (Remedy(title=f'Call it "{meant}".', changes=(SetField(name="namespace", value=meant),)),)
+        return [wrong("namespace", "InvalidNamespace", message, *(change if meant else ()))]
+    if here and namespace != here:
+        message = f'This Session works in namespace "{here}". Use Session(namespace="{namespace}").'
+        return [wrong("namespace", "WrongNamespace", message)]
+    return []
 
 
 def sanitized(text: str) -> str:

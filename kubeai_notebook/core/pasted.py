@@ -11,23 +11,26 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import SpecError
 
 from . import digitalhub
 from .field_aliases import ASK, canonical, flattened, nested, read_fields
 from .fields import FIELDS
-from .manifest import SECRETS_ANNOTATION, cleaned, fields_of_manifest, to_manifest
+from .manifest import SECRETS_ANNOTATION, cleaned, dumped, fields_of_manifest, to_manifest
 from .masking import quoted
 from .messages import did_you_mean
 from .model_fields import what_of
 from .notice import Notice, wrong
-from .objects import map_at, text_at
+from .objects import map_at, maps_at, text_at
 from .plain_data import check_fields, whole
 from .spec import draft_of
 from .validation import checked
-from .yaml_text import MAX_BYTES, UnreadableYamlError, key_lines, read_mapping
+from .yaml_text import MAX_BYTES, UnreadableYamlError, key_lines, read_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CALLS = frozenset({"serve", "plan", "new_function"})
 _NO_FIELDS = frozenset({"unique", "force", "yes", "wait", "action", "kind", "local_execution"})
@@ -36,10 +39,27 @@ _IN_A_SPEC = frozenset(field.place[1] for field in FIELDS if field.place[0] == "
 _NO_FIELDS_AT_ALL = frozenset({"WrongType", "UnknownField", "TooDeep", "TooLarge"})
 
 
+class SeveralModelsError(SpecError):
+    """A text holds several Models: which one is meant is for its reader to say."""
+
+    def __init__(self, models: Iterable[Mapping[str, Any]]) -> None:
+        self.choices: dict[str, str] = {}
+        """Each Model as a text of its own, under its name."""
+        for model in models:
+            name = text_at(model, "metadata", "name") or text_at(model, "name") or text_at(model, "url") or "a Model"
+            own = {"catalog": model["catalog"]} if "catalog" in model else model
+            again = sum(title.partition(" (")[0] == name for title in self.choices)
+            self.choices[f"{name} ({again + 1})" if again else name] = dumped(own)
+        super().__init__(
+            [wrong("", "SeveralModels", f"The text holds {len(self.choices)} Models. Choose one of them.")]
+        )
+
+
 def fields_of_text(text: str) -> dict[str, Any]:
     """The flat fields (`field_aliases.flattened`) of YAML or of Python.
 
     Raises:
+        SeveralModelsError: it holds several Models.
         SpecError: it is neither, says nothing of a Model, or has fields that no Model has.
     """
     if len(text) > MAX_BYTES:
@@ -51,6 +71,8 @@ def fields_of_text(text: str) -> dict[str, Any]:
         return checked_fields(_fields_of_call(call))
     try:
         return checked_fields(_fields_of_yaml(text))
+    except SeveralModelsError:
+        raise
     except SpecError as error:
         # Of a text that is no YAML no field is wrong.
         lines = _lines_of(text) if any(notice.field for notice in error.notices) else {}
@@ -74,6 +96,8 @@ def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _lines_of(text: str) -> dict[tuple[str | int, ...], int]:
     """The line of each field of the YAML, by its path and by the ends of that, in the field's usual spelling."""
     lines: dict[tuple[str | int, ...], int] = {}
+    if len(documents := read_documents(text)) > 1 or any("items" in document for document in documents):
+        return {}  # of several objects a field has several lines
     for path, line in key_lines(text):
         usual = tuple(canonical(part) if isinstance(part, str) else part for part in path)
         for begin in range(len(usual)):
@@ -100,15 +124,38 @@ def fields_of_model(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fields_of_yaml(text: str) -> dict[str, Any]:
     try:
-        document = read_mapping(text)
+        documents = read_documents(text)
     except UnreadableYamlError as error:
         raise _refused(f"The text is no call in Python, and as YAML it {error}.") from None
+    document = _model_among(documents)
     check_fields(document)
     if "kind" in document or "apiVersion" in document:
         return _fields_of_manifest(document)
     if isinstance(document.get("catalog"), Mapping):
         return _fields_of_catalog(document["catalog"])
     return dict(document)
+
+
+def _model_among(documents: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The one Model of several documents, or of a List of Kubernetes; what else they describe is left aside.
+
+    Raises:
+        SeveralModelsError: there are several.
+    """
+    parts = [part for document in documents for part in _parts_of(document)]
+    models = [part for part in parts if part.get("kind", "Model") == "Model"]
+    if not documents:
+        return {}
+    if len(parts) == 1 or len(models) == 1:
+        return (models or parts)[0]
+    if not models:
+        raise _refused(f"None of the {len(parts)} objects of the text is a Model. Paste a Model.")
+    raise SeveralModelsError(models)
+
+
+def _parts_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    is_list = text_at(document, "kind").endswith("List") and isinstance(document.get("items"), list)
+    return list(maps_at(document["items"])) if is_list else [document]
 
 
 def _fields_of_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,8 +187,10 @@ def _fields_of_catalog(catalog: Mapping[str, Any]) -> dict[str, Any]:
     """The one model of the values of KubeAI's Helm chart of models."""
     models = {name: map_at(catalog, name) for name in catalog}
     wanted = {name: model for name, model in models.items() if model.get("enabled") is True} or models
-    if len(wanted) != 1:
-        raise _refused(f"The catalog has {len(wanted)} models. Paste one of them.")
+    if not wanted:
+        raise _refused("The catalog has no model. Paste one that has.")
+    if len(wanted) > 1:
+        raise SeveralModelsError({"catalog": {name: model}, "name": name} for name, model in wanted.items())
     name, model = next(iter(wanted.items()))
     return {"name": name, **{field: value for field, value in model.items() if field != "enabled"}}
 

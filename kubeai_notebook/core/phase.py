@@ -217,7 +217,7 @@ def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Conclusion:
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") != "True":
         return "Scheduling", text_at(scheduled, "message") or "Looking for a node.", None
-    pulling = _pulling_event(pod, events)
+    pulling = pulling_event(pod, events)
     if pulling:
         measured = _PULLED.search(pulling)
         share = int(measured["done"]) / max(int(measured["total"]), 1) if measured else None
@@ -227,8 +227,8 @@ def _starting(pod: Pod, events: Iterable[KubernetesObject]) -> _Conclusion:
     return "Loading", "The engine is loading the model.", None
 
 
-def _pulling_event(pod: Pod, events: Iterable[KubernetesObject]) -> str:
-    """The message of the Pod's newest Event, when that says that something is being pulled."""
+def pulling_event(pod: Pod, events: Iterable[KubernetesObject]) -> str:
+    """What the Pod's newest Event says is being pulled, or was when the Pod failed; else ``""``."""
     uid = uid_of(pod.raw)
     own = [event for event in map(Event, events) if event.uid == uid]
     pulls = [event for event in own if event.reason in ("Pulling", "Pulled", "Started", "Killing")]

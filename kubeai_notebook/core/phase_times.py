@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .objects import Pod, created_at, is_going, map_at, text_at, time_at
+from .phase import pulling_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from .objects import KubernetesObject
     from .observation import Observation
     from .phase import Phase
 
@@ -42,12 +44,14 @@ def newest_pod(observation: Observation) -> Pod | None:
 def steps_of(observation: Observation) -> tuple[Step, ...]:
     """The steps of the newest Pod's start, in their order; empty where there is no Pod."""
     pod = newest_pod(observation)
-    return tuple(_steps(pod)) if pod else ()
+    return tuple(_steps(pod, observation.events)) if pod else ()
 
 
-def _steps(pod: Pod) -> Iterator[Step]:
+def _steps(pod: Pod, events: Iterable[KubernetesObject]) -> Iterator[Step]:
+    # On this machine weights are pulled once the container runs, so one that began has not pulled all for certain.
+    pulled = pod.main.started and not pulling_event(pod, events)
     begins = (created_at(pod.raw), _turned(pod, "PodScheduled"), pod.main.running_since, _turned(pod, "Ready"))
-    past = (True, pod.condition("PodScheduled").get("status") == "True", pod.main.started, pod.ready)
+    past = (True, pod.condition("PodScheduled").get("status") == "True", pulled, pod.ready)
     for step, phase in enumerate(STEPS):
         over = any(past[step + 1 :]) or (phase == "Ready" and pod.ready)
         # A container that was begun anew says when its newest run began, which tells nothing of the pull or the load.

@@ -83,6 +83,8 @@ class Plan:
     """Variables whose value in the Model's own Secret changes: no Pod is replaced for them."""
     uid: str = ""
     """The Model's own; ``""`` as long as there is none."""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    """Values of secrets, which the diff hides wherever they stand."""
 
     @property
     def restarts(self) -> bool:
@@ -93,7 +95,7 @@ class Plan:
     def diff(self) -> str:
         """The changes, one line a field."""
         values = [f"secrets: {', '.join(self.secrets)} (changed)"] if self.secrets else []
-        return "\n".join([*readable(self.changes), *values])
+        return "\n".join([*readable(self.changes, self.hidden), *values])
 
     def __repr__(self) -> str:
         changed = ", ".join([*self.changes, *self.secrets])

@@ -15,8 +15,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .manifest import cleaned, to_manifest
-from .objects import map_at, text_at, texts_at
+from .fields import FIELDS
+from .manifest import cleaned, spec_of_manifest, to_manifest
+from .merge_patch import merged
+from .objects import at, map_at, text_at, texts_at
 
 if TYPE_CHECKING:
     from .model_spec import ModelSpec
@@ -84,13 +86,22 @@ def to_remember(model: Mapping[str, Any], spec: ModelSpec) -> str:
     return json.dumps({**before, **stated, **names}, separators=(",", ":"))
 
 
-def three_way(current: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
+def three_way(current: Mapping[str, Any], spec: ModelSpec, *, seen: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The Manifest that serving ``spec`` makes of the Model that is there; a label that goes is None.
 
     A spec whose url is the Model's own says only what is to change: then nothing goes.
+
+    ``seen``: the Model as its editor saw it when they began, whoever made it. What they saw and have left out goes,
+    too; what came to be there since stays.
     """
     manifest, stated = to_manifest(spec), said_of(spec)
     before = last_said(current) if "url" in stated else {}
+    if seen is not None:
+        fields = spec_of_manifest(cleaned(seen)).model_copy(update={"rest": {}})  # the rest is in no field
+        manifest = _with_defaults(manifest, to_manifest(fields))
+        shown = said_of(fields)
+        names = {key: sorted({*texts_at(shown, key), *texts_at(before, key)}) for key in ("env", "labels")}
+        before = {**before, **shown, **{key: value for key, value in names.items() if value}}
     now, wanted = cleaned(current)["spec"], manifest["spec"]
     moved = wanted["url"] != now.get("url")
     target: dict[str, Any] = {}
@@ -111,6 +122,26 @@ def three_way(current: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
     labels = map_at(manifest, "metadata", "labels")
     gone = dict.fromkeys(texts_at(before, "labels"))
     return {**manifest, "metadata": {**manifest["metadata"], "labels": {**gone, **labels}}, "spec": target}
+
+
+def _with_defaults(manifest: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """The Manifest with the default of what was seen inside its balancing and is left out: a patch keeps what it omits.
+
+    KubeAI lets nobody change ``replication``, so that stays.
+    """
+    balancing = map_at(manifest, "spec", "loadBalancing")
+    gone = [
+        field
+        for field in FIELDS
+        if "load_balancing" in field.within and field.name != "replication"
+        if at(manifest, *field.place) is None and at(seen, *field.place) is not None
+    ]
+    for field in gone if balancing else ():
+        default = field.default
+        for part in reversed(field.place):
+            default = {part: default}
+        manifest = merged(manifest, default)
+    return manifest
 
 
 def _joined(now: Mapping[str, Any], wanted: Mapping[str, Any], before: tuple[str, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ that was left out is not said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from kubeai_notebook.core.manifest import API_VERSION, fields_of_manifest, spec_
 from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import sentence_of
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
-from kubeai_notebook.core.naming import check_name
+from kubeai_notebook.core.naming import check_name, check_namespace
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import at, map_at, text_at
 from kubeai_notebook.core.plain_data import plain_fields
@@ -112,6 +113,7 @@ def draft_of(
     spec = with_known_profile(spec, facts.operator_config) if facts else spec
     notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
+    notices += check_namespace(spec.namespace, facts.namespace if facts else "") if spec.namespace else []
     bad = {_top(notice.field) for notice in notices}
     notices += _judged(spec, facts, bad)
     notices += [
@@ -164,6 +166,8 @@ def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
     def place(notice: Notice) -> tuple[int, int]:
         return _SEVERITIES.index(notice.severity), _ORDER.get(_top(notice.field), len(_ORDER))
 
+    if given := spec.given_values:  # a rule quotes what is wrong, and somebody may have put a secret's value there
+        notices = [replace(notice, message=masked(notice.message, given)) for notice in notices]
     ordered = tuple(sorted(dict.fromkeys(notices), key=place))
     wrong_anywhere = any(notice.severity == "error" for notice in ordered)
     return Draft(notices=ordered, spec=None if wrong_anywhere else spec)
@@ -302,5 +306,8 @@ def _is_known_there(cause: Cause, manifest: Mapping[str, Any], facts: ClusterFac
 
 def _field_of(cause: Cause) -> str:
     """A cause's field as ModelSpec calls it; the one rule on the whole object is about its name."""
-    path = cause.field.replace(NO_FIELD, "name").removeprefix("metadata.").removeprefix("spec.")
+    # Of a number that is too large the server names the field at the end of its sentence only.
+    at_end = re.search(r" in (spec\.[\w.]+)$", cause.message) if cause.field == NO_FIELD else None
+    path = at_end[1] if at_end else cause.field.replace(NO_FIELD, "name")
+    path = path.removeprefix("metadata.").removeprefix("spec.")
     return "" if path == "spec" else to_snake(path)

@@ -106,14 +106,14 @@ def _speaks(features: tuple[Any, Any]) -> bool:
     return before != after
 
 
-def readable(changes: Changes) -> list[str]:
+def readable(changes: Changes, secrets: Iterable[str] = ()) -> list[str]:
     """One line a field, ``maxReplicas: not set → 2`` or ``args: without --a=1, with --a=2``.
 
-    A secret is never shown: one that changes is told as ``HF_TOKEN=… (changed)``.
+    A secret is never shown: one that changes is told as ``HF_TOKEN=… (changed)``. ``secrets`` are looked for besides.
     """
     sides = ({key: pair[side] for key, pair in changes.items()} for side in (0, 1))
-    secrets = [value for side in sides for value in secret_values(side)]
-    return [_hidden_line(key, _said(key, *pair), secrets) for key, pair in changes.items()]
+    hidden = [*secrets, *(value for side in sides for value in secret_values(side))]
+    return [_hidden_line(key, _said(key, *pair), hidden) for key, pair in changes.items()]
 
 
 def _said(field: str, now: Any, wanted: Any) -> str:

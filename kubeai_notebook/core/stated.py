@@ -7,6 +7,7 @@ shown. A value that is hidden and was never known here is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ from kubeai_notebook.errors import SpecError
 
 from .field_aliases import ASK, nested, read_fields
 from .fields import FIELDS
+from .inference import complete
 from .masking import MASK, masked, masked_args, masked_content, masked_env, secret_values
 from .notice import wrong
+from .source import Source
+from .source_spellings import read_spelling
 from .validation import checked
 
 if TYPE_CHECKING:
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 
     from .fields import Field
     from .model_spec import ModelSpec
+
+
+_ADDRESS = re.compile(r"PROXY|ENDPOINT|_URL|_URI|_HOST|BASE_?URL", re.IGNORECASE)
+"""In the name of a variable that says where to send something."""
 
 
 def stated_fields(fields: Mapping[str, Any], spec: ModelSpec | None) -> dict[str, Any]:
@@ -58,12 +66,17 @@ def _plain(value: Any) -> Any:
 
 def shown(stated: Mapping[str, Any]) -> dict[str, Any]:
     """The same without any secret; secrets in words."""
-    return without_secrets({**stated, **({"secrets": secret_words(stated["secrets"])} if "secrets" in stated else {})})
+    words = {"secrets": secret_words(stated["secrets"])} if "secrets" in stated else {}
+    return {**without_secrets(stated), **words}
 
 
-def without_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields, or the ``spec`` of a Manifest, with what looks like a secret hidden and nothing else changed."""
-    secrets = secret_values(fields)
+def without_secrets(fields: Mapping[str, Any], given: Iterable[str] = ()) -> dict[str, Any]:
+    """Fields, or the ``spec`` of a Manifest, with what looks like a secret hidden and nothing else changed.
+
+    The value of a secret is hidden wherever else it stands; ``given`` are those of secrets that the fields do not hold.
+    """
+    given = (*given, *secret_values({"secrets": fields.get("secrets")}))
+    secrets = (*secret_values(fields), *given)
     hidden: dict[str, Any] = {name: masked(fields[name], secrets) for name in ("url", "image") if name in fields}
     if "env" in fields:
         hidden["env"] = masked_env(fields["env"], secrets)
@@ -75,7 +88,19 @@ def without_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:
         hidden["files"] = [
             {**file, "content": masked_content(file["path"], file["content"])} for file in fields["files"]
         ]
-    return {**fields, **hidden}
+    shown = {**fields, **hidden}
+    return {name: value if name == "secrets" else _without(value, given) for name, value in shown.items()}
+
+
+def _without(value: Any, given: tuple[str, ...]) -> Any:
+    """The value with these texts hidden, whichever part of it has them."""
+    if not given:
+        return value
+    if isinstance(value, Mapping):
+        return {key: _without(item, given) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, given) for item in value]
+    return masked(value, given) if isinstance(value, str) else value
 
 
 def secret_words(secrets: Iterable[Any]) -> list[Any]:
@@ -91,20 +116,45 @@ def _in_words(secret: Mapping[str, Any]) -> Any:
     return word if not notices and again["secrets"] == [secret] else dict(secret)
 
 
-def restored(pasted: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+def destination(flat: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where the values of flat fields go: what is loaded, what runs it, and the addresses among the variables.
+
+    >>> destination({"url": "hf://a/b"}) == destination({"url": "a/b", "engine": "VLLM", "args": ["--verbose"]})
+    True
+    """
+    given, _ = read_fields(nested(flat))
+    url, env = str(given.get("url") or ""), given.get("env")
+    read = read_spelling(url)
+    source = Source(read.url if read else url)
+    completed, _ = complete({**given, "url": source}, source, default_profile="")
+    addresses = {(name, value) for name, value in _texts_of(env) if "://" in value or _ADDRESS.search(name)}
+    return str(source), completed["engine"], given.get("image"), frozenset(addresses)
+
+
+def _texts_of(env: Any) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for name, value in env.items()] if isinstance(env, Mapping) else []
+
+
+def restored(pasted: Mapping[str, Any], stated: Mapping[str, Any], *, elsewhere: bool = False) -> dict[str, Any]:
     """Pasted flat fields with the secrets that the stated ones hold in the places where a text hides them.
 
+    ``elsewhere``: the pasted fields have another `destination`. A text may be anybody's, and what was given for one
+    place goes to no other: nothing is given back, and a secret's value is asked for again.
+
     Raises:
-        SpecError: a value is hidden that nobody knows here; it names the field.
+        SpecError: a value is hidden that nobody knows here, or that goes elsewhere; it names the field.
     """
-    seen = shown(stated)
+    seen = {} if elsewhere else shown(stated)
     whole = {name: _restored(value, seen.get(name), stated.get(name)) for name, value in pasted.items()}
-    if "secrets" in whole:
+    if "secrets" in whole and not elsewhere:
         values = {row["env"]: row["value"] for row in stated.get("secrets", ()) if "value" in row}
         whole["secrets"] = [_with_value(row, values) for row in whole["secrets"]]
     for name, value in whole.items():
-        if _is_hidden(value) and not _is_hidden(stated.get(name)):
-            message = f'A value of the field "{name}" is hidden in this text ({MASK}). Write it out, or leave it out.'
+        if _is_hidden(value) and (elsewhere or not _is_hidden(stated.get(name))):
+            why = " and was given for another url, engine, image or address" if elsewhere and name in stated else ""
+            message = (
+                f'A value of the field "{name}" is hidden in this text ({MASK}){why}. Write it out, or leave it out.'
+            )
             raise SpecError([wrong(name, "HiddenValue", message)])
     return whole
 

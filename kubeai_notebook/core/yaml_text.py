@@ -54,19 +54,29 @@ def read_mapping(text: str, *, any_keys: bool = False) -> Mapping[str, Any]:
     Raises:
         UnreadableYamlError: it is over the limits, has tags or keys that YAML does not read as text, or is no mapping.
     """
+    documents = read_documents(text, any_keys=any_keys)
+    if len(documents) > 1:
+        raise UnreadableYamlError(f"holds {len(documents)} documents, of which one can be read")
+    return documents[0] if documents else {}
+
+
+def read_documents(text: str, *, any_keys: bool = False) -> list[Mapping[str, Any]]:
+    """Each mapping that a YAML text holds, as `read_mapping` reads one; an empty document is none.
+
+    Raises:
+        UnreadableYamlError: as of `read_mapping`, which the limits hold for all of them together.
+    """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise UnreadableYamlError("is larger than 1 MiB, more than a ConfigMap can hold")
     try:
         _check_events(text)
         loader = _Loader(text)
-        root = loader.get_single_node()
-        if root is not None and _size(root, {}) > MAX_NODES:
+        roots: list[yaml.Node] = []
+        while loader.check_node():
+            roots.append(loader.get_node())  # type: ignore[arg-type]  # there is one, says check_node
+        if sum(_size(root, {}) for root in roots) > MAX_NODES:
             raise UnreadableYamlError(f"has more than {MAX_NODES:,} entries once its aliases are written out")
-        if root is not None:
-            _fill_in(root, MarkedText.of(text), loader.constructed_objects)
-        if root is not None and not any_keys:
-            _check_keys(root, set())
-        value = loader.construct_document(root) if root is not None else {}
+        values = [_value_of(root, loader, MarkedText.of(text), any_keys=any_keys) for root in roots]
     except UnreadableYamlError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -74,9 +84,17 @@ def read_mapping(text: str, *, any_keys: bool = False) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f": it has a mistake in line {mark.line + 1}, column {mark.column + 1}" if mark else " as plain YAML"
         raise UnreadableYamlError(f"cannot be read{where}") from None
-    if not isinstance(value, Mapping):
+    documents = [value for value in values if value is not None or len(values) == 1]
+    if not all(isinstance(value, Mapping) for value in documents):
         raise UnreadableYamlError("is no mapping of names to values")
-    return value
+    return documents
+
+
+def _value_of(root: yaml.Node, loader: _Loader, text: MarkedText, *, any_keys: bool) -> Any:
+    _fill_in(root, text, loader.constructed_objects)
+    if not any_keys:
+        _check_keys(root, set())
+    return loader.construct_document(root)
 
 
 def key_lines(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:

@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.cluster.warnings import hearing
 from kubeai_notebook.core.catalog.machine import AGENT
-from kubeai_notebook.core.manifest import own_secret_entries
 from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.merge_patch import merged
-from kubeai_notebook.core.model_spec import SecretValue
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Outcome, Plan
@@ -64,8 +62,7 @@ def apply(cluster: Cluster, spec: ModelSpec, planned: Plan | None = None, *, use
     if planned.action == "attach":
         return _outcome("attached", planned, _recorded(cluster, planned) if user else planned.current)
     manifest = secrets.own_secret(cluster, spec)
-    values = (entry.value.get_secret_value() for entry in own_secret_entries(spec) if isinstance(entry, SecretValue))
-    with hearing((*_secrets_of(planned), *values)) as warnings:
+    with hearing((*_secrets_of(planned), *spec.given_values)) as warnings:
         if manifest is None:
             stored = _sent(cluster, planned)
         else:

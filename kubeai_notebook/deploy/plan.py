@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.merge_patch import merged
@@ -16,14 +16,16 @@ from .scaling import ANNOTATION, is_paused, resumed
 from .secrets import changed_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.core.model_spec import ModelSpec
 
 
-def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
+def plan(cluster: Cluster, spec: ModelSpec, *, seen: Mapping[str, Any] | None = None) -> Plan:
     """Compare the spec with what was served last and with what the cluster has: create, attach (equal), or update.
 
-    A Model that is paused is resumed: who serves it wants it to answer.
+    A Model that is paused is resumed: who serves it wants it to answer. ``seen``: as `three_way` takes it.
 
     Raises:
         ConflictError: a Model of this name is still being deleted.
@@ -32,11 +34,12 @@ def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
         current = cluster.model(spec.name)
     except NotFoundError:
         annotations = {LAST_SERVED: to_remember({}, spec)}
-        return Plan(action="create", manifest=merged(to_manifest(spec), {"metadata": {"annotations": annotations}}))
+        manifest = merged(to_manifest(spec), {"metadata": {"annotations": annotations}})
+        return Plan(action="create", manifest=manifest, hidden=spec.given_values)
     if is_going(current):
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
     awake = merged(current, resumed(current)) if is_paused(current) else current
-    manifest = three_way(awake, spec)
+    manifest = three_way(awake, spec, seen=seen)
     manifest["metadata"]["annotations"] = {LAST_SERVED: to_remember(current, spec)}
     if is_paused(current):
         manifest["metadata"]["annotations"][ANNOTATION] = None
@@ -46,4 +49,12 @@ def plan(cluster: Cluster, spec: ModelSpec) -> Plan:
     values = changed_values(cluster, spec)
     action: Literal["attach", "update"] = "update" if changes or values else "attach"
     uid = uid_of(current)
-    return Plan(action=action, manifest=manifest, current=current, changes=changes, secrets=values, uid=uid)
+    return Plan(
+        action=action,
+        manifest=manifest,
+        current=current,
+        changes=changes,
+        secrets=values,
+        uid=uid,
+        hidden=spec.given_values,
+    )

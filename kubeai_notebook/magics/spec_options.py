@@ -191,6 +191,8 @@ def _pairs(option: str, texts: list[str] | None, *, like: str) -> dict[str, str]
         if not equals or not name:
             # The text is not repeated: somebody may have put a secret there.
             raise UsageError(f"{option} needs NAME=VALUE.", f"Write it like {option} {like}.")
+        if name in pairs:
+            raise UsageError(f"{option} is given twice for {quoted(name)}.", "Give it once.")
         pairs[name] = value
     return pairs
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import duration
-from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at
+from kubeai_notebook.core.model_spec import PLAYGROUND_FEATURES
+from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.phase_times import STEPS, steps_of
 from kubeai_notebook.text import one_line
 
@@ -16,7 +17,7 @@ from .wire import Card, CardFact, CardFinding, CardRemedy, CardStep
 from .wording import how_to, in_magics, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.observation import Answer
@@ -70,6 +71,7 @@ def card_of(
         steps=_steps(view, last or {}),
         facts=_facts(view),
         verbs=() if lost or view.link.state == "closed" else _verbs(view),
+        playground=not PLAYGROUND_FEATURES.isdisjoint(texts_at(view.model, "spec", "features")),
         replicas=status.desired,
         findings=tuple(_findings(name, view.settled_findings, elsewhere)),
         link=link_state(view.link),
@@ -134,6 +136,30 @@ def waiting_line(view: View, waited_seconds: float) -> str:
         return one_line(f"… {view.name}: not connected. {error.message if error else ''} ({waited})")
     done = f" {status.progress:.0%}" if status.progress is not None else ""
     return one_line(f"… {view.name} {status.phase}{done}: {reason} ({waited})")
+
+
+def waking_line(view: View, waited_seconds: float) -> str:
+    """The same for somebody who talks to it: how far its start has come.
+
+    Such as ``Waking: Scheduling → Pulling → Loading 12 s``.
+    """
+    begun = [step.phase for step in steps_of(view.observation)]
+    if view.link.lost or view.settled_findings or view.status.phase not in ("Asleep", *begun):
+        return waiting_line(view, waited_seconds)
+    past = begun[: begun.index(view.status.phase)] if view.status.phase in begun else []
+    done = f" {view.status.progress:.0%}" if view.status.progress is not None else ""
+    return f"Waking: {' → '.join([*past, view.status.phase])}{done} {duration(waited_seconds, exact=True)}"
+
+
+def broken_line(view: View, known: Collection[str]) -> str:
+    """Why an answer of the Model broke off, as far as it can be seen; nothing where the Model goes on as before.
+
+    ``known`` are the codes of the Findings from before.
+    """
+    for finding in view.settled_findings:
+        if finding.code not in known:
+            return finding.message
+    return f"{view.name} is {view.status.phase} now: {view.status.detail}" if not view.status.ready else ""
 
 
 def _announcement(name: str, phase: str, findings: tuple[Finding, ...]) -> str:

@@ -67,12 +67,14 @@ class PlaygroundState(_Wire):
     exchanges: tuple[ExchangeLine, ...] = ()
     busy: bool = False
     """Whether an answer is coming."""
+    reads_pictures: bool = False
+    """Whether all who answer are known to read pictures."""
     settings: dict[str, Words] = Field(default_factory=dict)
     """What the user has changed, by the names of `Setting`, as it was written."""
     context_tokens: int = 0
     """Of the last exchange; 0 where the engine counts none."""
     context_length: int = 0
-    """The most that the first column's Model reads at once; 0 where its arguments do not tell."""
+    """The most that the first column's Model reads at once; 0 where that is not known."""
     problem: Words = ""
 
 
@@ -85,11 +87,13 @@ class Text(_Wire):
     exchange: int
     column: int
     """`PROMPT`: the prompt."""
-    seq: int
+    seq: int = 0
     """The number of the next piece for a whole text, else of this one."""
     whole: bool = False
     text: LongWords = ""
     reasoning: LongWords = ""
+    pictures: tuple[str, ...] = ()
+    """Of a prompt, as data URLs; each was read and is a picture (`core.pictures`)."""
     figures: Words = ""
 
 
@@ -99,11 +103,27 @@ class PlaygroundRequest(_Wire):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     verb: Literal[
-        "ask", "edit", "regenerate", "choose", "vote", "stop", "columns", "settings", "allow", "refuse", "clear", "text"
+        "ask",
+        "edit",
+        "regenerate",
+        "choose",
+        "vote",
+        "stop",
+        "columns",
+        "settings",
+        "allow",
+        "refuse",
+        "clear",
+        "text",
+        "formulas",
     ]
     exchange: int = PROMPT
     column: int | None = None
     text: Annotated[str, Field(max_length=_LONGEST_PROMPT)] = ""
+    pictures: Annotated[list[str], Field(default_factory=list)]
+    """Data URLs."""
+    sure: bool = False
+    """Whether the user says that pictures are read."""
     columns: Annotated[list[str], Field(default_factory=list)]
     settings: Annotated[dict[str, str], Field(default_factory=dict)]
 
@@ -116,3 +136,5 @@ class PlaygroundMessage(_Wire):
     """A request was read; it may have failed."""
     problem: Words = ""
     """Why it failed."""
+    formulas: str = ""
+    """The module that draws formulas, for a page that has met one."""

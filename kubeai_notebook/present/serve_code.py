@@ -95,7 +95,7 @@ def _with_multiple(profile: str) -> str:
 
 def _manifest_text(spec: ModelSpec) -> str:
     manifest = cleaned(to_manifest(spec))
-    manifest["spec"] = without_secrets(manifest["spec"])
+    manifest["spec"] = without_secrets(manifest["spec"], spec.given_values)
     words = secret_words(spec.secrets)
     if all(isinstance(word, str) and "=" not in word for word in words):
         return dumped(manifest)

@@ -6,9 +6,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.naming import name_and_adapter
+from kubeai_notebook.core.pictures import pictures_in
 from kubeai_notebook.text import LONGEST, markdown, plain
 
 from .html import NO_FORMULAS, WRAPPED, element
+from .stake import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +70,10 @@ def _lines(dialogue: Dialogue) -> Iterator[tuple[str, str]]:
 
 
 def _exchange_lines(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    if exchange.prompt:
-        yield _YOU, exchange.prompt[:LONGEST]
+    count = len(pictures_in(exchange.asked))
+    seen = f"({counted(count, 'picture')})" if count else ""
+    if exchange.prompt or seen:
+        yield _YOU, "\n\n".join(filter(None, (exchange.prompt[:LONGEST], seen)))
     for column, answer in sorted(exchange.answers.items()):
         preferred = " (preferred)" if column == exchange.vote else ""
         note = f"({answer.note})" if answer.note else "" if answer.text else "(no answer)"

@@ -33,7 +33,8 @@ class _Wire(BaseModel):
 Verb = Literal["fix", "scale", "pause", "resume", "restart", "delete"]
 """What a browser may have done to a Model."""
 Question = Literal["look", "idle", "show"]
-"""What it may ask of one: its Events and log, for how long nobody used it, and to show its card."""
+"""What it may ask of one: its Events and log, for how long nobody used it, and to show a row's card or a card's
+playground."""
 
 
 class Request(_Wire):
@@ -172,6 +173,8 @@ class Card(_Wire):
     findings: tuple[CardFinding, ...] = ()
     verbs: tuple[Verb, ...] = ()
     """What can be done to it now, by buttons."""
+    playground: bool = False
+    """Whether there is one to try it in."""
     replicas: int = 0
     """How many are wanted."""
     link: Literal["live", "reconnecting", "closed"] = "live"

@@ -24,14 +24,17 @@ from .waiting import is_explained, look_at, views_until
 from .waiting_line import waiting_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Collection, Generator
 
     from kubeai_notebook.core.view import View
 
     from .connection import Connection
+    from .live.subscription import Change
 
 TICK_SECONDS = 0.05
 """How often a wait wakes up: where an interrupt cannot end it, as on Windows, it is as late as that."""
+BREAK_SECONDS = 1.5
+"""How long it may take until the end of a Pod is seen."""
 UNEXPLAINED_SECONDS = 0.8
 """How long a Model that has failed may go on without a word of why."""
 
@@ -89,6 +92,26 @@ def until_callable(session: Connection, request_name: str) -> Generator[View]:
         for view in _views_until_callable(session, name, session.settings.wait_timeout_seconds, tick_seconds=0):
             show(view)
             yield view
+
+
+def look_after_break(session: Connection, name: str, known: Collection[str]) -> View:
+    """The Model after an answer of it broke off, which is heard a moment before the end of its Pod is seen.
+
+    ``known`` are the codes of the Findings from before.
+
+    Raises:
+        NotFoundError: it was deleted.
+    """
+
+    def is_told(change: Change) -> bool:
+        view = change.view
+        if view is None or not (view.status.ready or view.pending):
+            return True
+        return any(finding.code not in known for finding in view.settled_findings)
+
+    with session.publisher.subscribe([name]) as changes:
+        changes.until(is_told, BREAK_SECONDS)
+    return session.publisher.view(name)
 
 
 def _views_until_callable(

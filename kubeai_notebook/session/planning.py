@@ -15,7 +15,7 @@ from kubeai_notebook import deploy
 from kubeai_notebook.core.field_aliases import spelled
 from kubeai_notebook.core.manifest import cleaned, fields_of_manifest, spec_of_manifest
 from kubeai_notebook.core.messages import did_you_mean
-from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, unique_name
+from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, check_namespace, unique_name
 from kubeai_notebook.core.notice import NOT_ASKED, wrong
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.rules.operator_checks import with_known_profile
@@ -33,13 +33,21 @@ _GOES_ON = ("url", "engine", "features", "resource_profile")
 """The fields that a Model keeps where others are named without a url."""
 
 
-def plan(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool = False) -> PlanReport:
+def plan(
+    session: Connection,
+    what: ModelSpec | Mapping[str, Any],
+    *,
+    unique: bool = False,
+    seen: Mapping[str, Any] | None = None,
+) -> PlanReport:
     """What `serve` would do, and what speaks against it; nothing is changed.
+
+    ``seen``: the Model that the fields were taken from to be edited; what it had and they leave out is to go.
 
     Raises:
         SpecError: a field is wrong, or the API server's dry run refused it.
     """
-    report = _planned(session, what, unique=unique)
+    report = _planned(session, what, unique=unique, seen=seen)
     # What is refused already needs no second refusal, which would hide the list of the first.
     return report if report.refusal else _tried(session, report)
 
@@ -65,7 +73,13 @@ def _only_the_daemon_knows(session: Connection, report: PlanReport) -> bool:
     return session.facts.this_machine and (report.plan.action == "create" or bool(weights))
 
 
-def _planned(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool) -> PlanReport:
+def _planned(
+    session: Connection,
+    what: ModelSpec | Mapping[str, Any],
+    *,
+    unique: bool,
+    seen: Mapping[str, Any] | None = None,
+) -> PlanReport:
     """The plan and what the preflight says to it; the API server has not been asked to try it."""
     if isinstance(what, ModelSpec):
         spec = what
@@ -79,15 +93,14 @@ def _planned(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique
         suffix = secrets.token_hex(SUFFIX_LENGTH // 2)
         spec = spec.model_copy(update={"name": unique_name(spec.name, suffix)})
     here = session.cluster.namespace
-    if spec.namespace not in (None, here):
-        message = f'This Session works in namespace "{here}". Use Session(namespace="{spec.namespace}").'
-        raise SpecError([wrong("namespace", "WrongNamespace", message)])
+    if notices := check_namespace(spec.namespace or here, here):
+        raise SpecError(notices)
     known = session.known("facts")
-    report = _checked(session, spec)
+    report = _checked(session, spec, seen)
     if report.refusal and session.facts is known:
         # What was missing may have been made since: only fresh facts refuse.
         session.forget_facts()
-        return _checked(session, spec)
+        return _checked(session, spec, seen)
     return report
 
 
@@ -111,9 +124,9 @@ def near_name(session: Connection, name: str) -> str:
     return ""
 
 
-def _checked(session: Connection, spec: ModelSpec) -> PlanReport:
+def _checked(session: Connection, spec: ModelSpec, seen: Mapping[str, Any] | None) -> PlanReport:
     spec = with_known_profile(spec, session.facts.operator_config)
-    compared = deploy.plan(session.cluster, spec)
+    compared = deploy.plan(session.cluster, spec, seen=seen)
     return PlanReport(spec, deploy.preflight(session.facts, spec, compared), compared)
 
 

@@ -62,9 +62,10 @@ class CardFace:
         Raises:
             UsageError: there is none for that, or an option is for another.
         """
+        from kubeai_notebook.core.model_spec import PLAYGROUND_FEATURES
         from kubeai_notebook.errors import UsageError
 
-        if not {"TextGeneration", "TextEmbedding"} & {*features}:
+        if PLAYGROUND_FEATURES.isdisjoint(features):
             message = f"{model.name} neither chats nor makes vectors, so there is no playground for it."
             raise UsageError(message, f"%kubeai_code {model.name} shows code that calls it.")
         chats = "TextGeneration" in features

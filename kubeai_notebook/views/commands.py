@@ -152,8 +152,8 @@ def take(
 ) -> None:
     """Hand off what a browser asks of the Model ``name``; ``send`` brings each `Answer` to the widget.
 
-    ``show`` shows the Model's card or takes it away, where the widget can do that, and says where it is. A message
-    that is no `Request` is not answered: no widget of ours sends one.
+    ``show`` shows what the widget opens of a Model, its card or its playground, or takes it away, and says where it
+    is. A message that is no `Request` is not answered: no widget of ours sends one.
     """
     try:
         request = Request.model_validate(content)

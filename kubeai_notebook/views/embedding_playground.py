@@ -18,7 +18,7 @@ from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.embedding_wire import EmbeddingRequest, EmbeddingState, Row
 from kubeai_notebook.present.embeddings import playground_snapshot, playground_text
 from kubeai_notebook.session.embedding import check_column
-from kubeai_notebook.views.beside import display_beside
+from kubeai_notebook.views.beside import Snapshots
 
 from .commands import commands
 from .embedding_map import widget_of
@@ -26,8 +26,6 @@ from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from IPython.display import DisplayHandle
 
     from kubeai_notebook.session.embedding_map import EmbeddingMap
     from kubeai_notebook.session.model import Model
@@ -71,7 +69,7 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         self._model, self._data, self._column, self._color = model, data, column, color
         self._making, self._writing = threading.Lock(), threading.Lock()
         self._map: EmbeddingMap | None = None
-        self._snapshot: DisplayHandle | None = None
+        self.snapshots = Snapshots(self.still)
         rows = 0
         if data is not None:
             self._column, rows = _column_of(data, column, color)
@@ -141,16 +139,17 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             # Checked anew: what comes from a frame or an error becomes plain on its way in.
             self.shown = EmbeddingState(**{**dict(self.shown), **changes, **(progress.result or {})})
             self._comparison.state = self.shown.model_dump(mode="json")
-        if self._snapshot is not None and progress.state == "done":
-            self._snapshot.update(self._still(), raw=True)
+        if progress.state == "done":
+            self.snapshots.renew()
 
     def _ipython_display_(self) -> None:
-        self._snapshot = display_beside(self, self._still())
+        self.snapshots.show_beside(self)
 
     def __repr__(self) -> str:
         return playground_text(self.shown)
 
-    def _still(self) -> dict[str, str]:
+    def still(self) -> dict[str, str]:
+        """What was found last, which a saved notebook shows."""
         return {"text/plain": repr(self), "text/html": playground_snapshot(self.shown)}
 
 

@@ -12,7 +12,6 @@ cluster handles no other button.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
@@ -22,19 +21,21 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Label, VBox
 
 from kubeai_notebook.core.field_aliases import ASK
-from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.core.spec import draft_of
+from kubeai_notebook.errors import KubeAIError, SpecError
 from kubeai_notebook.present.form_snapshot import form_bundle, form_text
 from kubeai_notebook.present.form_wire import Action, CodeTab, MessageLine, StartGroup, checklist, lines_of
 from kubeai_notebook.present.plan_report import PlanReport
 from kubeai_notebook.text import plain
 from kubeai_notebook.views import commands
 from kubeai_notebook.views.beside import display_beside
-from kubeai_notebook.views.form_controls import FOLDED, SHOWN, arguments_of, controls, shown_value
-from kubeai_notebook.views.form_model import FormModel, context_of
+from kubeai_notebook.views.form_context import context_of
+from kubeai_notebook.views.form_controls import FOLDED, SHOWN, arguments_of, controls, secrets_apart, shown_value
+from kubeai_notebook.views.form_model import FormModel
 from kubeai_notebook.views.form_widgets import Actions, Code, Messages, Number, SecretValues, Starts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from IPython.display import DisplayHandle
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
     from kubeai_notebook.views.commands import Commands, Progress
-    from kubeai_notebook.views.form_model import Start
+    from kubeai_notebook.views.form_context import Start
     from kubeai_notebook.views.status_card import StatusCard
 
 REST_SECONDS = 0.7
@@ -72,7 +73,9 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._resting = threading.Timer(0, self._look_up)
         self._report: PlanReport | None = None
         self._served: Model | None = None
-        self._asks_yes = self._can_undo = False
+        self._asks_yes = False
+        self._replaces = ""
+        """The preset that the next press of its button replaces."""
         self._handle: DisplayHandle | None = None
         self._controls = controls()
         self._secret_values = SecretValues()
@@ -160,8 +163,13 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def undo(self) -> None:
         """Take back what filled the form last: a text that was pasted, a start, or a button below a field."""
         with self._lock:
-            self._can_undo = False
             self._model.undo()
+            self._fill()
+
+    def redo(self) -> None:
+        """Take `undo` back."""
+        with self._lock:
+            self._model.redo()
             self._fill()
 
     def save_preset(self) -> None:
@@ -170,6 +178,11 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if not name:
             self._focus("url")
             self._say("Give a url or a name first: a preset is kept under the Model's name.")
+            return
+        asks = name in self._model.context.presets() and self._replaces != name
+        self._replaces = name if asks else ""
+        if asks:
+            self._say(f"There is a preset {plain(name)} already. Press again to replace it, or change the name.")
             return
         try:
             self._save_preset(name, self._model.fields)
@@ -203,34 +216,19 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 for name, control in self._controls.items():
                     stated = None if self._model.inferred(name) else self._model.value(name)
                     if name == "secrets":
-                        control.value = self._without_values(stated)
+                        # Those that have a value go to the widget that shows no value.
+                        control.value, values = secrets_apart(stated)
+                        self._secret_values.keep(values)
                     else:
                         control.value = shown_value(name, stated and self._model.hidden(name))
             finally:
                 self._filling = False
             self._show()
 
-    def _without_values(self, secrets: Any) -> tuple[str, ...]:
-        """The secrets that are named; those that have a value go to the widget that shows no value."""
-        named, values = [], {}
-        rows = secrets.items() if isinstance(secrets, Mapping) else secrets or ()
-        for row in rows:
-            given = {row[0]: row[1]} if isinstance(secrets, Mapping) else [row]
-            secret = next(iter(shown_value("secrets", given)), None)
-            if secret is None:  # what is wrong stays as it was written, to be mended
-                named.append("=".join(map(str, row)) if isinstance(row, tuple) else str(row))
-            elif secret.get("value") and secret["value"].get_secret_value():
-                values[secret["env"]] = secret["value"]
-            elif "value" in secret:
-                named.append(f"{secret['env']}={ASK}")
-            else:
-                named.append(secret.get("name") or f"{secret['env']}={secret['secret']}:{secret['key']}")
-        self._secret_values.keep(values)
-        return tuple(named)
-
     def _show(self) -> None:
         """Show what follows from the fields as they are now; whatever was planned was planned for others."""
-        self._report, self._asks_yes, self._edition = None, False, self._edition + 1
+        self._report, self._asks_yes, self._replaces = None, False, ""
+        self._edition += 1
         self._checks.show([])
         self._show_fields()
         if not self._busy:
@@ -286,8 +284,9 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             [
                 Action(id="deploy", title=deploy, primary=not self._code.edited_title, enabled=not self._busy),
                 Action(id="check", title="Check", enabled=not self._busy),
-                Action(id="undo", title="Undo", enabled=self._can_undo),
-                Action(id="preset", title="Save as preset"),
+                Action(id="undo", title="Undo", enabled=self._model.can_undo),
+                Action(id="redo", title="Redo", enabled=self._model.can_redo),
+                Action(id="preset", title="Replace the preset" if self._replaces else "Save as preset"),
             ],
             status,
         )
@@ -318,7 +317,6 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                     *({"env": env, "value": kept} for env, kept in self._secret_values.values.items()),
                 ]
             self._model.set(name, None if value is False else value)
-            self._can_undo = False
             if name == "url":
                 self._look_up_soon()
             # A value that is given goes out of the rows that ask for it.
@@ -330,11 +328,13 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._say(self._actions.status if self._busy or change["new"] is not None else "")
 
     def _apply(self, remedy_id: str) -> None:
-        if problem := self._filled_by(lambda: self._model.apply(remedy_id)):
-            self._say(problem)
+        try:
+            self._filled_by(lambda: self._model.apply(remedy_id))
+        except KubeAIError as error:
+            self._say(error.message)
 
-    def _paste(self, text: str) -> str:
-        return self._filled_by(lambda: self._model.paste(text))
+    def _paste(self, text: str) -> None:
+        self._filled_by(lambda: self._model.paste(text))
 
     def _start(self, place: int) -> None:
         """Fill the form from what was chosen, which may have to be asked for."""
@@ -349,20 +349,16 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
         self._doing.hand_off(partial(self._model.start, key), tell, key=("form-start", self.model_id, key))
 
-    def _filled_by(self, fill: Callable[[], None]) -> str:
-        """Let this fill the form, which can be undone; what it says where it cannot."""
+    def _filled_by(self, fill: Callable[[], None]) -> None:
+        """Let this fill the form, which can be undone; where it raises, the form stays as it is."""
         with self._lock:
-            try:
-                fill()
-            except KubeAIError as error:
-                return error.message
-            self._can_undo = True
+            fill()
             self._fill()
             self._look_up_soon()
-            return ""
 
     def _press(self, button: str) -> None:
-        {"deploy": self.deploy, "check": self.check, "undo": self.undo, "preset": self.save_preset}[button]()
+        pressed = {"deploy": self.deploy, "check": self.check, "undo": self.undo, "redo": self.redo}
+        {**pressed, "preset": self.save_preset}[button]()
 
     def look(self) -> None:
         """Ask what the form can start from and what the cluster has, and show it; returns at once."""
@@ -454,7 +450,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _deployed(self, model: Model, card: StatusCard) -> None:
         self._served, self._report, self._asks_yes = model, None, False
         self._checks.show([])
-        self._card.children = (card,)
+        self._card.children = (card.box,)
         self._say("")
 
     # How it is displayed.
@@ -476,9 +472,15 @@ def _groups(starts: Sequence[Start]) -> list[StartGroup]:
 
 
 def form_of(session: Session, given: Mapping[str, Any], *, read_magic: Callable[[str], dict[str, Any]]) -> Form:
-    """A form of this Session, filled with these fields; a name without a url is that of a Model that is there."""
+    """A form of this Session, filled with these fields; a name without a url is that of a Model that is there.
+
+    Raises:
+        SpecError: no Model has one of the fields, which no control could hold.
+    """
     from kubeai_notebook import store
 
+    if unknown := [notice for notice in draft_of(given).errors if notice.code == "UnknownField"]:
+        raise SpecError(unknown)
     name = given.get("name")
     context = context_of(session, read_magic=read_magic)
     model = FormModel(context, fields=given)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Checkbox, Combobox, Text
 
 from kubeai_notebook.core.engine_arguments import KNOWN
-from kubeai_notebook.core.field_aliases import read_fields
+from kubeai_notebook.core.field_aliases import ASK, read_fields
 from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.model_fields import FIELD_DOCS
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES
@@ -15,7 +16,9 @@ from kubeai_notebook.present.form_wire import RowColumn
 from kubeai_notebook.views.form_widgets import Choices, Number, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from pydantic import SecretStr
 
 SHOWN = ("url", "engine", "name", "features", "resource_profile", "adapters", "args", "env", "secrets", "files")
 """The fields that are always seen, in the order in which they are decided; the others are folded away."""
@@ -92,17 +95,35 @@ def shown_value(name: str, value: Any) -> Any:
     """A field's value, however it was spelled, as its control holds it; what is not stated is empty.
 
     >>> shown_value("adapters", [{"name": "a", "url": "hf://org/lora"}]), shown_value("features", "chat")
-    ({'a': 'hf://org/lora'}, ('TextGeneration',))
+    ([('a', 'hf://org/lora')], ('TextGeneration',))
     """
     if name in _COLUMNS or name == "features":
         value = read_fields({name: value})[0].get(name)
     if name in _ROWS:
-        return {str(row[_ROWS[name][0]]): str(row[_ROWS[name][1]]) for row in value or ()}
+        return [(str(row[_ROWS[name][0]]), str(row[_ROWS[name][1]])) for row in value or ()]
     if name in _COLUMNS or name == "features":
         return dict(value or {}) if len(_COLUMNS.get(name, ())) > 1 else tuple(value or ())
     if name == "autoscaling_disabled":
         return bool(value)
     return value if value is not None or not _is_text(name) else ""
+
+
+def secrets_apart(secrets: Any) -> tuple[tuple[str, ...], dict[str, SecretStr]]:
+    """The secrets that are named, as rows, and those that have a value, by their variables."""
+    named, values = [], {}
+    rows = secrets.items() if isinstance(secrets, Mapping) else secrets or ()
+    for row in rows:
+        given = {row[0]: row[1]} if isinstance(secrets, Mapping) else [row]
+        secret = next(iter(shown_value("secrets", given)), None)
+        if secret is None:  # what is wrong stays as it was written, to be mended
+            named.append("=".join(map(str, row)) if isinstance(row, tuple) else str(row))
+        elif secret.get("value") and secret["value"].get_secret_value():
+            values[secret["env"]] = secret["value"]
+        elif "value" in secret:
+            named.append(f"{secret['env']}={ASK}")
+        else:
+            named.append(secret.get("name") or f"{secret['env']}={secret['secret']}:{secret['key']}")
+    return tuple(named), values
 
 
 def _is_text(name: str) -> bool:

@@ -12,31 +12,31 @@ for each; what a control holds is kept as it is, also where it is wrong, so that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference, pasted
 from kubeai_notebook.core.estimate import estimate_of, figures_of_name
-from kubeai_notebook.core.field_aliases import canonical, fields_of, flattened, nested, read_fields, to_snake
+from kubeai_notebook.core.field_aliases import canonical, fields_of, flattened, nested, read_fields, repeated, to_snake
 from kubeai_notebook.core.fields import FIELDS
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.merge_patch import merged
-from kubeai_notebook.core.objects import map_at, name_of, text_at
+from kubeai_notebook.core.notice import wrong
+from kubeai_notebook.core.objects import map_at, name_of
 from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.subject import warning
 from kubeai_notebook.core.source import Source, check_source
 from kubeai_notebook.core.source_spellings import read_spelling
 from kubeai_notebook.core.spec import draft_of
-from kubeai_notebook.core.stated import restored, stated_fields, without_secrets
+from kubeai_notebook.core.stated import destination, restored, stated_fields, without_secrets
 from kubeai_notebook.core.validation import checked
 from kubeai_notebook.errors import SpecError, UsageError
-from kubeai_notebook.present.offer_words import offer_words
 from kubeai_notebook.present.serve_code import Texts, texts_of
-from kubeai_notebook.text import one_line
+from kubeai_notebook.text import plain
+from kubeai_notebook.views.form_context import FormContext, shown, started, starts_of
 
 if TYPE_CHECKING:
-    from kubeai_notebook.core.catalog.offers import Offer
     from kubeai_notebook.core.estimate import Estimate, Figures
     from kubeai_notebook.core.facts import ClusterFacts
     from kubeai_notebook.core.model_spec import ModelSpec
@@ -46,78 +46,17 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.plan_report import PlanReport
     from kubeai_notebook.present.profile_choices import ProfileChoice
     from kubeai_notebook.session.model import Model
-    from kubeai_notebook.session.session import Session
+    from kubeai_notebook.views.form_context import Start
 
+_Filling = tuple[dict[str, Any], Any, Mapping[str, Any] | None]
+"""The fields, the url that their secrets were given for, and the Model that they were filled from."""
 _MAGIC = re.compile(r"\s*(?:\w[\w.]*\s*=\s*)?%%?kubeai")
 _FIELDS = {field.name: field for field in FIELDS}
-_PARTS = frozenset(part for field in FIELDS for part in field.within)
+_PARTS = frozenset([*(part for field in FIELDS for part in field.within), "prefix_hash"])
 _SHOWN_UNDER = {"env_from": "secrets", "resources": "resource_profile", "processors": "resource_profile"}
 # What rules compare on the whole spec, among whose words "name" and "url" may stand for anything.
 _COMPARED = frozenset({"min_replicas", "max_replicas", "engine", "adapters", "cache_profile", "files"})
 _MOST_UNDONE = 20
-_LONGEST = 200
-
-
-def _unavailable(*_: object, **__: object) -> Any:
-    raise UsageError("This form is tied to no cluster.", "Copy one of its texts.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormContext:
-    """What a form needs of the place where it serves; at every key only ``facts`` is called, which asks nobody."""
-
-    facts: Callable[[], ClusterFacts | None] = lambda: None
-    """What is known of the cluster by now; ``None``: nothing yet."""
-    plan: Callable[[Mapping[str, Any]], PlanReport] = _unavailable
-    serve: Callable[..., Model] = _unavailable
-    """Takes fields or a PlanReport, and ``force`` and ``yes``, as `Session.serve`."""
-    offers: Callable[[], Iterable[Offer]] = tuple
-    models: Callable[[], Sequence[Mapping[str, Any]]] = tuple
-    """The Models of the namespace, as the API gives them."""
-    presets: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
-    read_magic: Callable[[str], Mapping[str, Any]] = _unavailable
-    """The fields of a line or cell of a magic: `magics.serve.fields_of_text`, which no view may import."""
-    figures: Callable[[str], Figures | None] = lambda _url: None
-    """Asks a hub for what the model of a url takes; ``None`` where it is away, or takes over two seconds."""
-    free: Callable[[], Mapping[str, int] | None] = lambda: None
-    """Asks how many units of each resource profile could start now; ``None`` where that may not be read."""
-    url_notices: Callable[[ModelSpec], Sequence[Notice]] = lambda _spec: ()
-    """What the plan will say of the url: that it is misspelt, or too large for this machine; may ask the cluster."""
-    default_profile: str = "cpu"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """Something that a form can be filled from."""
-
-    key: str
-    """``catalog:<url>``, ``preset:<name>`` or ``model:<name>``."""
-    group: Literal["catalog", "preset", "model"]
-    title: str
-    detail: str = ""
-
-
-def context_of(session: Session, *, read_magic: Callable[[str], Mapping[str, Any]] = _unavailable) -> FormContext:
-    """What a form needs, of a Session; it asks nobody before the form does."""
-    from kubeai_notebook import settings, store
-    from kubeai_notebook.calls import hub_figures
-    from kubeai_notebook.deploy.free import free_of
-    from kubeai_notebook.deploy.preflight import url_notices
-    from kubeai_notebook.session import planning, verbs
-
-    return FormContext(
-        facts=lambda: session.known("facts"),
-        plan=lambda fields: planning.plan(session, fields),
-        serve=lambda what, **how: session.handle(verbs.serve(session, what, **how)),
-        offers=lambda: session.facts.offers,
-        models=lambda: session.facts.models,
-        presets=store.presets,
-        read_magic=read_magic,
-        figures=lambda url: hub_figures.figures_of(url, hub=settings.hub()),
-        free=lambda: free_of(session.cluster, session.facts),
-        url_notices=lambda spec: url_notices(session.facts, spec),
-        default_profile=session.settings.default_profile,
-    )
 
 
 class FormModel:
@@ -130,7 +69,11 @@ class FormModel:
     def __init__(self, context: FormContext | None = None, *, fields: Mapping[str, Any] | None = None) -> None:
         self.context = context or FormContext()
         self._flat = flattened(fields_of(fields)) if fields else {}
-        self._before: list[tuple[dict[str, Any], Any]] = []
+        self._seen: Mapping[str, Any] | None = None
+        """The Model that the form was filled from, as it was then: what it had and the form has not is to go."""
+        self._undone: list[_Filling] = []
+        self._filled: list[_Filling] = []
+        """What `undo` goes back to, and `redo` forward to."""
         self._draft: Draft | None = None
         self._facts: ClusterFacts | None = None
         self._plan: tuple[dict[str, Any], PlanReport] | None = None
@@ -160,10 +103,13 @@ class FormModel:
         if name == "secrets":
             self._secrets_for = self._flat.get("url")
         try:
+            _check_pairs(name, value)
             value = self._with_hidden(name, value)
         except SpecError as error:
             self._refused[name] = error.notices[0]
             return
+        self._refused.pop(name, None)
+        self._undone = []
         if value is None or (isinstance(value, str | list | tuple | Mapping) and not value):
             self._take({key: kept for key, kept in self._flat.items() if key != name})
         else:
@@ -182,10 +128,19 @@ class FormModel:
         given = stated_fields({name: value}, None)
         return restored(given, stated)[name] if given else value
 
-    def _take(self, flat: dict[str, Any], *, undoable: bool = False) -> None:
-        if undoable:
-            self._before = [*self._before[1 - _MOST_UNDONE :], (self._flat, self._secrets_for)]
-        self._flat, self._draft, self._refused = flat, None, {}
+    def _take(self, flat: dict[str, Any]) -> None:
+        self._flat, self._draft = flat, None
+
+    def _fill(self, flat: dict[str, Any]) -> None:
+        """Take the fields of something else than a control; `undo` takes that back."""
+        self._filled = [*self._filled[1 - _MOST_UNDONE :], self._filling]
+        self._undone = []
+        self._take(flat)
+        self._refused = {}
+
+    @property
+    def _filling(self) -> _Filling:
+        return self._flat, self._secrets_for, self._seen
 
     @property
     def draft(self) -> Draft:
@@ -220,7 +175,7 @@ class FormModel:
         What is wrong between two fields is said of both.
         """
         wanted = canonical(name)
-        return tuple(notice for notice in self._notices() if wanted in (_named_in(notice) or ("",)))
+        return tuple(notice for notice in self._notices() if wanted in (self._fields_of(notice) or ("",)))
 
     def shown(self, name: str) -> tuple[Notice, ...]:
         """The same for a reader: what a field still needs that nobody has touched is a hint, no mistake of theirs."""
@@ -258,11 +213,11 @@ class FormModel:
             return
         names = [secret.get("env") or secret["name"] for secret in self._plain().get("secrets", ())]
         if len(names) == 1:
-            message = f"The secret {names[0]} was given for {_shown(old)} and still goes along with {_shown(new)}."
+            message = f"The secret {names[0]} was given for {shown(old)} and still goes along with {shown(new)}."
             step = "Remove it."
         else:
             message = (
-                f"The secrets {', '.join(names)} were given for {_shown(old)} and still go along with {_shown(new)}."
+                f"The secrets {', '.join(names)} were given for {shown(old)} and still go along with {shown(new)}."
             )
             step = "Remove them."
         remedy = SetField(name="secrets", value=None)
@@ -279,7 +234,12 @@ class FormModel:
         >>> FormModel().field_of(wrong("scaling.min_replicas", "", "")), FormModel().field_of(wrong("args[2]", "", ""))
         ('min_replicas', 'args')
         """
-        return next(iter(_named_in(notice)), "")
+        return next(iter(self._fields_of(notice)), "")
+
+    def _fields_of(self, notice: Notice) -> tuple[str, ...]:
+        """The fields that it is about, of the two that `replicas` states the one that somebody has typed."""
+        stands_for = {"min_replicas": "replicas"} if "replicas" in self._flat and self.inferred("min_replicas") else {}
+        return tuple(stands_for.get(name, name) for name in _named_in(notice))
 
     def apply(self, remedy_id: str) -> None:
         """Make the change of a Remedy that the fields' Notices, or those of the last `plan`, show now.
@@ -291,7 +251,7 @@ class FormModel:
         remedies = [remedy for notice in shown for remedy in notice.remedies if remedy.id == remedy_id]
         if not remedies or remedies[0].kind != "change":
             raise UsageError("What this button would change has changed meanwhile.", "Look at the fields again.")
-        self._take(_cured(self._flat, self._plain(), remedies[0]), undoable=True)
+        self._fill(_cured(self._flat, self._plain(), remedies[0]))
 
     def _plain(self) -> dict[str, Any]:
         return stated_fields(self._flat, self.draft.spec)
@@ -304,12 +264,14 @@ class FormModel:
         """
         name, facts = self.value("name"), self.context.facts()
         there = facts is not None and any(name_of(model) == name for model in facts.models)
-        return texts_of(self._flat, self.draft, default_profile=self.context.default_profile, short=not there)
+        texts = texts_of(self._flat, self.draft, default_profile=self.context.default_profile, short=not there)
+        refused = next(iter(self._refused.values()), None)  # the texts are those of the value before it
+        return texts._replace(problem=plain(f"Nothing to run yet. {refused}")) if refused else texts
 
     def paste(self, text: str) -> None:
         """Take the fields of YAML, of a line or cell of ``%kubeai_serve``, or of a call in Python; nothing is run.
 
-        Secrets that the text hides keep the values that they have here.
+        What the text hides keeps the value that it has here, as long as that goes to the same place.
 
         Raises:
             KubeAIError: the text cannot be read; the fields stay as they were.
@@ -318,41 +280,43 @@ class FormModel:
             given = pasted.checked_fields(self.context.read_magic(text))
         else:
             given = pasted.fields_of_text(text)
-        self._take(restored(given, self._plain()), undoable=True)
+        stated = self._plain()
+        elsewhere = destination(given) != destination(stated)
+        self._fill(restored(given, stated, elsewhere=elsewhere))
         # A value that was typed here was given for the url of then, whatever a text says now.
-        if not any("value" in secret for secret in self._plain().get("secrets", ())):
+        if elsewhere or not any("value" in secret for secret in self._plain().get("secrets", ())):
             self._secrets_for = self._flat.get("url")
 
     def undo(self) -> bool:
-        """Take back the last `paste`, `start` or `apply`; whether there was one."""
-        if self._before:
-            flat, self._secrets_for = self._before.pop()
-            self._take(flat)
-            return True
-        return False
+        """Take back the last `paste`, `start` or `apply`, and what was typed since; whether there was one."""
+        return self._go(self._filled, self._undone)
+
+    def redo(self) -> bool:
+        """Take the last `undo` back, as long as nothing else was done since; whether there was one."""
+        return self._go(self._undone, self._filled)
+
+    def _go(self, there: list[_Filling], back: list[_Filling]) -> bool:
+        if not there:
+            return False
+        back.append(self._filling)
+        flat, self._secrets_for, self._seen = there.pop()
+        self._take(flat)
+        self._refused = {}
+        return True
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether `undo` has something to go back to."""
+        return bool(self._filled)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether `redo` has something to go forward to."""
+        return bool(self._undone)
 
     def starts(self) -> list[Start]:
         """What the form can be filled from, the user's own first; may ask the cluster."""
-        presets = [
-            Start(key=f"preset:{name}", group="preset", title=name, detail=_url_of(fields))
-            for name, fields in self.context.presets().items()
-        ]
-        models = [
-            Start(
-                key=f"model:{name_of(model)}",
-                group="model",
-                title=name_of(model),
-                detail=_shown(text_at(model, "spec", "url")),
-            )
-            for model in self.context.models()
-        ]
-        offers = [
-            Start(
-                key=f"catalog:{offer.url}", group="catalog", title=_shown(offer.url), detail=_shown(offer_words(offer))
-            )
-            for offer in self.context.offers()
-        ]
-        return [*presets, *models, *offers]
+        return starts_of(self.context)
 
     def start(self, key: str) -> None:
         """Fill the form from one of `starts`; `undo` takes it back.
@@ -360,19 +324,9 @@ class FormModel:
         Raises:
             UsageError: there is no such start any more.
         """
-        group, _, name = key.partition(":")
-        if group == "preset" and name in (presets := self.context.presets()):
-            fields = flattened(read_fields(presets[name])[0])
-        elif group == "model" and (models := [one for one in self.context.models() if name_of(one) == name]):
-            # What the API server has filled in is not stated: it would be doubted, and copied into every text.
-            given = pasted.fields_of_model(models[0])
-            fields = {name: value for name, value in given.items() if value != _FIELDS[name].default}
-        elif group == "catalog" and any(offer.url == name for offer in self.context.offers()):
-            fields = {"url": name}
-        else:
-            raise UsageError(f'There is no "{one_line(name, 80)}" to start from any more.', "Choose another one.")
-        self._take(fields, undoable=True)
-        self._secrets_for = self._flat.get("url")
+        fields, seen = started(self.context, key)
+        self._fill(fields)
+        self._secrets_for, self._seen = fields.get("url"), seen
 
     def look_up(self) -> None:
         """Ask the hub, and once the cluster, for what `profiles` and the `notices` of the url may say besides.
@@ -423,7 +377,8 @@ class FormModel:
             SpecError: a field is wrong, or the API server's dry run refused it.
         """
         flat = self._flat  # the fields may change while the cluster is asked
-        report = self.context.plan(nested(flat))
+        seen = {"seen": self._seen} if self._seen and name_of(self._seen) == self.value("name") else {}
+        report = self.context.plan(nested(flat), **seen)
         self._plan = (flat, report)
         return report
 
@@ -433,8 +388,22 @@ class FormModel:
         Somebody else's change since that plan is a ConflictError, and nothing is written. Errors as `Session.serve`.
         """
         shown, last = self._plan or (None, None)
+        if not report and self._seen and shown is not self._flat:
+            last, shown = self.plan(), self._flat  # the fields alone do not say what is to go
         what = report or (last if shown is self._flat else self.fields)
         return self.context.serve(what, force=force, yes=yes)
+
+
+def _check_pairs(name: str, value: Any) -> None:
+    """Refuse rows of which two have one name; they come as pairs.
+
+    Raises:
+        SpecError: the fields as they are would lose one of them.
+    """
+    pairs = value if isinstance(value, tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in value) else ()
+    if twice := repeated(first for first, _ in pairs):
+        message = f"Two rows are called {quoted(twice)}, and only one of them can be sent. Rename or remove the other."
+        raise SpecError([wrong(name, "DuplicateRow", message)])
 
 
 def _meant(url: str) -> str:
@@ -473,11 +442,3 @@ def _cured(flat: Mapping[str, Any], stated: Mapping[str, Any], remedy: Remedy) -
         else:
             cured |= flattened(read_fields({name: value})[0])
     return cured
-
-
-def _url_of(fields: Mapping[str, Any]) -> str:
-    return _shown(str(fields.get("url", "")))
-
-
-def _shown(text: str) -> str:
-    return one_line(masked(text), _LONGEST)

@@ -6,6 +6,7 @@ that is kept nowhere. Each widget here is small, since its code goes to the brow
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,17 @@ import traitlets
 from ipywidgets import Checkbox, HBox, Label
 from pydantic import SecretStr
 
+from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.text import one_line
 from kubeai_notebook.views.static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kubeai_notebook.present.form_wire import Action, CodeTab, MessageLine, RowColumn, StartGroup
+
+
+_RowsValue = dict[str, str] | tuple[str, ...] | tuple[tuple[str, str], ...]
 
 
 class _Widget(BuiltWidget):
@@ -83,7 +89,10 @@ class Actions(_Widget):
 
 
 class Rows(_Widget):
-    """Rows of texts. Of one column the ``value`` is a tuple of texts; of two it is a dict, such as names and urls."""
+    """Rows of texts. Of one column the ``value`` is a tuple of texts; of two it is a dict, such as names and urls.
+
+    Where a name stands in two rows, it is a tuple of pairs: a dict would lose one of them.
+    """
 
     built = "rows"
     label = traitlets.Unicode().tag(sync=True)
@@ -106,21 +115,27 @@ class Rows(_Widget):
         self.columns = [{**first, "suggestions": list(texts)}, *others]
 
     @traitlets.validate("value")
-    def _checked(self, proposal: Any) -> dict[str, str] | tuple[str, ...]:
-        value = proposal["value"]
-        return dict(value or {}) if self._is_pairs else tuple(value or ())
+    def _checked(self, proposal: Any) -> _RowsValue:
+        value = proposal["value"] or ()
+        return _paired(value.items() if isinstance(value, Mapping) else value) if self._is_pairs else tuple(value)
 
     def _typed(self, _change: object) -> None:
         self.value = self._value_of(self.rows)
 
     def _stated(self, _change: object) -> None:
         if self._value_of(self.rows) != self.value:
-            self.rows = [list(pair) for pair in self.value.items()] if self._is_pairs else [[one] for one in self.value]
+            pairs = self.value.items() if isinstance(self.value, Mapping) else self.value
+            self.rows = [list(pair) for pair in pairs] if self._is_pairs else [[one] for one in self.value]
 
-    def _value_of(self, rows: Iterable[Sequence[str]]) -> dict[str, str] | tuple[str, ...]:
-        if self._is_pairs:
-            return {row[0]: row[1] for row in rows if row[0]}
-        return tuple(row[0] for row in rows if row[0])
+    def _value_of(self, rows: Iterable[Sequence[str]]) -> _RowsValue:
+        named = [row for row in rows if row[0]]
+        return _paired((row[0], row[1]) for row in named) if self._is_pairs else tuple(row[0] for row in named)
+
+
+def _paired(pairs: Iterable[tuple[str, str]]) -> _RowsValue:
+    rows = tuple((name, text) for name, text in pairs)
+    by_name = dict(rows)
+    return by_name if len(by_name) == len(rows) else rows
 
 
 class Number(_Widget):
@@ -166,10 +181,11 @@ class Code(_Widget):
     edited = traitlets.Int(default_value=None, allow_none=True).tag(sync=True)
     """The place of the tab that was edited since the fields were read; its text stays in the browser."""
 
-    def __init__(self, on_paste: Callable[[str], str]) -> None:
+    def __init__(self, on_paste: Callable[[str], None]) -> None:
         super().__init__()
         self._on_paste = on_paste
-        """Reads a text; what it returns is why it could not."""
+        """Reads a text; a KubeAIError says why it could not, and its ``choices`` are texts that it could."""
+        self._choices: tuple[str, ...] = ()
 
     def show(self, tabs: Iterable[CodeTab]) -> None:
         """Show these in place of what is shown."""
@@ -186,11 +202,21 @@ class Code(_Widget):
         self.send({"focus": True})
 
     def _take(self, message: Mapping[str, Any]) -> None:
-        if isinstance(text := message.get("paste"), str):
-            problem = self._on_paste(text)
-            if not problem:
-                self.edited = None
-            self.send({"problem": problem})
+        text, place = message.get("paste"), message.get("choose")
+        if isinstance(place, int) and 0 <= place < len(self._choices):
+            text = self._choices[place]
+        if not isinstance(text, str):
+            return
+        try:
+            self._on_paste(text)
+        except KubeAIError as error:
+            choices: Mapping[str, str] = getattr(error, "choices", {})
+            self._choices = (*choices.values(),)  # the browser has their names, and tells a place among them
+            names = {"choices": [one_line(name, 80) for name in choices]} if choices else {}
+            self.send({"problem": error.message, **names})
+        else:
+            self.edited = None
+            self.send({"problem": ""})
 
 
 class Starts(_Widget):

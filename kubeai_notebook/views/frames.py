@@ -26,10 +26,11 @@ class Frames(Generic[Piece]):
         self,
         send: Callable[[list[Piece]], None],
         *,
+        seconds: float = FRAME_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         timer: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
     ) -> None:
-        self._send_all, self._clock, self._timer = send, clock, timer
+        self._send_all, self._seconds, self._clock, self._timer = send, seconds, clock, timer
         self._lock = threading.Lock()
         self._next_frame: threading.Timer | None = None
         self._new: list[Piece] = []
@@ -41,7 +42,7 @@ class Frames(Generic[Piece]):
             if self._is_over:
                 return
             self._new.append(piece)
-            pause_seconds = self._sent_seconds + FRAME_SECONDS - self._clock()
+            pause_seconds = self._sent_seconds + self._seconds - self._clock()
             if self._next_frame is None and pause_seconds > 0:
                 self._next_frame = self._timer(pause_seconds, self._show_next_frame)
                 self._next_frame.start()

@@ -22,18 +22,18 @@ from kubeai_notebook.core.phase_times import newest_pod, start_key, steps_of
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.present.card import card_of, deleted_card
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
+from kubeai_notebook.session.model import Model
 from kubeai_notebook.store import StartTimes
 from kubeai_notebook.views.commands import take
 from kubeai_notebook.views.status_card import StatusCard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from kubeai_notebook.core.view import View
     from kubeai_notebook.present.wire import Card
     from kubeai_notebook.session.connection import Connection
     from kubeai_notebook.session.live.subscription import Change, Subscription
-    from kubeai_notebook.session.model import Model
 
 KEPT_GONE = 50
 """Models that are gone whose cards live again with a Model of that name; those of older ones stay as they are."""
@@ -206,7 +206,13 @@ class _Cards:
             steps = steps_of(view.observation)
             self._times.put(key, {step.phase: step.seconds for step in steps if step.seconds is not None})
 
-    def _take(self, name: str, content: object, send: Callable[[dict[str, Any]], None]) -> None:
+    def _take(self, name: str, content: object, card: StatusCard) -> None:
         session = self._session()
         if session is not None:
-            take(session, name, content, send=send)
+            take(session, name, content, send=card.send, show=partial(_toggle_playground, session, card))
+
+
+def _toggle_playground(session: Connection, card: StatusCard, name: str) -> str:
+    """Show the Model's playground below its card, or take it away; what was said in it is kept."""
+    is_shown = card.toggle_below(Model(session, name).playground)
+    return f"The playground of {name} is below the card." if is_shown else ""

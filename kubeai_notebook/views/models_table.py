@@ -22,7 +22,7 @@ from kubeai_notebook.present.card import link_state
 from kubeai_notebook.present.models_table import row_of, table_snapshot, table_text
 from kubeai_notebook.present.wire import ModelsTable
 from kubeai_notebook.session.model import Model
-from kubeai_notebook.views.beside import display_beside, kernel_listens
+from kubeai_notebook.views.beside import Snapshots, kernel_listens
 
 from .commands import take
 from .live import follow
@@ -31,15 +31,11 @@ from .static_files import BuiltWidget
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from IPython.display import DisplayHandle
-
     from kubeai_notebook.present.models_frame import ModelsFrame
     from kubeai_notebook.session.live.subscription import Change, Subscription
     from kubeai_notebook.session.session import Session
 
 _logger = logging.getLogger(__name__)
-SNAPSHOT_SECONDS = 5.0
-"""How old what a saved notebook shows may be."""
 
 
 def live_models(session: Session | None = None) -> LiveModels | ModelsFrame:
@@ -90,8 +86,7 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._rows: dict[str, Change] = {}
         self._link: dict[str, Any] = {}
         self._where = str(session.where)
-        self._snapshot: DisplayHandle | None = None
-        self._snapshot_at = 0.0
+        self._snapshots = Snapshots(lambda: _still(self.shown))
         self._cards: dict[str, Any] = {}
         self._lock = threading.Lock()  # each row's buttons are heard in a thread of their own
         self._take_all(self._changes)
@@ -109,6 +104,7 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def close(self) -> None:
         """End it."""
         self._changes.close()
+        self._snapshots.close()
         super().close()
 
     def _follow(self) -> None:
@@ -142,12 +138,10 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return ModelsTable(where=self._where, rows=rows, **self._link)
 
     def _show(self) -> None:
-        self.shown = self._now()
+        before, self.shown = self.shown, self._now()
         self._table.table = self.shown.model_dump(mode="json")
-        now = time.monotonic()
-        if self._snapshot is not None and now - self._snapshot_at >= SNAPSHOT_SECONDS:
-            self._snapshot_at = now
-            self._snapshot.update(_still(self.shown), raw=True)
+        if before.rows != self.shown.rows:
+            self._snapshots.renew()
 
     def _taken(self, content: object, send: Callable[[dict[str, Any]], None]) -> None:
         """Hand off what a row asks for; of Models that are not shown nothing is asked."""
@@ -160,12 +154,12 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         session = self._session()
         with self._lock:
             if self._cards.pop(name, None) is None and session is not None:
-                self._cards[name] = follow(Model(session, name))
+                self._cards[name] = follow(Model(session, name)).box
             self.children = (self._table, *self._cards.values())
         return f"The card of {name} is below the table." if name in self._cards else ""
 
     def _ipython_display_(self) -> None:
-        self._snapshot = display_beside(self, _still(self.shown))
+        self._snapshots.show_beside(self)
 
 
 def _still(shown: ModelsTable) -> dict[str, str]:

@@ -21,16 +21,15 @@ from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.present.playground_wire import PROMPT, PlaygroundMessage, PlaygroundRequest, Text
 from kubeai_notebook.present.transcript import cells_of, transcript_bundle, transcript_text
 from kubeai_notebook.store import Dialogues
-from kubeai_notebook.views.beside import display_beside
+from kubeai_notebook.views.beside import Snapshots
 
 from .playground_model import PlaygroundModel
-from .static_files import BuiltWidget
+from .static_files import BuiltWidget, static_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
-    from IPython.display import DisplayHandle
 
     from kubeai_notebook.session.connection import Connection
     from kubeai_notebook.session.model import Model
@@ -48,7 +47,7 @@ class Playground(BuiltWidget):
     def __init__(self, playground: PlaygroundModel) -> None:
         super().__init__(state=playground.state().model_dump(mode="json"))
         self._playground = playground
-        self._transcript: DisplayHandle | None = None
+        self.snapshots = Snapshots(self.still)
         self._lock = threading.RLock()
         playground.on_change, playground.on_text = self._show, self._tell
         self.on_msg(lambda _widget, content, _buffers: self._take(content))
@@ -92,16 +91,21 @@ class Playground(BuiltWidget):
         """Sources of cells that ask a column's Model the same again; ``column`` counts from 0."""
         return cells_of(self._playground.dialogue, column)
 
+    def still(self) -> dict[str, str]:
+        """The transcript, which a saved notebook shows."""
+        return transcript_bundle(self._playground.dialogue)
+
     def _show(self) -> None:
         with self._lock:
             state = self._playground.state()
             begins_or_ends = state.busy != self.state.get("busy")
             self.state = state.model_dump(mode="json")
-            if self._transcript is not None and (begins_or_ends or not state.busy):
-                self._transcript.update(transcript_bundle(self._playground.dialogue), raw=True)
+            if begins_or_ends or not state.busy:
+                self.snapshots.renew()
 
-    def _tell(self, *texts: Text, problem: str = "", taken: bool = False) -> None:
-        self.send(PlaygroundMessage(texts=texts, problem=problem, taken=taken).model_dump(mode="json"))
+    def _tell(self, *texts: Text, problem: str = "", taken: bool = False, formulas: str = "") -> None:
+        message = PlaygroundMessage(texts=texts, problem=problem, taken=taken, formulas=formulas)
+        self.send(message.model_dump(mode="json"))
 
     def _take(self, content: object) -> None:
         """Do what the page asks; nothing here waits for a Model."""
@@ -111,19 +115,20 @@ class Playground(BuiltWidget):
             _logger.warning("A playground's message was not understood: %d mistakes.", error.error_count())
             return
         try:
-            texts = self._do(request)
+            formulas = static_text("formulas.js") if request.verb == "formulas" else ""
+            texts = () if formulas else self._do(request)
         except KubeAIError as error:
             self._tell(problem=f"{error.message} {error.hint}".strip(), taken=True)
         except (LookupError, ValueError, RecursionError):  # of a page that is older than what it shows
             self._tell(problem="This is no longer there, or cannot be read. Run the cell again.", taken=True)
         else:
-            self._tell(*texts, taken=True)
+            self._tell(*texts, taken=True, formulas=formulas)
 
     def _do(self, request: PlaygroundRequest) -> tuple[Text, ...]:
         model, number = self._playground, request.exchange
         column = PROMPT if request.column is None else request.column
         does: dict[str, Callable[[], Any]] = {
-            "ask": partial(model.ask, request.text),
+            "ask": partial(model.ask, request.text, request.pictures, sure=request.sure),
             "edit": partial(model.edit, number, request.text),
             "regenerate": partial(model.regenerate, number, request.column),
             "choose": partial(model.choose, number),
@@ -141,7 +146,7 @@ class Playground(BuiltWidget):
 
     def _ipython_display_(self) -> None:
         with self._lock:
-            self._transcript = display_beside(self, transcript_bundle(self._playground.dialogue))
+            self.snapshots.show_beside(self)
 
     def __repr__(self) -> str:
         return transcript_text(self._playground.dialogue)

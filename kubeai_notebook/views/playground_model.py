@@ -10,20 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.arguments import value_of
-from kubeai_notebook.core.chat_messages import Reply, ToolCall
 from kubeai_notebook.core.chat_request import chat_request
+from kubeai_notebook.core.context_length import logged_context, stated_context
 from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import name_and_adapter, request_name
-from kubeai_notebook.core.objects import maps_at, text_at, texts_at
+from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
+from kubeai_notebook.core.phase_times import newest_pod
+from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
 from kubeai_notebook.core.tool_calls import arguments_of, calls_of, shown_arguments
-from kubeai_notebook.errors import KubeAIError, UsageError
-from kubeai_notebook.present.card import waiting_line
+from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, UsageError
+from kubeai_notebook.present.card import broken_line, waking_line
+from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
 from kubeai_notebook.present.playground_settings import fields_of, settings_of
 from kubeai_notebook.present.playground_wire import (
     PROMPT,
@@ -33,61 +34,28 @@ from kubeai_notebook.present.playground_wire import (
     PlaygroundState,
     Text,
 )
-from kubeai_notebook.session.calling import TICK_SECONDS, until_callable
+from kubeai_notebook.present.wording import in_magics
+from kubeai_notebook.session.calling import TICK_SECONDS, look_after_break, until_callable
 from kubeai_notebook.session.chatting import stream
-from kubeai_notebook.text import LONGEST
 
 from .frames import Frames
+from .playground_run import AnswerRun, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kubeai_notebook.calls.stream import ChatStream
-    from kubeai_notebook.core.chat_messages import Delta
+    from kubeai_notebook.core.chat_messages import Delta, ToolCall
     from kubeai_notebook.core.view import View
     from kubeai_notebook.session.connection import Connection
 
+    from .playground_run import Place
+
+LOG_LINES = 2_000
+"""In which an engine's first words are looked for."""
 KEEP_SECONDS = 3.0
 """How often an answer that is coming is kept."""
 _CUT_OFF = "The kernel ended before the answer did."
-_Place = tuple[int, int]
-
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Sent:
-    """What a page was sent of one answer."""
-
-    texts: list[str] = field(default_factory=list)
-    reasonings: list[str] = field(default_factory=list)
-    pieces: int = 0
-    room: int = LONGEST
-    """Characters that may still be shown."""
-
-
-class _Run:
-    """An answer that is coming."""
-
-    def __init__(self, place: _Place, frames: Frames[Delta], *, begun_seconds: float, allowed: bool | None) -> None:
-        self.place, self.frames, self.begun_seconds = place, frames, begun_seconds
-        self.allowed = allowed
-        """Whether the functions that the answer asks for may be called; None where it asks for none."""
-        self.stopped = threading.Event()
-        self.deltas: ChatStream | None = None
-        self.note = ""
-        self.pieces, self.first_seconds, self.kept_seconds = 0, 0.0, begun_seconds
-
-    def stop(self) -> None:
-        """End it, whatever it waits for."""
-        self.stopped.set()
-        if self.deltas is not None:
-            self.deltas.close()
-
-    @property
-    def reply(self) -> Reply:
-        """What has come."""
-        return Reply() if self.deltas is None else self.deltas.reply
 
 
 class PlaygroundModel:
@@ -111,27 +79,34 @@ class PlaygroundModel:
         self.on_text: Callable[[Text], None] = lambda _text: None
         self._keep_dialogue, self._clock = keep, clock
         self._lock = threading.RLock()
-        self._runs: dict[_Place, _Run] = {}
-        self._sent: dict[_Place, _Sent] = {}
+        self._runs: dict[Place, AnswerRun] = {}
+        self._sent: dict[Place, Sent] = {}
         self._problem = ""
+        self._contexts: dict[str, int] = {}
+        """How many tokens are read at once, by the Pod's uid, as its log says; 0 where it does not."""
 
     # What a user does.
 
-    def ask(self, prompt: Any) -> None:
-        """Ask all columns.
+    def ask(self, prompt: str, pictures: Sequence[str] = (), *, sure: bool = False) -> None:
+        """Ask all columns. ``pictures`` are data URLs; ``sure``: the Models read them, whatever is known of them.
 
         Raises:
-            UsageError: it is empty, an answer is still coming, or a setting cannot be sent.
+            UsageError: it is empty, an answer is still coming, or a setting or a picture cannot be sent.
         """
         with self._changing():
-            self._check(prompt)
-            self._answer(self.dialogue.ask(prompt))
+            asked = prompt_with(prompt, pictures)
+            if blind := () if sure or not pictures else self._blind():
+                message = f"{' and '.join(blind)} {'are' if blind[1:] else 'is'} not known to read pictures."
+                raise UsageError(message, "Take them away, or tick the box to send them all the same.")
+            self._check(asked)
+            self._answer(self.dialogue.ask(asked))
 
     def edit(self, number: int, prompt: str) -> None:
-        """Ask all columns another prompt in the place of this one, which stays beside it. Errors as `ask`."""
+        """Ask all columns another prompt with the pictures of this one, which stays beside it. Errors as `ask`."""
         with self._changing():
-            self._check(prompt)
-            self._answer(self.dialogue.edit(number, prompt))
+            asked = prompt_with(prompt, pictures_in(self.dialogue.exchanges[number].asked))
+            self._check(asked)
+            self._answer(self.dialogue.edit(number, asked))
 
     def regenerate(self, number: int, column: int | None = None) -> None:
         """Ask a column, or all, the same prompt again; the answer before stays beside the new one. Errors as `ask`."""
@@ -217,6 +192,13 @@ class PlaygroundModel:
             for adapter in ("", *(text_at(listed, "name") for listed in maps_at(view.model, "spec", "adapters")))
         )
 
+    def _blind(self) -> tuple[str, ...]:
+        """The Models that answer and are not known to read pictures."""
+        names = dict.fromkeys(name_and_adapter(column)[0] for column in self.dialogue.columns)
+        return tuple(
+            view.name for view in self._views() if view.name in names and not reads_pictures(view.model, view.stand_in)
+        )
+
     def _views(self) -> tuple[View, ...]:
         publisher = self.session.known("publisher")
         return publisher.views() if publisher else ()
@@ -231,6 +213,7 @@ class PlaygroundModel:
                 choices=tuple(dict.fromkeys((*self.dialogue.columns, *self.choices()))),
                 exchanges=tuple(map(self._exchange_line, path)),
                 busy=bool(self._runs),
+                reads_pictures=not self._blind(),
                 settings=settings_of(self.dialogue.system, self.dialogue.fields),
                 context_tokens=((last.prompt_tokens or 0) + (last.completion_tokens or 0)) if last else 0,
                 context_length=self._context_length(),
@@ -241,9 +224,9 @@ class PlaygroundModel:
         """The whole of a prompt or an answer, as far as it was sent."""
         with self._lock:
             if column == PROMPT:
-                return Text(
-                    exchange=number, column=column, seq=0, whole=True, text=self.dialogue.exchanges[number].prompt
-                )
+                exchange = self.dialogue.exchanges[number]
+                pictures = tuple(pictures_in(exchange.asked))
+                return Text(exchange=number, column=column, whole=True, text=exchange.prompt, pictures=pictures)
             sent = self._sent_of((number, column))
             text, reasoning = "".join(sent.texts), "".join(sent.reasonings)
             return Text(exchange=number, column=column, seq=sent.pieces, whole=True, text=text, reasoning=reasoning)
@@ -276,21 +259,36 @@ class PlaygroundModel:
             pieces=self._sent_of((exchange.number, column)).pieces,
             note=run.note if run else answer.note,
             calls=tuple(CallLine(name=call.name, arguments=shown_arguments(call)) for call in calls),
-            figures=_figures(answer),
+            figures=figures_of(answer),
         )
 
-    def _sent_of(self, place: _Place) -> _Sent:
+    def _sent_of(self, place: Place) -> Sent:
         """What was sent of an answer; of one that came before this kernel, or was imported, the whole."""
         if place not in self._sent:
             answer = self.dialogue.exchanges[place[0]].answers.get(place[1])
-            self._sent[place] = _Sent([answer.text], [answer.reasoning], 1) if answer and answer.text else _Sent()
+            self._sent[place] = Sent([answer.text], [answer.reasoning], 1) if answer and answer.text else Sent()
         return self._sent[place]
 
     def _context_length(self) -> int:
+        """What the first column's Model reads at once; 0 where that is not known."""
         name, _ = name_and_adapter(self.dialogue.columns[0])
-        args = [text for view in self._views() if view.name == name for text in texts_at(view.model, "spec", "args")]
-        stated = value_of(args, "--max-model-len") or value_of(args, "--ctx-size") or ""
-        return int(stated) if stated.isdecimal() else 0
+        view = next((view for view in self._views() if view.name == name), None)
+        if view is None:
+            return 0
+        pod = newest_pod(view.observation)
+        return stated_context(view.model) or (self._contexts.get(uid_of(pod.raw), 0) if pod else 0)
+
+    def _learn_context(self, name: str) -> None:
+        """Read in the log what the Model's engine reads at once, where its arguments do not tell; once a Pod."""
+        with suppress(KubeAIError):
+            view = self.session.publisher.view(name)
+            pod = None if stated_context(view.model) else newest_pod(view.observation)
+            if pod is None or uid_of(pod.raw) in self._contexts:
+                return
+            self._contexts[uid_of(pod.raw)] = 0  # a log that may not be read is not asked for again
+            log = self.session.cluster.pod_log(pod.name, tail_lines=LOG_LINES)
+            self._contexts[uid_of(pod.raw)] = logged_context(log)
+            self._changed()
 
     # How an answer comes.
 
@@ -320,13 +318,13 @@ class PlaygroundModel:
             if column not in exchange.answers:
                 self._start((exchange.number, column), Answer(model=name))
 
-    def _start(self, place: _Place, answer: Answer, *, allowed: bool | None = None) -> None:
+    def _start(self, place: Place, answer: Answer, *, allowed: bool | None = None) -> None:
         self.dialogue.exchanges[place[0]].answers[place[1]] = answer
         frames: Frames[Delta] = Frames(lambda deltas: self._send(run, deltas))
-        run = self._runs[place] = _Run(place, frames, begun_seconds=self._clock(), allowed=allowed)
+        run = self._runs[place] = AnswerRun(place, frames, begun_seconds=self._clock(), allowed=allowed)
         threading.Thread(target=self._run, args=(run, answer), name="kubeai-playground", daemon=True).start()
 
-    def _run(self, run: _Run, answer: Answer) -> None:
+    def _run(self, run: AnswerRun, answer: Answer) -> None:
         state, note = "failed", ""
         try:
             if run.allowed is not None:
@@ -334,30 +332,41 @@ class PlaygroundModel:
             self._read(run, answer)
             state = "stopped" if run.stopped.is_set() else "done"
         except KubeAIError as error:
-            note = f"{error.message} {error.hint}".strip()
+            note = self._why(run, answer.model, error)
         except Exception as error:  # the thread's outermost frame: who waits for the answer is told
             _logger.exception("An answer of a playground failed.")
             note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
         self._end(run, state, note)
+        self._learn_context(name_and_adapter(answer.model)[0])
 
-    def _read(self, run: _Run, answer: Answer) -> None:
+    def _read(self, run: AnswerRun, answer: Answer) -> None:
         """Wait until the Model can be asked, and take its words."""
         name, adapter = name_and_adapter(answer.model)
         with closing(until_callable(self.session, name)) as views:
             for view in views:
-                self._note(run, waiting_line(view, self._clock() - run.begun_seconds))
+                self._note(run, waking_line(view, self._clock() - run.begun_seconds))
                 if run.stopped.wait(TICK_SECONDS):
                     return
         turns = self.dialogue.turns(*run.place)
         with stream(self.session, name, turns, fields=self._fields(adapter), shown=False) as deltas:
             run.deltas, run.begun_seconds = deltas, self._clock()
+            run.known = frozenset(finding.code for finding in self.session.publisher.view(name).findings)
             self._note(run, "")
             for delta in deltas:
                 if run.stopped.is_set():
                     return
                 self._take(run, delta)
 
-    def _note(self, run: _Run, note: str) -> None:
+    def _why(self, run: AnswerRun, request_name: str, error: KubeAIError) -> str:
+        """Why an answer failed, in words; of one that broke off, what became of its Model."""
+        name, _ = name_and_adapter(request_name)
+        seen = ""
+        if run.reply and isinstance(error, CallError) and error.retryable and error.kind != "engine":
+            with suppress(NotFoundError):
+                seen = broken_line(look_after_break(self.session, name, run.known), run.known)
+        return in_magics("\n".join(filter(None, (error.message, seen or error.hint))), name)
+
+    def _note(self, run: AnswerRun, note: str) -> None:
         """Say what an answer waits for; nothing: it is coming."""
         with self._lock:
             if note != run.note or not note:
@@ -367,7 +376,7 @@ class PlaygroundModel:
                 answers[column] = answers[column].model_copy(update={"state": "waiting" if note else "streaming"})
                 self._changed()
 
-    def _take(self, run: _Run, delta: Delta) -> None:
+    def _take(self, run: AnswerRun, delta: Delta) -> None:
         now = self._clock()
         if delta.text or delta.reasoning:
             run.pieces += 1
@@ -377,9 +386,14 @@ class PlaygroundModel:
             run.kept_seconds = now
             self._keep()
 
-    def _send(self, run: _Run, deltas: Sequence[Delta]) -> None:
+    def _send(self, run: AnswerRun, deltas: Sequence[Delta]) -> None:
         """Send the pieces of a frame, as far as all of it may be shown."""
         number, column = run.place
+        figures = figures_so_far(
+            run.pieces,
+            first_seconds=run.first_seconds - run.begun_seconds,
+            since_first_seconds=self._clock() - run.first_seconds,
+        )
         with self._lock:
             sent = self._sent_of(run.place)
             text = "".join(delta.text for delta in deltas)[: sent.room]
@@ -393,12 +407,12 @@ class PlaygroundModel:
                 seq=sent.pieces,
                 text=text,
                 reasoning=reasoning,
-                figures=_pace(run, self._clock()),
+                figures=figures,
             )
             sent.pieces += 1
             self.on_text(piece)
 
-    def _end(self, run: _Run, state: str, note: str) -> None:
+    def _end(self, run: AnswerRun, state: str, note: str) -> None:
         rest = run.frames.end()
         if rest:
             self._send(run, rest)
@@ -412,7 +426,7 @@ class PlaygroundModel:
             exchange.answers[column] = answer.model_copy(update={"note": note}) if note else answer
             self._changed(keeps=True)
 
-    def _with_results(self, run: _Run, answer: Answer) -> Answer:
+    def _with_results(self, run: AnswerRun, answer: Answer) -> Answer:
         """The answer with what its functions gave, or that they were not allowed."""
         results = [
             call.result(_result(self._functions[call.name], call) if run.allowed else "The user did not allow this.")
@@ -440,21 +454,3 @@ def _result(function: Callable[..., Any], call: ToolCall) -> Any:
         return function(**arguments_of(call))
     except Exception as error:  # noqa: BLE001 - the function is the user's own
         return f"{type(error).__name__}: {error}"
-
-
-def _figures(answer: Answer) -> str:
-    """The times and counts of an answer, in words."""
-    first, pace = answer.time_to_first_token_seconds, answer.tokens_per_second
-    parts = [
-        f"{answer.completion_tokens} tokens" if answer.completion_tokens else "",
-        f"{pace:.1f} tokens/s" if pace else "",
-        f"first after {first:.2f} s" if first is not None else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def _pace(run: _Run, now: float) -> str:
-    """The same while it comes: engines send mostly one token in a piece, and count them at the end."""
-    seconds = now - run.first_seconds
-    pace = f", about {(run.pieces - 1) / seconds:.1f} tokens/s" if run.pieces > 1 and seconds > 0 else ""
-    return f"first after {run.first_seconds - run.begun_seconds:.2f} s{pace}"

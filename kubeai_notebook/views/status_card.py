@@ -1,29 +1,24 @@
-"""The widget that shows one Model live."""
+"""The widget that shows one Model live, with room below it for what it opens."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets
 import traitlets
 
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
-from kubeai_notebook.views.beside import display_beside
+from kubeai_notebook.views.beside import Snapshots
 from kubeai_notebook.views.static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from IPython.display import DisplayHandle
-
     from kubeai_notebook.present.wire import Card
 
-Take = Callable[[object, Callable[[dict[str, Any]], None]], None]
-"""Takes a browser's message, and what sends each answer to it; returns at once."""
-
-# A Model is shown again by each cell that names it, and a cell that runs again throws its old output away.
-KEPT_SNAPSHOTS = 8
+Take = Callable[[object, "StatusCard"], None]
+"""Takes a browser's message to this card; returns at once."""
 
 
 def _stamped(card: dict[str, Any], _widget: StatusCard) -> dict[str, Any]:
@@ -44,12 +39,15 @@ class StatusCard(BuiltWidget):
     def __init__(self, card: Card, take: Take | None = None) -> None:
         super().__init__(card=card.model_dump(mode="json"))
         if take is not None:
-            self.on_msg(lambda _widget, content, _buffers: take(content, self.send))
+            self.on_msg(lambda _widget, content, _buffers: take(content, self))
         self.shown = card
         """What is shown, as it was given to ``update``."""
         self.shown_in: dict[str, str] = {}
         """The cells that show it, each with the request that ran it; ``""`` for wherever else it is shown."""
-        self._snapshots: deque[DisplayHandle] = deque(maxlen=KEPT_SNAPSHOTS)
+        self._snapshots = Snapshots(self._still)
+        self._box: ipywidgets.VBox | None = None
+        self._below: Any = None
+        self._below_still: dict[str, str] = {}
         # Cells show the card in the main thread while the publisher's thread updates it.
         self._lock = threading.RLock()
 
@@ -60,20 +58,51 @@ class StatusCard(BuiltWidget):
             self.card = card.model_dump(mode="json")
             # The snapshots lie hidden while the card lives: a new percent is not worth a message.
             if _still_parts(before) != _still_parts(card):
-                for snapshot in self._snapshots:
-                    snapshot.update(_still(card), raw=True)
+                self._snapshots.renew()
+
+    @property
+    def box(self) -> ipywidgets.VBox:
+        """The card with what it has opened, which is how notebooks, tables and forms show it."""
+        with self._lock:
+            if self._box is None:
+                self._box = ipywidgets.VBox([self]).add_class("kubeai-card-box")
+            return self._box
+
+    def toggle_below(self, make: Callable[[], Any]) -> bool:
+        """Show a widget below the card, in all cells that show it, or take it away; whether it is there now.
+
+        ``make`` makes one that has `Snapshots` as its ``snapshots``: of it, too, the saved notebook shows the last.
+        """
+        before, self._below = self._below, make() if self._below is None else None
+        if before is not None:
+            before.snapshots.drop(self._renew_below)
+        if self._below is not None:
+            self._below.snapshots.add(self._renew_below)
+        self.box.children = (self, *filter(None, [self._below]))
+        self._renew_below({} if self._below is None else self._below.still())
+        return self._below is not None
+
+    def _renew_below(self, still: dict[str, str]) -> None:
+        with self._lock:
+            self._below_still = still
+            self._snapshots.renew()
 
     def close(self) -> None:
-        """End it, with its layout, which ipywidgets would keep."""
-        layout = self.layout
+        """End it, with its layout and its box, which ipywidgets would keep."""
+        self._snapshots.close()
+        box, layout = self._box, self.layout
         super().close()
-        layout.close()
+        for part in (layout, box, box and box.layout):
+            if part is not None:
+                part.close()
 
     def _ipython_display_(self) -> None:
         with self._lock:
-            handle = display_beside(self, _still(self.shown))
-            if handle is not None:
-                self._snapshots.append(handle)
+            self._snapshots.show_beside(self.box)
+
+    def _still(self) -> dict[str, str]:
+        card = _still(self.shown)
+        return {kind: "\n".join(filter(None, (text, self._below_still.get(kind)))) for kind, text in card.items()}
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})

@@ -1,4 +1,5 @@
+import { insert } from "./insert";
 import { reconnect } from "./reconnect";
 import { sidebar } from "./sidebar";
 
-export default [sidebar, reconnect];
+export default [sidebar, reconnect, insert];

@@ -1,5 +1,5 @@
 import type { Application, IPlugin } from "@lumino/application";
-import type { Widget } from "@lumino/widgets";
+import { cellsAround, isNotebook, type CodeCell, type Future, type NotebookPanel, type Outputs, type Shell } from "./notebooks";
 
 /**
  * The way back from a card whose kernel has gone: a live one fires an event, a saved one has a button in its snapshot,
@@ -18,40 +18,6 @@ interface Place {
   namespace: string;
 }
 
-// What is used of JupyterLab's notebooks; their own types would pull in half of JupyterLab.
-interface Outputs {
-  add(output: object): number;
-  set(index: number, output: object): void;
-}
-
-interface CodeCell extends Widget {
-  model: { trusted: boolean };
-  outputArea?: { node: HTMLElement; widgets: readonly unknown[]; model: Outputs; future: unknown };
-}
-
-interface Message {
-  header: { msg_type: string };
-  content: { transient?: { display_id?: string } };
-}
-
-interface Future {
-  onIOPub: (message: Message) => void;
-}
-
-interface Kernel {
-  requestExecute(content: { code: string; stop_on_error: boolean }, disposeOnDone: boolean): Future;
-}
-
-interface NotebookPanel extends Widget {
-  content: { widgets: readonly CodeCell[]; activeCell: CodeCell | null };
-  sessionContext: { session: { kernel: Kernel | null } | null; startKernel(): Promise<boolean> };
-}
-
-interface Shell extends Widget {
-  widgets(area: "main"): Iterable<Widget>;
-  currentWidget: Widget | null;
-}
-
 export const reconnect: IPlugin<Application<Shell>, void> = {
   id: "kubeai-notebook:reconnect",
   description: "Follows a Model again from a card whose kernel has gone.",
@@ -68,10 +34,8 @@ export const reconnect: IPlugin<Application<Shell>, void> = {
     });
     const clicked = (target: EventTarget | null, place: Place | undefined) => {
       if (!(target instanceof HTMLElement) || place === undefined) return;
-      for (const panel of app.shell.widgets("main")) {
-        if (!isNotebook(panel)) continue;
-        const cell = panel.content.widgets.find((one) => one.outputArea?.node.contains(target));
-        if (cell !== undefined) void follow(panel, cell, place, target.closest<HTMLElement>(".kubeai-card"));
+      for (const [panel, cell] of cellsAround(app.shell, target)) {
+        void follow(panel, cell, place, target.closest<HTMLElement>(".kubeai-card"));
       }
     };
     document.body.classList.add(RECONNECTS);
@@ -108,7 +72,7 @@ async function follow(
   const code = `${load}\n%kubeai_attach ${name} -n ${namespace}`;
   // Not disposed of when it is done: its snapshot is renewed later.
   const future = kernel.requestExecute({ code, stop_on_error: true }, false);
-  const alone = cell.outputArea.widgets.length <= OUTPUTS_OF_A_CARD && dead?.closest(".widget-box") == null;
+  const alone = cell.outputArea.widgets.length <= OUTPUTS_OF_A_CARD && dead?.closest(".widget-box:not(.kubeai-card-box)") == null;
   if (cell.model.trusted && dead !== null && !alone) {
     dead.hidden = true;
     showBelow(cell.outputArea.model, future);
@@ -148,8 +112,4 @@ function placeOf(name: unknown, namespace: unknown): Place | undefined {
 
 function isPlace(detail: unknown): detail is Place {
   return typeof detail === "object" && detail !== null && "name" in detail && "namespace" in detail;
-}
-
-function isNotebook(widget: Widget): widget is NotebookPanel {
-  return "content" in widget && "sessionContext" in widget && widget.node.classList.contains("jp-NotebookPanel");
 }

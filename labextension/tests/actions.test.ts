@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SILENCE_MS } from "../widgets/ask";
 import { LOOKS_MS } from "../widgets/details";
-import { REVERTS_MS } from "../widgets/question";
 import { RECONNECTS } from "../widgets/reconnect";
 import statusCard from "../widgets/status_card";
 import type { Card, CardFinding, NoticeLine } from "../widgets/types";
 import { CARD, FakeModel } from "./fake_model";
 
+const HOUR_MS = 3_600_000;
 const FINDING: CardFinding = {
   code: "X",
   message: "The profile is unknown.",
@@ -45,6 +45,7 @@ function shown(change: Partial<Card> = {}) {
   const press = (text: string): void => {
     const node = [...el.querySelectorAll("button")].find((one) => one.textContent === text && !one.disabled);
     if (node === undefined) throw new Error(`no button ${text}`);
+    node.focus();
     node.click();
   };
   return { model, el, part, press, end: signal };
@@ -64,19 +65,31 @@ describe("the buttons of a card", () => {
     expect(names()).toEqual(["−", "+", "Pause", "Restart", "Delete …"]);
     model.receive({ verbs: ["resume", "delete"] });
     expect(names()).toEqual(["Resume", "Delete …"]);
+    model.receive({ playground: true });
+    expect(names()).toEqual(["Playground", "Resume", "Delete …"]);
     model.receive({ verbs: [] });
     expect(names()).toEqual([]);
   });
 
-  it("delete only after a question that says what goes, and that goes by itself", () => {
+  it("show the playground, and say where it is", () => {
+    const { model, part, press } = shown({ playground: true });
+    press("Playground");
+    expect(model.sent.map(({ verb }) => verb)).toEqual(["show"]);
+    model.answer("show", { note: "The playground of smol is below the card." });
+    expect(part("outcome").textContent).toBe("The playground of smol is below the card.");
+  });
+
+  it("delete only after a question that says what goes, and that stays until it is answered", () => {
     const { model, part, press } = shown();
     press("Delete …");
     expect(model.sent.map(({ verb, dry_run }) => [verb, dry_run])).toEqual([["delete", true]]);
     model.answer("delete", { note: "With it goes 1 Pod on cpu:1." });
     expect(part("question").textContent).toBe("Really delete smol? With it goes 1 Pod on cpu:1.");
     expect(document.activeElement?.textContent).toBe("Keep as it is");
-    vi.advanceTimersByTime(REVERTS_MS);
-    expect(part("panel").hidden).toBe(true);
+    vi.advanceTimersByTime(HOUR_MS);
+    expect(part("panel").hidden).toBe(false);
+    press("Keep as it is");
+    expect([part("panel").hidden, document.activeElement?.textContent]).toEqual([true, "Delete …"]);
     press("Delete …");
     model.answer("delete", {});
     press("Delete smol");

@@ -21,6 +21,7 @@ export const CARD: Card = {
   findings: [],
   verbs: [],
   replicas: 1,
+  playground: false,
   link: "live",
   link_since_seconds: 0,
   sent_at_seconds: 1_800_000_000,

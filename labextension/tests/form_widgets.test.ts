@@ -370,6 +370,19 @@ describe("code", () => {
     expect(only(el, "textarea")).toHaveProperty("value", "url: x");
   });
 
+  it("asks which of several Models is meant, by a button for each", () => {
+    const { model, el } = drawn(code, state());
+    press(only(el, "[role=tab]"), "ArrowRight");
+    paste(only(el, "textarea"), "kind: List");
+    model.fire("msg:custom", { problem: "The text holds 2 Models. Choose one of them.", choices: ["<b>a</b>", "b"] });
+    const buttons = () => Array.from(el.querySelectorAll("button")).filter((node) => /^(<b>a<\/b>|b)$/.test(node.textContent));
+    expect(buttons()).toHaveLength(2);
+    buttons()[1]?.click();
+    expect(model.sent.at(-1)).toEqual({ choose: 1 });
+    model.fire("msg:custom", { problem: "" });
+    expect(buttons()).toHaveLength(0);
+  });
+
   it("tells the kernel which text is edited, and no text, until the edit is filled in, taken back or gone", () => {
     const { model, el } = drawn(code, state());
     press(only(el, "[role=tab]"), "ArrowRight");

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import modelsTable from "../widgets/models_table";
-import { REVERTS_MS } from "../widgets/question";
 import type { ModelRow, ModelsTable } from "../widgets/types";
 import { FakeModel } from "./fake_model";
 
@@ -67,7 +66,7 @@ describe("the table of Models", () => {
     press("Delete a …");
     model.answer("delete", {});
     expect(lines()).toEqual(["a", "Really delete a? Delete aKeep as it is", "b"]);
-    vi.advanceTimersByTime(REVERTS_MS);
+    press("Keep as it is");
     expect([lines(), focused()]).toEqual([["a", "b"], "Delete a …"]);
   });
 

@@ -9,7 +9,7 @@ function shown() {
   const asked: string[] = [];
   const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb));
   const take = (seq: number, text: string, more: Partial<Text> = {}) => {
-    view.take({ exchange: 0, column: 0, seq, whole: false, text, reasoning: "", figures: "", ...more });
+    view.take({ exchange: 0, column: 0, seq, whole: false, text, reasoning: "", pictures: [], figures: "", ...more });
   };
   const words = () => view.node.querySelector(".kubeai-markdown")?.textContent;
   return { asked, view, take, words };

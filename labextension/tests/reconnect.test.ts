@@ -50,8 +50,11 @@ beforeEach(() => {
   document.documentElement.replaceChild(document.createElement("body"), document.body);
 });
 
-it("puts the live card in the place of a card that stands alone", async () => {
-  const { area, future, press, requestExecute } = opened(CARD, { outputs: 2 });
+it.each([
+  ["bare", CARD],
+  ["with what it has opened", `<div class='widget-box kubeai-card-box'>${CARD}<p>Playground</p></div>`],
+])("puts the live card in the place of a card that stands alone, %s", async (_how, html) => {
+  const { area, future, press, requestExecute } = opened(html, { outputs: 2 });
   await press();
   expect(area.future).toBe(future);
   expect(requestExecute.mock.calls[0]?.[0].code).toContain("%kubeai_attach smol -n default");

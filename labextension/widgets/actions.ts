@@ -25,6 +25,7 @@ export class ActionsView {
     restart: button("Restart"),
     delete: button("Delete …"),
   };
+  private readonly playground = button("Playground");
   private readonly undo = button("Undo");
   private card: Card | undefined;
   private wanted: number | undefined;
@@ -36,7 +37,7 @@ export class ActionsView {
     this.scale.append("Replicas", this.less, this.count, this.more);
     this.outcome.setAttribute("aria-live", "polite");
     this.undo.hidden = true;
-    this.buttons.append(this.scale, ...Object.values(this.verbs), this.undo);
+    this.buttons.append(this.playground, this.scale, ...Object.values(this.verbs), this.undo);
     this.node.append(this.buttons);
     this.less.addEventListener("click", () => {
       this.step(-1);
@@ -49,6 +50,9 @@ export class ActionsView {
         this.run({ verb }, this.verbs[verb]);
       });
     }
+    this.playground.addEventListener("click", () => {
+      this.run({ verb: "show" }, this.playground);
+    });
     this.verbs.delete.addEventListener("click", () => {
       this.askToDelete();
     });
@@ -60,6 +64,7 @@ export class ActionsView {
     const verbs = alive ? card.verbs : [];
     this.scale.hidden = !verbs.includes("scale");
     for (const [verb, node] of Object.entries(this.verbs)) node.hidden = !verbs.some((allowed) => allowed === verb);
+    this.playground.hidden = !card.playground;
     this.node.hidden = verbs.length === 0;
     if (verbs.length === 0) this.panel.close();
     this.showCount();
@@ -77,7 +82,6 @@ export class ActionsView {
         title: [before, answer.note].filter(Boolean).join(" "),
         lines: answer.diff,
         yes: "Apply",
-        reverts: false,
         onYes: () => {
           this.run({ ...wanted, resource_version: answer.resource_version }, undefined, (failed) => {
             // Somebody changed the Model since: what was agreed to is not what would be done.
@@ -90,7 +94,6 @@ export class ActionsView {
 
   stop(): void {
     clearTimeout(this.settling);
-    this.panel.stop();
   }
 
   private step(by: number): void {
@@ -128,7 +131,6 @@ export class ActionsView {
       this.ask({
         title: `Really delete ${name}? ${answer.note}`,
         yes: `Delete ${name}`,
-        reverts: true,
         onYes: () => {
           this.run({ verb: "delete" });
         },
@@ -167,7 +169,6 @@ export class ActionsView {
     this.ask({
       title,
       yes: "Do it all the same",
-      reverts: true,
       onYes: () => {
         this.run({ ...wanted, yes: true }, pressed);
       },

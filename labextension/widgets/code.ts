@@ -33,6 +33,11 @@ function render({ model, el, signal }: Props): void {
   heard(model, signal, (message) => {
     if (typeof message !== "object" || message === null) return;
     if ("problem" in message) code.end(String(message.problem));
+    if ("choices" in message && Array.isArray(message.choices)) {
+      code.offer(message.choices.map(String), (place) => {
+        asking.send({ choose: place });
+      });
+    }
     if ("focus" in message) code.focus();
   });
 }
@@ -48,6 +53,7 @@ class Code {
   private readonly copy = buttonOf("Copy");
   private readonly reason = element("p", "kubeai-form-message");
   private readonly problem = element("p", "kubeai-form-message");
+  private readonly choices = element("div", "kubeai-form-actions");
   private readonly id = `kubeai-code-${String(++count)}`;
   private tabs: readonly CodeTab[] = [];
   private chosen = 0;
@@ -72,7 +78,7 @@ class Code {
     this.copy.dataset.worksAlone = "true";
     buttons.append(this.copy, this.use, this.revert);
     this.reason.dataset.severity = "info";
-    this.panel.append(this.reason, this.summary, this.editor, this.problem, buttons);
+    this.panel.append(this.reason, this.summary, this.editor, this.problem, this.choices, buttons);
     this.node.append(this.list, this.panel);
     this.listen();
   }
@@ -88,9 +94,23 @@ class Code {
   /** The kernel has read a text; `problem` says why it could not. */
   end(problem: string): void {
     put(this.problem, problem);
+    this.choices.replaceChildren();
     if (problem !== "") return;
     this.setEdited(false);
     this.draw();
+  }
+
+  /** A text holds several Models: a button for the name of each. */
+  offer(names: readonly string[], choose: (place: number) => void): void {
+    const buttons = names.map((name, place) => {
+      const button = buttonOf(name);
+      button.addEventListener("click", () => {
+        choose(place);
+      });
+      return button;
+    });
+    this.choices.replaceChildren(...buttons);
+    buttons[0]?.focus();
   }
 
   focus(): void {
@@ -113,6 +133,7 @@ class Code {
       (this.list.children[this.chosen] as HTMLElement).focus();
     });
     this.editor.addEventListener("input", () => {
+      this.choices.replaceChildren();
       this.setEdited(true);
     });
     this.editor.addEventListener("keydown", (event) => {

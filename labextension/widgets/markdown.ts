@@ -5,8 +5,9 @@ import python from "highlight.js/lib/languages/python";
 import sql from "highlight.js/lib/languages/sql";
 import yaml from "highlight.js/lib/languages/yaml";
 import { createLowlight } from "lowlight";
-import { Lexer, type MarkedToken, type Token, type Tokens } from "marked";
+import { getDefaults, Lexer, type MarkedToken, type Token, type Tokens } from "marked";
 import { element } from "./dom";
+import { type DrawFormula, FORMULAS, type FormulaToken, isFormula } from "./formula";
 
 /**
  * A model's Markdown as elements. Only the tokens of the lexer are read, and each becomes an element of the list below,
@@ -21,8 +22,11 @@ export class MarkdownView {
   private tail = "";
   private drawn: { raw: string; node: Node }[] = [];
 
-  /** `buttonsOf` gives the buttons of a block of code. */
-  constructor(private readonly buttonsOf: (code: string, language: string) => HTMLElement[] = () => []) {}
+  /** `buttonsOf` gives the buttons of a block of code; a formula that is not drawn stays as it was written. */
+  constructor(
+    private readonly buttonsOf: (code: string, language: string) => HTMLElement[] = () => [],
+    private readonly drawFormula: DrawFormula = () => undefined,
+  ) {}
 
   append(text: string): void {
     if (text === "") return;
@@ -41,6 +45,7 @@ export class MarkdownView {
   }
 
   private block(token: MarkedToken): Node {
+    if (isFormula(token)) return this.formula(token);
     switch (token.type) {
       case "heading":
         return this.inline(document.createElement(`h${String(token.depth)}`), token.tokens);
@@ -115,7 +120,14 @@ export class MarkdownView {
     return node;
   }
 
+  private formula({ raw, tex, display }: FormulaToken): HTMLElement {
+    const node = element("span", `kubeai-markdown-formula${display ? " kubeai-markdown-display" : ""}`, raw.trim());
+    this.drawFormula(node, tex, display);
+    return node;
+  }
+
   private span(token: MarkedToken): Node | string {
+    if (isFormula(token)) return this.formula(token);
     switch (token.type) {
       case "strong":
         return this.inline(element("strong", ""), token.tokens);
@@ -183,10 +195,10 @@ function colouredNode(tree: Coloured): Node | string {
 /** The blocks of a text; a passage that would take the lexer long is one that is shown as it was written. */
 function blocksOf(text: string): MarkedToken[] {
   if (DEEP.test(text)) return [asWritten(text)];
-  const lexer = new Lexer();
+  const lexer = new Lexer({ ...getDefaults(), extensions: FORMULAS });
   const blocks = lexer.blockTokens(text, []) as MarkedToken[];
   for (const { src, tokens } of lexer.inlineQueue.splice(0)) {
-    const signs = src.length < MOST_SIGNS ? 0 : (src.match(/[*_~`[(<!]/g) ?? []).length;
+    const signs = src.length < MOST_SIGNS ? 0 : (src.match(/[*_~`[(<!$]/g) ?? []).length;
     if (src.length > LONGEST_PASSAGE || signs > MOST_SIGNS) tokens.push(asWritten(src));
     else lexer.inlineTokens(src, tokens);
   }

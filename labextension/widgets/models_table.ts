@@ -93,7 +93,6 @@ class TableView implements LiveView {
 
   stop(): void {
     this.asker.stop();
-    this.panel.stop();
   }
 
   tick(): void {
@@ -130,7 +129,6 @@ class TableView implements LiveView {
       this.panel.ask({
         title: `Really delete ${name}? ${note}`,
         yes: `Delete ${name}`,
-        reverts: true,
         onYes: () => {
           this.send({ verb: "delete", name }, pressed);
         },
@@ -162,7 +160,6 @@ class TableView implements LiveView {
         this.panel.ask({
           title: notice.message,
           yes: "Do it all the same",
-          reverts: true,
           onYes: () => {
             this.send({ ...wanted, yes: true }, pressed);
           },

@@ -1,8 +1,11 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
 import { atEnd, button, copyInto, element, put, putText } from "./dom";
+import { keepFocus } from "./focus";
 import { whenGone } from "./gone";
+import { type DrawFormula, Formulas } from "./formula";
 import { MarkdownView } from "./markdown";
+import { pictureNode, PicturesView } from "./pictures";
 import { SettingsView } from "./playground_settings";
 import type { AnswerLine, ExchangeLine, PlaygroundMessage, PlaygroundRequest, PlaygroundState, Text } from "./playground_types";
 
@@ -11,6 +14,7 @@ export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest,
 
 /** Stands for the prompt where a column is named. */
 const PROMPT = -1;
+const NOTHING = { exchange: PROMPT, column: null, text: "", pictures: [], sure: false, columns: [], settings: {} };
 const GONE = "The kernel has gone. Run the cell again: the dialogue goes on.";
 
 export default {
@@ -35,25 +39,37 @@ export class PlaygroundView {
   private readonly waiting = element("p", "kubeai-playground-waiting");
   private readonly spoken = element("p", "kubeai-playground-spoken");
   private readonly context = element("span", "kubeai-playground-context");
+  private readonly gauge = element("meter", "kubeai-playground-gauge");
   private readonly settings: SettingsView;
+  private readonly pictures: PicturesView;
+  private readonly formulas = new Formulas(() => {
+    this.send({ verb: "formulas" });
+  });
   private readonly shown = new Map<number, ExchangeView>();
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
-  private sent = "";
+  private sent = { text: "", pictures: [] as string[] };
 
   constructor(private readonly model: AnyModel<State>) {
     this.settings = new SettingsView(this.send);
+    this.pictures = new PicturesView(this.node, (problem) => {
+      put(this.problem, problem);
+    });
     this.node.setAttribute("aria-label", "Chat playground");
     // Keys that are pressed here are meant for it, not for the notebook around it.
     this.node.dataset.lmSuppressShortcuts = "true";
     this.prompt.setAttribute("aria-label", "Prompt");
     this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
     this.prompt.rows = 2;
+    this.exchanges.tabIndex = 0;
+    this.exchanges.setAttribute("role", "region");
+    this.exchanges.setAttribute("aria-label", "Dialogue");
     this.spoken.setAttribute("role", "status");
     this.problem.setAttribute("role", "alert");
     const buttons = element("div", "kubeai-buttons");
-    buttons.append(this.ask, this.halt, this.clear, this.context);
-    this.node.append(this.settings.node, this.exchanges, this.problem, this.waiting, this.prompt, buttons, this.spoken);
+    buttons.append(this.ask, this.halt, this.pictures.add, this.clear, this.context, this.gauge);
+    this.node.append(this.settings.node, this.exchanges, this.problem, this.waiting, this.pictures.node, this.prompt);
+    this.node.append(buttons, this.spoken);
     this.listen();
     model.on("change:state", this.show);
     model.on("msg:custom", this.hear);
@@ -81,10 +97,12 @@ export class PlaygroundView {
   }
 
   private readonly askPrompt = (): void => {
-    if (this.prompt.value.trim() === "" || this.model.get("state").busy) return;
-    this.sent = this.prompt.value;
-    this.send({ verb: "ask", text: this.sent });
+    const sent = { text: this.prompt.value, pictures: this.pictures.urls };
+    if ((sent.text.trim() === "" && sent.pictures.length === 0) || this.model.get("state").busy) return;
+    this.sent = sent;
+    this.send({ verb: "ask", ...sent, sure: this.pictures.sure });
     this.prompt.value = "";
+    this.pictures.clear();
   };
 
   /** A kernel that runs a cell reads no message until the cell has ended: then it is told that this waits. */
@@ -93,7 +111,7 @@ export class PlaygroundView {
     this.silence = setTimeout(() => {
       put(this.waiting, underWay("busy"));
     }, SILENCE_MS);
-    this.model.send({ exchange: PROMPT, column: null, text: "", columns: [], settings: {}, ...wanted });
+    this.model.send({ ...NOTHING, ...wanted });
   };
 
   private readonly hear = (message: unknown): void => {
@@ -103,14 +121,28 @@ export class PlaygroundView {
       put(this.waiting, "");
       put(this.problem, message.problem);
       // What could not be asked goes back to where it was written.
-      if (message.problem !== "" && this.prompt.value === "") this.prompt.value = this.sent;
-      this.sent = "";
+      if (message.problem !== "" && this.prompt.value === "") {
+        this.prompt.value = this.sent.text;
+        this.pictures.restore(this.sent.pictures);
+      }
+      this.sent = { text: "", pictures: [] };
     }
+    if (message.formulas !== "") void this.formulas.take(message.formulas);
     for (const text of message.texts) this.shown.get(text.exchange)?.take(text);
   };
 
   private readonly show = (): void => {
     const state = this.model.get("state");
+    keepFocus(
+      this.node,
+      () => {
+        this.draw(state);
+      },
+      () => (state.busy ? this.halt : this.prompt),
+    );
+  };
+
+  private draw(state: PlaygroundState): void {
     const atBottom = this.exchanges.scrollHeight - this.exchanges.scrollTop - this.exchanges.clientHeight < 40;
     const wanted = new Set(state.exchanges.map((line) => line.number));
     for (const [number, view] of this.shown) {
@@ -119,7 +151,7 @@ export class PlaygroundView {
       this.shown.delete(number);
     }
     for (const line of state.exchanges) {
-      const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send);
+      const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send, this.formulas.draw);
       if (!this.shown.has(line.number)) this.exchanges.append(view.node);
       this.shown.set(line.number, view);
       view.show(line, state.busy);
@@ -129,12 +161,21 @@ export class PlaygroundView {
     if (this.halt.hidden !== !state.busy && !state.busy) putText(this.spoken, "The answer has ended.");
     this.halt.hidden = !state.busy;
     this.ask.hidden = state.busy;
+    this.pictures.show(state.reads_pictures);
     this.clear.hidden = state.exchanges.length === 0 || state.busy;
-    const length = state.context_length === 0 ? "" : ` of ${String(state.context_length)}`;
-    put(this.context, state.context_tokens === 0 ? "" : `Context: ${String(state.context_tokens)}${length} tokens`);
+    this.showContext(state.context_tokens, state.context_length);
     this.settings.show(state);
     if (state.problem !== "") put(this.problem, state.problem);
-  };
+  }
+
+  /** How much of what the model reads at once is used; the count alone where the engine does not tell of how much. */
+  private showContext(tokens: number, length: number): void {
+    const ofLength = length === 0 ? "" : ` of ${String(length)}`;
+    put(this.context, tokens === 0 ? "" : `Context: ${String(tokens)}${ofLength} tokens`);
+    this.gauge.hidden = tokens === 0 || length === 0;
+    this.gauge.setAttribute("aria-label", "Context used");
+    Object.assign(this.gauge, { max: length, high: 0.8 * length, optimum: 0, value: tokens });
+  }
 
   private lose(): void {
     for (const control of this.node.querySelectorAll<HTMLButtonElement>("button, textarea, input, select")) {
@@ -157,6 +198,7 @@ class ExchangeView {
   readonly node = element("article", "kubeai-playground-exchange");
   private readonly prompt = element("div", "kubeai-playground-prompt");
   private readonly words = element("div", "kubeai-playground-words");
+  private readonly pictures = element("div", "kubeai-buttons");
   private readonly edit = button("Edit", "Edit this prompt");
   private readonly branches = element("span", "kubeai-playground-branches");
   private readonly answers = element("div", "kubeai-playground-answers");
@@ -165,27 +207,31 @@ class ExchangeView {
   constructor(
     private readonly number: number,
     private readonly send: Send,
+    private readonly drawFormula: DrawFormula,
   ) {
     this.edit.addEventListener("click", () => {
       this.editPrompt();
     });
     const tools = element("div", "kubeai-buttons");
     tools.append(this.branches, this.edit);
-    this.prompt.append(this.words, tools);
+    this.prompt.append(this.pictures, this.words, tools);
     this.node.append(this.prompt, this.answers);
     send({ verb: "text", exchange: number, column: PROMPT });
   }
 
   take(text: Text): void {
-    if (text.column === PROMPT) putText(this.words, text.text);
-    else this.columns.get(text.column)?.take(text);
+    if (text.column === PROMPT) {
+      putText(this.words, text.text);
+      const name = (place: number) => `Picture ${String(place + 1)} of this prompt`;
+      this.pictures.replaceChildren(...text.pictures.map((url, place) => pictureNode(url, name(place))));
+    } else this.columns.get(text.column)?.take(text);
   }
 
   show(line: ExchangeLine, busy: boolean): void {
     this.edit.hidden = busy;
     this.showBranches(line, busy);
     for (const answer of line.answers) {
-      const view = this.columns.get(answer.column) ?? new AnswerView(this.number, answer.column, this.send);
+      const view = this.columns.get(answer.column) ?? new AnswerView(this.number, answer.column, this.send, this.drawFormula);
       if (!this.columns.has(answer.column)) this.answers.append(view.node);
       this.columns.set(answer.column, view);
       view.show(answer, line, busy);
@@ -225,6 +271,7 @@ class ExchangeView {
     ask.addEventListener("click", () => {
       this.send({ verb: "edit", exchange: this.number, text: text.value });
       end();
+      this.edit.focus();
     });
     leave.addEventListener("click", () => {
       end();
@@ -249,7 +296,7 @@ export class AnswerView {
   private readonly copy = button("Copy", "Copy this answer");
   private readonly vote = button("Better", "This answer is the better one");
   private readonly callButtons = element("div", "kubeai-buttons");
-  private markdown = new MarkdownView(codeButtons);
+  private markdown: MarkdownView;
   private text = "";
   private head = "";
   private seq = 0;
@@ -259,7 +306,9 @@ export class AnswerView {
     private readonly exchange: number,
     private readonly column: number,
     private readonly send: Send,
+    private readonly drawFormula: DrawFormula = () => undefined,
   ) {
+    this.markdown = new MarkdownView(codeButtons, drawFormula);
     const head = element("header", "");
     head.append(this.name, this.figures);
     this.thoughts.append(element("summary", "", "Reasoning"), this.thought);
@@ -307,7 +356,7 @@ export class AnswerView {
       this.asked = false;
       this.text = this.head = "";
       this.thought.textContent = "";
-      const markdown = new MarkdownView(codeButtons);
+      const markdown = new MarkdownView(codeButtons, this.drawFormula);
       this.markdown.node.replaceWith(markdown.node);
       this.markdown = markdown;
       this.seq = piece.seq;
@@ -358,14 +407,25 @@ export class AnswerView {
   }
 }
 
-function codeButtons(code: string): HTMLElement[] {
-  const copy = button("Copy", "Copy this code");
-  copy.dataset.worksAlone = "";
+/** The JupyterLab extension sets it on the page's body: it puts the code of the event below into a new cell. */
+const INSERTS = "kubeai-inserts";
+const OF_CELLS = ["", "python", "python3", "py", "ipython"];
+
+function codeButtons(code: string, language: string): HTMLElement[] {
+  const [insert, copy] = [button("Insert", "Insert this code into a new cell below"), button("Copy", "Copy this code")];
+  copy.dataset.worksAlone = insert.dataset.worksAlone = "";
   const shown = element("span", "", code);
   copy.addEventListener("click", () => {
     void copyInto(shown, copy, code);
   });
-  return [copy];
+  insert.addEventListener("click", () => {
+    insert.dispatchEvent(new CustomEvent("kubeai:insert", { bubbles: true, detail: code }));
+    putText(insert, "Inserted");
+  });
+  const buttons = element("div", "kubeai-buttons");
+  if (document.body.classList.contains(INSERTS) && OF_CELLS.includes(language)) buttons.append(insert);
+  buttons.append(copy);
+  return [buttons];
 }
 
 function isMessage(message: unknown): message is PlaygroundMessage {

@@ -22,7 +22,8 @@ export class SettingsView {
 
   constructor(private readonly send: Send) {
     const folded = element("details", "");
-    folded.append(element("summary", "", "Settings"));
+    const fields = element("div", "kubeai-playground-fields");
+    folded.append(element("summary", "", "Settings"), fields);
     for (const [name, label, lines] of FIELDS) {
       const row = element("label", "", label);
       const text = element("textarea", "");
@@ -34,7 +35,8 @@ export class SettingsView {
       });
       this.fields.set(name, text);
       row.append(text);
-      folded.append(row);
+      if (lines > 1) row.className = "kubeai-playground-wide";
+      fields.append(row);
     }
     this.columns.setAttribute("role", "group");
     this.columns.setAttribute("aria-label", "Who answers");

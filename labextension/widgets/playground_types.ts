@@ -8,6 +8,7 @@ export interface PlaygroundState {
   choices: string[];
   exchanges: ExchangeLine[];
   busy: boolean;
+  reads_pictures: boolean;
   settings: {
     [k: string]: string;
   };
@@ -62,6 +63,7 @@ export interface PlaygroundMessage {
   texts: Text[];
   taken: boolean;
   problem: string;
+  formulas: string;
 }
 /**
  * The whole text of a prompt or an answer (``whole``), or its next piece.
@@ -76,6 +78,7 @@ export interface Text {
   whole: boolean;
   text: string;
   reasoning: string;
+  pictures: string[];
   figures: string;
 }
 /**
@@ -97,10 +100,13 @@ export interface PlaygroundRequest {
     | "allow"
     | "refuse"
     | "clear"
-    | "text";
+    | "text"
+    | "formulas";
   exchange: number;
   column: number | null;
   text: string;
+  pictures: string[];
+  sure: boolean;
   columns: string[];
   settings: {
     [k: string]: string;

@@ -1,22 +1,19 @@
 import { button, element } from "./dom";
 
-/** A question that nobody answers goes away by itself. */
-export const REVERTS_MS = 10_000;
-
 /** What is asked before something is done: what it would change or take away, and two buttons. */
 export interface Question {
   title: string;
   lines?: readonly string[];
   yes: string;
-  /** Whether it goes away after a while; what has to be read stays. */
-  reverts: boolean;
   onYes: () => void;
 }
 
-/** The place of one question at a time; the button that keeps all as it is has the focus. */
+/**
+ * The place of one question at a time; the button that keeps all as it is has the focus. A question stays until it is
+ * answered, or until its Model is gone: one with a time limit would end while somebody still reads or hears it.
+ */
 export class QuestionPanel {
   readonly node = element("div", "kubeai-panel");
-  private reverting: ReturnType<typeof setTimeout> | undefined;
   private asked: Element | null = null;
 
   constructor() {
@@ -27,7 +24,7 @@ export class QuestionPanel {
     });
   }
 
-  ask({ title, lines = [], yes, reverts, onYes }: Question): void {
+  ask({ title, lines = [], yes, onYes }: Question): void {
     const diff = element("ul", "kubeai-diff");
     diff.append(...lines.map((line) => element("li", "", line)));
     diff.hidden = lines.length === 0;
@@ -47,24 +44,14 @@ export class QuestionPanel {
     this.node.replaceChildren(element("p", "kubeai-question", title), diff, row);
     this.node.hidden = false;
     keep.focus();
-    clearTimeout(this.reverting);
-    if (!reverts) return;
-    this.reverting = setTimeout(() => {
-      this.close();
-    }, REVERTS_MS);
   }
 
   /** Take the question away, and give the focus back where it came from. */
   close(): void {
-    this.stop();
     if (this.node.hidden) return;
     const hadFocus = this.node.contains(document.activeElement);
     this.node.hidden = true;
     this.node.replaceChildren();
     if (hadFocus && this.asked instanceof HTMLElement) this.asked.focus();
-  }
-
-  stop(): void {
-    clearTimeout(this.reverting);
   }
 }

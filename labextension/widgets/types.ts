@@ -19,6 +19,7 @@ export interface Card {
   facts: CardFact[];
   findings: CardFinding[];
   verbs: ("fix" | "scale" | "pause" | "resume" | "restart" | "delete")[];
+  playground: boolean;
   replicas: number;
   link: "live" | "reconnecting" | "closed";
   link_since_seconds: number;

@@ -1,4 +1,4 @@
-"""Form, card and live table in both themes, as axe-core reads them."""
+"""Form, card, live table and playground in both themes, as axe-core reads them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from tests.support.fake_api import MODELS, PODS, FakeApi, kubeconfig, model, pod
 
 from .accessibility import serious_faults
-from .test_card_story import LOAD, tells_phase
+from .test_card_story import LOAD, WIDER_THAN_THE_CARD, tells_phase
 from .test_form import SHOW, URL, button, control, fill, messages, shown_form
 from .test_models_table import connected_to, put_models
+from .test_playground import PLAY, SAID, ask, has_ended, set_field
+from .test_playground import SERVE as SERVE_TO_PLAY
 from .test_status_card import SHOW as PULLING
 
 if TYPE_CHECKING:
@@ -137,3 +139,27 @@ def test_has_a_failing_card_its_cure_and_its_end_for_everybody(open_notebook: Ca
     button(card, "Apply").click()
     tells_phase(card, "Ready")
     passes(notebook, card, "card_ready")
+
+
+@pytest.mark.usefixtures("no_models")
+def test_has_a_playground_for_everybody(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE_TO_PLAY, PLAY, SAID)
+    notebook.page.set_viewport_size({"width": 1200, "height": 2200})
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    passes(notebook, play, "playground_empty")
+    notebook.run_cell(2)
+    set_field(play, "Most tokens", "10")
+    button(play, "Compare with another Model or adapter").click()
+    expect(play.get_by_label("Column 2", exact=True)).to_be_visible()
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-playground-answer")).to_have_count(3)
+    has_ended(play)
+    play.get_by_role("button", name="This answer is the better one").last.click()
+    passes(notebook, play, "playground")
+    play.evaluate("play => { play.parentElement.style.width = '400px' }")
+    assert play.evaluate("play => play.scrollWidth <= play.clientWidth")
+    assert play.evaluate(WIDER_THAN_THE_CARD) == []
+    passes(notebook, play, "playground_narrow")

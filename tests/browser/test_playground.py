@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_models")]
 
-SERVE = "%load_ext kubeai_notebook\n%kubeai_serve smol --url ollama://smollm2:135m --wait"
+LOAD = "%load_ext kubeai_notebook"
+URL = "ollama://smollm2:135m"
+SERVE = f"{LOAD}\n%kubeai_serve smol --url {URL} --wait"
 PLAY = "play = %kubeai_playground smol\nplay"
 VOTES = "print(play.votes()[['model', 'preferred']].to_csv(index=False))\nprint(len(play.messages))"
 LONG_MS = 120_000
@@ -31,6 +36,14 @@ def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
     yield
     delete = "import kubeai_notebook as k; [k.attach(name).delete() for name in k.models()['name']]"
     installation.run("python", "-c", delete)
+
+
+def engines(installation: Installation) -> list[psutil.Process]:
+    """The processes of llama.cpp that the daemon of this installation has started."""
+    home = str(installation.home / "local")
+    daemons = [process for process in psutil.process_iter(["cmdline"]) if home in (process.info["cmdline"] or [])]
+    children = [child for daemon in daemons for child in daemon.children(recursive=True)]
+    return [child for child in children if any("llamacpp_worker" in word for word in child.cmdline())]
 
 
 def button(part: Any, title: str) -> Any:
@@ -122,3 +135,257 @@ def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Not
     play = notebook.run_cell(1).locator(".kubeai-playground")
     expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Count from one to one thousand")
     expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|is closed"))
+
+
+def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    busy = "import time\nwhile not globals().get('go_on'): time.sleep(0.1)"
+    notebook = open_notebook(SERVE, busy, "%kubeai_models --live")
+    notebook.page.set_viewport_size({"width": 1200, "height": 1600})
+    output = notebook.run_cell(0)
+    card, play = output.locator(".kubeai-card"), output.locator(".kubeai-playground")
+    notebook.run_cell(1, wait=False)
+    button(card, "Playground").click()
+    expect(card.locator(".kubeai-card-outcome")).to_contain_text("Queued: the kernel is busy")
+    notebook.command("notebook:interrupt-kernel")
+    expect(play).to_be_visible()
+    expect(card.locator(".kubeai-card-outcome")).to_have_text("The playground of smol is below the card.")
+    set_field(play, "Most tokens", "10")
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    has_ended(play)
+    notebook.picture("playground_below_card", output)
+    notebook.command("docmanager:save")
+    notebook.reload()
+    expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
+    expect(output.locator(".kubeai-snapshot").first).to_be_hidden()
+
+    table = notebook.run_cell(2)
+    button(table, "Card of smol").click()
+    button(table.locator(".kubeai-card"), "Playground").click()
+    expect(table.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
+    button(card, "Playground").click()
+    expect(play).to_be_hidden()
+    button(card, "Playground").click()
+    expect(play).to_be_visible()
+    notebook.command("docmanager:save")
+    notebook.shut_down_kernel()
+    notebook.reload()
+    expect(output.locator(".kubeai-snapshot").last).to_contain_text("Is Brie a cheese?")
+    notebook.picture("playground_below_card_saved", output)
+
+
+def test_wakes_a_sleeping_model_and_shows_its_steps(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(f"{LOAD}\n%kubeai_serve smol --url {URL} --min-replicas 0", PLAY)
+    notebook.run_cell(0)
+    notes = notebook.record(1, ".kubeai-playground-note")
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Most tokens", "10")
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-playground-note")).to_contain_text("Waking: Scheduling", timeout=LONG_MS)
+    notebook.picture("playground_waking", play)
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    has_ended(play)
+    assert any(note.startswith("Waking: Scheduling → Pulling → Loading") for note in notes())
+
+
+def test_keeps_what_came_of_an_engine_that_dies(
+    open_notebook: Callable[..., Notebook], installation: Installation
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Answer as", MANY_WORDS)
+    ask(play, "Count from one to one thousand in words.")
+    words, note = play.locator(".kubeai-markdown"), play.locator(".kubeai-playground-note")
+    expect(words).to_contain_text("words", timeout=LONG_MS)
+    for engine in engines(installation):
+        engine.kill()
+    expect(note).to_contain_text("broke off")
+    expect(note).to_contain_text(re.compile("smol is Loading now|was killed"))
+    expect(words).to_contain_text("words")
+    notebook.picture("playground_died", play)
+    set_field(play, "Answer as", "")
+    set_field(play, "Most tokens", "10")
+    button(play, "Regenerate").click()
+    expect(play.locator(".kubeai-playground-figures")).to_contain_text("10 tokens", timeout=LONG_MS)
+
+
+def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY, "while True: pass")
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Answer as", MANY_WORDS)
+    ask(play, "Count from one to one thousand in words.")
+    words = play.locator(".kubeai-markdown")
+    expect(words).not_to_be_empty(timeout=LONG_MS)
+    notebook.run_cell(2, wait=False)
+    notebook.command("notebook:interrupt-kernel")
+    expect(notebook.output(2)).to_contain_text("KeyboardInterrupt")
+    notebook.command("notebook:interrupt-kernel")  # now nothing but the answer is under way
+    before = words.inner_text()
+    expect(words).not_to_have_text(before)
+    button(play, "Stop").click()
+    has_ended(play)
+    expect(play.locator(".kubeai-playground-note")).to_have_text("Stopped.")
+
+
+def test_inserts_code_into_a_new_cell_below(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    said = (
+        "play.messages = [dict(role='user', content='Hi'), dict(role='assistant', content='```python\\n6 * 7\\n```')]"
+    )
+    notebook = open_notebook(SERVE, PLAY, said)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    button(play, "Insert this code into a new cell below").click()
+    expect(notebook.cell(2).locator(".cm-content")).to_have_text("6 * 7")
+    expect(notebook.cell(2).locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
+    expect(notebook.run_cell(2)).to_contain_text("42")
+    notebook.picture("playground_insert", play)
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + b"\x30\x70\xc0" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_sends_a_picture_once_the_user_says_that_the_model_reads_it(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    asked: list[str] = []
+    notebook.page.on("request", lambda request: asked.append(request.url))
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    files = play.locator("input[type=file]")
+    files.set_input_files([{"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}])
+    expect(play.get_by_role("alert")).to_contain_text("a.svg is not a PNG")
+    files.set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": png(60, 40)}])
+    expect(play.get_by_alt_text("Picture 1")).to_be_visible()
+    ask(play, "Which colour is it?")
+    expect(play.get_by_role("alert")).to_contain_text("smol is not known to read pictures")
+    expect(play.get_by_label("Prompt", exact=True)).to_have_value("Which colour is it?")
+    play.get_by_label("The model reads pictures").check()
+    notebook.picture("playground_picture", play)
+    play.get_by_label("Prompt", exact=True).press("Enter")
+    shown = play.get_by_alt_text("Picture 1 of this prompt")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.complete && image.naturalWidth") == 60
+    # This one, of a real engine, does not.
+    expect(play.locator(".kubeai-playground-note")).to_contain_text("images", timeout=LONG_MS)
+    assert not [url for url in asked if ".png" in url]
+    notebook.picture("playground_picture_sent", play)
+
+
+SAID = r"""
+text = r'''The mean is
+\[
+\bar{x} = \frac{1}{n} \sum_{i=1}^{n} x_i, \qquad A = \begin{pmatrix} a & b \\ c & d \end{pmatrix}
+\]
+and \(e^{i\pi} + 1 = 0\). It costs $5 or $6; \(\href{javascript:alert(1)}{x}\) is no formula.
+
+```python
+6 * 7
+```'''
+play.messages = [dict(role="user", content="What is the mean?"), dict(role="assistant", content=text)]
+"""
+
+
+def test_draws_formulas_once_there_are_some(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY, SAID)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    formulas = play.locator("math")
+    expect(formulas).to_have_count(2)
+    expect(play).to_contain_text("It costs $5 or $6; \\(\\href{javascript:alert(1)}{x}\\) is no formula.")
+    assert formulas.first.locator("mtable").count() == 1
+    assert play.locator(".kubeai-markdown a").count() == 0
+    notebook.picture("playground_formulas", play)
+
+
+def focus(play: Any) -> str:
+    """The name of what has the focus."""
+    name = "() => document.activeElement.ariaLabel || document.activeElement.textContent"
+    return str(play.page.evaluate(name))
+
+
+def tab_to(play: Any, name: str, *, key: str = "Tab") -> None:
+    """Press Tab until this has the focus."""
+    for _ in range(40):
+        if focus(play) == name:
+            return
+        play.page.keyboard.press(key)
+    pytest.fail(f"Tab does not reach {name}; it reaches {focus(play)}")
+
+
+def test_is_used_by_the_keyboard_alone(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    keyboard = notebook.page.keyboard
+    play.get_by_label("Column 1", exact=True).focus()
+    tab_to(play, "Settings")
+    keyboard.press("Enter")
+    for _ in range(7):
+        keyboard.press("Tab")
+    keyboard.type(MANY_WORDS)
+    tab_to(play, "Prompt")
+    keyboard.type("Count from one to one thousand in words.")
+    tab_to(play, "Send")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    assert focus(play) == "Stop"
+    keyboard.press("Enter")
+    has_ended(play)
+    expect(play.get_by_label("Prompt", exact=True)).to_be_focused()
+
+    tab_to(play, "Settings", key="Shift+Tab")
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    keyboard.type("5")
+    for _ in range(4):
+        keyboard.press("Tab")
+    keyboard.press("Control+a")
+    keyboard.press("Delete")
+    tab_to(play, "Edit this prompt")
+    keyboard.press("Enter")
+    expect(play.get_by_label("The prompt, edited")).to_be_focused()
+    keyboard.press("Control+a")
+    keyboard.type("Is Brie a cheese?")
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
+    has_ended(play)
+    expect(play.get_by_label("Prompt", exact=True)).to_be_focused()
+    tab_to(play, "The version before", key="Shift+Tab")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("1/2")
+    tab_to(play, "The next version")
+    keyboard.press("Enter")
+    expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
+    tab_to(play, "Compare with another Model or adapter", key="Shift+Tab")
+    keyboard.press("Enter")
+    expect(play.get_by_label("Column 2", exact=True)).to_be_visible()
+    assert focus(play) == "Compare with another Model or adapter"

@@ -7,8 +7,8 @@ from kubeai_notebook.core.phase_times import Step, start_key, steps_of
 from tests.support.views import pod
 
 
-def steps(*pods: Any) -> tuple[Step, ...]:
-    return steps_of(Observation(model={}, pods=pods))
+def steps(*pods: Any, events: tuple[Any, ...] = ()) -> tuple[Step, ...]:
+    return steps_of(Observation(model={}, pods=pods, events=events))
 
 
 READY = pod(scheduled="2026-11-22T20:00:01Z", running="2026-11-22T20:00:13Z", ready="2026-11-22T20:00:51Z")
@@ -50,6 +50,24 @@ def test_tells_no_time_of_a_container_that_was_begun_anew() -> None:
 def test_has_pulled_what_ran_before() -> None:
     ended = pod(scheduled="2026-11-22T20:00:01Z", ended=True, restarts=2)
     assert [step.over for step in steps(ended)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "pulled"),
+    [
+        (["Started", "Pulling"], False),  # on this machine weights are downloaded once the container runs
+        (["Started", "Pulling", "Pulled"], True),
+        (["Pulling", "Pulled", "Started"], True),  # elsewhere what is pulled is an image, before the container runs
+        (["Pulling", "Pulled", "Started", "Pulling"], False),  # and again, before its next run
+    ],
+)
+def test_has_not_pulled_what_it_failed_to_pull(reasons: list[str], pulled: bool) -> None:
+    events = tuple(
+        {"reason": reason, "message": "smol", "lastTimestamp": f"2026-11-22T20:00:{second:02}Z"}
+        for second, reason in enumerate(reasons)
+    )
+    ended = pod(scheduled="2026-11-22T20:00:01Z", ended=True, restarts=2)
+    assert [step.over for step in steps(ended, events=events)] == [True, pulled, False, False]
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "", "2026-11-22T19:00:00Z"])

@@ -158,3 +158,52 @@ def test_names_the_login_and_the_person_where_many_share_one(login: str, person:
 @pytest.mark.parametrize("annotations", [None, {}, [], {"kubeai-notebook/served-by": 7}])
 def test_knows_nobody_where_nobody_wrote(annotations: Any) -> None:
     assert served_by({"metadata": {"annotations": annotations}}) == ""
+
+
+BALANCED = {"strategy": "PrefixHash", "prefixHash": {"meanLoadFactor": 150, "prefixCharLength": 50, "replication": 256}}
+BY_KUBECTL = {
+    "apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": {"name": "smol", "labels": {"team": "a"}},
+    "spec": {
+        "url": URL, "engine": "OLlama", "features": ["TextGeneration"], "resourceProfile": "cpu:2", "minReplicas": 2,
+        "maxReplicas": 4, "args": ["--x"], "env": {"A": "1", "B": "2"}, "envFrom": [{"secretRef": {"name": "login"}}],
+        "files": [{"path": "/a", "content": "x"}], "image": "mine", "priorityClassName": "high", "targetRequests": 7,
+        "scaleDownDelaySeconds": 9, "loadBalancing": BALANCED, "owner": "me",
+    },
+}  # fmt: skip
+
+
+def edited(theirs: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """What serving these fields changes of a Model that kubectl made, once somebody has read it."""
+    now = merged(BY_KUBECTL, theirs or {})
+    spec = spec_of({"name": "smol", "url": URL, "minReplicas": 2, **fields})
+    return changed_fields(now, three_way(now, spec, seen=BY_KUBECTL))
+
+
+def test_takes_away_what_an_editor_saw_and_left_out() -> None:
+    gone = edited(env={"A": "1"}, scaling={"load_balancing": {"strategy": "PrefixHash"}})
+    assert {key: wanted for key, (_, wanted) in gone.items() if key != "loadBalancing"} == {
+        "args": None, "env": {"A": "1"}, "envFrom": None, "files": None, "image": None, "labels": {},
+        "maxReplicas": None, "priorityClassName": None, "resourceProfile": "cpu:1", "scaleDownDelaySeconds": None,
+        "targetRequests": None,
+    }  # fmt: skip
+    assert gone["loadBalancing"][1] == {
+        "strategy": "PrefixHash",
+        "prefixHash": {"meanLoadFactor": 125, "prefixCharLength": 100},
+    }
+    assert edited()["loadBalancing"][1] == {"strategy": "LeastLoad"}
+
+
+def test_leaves_what_came_after_an_editor_had_looked() -> None:
+    theirs = {
+        "metadata": {"labels": {"new": "x"}},
+        "spec": {"env": {"C": "3"}, "adapters": [{"name": "a", "url": "hf://b/c"}]},
+    }
+    changes = edited(theirs)
+    assert changes["env"][1] == {"C": "3"}
+    assert "adapters" not in changes
+    assert "owner" not in changes
+    assert changes["labels"] == ({"team": "a"}, {})
+
+
+def test_keeps_what_autoscaling_set_since_where_the_editor_left_it() -> None:
+    assert "minReplicas" not in edited({"spec": {"minReplicas": 3}})

@@ -6,7 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.support.daemon import MODELS, PODS, is_ready, processes_of, waiting_reason
+from kubeai_notebook.core.observation import Observation
+from kubeai_notebook.core.phase_times import steps_of
+from tests.support.daemon import EVENTS, MODELS, PODS, is_ready, processes_of, waiting_reason
 from tests.support.waiting import until
 
 
@@ -79,6 +81,9 @@ def test_explains_that_there_is_no_network_at_first_use(make_daemon, tmp_path):
     assert "[Errno 111] Connection refused" in log or "[Errno 61] Connection refused" in log
     assert offline.events(pod)["Pulling"] == 'Pulling weights "ollama://smollm2:135m"'
     assert list((tmp_path / "empty").glob("*.part")) == []
+    events = offline.api("GET", EVENTS)[1]["items"]
+    steps = steps_of(Observation(model={}, pods=[pod], events=events))
+    assert [step.phase for step in steps if step.over] == ["Scheduling"]
 
 
 def test_serves_weights_that_it_was_given(make_daemon, kubeai, smol, tmp_path):

@@ -9,7 +9,7 @@ from kubeai_notebook.core.phase import Phase
 from kubeai_notebook.core.remedy import Command, Remedy, SetField
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import ForbiddenError
-from kubeai_notebook.present.card import card_of, deleted_card, line_of, waiting_line
+from kubeai_notebook.present.card import broken_line, card_of, deleted_card, line_of, waiting_line, waking_line
 from kubeai_notebook.present.models_table import row_of
 from kubeai_notebook.present.wire import Card
 from tests.support.views import FINDING, SINCE, pod, view_in
@@ -28,6 +28,16 @@ def test_has_a_tone_and_an_announcement_for_each_phase(phase: str) -> None:
     waiting = {"Deleting", "Submitted", "Caching", "Updating", "Scheduling", "Pulling", "Loading"}
     assert (card(phase).tone == "busy") == (phase in waiting)
     assert card(phase).announcement == f"Model smol is {phase}."
+
+
+@pytest.mark.parametrize(
+    ("features", "has_one"),
+    [(["TextGeneration"], True), (["TextEmbedding"], True), (["Reranking"], False), ([], False)],
+)
+def test_has_a_playground_for_text_and_vectors_only(features: list[str], has_one: bool) -> None:
+    view = view_in("Ready", ready=1)
+    view.model["spec"]["features"] = features
+    assert card_of(view, namespace="default").playground is has_one
 
 
 def test_says_what_the_model_is_in_rows() -> None:
@@ -161,9 +171,9 @@ def test_says_in_one_line_what_a_model_is() -> None:
     assert line_of("smol", None) == "Model('smol', Deleted)"
 
 
-def in_steps(phase: str, last: dict[str, float], **moments: str) -> Card:
+def in_steps(phase: str, last: dict[str, float], *events: Any, **moments: str) -> Card:
     view = view_in(phase)
-    seen = replace(view.observation, pods=(pod(**moments),))
+    seen = replace(view.observation, pods=(pod(**moments),), events=events)
     return card_of(replace(view, observation=seen), namespace="default", last=last)
 
 
@@ -178,8 +188,34 @@ def test_shows_the_steps_of_a_start_and_how_long_they_took_before() -> None:
     ]
     failing = in_steps("Failing", {}, **moments)
     assert [step.state for step in failing.steps] == ["over", "over", "failed", "next"]
+    unpulled = in_steps("Failing", {}, {"reason": "Pulling", "message": "Pulling weights"}, **moments)
+    assert [step.state for step in unpulled.steps] == ["over", "failed", "next", "next"]
     ready = in_steps("Ready", {"Pulling": 0.0}, **moments, ready="2026-11-22T20:00:51Z")
     assert [(step.state, step.last_seconds) for step in ready.steps] == [("over", None)] * 4
+
+
+def test_says_how_far_a_model_is_that_somebody_talks_to() -> None:
+    moments = {"scheduled": "2026-11-22T20:00:01Z", "running": "2026-11-22T20:00:13Z"}
+    view = view_in("Loading", desired=1)
+    loading = replace(view, observation=replace(view.observation, pods=(pod(**moments),)))
+    assert waking_line(loading, 12.3) == "Waking: Scheduling → Pulling → Loading 12 s"
+    pulling = view_in("Pulling", progress=0.44)
+    pulling = replace(pulling, observation=replace(pulling.observation, pods=(pod(),)))
+    assert waking_line(pulling, 3.0) == "Waking: Scheduling → Pulling 44% 3 s"
+    assert waking_line(view_in("Asleep"), 0.0) == "Waking: Asleep 0 s"
+
+
+def test_says_what_keeps_a_model_that_somebody_talks_to() -> None:
+    assert waking_line(view_in("Pulling", findings=(FINDING,)), 3.0).startswith("… smol Pulling: The engine needs more")
+    assert waking_line(view_in("Updating"), 3.0).startswith("… smol Updating: A sentence.")
+    assert "not connected" in waking_line(view_in("Loading", link=Link("reconnecting")), 3.0)
+
+
+def test_says_why_an_answer_broke_off() -> None:
+    failing = view_in("Failing", findings=(FINDING,))
+    assert broken_line(failing, ()) == "The engine needs more memory."
+    assert broken_line(failing, {FINDING.code}) == "smol is Failing now: A sentence."
+    assert broken_line(view_in("Ready", ready=1, findings=(FINDING,)), {FINDING.code}) == ""
 
 
 @pytest.mark.parametrize(

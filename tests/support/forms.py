@@ -10,10 +10,12 @@ from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.plan import Plan
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import KubeAIError, NotYoursError
+from kubeai_notebook.magics.serve import fields_of_text
 from kubeai_notebook.present.plan_report import PlanReport
 from kubeai_notebook.views.commands import Progress, notices_of
 from kubeai_notebook.views.form import Form
-from kubeai_notebook.views.form_model import FormContext, FormModel
+from kubeai_notebook.views.form_context import FormContext
+from kubeai_notebook.views.form_model import FormModel
 
 URL = "ollama://smollm2:135m"
 
@@ -63,6 +65,16 @@ class Cluster:
 
 def form_of(*, context: FormContext | None = None, **fields: Any) -> Form:
     return Form(FormModel(context or FormContext(), fields=fields), doing=AtOnce())  # type: ignore[arg-type]
+
+
+def form(fields: Mapping[str, Any] | None = None, **context: Any) -> FormModel:
+    """A form without widgets."""
+    return FormModel(FormContext(read_magic=fields_of_text, **context), fields=fields)
+
+
+def codes(model: FormModel, field: str) -> list[str]:
+    """The codes of what is said of a field."""
+    return [notice.code for notice in model.notices(field)]
 
 
 def lines(form: Form, field: str) -> list[str]:

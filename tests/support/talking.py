@@ -93,6 +93,13 @@ def session_of(folder: Path, patch: pytest.MonkeyPatch, *, api: str, gateway: st
 @contextmanager
 def talking_model(folder: Path, **spec: Any) -> Iterator[tuple[Model, Engine, Any]]:
     """A Model ``smol``, its engine, and the gateway between them."""
+    with talking_cluster(folder, **spec) as (model, engine, gateway, _):
+        yield model, engine, gateway
+
+
+@contextmanager
+def talking_cluster(folder: Path, **spec: Any) -> Iterator[tuple[Model, Engine, Any, FakeApi]]:
+    """The same with the API of its cluster."""
     engine = Engine()
     with (
         FakeApi().in_thread() as api,
@@ -104,4 +111,4 @@ def talking_model(folder: Path, **spec: Any) -> Iterator[tuple[Model, Engine, An
         api.put(MODELS, model("smol", adapters=ADAPTERS, features=["TextGeneration"], **spec))
         api.put(PODS, pod("model-smol-1", "smol"))
         with session_of(folder, patch, api=api.url, gateway=gateway.url) as session:
-            yield Model(session, "smol"), engine, gateway
+            yield Model(session, "smol"), engine, gateway, api

@@ -77,7 +77,7 @@ def test_shows_cosines_and_says_why_there_are_none(playground: EmbeddingPlaygrou
     ask(comparison, verb="compare", texts=[""])
     assert until(lambda: comparison.state["problem"] == "There is no text to compare. Type some, one a line.", 5)
     assert comparison.state["texts"] == ["red", "blue"]
-    text, html = playground._still().values()
+    text, html = playground.still().values()
     assert "0.00" in text
     assert "1. red" in html
 
@@ -97,7 +97,7 @@ def test_searches_a_frame_and_opens_its_map_with_the_same_vectors(
     assert model.maps == 1
     playground.map.select([2])
     assert playground.selection()["text"].tolist() == ["blue"]
-    assert "pink" in playground._still()["text/html"]
+    assert "pink" in playground.still()["text/html"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from kubeai_notebook.core.rules.subject import warning
 from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.text import plain
 from kubeai_notebook.views.form import Form
-from kubeai_notebook.views.form_model import FormContext, FormModel
+from kubeai_notebook.views.form_context import FormContext
+from kubeai_notebook.views.form_model import FormModel
 from tests.support.forms import URL, AtOnce, Cluster, all_state, choose, form_of, from_browser, lines
 
 pytestmark = pytest.mark.usefixtures("built")

@@ -9,7 +9,8 @@ from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.present.plan_report import PlanReport
 from kubeai_notebook.views.commands import Progress
 from kubeai_notebook.views.form import Form
-from kubeai_notebook.views.form_model import FormContext, FormModel
+from kubeai_notebook.views.form_context import FormContext
+from kubeai_notebook.views.form_model import FormModel
 from tests.support.forms import URL, AtOnce, Cluster, form_of, from_browser
 
 pytestmark = pytest.mark.usefixtures("built")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from kubeai_notebook.core.catalog.offers import Offer, offers_of
 from kubeai_notebook.core.estimate import Figures
@@ -15,14 +14,11 @@ from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.plan import Outcome
-from kubeai_notebook.errors import KubeAIError, SpecError, UsageError
-from kubeai_notebook.magics.serve import fields_of_text
-from kubeai_notebook.views.form_model import FormContext, FormModel
+from kubeai_notebook.errors import KubeAIError, UsageError
+from kubeai_notebook.views.form_context import FormContext
+from kubeai_notebook.views.form_model import FormModel
+from tests.support.forms import URL, codes, form
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-URL = "ollama://smollm2:135m"
 RUNNING = {
     "apiVersion": "kubeai.org/v1", "kind": "Model",
     "metadata": {"name": "smol", "uid": "1", "labels": {"features.kubeai.org/TextGeneration": "true"}},
@@ -31,14 +27,6 @@ RUNNING = {
     "status": {"replicas": {"all": 1, "ready": 1}},
 }  # fmt: skip
 FACTS = ClusterFacts(operator_config=operator_config_of(None), models=(RUNNING,))
-
-
-def form(fields: Mapping[str, Any] | None = None, **context: Any) -> FormModel:
-    return FormModel(FormContext(read_magic=fields_of_text, **context), fields=fields)
-
-
-def codes(model: FormModel, field: str) -> list[str]:
-    return [notice.code for notice in model.notices(field)]
 
 
 def test_infers_anew_what_was_not_stated() -> None:
@@ -113,14 +101,6 @@ def test_applies_a_remedy_once_and_undoes_it() -> None:
     assert not model.undo()
 
 
-def test_keeps_a_secret_out_of_everything_but_its_field() -> None:
-    model = form({"url": URL, "secrets": {"HF_TOKEN": SecretStr("swordfish")}, "env": {"API_KEY": "swordfish2"}})
-    assert "swordfish" not in f"{model!r} {model.texts} {model.draft} {model.fields['secrets']}"
-    model.paste(model.texts.python)
-    assert model.fields["secrets"][0]["value"].get_secret_value() == "swordfish"
-    assert model.fields["env"] == {"API_KEY": "swordfish2"}
-
-
 keys_of_rows = st.sampled_from(["name", "url", "path", "content", "env", "value", "secret", "key", "x"])
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=3)
@@ -147,11 +127,6 @@ def test_says_what_is_wrong_and_never_raises_whatever_a_control_holds(keys: list
             model.notices(field.name)
 
 
-def test_shows_no_login_of_a_url() -> None:
-    model = form({"url": "s3://user:swordfish@bucket/path", "name": "smol"})
-    assert "swordfish" not in str(model.texts)
-
-
 @pytest.mark.parametrize("text", [
     r'{"url": "ollama://a", "env": {"A": "\ud83d\ude00", "B": "\ud83d", "\ude00": ""}}',
     r"serve('ollama://a', env={'A': '\ud83d\ude00', 'B': '\ud83d', '\ude00': ''})",
@@ -161,22 +136,6 @@ def test_puts_characters_together_that_a_pasted_text_writes_in_halves(text: str)
     model.paste(text)
     assert model.value("env") == {"A": "😀", "B": "\ufffd", "\ufffd": ""}
     f"{model.texts}".encode()
-
-
-def test_asks_for_a_secret_that_nobody_has_given() -> None:
-    model = form()
-    model.paste(f"%kubeai_serve {URL} --secret HF_TOKEN=ask")
-    assert codes(model, "secrets") == ["SecretValueMissing"]
-    model.set("secrets", [{"env": "HF_TOKEN", "value": SecretStr("x")}])
-    assert not model.draft.errors
-
-
-def test_refuses_a_text_whose_hidden_value_it_does_not_know() -> None:
-    text = form({"url": URL, "env": {"API_KEY": "swordfish2"}}).texts.yaml
-    other = form({"url": "hf://a/b"})
-    with pytest.raises(SpecError, match="hidden"):
-        other.paste(text)
-    assert other.fields == {"url": "hf://a/b"}
 
 
 TEXTS = {
@@ -406,38 +365,6 @@ def test_says_once_that_a_word_is_misspelt_and_mends_it(field: str, wrong: Any, 
     assert not model.draft.errors
 
 
-def test_says_which_secret_still_goes_along_with_another_url_and_removes_it() -> None:
-    model = form({"url": "hf://org/a"})
-    model.set("secrets", [{"env": "HF_TOKEN", "value": SecretStr("swordfish")}])
-    model.set("url", "hf://org/b")
-    assert codes(model, "secrets") == []
-    model.set("url", "s3://bucket/b")
-    (notice,) = model.notices("secrets")
-    assert (notice.code, notice.severity) == ("SecretOfAnotherUrl", "warning")
-    assert "HF_TOKEN" in notice.message
-    assert "swordfish" not in f"{notice}{notice.remedies}"
-    assert not model.draft.errors
-    model.apply(notice.remedies[0].id)
-    assert "secrets" not in model.fields
-    assert model.notices("secrets") == ()
-    model.undo()
-    assert codes(model, "secrets") == ["SecretOfAnotherUrl"]
-
-
-def test_says_nothing_of_a_secret_while_the_next_url_is_typed_or_where_it_was_given_for_it() -> None:
-    model = form({"url": "hf://org/a"})
-    model.set("secrets", [{"env": "TOKEN", "value": SecretStr("swordfish")}])
-    for typed in ("s", "s3:", "s3://", "", "hf://or"):
-        model.set("url", typed)
-        assert "SecretOfAnotherUrl" not in codes(model, "secrets")
-    model.set("url", "s3://bucket/b")
-    assert codes(model, "secrets") == ["SecretOfAnotherUrl"]
-    model.set("secrets", [{"env": "TOKEN", "value": SecretStr("another")}])
-    assert codes(model, "secrets") == []
-    model.paste("url: hf://org/a\nsecrets: [hf-token]")
-    assert codes(model, "secrets") == []
-
-
 WRONG_YAML = {
     "url: hf://a/b\nname: x\nengin: VLLM\n": ["line 3", '"engin"', '"engine"'],
     "url: hf://a/b\nscaling:\n  min_replica: 1\n": ["line 3", '"min_replicas"'],
@@ -488,7 +415,61 @@ def test_takes_a_url_without_the_blanks_that_were_pasted_with_it() -> None:
     assert model.value("url") == "hf://org/a"
 
 
-def test_says_that_a_pasted_text_takes_a_secret_elsewhere() -> None:
-    model = form({"url": "hf://org/a", "secrets": {"TOKEN": SecretStr("swordfish")}})
-    model.paste("url: s3://bucket/b\nsecrets: [TOKEN=ask]\n")
-    assert codes(model, "secrets") == ["SecretOfAnotherUrl"]
+def test_goes_back_and_forward_between_what_filled_it() -> None:
+    presets = {name: {"url": f"hf://org/{name}"} for name in "abc"}
+    model = form({"url": URL}, presets=lambda: presets)
+    for name in presets:
+        model.start(f"preset:{name}")
+    model.set("min_replicas", 3)
+    urls = []
+    while model.undo():
+        urls.append(model.value("url"))
+    assert urls == ["hf://org/b", "hf://org/a", URL]
+    while model.redo():
+        urls.append(model.value("url"))
+    assert urls[3:] == ["hf://org/a", "hf://org/b", "hf://org/c"]
+    assert model.value("min_replicas") == 3
+    model.undo()
+    model.set("min_replicas", 4)
+    assert not model.can_redo
+    assert not model.redo()
+
+
+@pytest.mark.parametrize(("namespace", "code"), [
+    ("Team A", "InvalidNamespace"), ("a.b", "InvalidNamespace"), ("a" * 64, "InvalidNamespace"),
+    ("-a", "InvalidNamespace"), ("other", "WrongNamespace"), ("team", None),
+])  # fmt: skip
+def test_says_what_is_wrong_with_a_namespace_as_it_is_typed(namespace: str, code: str | None) -> None:
+    model = form({"url": URL}, facts=lambda: ClusterFacts(operator_config=operator_config_of(None), namespace="team"))
+    model.set("namespace", namespace)
+    assert codes(model, "namespace") == ([code] if code else [])
+    alone = form({"url": URL, "namespace": namespace})
+    assert codes(alone, "namespace") == ([code] if code == "InvalidNamespace" else [])
+
+
+def test_shows_of_a_start_what_it_then_fills_in() -> None:
+    offer = Offer(url="hf://org/model", features=("TextEmbedding",), engine="Infinity", source="cluster", model="smol")
+    model = form(offers=lambda: [offer])
+    model.start(f"catalog:{offer.url}")
+    assert (model.value("features"), model.value("engine")) == (["TextEmbedding"], "Infinity")
+
+
+def test_plans_with_the_model_that_it_was_filled_from() -> None:
+    seen: list[Any] = []
+
+    def plan(_fields: Any, **how: Any) -> Any:
+        seen.append(how.get("seen"))
+        return type("Report", (), {"notices": ()})
+
+    model = form(models=lambda: [RUNNING], plan=plan, serve=lambda what, **_: seen.append(what))
+    model.start("model:smol")
+    model.set("min_replicas", 2)
+    model.plan()
+    model.set("name", "another")
+    model.plan()
+    model.undo()
+    model.plan()
+    model.redo()
+    model.set("name", "smol")
+    model.serve()
+    assert seen[:4] == [RUNNING, None, None, RUNNING]

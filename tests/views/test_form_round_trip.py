@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from kubeai_notebook.core.fields import FIELDS as ALL_FIELDS
 from kubeai_notebook.magics.serve import fields_of_text
-from kubeai_notebook.views.form_model import FormContext, FormModel
+from kubeai_notebook.views.form_context import FormContext
+from kubeai_notebook.views.form_model import FormModel
 
 EXAMPLES = 300
 CONTEXT = FormContext(read_magic=fields_of_text)

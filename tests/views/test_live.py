@@ -237,7 +237,7 @@ def test_closes_the_card_of_a_cell_that_ran_again(session: FakeSession) -> None:
     for number in range(20):
         kernel.runs("a")
         live.show(FakeModel(session, note=f"smol is scaled to {number}."), kernel)
-    assert len(set(_instances) - before) == 2  # the last card and its layout
+    assert len(set(_instances) - before) == 4  # the last card and its box, each with its layout
     assert (len(session.subscriptions), living(session)) == (1, ["smol is scaled to 19."])
 
 

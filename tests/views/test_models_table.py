@@ -62,6 +62,27 @@ def test_shows_all_models_by_name_and_follows_them(session: FakeSession) -> None
     assert until(lambda: [row["phase"] for row in table.children[0].table["rows"]] == ["Ready", "Failing"], 5)
 
 
+class FakeHandle:
+    """Stands for the output of a cell that holds a snapshot."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def update(self, still: Mapping[str, str]) -> None:
+        self.texts.append(still["text/plain"])
+
+
+def test_leaves_the_last_change_to_the_snapshots_of_all_cells(session: FakeSession) -> None:
+    table, handles = LiveModels(session), [FakeHandle(), FakeHandle()]
+    for handle in handles:
+        table._snapshots.add(handle.update)
+    for phase in ("Pulling", "Loading", "Ready", "Failing"):
+        session.now_is("a", view_in(phase))
+        assert until(lambda phase=phase: phases(table)["a"] == phase, 5)
+    for handle in handles:
+        assert until(lambda handle=handle: "a  Failing" in handle.texts[-1], 5)
+
+
 def test_goes_on_after_a_change_that_it_cannot_show(session: FakeSession, caplog: pytest.LogCaptureFixture) -> None:
     table = LiveModels(session)
     session.now_is("a", replace(view_in("Ready"), status=None))  # type: ignore[arg-type]  # what a bug would leave

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 20
-REQUEST = {"exchange": -1, "column": None, "text": "", "columns": [], "settings": {}}
+REQUEST = {"exchange": -1, "column": None, "text": "", "pictures": [], "sure": False, "columns": [], "settings": {}}
 
 
 class Shown:
@@ -31,10 +31,9 @@ class Shown:
         self.news = threading.Semaphore(0)
         self.widget = Playground(model)
         patch.setattr(self.widget, "send", self.messages.append)
-        self.widget._transcript = self  # type: ignore[assignment]  # as the output that is renewed
+        self.widget.snapshots.add(self.update)
 
-    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
-        assert raw
+    def update(self, bundle: dict[str, str]) -> None:
         self.transcript = bundle["text/plain"]
         self.news.release()
 
@@ -98,12 +97,21 @@ def test_gives_votes_as_a_frame(shown: tuple[Shown, Engine]) -> None:
     assert page.widget.votes()[["prompt", "preferred"]].values.tolist() == [["Hi", True]]
 
 
+def test_sends_what_draws_formulas_to_a_page_that_asks_for_it_only(shown: tuple[Shown, Engine]) -> None:
+    page, _ = shown
+    assert "munderover" not in page.widget._esm
+    assert "munderover" in page.ask("formulas")["formulas"]
+    assert page.ask("stop")["formulas"] == ""
+
+
 def test_is_shown_by_a_notebook_only(shown: tuple[Shown, Engine]) -> None:
     page, _ = shown
     with pytest.raises(UsageError, match="shown by a notebook"):
         presenter.TextFace().playground(Model(page.model.session, "smol"), [])
 
 
-@pytest.mark.parametrize(("name", "most"), [("playground.js", 130_000), ("playground.css", 10_000)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("playground.js", 130_000), ("playground.css", 10_000), ("formulas.js", 230_000)]
+)
 def test_stays_small(built: Callable[[str], int], name: str, most: int) -> None:
     assert built(name) < most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,14 +12,17 @@ from kubeai_notebook.core.dialogue import Dialogue
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.playground_wire import PROMPT, Text
 from kubeai_notebook.views.playground_model import PlaygroundModel
+from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
 from tests.support.scripted_gateway import STREAM, Exchange, whole
-from tests.support.talking import Engine, event, hanging_after, said, saying, talking_model
+from tests.support.talking import Engine, event, hanging_after, said, saying, talking_cluster, talking_model
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECONDS = 20
+AT_ONCE_SECONDS = 2.0
 BEGINNING = said("Hel").partition(b"data: [DONE]")[0].rpartition(b"data: ")[0]
 CALL = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
 
@@ -58,6 +62,29 @@ class Page:
     def until_over(self) -> None:
         self.until(lambda: not self.playground.state().busy)
 
+    def until_phase(self, phase: str) -> None:
+        """Wait until the Session sees the Model so."""
+        with self.playground.session.publisher.subscribe(["smol"]) as changes:
+            assert changes.until(lambda change: change.view is not None and change.view.status.phase == phase, SECONDS)
+
+    @property
+    def note(self) -> str:
+        """What is written below the last answer."""
+        return self.playground.state().exchanges[-1].answers[0].note
+
+    def record_notes(self) -> list[str]:
+        """From now on each of them, once."""
+        notes: list[str] = []
+        tell = self.playground.on_change
+
+        def told() -> None:
+            if self.note and self.note not in notes:
+                notes.append(self.note)
+            tell()
+
+        self.playground.on_change = told
+        return notes
+
     def told(self, exchange: int, column: int = 0) -> str:
         return "".join(piece.text for piece in self.pieces if (piece.exchange, piece.column) == (exchange, column))
 
@@ -70,6 +97,22 @@ def talk(tmp_path: Path) -> Iterator[tuple[Page, Engine]]:
         playground = PlaygroundModel(model.session, Dialogue(id="d", columns=("smol",)), tools=[add])
         yield Page(playground), engine
         playground.stop()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[Page, Engine, FakeApi]]:
+    """The same with the API, to have something happen to the Model."""
+    with talking_cluster(tmp_path) as (model, engine, _, api):
+        assert model.view.name == "smol"
+        playground = PlaygroundModel(model.session, Dialogue(id="d", columns=("smol",)))
+        yield Page(playground), engine, api
+        playground.stop()
+
+
+def waiting_pod(reason: str, **status: Any) -> dict[str, Any]:
+    """The Pod of smol, whose container waits for this reason."""
+    container = {"name": "server", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": reason}}}
+    return pod("model-smol-1", "smol", ready=False, phase="Pending", containerStatuses=[{**container, **status}])
 
 
 def states(page: Page) -> list[str]:
@@ -268,3 +311,109 @@ def test_folds_reasoning_apart(talk: tuple[Page, Engine]) -> None:
     page.until_over()
     text = page.playground.text(0, 0)
     assert (text.text, text.reasoning) == ("Yes.", "Hm.")
+
+
+def test_shows_how_a_sleeping_model_wakes_and_then_its_answer(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    asleep = model("smol", features=["TextGeneration"], replicas=0, minReplicas=0)
+    api.change(PODS, pod("model-smol-1", "smol"), gone=True)
+    api.change(MODELS, asleep)
+    page.until_phase("Asleep")
+
+    def wakes(exchange: Exchange) -> None:
+        if "messages" in engine.asked[-1]:
+            saying(said("Good morning."))(exchange)
+            return
+        api.change(PODS, waiting_pod("ContainerCreating"))
+        api.change(MODELS, {**asleep, "spec": {**asleep["spec"], "replicas": 1}})
+        assert until(lambda: "Pulling" in page.note, SECONDS)
+        api.change(PODS, pod("model-smol-1", "smol"))
+        whole(b'{"choices": [{"text": "x"}]}')(exchange)
+
+    engine.says = wakes
+    notes = page.record_notes()
+    page.playground.ask("Good night")
+    page.until_over()
+    assert notes[0].startswith("Waking: Asleep")
+    assert any(note.startswith("Waking: Scheduling → Pulling") for note in notes)
+    assert (states(page), page.told(0)) == (["done"], "Good morning.")
+
+
+def test_says_at_once_why_a_model_cannot_answer(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    api.change(PODS, waiting_pod("ImagePullBackOff"))
+    page.until_phase("Failing")
+    begun = time.monotonic()
+    page.playground.ask("Hi")
+    page.until_over()
+    assert time.monotonic() - begun < AT_ONCE_SECONDS
+    assert (states(page), engine.asked) == (["failed"], [])
+    assert "smol is Failing" in page.note
+
+
+def test_says_what_became_of_the_model_whose_answer_broke_off(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+
+    def dies(exchange: Exchange) -> None:
+        exchange.say(STREAM.replace(b"\r\n\r\n", b"\r\nContent-Length: 9999\r\n\r\n") + BEGINNING)
+        assert until(lambda: page.told(0) == "Hel", SECONDS)
+        exchange.end()
+        api.change(PODS, waiting_pod("CrashLoopBackOff", restartCount=3, lastState=killed))
+
+    engine.says = dies
+    page.playground.ask("Hi")
+    page.until_over()
+    assert (states(page), page.told(0)) == (["failed"], "Hel")
+    assert "broke off" in page.note
+    assert "memory" in page.note
+    assert page.playground.dialogue.messages()[-1]["content"] == "Hel"
+
+
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+
+
+def test_sends_pictures_where_the_model_reads_them_or_the_user_says_so(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    assert not page.playground.state().reads_pictures
+    with pytest.raises(UsageError, match="smol is not known to read pictures"):
+        page.playground.ask("What is it?", [PICTURE])
+    assert engine.asked == []
+    page.playground.ask("What is it?", [PICTURE], sure=True)
+    page.until_over()
+    assert engine.turns[-1]["content"][1] == {"type": "image_url", "image_url": {"url": PICTURE}}
+    text = page.playground.text(0, PROMPT)
+    assert (text.text, text.pictures) == ("What is it?", (PICTURE,))
+    page.playground.edit(0, "Which colour?")
+    page.until_over()
+    words, picture = engine.turns[-1]["content"]
+    assert (words["text"], picture["image_url"]["url"]) == ("Which colour?", PICTURE)
+
+
+def test_shows_no_picture_that_would_be_fetched(talk: tuple[Page, Engine]) -> None:
+    page, _ = talk
+    parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}]
+    page.playground.take([{"role": "user", "content": parts}])
+    assert page.playground.text(0, PROMPT).pictures == ()
+
+
+def test_reads_in_the_log_how_much_is_read_at_once(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    api.logs["model-smol-1/server"] = (
+        "INFO Initializing a V1 LLM engine with config: max_seq_len=4096, download_dir=None"
+    )
+    engine.says = saying(said("Ho", prompt_tokens=9, completion_tokens=2))
+    page.playground.ask("Hi")
+    page.until(lambda: page.playground.state().context_length == 4096)
+    assert page.playground.state().context_tokens == 11
+
+
+def test_shows_the_count_alone_where_the_log_may_not_be_read(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, engine, api = cluster
+    api.refused_logs.add("model-smol-1")
+    engine.says = saying(said("Ho", prompt_tokens=9, completion_tokens=2))
+    for _ in range(2):
+        page.playground.ask("Hi")
+        page.until_over()
+    state = page.playground.state()
+    assert (states(page), state.context_tokens, state.context_length) == (["done", "done"], 11, 0)

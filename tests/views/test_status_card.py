@@ -4,14 +4,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import ipywidgets
 import pytest
 
 import kubeai_notebook
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.present.card import card_of
+from kubeai_notebook.present.snapshot import text_of
+from kubeai_notebook.views.beside import KEPT_SNAPSHOTS, Snapshots
 from kubeai_notebook.views.static_files import static_text
-from kubeai_notebook.views.status_card import KEPT_SNAPSHOTS, StatusCard
+from kubeai_notebook.views.status_card import StatusCard
 from tests.support.views import view_in
+from tests.support.waiting import until
 
 LABEXTENSION = Path(__file__).parents[2] / "labextension"
 CARD = card_of(view_in("Loading"), namespace="default")
@@ -52,16 +56,49 @@ def test_keeps_the_snapshots_of_the_last_few_cells_up_to_date() -> None:
     class Handle:
         shown = ""
 
-        def update(self, still: dict[str, str], *, raw: bool) -> None:
+        def update(self, still: dict[str, str]) -> None:
             self.shown = still["text/plain"]
 
     card = StatusCard(CARD)
     handles = [Handle() for _ in range(KEPT_SNAPSHOTS + 1)]
-    card._snapshots.extend(handles)
+    for handle in handles:
+        card._snapshots.add(handle.update)
     card.update(CARD.model_copy(update={"progress": 0.5}))
     assert [handle.shown for handle in handles] == [""] * len(handles)
     card.update(CARD.model_copy(update={"phase": "Ready"}))
     assert ["Ready" in handle.shown for handle in handles] == [False] + [True] * KEPT_SNAPSHOTS
+
+
+class Opened(ipywidgets.Label):  # type: ignore[misc]  # ipywidgets has no types
+    """What a card opens: a widget with snapshots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.says = "You: Hi"
+        self.snapshots = Snapshots(self.still)
+
+    def still(self) -> dict[str, str]:
+        return {"text/plain": self.says, "text/html": f"<p>{self.says}</p>"}
+
+
+@pytest.mark.usefixtures("built")
+def test_shows_what_it_opens_below_it_and_in_the_saved_notebook() -> None:
+    card, opened, stills = StatusCard(CARD), Opened(), [""]
+    card._snapshots.add(lambda still: stills.append(still["text/plain"]))
+    assert card.toggle_below(lambda: opened)
+    assert card.box.children == (card, opened)
+    assert until(lambda: stills[-1].endswith("You: Hi"), 5)
+    assert stills[-1].startswith(text_of(CARD)[:20])
+    opened.says = "smol: Ho"
+    opened.snapshots.renew()
+    assert until(lambda: stills[-1].endswith("smol: Ho"), 5)
+    assert not card.toggle_below(lambda: opened)
+    assert card.box.children == (card,)
+    assert until(lambda: "smol: Ho" not in stills[-1], 5)
+    opened.snapshots.renew()
+    opened.snapshots.close()
+    card.close()
+    assert "smol: Ho" not in stills[-1]
 
 
 @pytest.mark.parametrize("name", ["status_card.js", "status_card.css", "models_table.js", "models_table.css"])

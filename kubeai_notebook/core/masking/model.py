@@ -152,7 +152,8 @@ def secret_values(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """Every secret that stands in the ``spec`` of a Model's manifest, the longest first.
 
     Values of secret names in args and env, what has a secret's shape in any of them, logins in
-    urls, and what files hold that are a secret's; short ones and dummies such as ``none`` are left out.
+    urls, what files hold that are a secret's, and in a ModelSpec's fields the values of ``secrets``;
+    short ones and dummies such as ``none`` are left out.
     """
     values = {part for value in _values(spec) for part in _parts(value.strip())}
     return tuple(sorted(values, key=lambda value: (-len(value), value)))
@@ -179,6 +180,10 @@ def _values(spec: Mapping[str, Any]) -> Iterator[str]:
         yield from _found(str(adapter.get("url") or ""))
     for file in _mappings(spec.get("files")):
         yield from _in_file(str(file.get("path") or ""), str(file.get("content") or ""))
+    for secret in _mappings(spec.get("secrets")):
+        value: Any = secret.get("value")
+        if hasattr(value, "get_secret_value"):
+            yield value.get_secret_value()
 
 
 def values_of_variable(name: str, value: str) -> Iterator[str]:

@@ -25,6 +25,8 @@ _RESERVED_ENV = frozenset(
 # Gone from newer vLLM, which ends at an option that it does not know.
 _RETIRED_FLAGS = frozenset({"disable-log-requests", "num-scheduler-steps", "swap-space", "task"})
 _PRINTABLE = re.compile(r"[ -<>-~]+")
+_USUAL_VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+"""Source: KEP-4369; since 1.32 a Pod takes every printable character but "="."""
 _AWS_IGNORED = {"AWS_REGION": "AWS_DEFAULT_REGION"}
 # Templates that vLLM's image brings along.
 _IMAGE_FOLDER = "/vllm-workspace/"
@@ -98,6 +100,9 @@ def _environment(subject: Subject) -> Iterator[Notice]:
         if not _PRINTABLE.fullmatch(name):
             message = "A Pod takes no variable of this name, so Kubernetes refuses every Pod of the Model."
             yield error(field, "CreationRefused", message, step="Use letters, digits and _ in it.")
+        elif not _USUAL_VARIABLE.fullmatch(name):
+            message = "Kubernetes before 1.32 refuses Pods with a variable of this name, and no shell can read it."
+            yield warning(field, "UnusualVariable", message, step="Use letters, digits and _ in it.")
         elif name in _RESERVED_ENV:
             message = f"KubeAI sets {name} itself; another value makes the engine unreachable."
             change = SetEnv(name=name, value=None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.digitalhub import PROJECT_LABEL
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
 from kubeai_notebook.core.masking import masked, quoted
-from kubeai_notebook.core.model_spec import SecretValue
+from kubeai_notebook.core.model_spec import SecretName, SecretValue
 from kubeai_notebook.core.naming import MAX_LABEL_LENGTH, label_word
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
@@ -96,6 +96,14 @@ def _secret_values(spec: ModelSpec) -> Iterator[Notice]:
             message = f"The secret {quoted(entry.env)} has no value."
             step = f"Give it as a SecretStr, or name a key of a Secret: {entry.env}=<secret>:<key>."
             yield error(f"secrets[{number}]", "SecretValueMissing", message, step=step)
+    variables = Counter(entry.env for entry in spec.secrets if not isinstance(entry, SecretName))
+    for name, count in variables.items():
+        if count > 1:
+            message = f"{count} secrets are for the variable {quoted(name)}; only one of them would be set."
+            yield error("secrets", "DuplicateVariable", message, step="Remove the others.")
+        elif name in spec.env:
+            message = f"The variable {quoted(name)} stands in env, too, and that value is the one which counts."
+            yield warning("secrets", "DuplicateVariable", message, step="Take it out of one of them.")
 
 
 def _files(spec: ModelSpec) -> Iterator[Notice]:
@@ -154,6 +162,21 @@ def _balancing(spec: ModelSpec) -> Iterator[Notice]:
         message = "Only chats and completions have a prefix; all other requests go to one replica until it is full."
         change = SetField(name="loadBalancing", value={"strategy": "LeastLoad"})
         yield warning("scaling.load_balancing.strategy", "NoPrefix", message, change, step="Use LeastLoad.")
+    if balancing.replication is not None and balancing.replication < 1:
+        message = "Without a point on the ring no replica is ever chosen, and requests wait for ever."
+        change = SetField(name="loadBalancing", value={"prefixHash": {"replication": 256}})
+        yield error(
+            "scaling.load_balancing.replication",
+            "NoReplicaChosen",
+            message,
+            change,
+            step="Set it to 256, KubeAI's default.",
+        )
+    if balancing.prefix_char_length is not None and balancing.prefix_char_length < 0:
+        message = "A prefix has no fewer than 0 characters; KubeAI fails at each request."
+        change = SetField(name="loadBalancing", value={"prefixHash": {"prefixCharLength": 100}})
+        field = "scaling.load_balancing.prefix_char_length"
+        yield error(field, "NegativePrefix", message, change, step="Set it to 100, KubeAI's default.")
     tuned = (balancing.mean_load_factor, balancing.prefix_char_length)
     if not by_prefix and any(value is not None for value in tuned):
         message = "These numbers are read with the strategy PrefixHash only."

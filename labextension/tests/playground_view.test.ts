@@ -1,0 +1,59 @@
+import { expect, it, vi } from "vitest";
+import { PlaygroundView } from "../widgets/playground";
+import type { PlaygroundState } from "../widgets/playground_types";
+import { FakeModel } from "./fake_model";
+
+const STATE: PlaygroundState = {
+  columns: ["smol"],
+  choices: ["smol"],
+  exchanges: [],
+  busy: false,
+  reads_pictures: false,
+  settings: {},
+  context_tokens: 0,
+  context_length: 0,
+  problem: "",
+};
+
+function shown(change: Partial<PlaygroundState> = {}) {
+  const model = new FakeModel({ ...STATE, ...change }, "state");
+  const view = new PlaygroundView(model.as);
+  document.body.replaceChildren(view.node);
+  const part = (name: string) => view.node.querySelector<HTMLElement>(name);
+  return { model, view, part };
+}
+
+it("shows how much of the context is used, where it is known how much there is", () => {
+  const { model, view, part } = shown({ context_tokens: 300 });
+  const gauge = view.node.querySelector("meter");
+  const text = () => part(".kubeai-playground-context")?.textContent;
+  expect([text(), gauge?.hidden]).toEqual(["Context: 300 tokens", true]);
+  model.receive({ context_length: 2048 });
+  expect([text(), gauge?.hidden, gauge?.value, gauge?.max]).toEqual(["Context: 300 of 2048 tokens", false, 300, 2048]);
+});
+
+it("keeps the focus where a button goes", () => {
+  const { model, view } = shown();
+  const button = (name: string) => [...view.node.querySelectorAll("button")].find((one) => one.textContent === name);
+  button("Send")?.focus();
+  model.receive({ busy: true });
+  expect(document.activeElement).toBe(button("Stop"));
+  model.receive({ busy: false });
+  expect(document.activeElement?.getAttribute("aria-label")).toBe("Prompt");
+});
+
+it("takes a picture without words, and gives it back where it could not be sent", async () => {
+  const { model, view, part } = shown();
+  const files = [new File([new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10])], "a.png", { type: "image/png" })];
+  const paste = Object.assign(new Event("paste", { bubbles: true, cancelable: true }), { clipboardData: { files } });
+  view.node.dispatchEvent(paste);
+  await vi.waitFor(() => {
+    expect(part("img")).not.toBeNull();
+  });
+  const send = [...view.node.querySelectorAll("button")].find((one) => one.textContent === "Send");
+  send?.click();
+  expect(model.sent.at(-1)).toMatchObject({ verb: "ask", text: "", pictures: ["data:image/png;base64,iVBORw0KGgo="], sure: false });
+  expect(part(".kubeai-playground-chip")).toBeNull();
+  model.fire("msg:custom", { texts: [], taken: true, problem: "smol is not known to read pictures.", formulas: "" });
+  expect(part(".kubeai-playground-chip")).not.toBeNull();
+});
