@@ -122,10 +122,13 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     try:
         result = function_of(verb)(call)
     except (KubeAIError, WaitInterruptedError) as error:
+        from kubeai_notebook.present.field_words import in_line
         from kubeai_notebook.present.wording import in_magics
 
-        # What is below the magics names Python verbs; whoever wrote a magic reads magics.
-        error.reword(partial(in_magics, model_name=call.model_name, namespace=options.namespace or ""))
+        # What is below the magics names Python verbs; whoever wrote a magic reads magics. The fields of a cell's YAML
+        # are called as they stand there.
+        magics = partial(in_magics, model_name=call.model_name, namespace=options.namespace or "")
+        error.reword(magics if body and body.strip() else lambda text: magics(in_line(text)))
         _name_the_option(error, verb)
         raise
     finally:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kubeai_notebook.core.notice import NOT_ASKED
 
+from .field_words import in_form
 from .wire import Words  # noqa: TC001 - pydantic reads it
 from .wording import in_magics
 
@@ -162,6 +163,6 @@ def _line(notice: Notice, severity: MessageSeverity) -> MessageLine:
     buttons = (remedy for remedy in notice.remedies if remedy.changes)
     return MessageLine(
         severity=severity,
-        text=in_magics(" ".join([notice.message, *advice])),
-        remedies=tuple(MessageRemedy(id=remedy.id, title=remedy.title.rstrip(".")) for remedy in buttons),
+        text=in_magics(in_form(" ".join([notice.message, *advice]))),
+        remedies=tuple(MessageRemedy(id=remedy.id, title=in_form(remedy.title).rstrip(".")) for remedy in buttons),
     )

@@ -29,6 +29,7 @@ from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.core.source_spellings import names_and_urls
 from kubeai_notebook.core.stated import secret_words, shown, stated_fields, without_secrets
+from kubeai_notebook.present.field_words import in_form, label_of_path
 from kubeai_notebook.text import LONGEST, one_line, plain
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.fields import Field
     from kubeai_notebook.core.model_spec import ModelSpec
+    from kubeai_notebook.core.notice import Notice
     from kubeai_notebook.core.spec import Draft
 
 _IMPORT = "from kubeai_notebook import serve\n"
@@ -77,7 +79,13 @@ def _problem(draft: Draft) -> str:
         return ""
     first, *others = draft.errors
     more = f" {len(others)} more {'are' if len(others) > 1 else 'is'} wrong." if others else ""
-    return plain(f"Nothing to run yet. {first}{more}")
+    return plain(f"Nothing to run yet. {_sentence(first)}{more}")
+
+
+def _sentence(notice: Notice) -> str:
+    """A Notice behind the label of its field, where the sentence does not name that."""
+    said = in_form(" ".join([notice.message, *(remedy.title for remedy in notice.remedies)]))
+    return f"{label_of_path(notice.field)}: {said}" if str(notice).startswith(f"{notice.field}: ") else said
 
 
 def _without_inferred(stated: Mapping[str, Any], default_profile: str) -> dict[str, Any]:
@@ -199,11 +207,11 @@ def _summary(draft: Draft) -> str:
         does = what_it_does(spec.features)
         lines.append(f"{spec.name} serves {masked(spec.url)} with {spec.engine}" + (f"; it {does}." if does else "."))
         lines.append(f"Each replica runs on {spec.resource_profile}. {_replicas(spec)}")
-        lines += [f"{inferred.field}: {inferred.value} ({inferred.why})" for inferred in spec.inferred]
+        lines += [f"{label_of_path(inferred.field)}: {inferred.value} ({inferred.why})" for inferred in spec.inferred]
     elif draft.errors:
         lines.append("Nothing to run yet:")
     words = {"error": "-", "warning": "warning:"}
-    lines += [f"{words[notice.severity]} {notice}" for notice in draft.notices if notice.severity in words]
+    lines += [f"{words[notice.severity]} {_sentence(notice)}" for notice in draft.notices if notice.severity in words]
     return plain("\n".join(lines), LONGEST)
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Label, VBox
 
 from kubeai_notebook.core.field_aliases import ASK
-from kubeai_notebook.core.spec import draft_of
-from kubeai_notebook.errors import KubeAIError, SpecError
+from kubeai_notebook.core.pasted import checked_fields
+from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.present.field_words import in_form
 from kubeai_notebook.present.form_snapshot import form_bundle, form_text
 from kubeai_notebook.present.form_wire import Action, CodeTab, MessageLine, StartGroup, checklist, lines_of
 from kubeai_notebook.present.plan_report import PlanReport
@@ -157,7 +158,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._model.show_all()
             self._show()
             self._focus(self._model.field_of(error))
-            self._say(f"{verdict}: {error.message}")
+            self._say(f"{verdict}: {in_form(error.message)}")
         return error is not None
 
     def undo(self) -> None:
@@ -475,12 +476,11 @@ def form_of(session: Session, given: Mapping[str, Any], *, read_magic: Callable[
     """A form of this Session, filled with these fields; a name without a url is that of a Model that is there.
 
     Raises:
-        SpecError: no Model has one of the fields, which no control could hold.
+        SpecError: no Model has one of the fields, or it is of another type: no control could hold it.
     """
     from kubeai_notebook import store
 
-    if unknown := [notice for notice in draft_of(given).errors if notice.code == "UnknownField"]:
-        raise SpecError(unknown)
+    checked_fields(given)
     name = given.get("name")
     context = context_of(session, read_magic=read_magic)
     model = FormModel(context, fields=given)

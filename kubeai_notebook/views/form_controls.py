@@ -12,6 +12,7 @@ from kubeai_notebook.core.field_aliases import ASK, read_fields
 from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.model_fields import FIELD_DOCS
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES
+from kubeai_notebook.present.field_words import label_of
 from kubeai_notebook.present.form_wire import RowColumn
 from kubeai_notebook.views.form_widgets import Choices, Number, Rows
 
@@ -25,20 +26,6 @@ SHOWN = ("url", "engine", "name", "features", "resource_profile", "adapters", "a
 FOLDED = tuple(field.name for field in sorted(FIELDS, key=lambda field: not field.within) if field.name not in SHOWN)
 """Scaling first."""
 
-_LABELS = {
-    "url": "Model url",
-    "resource_profile": "Resource profile",
-    "args": "Engine arguments",
-    "env": "Environment",
-    "secrets": "Secrets",
-    "files": "Files",
-    "adapters": "LoRA adapters",
-    "autoscaling_disabled": "No autoscaling",
-    "scale_down_delay_seconds": "Scale-down delay, seconds",
-    "strategy": "Load balancing",
-    "mean_load_factor": "Mean load factor, percent",
-    "priority_class_name": "Priority class",
-}
 _COLUMNS: Mapping[str, tuple[RowColumn, ...]] = {
     "adapters": (
         RowColumn(title="Name of the adapter", placeholder="colorist"),
@@ -56,11 +43,6 @@ _COLUMNS: Mapping[str, tuple[RowColumn, ...]] = {
 _ROWS = {"adapters": ("name", "url"), "files": ("path", "content")}
 _SUGGESTED = {"engine": ENGINES, "strategy": ("LeastLoad", "PrefixHash")}
 _COMBINED = ("url", "engine", "resource_profile", "cache_profile", "priority_class_name", "strategy")
-
-
-def label_of(name: str) -> str:
-    """What a field is called for its reader."""
-    return _LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def controls() -> dict[str, Any]:
@@ -100,7 +82,8 @@ def shown_value(name: str, value: Any) -> Any:
     if name in _COLUMNS or name == "features":
         value = read_fields({name: value})[0].get(name)
     if name in _ROWS:
-        return [(str(row[_ROWS[name][0]]), str(row[_ROWS[name][1]])) for row in value or ()]
+        first, second = _ROWS[name]
+        return [(str(row.get(first, "")), str(row.get(second, ""))) for row in value or ()]
     if name in _COLUMNS or name == "features":
         return dict(value or {}) if len(_COLUMNS.get(name, ())) > 1 else tuple(value or ())
     if name == "autoscaling_disabled":

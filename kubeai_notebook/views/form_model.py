@@ -32,6 +32,7 @@ from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.core.stated import destination, restored, stated_fields, without_secrets
 from kubeai_notebook.core.validation import checked
 from kubeai_notebook.errors import SpecError, UsageError
+from kubeai_notebook.present.field_words import in_form
 from kubeai_notebook.present.serve_code import Texts, texts_of
 from kubeai_notebook.text import plain
 from kubeai_notebook.views.form_context import FormContext, shown, started, starts_of
@@ -266,7 +267,7 @@ class FormModel:
         there = facts is not None and any(name_of(model) == name for model in facts.models)
         texts = texts_of(self._flat, self.draft, default_profile=self.context.default_profile, short=not there)
         refused = next(iter(self._refused.values()), None)  # the texts are those of the value before it
-        return texts._replace(problem=plain(f"Nothing to run yet. {refused}")) if refused else texts
+        return texts._replace(problem=plain(f"Nothing to run yet. {in_form(refused.message)}")) if refused else texts
 
     def paste(self, text: str) -> None:
         """Take the fields of YAML, of a line or cell of ``%kubeai_serve``, or of a call in Python; nothing is run.

@@ -15,6 +15,7 @@ from ipywidgets import Checkbox, HBox, Label
 from pydantic import SecretStr
 
 from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.present.field_words import in_form
 from kubeai_notebook.text import one_line
 from kubeai_notebook.views.static_files import BuiltWidget
 
@@ -213,7 +214,7 @@ class Code(_Widget):
             choices: Mapping[str, str] = getattr(error, "choices", {})
             self._choices = (*choices.values(),)  # the browser has their names, and tells a place among them
             names = {"choices": [one_line(name, 80) for name in choices]} if choices else {}
-            self.send({"problem": error.message, **names})
+            self.send({"problem": in_form(error.message), **names})
         else:
             self.edited = None
             self.send({"problem": ""})

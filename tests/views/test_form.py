@@ -11,6 +11,7 @@ from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.subject import warning
 from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.present.field_words import in_form
 from kubeai_notebook.text import plain
 from kubeai_notebook.views.form import Form
 from kubeai_notebook.views.form_context import FormContext
@@ -78,7 +79,7 @@ def test_loses_no_notice_whatever_field_it_names() -> None:
     form = form_of(url=URL, engin="VLLM", scaling={"min_replicas": -1})
     shown = [line["text"] for messages in form._messages.values() for line in messages.lines]
     assert len(form.draft.errors) == 2
-    assert all(any(notice.message in text for text in shown) for notice in form.draft.errors)
+    assert all(any(in_form(notice.message) in text for text in shown) for notice in form.draft.errors)
     assert any("engin" in text for text in lines(form, ""))
     assert lines(form, "min_replicas") != []
 

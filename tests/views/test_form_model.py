@@ -15,6 +15,7 @@ from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.plan import Outcome
 from kubeai_notebook.errors import KubeAIError, UsageError
+from kubeai_notebook.present.field_words import label_of
 from kubeai_notebook.views.form_context import FormContext
 from kubeai_notebook.views.form_model import FormModel
 from tests.support.forms import URL, codes, form
@@ -335,7 +336,7 @@ def test_says_what_is_wrong_of_a_field_that_was_emptied_or_stated() -> None:
 def test_says_in_place_of_code_that_would_not_run_which_field_stops_it(field: str, value: Any) -> None:
     model = form({"url": URL, field: value})
     problem = model.texts.problem
-    assert (field.replace("_", " ") in problem) or (field in problem)
+    assert label_of(field) in problem or field in problem
     model.set(field, None)
     assert model.texts.problem == ""
 

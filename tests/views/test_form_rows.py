@@ -96,6 +96,21 @@ def test_asks_before_it_replaces_a_preset_of_the_same_name() -> None:
     assert one._actions.status.startswith("Saved as preset smol")
 
 
+@pytest.mark.parametrize(
+    "fields", [{"args": 5}, {"priority_class_name": ["a"]}, {"adapters": "a"}, {"min_replicas": "x"}]
+)
+def test_refuses_to_open_with_a_value_that_no_control_could_hold(fields: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match="must be"):
+        kubeai_notebook.form(URL, **fields)
+
+
+def test_shows_a_row_of_a_pasted_text_that_lacks_a_part() -> None:
+    one = form_of()
+    assert from_browser(one._code, {"paste": "url: hf://a/b\nadapters: [{name: x}]\n"}) == [{"problem": ""}]
+    assert one.adapters.rows == [["x", ""]]
+    assert lines(one, "adapters") != []
+
+
 def test_names_the_nearest_of_a_field_that_no_control_could_hold() -> None:
     with pytest.raises(SpecError, match='no field "min_replica". Did you mean "min_replicas"?'):
         kubeai_notebook.form(URL, min_replica=0)
