@@ -44,12 +44,17 @@ class TableView implements LiveView {
       ...HEADS.map((title) => {
         const cell = element("th", "", title);
         cell.scope = "col";
+        cell.setAttribute("role", "columnheader");
         return cell;
       }),
     );
     const heading = element("thead", "");
     heading.append(head);
     this.table.append(heading, this.body);
+    // Narrow, its rows are laid out as lines, and browsers then take a table for none.
+    this.table.setAttribute("role", "table");
+    for (const group of [heading, this.body]) group.setAttribute("role", "rowgroup");
+    for (const row of [head, this.aside]) row.setAttribute("role", "row");
     this.node.setAttribute("aria-label", "Models");
     this.node.dataset.lmSuppressShortcuts = "true";
     this.outcome.setAttribute("aria-live", "polite");
@@ -58,6 +63,7 @@ class TableView implements LiveView {
     });
     const cell = element("td", "");
     cell.colSpan = HEADS.length;
+    cell.setAttribute("role", "cell");
     cell.append(this.panel.node, this.outcome);
     this.aside.append(cell);
     this.node.append(this.link, this.table, this.none, this.where);
@@ -212,6 +218,8 @@ class RowView {
     this.remove.addEventListener("click", () => {
       on.remove(this.remove);
     });
+    this.node.setAttribute("role", "row");
+    for (const cell of this.cells) cell.setAttribute("role", cell.localName === "th" ? "rowheader" : "cell");
     this.cells[0]?.setAttribute("scope", "row");
     this.cells[1]?.append(this.icon, " ", this.word);
     const buttons = element("span", "kubeai-buttons");

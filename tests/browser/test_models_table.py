@@ -88,11 +88,16 @@ def test_follows_fifty_models_and_is_handled_by_keys(
     card_of_row.click()
     expect(card).to_have_count(0)
 
-    table.evaluate("table => { table.parentElement.style.width = '400px' }")
+    long = "x" * 40
+    api.change(MODELS, model(long))
+    expect(row(table, long)).to_be_visible()
     notebook.theme("Dark")
-    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+    for width in (300, 400):
+        table.evaluate("(table, width) => { table.parentElement.style.width = `${width}px` }", width)
+        assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+        assert row(table, long).evaluate("row => row.scrollWidth <= row.clientWidth")
+        notebook.picture(f"models_table_{width}", row(table, long))
     assert row(table, "m00").evaluate("row => row.offsetHeight") < 80
-    notebook.picture("models_table_narrow", row(table, "m07"))
     notebook.picture("models_table_dark")
     notebook.theme("Light")
     notebook.restart_kernel()
