@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
+from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
 from kubeai_notebook.views.beside import Snapshots
 from kubeai_notebook.views.static_files import BuiltWidget
@@ -72,7 +73,12 @@ class StatusCard(BuiltWidget):
         """Show a widget below the card, in all cells that show it, or take it away; whether it is there now.
 
         ``make`` makes one that has `Snapshots` as its ``snapshots``: of it, too, the saved notebook shows the last.
+
+        Raises:
+            UsageError: the card is shown without its box, as in marimo.
         """
+        if self._box is None:
+            raise UsageError("This card has no room below it.", "playground() shows it in a cell of its own.")
         before, self._below = self._below, make() if self._below is None else None
         if before is not None:
             before.snapshots.drop(self._renew_below)

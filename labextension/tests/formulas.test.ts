@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { Formulas } from "../widgets/formula";
 import { formulaOf } from "../widgets/formulas";
 import { MarkdownView } from "../widgets/markdown";
 
+const MATHML = "http://www.w3.org/1998/Math/MathML";
 const ATTRIBUTES = new Set(
   ("accent columnalign depth display displaystyle fence form height largeop linethickness lspace mathvariant maxsize " +
     "minsize movablelimits notation rowspacing rspace scriptlevel separator stretchy style symmetric voffset width").split(" "),
@@ -40,6 +41,20 @@ describe("formulas in Markdown", () => {
     expect(drawn(...text.split("")).trim()).toBe(expected);
   });
 
+  it.each(inject("hostile"))("draws of %s nothing but formulas", (_id, text) => {
+    const view = new MarkdownView(undefined, (place, tex, display) => {
+      const formula = formulaOf(tex, display);
+      if (formula !== undefined) place.replaceChildren(formula);
+    });
+    for (const piece of text.slice(0, 500).match(/[^]{1,7}/g) ?? []) view.append(piece);
+    view.append(text.slice(500));
+    for (const part of view.node.querySelectorAll("math *")) {
+      expect(part.namespaceURI).toBe(MATHML);
+      expect(part.getAttributeNames().filter((name) => !ATTRIBUTES.has(name))).toEqual([]);
+    }
+    expect(view.node.querySelector("script, img, iframe, style, svg, form, input, [onclick], [src]")).toBeNull();
+  });
+
   it("asks for the module once, and draws what came before it", async () => {
     const ask = vi.fn();
     const formulas = new Formulas(ask);
@@ -71,7 +86,7 @@ describe("a formula", () => {
     const node = element(tex);
     expect(node.localName).toBe("math");
     for (const part of [node, ...node.querySelectorAll("*")]) {
-      expect(part.namespaceURI).toBe("http://www.w3.org/1998/Math/MathML");
+      expect(part.namespaceURI).toBe(MATHML);
       expect(part.getAttributeNames().filter((name) => !ATTRIBUTES.has(name))).toEqual([]);
       expect(part.getAttribute("style") ?? "").not.toMatch(/url|position|color|margin|left:|expression/);
     }

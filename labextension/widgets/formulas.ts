@@ -28,6 +28,8 @@ const UNSEEN = /[^\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}\u2061-\u2064]/gu;
 const DEFINES = /\\(?:[gex]?def|let|futurelet|global|long|(?:re|provide)?(?:new)?command)(?![a-zA-Z])/;
 const LONGEST = 2_000;
 const MOST_NODES = 5_000;
+/** Levels of a formula: what lies deeper takes long to lay out, and cannot be read. */
+const DEEPEST = 100;
 
 interface Tree {
   type?: string;
@@ -44,12 +46,13 @@ export function formulaOf(tex: string, display: boolean): Node | undefined {
   const options = { displayMode: display, throwOnError: true, trust: false, maxSize, maxExpand: 200 };
   try {
     let left = MOST_NODES;
-    const nodeOf = (tree: Tree): Node => {
+    const nodeOf = (tree: Tree, depth: number): Node => {
       left -= 1;
-      if (left < 0) throw new Error("a formula of too many nodes");
-      return tree.text === undefined ? elementOf(tree, nodeOf) : document.createTextNode(tree.text.replace(UNSEEN, ""));
+      if (left < 0 || depth > DEEPEST) throw new Error("a formula of too many nodes");
+      if (tree.text !== undefined) return document.createTextNode(tree.text.replace(UNSEEN, ""));
+      return elementOf(tree, (child) => nodeOf(child, depth + 1));
     };
-    return nodeOf(temml.__renderToMathMLTree(tex, options) as Tree);
+    return nodeOf(temml.__renderToMathMLTree(tex, options) as Tree, 0);
   } catch {
     return undefined; // what a model takes for a formula is often none
   }

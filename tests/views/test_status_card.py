@@ -8,7 +8,7 @@ import ipywidgets
 import pytest
 
 import kubeai_notebook
-from kubeai_notebook.errors import LocalError
+from kubeai_notebook.errors import LocalError, UsageError
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.snapshot import text_of
 from kubeai_notebook.views.beside import KEPT_SNAPSHOTS, Snapshots
@@ -85,6 +85,7 @@ class Opened(ipywidgets.Label):  # type: ignore[misc]  # ipywidgets has no types
 def test_shows_what_it_opens_below_it_and_in_the_saved_notebook() -> None:
     card, opened, stills = StatusCard(CARD), Opened(), [""]
     card._snapshots.add(lambda still: stills.append(still["text/plain"]))
+    assert card.box.children == (card,)
     assert card.toggle_below(lambda: opened)
     assert card.box.children == (card, opened)
     assert until(lambda: stills[-1].endswith("You: Hi"), 5)
@@ -99,6 +100,12 @@ def test_shows_what_it_opens_below_it_and_in_the_saved_notebook() -> None:
     opened.snapshots.close()
     card.close()
     assert "smol: Ho" not in stills[-1]
+
+
+@pytest.mark.usefixtures("built")
+def test_says_where_it_has_no_room_below_it() -> None:
+    with pytest.raises(UsageError, match="no room below"):
+        StatusCard(CARD).toggle_below(Opened)
 
 
 @pytest.mark.parametrize("name", ["status_card.js", "status_card.css", "models_table.js", "models_table.css"])
