@@ -443,9 +443,11 @@ class PlaygroundModel:
         self._problem = self._keep_dialogue(self.kept())
 
     def _changed(self, *, keeps: bool = False) -> None:
-        if keeps:
-            self._keep()
-        self.on_change()
+        # Whoever hears of it takes a lock of its own: always after this one, else two threads wait for each other.
+        with self._lock:
+            if keeps:
+                self._keep()
+            self.on_change()
 
 
 def _result(function: Callable[..., Any], call: ToolCall) -> Any:

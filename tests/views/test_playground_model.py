@@ -115,6 +115,15 @@ def waiting_pod(reason: str, **status: Any) -> dict[str, Any]:
     return pod("model-smol-1", "smol", ready=False, phase="Pending", containerStatuses=[{**container, **status}])
 
 
+def is_locked(lock: Any) -> bool:
+    """Whether another thread would have to wait for it."""
+    got: list[bool] = []
+    thread = threading.Thread(target=lambda: got.append(lock.acquire(blocking=False) and not lock.release()))
+    thread.start()
+    thread.join()
+    return got == [False]
+
+
 def states(page: Page) -> list[str]:
     return [answer.state for exchange in page.playground.state().exchanges for answer in exchange.answers]
 
@@ -404,7 +413,11 @@ def test_reads_in_the_log_how_much_is_read_at_once(cluster: tuple[Page, Engine, 
     )
     engine.says = saying(said("Ho", prompt_tokens=9, completion_tokens=2))
     page.playground.ask("Hi")
+    # Whoever hears of a change may take a lock: always after the playground's own, else two threads wait for each other.
+    tell, locked = page.playground.on_change, []
+    page.playground.on_change = lambda: (locked.append(is_locked(page.playground._lock)), tell())[1]
     page.until(lambda: page.playground.state().context_length == 4096)
+    assert all(locked)
     assert page.playground.state().context_tokens == 11
 
 
