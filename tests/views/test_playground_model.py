@@ -413,9 +413,14 @@ def test_reads_in_the_log_how_much_is_read_at_once(cluster: tuple[Page, Engine, 
     )
     engine.says = saying(said("Ho", prompt_tokens=9, completion_tokens=2))
     page.playground.ask("Hi")
-    # Whoever hears of a change may take a lock: always after the playground's own, else two threads wait for each other.
     tell, locked = page.playground.on_change, []
-    page.playground.on_change = lambda: (locked.append(is_locked(page.playground._lock)), tell())[1]
+
+    def told() -> None:
+        locked.append(is_locked(page.playground._lock))
+        tell()
+
+    # Who hears of a change takes a lock of its own: always after this one, else two threads wait for each other.
+    page.playground.on_change = told
     page.until(lambda: page.playground.state().context_length == 4096)
     assert all(locked)
     assert page.playground.state().context_tokens == 11
