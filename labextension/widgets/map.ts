@@ -3,7 +3,7 @@ import { shown } from "./asking";
 import { button, element, putText } from "./dom";
 import { ending, field, putRows, StatusLine } from "./embedding_parts";
 import type { Hover, MapRequest, MapState } from "./embedding_types";
-import { drawsWebGL, MapPlot } from "./map_plot";
+import { MapPlot, rendererOf, type Renderer } from "./map_plot";
 
 // No interface: anywidget's model wants one with an index.
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
@@ -32,7 +32,8 @@ export default () => ({
       model.set("selected", new DataView(places.buffer));
       model.save_changes();
     };
-    const plot = drawsWebGL() ? addPlot(section, model, { select, signal }) : undefined;
+    const renderer = rendererOf();
+    const plot = renderer && addPlot(section, model, { renderer, select, signal });
     if (plot === undefined) section.append(element("p", "kubeai-map-none", NO_WEBGL));
     section.append(legendOf(first));
 
@@ -72,7 +73,7 @@ export default () => ({
 function addPlot(
   section: HTMLElement,
   model: RenderProps<State>["model"],
-  { select, signal }: { select: (places: Uint32Array<ArrayBuffer>) => void; signal: AbortSignal },
+  { renderer, select, signal }: { renderer: Renderer; select: (places: Uint32Array<ArrayBuffer>) => void; signal: AbortSignal },
 ): MapPlot {
   const hover = element("p", "kubeai-map-hover");
   hover.hidden = true;
@@ -91,6 +92,7 @@ function addPlot(
         if (place !== undefined) model.send({ verb: "hover", query: "", place });
       },
     },
+    renderer,
   );
   const received = (message: unknown) => {
     if (!isHover(message) || message.place !== plot.pointed) return;

@@ -1,4 +1,4 @@
-import createScatterplot from "regl-scatterplot";
+import createScatterplot, { createRenderer } from "regl-scatterplot";
 import { element } from "./dom";
 
 /** What is drawn: `points` holds x and y in turn, the others a number a point. */
@@ -20,9 +20,17 @@ const HEIGHT = 420;
 /** Points from which on speed goes before roundness. */
 const MANY = 20_000;
 
-/** Whether the browser can draw the map. */
-export function drawsWebGL(): boolean {
-  return document.createElement("canvas").getContext("webgl") !== null;
+export type Renderer = ReturnType<typeof createRenderer>;
+
+/**
+ * What draws the points of one map; undefined where the browser has no WebGL.
+ *
+ * The library's own renderer is as large as the window, whatever the map's size, and smooths edges that it never draws:
+ * without a graphics card each picture of a high window took seconds. A canvas keeps the attributes of its first context.
+ */
+export function rendererOf(): Renderer | undefined {
+  const canvas = document.createElement("canvas");
+  return canvas.getContext("webgl", { antialias: false }) === null ? undefined : createRenderer({ canvas });
 }
 
 /** The points, drawn as soon as there is room for them: JupyterLab renders an output before it has a width. */
@@ -40,6 +48,7 @@ export class MapPlot {
   constructor(
     private readonly data: PlotData,
     private readonly on: OnPlot,
+    private readonly renderer: Renderer,
   ) {
     for (const [point, place] of data.places.entries()) this.pointOf.set(place, point);
     this.node.style.height = `${String(HEIGHT)}px`;
@@ -70,6 +79,7 @@ export class MapPlot {
   stop(): void {
     this.observer.disconnect();
     this.plot?.destroy();
+    this.renderer.destroy();
   }
 
   private mark(): void {
@@ -80,6 +90,7 @@ export class MapPlot {
   private fit(): void {
     const width = this.node.clientWidth;
     if (width === 0) return;
+    this.renderer.resize(width, HEIGHT);
     if (this.plot === undefined) void this.draw(width);
     else void this.plot.set({ width });
   }
@@ -88,6 +99,7 @@ export class MapPlot {
     const { points, groups, places, colors } = this.data;
     const isMany = places.length > MANY;
     const plot = createScatterplot({
+      renderer: this.renderer,
       canvas: this.canvas,
       width,
       height: HEIGHT,
