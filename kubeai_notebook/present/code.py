@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.text import LONGEST, ShownAsText, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Code(ShownAsText, str):
@@ -29,3 +32,28 @@ class Code(ShownAsText, str):
         # Longer than any in the text, so that nothing in it ends the block.
         fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
         return {"text/plain": text, "text/markdown": f"{fence}{self.language}\n{text}\n{fence}"}
+
+
+_TRIALS = {
+    "SpeechToText": ("writes down recordings", 'model.transcribe("recording.wav")', "your recording's path"),
+    "Reranking": (
+        "ranks texts by how well they answer a question",
+        'model.rerank("What is the capital of France?", ["Paris.", "Bananas."])',
+        "your question and texts",
+    ),
+}
+
+
+def trial_of(name: str, features: Collection[str]) -> Code | None:
+    """Code that tries a Model for which there is no playground; None where there is nothing to try."""
+    feature = next((known for known in _TRIALS if known in features), None)
+    if feature is None:
+        return None
+    does, call, own = _TRIALS[feature]
+    lines = (
+        f"# {name} {does}. To try it, put {own} into this and run it in a cell.",
+        "import kubeai_notebook",
+        f"model = kubeai_notebook.attach({name!r})",
+        call,
+    )
+    return Code("\n".join(lines), "python")

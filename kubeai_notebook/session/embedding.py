@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from kubeai_notebook.core.messages import did_you_mean, with_article
 from kubeai_notebook.core.objects import map_at, text_at
 from kubeai_notebook.core.prompt_template import is_missing
 from kubeai_notebook.errors import CallError, UsageError
-from kubeai_notebook.text import encodable
+from kubeai_notebook.text import encodable, one_line
 
 from .mapping import target_of
 
@@ -67,16 +68,13 @@ class Embedder:
 
     def embed(self, texts: Any, role: str, prefix: str | None = None, **options: Any) -> Any:
         """What `Model.embed` gives."""
-        inputs = [texts] if isinstance(texts, str) else texts
-        if isinstance(inputs, Mapping) or hasattr(inputs, "columns") or not hasattr(inputs, "__len__"):
-            hint = "embed_column(frame, column) takes a DataFrame; list(…) makes a list of what comes one by one."
-            raise UsageError(
-                f"embed() takes a text, a list of texts or a Series, not {with_article(type(texts).__name__)}.", hint
-            )
-        if not len(inputs):
+        inputs = (
+            [texts] if isinstance(texts, str) else listed(texts, "embed() takes a text, a list of texts or a Series")
+        )
+        if not inputs:
             return np.empty((0, 0), dtype=np.float32)
         chosen = self.prefix(role, prefix)
-        empty = _empty(list(inputs))
+        empty = _empty(inputs)
         if not (hasattr(texts, "to_frame") and hasattr(texts, "iloc")):
             if empty:
                 raise UsageError(f"Text {min(empty)} is missing or empty; nothing was sent.")
@@ -90,6 +88,8 @@ class Embedder:
         """The frame with a column of vectors and one of reasons; errors as `Model.embed_column`."""
         table = frame_of(frame, "embed_column() takes {}")
         check_column(table, column)
+        if not into.strip():
+            raise UsageError("into= is the name of the column of vectors, and is empty.")
         error = f"{into}_error"
         if taken := [name for name in (into, error) if name in table.columns]:
             raise UsageError(
@@ -111,15 +111,88 @@ class Embedder:
         """The texts that are nearest to a question; errors as `Model.search`."""
         import pandas as pd
 
-        if isinstance(texts, str):
-            raise UsageError("search() takes a list of texts, not one text.", 'Write search(query, ["…", "…"]).')
-        known = self.vectors(texts, self.prefix("passage", None)).array if vectors is None else np.asarray(vectors)
-        if len(known) != len(texts):
-            raise UsageError(f"vectors= holds {len(known)} rows for {len(texts)} texts.")
+        own = listed(texts, "search() takes a list of texts")
+        check_query(query)
+        check_count(k)
+        if not own:
+            index = texts.index if hasattr(texts, "iloc") else None
+            return pd.DataFrame({"text": [], "score": []}, index=index)
+        known = self.vectors(own, self.prefix("passage", None)).array if vectors is None else given_vectors(vectors)
+        if len(known) != len(own):
+            raise UsageError(f"vectors= holds {len(known)} rows for {len(own)} texts.")
         scores = similarity(self.embed(query, "query"), known)[0]
         best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:k]
         index = texts.index[best] if hasattr(texts, "iloc") else best
-        return pd.DataFrame({"text": [list(texts)[place] for place in best], "score": scores[best]}, index=index)
+        return pd.DataFrame({"text": [own[place] for place in best], "score": scores[best]}, index=index)
+
+
+def listed(texts: Any, takes: str) -> list[Any]:
+    """The texts as a list, made once: a generator gives each of them a single time.
+
+    ``takes`` begins the sentence where they are something else. A number is a text, as in a column that holds both.
+
+    Raises:
+        UsageError: they are a table, one text, or hold something that is no text.
+    """
+    if isinstance(texts, str):
+        raise UsageError(f"{takes}, not one text.", 'Write ["…", "…"].')
+    if isinstance(texts, bytes | Mapping) or hasattr(texts, "columns") or getattr(texts, "ndim", 1) != 1:
+        hint = 'frame["column"] is the Series of a column.' if hasattr(texts, "columns") else 'Write ["…", "…"].'
+        raise UsageError(f"{takes}, not {with_article(type(texts).__name__)}.", hint)
+    try:
+        cells = [cell.as_py() if hasattr(cell, "as_py") else cell for cell in texts]
+    except TypeError:
+        kind = "None" if texts is None else with_article(type(texts).__name__)
+        raise UsageError(f"{takes}, not {kind}.", 'Write ["…", "…"].') from None
+    for number, cell in enumerate(cells):
+        if isinstance(cell, bool | np.bool_) or (hasattr(cell, "__len__") and not isinstance(cell, str)):
+            raise UsageError(f"Text {number} is {with_article(type(cell).__name__)} and no text; nothing was sent.")
+    return cells
+
+
+def check_query(query: object) -> None:
+    """Refuse a question that is not one text.
+
+    Raises:
+        UsageError: it is something else, or empty.
+    """
+    if not isinstance(query, str):
+        raise UsageError(f"A search takes one question, a text, not {with_article(type(query).__name__)}.")
+    if not query.strip():
+        raise UsageError("There is nothing to search for.", "Type a question.")
+
+
+def check_count(k: object) -> None:
+    """Refuse a number of rows that cannot be.
+
+    Raises:
+        UsageError: it is no whole number from 1 up.
+    """
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise UsageError(f"k= takes a number from 1 up, not {one_line(str(k), 20)}.")
+
+
+def given_vectors(vectors: Any, called: str = "vectors=") -> Array:
+    """Vectors that a user gives, as one array; a row without one is NaN.
+
+    Raises:
+        UsageError: they are no vectors of numbers, or not of one length.
+    """
+    if isinstance(vectors, np.ndarray) and vectors.ndim == 2 and vectors.dtype.kind in "fiu":
+        return np.asarray(vectors, dtype=np.float32)
+    try:
+        rows = [
+            None if is_missing(row) else np.asarray(row).astype(np.float32, casting="same_kind")
+            for row in (vectors.to_numpy() if hasattr(vectors, "to_numpy") else vectors)
+        ]
+    except (TypeError, ValueError):
+        rows = []
+    lengths = {row.shape for row in rows if row is not None}
+    if len(lengths) != 1 or len(next(iter(lengths))) != 1:
+        message = f"{called} takes vectors of one length: an array n x d, or a column of them."
+        raise UsageError(message, "embed(texts) makes them.")
+    missing = np.full(next(iter(lengths)), np.nan, dtype=np.float32)
+    return np.stack([missing if row is None else row for row in rows])
 
 
 def _empty(cells: Sequence[Any]) -> dict[int, CallError]:
@@ -128,12 +201,14 @@ def _empty(cells: Sequence[Any]) -> dict[int, CallError]:
     return {n: reason for n, cell in enumerate(cells) if is_missing(cell) or not str(cell).strip()}
 
 
-def check_column(table: Any, column: str) -> None:
+def check_column(table: Any, column: object) -> None:
     """Refuse a column that a frame does not have.
 
     Raises:
         UsageError: it has none of this name.
     """
+    if not isinstance(column, str):
+        raise UsageError(f"A column is named by a text, not by {with_article(type(column).__name__)}.")
     if column not in table.columns:
         raise UsageError(f'The frame has no column "{column}".{did_you_mean(column, table.columns)}')
 
@@ -145,6 +220,8 @@ def similarity(left: Any, right: Any) -> Array:
         UsageError: they are not of one length, as those of two Models.
     """
     ours, theirs = _unit(left), _unit(right)
+    if not (len(ours) and len(theirs)):
+        return np.empty((len(ours), len(theirs)), dtype=np.float32)
     if ours.shape[1] != theirs.shape[1]:
         message = f"Vectors of {ours.shape[1]} numbers have no cosine with vectors of {theirs.shape[1]}."
         raise UsageError(message, "Take vectors of one Model.")
@@ -152,6 +229,7 @@ def similarity(left: Any, right: Any) -> Array:
 
 
 def _unit(vectors: Any) -> Array:
-    array = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    is_one = isinstance(vectors, np.ndarray) and vectors.ndim == 1 and vectors.dtype.kind in "fiu"
+    array = given_vectors([vectors] if is_one else vectors, "similarity()")
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     return np.asarray(array / np.where(lengths == 0, 1, lengths), dtype=np.float32)

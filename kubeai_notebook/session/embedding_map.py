@@ -7,24 +7,26 @@ frame once, since a frame that is sorted or shortened in place afterwards would 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kubeai_notebook.calls.tables import frame_of
+from kubeai_notebook.core.call_checks import checks_calls
+from kubeai_notebook.core.messages import with_article
 from kubeai_notebook.core.prompt_template import is_missing
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import ShownAsText, plain
 
 from . import presenter as display
-from .embedding import check_column, similarity
+from .embedding import check_column, check_count, check_query, given_vectors, similarity
 from .projection import Projection, check_projection, project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kubeai_notebook.calls.embed_many import Array
 
     from .embedding import Embedder
@@ -47,6 +49,7 @@ class Groups:
     """Whether the groups go from small numbers to great ones."""
 
 
+@checks_calls
 class EmbeddingMap(ShownAsText):
     """Points of texts, and which of them are selected; made by `Model.embedding_map`."""
 
@@ -77,15 +80,7 @@ class EmbeddingMap(ShownAsText):
         Raises:
             UsageError: the frame has no such row, or a mask is not as long as it.
         """
-        given = list(places)
-        if given and all(isinstance(place, bool | np.bool_) for place in given):
-            if len(given) != len(self.texts):
-                raise UsageError(f"The mask has {len(given)} values for {len(self.texts)} rows.")
-            given = np.flatnonzero(given).tolist()
-        chosen = np.asarray(given, dtype=np.int64)
-        if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self.texts):
-            raise UsageError(f"The frame has rows 0 to {len(self.texts) - 1}.")
-        self.selected = chosen
+        self.selected = _places_of(places, len(self.texts))
         if self.widget is not None:
             self.widget.show_selected()
 
@@ -94,14 +89,20 @@ class EmbeddingMap(ShownAsText):
         return self._frame[self.selected].to_native()
 
     def nearest(self, query: str, k: int = 20) -> tuple[Places, Array]:
-        """The places of the ``k`` texts that are nearest to a question, the nearest first, and their cosines."""
+        """The places of the ``k`` texts that are nearest to a question, the nearest first, and their cosines.
+
+        Raises:
+            UsageError: the question is not one text, or ``k`` is no number from 1 up.
+        """
+        check_query(query)
+        check_count(k)
         scores = similarity(self._embedder.embed(query, "query"), self.vectors)[0]
         best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:k]
         best = best[np.isfinite(scores[best])]
         return best, scores[best]
 
     def search(self, query: str, k: int = 20) -> Any:
-        """Select the ``k`` rows that are nearest to a question, and give them, the nearest first."""
+        """Select the ``k`` rows that are nearest to a question, and give them in that order; errors as `nearest`."""
         places, _ = self.nearest(query, k)
         self.select(places)
         return self.selection()
@@ -146,26 +147,44 @@ def embedding_map(
 ) -> EmbeddingMap:
     """What `Model.embedding_map` gives; everything is checked before a text is embedded."""
     table = frame_of(frame, "embedding_map() takes {}")
-    for name in filter(None, (column, color, vectors if isinstance(vectors, str) else None)):
+    check_column(table, column)
+    for name in filter(None, (color, vectors if isinstance(vectors, str) else None)):
         check_column(table, name)
     check_projection(projection)
     if vectors is None:
         made = embedder.vectors(table[column].to_list(), embedder.prefix("passage", None)).array
     else:
-        made = _given(table[vectors].to_list() if isinstance(vectors, str) else vectors)
+        made = given_vectors(table[vectors].to_list() if isinstance(vectors, str) else vectors)
     if len(made) != len(table):
         raise UsageError(f"vectors= holds {len(made)} rows for {len(table)} rows of the frame.")
     return EmbeddingMap(frame, column, made, model=model, embedder=embedder, color=color or "", projection=projection)
 
 
-def _given(vectors: Any) -> Array:
-    """Vectors as one array; a row without one is NaN."""
-    rows = [None if is_missing(row) else np.asarray(row, dtype=np.float32) for row in vectors]
-    lengths = {row.shape for row in rows if row is not None}
-    if len(lengths) != 1 or len(next(iter(lengths))) != 1:
-        raise UsageError("vectors= takes vectors of one length: an array n x d, or a column of them.")
-    missing = np.full(next(iter(lengths)), np.nan, dtype=np.float32)
-    return np.stack([missing if row is None else row for row in rows])
+def _places_of(given: Any, rows: int) -> Places:
+    """Places of rows, or those at which a mask of all rows is true; a mask's missing value is not true."""
+    if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype.kind not in "biu":
+        given = _numbers_of(given)
+    if given.dtype == bool and given.size:
+        if len(given) != rows:
+            raise UsageError(f"The mask has {len(given)} values for {rows} rows.")
+        return np.flatnonzero(given)
+    if given.size and not 0 <= given.min() <= given.max() < rows:
+        raise UsageError(f"The frame has rows 0 to {rows - 1}.")
+    return given.astype(np.int64)
+
+
+def _numbers_of(given: Any) -> np.ndarray[Any, Any]:
+    """The same from a list, a Series, a generator …, element by element; a lasso's array of 50,000 needs none of it."""
+    is_list = isinstance(given, Iterable) and not isinstance(given, str | bytes) and not hasattr(given, "columns")
+    cells = [cell.as_py() if hasattr(cell, "as_py") else cell for cell in given] if is_list else [given]
+    known = [cell for cell in cells if not is_missing(cell)]
+    is_mask = is_list and bool(known) and all(isinstance(cell, bool | np.bool_) for cell in known)
+    wrong = [cell for cell in cells if isinstance(cell, bool | np.bool_) or not isinstance(cell, Integral)]
+    if not is_list or (wrong and not is_mask):
+        kind = with_article(type(wrong[0] if is_list else given).__name__)
+        message = f"select() takes places of rows, from 0, or a mask of the whole frame, not {kind}."
+        raise UsageError(message, 'A mask is made as frame["column"] > 3.')
+    return np.asarray([not is_missing(cell) and bool(cell) for cell in cells] if is_mask else cells or np.empty(0, int))
 
 
 def _groups_of(series: Any) -> Groups:

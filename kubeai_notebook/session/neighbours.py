@@ -9,7 +9,7 @@ import numpy as np
 from kubeai_notebook.calls.tables import frame_of, with_columns
 from kubeai_notebook.errors import UsageError
 
-from .embedding import check_column, similarity
+from .embedding import check_column, check_count, similarity
 
 if TYPE_CHECKING:
     from kubeai_notebook.calls.embed_many import Array
@@ -41,6 +41,7 @@ def compare_neighbours(frame: Any, column: str, models: tuple[Embedder, Embedder
     """What `Model.compare_neighbours` gives."""
     table = frame_of(frame, "compare_neighbours() takes {}")
     check_column(table, column)
+    check_count(k)
     if taken := [name for name in _COLUMNS if name in table.columns]:
         raise UsageError(f'The frame has a column "{taken[0]}" already.', "Rename it first.")
     texts = table[column].to_list()

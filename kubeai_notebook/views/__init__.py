@@ -57,7 +57,7 @@ class CardFace:
         show(embedding_map)
 
     def playground(self, model: Model, features: Collection[str], **options: Any) -> Any:
-        """The playground for what the Model does.
+        """The playground for what the Model does; code to try it where that is to transcribe or to rank.
 
         Raises:
             UsageError: there is none for that, or an option is for another.
@@ -66,6 +66,10 @@ class CardFace:
         from kubeai_notebook.errors import UsageError
 
         if PLAYGROUND_FEATURES.isdisjoint(features):
+            from kubeai_notebook.present.code import trial_of
+
+            if not options and (trial := trial_of(model.name, features)):
+                return trial
             message = f"{model.name} neither chats nor makes vectors, so there is no playground for it."
             raise UsageError(message, f"%kubeai_code {model.name} shows code that calls it.")
         chats = "TextGeneration" in features

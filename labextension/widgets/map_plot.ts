@@ -40,7 +40,8 @@ export class MapPlot {
   pointed: number | undefined;
   private readonly canvas = element("canvas", "");
   private readonly observer: ResizeObserver;
-  private readonly pointOf = new Map<number, number>();
+  private readonly pointOf: Int32Array;
+  private isCatching = false;
   private plot: ReturnType<typeof createScatterplot> | undefined;
   private mode: "panZoom" | "lasso" = "panZoom";
   private chosen: number[] = [];
@@ -50,7 +51,11 @@ export class MapPlot {
     private readonly on: OnPlot,
     private readonly renderer: Renderer,
   ) {
-    for (const [point, place] of data.places.entries()) this.pointOf.set(place, point);
+    // The places grow from point to point.
+    this.pointOf = new Int32Array((data.places.at(-1) ?? -1) + 1).fill(-1);
+    data.places.forEach((place, point) => {
+      this.pointOf[place] = point;
+    });
     this.node.style.height = `${String(HEIGHT)}px`;
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", "The map; search below it selects by the keyboard");
@@ -72,7 +77,8 @@ export class MapPlot {
 
   /** Mark the points of these rows; rows without a point are left out. */
   select(places: Uint32Array): void {
-    this.chosen = [...places].flatMap((place) => this.pointOf.get(place) ?? []);
+    if (this.isCatching) return; // the plot has marked what its own lasso caught
+    this.chosen = Array.from(places, (place) => this.pointOf[place] ?? -1).filter((point) => point >= 0);
     if (this.plot?.get("isPointsDrawn") === true) this.mark();
   }
 
@@ -116,7 +122,9 @@ export class MapPlot {
     this.plot = plot;
     plot.subscribe("select", ({ points: caught }) => {
       // A lasso knows no order, so its rows come in the frame's.
+      this.isCatching = true;
       this.on.select(Uint32Array.from(caught, (point) => places[point] ?? 0).sort());
+      this.isCatching = false;
     });
     plot.subscribe("deselect", () => {
       this.on.select(new Uint32Array());

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,17 @@ import pytest
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError, UnauthorizedError, UsageError
-from kubeai_notebook.session.embedding import Embedder
+from kubeai_notebook.session.embedding import Embedder, similarity
+from kubeai_notebook.session.embedding_map import EmbeddingMap, embedding_map
+from kubeai_notebook.session.neighbours import compare_neighbours
 from tests.support.batch_server import batch_server
+from tests.support.embedder import COLOURS, embedder_of
 from tests.support.http_server import Answer, HttpServer, Received, json_answer
 from tests.support.views import view_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from kubeai_notebook.session.model import Model
     from kubeai_notebook.session.session import Session
 
@@ -148,3 +153,97 @@ def test_takes_a_login_that_ends_midway_for_no_missing_text() -> None:
             logins.append("Bearer y")
             out = embedder.embed(pd.Series([None, "a"]), "passage")
     assert out.isna().all(axis=1).tolist() == [True, False]
+
+
+@pytest.fixture
+def colours() -> Iterator[Embedder]:
+    with embedder_of(COLOURS) as embedder:
+        yield embedder
+
+
+FRAME = pd.DataFrame({"text": list(COLOURS), "n": range(4)})
+ROWS = np.asarray(list(COLOURS.values()), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (FRAME, r'not a DataFrame. frame\["column"\] is the Series of a column.'),
+        (FRAME["n"] > 1, "Text 0 is a bool and no text; nothing was sent."),
+        (b"red", "not a bytes"),
+        ([b"red"], "Text 0 is a bytes and no text"),
+        ([["red"]], "Text 0 is a list and no text"),
+        (np.asarray([["red"]]), "not an? ndarray"),
+        ({"a": "red"}, "not a dict"),
+        (None, "not None"),
+        (3, "not an int"),
+    ],
+)
+def test_refuses_what_holds_no_texts(colours: Embedder, texts: Any, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        colours.search("red", texts, k=2, vectors=None)
+    with pytest.raises(UsageError, match=sentence):
+        colours.embed(texts, "passage")
+
+
+@pytest.mark.parametrize("given", [lambda: (text for text in COLOURS), COLOURS.keys, lambda: np.asarray([*COLOURS])])
+def test_takes_texts_that_come_one_by_one(colours: Embedder, given: Callable[[], Any]) -> None:
+    assert colours.search("red", given(), k=2, vectors=None)["text"].tolist() == ["red", "pink"]
+    assert colours.search("red", given(), k=2, vectors=iter(ROWS))["text"].tolist() == ["red", "pink"]
+    assert len(colours.embed(given(), "passage")) == 4
+
+
+def test_finds_nothing_in_no_texts(colours: Embedder) -> None:
+    empty = pd.Series([], dtype=str, index=pd.Index([], dtype=str))
+    for texts in ([], empty):
+        found = colours.search("red", texts, k=2, vectors=None)
+        assert (list(found.columns), len(found)) == (["text", "score"], 0)
+    assert similarity(ROWS, np.empty((0, 0))).shape == (4, 0)
+
+
+@pytest.mark.parametrize("k", [-1, 0, True, 1.5, None, "2"])
+def test_refuses_a_number_of_rows_that_cannot_be(colours: Embedder, k: Any) -> None:
+    sentence = "k= takes a number from 1 up|takes k as a whole number"
+    made = map_of(colours)
+    calls: list[Callable[[], Any]] = [
+        lambda: colours.search("red", [*COLOURS], k=k, vectors=None),
+        lambda: made.search("red", k),
+        lambda: made.nearest("red", k),
+        lambda: compare_neighbours(FRAME, "text", (colours, colours), k=k),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match=sentence):
+            call()
+
+
+@pytest.mark.parametrize("query", [None, "", "  ", 3, b"red", ["red"], ["red", "blue"], FRAME, FRAME["n"] > 1])
+def test_refuses_what_is_no_question(colours: Embedder, query: Any) -> None:
+    made = map_of(colours)
+    for call in (lambda: colours.search(query, [*COLOURS], k=2, vectors=ROWS), lambda: made.search(query)):
+        with pytest.raises(UsageError, match="one question|nothing to search for|search\\(\\) (takes|needs) query"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "given", [ROWS.tolist(), pd.DataFrame(ROWS), pd.Series(list(ROWS)), [*ROWS[:3], None], ROWS.astype(np.float64)]
+)
+def test_takes_vectors_however_they_are_kept(colours: Embedder, given: Any) -> None:
+    assert colours.search("red", [*COLOURS], k=2, vectors=given)["text"].tolist() == ["red", "pink"]
+    assert map_of(colours, vectors=given).search("red", 2)["text"].tolist() == ["red", "pink"]
+    assert similarity(given, ROWS[:1])[0, 0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("given", [[*COLOURS], FRAME, 3, [], [[1.0], [1.0, 2.0]], ROWS[None], ROWS.astype(complex)])
+def test_refuses_what_are_no_vectors(colours: Embedder, given: Any) -> None:
+    calls: list[Callable[[], Any]] = [
+        lambda: colours.search("red", [*COLOURS], k=2, vectors=given),
+        lambda: map_of(colours, vectors=given),
+        lambda: similarity(given, ROWS),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="takes vectors of one length"):
+            call()
+
+
+def map_of(embedder: Embedder, vectors: Any = ROWS) -> EmbeddingMap:
+    return embedding_map(FRAME, "text", model="mini", embedder=embedder, color=None, vectors=vectors, projection="pca")

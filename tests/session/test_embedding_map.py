@@ -70,6 +70,36 @@ def test_selects_the_rows_of_a_mask(colours: Embedder) -> None:
         made.select([True, False])
 
 
+@pytest.mark.parametrize(
+    ("given", "numbers"),
+    [
+        (pd.array([True, None, False, True, None]), [0, 3]),
+        (pd.array([None, 1, 2]).dropna(), [1, 2]),
+        ((place for place in (2, 1)), [2, 1]),
+        (range(2), [0, 1]),
+        (np.asarray([4], dtype=np.uint8), [4]),
+    ],
+)
+def test_selects_by_any_kind_of_places(colours: Embedder, given: Any, numbers: list[int]) -> None:
+    made = map_of(colours)
+    made.select(given)
+    assert made.selection()["n"].tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    "given", [FRAME, FRAME[FRAME["n"] > 2], slice(None), 2, True, "red", ["a"], [1.5], [float("nan")], [True, 2]]
+)
+def test_selects_nothing_by_what_is_no_place(colours: Embedder, given: Any) -> None:
+    made = map_of(colours)
+    made.select([1])
+    with pytest.raises(UsageError, match="takes places of rows, from 0, or a mask of the whole frame, not an? "):
+        made.select(given)
+    for beyond in ([-1], [10**30]):
+        with pytest.raises(UsageError, match="The frame has rows 0 to 4"):
+            made.select(beyond)
+    assert made.selected.tolist() == [1]
+
+
 def test_selects_what_is_nearest_to_a_question(colours: Embedder) -> None:
     made = map_of(colours)
     assert made.search("pink", k=2)["text"].tolist() == ["pink", "red"]
