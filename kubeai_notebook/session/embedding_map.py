@@ -170,7 +170,7 @@ def _places_of(given: Any, rows: int) -> Places:
         return np.flatnonzero(given)
     if given.size and not 0 <= given.min() <= given.max() < rows:
         raise UsageError(f"The frame has rows 0 to {rows - 1}.")
-    return given.astype(np.int64)
+    return np.asarray(given, dtype=np.int64)
 
 
 def _numbers_of(given: Any) -> np.ndarray[Any, Any]:
