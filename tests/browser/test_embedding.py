@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .conftest import CHROMIUM_FLAGS
-from .test_accessibility import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,39 +92,6 @@ def test_tries_an_embedding_model_from_texts_to_rows(tried: Any) -> None:
     selects_by_lasso(tried)
     is_seen_in_a_saved_notebook(tried)
     expect(tried.page.locator(".kubeai-embedding")).to_have_count(0)
-
-
-@pytest.mark.usefixtures("axe")
-def test_has_an_embedding_playground_and_a_map_for_everybody(tried: Any) -> None:
-    from playwright.sync_api import expect
-
-    tried.page.set_viewport_size({"width": 1200, "height": 1800})
-    output = tried.run_cell(1)
-    press = tried.page.keyboard.press
-    output.get_by_label("Texts to compare").focus()
-    tried.page.keyboard.type("A cat naps.\nA kitten sleeps.")
-    press("Tab")
-    press("Enter")
-    expect(output.locator(".kubeai-embedding-matrix tbody tr")).to_have_count(2)
-    press("Tab")
-    tried.page.keyboard.type("animals at home")
-    press("Tab")
-    press("Enter")
-    expect(output.locator(".kubeai-embedding .kubeai-embedding-rows tbody tr")).to_have_count(8)
-    press("Tab")
-    press("Enter")
-    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible()
-    select = output.get_by_label("Select the rows nearest to")
-    select.focus()
-    tried.page.keyboard.type("making bread")
-    press("Tab")
-    press("Enter")
-    expect(output.locator(".kubeai-map-count")).to_contain_text("8 selected")
-    passes(tried, output, "embedding")
-    whole = output.locator(".kubeai-embedding")
-    whole.evaluate("node => { node.parentElement.style.width = '400px' }")
-    assert whole.evaluate("node => node.scrollWidth <= node.clientWidth")
-    tried.picture("playground_narrow", whole)
 
 
 def compares_texts(notebook: Any, output: Any) -> None:
