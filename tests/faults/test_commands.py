@@ -35,6 +35,8 @@ NOT_HERE = {
     "get nodes": "this machine is no node of the API",
     "get authorizationpolicies": "no mesh here",
     "get pods,services,endpoints": "no Services here",
+    "get service ": "no Services here",
+    "get workloads": "no Kueue here",
     "get deploy": "KubeAI's operator is a part of the daemon",
     "logs deploy/kubeai": "KubeAI's operator is a part of the daemon",
     "get storageclass": "no storage classes here",
@@ -49,15 +51,21 @@ _MISSED = re.compile(r"doesn't have a resource type|not found|could not find|the
 
 
 @pytest.fixture(scope="module")
-def facts(stage: Stage) -> Iterator[dict[str, str]]:
-    """What the commands name, and all of it is there."""
+def objects(stage: Stage) -> Iterator[dict[str, str]]:
+    """The objects that the commands name, but for the Pod."""
     stage.daemon.create(NAME, url="ollama://scripted")
     core = "/api/v1/namespaces/default"
     stage.daemon.api("POST", f"{core}/secrets", {"metadata": {"name": "commanded"}, "stringData": {"other": "x"}})
     stage.daemon.api("POST", f"{core}/persistentvolumeclaims", {"metadata": {"name": CLAIM}})
-    pod = stage.daemon.ready_pod(NAME)["metadata"]["name"]
-    yield {"pod": pod, "other": pod, "object": "commanded", "kind": "Secret", "key": "token", "weights": "smollm2"}
+    yield {"object": "commanded", "kind": "Secret", "key": "token", "weights": "smollm2", "service": "vllm"}
     stage.remove(NAME)
+
+
+@pytest.fixture
+def facts(stage: Stage, objects: dict[str, str]) -> dict[str, str]:
+    """Those objects, and the Pod that the Model has now: some commands delete it, and KubeAI makes another."""
+    pod = stage.daemon.ready_pod(NAME)["metadata"]["name"]
+    return {**objects, "pod": pod, "other": pod}
 
 
 def command_of(code: str, label: str, facts: dict[str, str]) -> str:
