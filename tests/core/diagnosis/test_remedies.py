@@ -135,6 +135,13 @@ def test_names_the_claim_that_exists():
     assert first_patch(found, made) == {"spec": {"url": "pvc://weights/llama"}}
 
 
+def test_takes_no_gpus_from_an_engine_that_would_be_spread_as_before():
+    line = "gate's and up's weight = 192 is not divisible by weight quantization block_n = 128."
+    made = model(resourceProfile="nvidia-gpu-l4:8", args=["--tensor-parallel-size=4", "--pipeline-parallel-size=2"])
+    (found,) = diagnose(crash(line, made), now=NOW)
+    assert not any(remedy.changes for remedy in found.remedies)
+
+
 def test_never_shows_a_patch_with_the_users_list_in_a_repr():
     (found,) = diagnose(crash(PROMISES[0][0], model(args=["--api-key=V3RYSECRET", "--max-model-len=8192"])), now=NOW)
     assert "V3RYSECRET" not in repr(found)

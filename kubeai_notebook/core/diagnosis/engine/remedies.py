@@ -171,15 +171,16 @@ DOWNLOAD_ONCE = set_field(
     "cacheProfile", "{usable_cache}", "Keep the weights on the cluster's volume: cacheProfile {value}."
 )
 MORE_UNITS = set_field("resourceProfile", "{twice_profile}", "Take more of the profile: resourceProfile {value}.")
+SPREAD_LESS = Template(
+    titles=("Take less of the profile: resourceProfile {value}. And set {argument}.",),
+    changes=(
+        SetField(name="resourceProfile", value="{half_profile}"),
+        SetArgument(name=SPREAD, value="{half_spread}"),
+    ),
+)
 FEWER_UNITS = (
     # Else the engine would ask for the GPUs that it no longer gets.
-    Template(
-        titles=("Take less of the profile: resourceProfile {value}. And set {argument}.",),
-        changes=(
-            SetField(name="resourceProfile", value="{half_profile}"),
-            SetArgument(name=SPREAD, value="{half_spread}"),
-        ),
-    ),
+    SPREAD_LESS,
     set_field(
         "resourceProfile",
         "{half_profile}",

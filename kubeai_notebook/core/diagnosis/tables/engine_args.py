@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     advise,
     drop_argument,
@@ -24,7 +25,14 @@ def _which_parser(case: Case) -> dict[str, str]:
 
 def _wide_type(case: Case) -> dict[str, str]:
     """A type with kernels on every GPU, by the name that the engine takes."""
-    return {"whisper_type": "float16"} if case.scene.engine == "FasterWhisper" else {"half": "half"}
+    named = {"FasterWhisper": {"whisper_type": "float16"}, "Infinity": {"half": "float16"}, "VLLM": {"half": "half"}}
+    return named.get(case.scene.engine, {})
+
+
+def _of_mistral(case: Case) -> dict[str, str]:
+    """The arguments that ask for Mistral's format; each of them can ask for another thing."""
+    names = ("--tokenizer-mode", "--config-format", "--load-format")
+    return {"of_mistral": " ".join(name for name in names if value_of(case.scene.args, name) == "mistral")}
 
 
 _ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
@@ -208,9 +216,10 @@ VALUES: tuple[Rule, ...] = (
         message=("The arguments ask for Mistral's own file format, but the repository is in the hub's.",),
         who="user",
         remedies=(
-            drop_argument("--tokenizer-mode", "--config-format", "--load-format"),
+            drop_argument("{of_mistral}"),
             advise("Remove what asks for Mistral's format; or take a repository that holds params.json."),
         ),
+        derive=_of_mistral,
     ),
     Rule(
         code="BadArgumentValue",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.arguments import SPREAD
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     DELETE_POD,
-    FEWER_UNITS,
+    SPREAD_LESS,
     Template,
     advise,
     drop_argument,
@@ -124,7 +124,7 @@ COUNTS: tuple[Rule, ...] = (
         ),
         message=("The quantized weights cannot be shared by that many GPUs.",),
         who="user",
-        remedies=(*FEWER_UNITS, advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs.")),
+        remedies=(SPREAD_LESS, advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs.")),
     ),
     Rule(
         code="TensorParallelNotDivisible",
@@ -132,7 +132,7 @@ COUNTS: tuple[Rule, ...] = (
         message=("The model's experts or layers cannot be shared by that many GPUs evenly.",),
         who="user",
         remedies=(
-            *FEWER_UNITS,
+            SPREAD_LESS,
             advise("Set --tensor-parallel-size and the profile's count to a number that divides them, such as 2 or 4."),
         ),
     ),
