@@ -15,10 +15,13 @@ from .chat_messages import ToolCall
 from .objects import maps_at, text_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 LONGEST_CALL = 4_000
 """Characters of a call's arguments that somebody may be asked to read."""
+MOST_CALLS = 50
+"""Calls of one answer that somebody may be asked to read."""
+_HOW = "Refuse the call; the model may ask otherwise."
 
 
 def calls_of(turn: Mapping[str, Any]) -> list[ToolCall]:
@@ -46,14 +49,13 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
             raise ValueError("a name is given twice")
         return dict(pairs)
 
-    how = "Refuse the call; the model may ask otherwise."
     try:
         arguments = json.loads(call.arguments or "{}", object_pairs_hook=once)
         text = json.dumps(arguments)
     except (ValueError, RecursionError):
-        raise UsageError(f"The arguments of {call.name} cannot be read.", how) from None
+        raise UsageError(f"The arguments of {call.name} cannot be read.", _HOW) from None
     if not isinstance(arguments, dict) or len(text) > LONGEST_CALL:
-        raise UsageError(f"The arguments of {call.name} cannot be shown whole.", how)
+        raise UsageError(f"The arguments of {call.name} cannot be shown whole.", _HOW)
     return arguments
 
 
@@ -63,3 +65,21 @@ def shown_arguments(call: ToolCall) -> str:
         return json.dumps(arguments_of(call))
     except UsageError as error:
         return error.message
+
+
+def not_shown(calls: Sequence[ToolCall]) -> str:
+    """How many calls are too many to be shown, in a sentence; ``""`` where all are."""
+    more = len(calls) - MOST_CALLS
+    return f"{more} more calls are not shown, so none can be allowed." if more > 0 else ""
+
+
+def check_shown(calls: Sequence[ToolCall]) -> None:
+    """See that somebody could read all of these before they allowed them.
+
+    Raises:
+        UsageError: there are too many, or the arguments of one cannot be shown.
+    """
+    if more := not_shown(calls):
+        raise UsageError(more, _HOW)
+    for call in calls:
+        arguments_of(call)

@@ -44,6 +44,8 @@ class AnswerLine(_Wire):
     """How many pieces of its text have been sent, or the number that the whole stands for."""
     note: Words = ""
     calls: tuple[CallLine, ...] = ()
+    calls_not_shown: Words = ""
+    """Of how many more calls nothing is shown, in a sentence: then none can be allowed."""
     figures: Words = ""
     """Its times and counts, in words."""
 

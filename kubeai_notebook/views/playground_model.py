@@ -21,7 +21,7 @@ from kubeai_notebook.core.naming import name_and_adapter, request_name
 from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
 from kubeai_notebook.core.phase_times import newest_pod
 from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
-from kubeai_notebook.core.tool_calls import arguments_of, calls_of, shown_arguments
+from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, check_shown, not_shown, shown_arguments
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
@@ -172,12 +172,12 @@ class PlaygroundModel:
             answer = self.dialogue.exchanges[number].answers.get(column)
             if answer is None or answer.state != "asking":
                 raise UsageError("No function waits to be called there.")
-            if unknown := {call.name for call in calls_of(answer.turns[-1])} - self._functions.keys():
+            calls = calls_of(answer.turns[-1])
+            if unknown := {call.name for call in calls} - self._functions.keys():
                 how = "Show the playground again with tools=[…]."
                 raise UsageError(f"The playground has no function {', '.join(sorted(unknown))}.", how)
             if allowed:
-                for call in calls_of(answer.turns[-1]):
-                    arguments_of(call)
+                check_shown(calls)
             self._start((number, column), answer.model_copy(update={"state": "waiting", "note": ""}), allowed=allowed)
             self._changed()
 
@@ -258,7 +258,8 @@ class PlaygroundModel:
             state=answer.state,
             pieces=self._sent_of((exchange.number, column)).pieces,
             note=run.note if run else answer.note,
-            calls=tuple(CallLine(name=call.name, arguments=shown_arguments(call)) for call in calls),
+            calls=tuple(CallLine(name=call.name, arguments=shown_arguments(call)) for call in calls[:MOST_CALLS]),
+            calls_not_shown=not_shown(calls),
             figures=figures_of(answer),
         )
 

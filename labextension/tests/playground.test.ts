@@ -1,9 +1,19 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AnswerView } from "../widgets/playground";
 import type { AnswerLine, ExchangeLine, Text } from "../widgets/playground_types";
 
-const LINE: AnswerLine = { column: 0, model: "smol", state: "streaming", pieces: 0, note: "", calls: [], figures: "" };
+const LINE: AnswerLine = { column: 0, model: "smol", state: "streaming", pieces: 0, note: "", calls: [], calls_not_shown: "", figures: "" };
 const EXCHANGE: ExchangeLine = { number: 0, siblings: [0], vote: null, answers: [LINE] };
+
+// A draw costs the time that a test says.
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 function shown() {
   const asked: string[] = [];
@@ -47,6 +57,29 @@ describe("an answer of a playground", () => {
     for (const [seq, piece] of pieces.entries()) take(seq, piece);
     expect(words()).toBe("Yes.");
     expect(view.node.querySelector("details div")?.textContent).toBe("Hm.");
+  });
+
+  it("draws nothing of before behind the whole", () => {
+    const { take, words } = shown();
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 100));
+    take(0, "a");
+    take(1, "b");
+    expect(words()).toBe("a");
+    take(3, "abcd", { whole: true });
+    vi.runAllTimers();
+    expect(words()).toBe("abcd");
+  });
+
+  it("asks for no leave to run what it does not show", () => {
+    const { view } = shown();
+    const call = { name: "f", arguments: "{}" };
+    const buttons = () => [...view.node.querySelectorAll("button")].filter((one) => !one.hidden && one.closest("[hidden]") === null);
+    view.show({ ...LINE, state: "asking", calls: [call] }, EXCHANGE, true);
+    expect(buttons().map((one) => one.textContent)).toEqual(["Run it", "Do not run it"]);
+    view.show({ ...LINE, state: "asking", calls: [call], calls_not_shown: "9 more calls are not shown." }, EXCHANGE, true);
+    expect(buttons().map((one) => one.textContent)).toEqual(["Do not run it"]);
+    expect(view.node.querySelector(".kubeai-playground-calls")?.textContent).toBe("f({})9 more calls are not shown.");
   });
 
   it("has no button to vote where there is one answer", () => {

@@ -5,6 +5,7 @@ import { keepFocus } from "./focus";
 import { whenGone } from "./gone";
 import { type DrawFormula, Formulas } from "./formula";
 import { MarkdownView } from "./markdown";
+import { Paced } from "./paced";
 import { pictureNode, PicturesView } from "./pictures";
 import { SettingsView } from "./playground_settings";
 import type { AnswerLine, ExchangeLine, PlaygroundMessage, PlaygroundRequest, PlaygroundState, Text } from "./playground_types";
@@ -296,7 +297,11 @@ export class AnswerView {
   private readonly copy = button("Copy", "Copy this answer");
   private readonly vote = button("Better", "This answer is the better one");
   private readonly callButtons = element("div", "kubeai-buttons");
+  private readonly allow = button("Run it");
   private markdown: MarkdownView;
+  private readonly drawing = new Paced((text) => {
+    this.markdown.append(text);
+  });
   private text = "";
   private head = "";
   private seq = 0;
@@ -313,14 +318,14 @@ export class AnswerView {
     head.append(this.name, this.figures);
     this.thoughts.append(element("summary", "", "Reasoning"), this.thought);
     this.thoughts.hidden = true;
-    const [allow, refuse] = [button("Run it"), button("Do not run it")];
-    allow.addEventListener("click", () => {
+    const refuse = button("Do not run it");
+    this.allow.addEventListener("click", () => {
       send({ verb: "allow", exchange, column });
     });
     refuse.addEventListener("click", () => {
       send({ verb: "refuse", exchange, column });
     });
-    this.callButtons.append(allow, refuse);
+    this.callButtons.append(this.allow, refuse);
     this.again.addEventListener("click", () => {
       send({ verb: "regenerate", exchange, column });
     });
@@ -343,6 +348,8 @@ export class AnswerView {
     if (line.state !== "streaming" || line.figures !== "") putText(this.figures, line.figures);
     put(this.note, line.note || { waiting: "Waiting …", streaming: "", asking: "", done: "", stopped: "Stopped.", failed: "" }[line.state]);
     this.calls.replaceChildren(...line.calls.map((call) => element("code", "", `${call.name}(${call.arguments})`)));
+    if (line.calls_not_shown !== "") this.calls.append(element("p", "", line.calls_not_shown));
+    this.allow.hidden = line.calls_not_shown !== "";
     this.callButtons.hidden = line.state !== "asking";
     this.again.hidden = this.vote.hidden = busy;
     this.copy.hidden = busy;
@@ -356,6 +363,7 @@ export class AnswerView {
       this.asked = false;
       this.text = this.head = "";
       this.thought.textContent = "";
+      this.drawing.stop();
       const markdown = new MarkdownView(codeButtons, this.drawFormula);
       this.markdown.node.replaceWith(markdown.node);
       this.markdown = markdown;
@@ -381,7 +389,7 @@ export class AnswerView {
   private add(text: string): void {
     this.text += text;
     if (this.head === "" && this.text.length > text.length) {
-      this.markdown.append(text);
+      this.drawing.add(text);
       return;
     }
     this.head += text;
@@ -398,7 +406,7 @@ export class AnswerView {
 
   private answerWith(text: string): void {
     this.head = "";
-    this.markdown.append(text);
+    this.drawing.add(text);
   }
 
   private think(text: string): void {

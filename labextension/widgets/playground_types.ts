@@ -41,6 +41,7 @@ export interface AnswerLine {
   pieces: number;
   note: string;
   calls: CallLine[];
+  calls_not_shown: string;
   figures: string;
 }
 /**

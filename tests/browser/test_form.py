@@ -124,6 +124,41 @@ def test_is_filled_by_yaml_that_is_pasted(open_notebook: Callable[..., Notebook]
     expect(control(form, "name")).to_have_value("")
 
 
+def test_loses_no_row_asks_which_model_is_meant_and_goes_back_and_forward(
+    open_notebook: Callable[..., Notebook],
+) -> None:
+    from playwright.sync_api import expect
+
+    form = shown_form(notebook := open_notebook(SHOW))
+    fill(form, url=URL)
+    rows = form.locator(".kubeai-form-env")
+    for number in range(2):
+        rows.get_by_role("button", name="Add a row to Environment").click()
+        cells = rows.locator(".kubeai-form-row").nth(number).locator("input")
+        cells.first.fill("HF_HOME")
+        cells.last.fill(f"/{number}")
+    expect(messages(form, "env").first).to_contain_text('Two rows are called "HF_HOME"')
+    expect(rows.locator(".kubeai-form-row")).to_have_count(2)
+    notebook.picture("form_rows", form)
+    rows.locator(".kubeai-form-row").last.locator("input").first.fill("HF_HUB_OFFLINE")
+    expect(messages(form, "env").first).not_to_contain_text("Two rows")
+
+    form.get_by_role("tab", name="YAML").click()
+    editor = form.locator(".kubeai-form-code textarea")
+    editor.fill(f"name: smol\nurl: {URL}\n---\nname: other\nurl: hf://org/model\n")
+    button(form, "Fill the form with this").click()
+    expect(form.get_by_role("alert").filter(has_text="The text holds 2 Models.")).to_be_visible()
+    notebook.picture("form_choice", form.locator(".kubeai-form-code"))
+    button(form, "other").click()
+    expect(control(form, "url")).to_have_value("hf://org/model")
+    button(form, "Undo").click()
+    expect(control(form, "url")).to_have_value(URL)
+    expect(rows.locator(".kubeai-form-row")).to_have_count(2)
+    button(form, "Redo").click()
+    expect(control(form, "name")).to_have_value("other")
+    notebook.picture("form_redone", form)
+
+
 def test_stays_whole_at_400_pixels(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
 

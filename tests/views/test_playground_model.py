@@ -27,11 +27,11 @@ BEGINNING = said("Hel").partition(b"data: [DONE]")[0].rpartition(b"data: ")[0]
 CALL = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
 
 
-def calling(arguments: str) -> bytes:
-    """A stream that ends in a call of `add` with these arguments, as the model wrote them."""
-    call = {**CALL, "function": {"name": "add", "arguments": arguments}}
-    calls = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
-    return event(calls) + b"data: [DONE]\n\n"
+def calling(arguments: str, count: int = 1) -> bytes:
+    """A stream that ends in so many calls of `add` with these arguments, as the model wrote them."""
+    function = {"name": "add", "arguments": arguments}
+    calls = [{"index": index, "id": f"c{index}", "function": function} for index in range(count)]
+    return event({"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}) + b"data: [DONE]\n\n"
 
 
 CALLS = event({"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": "tool_calls"}) + b"data: [DONE]\n\n"
@@ -281,6 +281,18 @@ def test_lets_nobody_allow_a_call_that_cannot_be_shown(talk: tuple[Page, Engine]
     page.playground.call(0, 0, allowed=False)
     page.until_over()
     assert states(page) == ["done"]
+
+
+def test_lets_nobody_allow_more_calls_than_it_shows(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = saying(calling('{"a": 1, "b": 2}', 20_000))
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    (answer,) = page.playground.state().exchanges[0].answers
+    sentence = "19950 more calls are not shown, so none can be allowed."
+    assert (len(answer.calls), answer.calls_not_shown) == (50, sentence)
+    with pytest.raises(UsageError, match=f"{sentence} Refuse the call"):
+        page.playground.call(0, 0, allowed=True)
 
 
 def test_shows_every_sign_of_a_call(talk: tuple[Page, Engine]) -> None:
