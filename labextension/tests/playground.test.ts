@@ -7,7 +7,7 @@ const EXCHANGE: ExchangeLine = { number: 0, siblings: [0], vote: null, answers: 
 
 function shown() {
   const asked: string[] = [];
-  const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb));
+  const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb) > 0);
   const take = (seq: number, text: string, more: Partial<Text> = {}) => {
     view.take({ exchange: 0, column: 0, seq, whole: false, text, reasoning: "", pictures: [], figures: "", ...more });
   };
