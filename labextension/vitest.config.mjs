@@ -8,5 +8,11 @@ const hostile = JSON.parse(execFileSync("python", ["-c", script], { cwd: "..", m
 const ordinary = readFileSync("../tests/golden/ordinary.md", "utf8");
 
 export default defineConfig({
-  test: { environment: "jsdom", include: ["tests/**/*.test.ts"], provide: { hostile, ordinary } },
+  test: {
+    environment: "jsdom",
+    include: ["tests/**/*.test.ts"],
+    provide: { hostile, ordinary },
+    // A time-out ends what hangs; how fast a machine is decides no test.
+    testTimeout: 60_000,
+  },
 });
