@@ -121,8 +121,10 @@ def test_shows_hostile_words_and_nothing_else_happens(
 
     notebook.command("docmanager:save")
     notebook.shut_down_kernel()
-    # A card that is unfolded asks every four seconds; now there is nobody to ask, which is no error of the page.
-    expect(notebook.output(CARDS).locator(".kubeai-card-link").first).to_contain_text("No longer followed")
+    # Now there is nobody to ask, which is no error of the page.
+    table = notebook.output(TABLE).locator(".kubeai-models")
+    table.get_by_role("button", name="Delete m1 …", exact=True).click()
+    expect(table).to_contain_text("No longer followed")
     notebook.reload()
     expect(notebook.output(ORDINARY).locator("mjx-container").first).to_be_visible()
     nothing_happened(page, sink)
