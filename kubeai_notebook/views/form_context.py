@@ -6,6 +6,7 @@ functions.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,7 @@ from kubeai_notebook.core.inference import complete
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import name_of, text_at
 from kubeai_notebook.core.source import Source
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.errors import SessionClosedError, UsageError
 from kubeai_notebook.present.offer_words import offer_words
 from kubeai_notebook.text import one_line
 
@@ -85,7 +86,7 @@ def context_of(session: Session, *, read_magic: Callable[[str], Mapping[str, Any
     from kubeai_notebook.session import planning, verbs
 
     return FormContext(
-        facts=lambda: session.known("facts"),
+        facts=lambda: _known_facts(session),
         plan=lambda fields, **how: planning.plan(session, fields, **how),
         serve=lambda what, **how: session.handle(verbs.serve(session, what, **how)),
         offers=lambda: session.facts.offers,
@@ -97,6 +98,14 @@ def context_of(session: Session, *, read_magic: Callable[[str], Mapping[str, Any
         url_notices=lambda spec: url_notices(session.facts, spec),
         default_profile=session.settings.default_profile,
     )
+
+
+def _known_facts(session: Session) -> ClusterFacts | None:
+    """A form whose Session was closed can still be edited and copied; Deploy says that it was."""
+    with suppress(SessionClosedError):
+        facts: ClusterFacts | None = session.known("facts")
+        return facts
+    return None
 
 
 def starts_of(context: FormContext) -> list[Start]:

@@ -22,7 +22,7 @@ from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
 from kubeai_notebook.core.phase_times import newest_pod
 from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
 from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, check_shown, not_shown, shown_arguments
-from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, UsageError
+from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
 from kubeai_notebook.present.playground_settings import fields_of, settings_of
@@ -200,8 +200,11 @@ class PlaygroundModel:
         )
 
     def _views(self) -> tuple[View, ...]:
-        publisher = self.session.known("publisher")
-        return publisher.views() if publisher else ()
+        """What is known of all Models: nothing any more once the Session is closed, while the dialogue stays."""
+        with suppress(SessionClosedError):
+            publisher = self.session.known("publisher")
+            return publisher.views() if publisher else ()
+        return ()
 
     def state(self) -> PlaygroundState:
         """All that is shown beside texts."""

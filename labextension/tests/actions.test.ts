@@ -225,6 +225,31 @@ describe("the details of a card", () => {
   });
 });
 
+describe("a card whose kernel was shut down", () => {
+  it("is no longer followed as soon as it asks again by itself, and asks no more", () => {
+    const { el, model, part } = shown();
+    const details = el.querySelector("details") ?? document.createElement("details");
+    details.open = true;
+    details.dispatchEvent(new Event("toggle"));
+    model.answer("look", { details: { events: [], log: "line", pod: "p", problem: "" } });
+    model.shutDown = true;
+    vi.advanceTimersByTime(LOOKS_MS);
+    expect(part("link").textContent).toContain("No longer followed");
+    expect([part("actions").hidden, details.hidden]).toEqual([true, true]);
+    vi.advanceTimersByTime(60_000);
+    expect(el.textContent).not.toContain("Queued");
+  });
+
+  it("says so at the press of a button", () => {
+    const { model, part, press } = shown();
+    model.shutDown = true;
+    press("Pause");
+    vi.advanceTimersByTime(60_000);
+    expect(part("link").textContent).toContain("No longer followed");
+    expect(part("outcome").textContent).toBe("");
+  });
+});
+
 describe("a page that is hidden", () => {
   it("asks nothing of the kernel, and goes on when it is seen again", () => {
     const hidden = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");

@@ -37,6 +37,8 @@ const MAP: MapState = {
 /** The kernel's half, with its traits. */
 class FakeModel {
   private readonly listeners = new Map<string, Set<(message?: unknown) => void>>();
+  /** The kernel was shut down: then ipywidgets throws, and tells no widget of it. */
+  shutDown = false;
   readonly sent: unknown[] = [];
   saved = 0;
   readonly as = this as unknown as AnyModel;
@@ -56,6 +58,7 @@ class FakeModel {
   }
 
   send(message: unknown): void {
+    if (this.shutDown) throw new Error("Cannot send");
     this.sent.push(message);
   }
 
@@ -166,6 +169,16 @@ describe("the playground of embeddings", () => {
     end?.();
     expect(model.listening).toBe(0);
   });
+});
+
+it("says that the kernel has gone where a message cannot be sent", () => {
+  const { model, find, press, el, end } = shownIn(embedding(), { state: STATE });
+  model.shutDown = true;
+  press("Compare");
+  vi.advanceTimersByTime(60_000);
+  expect(find(".kubeai-embedding-status")?.textContent).toBe("The kernel has gone. Run the cell again.");
+  expect([...el.querySelectorAll("button")].every((node) => node.disabled)).toBe(true);
+  end?.();
 });
 
 describe("a map without WebGL", () => {

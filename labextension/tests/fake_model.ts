@@ -30,6 +30,8 @@ export const CARD: Card = {
 /** What anywidget gives to `render`, with the kernel's half played by `receive`. */
 export class FakeModel<Shown extends object = Card> {
   private readonly listeners = new Map<string, Set<(message?: unknown) => void>>();
+  /** The kernel was shut down: then ipywidgets throws, and tells no widget of it. */
+  shutDown = false;
   /** What was sent to the kernel. */
   readonly sent: Request[] = [];
 
@@ -45,6 +47,7 @@ export class FakeModel<Shown extends object = Card> {
   }
 
   send(request: Request): void {
+    if (this.shutDown) throw new Error("Cannot send");
     this.sent.push(request);
   }
 

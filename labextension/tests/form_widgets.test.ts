@@ -20,6 +20,8 @@ type Listener = (message?: unknown) => void;
 
 /** The model's half of anywidget: traits, listeners, and messages both ways. */
 class FakeModel<State extends object> {
+  /** The kernel was shut down: then ipywidgets throws, and tells no widget of it. */
+  shutDown = false;
   /** The messages that went to the kernel, and the states. */
   readonly sent: unknown[] = [];
   readonly saved: State[] = [];
@@ -42,6 +44,7 @@ class FakeModel<State extends object> {
   }
 
   send(message: unknown): void {
+    if (this.shutDown) throw new Error("Cannot send");
     this.sent.push(message);
   }
 
@@ -224,6 +227,16 @@ describe("messages", () => {
     expect(busy.form.textContent).toContain("Queued: the kernel is busy");
     busy.row.model.fire("msg:custom", { done: true });
     expect(busy.form.textContent).not.toContain("Queued");
+  });
+
+  it("say so at once where a message cannot be sent", () => {
+    vi.useFakeTimers();
+    const { form, row } = formIn("idle");
+    row.model.shutDown = true;
+    only(row.el, "button").click();
+    expectGone(form);
+    vi.advanceTimersByTime(60_000);
+    expectGone(form);
   });
 
   it("listen no more when they are taken away", () => {

@@ -16,7 +16,7 @@ function answered(text: string, { extended }: { extended: boolean }) {
   const content = { widgets: [{}, { outputArea: { node } }], activeCellIndex: 0, model: { sharedModel: { insertCell } } };
   const shell = { widgets: () => [{ node, content, sessionContext: {} }] };
   if (extended) void insert.activate({ shell } as unknown as Parameters<typeof insert.activate>[0]);
-  const view = new AnswerView(0, 0, () => undefined);
+  const view = new AnswerView(0, 0, () => true);
   node.append(view.node);
   view.take({ exchange: 0, column: 0, seq: 0, whole: false, text, reasoning: "", pictures: [], figures: "" });
   const buttons = [...view.node.querySelectorAll<HTMLButtonElement>(".kubeai-markdown-code button")];

@@ -49,6 +49,15 @@ function shown(...names: string[]) {
 }
 
 describe("the table of Models", () => {
+  it("says that it is no longer followed where a message cannot be sent", () => {
+    const { model, el, press } = shown("a");
+    model.shutDown = true;
+    press("Delete a …");
+    vi.advanceTimersByTime(60_000);
+    expect(el.textContent).toContain("No longer followed");
+    expect(el.textContent).not.toContain("Queued");
+  });
+
   it("asks below the row whether its Model is to be deleted, and gives the focus back", () => {
     const { model, el, press, lines, focused } = shown("a", "b", "c");
     press("Delete b …");

@@ -17,7 +17,7 @@ afterEach(() => {
 
 function shown() {
   const asked: string[] = [];
-  const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb));
+  const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb) > 0);
   const take = (seq: number, text: string, more: Partial<Text> = {}) => {
     view.take({ exchange: 0, column: 0, seq, whole: false, text, reasoning: "", pictures: [], figures: "", ...more });
   };

@@ -57,3 +57,13 @@ it("takes a picture without words, and gives it back where it could not be sent"
   model.fire("msg:custom", { texts: [], taken: true, problem: "smol is not known to read pictures.", formulas: "" });
   expect(part(".kubeai-playground-chip")).not.toBeNull();
 });
+
+it("keeps a prompt that could not be sent, since the kernel was shut down", () => {
+  const { model, view, part } = shown();
+  const prompt = part("textarea[aria-label=Prompt]") as HTMLTextAreaElement;
+  prompt.value = "Is Brie a cheese?";
+  model.shutDown = true;
+  [...view.node.querySelectorAll("button")].find((one) => one.textContent === "Send")?.click();
+  expect(prompt.value).toBe("Is Brie a cheese?");
+  expect(part(".kubeai-playground-problem")?.textContent).toContain("The kernel has gone");
+});

@@ -1,4 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
+import { send } from "./gone";
 import type { Answer, Request } from "./types";
 
 /** How long the kernel may be silent before its reader is told why nothing happens. */
@@ -32,6 +33,7 @@ export class Asker<State extends Record<string, unknown>> {
 
   ask(wanted: Wanted, hear: (heard: Heard) => void): void {
     const id = crypto.randomUUID();
+    if (!send(this.model, { ...EMPTY, ...wanted, id })) return;
     this.waiting.set(id, hear);
     this.timers.set(
       id,
@@ -39,7 +41,6 @@ export class Asker<State extends Record<string, unknown>> {
         hear("busy");
       }, SILENCE_MS),
     );
-    this.model.send({ ...EMPTY, ...wanted, id });
   }
 
   /** Hear no more: of what was asked, the kernel may still do it. */

@@ -1,7 +1,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
 import { element, put } from "./dom";
-import { disableForm, kernelIsIdle, whenGone } from "./gone";
+import { disableForm, kernelIsIdle, send, whenGone } from "./gone";
 
 /** How many times in a row a kernel is idle and silent before it counts as gone: three seconds. */
 const MOST_SILENCES = 10;
@@ -35,15 +35,14 @@ export class Asking {
   }
 
   send(message: object): void {
-    if (this.gone) return;
     this.end();
+    if (this.gone || !send(this.model, message)) return;
     let silences = 0;
     this.timer = setInterval(() => {
       silences = kernelIsIdle(this.node) ? silences + 1 : 0;
       if (silences === 0) put(this.node, underWay("busy"));
       else if (silences >= MOST_SILENCES) this.lose();
     }, SILENCE_MS);
-    this.model.send(message);
   }
 
   private lose(): void {

@@ -2,7 +2,7 @@ import type { AnyModel } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
 import { element, putText } from "./dom";
 import type { Row } from "./embedding_types";
-import { whenGone } from "./gone";
+import { send, whenGone } from "./gone";
 
 /** Says what goes on, why it failed, and also that nothing goes on because the kernel runs a cell or has gone. */
 export class StatusLine {
@@ -28,10 +28,10 @@ export class StatusLine {
   /** Send what the reader asks; any state of the kernel's that is shown next ends the waiting. */
   send(request: object): void {
     clearTimeout(this.timer);
+    if (!send(this.model, request)) return;
     this.timer = setTimeout(() => {
       putText(this.node, underWay("busy"));
     }, SILENCE_MS);
-    this.model.send(request);
   }
 
   show({ busy, problem }: { busy: string; problem: string }): void {

@@ -4,13 +4,35 @@ import { element } from "./dom";
 export const GONE =
   "The kernel has gone. The cell gives an empty form when it runs again: copy the YAML below first, and paste it there.";
 
+/** Who is told where a message cannot be sent, by the model that it was for. */
+const listeners = new WeakMap<AnyModel, Set<() => void>>();
+
 /** Call it when the kernel's half of a widget has gone, which no message tells; what is returned ends the listening. */
 export function whenGone(model: AnyModel, take: () => void): () => void {
+  const told = listeners.get(model) ?? new Set();
+  listeners.set(model, told.add(take));
   // ipywidgets sets a model live once, before it is rendered: what comes later is its end.
   model.on("comm_live_update", take);
   return () => {
+    told.delete(take);
     model.off("comm_live_update", take);
   };
+}
+
+/**
+ * Send a message to the kernel's half of a widget, and say whether it was sent. Every message goes by this function.
+ *
+ * JupyterLab tells widgets of a kernel that restarts, and of none that was shut down or died: there sending throws, and
+ * that is how a widget learns of it.
+ */
+export function send(model: AnyModel, message: object): boolean {
+  try {
+    model.send(message);
+    return true;
+  } catch {
+    for (const take of [...(listeners.get(model) ?? [])]) take();
+    return false;
+  }
 }
 
 /** Disable the form around a widget and say why, once. Its texts can still be read and copied, and its card says its own. */

@@ -3,6 +3,7 @@ import { shown } from "./asking";
 import { button, element, putText } from "./dom";
 import { ending, field, putRows, StatusLine } from "./embedding_parts";
 import type { Hover, MapRequest, MapState } from "./embedding_types";
+import { send } from "./gone";
 import { MapPlot, rendererOf, type Renderer } from "./map_plot";
 
 // No interface: anywidget's model wants one with an index.
@@ -89,7 +90,7 @@ function addPlot(
       point: (place) => {
         hover.hidden = true;
         // Silence is no news here: a hover that a busy kernel does not answer shows nothing.
-        if (place !== undefined) model.send({ verb: "hover", query: "", place });
+        if (place !== undefined) send(model, { verb: "hover", query: "", place });
       },
     },
     renderer,

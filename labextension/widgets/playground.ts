@@ -2,7 +2,7 @@ import type { AnyModel, RenderProps } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
 import { atEnd, button, copyInto, element, put, putText } from "./dom";
 import { keepFocus } from "./focus";
-import { whenGone } from "./gone";
+import { send, whenGone } from "./gone";
 import { type DrawFormula, Formulas } from "./formula";
 import { MarkdownView } from "./markdown";
 import { Paced } from "./paced";
@@ -11,7 +11,7 @@ import { SettingsView } from "./playground_settings";
 import type { AnswerLine, ExchangeLine, PlaygroundMessage, PlaygroundRequest, PlaygroundState, Text } from "./playground_types";
 
 type State = Record<"state", PlaygroundState>;
-export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest, "verb">) => void;
+export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest, "verb">) => boolean;
 
 /** Stands for the prompt where a column is named. */
 const PROMPT = -1;
@@ -101,18 +101,22 @@ export class PlaygroundView {
     const sent = { text: this.prompt.value, pictures: this.pictures.urls };
     if ((sent.text.trim() === "" && sent.pictures.length === 0) || this.model.get("state").busy) return;
     this.sent = sent;
-    this.send({ verb: "ask", ...sent, sure: this.pictures.sure });
+    if (!this.send({ verb: "ask", ...sent, sure: this.pictures.sure })) return;
     this.prompt.value = "";
     this.pictures.clear();
   };
 
-  /** A kernel that runs a cell reads no message until the cell has ended: then it is told that this waits. */
+  /**
+   * Send what the reader asks, and say whether it was sent. A kernel that runs a cell reads no message until the cell has
+   * ended: then it is told that this waits.
+   */
   private readonly send: Send = (wanted) => {
     clearTimeout(this.silence);
+    if (!send(this.model, { ...NOTHING, ...wanted })) return false;
     this.silence = setTimeout(() => {
       put(this.waiting, underWay("busy"));
     }, SILENCE_MS);
-    this.model.send({ ...NOTHING, ...wanted });
+    return true;
   };
 
   private readonly hear = (message: unknown): void => {
@@ -179,6 +183,7 @@ export class PlaygroundView {
   }
 
   private lose(): void {
+    clearTimeout(this.silence);
     for (const control of this.node.querySelectorAll<HTMLButtonElement>("button, textarea, input, select")) {
       if (!control.matches("[data-works-alone]")) control.disabled = true;
     }
@@ -270,7 +275,7 @@ class ExchangeView {
       buttons.remove();
     };
     ask.addEventListener("click", () => {
-      this.send({ verb: "edit", exchange: this.number, text: text.value });
+      if (!this.send({ verb: "edit", exchange: this.number, text: text.value })) return;
       end();
       this.edit.focus();
     });

@@ -25,6 +25,8 @@ from .notebook import Notebook
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PATIENCE_MS = 30_000
+"""How long the page may take for anything: a slow machine fails no story."""
 CHROMIUM_FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -109,9 +111,10 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
     A module that draws by WebGL names its own ``FLAGS``.
     """
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         _missing("no Playwright: `pip install playwright`")
+    expect.set_options(timeout=PATIENCE_MS)
     program, flags = _chromium(), getattr(request.module, "FLAGS", CHROMIUM_FLAGS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, headless=True, args=flags)
@@ -125,7 +128,7 @@ def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened = context.new_page()
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened

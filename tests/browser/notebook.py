@@ -52,6 +52,14 @@ class Notebook:
             expect(prompt).to_have_text(re.compile(r"^\[\d+\]:$"), timeout=60_000)
         return self.output(index)
 
+    def text(self, index: int) -> str:
+        """Run a cell and return the text of its output: the page draws it a moment after the cell has ended."""
+        from playwright.sync_api import expect
+
+        output = self.run_cell(index)
+        expect(output).not_to_be_empty()
+        return str(output.inner_text())
+
     def record(self, index: int, selector: str) -> Callable[[], list[str]]:
         """From now on note each text of ``selector`` in a cell; the function returned gives them all."""
         self.cell(index).evaluate(RECORD, selector)

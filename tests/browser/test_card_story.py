@@ -74,18 +74,19 @@ def test_explains_a_failing_model_and_cures_it_by_its_button(open_notebook: Call
 def test_stays_live_while_a_cell_sleeps(open_notebook: Callable[..., Notebook], installation: Installation) -> None:
     from playwright.sync_api import expect
 
-    notebook = open_notebook(SERVE, "import time\ntime.sleep(20)")
+    notebook = open_notebook(SERVE, "import time\ntime.sleep(300)")
     notebook.theme("Light")
     card = notebook.run_cell(0).locator(".kubeai-card")
     tells_phase(card, "Ready")
     notebook.run_cell(1, wait=False)
     scale = "import kubeai_notebook; kubeai_notebook.attach('smol').scale(2)"
     installation.run("python", "-c", scale)
-    expect(card).to_contain_text("2 of 2 ready", timeout=18_000)
+    expect(card).to_contain_text("2 of 2 ready", timeout=SETTLES_MS)
     expect(notebook.cell(1).locator(".jp-InputArea-prompt")).to_have_text("[*]:")
     button(card, "Restart").click()
     expect(card.locator(".kubeai-card-outcome")).to_have_text(re.compile("Queued|Working|replaced"))
     notebook.picture("card_busy", card)
+    notebook.command("notebook:interrupt-kernel")
 
 
 def test_shows_one_model_in_two_notebooks(open_notebook: Callable[..., Notebook], lab: Lab) -> None:

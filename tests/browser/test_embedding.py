@@ -129,7 +129,7 @@ def searches_and_opens_the_map(notebook: Any, output: Any) -> None:
     expect(first).to_contain_text("<b>Bread</b> needs flour.")
     expect(first.locator("b")).to_have_count(0)
     notebook.picture("playground_with_map", output)
-    assert "'g': 'food'" in notebook.run_cell(2).inner_text()
+    expect(notebook.run_cell(2)).to_contain_text("'g': 'food'")
 
 
 def selects_by_lasso(notebook: Any) -> None:
@@ -138,7 +138,7 @@ def selects_by_lasso(notebook: Any) -> None:
     output = notebook.run_cell(3)
     canvas = output.locator("canvas")
     expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible()
-    where = json.loads(notebook.run_cell(4).inner_text())
+    where = json.loads(notebook.text(4))
     canvas.scroll_into_view_if_needed()
     output.get_by_role("button", name="Lasso").click()
     lasso(notebook.page, canvas, around(where[1], canvas, 0.5))
@@ -146,8 +146,8 @@ def selects_by_lasso(notebook: Any) -> None:
     count = output.locator(".kubeai-map-count")
     expect(count).not_to_have_text("0 selected. In Python, selection() gives their rows.")
     notebook.picture("lasso", output)
-    many, is_equal = notebook.run_cell(5).inner_text().split()
-    assert count.inner_text().startswith(f"{int(many):,} selected")
+    many, is_equal = notebook.text(5).split()
+    expect(count).to_contain_text(f"{int(many):,} selected")
     assert is_equal == "True"
     notebook.theme("Dark")
     notebook.picture("lasso_dark", output)

@@ -107,7 +107,7 @@ def test_chats_stops_asks_again_edits_compares_and_votes(open_notebook: Callable
     better = play.get_by_role("button", name="This answer is the better one").last
     better.click()
     expect(better).to_have_attribute("aria-pressed", "true")
-    assert re.search(r"smol,False\s+smol,True", notebook.run_cell(2).inner_text())
+    expect(notebook.run_cell(2)).to_contain_text(re.compile(r"smol,False\s+smol,True"))
 
     notebook.picture("playground_light", play)
     notebook.theme("Dark")
@@ -286,7 +286,7 @@ def test_sends_a_picture_once_the_user_says_that_the_model_reads_it(open_noteboo
     play.get_by_label("Prompt", exact=True).press("Enter")
     shown = play.get_by_alt_text("Picture 1 of this prompt")
     expect(shown).to_be_visible()
-    assert shown.evaluate("image => image.complete && image.naturalWidth") == 60
+    expect(shown).to_have_js_property("naturalWidth", 60)
     # This one, of a real engine, does not.
     expect(play.locator(".kubeai-playground-note")).to_contain_text("images", timeout=LONG_MS)
     assert not [url for url in asked if ".png" in url]
@@ -317,7 +317,7 @@ def test_draws_formulas_once_there_are_some(open_notebook: Callable[..., Noteboo
     formulas = play.locator("math")
     expect(formulas).to_have_count(2)
     expect(play).to_contain_text("It costs $5 or $6; \\(\\href{javascript:alert(1)}{x}\\) is no formula.")
-    assert formulas.first.locator("mtable").count() == 1
+    expect(formulas.first.locator("mtable")).to_have_count(1)
     assert play.locator(".kubeai-markdown a").count() == 0
     notebook.picture("playground_formulas", play)
 

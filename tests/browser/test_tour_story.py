@@ -33,10 +33,12 @@ def test_tells_the_tour_from_the_wheel(installation: Installation, open_notebook
 
     expect(notebook.run_cell(COMPLETE)).to_contain_text("Paris")
     pieces = notebook.record(CHAT, ".kubeai-answer")
-    answer = notebook.run_cell(CHAT).locator(".jp-RenderedMarkdown").inner_text()
+    shown = notebook.run_cell(CHAT).locator(".jp-RenderedMarkdown")
+    expect(shown).not_to_be_empty()
+    answer = shown.inner_text()
     assert len(pieces()) > 2
     assert answer.startswith(pieces()[0][:5])
-    assert len(notebook.run_cell(GREET).inner_text()) > 10
+    assert len(notebook.text(GREET)) > 10
     expect(notebook.run_cell(MODELS).locator("tbody tr")).to_contain_text("tour")
     expect(notebook.run_cell(DELETE)).to_contain_text("Deleted")
     expect(card.locator(".kubeai-card-word")).to_have_text("Deleted")

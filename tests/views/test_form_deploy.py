@@ -7,9 +7,10 @@ import pytest
 
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.present.plan_report import PlanReport
+from kubeai_notebook.session.session import Session
 from kubeai_notebook.views.commands import Progress
 from kubeai_notebook.views.form import Form
-from kubeai_notebook.views.form_context import FormContext
+from kubeai_notebook.views.form_context import FormContext, context_of
 from kubeai_notebook.views.form_model import FormModel
 from tests.support.forms import URL, AtOnce, Cluster, form_of, from_browser
 
@@ -55,6 +56,16 @@ def test_deploys_again_once_the_edit_is_filled_in_or_taken_back() -> None:
     assert from_browser(form._code, {"paste": f"url: {URL}\nmin_replicas: 3"}) == [{"problem": ""}]
     form.deploy()
     assert [report.spec.scaling.min_replicas for report in cluster.served] == [3]
+
+
+def test_is_edited_and_says_so_at_deploy_once_its_session_is_closed() -> None:
+    session = Session(context="local")
+    session.close()
+    form = form_of(context=context_of(session), url=URL)
+    form.name.value = "other"
+    form.deploy()
+    assert "other" in form.texts.magic
+    assert next(line["text"] for line in form._checks.lines).startswith("This Session is closed: close() was called.")
 
 
 def test_deploys_what_is_new_at_once() -> None:

@@ -324,6 +324,17 @@ def test_keeps_what_has_come_when_the_kernel_ends(talk: tuple[Page, Engine]) -> 
     assert (kept.exchanges[0].answers[0].state, kept.messages()[-1]["content"]) == ("stopped", "Hel")
 
 
+def test_says_that_its_session_was_closed_while_an_answer_came(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = hanging_after(BEGINNING)
+    page.playground.ask("Hi")
+    page.until(lambda: page.told(0) == "Hel")
+    page.playground.session.close()
+    page.until_over()
+    assert "is closed" in page.note
+    assert page.playground.state().choices == ("smol",)
+
+
 def test_folds_reasoning_apart(talk: tuple[Page, Engine]) -> None:
     page, engine = talk
     thought = event({"index": 0, "delta": {"reasoning_content": "Hm."}, "finish_reason": None})
