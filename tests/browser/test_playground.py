@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .installation import Installation
     from .notebook import Notebook
@@ -28,14 +28,6 @@ LONG_MS = 120_000
 WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 300}
 MANY_WORDS = json.dumps({"type": "object", "properties": {"words": WORDS}, "required": ["words"]})
 """A small model ends a list where it likes; an answer of this schema is long enough to be interrupted."""
-
-
-@pytest.fixture
-def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
-    """After a story its Models are deleted: a daemon keeps them for its next start."""
-    yield
-    delete = "import kubeai_notebook as k; [k.attach(name).delete() for name in k.models()['name']]"
-    installation.run("python", "-c", delete)
 
 
 def engines(installation: Installation) -> list[psutil.Process]:
