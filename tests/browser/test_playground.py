@@ -148,6 +148,7 @@ def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable
     expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
     has_ended(play)
     notebook.picture("playground_below_card", output)
+    expect(output.locator(".kubeai-snapshot").last).not_to_contain_text("still coming")
     notebook.command("docmanager:save")
     notebook.reload()
     expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
@@ -165,6 +166,7 @@ def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable
     notebook.shut_down_kernel()
     notebook.reload()
     expect(output.locator(".kubeai-snapshot").last).to_contain_text("Is Brie a cheese?")
+    expect(output.locator(".kubeai-snapshot").last).not_to_contain_text("still coming")
     notebook.picture("playground_below_card_saved", output)
 
 
