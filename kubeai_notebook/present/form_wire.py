@@ -48,6 +48,8 @@ class MessagesState(_Part):
 
     field: str
     lines: tuple[MessageLine, ...]
+    about: str | None = None
+    """The text of the field that the lines are about."""
 
 
 class Action(_Part):

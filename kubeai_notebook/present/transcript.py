@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.dialogue import Dialogue, Exchange
 
 _YOU = "You"
+_COMING = "The answer was still coming then; run the cell again to see it."
+_UNFINISHED = {"waiting": _COMING, "streaming": _COMING, "asking": "It waits for your word on a function."}
 
 
 def transcript_bundle(dialogue: Dialogue) -> dict[str, str]:
@@ -76,8 +78,8 @@ def _exchange_lines(exchange: Exchange) -> Iterator[tuple[str, str]]:
         yield _YOU, "\n\n".join(filter(None, (exchange.prompt[:LONGEST], seen)))
     for column, answer in sorted(exchange.answers.items()):
         preferred = " (preferred)" if column == exchange.vote else ""
-        note = f"({answer.note})" if answer.note else "" if answer.text else "(no answer)"
-        yield f"{answer.model}{preferred}", "\n\n".join(filter(None, (answer.text[:LONGEST], note)))
+        note = answer.note or _UNFINISHED.get(answer.state) or ("" if answer.text else "no answer")
+        yield f"{answer.model}{preferred}", "\n\n".join(filter(None, (answer.text[:LONGEST], note and f"({note})")))
 
 
 def _html(dialogue: Dialogue) -> Markup:

@@ -238,7 +238,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _show_fields(self) -> None:
         """Show what is known of the fields by now, and the texts that they make."""
         for name, messages in self._messages.items():
-            messages.show(self._lines(name))
+            text = getattr(self._controls.get(name), "value", None)
+            messages.show(self._lines(name), text if isinstance(text, str) else None)
         for name, control in self._controls.items():
             if hasattr(control, "placeholder"):
                 value = self._model.value(name) if self._model.inferred(name) else None

@@ -47,14 +47,18 @@ class Messages(_Widget):
     built = "messages"
     field = traitlets.Unicode().tag(sync=True)
     lines: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    about = traitlets.Unicode(default_value=None, allow_none=True).tag(sync=True)
+    """The text of the field that the lines are about; ``None`` where it has more than one."""
 
     def __init__(self, field: str, on_apply: Callable[[str], None]) -> None:
         super().__init__(field=field)
         self._on_apply = on_apply
 
-    def show(self, lines: Iterable[MessageLine]) -> None:
+    def show(self, lines: Iterable[MessageLine], about: str | None = None) -> None:
         """Show these in place of what is shown."""
-        self.lines = [line.model_dump(mode="json") for line in lines]
+        with self.hold_sync():
+            self.about = about
+            self.lines = [line.model_dump(mode="json") for line in lines]
 
     def focus_field(self) -> None:
         """Put the reader's focus on the field that these lines are about."""

@@ -150,6 +150,7 @@ describe("messages", () => {
   const state = (text: string): MessagesState => ({
     field: "url",
     lines: [{ severity: "error", text, remedies: [{ id: "0123456789", title: "Use VLLM" }] }],
+    about: null,
   });
 
   it("are text, and their buttons send what they do", () => {
@@ -158,6 +159,18 @@ describe("messages", () => {
     expect(only(el, "[role=alert]").textContent).toContain("Error: <img src=x onerror=alert(1)>");
     only(el, "button").click();
     expect(model.sent).toEqual([{ apply: "0123456789" }]);
+  });
+
+  it("have a button that Tab skips while the field holds a text that they are not about", async () => {
+    const { model, el } = drawn(messages, { ...state("wrong"), about: "OLlam" });
+    const control = document.createElement("input");
+    el.before(control);
+    await new Promise(requestAnimationFrame);
+    control.value = "OLlama";
+    control.dispatchEvent(new Event("input", { bubbles: true }));
+    expect(only(el, "button").tabIndex).toBe(-1);
+    model.receive({ about: "OLlama" });
+    expect(only(el, "button").tabIndex).toBe(0);
   });
 
   it("say that the kernel is busy, until it answers", () => {

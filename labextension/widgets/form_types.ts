@@ -21,6 +21,7 @@ export interface FormWidgets {
 export interface MessagesState {
   field: string;
   lines: MessageLine[];
+  about: string | null;
 }
 /**
  * One line below a field, or of a checklist.

@@ -20,14 +20,19 @@ function render({ model, el, signal }: Props): void {
   const polite = region("status");
   el.append(urgent, polite, asking.node);
   const drawn = { urgent: "", polite: "" };
-  shown(model, signal, ["lines"], () => {
+  const skip = (): void => {
+    skipStale(el, model);
+  };
+  shown(model, signal, ["lines", "about"], () => {
     const lines = model.get("lines");
     const errors = lines.filter((line) => line.severity === "error");
     const others = lines.filter((line) => line.severity !== "error");
     drawn.urgent = draw(urgent, errors, drawn.urgent, asking);
     drawn.polite = draw(polite, others, drawn.polite, asking);
+    skip();
     requestAnimationFrame(() => {
       mark(el, model, errors.length > 0);
+      el.closest(".kubeai-form-field")?.addEventListener("input", skip, { signal });
     });
   });
   heard(model, signal, (message) => {
@@ -78,6 +83,14 @@ function mark(el: HTMLElement, model: Model, wrong: boolean): void {
   }
 }
 let count = 0;
+
+/** A button about a text that was typed on would catch the Tab that leaves the field, and the words typed after it. */
+function skipStale(el: HTMLElement, model: Model): void {
+  const [control] = controlsBeside(el);
+  const about = model.get("about");
+  const isStale = typeof about === "string" && control instanceof HTMLInputElement && control.value !== about;
+  for (const button of el.querySelectorAll("button")) button.tabIndex = isStale ? -1 : 0;
+}
 
 function controlsBeside(el: HTMLElement): HTMLElement[] {
   return Array.from(el.closest(".kubeai-form-field")?.querySelectorAll<HTMLElement>(CONTROLS) ?? []);

@@ -10,7 +10,7 @@ import pytest
 from tests.support.fake_api import MODELS, PODS, FakeApi, kubeconfig, model, pod
 
 from .accessibility import serious_faults
-from .test_card_story import LOAD, WIDER_THAN_THE_CARD, tells_phase
+from .test_card_story import LOAD, SERVE, WIDER_THAN_THE_CARD, tells_phase
 from .test_form import SHOW, URL, button, control, fill, messages, shown_form
 from .test_models_table import connected_to, put_models
 from .test_playground import PLAY, SAID, ask, has_ended, set_field
@@ -123,7 +123,7 @@ def test_has_a_waiting_card_for_everybody(open_notebook: Callable[..., Notebook]
 
 
 @pytest.mark.usefixtures("no_models")
-def test_has_a_failing_card_its_cure_and_its_end_for_everybody(open_notebook: Callable[..., Notebook]) -> None:
+def test_has_a_failing_card_and_its_cure_for_everybody(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
 
     notebook = open_notebook(f"{LOAD}\n%kubeai_serve bad --url {URL} --force -- --max-model-len=999999")
@@ -136,7 +136,11 @@ def test_has_a_failing_card_its_cure_and_its_end_for_everybody(open_notebook: Ca
     expect(card.locator(".kubeai-panel")).to_contain_text("999999")
     passes(notebook, card, "card_failing")
 
-    button(card, "Apply").click()
+
+@pytest.mark.usefixtures("no_models")
+def test_has_a_ready_card_for_everybody(open_notebook: Callable[..., Notebook]) -> None:
+    notebook = open_notebook(SERVE)
+    card = notebook.run_cell(0).locator(".kubeai-card")
     tells_phase(card, "Ready")
     passes(notebook, card, "card_ready")
 

@@ -117,12 +117,11 @@ def test_shows_one_model_in_two_notebooks(open_notebook: Callable[..., Notebook]
     expect(card).to_contain_text("was deleted later")
 
 
-def test_follows_its_model_again_after_the_kernel_has_gone(open_notebook: Callable[..., Notebook]) -> None:
+def test_follows_its_model_again_after_the_kernel_was_restarted(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
 
     notebook = open_notebook(SERVE)
     notebook.theme("Light")
-    output = notebook.output(0)
     card = notebook.run_cell(0).locator(".kubeai-card")
     tells_phase(card, "Ready")
     notebook.restart_kernel()
@@ -132,7 +131,17 @@ def test_follows_its_model_again_after_the_kernel_has_gone(open_notebook: Callab
     expect(card.locator(".kubeai-card-fresh")).to_contain_text("Live", timeout=SETTLES_MS)
     expect(card).to_have_count(1)
     expect(notebook.cell(0).locator(".cm-content")).to_contain_text("%kubeai_serve smol")
+    expect(notebook.output(0).locator(".kubeai-snapshot")).to_contain_text("Ready")
 
+
+def test_follows_its_model_again_from_a_saved_notebook(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE)
+    notebook.theme("Light")
+    output = notebook.output(0)
+    card = notebook.run_cell(0).locator(".kubeai-card")
+    tells_phase(card, "Ready")
     expect(output.locator(".kubeai-snapshot")).to_contain_text("Ready")
     notebook.command("docmanager:save")
     notebook.shut_down_kernel()

@@ -173,6 +173,9 @@ def test_stays_whole_at_400_pixels(open_notebook: Callable[..., Notebook]) -> No
       node.checkVisibility() && node.getBoundingClientRect().right > form.getBoundingClientRect().right + 1 &&
       !node.closest("textarea, datalist")).map(node => node.outerHTML.slice(0, 120))"""
     assert form.evaluate(too_wide) == []
+    fonts = """form => [...new Set([...form.querySelectorAll("input:not([type=checkbox]), select")].map(node =>
+      getComputedStyle(node).fontFamily))]"""
+    assert len(form.evaluate(fonts)) == 1
     notebook.picture("form_narrow", form)
 
 

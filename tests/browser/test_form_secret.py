@@ -65,7 +65,14 @@ def traffic(page: Any) -> Traffic:
     return Traffic(page)
 
 
-@pytest.mark.usefixtures("no_models")
+@pytest.fixture
+def no_preset(installation: Installation) -> Iterator[None]:
+    """After a story its preset is removed: the form would ask before it replaces it."""
+    yield
+    installation.run("python", "-c", "from kubeai_notebook.store import remove_preset; remove_preset('smol')")
+
+
+@pytest.mark.usefixtures("no_models", "no_preset")
 def test_sends_a_typed_secret_once_and_keeps_it_nowhere(
     notebook: Notebook, traffic: Traffic, page: Any, lab: Lab, installation: Installation
 ) -> None:

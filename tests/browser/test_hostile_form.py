@@ -135,7 +135,8 @@ def test_shows_hostile_words_that_are_pasted(notebook: Notebook, form: Any, text
     editor.fill(json.dumps({"name": "m0", "url": "hf://org/repo", **fields}))
     button(form, "Fill the form with this").click()
     for name in fields:
-        expect(form.locator(f".kubeai-form-{name} .kubeai-form-row")).to_have_count(len(set(texts)))
+        # Some hundred rows of each are drawn, and their lines.
+        expect(form.locator(f".kubeai-form-{name} .kubeai-form-row")).to_have_count(len(set(texts)), timeout=30_000)
     notebook.picture("hostile_form_pasted")
     for title in ("Summary", "Magic", "Python"):
         form.get_by_role("tab", name=title).click()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .installation import Installation
     from .notebook import Notebook
@@ -28,14 +28,6 @@ LONG_MS = 120_000
 WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 300}
 MANY_WORDS = json.dumps({"type": "object", "properties": {"words": WORDS}, "required": ["words"]})
 """A small model ends a list where it likes; an answer of this schema is long enough to be interrupted."""
-
-
-@pytest.fixture
-def no_models(installation: Installation, daemon_ends: None) -> Iterator[None]:
-    """After a story its Models are deleted: a daemon keeps them for its next start."""
-    yield
-    delete = "import kubeai_notebook as k; [k.attach(name).delete() for name in k.models()['name']]"
-    installation.run("python", "-c", delete)
 
 
 def engines(installation: Installation) -> list[psutil.Process]:
@@ -137,11 +129,11 @@ def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Not
     expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|is closed"))
 
 
-def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable[..., Notebook]) -> None:
+def test_opens_below_a_card_and_stays_in_the_saved_notebook(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
 
     busy = "import time\nwhile not globals().get('go_on'): time.sleep(0.1)"
-    notebook = open_notebook(SERVE, busy, "%kubeai_models --live")
+    notebook = open_notebook(SERVE, busy)
     notebook.page.set_viewport_size({"width": 1200, "height": 1600})
     output = notebook.run_cell(0)
     card, play = output.locator(".kubeai-card"), output.locator(".kubeai-playground")
@@ -156,12 +148,40 @@ def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable
     expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
     has_ended(play)
     notebook.picture("playground_below_card", output)
+    # The last change reaches the snapshot within a second.
+    snapshot = output.locator(".kubeai-snapshot").last
+    expect(snapshot).to_contain_text("Is Brie a cheese?")
+    expect(snapshot).not_to_contain_text("still coming")
+    notebook.command("docmanager:save")
+    notebook.shut_down_kernel()
+    notebook.reload()
+    expect(snapshot).to_be_visible()
+    expect(snapshot).to_contain_text("Is Brie a cheese?")
+    expect(snapshot).not_to_contain_text(re.compile("still coming|no answer"))
+    notebook.picture("playground_below_card_saved", output)
+
+
+def test_shows_one_dialogue_below_the_card_of_a_cell_and_that_of_a_table(
+    open_notebook: Callable[..., Notebook],
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, "%kubeai_models --live")
+    notebook.page.set_viewport_size({"width": 1200, "height": 1600})
+    output = notebook.run_cell(0)
+    card, play = output.locator(".kubeai-card"), output.locator(".kubeai-playground")
+    button(card, "Playground").click()
+    expect(play).to_be_visible()
+    set_field(play, "Most tokens", "10")
+    ask(play, "Is Brie a cheese?")
+    expect(play.locator(".kubeai-markdown")).not_to_be_empty(timeout=LONG_MS)
+    has_ended(play)
     notebook.command("docmanager:save")
     notebook.reload()
     expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
     expect(output.locator(".kubeai-snapshot").first).to_be_hidden()
 
-    table = notebook.run_cell(2)
+    table = notebook.run_cell(1)
     button(table, "Card of smol").click()
     button(table.locator(".kubeai-card"), "Playground").click()
     expect(table.locator(".kubeai-playground-prompt")).to_contain_text("Is Brie a cheese?")
@@ -169,11 +189,6 @@ def test_opens_below_a_card_in_its_cell_and_in_the_table(open_notebook: Callable
     expect(play).to_be_hidden()
     button(card, "Playground").click()
     expect(play).to_be_visible()
-    notebook.command("docmanager:save")
-    notebook.shut_down_kernel()
-    notebook.reload()
-    expect(output.locator(".kubeai-snapshot").last).to_contain_text("Is Brie a cheese?")
-    notebook.picture("playground_below_card_saved", output)
 
 
 def test_wakes_a_sleeping_model_and_shows_its_steps(open_notebook: Callable[..., Notebook]) -> None:

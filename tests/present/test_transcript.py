@@ -32,10 +32,12 @@ def test_shows_who_said_what() -> None:
 def test_says_where_there_is_no_answer_yet_or_less_than_one() -> None:
     talk = dialogue()
     talk.ask("Hi").answers[0] = Answer(model="smol", state="failed", note="The Model is gone.")
-    talk.ask("Ho").answers[0] = Answer(model="smol")
+    talk.ask("Ho").answers[0] = Answer(model="smol", state="stopped")
+    talk.ask("Hm").answers[0] = Answer(model="smol")
     text = transcript_bundle(talk)["text/plain"]
     assert "(The Model is gone.)" in text
-    assert "(no answer)" in text
+    assert text.count("(no answer)") == 1
+    assert text.rstrip().endswith("(The answer was still coming then; run the cell again to see it.)")
 
 
 @pytest.mark.parametrize("case", hostile(), ids=lambda case: case.id)
