@@ -121,7 +121,7 @@ def test_has_an_embedding_playground_and_a_map_for_everybody(tried: Any) -> None
     expect(output.locator(".kubeai-embedding .kubeai-embedding-rows tbody tr")).to_have_count(8)
     press("Tab")
     press("Enter")
-    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible()
+    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible(timeout=30_000)
     select = output.get_by_label("Select the rows nearest to")
     select.focus()
     tried.page.keyboard.type("making bread")
@@ -162,7 +162,7 @@ def searches_and_opens_the_map(notebook: Any, output: Any) -> None:
     assert {row[0] for row in table_of(rows)[1:4]} == {"0", "1", "2"}
     notebook.picture("playground", output)
     output.get_by_role("button", name="Open the map").press("Enter")
-    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible()
+    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible(timeout=30_000)
     expect(output.locator(".kubeai-map-legend li")).to_have_text(["pets (3)", "money (3)", "food (2)"])
     select = output.get_by_label("Select the rows nearest to")
     select.fill("making bread")
@@ -180,7 +180,7 @@ def selects_by_lasso(notebook: Any) -> None:
 
     output = notebook.run_cell(3)
     canvas = output.locator("canvas")
-    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible()
+    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible(timeout=30_000)
     where = json.loads(notebook.run_cell(4).inner_text())
     canvas.scroll_into_view_if_needed()
     output.get_by_role("button", name="Lasso").click()
