@@ -1,9 +1,9 @@
 """A streamed answer in JupyterLab: our playground beside ``ipywidgets.HTML``, ``Output`` and panel's ChatInterface.
 
-``python benchmarks/streaming.py [compare|whole|gap|long|first]…``; the exit code is 1 when a bar is missed. Every variant
-reads the same stream by the same Model, so that what a variant costs is its CPU less that of reading alone. The engine
-is a script in this process: page, kernel and engine share a machine and so a clock. Needs Chromium. panel is measured
-where it is installed beside our package; an environment of its own keeps the project's free of it.
+``python benchmarks/streaming.py [compare|whole|gap|long|first]…``; the exit code is 1 when a bar is missed. Every
+variant reads the same stream by the same Model, so that what a variant costs is its CPU less that of reading alone. The
+engine is a script in this process: page, kernel and engine share a machine and so a clock. Needs Chromium. panel is
+measured where it is installed beside our package; an environment of its own keeps the project's free of it.
 """
 
 from __future__ import annotations
