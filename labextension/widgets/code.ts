@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asking, heard, shown } from "./asking";
-import { element, put } from "./dom";
+import { element, keepKeys, put } from "./dom";
 import type { CodeState, CodeTab } from "./form_types";
 
 type Props = Pick<RenderProps<CodeState>, "model" | "el" | "signal">;
@@ -64,7 +64,7 @@ class Code {
     private readonly tellEdited: (tab: number | null) => void,
   ) {
     this.node.setAttribute("aria-label", "What this form stands for");
-    this.node.dataset.lmSuppressShortcuts = "true";
+    keepKeys(this.node);
     this.list.setAttribute("role", "tablist");
     this.panel.setAttribute("role", "tabpanel");
     this.panel.id = this.id;
@@ -137,10 +137,7 @@ class Code {
       this.setEdited(true);
     });
     this.editor.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
-      // Shift and Ctrl with it would run the cell.
-      event.stopPropagation();
-      if (event.ctrlKey || event.metaKey) this.paste(this.editor.value);
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.paste(this.editor.value);
     });
     this.editor.addEventListener("paste", (event) => {
       event.stopPropagation();

@@ -35,6 +35,17 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/**
+ * Keys that are pressed in this node are meant for it. JupyterLab would take letters as shortcuts of the notebook, and
+ * of a text that stands in a cell it prevents Enter (a new line) and Ctrl+Z whenever it hears of their keydown.
+ */
+export function keepKeys(node: HTMLElement): void {
+  node.dataset.lmSuppressShortcuts = "true";
+  node.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+  });
+}
+
 /** Whether its reader can see it: neither in another window nor in a tab of JupyterLab's that lies behind. */
 export function isSeen(node: HTMLElement): boolean {
   return document.visibilityState === "visible" && node.checkVisibility();

@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { button, element } from "./dom";
+import { button, element, keepKeys } from "./dom";
 import { cell, ending, field, fill, line, putRows, StatusLine } from "./embedding_parts";
 import type { EmbeddingRequest, EmbeddingState } from "./embedding_types";
 
@@ -12,7 +12,7 @@ export default () => ({
   render({ model, el, signal: given }: Pick<RenderProps<State>, "model" | "el"> & { signal?: AbortSignal }) {
     const { signal, end } = ending(given);
     const section = element("section", "kubeai-embedding");
-    section.dataset.lmSuppressShortcuts = "true";
+    keepKeys(section);
     const status = new StatusLine(model, signal, () => {
       for (const control of section.querySelectorAll("button")) control.disabled = true;
     });
@@ -33,6 +33,8 @@ export default () => ({
       ask({ verb: "compare", texts: lines.slice(0, first.most_texts) });
     });
     const matrix = element("table", "kubeai-embedding-matrix");
+    // Many texts are wider than a narrow cell; a reader without a mouse scrolls by arrow keys.
+    matrix.tabIndex = 0;
     section.append(words, compare, matrix);
 
     const nearest = element("table", "kubeai-embedding-rows");

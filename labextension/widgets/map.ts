@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { button, element, putText } from "./dom";
+import { button, element, keepKeys, putText } from "./dom";
 import { ending, field, putRows, StatusLine } from "./embedding_parts";
 import type { Hover, MapRequest, MapState } from "./embedding_types";
 import { send } from "./gone";
@@ -18,7 +18,7 @@ export default () => ({
   render({ model, el, signal: given }: Pick<RenderProps<State>, "model" | "el"> & { signal?: AbortSignal }) {
     const { signal, end } = ending(given);
     const section = element("section", "kubeai-map");
-    section.dataset.lmSuppressShortcuts = "true";
+    keepKeys(section);
     const status = new StatusLine(model, signal, () => {
       for (const control of section.querySelectorAll("button")) control.disabled = true;
     });

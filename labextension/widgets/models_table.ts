@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asker, failure, isOver, underWay } from "./ask";
-import { button, element, iconOf, put, putText, setBusy } from "./dom";
+import { button, element, iconOf, keepKeys, put, putText, setBusy } from "./dom";
 import { follow, type LiveView } from "./live_view";
 import { QuestionPanel } from "./question";
 import type { ModelRow, ModelsTable, Request } from "./types";
@@ -56,7 +56,7 @@ class TableView implements LiveView {
     for (const group of [heading, this.body]) group.setAttribute("role", "rowgroup");
     for (const row of [head, this.aside]) row.setAttribute("role", "row");
     this.node.setAttribute("aria-label", "Models");
-    this.node.dataset.lmSuppressShortcuts = "true";
+    keepKeys(this.node);
     this.outcome.setAttribute("aria-live", "polite");
     this.body.addEventListener("keydown", (event) => {
       this.move(event);

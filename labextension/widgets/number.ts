@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { element } from "./dom";
+import { element, keepKeys } from "./dom";
 import type { NumberState } from "./form_types";
 
 type Props = Pick<RenderProps<NumberState>, "model" | "el" | "signal">;
@@ -15,7 +15,7 @@ function render({ model, el, signal }: Props): void {
   const input = label.appendChild(element("input", ""));
   input.type = "number";
   input.step = "1";
-  input.dataset.lmSuppressShortcuts = "true";
+  keepKeys(input);
   input.addEventListener("input", () => {
     model.set("value", input.value === "" ? null : Math.trunc(input.valueAsNumber));
     model.save_changes();

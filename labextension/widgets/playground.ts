@@ -1,6 +1,6 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { SILENCE_MS, underWay } from "./ask";
-import { atEnd, button, copyInto, element, put, putText } from "./dom";
+import { atEnd, button, copyInto, element, keepKeys, put, putText } from "./dom";
 import { keepFocus } from "./focus";
 import { send, whenGone } from "./gone";
 import { type DrawFormula, Formulas } from "./formula";
@@ -57,8 +57,7 @@ export class PlaygroundView {
       put(this.problem, problem);
     });
     this.node.setAttribute("aria-label", "Chat playground");
-    // Keys that are pressed here are meant for it, not for the notebook around it.
-    this.node.dataset.lmSuppressShortcuts = "true";
+    keepKeys(this.node);
     this.prompt.setAttribute("aria-label", "Prompt");
     this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
     this.prompt.rows = 2;

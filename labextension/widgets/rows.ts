@@ -1,6 +1,6 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { element } from "./dom";
+import { element, keepKeys } from "./dom";
 import type { RowColumn, RowsState } from "./form_types";
 
 type Model = AnyModel<RowsState>;
@@ -35,8 +35,7 @@ class Rows {
 
   constructor(private readonly model: Model) {
     const label = model.get("label");
-    // Letters typed here are no shortcuts of the notebook's.
-    this.node.dataset.lmSuppressShortcuts = "true";
+    keepKeys(this.node);
     this.problem.setAttribute("role", "alert");
     this.problem.hidden = true;
     const add = button("Add", `Add a row to ${label}`);
@@ -129,7 +128,6 @@ class Rows {
     else if (["Delete", "Backspace"].includes(event.key) && cellsOf(row).every(({ value }) => value === "")) this.remove(row);
     else return;
     event.preventDefault();
-    event.stopPropagation();
   }
 
   /** A button that reads text files into rows of their path and content. */

@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asking, shown } from "./asking";
-import { element, putText } from "./dom";
+import { element, keepKeys, putText } from "./dom";
 import type { SecretValueState } from "./form_types";
 
 type Props = Pick<RenderProps<SecretValueState>, "model" | "el" | "signal">;
@@ -14,7 +14,7 @@ export default { render };
 function render({ model, el, signal }: Props): void {
   const asking = new Asking(model, signal);
   const form = element("fieldset", "kubeai-form-secret");
-  form.dataset.lmSuppressShortcuts = "true";
+  keepKeys(form);
   const given = element("ul", "");
   given.setAttribute("aria-live", "polite");
   const name = labelled("Variable", "text", "HF_TOKEN");
@@ -43,7 +43,6 @@ function render({ model, el, signal }: Props): void {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
     event.preventDefault();
-    event.stopPropagation();
     send();
   });
   // Whoever has typed both goes on, and need not know of the button; the next button may be Deploy.

@@ -2,7 +2,7 @@ import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { ActionsView } from "./actions";
 import { Asker, isOver } from "./ask";
 import { DetailsView } from "./details";
-import { atEnd, button, copyable, element, iconOf, isSeen, putText, put } from "./dom";
+import { atEnd, button, copyable, element, iconOf, isSeen, keepKeys, put, putText } from "./dom";
 import { follow, type LiveView } from "./live_view";
 import { reconnectNode } from "./reconnect";
 import type { Card, CardFact, CardFinding, CardRemedy, CardStep } from "./types";
@@ -95,8 +95,7 @@ class StatusCardView implements LiveView {
     this.polite.setAttribute("aria-live", "polite");
     this.urgent.setAttribute("role", "alert");
     this.urgent.setAttribute("aria-live", "assertive");
-    // Keys that are pressed here are meant for its buttons, not for the notebook around it.
-    this.node.dataset.lmSuppressShortcuts = "true";
+    keepKeys(this.node);
     this.steps.setAttribute("aria-label", "Steps of its start");
     this.node.append(head, this.link, this.reconnect, this.steps, this.detail, this.next, this.progress);
     this.node.append(this.findings, this.actions.panel.node, this.actions.outcome, this.facts, this.idle);

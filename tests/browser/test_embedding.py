@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .conftest import CHROMIUM_FLAGS
+from .test_accessibility import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +45,11 @@ shown = mini.embedding_map(big, "text", color="group", vectors=vectors)
 shown
 """
 WHERE = "import json\nprint(json.dumps([shown.points[group == g].mean(axis=0).tolist() for g in range(3)]))"
+# The room of the picture within its border, and what stands out of 400 pixels; the columns of a table that scrolls may.
+MAP_WIDTH = "box => box.querySelector('.kubeai-map').clientWidth - 2"
+TOO_WIDE = """box => [...box.querySelectorAll("*")].filter(node =>
+  node.checkVisibility() && node.getBoundingClientRect().right > box.getBoundingClientRect().right + 1 &&
+  node.parentElement.closest("table") === null).map(node => node.outerHTML.slice(0, 120))"""
 SAME = """
 by_hand = big[group == 1]
 print(len(by_hand), shown.selection().equals(by_hand))
@@ -94,6 +100,43 @@ def test_tries_an_embedding_model_from_texts_to_rows(tried: Any) -> None:
     expect(tried.page.locator(".kubeai-embedding")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("axe")
+def test_has_an_embedding_playground_and_a_map_for_everybody(tried: Any) -> None:
+    from playwright.sync_api import expect
+
+    tried.page.set_viewport_size({"width": 1200, "height": 1800})
+    output = tried.run_cell(1)
+    press = tried.page.keyboard.press
+    output.get_by_label("Texts to compare").focus()
+    tried.page.keyboard.type("\n".join(f"A cat naps, {hour} o'clock." for hour in range(1, 9)))
+    press("Tab")
+    press("Enter")
+    expect(output.locator(".kubeai-embedding-matrix tbody tr")).to_have_count(8)
+    press("Tab")
+    expect(output.locator(".kubeai-embedding-matrix")).to_be_focused()
+    press("Tab")
+    tried.page.keyboard.type("animals at home")
+    press("Tab")
+    press("Enter")
+    expect(output.locator(".kubeai-embedding .kubeai-embedding-rows tbody tr")).to_have_count(8)
+    press("Tab")
+    press("Enter")
+    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible(timeout=30_000)
+    select = output.get_by_label("Select the rows nearest to")
+    select.focus()
+    tried.page.keyboard.type("making bread")
+    press("Tab")
+    press("Enter")
+    expect(output.locator(".kubeai-map-count")).to_contain_text("8 selected")
+    passes(tried, output, "embedding")
+    canvas = output.locator("canvas")
+    whole = output.locator(".widget-vbox", has=tried.page.locator("canvas")).first
+    whole.evaluate("node => { node.style.width = '400px' }")
+    expect(canvas).to_have_js_property("clientWidth", whole.evaluate(MAP_WIDTH))
+    assert whole.evaluate(TOO_WIDE) == []
+    passes(tried, whole, "embedding_narrow")
+
+
 def compares_texts(notebook: Any, output: Any) -> None:
     from playwright.sync_api import expect
 
@@ -119,7 +162,7 @@ def searches_and_opens_the_map(notebook: Any, output: Any) -> None:
     assert {row[0] for row in table_of(rows)[1:4]} == {"0", "1", "2"}
     notebook.picture("playground", output)
     output.get_by_role("button", name="Open the map").press("Enter")
-    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible()
+    expect(output.locator(".kubeai-map-plot[data-drawn]")).to_be_visible(timeout=30_000)
     expect(output.locator(".kubeai-map-legend li")).to_have_text(["pets (3)", "money (3)", "food (2)"])
     select = output.get_by_label("Select the rows nearest to")
     select.fill("making bread")

@@ -209,6 +209,26 @@ def test_is_filled_by_the_keyboard_alone(open_notebook: Callable[..., Notebook])
     expect(form.locator(".kubeai-form-code textarea")).to_have_value(re.compile("--env A=1"))
 
 
+def test_keeps_lines_that_are_typed_and_takes_them_back(open_notebook: Callable[..., Notebook]) -> None:
+    """JupyterLab prevents Enter and Ctrl+Z in a cell's texts."""
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SHOW)
+    form = shown_form(notebook)
+    button(form, "Add a row to Files").click()
+    form.get_by_role("tab", name="YAML").click()
+    for text in (control(form, "files"), control(form, "name"), *form.locator("textarea:visible").all()):
+        many_lines = text.evaluate("text => text.tagName === 'TEXTAREA'")
+        before = text.input_value()
+        text.focus()
+        notebook.page.keyboard.press("Control+End")
+        notebook.page.keyboard.type("a\nb" if many_lines else "ab")
+        expect(text).to_have_value(before + ("a\nb" if many_lines else "ab"))
+        for _ in range(3):
+            notebook.page.keyboard.press("Control+z")
+        expect(text).to_have_value(before)
+
+
 def test_says_that_a_busy_kernel_has_taken_a_click(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
 

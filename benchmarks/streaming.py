@@ -1,0 +1,303 @@
+"""A streamed answer in JupyterLab: our playground beside ``ipywidgets.HTML``, ``Output`` and panel's ChatInterface.
+
+``python benchmarks/streaming.py [compare|whole|gap|long|first]…``; the exit code is 1 when a bar is missed. Every
+variant reads the same stream by the same Model, so that what a variant costs is its CPU less that of reading alone. The
+engine is a script in this process: page, kernel and engine share a machine and so a clock. Needs Chromium. panel is
+measured where it is installed beside our package; an environment of its own keeps the project's free of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from screen import on_page
+from serve import HERE, missed, row
+
+sys.path.insert(0, str(HERE.parent))
+
+from tests.support.fake_api import MODELS, PODS, FakeApi, kubeconfig, model, pod
+from tests.support.scripted_gateway import STREAM, Exchange, scripted_gateway
+from tests.support.talking import said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.browser.notebook import Notebook
+
+TOKENS, PACE = 2_000, 100
+FAST_TOKENS, FAST_PACE = 8_000, 5_000
+TURNS, FIRSTS = 20, 20
+LONG_MS = 90_000
+
+START = """
+%load_ext kubeai_notebook
+%config KubeAI.context = "x"
+%config KubeAI.kubeconfig = {config!r}
+%config KubeAI.endpoint = {gateway!r}
+import json, time, ipywidgets, kubeai_notebook
+from IPython.display import display
+smol = kubeai_notebook.attach("smol")
+question = [{{"role": "user", "content": "{pace} {tokens}"}}]
+def cost_of(work):
+    began = time.process_time()
+    work()
+    print(json.dumps(time.process_time() - began))
+def read(show=lambda text, whole: None):
+    whole = ""
+    for delta in smol.stream(question):
+        whole += str(delta)
+        show(str(delta), whole)
+for delta in smol.stream([{{"role": "user", "content": "0 5"}}]):
+    pass
+"""
+PLAY = "play = smol.playground()\nplay"
+OURS = f"""
+def answered():
+    play._playground.ask("{PACE} {TOKENS}")
+    while play.state["busy"]:
+        time.sleep(0.1)
+cost_of(answered)
+"""
+ALONE = "cost_of(read)"
+HTML = """
+html = ipywidgets.HTML(); display(html)
+def show(text, whole): html.value = whole
+cost_of(lambda: read(show))
+"""
+OUTPUT = """
+out = ipywidgets.Output(); display(out)
+def show(text, whole):
+    with out: print(text, end="")
+cost_of(lambda: read(show))
+"""
+PANEL = """
+import panel
+panel.extension()
+chat = panel.chat.ChatInterface(); display(chat)
+message = chat.stream("", user="smol")
+def show(text, whole): chat.stream(text, message=message)
+cost_of(lambda: read(show))
+"""
+# The page's tenth message of an answer is lost, as Jupyter's server loses one of too many.
+LOSE = """
+send, count = play.send, iter(range(10**9))
+def lossy(*message):
+    if next(count) != 10: send(*message)
+play.send = lossy
+"""
+HISTORY = f"""
+words = " ".join(f"**word{{n}}**" + ". " * (n % 40 == 39) + "\\n\\n" * (n % 200 == 199) for n in range({TOKENS}))
+turns = [{{"role": role, "content": words}} for _ in range({TURNS}) for role in ("user", "assistant")]
+play.messages = turns
+"""
+# When the newest answer first has a text, and the frame after it has been drawn.
+WATCH = """play => {
+  const before = play.querySelectorAll(".kubeai-playground-answer").length;
+  window.seen = undefined;
+  const watch = new MutationObserver(() => {
+    const answers = play.querySelectorAll(".kubeai-playground-answer");
+    const newest = answers[answers.length - 1]?.querySelector(".kubeai-markdown");
+    if (answers.length === before || !newest?.textContent) return;
+    watch.disconnect();
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => { window.seen = Date.now(); };
+      port2.postMessage(0);
+    });
+  });
+  watch.observe(play, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def words(count: int) -> list[str]:
+    """The tokens of an answer, with a paragraph now and then."""
+    return [f"word{number}" + ("\n\n" if number % 50 == 49 else " ") for number in range(count)]
+
+
+class Engine:
+    """Says as many tokens at such a pace as the prompt asks for, "PACE COUNT"; pace 0 is at once."""
+
+    def __init__(self) -> None:
+        self.first_ms: list[float] = []
+        """When the first token of each answer left, on the wall clock."""
+
+    def answer(self, exchange: Exchange) -> None:
+        pace, count = map(int, json.loads(exchange.body)["messages"][-1]["content"].split())
+        head, *pieces = [part + b"\n\n" for part in said(*words(count)).split(b"\n\n")[:-1]]
+        exchange.say(STREAM + head)
+        began = time.perf_counter()
+        self.first_ms.append(1_000 * time.time())
+        for number, piece in enumerate(pieces):
+            if pace and (wait := began + number / pace - time.perf_counter()) > 0:
+                time.sleep(wait)
+            exchange.say(piece)
+        exchange.end()
+
+
+def main(wanted: Sequence[str]) -> int:
+    """Print the figures; 1 when one is over its bar."""
+    parts: dict[str, tuple[tuple[str, ...], Callable[[Notebook, Engine], None]]] = {
+        "compare": ((PLAY, OURS, ALONE, HTML, OUTPUT, PANEL), compare),
+        "whole": ((PLAY,), arrives_whole),
+        "gap": ((PLAY, LOSE), arrives_after_a_gap),
+        "long": ((PLAY, HISTORY), long_history),
+        "first": ((PLAY,), first_token),
+    }
+    for name in wanted or parts:
+        engine, (cells, work) = Engine(), parts[name]
+        with (
+            tempfile.TemporaryDirectory() as home,
+            FakeApi().in_thread() as api,
+            scripted_gateway(engine.answer) as gateway,
+        ):
+            api.put(MODELS, model("smol", features=["TextGeneration"]))
+            api.put(PODS, pod("model-smol-1", "smol"))
+            config = str(kubeconfig(api, Path(home)))
+            start = START.format(config=config, gateway=gateway.url, pace=PACE, tokens=TOKENS)
+            on_page(Path(home), (start, *cells), functools.partial(work_in, work=work, engine=engine))
+    sys.stdout.write(f"load: {', '.join(f'{one:.1f}' for one in os.getloadavg())} on {os.cpu_count()} processors\n")
+    return int(bool(missed))
+
+
+def work_in(notebook: Notebook, *, work: Callable[[Notebook, Engine], None], engine: Engine) -> None:
+    notebook.run_cell(0)
+    work(notebook, engine)
+
+
+def compare(notebook: Notebook, _engine: Engine) -> None:
+    """Bytes over the websocket and the kernel's CPU, each variant once: an answer takes 20 seconds."""
+    sizes: list[int] = []
+    notebook.page.on("websocket", lambda socket: socket.on("framereceived", lambda data: sizes.append(len(data))))
+    notebook.reload()
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    has_panel = importlib.util.find_spec("panel") is not None
+    costs: dict[str, tuple[float, float]] = {}
+    for place, name in enumerate(["ours", "alone", "HTML", "Output", *(["panel"] if has_panel else [])], start=2):
+        sizes.clear()
+        notebook.run_cell(place)
+        printed = notebook.cell(place).locator("pre").last.inner_text()
+        costs[name] = float(printed.strip().splitlines()[-1]), sum(sizes) / 1e6
+    alone = costs["alone"][0]
+    beside = ", ".join(
+        f"{name} {cpu - alone:.2f} s {mb:.2f} MB" for name, (cpu, mb) in costs.items() if name != "alone"
+    )
+    sys.stdout.write(f"CPU beyond reading ({alone:.2f} s), and bytes: {beside}\n")
+    html = costs["HTML"][0] - alone
+    row(f"{TOKENS} tokens at {PACE}/s, bytes to the page", costs["ours"][1], "MB", bar=0.25, beside="")
+    row("our own CPU: with the widget less without", costs["ours"][0] - alone, "s", bar=0.15, beside="")
+    row("our CPU / that of HTML.value", (costs["ours"][0] - alone) / html, "", bar=0.25, beside=f"HTML {html:.2f} s")
+
+
+def arrives_whole(notebook: Notebook, _engine: Engine) -> None:
+    """Fast tokens are complete and in order."""
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    row_of_a_fast_answer(notebook, play, "complete")
+
+
+def arrives_after_a_gap(notebook: Notebook, _engine: Engine) -> None:
+    """The same where a message to the page was lost."""
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    row_of_a_fast_answer(notebook, play, "a message lost")
+
+
+def row_of_a_fast_answer(notebook: Notebook, play: Any, what: str) -> None:
+    """How many words are not as the engine said them."""
+    ask(play, f"{FAST_PACE} {FAST_TOKENS}")
+    ends(play)
+    notebook.page.wait_for_timeout(2_000)  # a page that misses a message asks for the whole
+    shown = play.locator(".kubeai-playground-answer .kubeai-markdown").last.inner_text().split()
+    wrong = sum(map(str.__ne__, shown, words_of(FAST_TOKENS))) + abs(len(shown) - FAST_TOKENS)
+    row(f"{FAST_TOKENS} at {FAST_PACE}/s, {what}: words wrong", float(wrong), "", bar=0.0, beside="")
+
+
+def long_history(notebook: Notebook, _engine: Engine) -> None:
+    """No task with our frames takes long, with a long dialogue above the answer."""
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    from playwright.sync_api import expect
+
+    expect(play.locator(".kubeai-playground-exchange")).to_have_count(TURNS, timeout=LONG_MS)
+    notebook.page.wait_for_timeout(2_000)
+    profiler = notebook.page.context.new_cdp_session(notebook.page)
+    profiler.send("Profiler.enable")
+    profiler.send("Profiler.setSamplingInterval", {"interval": 1_000})
+    profiler.send("Profiler.start")
+    ask(play, f"{PACE} {TOKENS}")
+    ends(play)
+    tasks = tasks_of(profiler.send("Profiler.stop")["profile"])
+    row(
+        f"longest task of ours, {TURNS} turns above",
+        max(tasks, default=0.0),
+        "ms",
+        bar=100.0,
+        beside=f"{len(tasks)} tasks",
+    )
+
+
+def tasks_of(profile: dict[str, Any]) -> list[float]:
+    """Milliseconds of each stretch of work in which a function of our modules ran; the page rested before and after."""
+    nodes = {node["id"]: node for node in profile["nodes"]}
+    ours = {node["id"] for node in profile["nodes"] if node["callFrame"]["url"].startswith("blob:")}
+    for node in profile["nodes"]:  # a parent comes before its children
+        if node["id"] in ours:
+            ours.update(node.get("children", ()))
+    tasks, length, is_ours = [], 0.0, False
+    for sample, micros in zip(profile["samples"], profile["timeDeltas"], strict=True):
+        if nodes[sample]["callFrame"]["functionName"] in ("(idle)", "(program)"):
+            tasks += [length] * is_ours
+            length, is_ours = 0.0, False
+        else:
+            length, is_ours = length + micros / 1_000, is_ours or sample in ours
+    return tasks
+
+
+def first_token(notebook: Notebook, engine: Engine) -> None:
+    """From the engine to the screen."""
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    ask(play, "0 5")
+    ends(play)
+    took = []
+    for _ in range(FIRSTS):
+        play.evaluate(WATCH)
+        engine.first_ms.clear()
+        ask(play, "20 10")
+        seen = notebook.page.wait_for_function("() => window.seen", polling=50).json_value()
+        took.append(seen - engine.first_ms[0])
+        ends(play)
+    row(
+        f"first token → screen, median of {FIRSTS}",
+        statistics.median(took),
+        "ms",
+        bar=60.0,
+        beside=f"least {min(took):.0f}",
+    )
+
+
+def words_of(count: int) -> list[str]:
+    return [word.strip() for word in words(count)]
+
+
+def ask(play: Any, prompt: str) -> None:
+    text = play.get_by_label("Prompt", exact=True)
+    text.fill(prompt)
+    text.press("Enter")
+    play.get_by_role("button", name="Stop", exact=True).wait_for()
+
+
+def ends(play: Any) -> None:
+    play.get_by_role("button", name="Send", exact=True).wait_for(timeout=LONG_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
