@@ -57,7 +57,7 @@ def test_refuses_a_page_of_another_origin(jupyter: Jupyter) -> None:
 
 def test_lets_jupyters_authorizer_decide_on_reading_and_writing(daemon: str, tmp_path: Path) -> None:
     (tmp_path / "reader.py").write_text(READER)
-    config = {"authorizer_class": "reader.Reader"}
+    config = {"ServerApp": {"authorizer_class": "reader.Reader"}}
     with Jupyter(tmp_path / "server", config, PYTHONPATH=str(tmp_path)) as jupyter:
         assert jupyter.ask("GET", "where")[0] == 200
         assert jupyter.ask("POST", "draft", {"fields": {"url": "ollama://smollm2:135m"}})[0] == 200

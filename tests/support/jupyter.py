@@ -28,7 +28,7 @@ BASE = "/user/alice"
 
 
 class Jupyter:
-    """One Jupyter server; ``variables`` are its environment's, ``config`` is laid over that of its ServerApp."""
+    """One Jupyter server; ``variables`` are its environment's, ``config`` is laid over its own, by section."""
 
     def __init__(self, folder: Path, config: dict[str, Any] | None = None, **variables: str) -> None:
         folder.mkdir()
@@ -48,8 +48,9 @@ class Jupyter:
             "base_url": BASE,
             "root_dir": str(folder),
         }
-        own = {"ServerApp": server | (config or {}), "IdentityProvider": {"token": self.token}}
-        (folder / "jupyter_server_config.json").write_text(json.dumps(own))
+        own = {"ServerApp": server, "IdentityProvider": {"token": self.token}, "KubeAI": {}}
+        laid = {name: section | (config or {}).get(name, {}) for name, section in own.items()}
+        (folder / "jupyter_server_config.json").write_text(json.dumps(laid))
         folders = {f"JUPYTER_{kind}_DIR": str(folder) for kind in ("CONFIG", "DATA", "RUNTIME")}
         path = os.pathsep.join(filter(None, [variables.pop("PYTHONPATH", ""), str(REPOSITORY)]))
         environment = {**os.environ, **folders, "PYTHONPATH": path, **variables}
