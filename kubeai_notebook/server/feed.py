@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import threading
 import time
@@ -91,7 +92,7 @@ class Feed:
     def since(self, event_id: str) -> News:
         """What is new since an id; all that there is where the id is not this feed's, or too old."""
         mark, _, digits = event_id.partition("-")
-        number = int(digits) if mark == self._mark and digits.isascii() and digits.isdecimal() else -1
+        number = int(digits) if mark == self._mark and re.fullmatch("[0-9]{1,15}", digits) else -1
         with self._lock:
             self._asked_at = time.monotonic()
             reset = not self._forgotten <= number <= self._number

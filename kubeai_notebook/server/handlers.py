@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.utils import url_path_join
@@ -10,7 +11,7 @@ from tornado import web
 from kubeai_notebook import settings
 
 from .base import KubeAIHandler, guarded
-from .stream import ChangesHandler, DescriptionHandler, StreamHandler
+from .stream import ChangesHandler, StreamHandler
 from .table import NAME, ROOT, VERBS
 
 if TYPE_CHECKING:
@@ -35,6 +36,17 @@ def _method(verb: Verb) -> Callable[..., Any]:
 def _handler(verbs: Iterable[Verb]) -> type[KubeAIHandler]:
     """The handler of one path, with a method for each of its rows."""
     return type("VerbHandler", (KubeAIHandler,), {verb.method.lower(): _method(verb) for verb in verbs})
+
+
+class DescriptionHandler(KubeAIHandler):
+    """The OpenAPI description of all routes."""
+
+    async def _get(self) -> None:
+        from .openapi import description
+
+        self.answer(200, json.dumps(description(self.base_url)))
+
+    get = guarded("read", _get)
 
 
 class NoRouteHandler(KubeAIHandler):

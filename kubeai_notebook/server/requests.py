@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LONGEST_BODY = 1_000_000
 """Bytes: a Model with its files is smaller, since etcd takes 1.5 MB."""
+_OF_JUPYTER = frozenset({"token", "_xsrf", "no_track_activity"})
+"""What Jupyter itself reads of a query."""
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 _WORDS = {
     "string": "a text",
@@ -69,7 +71,7 @@ def _of_query(verb: Verb, query: Mapping[str, Sequence[bytes]]) -> dict[str, Any
     types = {parameter.name: parameter.schema["type"] for parameter in verb.parameters}
     given: dict[str, Any] = {}
     for name, values in query.items():
-        if name == "no_track_activity":  # Jupyter's own
+        if name in _OF_JUPYTER or name.isdecimal():  # JupyterLab keeps caches off by the time as a name
             continue
         if len(values) != 1:
             raise UsageError("A parameter of the query is given twice.", "Give it once.")

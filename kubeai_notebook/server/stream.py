@@ -107,17 +107,6 @@ class ChangesHandler(KubeAIHandler):
     get = guarded("read", _get)
 
 
-class DescriptionHandler(KubeAIHandler):
-    """The OpenAPI description of all routes."""
-
-    async def _get(self) -> None:
-        from .openapi import description
-
-        self.answer(200, json.dumps(description(self.base_url)))
-
-    get = guarded("read", _get)
-
-
 def _pieces(new: News) -> Iterator[str]:
     if new.reset:
         yield "event: reset\ndata: {}\n\n"

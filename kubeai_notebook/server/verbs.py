@@ -146,6 +146,7 @@ def catalog(
     session: Session, *, text: str = "", feature: str = "", here: bool = False, fits: bool = False
 ) -> wire.Catalog:
     """What can be served."""
+    session.forget_facts()  # a download of a moment ago lies here now
     return wire.catalog_of(matching(session.facts.offers, text, feature, here=here, fits=fits))
 
 

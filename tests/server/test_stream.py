@@ -66,7 +66,8 @@ def settled(jupyter: Jupyter, count: int) -> str:
 
 
 def test_begins_anew_for_whoever_comes_from_another_server(jupyter: Jupyter) -> None:
-    for last in ("00000000-5", "x", "00000000-", "-1", "9" * 500):
+    mark = jupyter.ask("GET", "changes")[1]["id"].partition("-")[0]
+    for last in (f"{mark}-{'9' * 6000}", f"{mark}-99", "00000000-5", "x", "00000000-", "-1", "9" * 500):
         with jupyter.stream(last) as events:
             assert next(events)[0] == "reset"
         assert jupyter.ask("GET", "changes", query={"since": last})[1]["reset"] is True

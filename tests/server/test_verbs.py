@@ -128,6 +128,12 @@ def test_says_what_is_wrong_with_a_request(
     assert sentence in answered[2]
 
 
+def test_takes_a_request_as_jupyterlab_sends_it(jupyter: Jupyter) -> None:
+    query = {"1795923240004": "", "token": jupyter.token, "no_track_activity": "1"}
+    assert jupyter.ask("GET", "catalog", query={"text": "smollm2", **query})[0] == 200
+    assert jupyter.ask("GET", "models", login=False, query=query)[0] == 200
+
+
 def test_names_the_right_that_is_missing_and_the_role_that_grants_it(
     daemon: str, session: Session, tmp_path: Path
 ) -> None:
