@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import SessionClosedError
 from kubeai_notebook.present.answer import notices_of
 from kubeai_notebook.present.card import card_of
@@ -30,7 +31,6 @@ from kubeai_notebook.present.server_wire import ModelChange, link_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubeai_notebook.core.view import Link
     from kubeai_notebook.session.live.subscription import Change, Subscription
     from kubeai_notebook.session.session import Session
 
@@ -73,6 +73,8 @@ class Feed:
         self.link_text = ""
         """The link as JSON."""
         self.listeners = 0
+        self.over = False
+        """Whether all has been told, the end included."""
         self._asked_at = time.monotonic()
         self._news = loop.create_future()
         self._take_link()
@@ -115,7 +117,8 @@ class Feed:
             self._take_link()
             if not self.listeners and time.monotonic() - self._asked_at > IDLE_SECONDS:
                 self.close()
-        self._take_link()
+        self._keep_link(Link("closed", since_seconds=time.time()))
+        self.over = True
         self._tell()
 
     def _take(self, seconds: float) -> None:
@@ -149,7 +152,9 @@ class Feed:
             del self._texts[name]
 
     def _take_link(self) -> None:
-        link = self._publisher.link
+        self._keep_link(self._publisher.link)
+
+    def _keep_link(self, link: Link) -> None:
         if link == self._link:
             return
         self._link = link

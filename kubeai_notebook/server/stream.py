@@ -70,7 +70,7 @@ class StreamHandler(KubeAIHandler):
         link = ""
         await self._send("retry: 2000\n\n")
         while not gone.done():
-            ended, news = feed.ended, feed.news
+            over, news = feed.over, feed.news
             new = feed.since(event_id)
             event_id = new.id
             for piece in _pieces(new):
@@ -78,7 +78,7 @@ class StreamHandler(KubeAIHandler):
             if feed.link_text != link:
                 link = feed.link_text
                 await self._send(_event("link", link))
-            if ended:
+            if over:
                 return
             await asyncio.wait({news, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not news.done():

@@ -1,6 +1,6 @@
 """The verbs of the server, one row each: routes, checks, rights and the OpenAPI description are all made of these rows.
 
-A browser names a row and nothing else: no path, no kind and no namespace of Kubernetes comes from outside, so what can
+A browser names a row and nothing else: no path and no kind of Kubernetes comes from outside, so what can
 be asked of a cluster through this server is this list. The rows are plain data: Jupyter Server reads them as it starts,
 before anything heavy may be imported, so functions and results stand here by their names.
 """
@@ -67,6 +67,14 @@ _DRY_RUN = Parameter("dry_run", _SWITCH, "Only say what would be done.")
 
 VERBS: Final[tuple[Verb, ...]] = (
     Verb("GET", "where", "where", "read", "Where", "The cluster, the namespace and the login in use."),
+    Verb(
+        "POST", "where", "use", "write", "Where",
+        "Work in another context or namespace from now on; every open stream ends and begins anew there.",
+        (
+            Parameter("context", _text(), 'One of the server\'s kubeconfig, or "local"; left out, it stays.'),
+            Parameter("namespace", _text(63, pattern="^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$"), "Left out, it stays."),
+        ),
+    ),
     Verb("GET", "models", "list_models", "read", "ModelsTable", "All Models of the namespace, one row each."),
     Verb("GET", "models/{name}", "get", "read", "Card", "One Model, as its card shows it."),
     Verb(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook import settings
 from kubeai_notebook.core.catalog.offers import matching
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.errors import KubeAIError
@@ -36,6 +37,25 @@ def where(session: Session) -> wire.Where:
     except KubeAIError:
         user = ""
     return wire.where_of(session.where, user=user, link=publisher.link, version=version_of("kubeai-notebook"))
+
+
+def use(session: Session, *, context: str | None = None, namespace: str | None = None) -> wire.Where:
+    """Work elsewhere; where that cannot be, all stays as it was.
+
+    The place is a setting of this process: as in a notebook, the Sessions of before end, the next is of the new one.
+    """
+    from kubeai_notebook.session.session import default
+
+    del session
+    traits = settings.configurable()
+    before = traits.context, traits.namespace
+    traits.context = traits.context if context is None else context
+    traits.namespace = traits.namespace if namespace is None else namespace
+    try:
+        return where(default())
+    except KubeAIError:
+        traits.context, traits.namespace = before
+        raise
 
 
 def list_models(session: Session) -> wire.ModelsTable:

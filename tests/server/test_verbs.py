@@ -9,6 +9,7 @@ import pytest
 
 from kubeai_notebook.server.table import VERBS
 from tests.support.daemon import SMOL, give
+from tests.support.fake_api import MODELS, model
 from tests.support.faults import Fault, denied, refuse
 from tests.support.faulty_api import FaultyApi
 from tests.support.jupyter import Jupyter
@@ -126,6 +127,21 @@ def test_says_what_is_wrong_with_a_request(
     answered = notice_of(jupyter.ask(method, path, body))
     assert answered[0] == status
     assert sentence in answered[2]
+
+
+def test_works_in_another_context_and_stays_where_it_is_if_that_cannot_be(
+    clusters: Any, kubeconfig: Any, tmp_path: Path
+) -> None:
+    for api, name in zip(clusters, ("of-a", "of-b"), strict=True):
+        api.put(MODELS, model(name))
+    config = kubeconfig(*(api.url for api in clusters))
+    with Jupyter(tmp_path / "server", KUBECONFIG=config) as jupyter, jupyter.stream() as events:
+        assert jupyter.ask("GET", "where")[1]["cluster"] == "a"
+        assert notice_of(jupyter.ask("POST", "where", {"context": "c"}))[:2] == (503, "KubeconfigError")
+        assert jupyter.ask("GET", "where")[1]["cluster"] == "a"
+        assert jupyter.ask("POST", "where", {"context": "b"})[1]["cluster"] == "b"
+        assert [row["name"] for row in jupyter.ask("GET", "models")[1]["rows"]] == ["of-b", "smol"]
+        assert [data["link"] for kind, _, data in events if kind == "link"][-1] == "closed"
 
 
 def test_takes_a_request_as_jupyterlab_sends_it(jupyter: Jupyter) -> None:
