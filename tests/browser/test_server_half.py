@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from .installation import Installation
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 def test_is_enabled_where_the_wheel_is_installed(installation: Installation) -> None:
