@@ -97,6 +97,7 @@ bench: $(VENV)/.dev  ## measure, beside the baselines
 	$(BIN)/python benchmarks/local.py
 	$(BIN)/python benchmarks/serve.py
 	$(BIN)/python benchmarks/screen.py
+	$(BIN)/python benchmarks/server.py
 	$(BIN)/python benchmarks/embedding_map.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/limiter.py

@@ -110,3 +110,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "kubeai-notebook"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "kubeai_notebook.server"}]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.plan import Outcome, Stake
+from kubeai_notebook.core.remedy import Remedy
+from kubeai_notebook.errors import SpecError
 
 from .stake import going
 from .wire import Answer, Details, NoticeLine
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Literal
 
-    from kubeai_notebook.core.notice import Notice
+    from kubeai_notebook.errors import KubeAIError
 
 
 def answer_of(
@@ -41,6 +44,14 @@ def answer_of(
         resource_version=result.resource_version,
         notices=lines,
     )
+
+
+def notices_of(error: KubeAIError) -> tuple[Notice, ...]:
+    """An error as Notices: those it carries, or one whose code is its type."""
+    if isinstance(error, SpecError):
+        return error.notices
+    step = (Remedy(title=error.hint),) if error.hint else ()
+    return (Notice(code=type(error).__name__, message=error.message, remedies=step),)
 
 
 def notice_line(notice: Notice, name: str = "") -> NoticeLine:

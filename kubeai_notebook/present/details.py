@@ -27,14 +27,19 @@ LEAST_IDLE_SECONDS = 60.0
 
 def details_of(view: View, log: Log | None, problem: str = "") -> Details:
     """The details of one View; ``problem`` says why there is no log."""
-    secrets = secrets_of(view.model)
-    events = sorted(map(Event, view.observation.events), key=lambda event: event.order, reverse=True)
     return Details(
-        events=tuple(_line(event, secrets) for event in events[:MOST_EVENTS]),
+        events=event_lines(view)[:MOST_EVENTS],
         log=log[-LONGEST:] if log is not None else "",
         pod=log.pod if log is not None else "",
         problem=problem,
     )
+
+
+def event_lines(view: View) -> tuple[EventLine, ...]:
+    """All Events of one View, the newest first."""
+    secrets = secrets_of(view.model)
+    events = sorted(map(Event, view.observation.events), key=lambda event: event.order, reverse=True)
+    return tuple(_line(event, secrets) for event in events)
 
 
 def _line(event: Event, secrets: tuple[str, ...]) -> EventLine:

@@ -64,7 +64,7 @@ def doctor_of(session: Connection, *, context: str = "") -> Doctor:
         of_any = preflight(facts, spec_of(_ANY_MODEL), Plan(action="create", manifest={}))
         stations += [_of_all(notice) for notice in of_any if notice.code in _STATIONS]
         stations += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
-        return Doctor(tuple(stations), _role(facts))
+        return Doctor(tuple(stations), role_of(facts))
 
 
 def _of_all(notice: Notice) -> Station:
@@ -132,7 +132,8 @@ def _missing(resource: str, rights: list[Right]) -> Station:
     return Station(name="rights", code="RightMissing", severity=severity, message=message)
 
 
-def _role(facts: Facts) -> str:
+def role_of(facts: Facts) -> str:
+    """The smallest Role, as YAML, that grants the rights that are missing; ``""`` where none is."""
     rules = Rights(facts.missing_rights).role_rules
     head = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: kubeai-notebook\n"
     return f"{head}  namespace: {facts.namespace}\nrules:\n{rules}" if rules else ""

@@ -77,12 +77,18 @@ def serve(session: Connection, what: What, *, unique: bool = False, force: bool 
     return replace(done, note=" ".join(filter(None, [*session.cluster.notes, _served(report, done), unseen])))
 
 
-def scale(session: Connection, name: str, replicas: int, *, yes: bool = False) -> Outcome:
+def scale(
+    session: Connection, name: str, replicas: int, *, yes: bool = False, shown: Mapping[str, Any] | None = None
+) -> Outcome:
     """Ask for a number of replicas, and keep it; 0 lets the Model sleep until a request comes.
+
+    ``shown``: the Model on which somebody was shown the change; nothing is changed where it asks for something else
+    since.
 
     Raises:
         SpecError: it is no whole number from 0 up, or more than this machine holds.
         NotYoursError: somebody else served it, and ``yes`` is not said.
+        ConflictError: it was changed since it was ``shown``.
     """
     scaling.check_replicas(replicas)
     note = f"{name} is scaled to {replicas}." if replicas else f"{name} goes to sleep; a request wakes it."
@@ -93,7 +99,16 @@ def scale(session: Connection, name: str, replicas: int, *, yes: bool = False) -
         note = " ".join([note, *_cautions(notices)])
     already = f"{name} is scaled to {replicas} already; nothing was changed."
     change = _Change("scale", "scaled", lambda model: scaling.scaled(model, replicas), note, already)
-    return _changed(session, name, change, yes=yes)
+    return _changed(session, name, change, yes=yes, shown=shown)
+
+
+def scale_diff(current: Mapping[str, Any], replicas: int) -> tuple[str, ...]:
+    """What `scale` would change of this Model, one line a field.
+
+    Raises:
+        SpecError: it is no whole number from 0 up.
+    """
+    return tuple(deploy.plan_change(current, scaling.scaled(current, replicas)).diff.splitlines())
 
 
 def pause(session: Connection, name: str, *, yes: bool = False) -> Outcome:
@@ -275,8 +290,10 @@ class _Change(NamedTuple):
     """The note where there is nothing to do."""
 
 
-def _changed(session: Connection, name: str, change: _Change, *, yes: bool) -> Outcome:
-    current = session.cluster.model(name)
+def _changed(
+    session: Connection, name: str, change: _Change, *, yes: bool, shown: Mapping[str, Any] | None = None
+) -> Outcome:
+    current = shown or session.cluster.model(name)
     planned = deploy.plan_change(current, change.patch(current))
     if planned.action == "attach":
         return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid)

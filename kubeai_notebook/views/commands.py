@@ -21,8 +21,8 @@ from pydantic import ValidationError
 
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Remedy
-from kubeai_notebook.errors import ClusterError, KubeAIError, SpecError
-from kubeai_notebook.present.answer import answer_of
+from kubeai_notebook.errors import ClusterError, KubeAIError
+from kubeai_notebook.present.answer import answer_of, notices_of
 from kubeai_notebook.present.details import LOG_LINES, details_of, idle_text
 from kubeai_notebook.present.wire import Question, Request
 from kubeai_notebook.session import verbs
@@ -132,14 +132,6 @@ class Commands:
 def commands() -> Commands:
     """Those of this kernel, for all its widgets."""
     return Commands()
-
-
-def notices_of(error: KubeAIError) -> tuple[Notice, ...]:
-    """An error as Notices: those it carries, or one whose code is its type."""
-    if isinstance(error, SpecError):
-        return error.notices
-    step = (Remedy(title=error.hint),) if error.hint else ()
-    return (Notice(code=type(error).__name__, message=error.message, remedies=step),)
 
 
 def take(

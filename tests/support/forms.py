@@ -11,8 +11,9 @@ from kubeai_notebook.core.plan import Plan
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import KubeAIError, NotYoursError
 from kubeai_notebook.magics.serve import fields_of_text
+from kubeai_notebook.present.answer import notices_of
 from kubeai_notebook.present.plan_report import PlanReport
-from kubeai_notebook.views.commands import Progress, notices_of
+from kubeai_notebook.views.commands import Progress
 from kubeai_notebook.views.form import Form
 from kubeai_notebook.views.form_context import FormContext
 from kubeai_notebook.views.form_model import FormModel

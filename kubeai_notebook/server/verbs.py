@@ -1,0 +1,185 @@
+"""What each row of the table does: plain values in, a value of the wire out, on the server's one Session.
+
+Nothing is decided here: what may be done and what follows from it is `session.verbs`' and `session.planning`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook import settings
+from kubeai_notebook.core.catalog.offers import matching
+from kubeai_notebook.core.spec import draft_of
+from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.present import server_wire as wire
+from kubeai_notebook.present.card import card_of
+from kubeai_notebook.present.details import event_lines
+from kubeai_notebook.session import planning, verbs
+from kubeai_notebook.session.doctor import doctor_of, role_of
+from kubeai_notebook.session.guard import stake_of
+from kubeai_notebook.session.logs import log_of
+from kubeai_notebook.session.model import Model
+from kubeai_notebook.session.software import version_of
+from kubeai_notebook.session.waiting import look_at
+
+if TYPE_CHECKING:
+    from kubeai_notebook.session.session import Session
+
+TAIL_LINES = 200
+
+
+def where(session: Session) -> wire.Where:
+    """The cluster, the namespace and the login in use; where the login cannot be asked for, it is not known."""
+    publisher = session.publisher
+    try:
+        user = session.user
+    except KubeAIError:
+        user = ""
+    return wire.where_of(session.where, user=user, link=publisher.link, version=version_of("kubeai-notebook"))
+
+
+def use(session: Session, *, context: str | None = None, namespace: str | None = None) -> wire.Where:
+    """Work elsewhere; where that cannot be, all stays as it was.
+
+    The place is a setting of this process: as in a notebook, the Sessions of before end, the next is of the new one.
+    """
+    from kubeai_notebook.session.session import default
+
+    del session
+    traits = settings.configurable()
+    before = traits.context, traits.namespace
+    traits.context = traits.context if context is None else context
+    traits.namespace = traits.namespace if namespace is None else namespace
+    try:
+        return where(default())
+    except KubeAIError:
+        traits.context, traits.namespace = before
+        raise
+
+
+def list_models(session: Session) -> wire.ModelsTable:
+    """All Models."""
+    publisher = session.publisher
+    return wire.table_of(publisher.views(), publisher.link, session.where, now_seconds=time.time())
+
+
+def get(session: Session, name: str) -> wire.Card:
+    """One Model, with what its log explains."""
+    return card_of(look_at(session.publisher, name), namespace=session.cluster.namespace)
+
+
+def draft(session: Session, fields: dict[str, Any]) -> wire.Drafted:
+    """All that can be said of some fields, by what is known of the cluster already."""
+    profile = session.settings.default_profile
+    return wire.drafted_of(draft_of(fields, session.known("facts"), default_profile=profile))
+
+
+def plan(session: Session, fields: dict[str, Any]) -> wire.Planned:
+    """What serving would do."""
+    return wire.planned_of(planning.plan(session, fields))
+
+
+def serve(session: Session, fields: dict[str, Any], *, yes: bool = False, force: bool = False) -> wire.Done:
+    """Create or update a Model."""
+    return wire.done_of(verbs.serve(session, fields, yes=yes, force=force))
+
+
+def scale(session: Session, name: str, *, replicas: int, yes: bool = False) -> wire.Done:
+    """Ask for a number of replicas."""
+    return wire.done_of(verbs.scale(session, name, replicas, yes=yes))
+
+
+def pause(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+    """Take all Pods away."""
+    return wire.done_of(verbs.pause(session, name, yes=yes))
+
+
+def resume(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+    """Take a pause back."""
+    return wire.done_of(verbs.resume(session, name, yes=yes))
+
+
+def restart(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+    """Replace its Pods."""
+    return wire.done_of(verbs.restart(session, name, yes=yes))
+
+
+def rollback(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+    """Go back to the spec from before."""
+    return wire.done_of(verbs.rollback(session, name, yes=yes))
+
+
+def fix(
+    session: Session,
+    name: str,
+    *,
+    remedy_id: str,
+    dry_run: bool = False,
+    resource_version: str = "",
+    yes: bool = False,
+) -> wire.Done:
+    """Make the change of a Remedy, or show it."""
+    done = verbs.fix(session, name, remedy_id, dry_run=dry_run, yes=yes, resource_version=resource_version)
+    return wire.done_of(done)
+
+
+def stake(session: Session, name: str) -> wire.Done:
+    """What goes with it."""
+    return wire.at_stake(stake_of(session, "delete", name))
+
+
+def delete(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+    """Delete it and its Pods."""
+    return wire.done_of(verbs.delete(session, name, yes=yes))
+
+
+def logs(
+    session: Session,
+    name: str,
+    *,
+    tail_lines: int = TAIL_LINES,
+    previous: bool = False,
+    pod: str = "",
+    container: str = "",
+) -> wire.LogText:
+    """The end of a log."""
+    return wire.log_text(log_of(session, name, tail_lines=tail_lines, previous=previous, pod=pod, container=container))
+
+
+def events(session: Session, name: str) -> wire.Events:
+    """What happened to its Pods."""
+    return wire.Events(events=event_lines(look_at(session.publisher, name)))
+
+
+def yaml(session: Session, name: str) -> wire.CodeText:
+    """Its Manifest, secrets masked."""
+    return wire.CodeText(language="yaml", text=wire.yaml_of(session.publisher.view(name).model))
+
+
+def code(session: Session, name: str) -> wire.CodeText:
+    """Python that calls it."""
+    return wire.CodeText(language="python", text=str(Model(session, name).code()))
+
+
+def catalog(
+    session: Session, *, text: str = "", feature: str = "", here: bool = False, fits: bool = False
+) -> wire.Catalog:
+    """What can be served."""
+    session.forget_facts()  # a download of a moment ago lies here now
+    return wire.catalog_of(matching(session.facts.offers, text, feature, here=here, fits=fits))
+
+
+def rights(session: Session) -> wire.RightsList:
+    """What the login may not do."""
+    missing = session.facts.missing_rights
+    rows = tuple(
+        wire.MissingRight(verb=right.verb, resource=right.resource, group=right.group, purpose=right.purpose)
+        for right in missing
+    )
+    return wire.RightsList(missing=rows, role=role_of(session.facts))
+
+
+def doctor(session: Session) -> wire.Examination:
+    """Every station on the way to KubeAI; what cannot be reached is one of them."""
+    return wire.examination_of(doctor_of(session))
