@@ -14,7 +14,7 @@ from tests.support.views import view_in
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kubeai_notebook.core.view import View
 
