@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference
+from kubeai_notebook.core.documents import described_in
 from kubeai_notebook.core.field_aliases import read_fields, to_snake
 from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
 from kubeai_notebook.core.manifest import API_VERSION, fields_of_manifest, spec_of_manifest, to_manifest
-from kubeai_notebook.core.masking import masked, secret_values
-from kubeai_notebook.core.messages import sentence_of
+from kubeai_notebook.core.masking import masked, quoted, secret_values
+from kubeai_notebook.core.messages import sentence_of, with_article
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
 from kubeai_notebook.core.naming import check_name, check_namespace
-from kubeai_notebook.core.notice import Notice, wrong
+from kubeai_notebook.core.notice import Notice, Severity, wrong
 from kubeai_notebook.core.objects import at, map_at, text_at
 from kubeai_notebook.core.plain_data import plain_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
@@ -30,18 +31,19 @@ from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.operator_checks import against_operator_config, profile_for, with_known_profile
+from kubeai_notebook.core.rules.schema import KIND
 from kubeai_notebook.core.source import SCHEMES, Source, check_source
 from kubeai_notebook.core.source_spellings import read_spelling
 from kubeai_notebook.core.validation import check_choices, checked, unknown_field
-from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
+from kubeai_notebook.core.yaml_text import UnreadableYamlError
 from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kubeai_notebook.core.facts import ClusterFacts
 
-__all__ = ["ENGINES", "FEATURES", "Draft", "ModelSpec", "draft_of", "spec_of", "spec_of_yaml"]
+__all__ = ["ENGINES", "FEATURES", "Draft", "ModelSpec", "draft_of", "spec_of", "spec_of_yaml", "specs_of_yaml"]
 
 # What decides together how weights are loaded and served: where one is wrong, nothing is said of the others.
 _KIND = frozenset({"url", "engine", "features", "cache_profile", "adapters"})
@@ -150,16 +152,43 @@ def spec_of(
     return draft.spec
 
 
-def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
-    """As `spec_of`, for YAML: a Model as ``kubectl apply`` takes it, or our short form.
+def specs_of_yaml(text: str, *, default_profile: str = "cpu") -> list[ModelSpec]:
+    """Each Model that a YAML text describes, in any form that `core.documents` reads; of a catalog the enabled ones.
 
     Raises:
-        SpecError: the text cannot be read, or a field is wrong.
+        SpecError: the text cannot be read, or a field of any Model is wrong; all that is wrong is said at once, with
+            the line and, of several Models, the name.
     """
     try:
-        return spec_of(read_mapping(text), default_profile=default_profile)
+        models = described_in(text)
     except UnreadableYamlError as error:
         raise SpecError([wrong("", "InvalidYaml", f"The YAML {error}.")]) from None
+    wanted = [model for model in models if model.enabled]
+    if models and not wanted:
+        message = "No Model of this catalog is enabled. Write enabled: true below its name."
+        raise SpecError([wrong("", "NothingEnabled", message)])
+    drafts = [draft_of(model.fields, default_profile=default_profile) for model in wanted]
+    faults = [
+        replace(notice, message=f"{model.title}: {notice.message}") if len(wanted) > 1 else notice
+        for model, draft in zip(wanted, drafts, strict=True)
+        for notice in model.located(draft.errors)
+    ]
+    if faults:
+        raise SpecError(faults)
+    return [draft.spec for draft in drafts if draft.spec]
+
+
+def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
+    """The one Model of `specs_of_yaml`.
+
+    Raises:
+        SpecError: as there; or the text describes no Model, or several.
+    """
+    specs = specs_of_yaml(text, default_profile=default_profile)
+    if len(specs) != 1:
+        message = f"The YAML describes {len(specs) or 'no'} Models, where one is wanted."
+        raise SpecError([wrong("", "InvalidYaml", message)])
+    return specs[0]
 
 
 def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
@@ -270,6 +299,7 @@ def _draft_of_manifest(manifest: Mapping[str, Any], notices: list[Notice], facts
     notices = [*notices, *_refused(manifest, facts)]
     bad = {_top(notice.field) for notice in notices}
     notices += [notice for notice in mistyped if _top(notice.field) not in bad]
+    notices += _dropped(manifest, severity="error" if notices else "warning")
     if not any(notice.severity == "error" for notice in notices):
         notices += [replace(notice, severity="warning") for notice in problems_of(spec)]
         notices += against_operator_config(spec, facts) if facts else []
@@ -285,6 +315,8 @@ def _refused(manifest: Mapping[str, Any], facts: ClusterFacts | None = None) -> 
     if lacks := [line for key, line in begins.items() if not manifest.get(key)]:
         lines = " and ".join(f'"{line}"' for line in lacks)
         return [wrong("", "BadRequest", f"A whole Model of Kubernetes needs the line {lines}. Add it.")]
+    if (kind := text_at(manifest, "kind")) and kind != KIND:
+        return [wrong("", "BadRequest", f"This is {with_article(quoted(kind))}, not a Model. Apply it with kubectl.")]
     if verdict.bad_request:
         return [wrong("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
     return [
@@ -292,6 +324,14 @@ def _refused(manifest: Mapping[str, Any], facts: ClusterFacts | None = None) -> 
         for cause in verdict.causes
         if cause != NOT_CHECKED and not (facts and _is_known_there(cause, manifest, facts))
     ]
+
+
+def _dropped(manifest: Mapping[str, Any], *, severity: Severity) -> Iterator[Notice]:
+    """Fields that no Model of the KubeAI known here has: beside a wrong one they are often what was meant for it."""
+    for path in admit(manifest, strict=False).unknown_fields:
+        notice = unknown_field(path)
+        message = notice.message.replace("has no field", "of KubeAI 0.22 has no field", 1)
+        yield replace(notice, severity=severity, message=message)
 
 
 def _is_known_there(cause: Cause, manifest: Mapping[str, Any], facts: ClusterFacts) -> bool:

@@ -88,7 +88,7 @@ def _refused(why: str) -> SpecError:
 
 def _loaded(text: str) -> Mapping[str, Any]:
     try:
-        return read_mapping(text, any_keys=True)
+        return read_mapping(text)
     except UnreadableYamlError as error:
         raise _refused(str(error)) from None
 
