@@ -102,6 +102,7 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     from kubeai_notebook import settings
     from kubeai_notebook.core.marked_text import MarkedText
     from kubeai_notebook.core.spec import specs_of_yaml
+    from kubeai_notebook.session import planning
 
     from .templating import marked_cell
 
@@ -109,7 +110,8 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
         raise UsageError("%%kubeai_apply takes a file or the cell's text, not both.", "Write %kubeai_apply FILE.")
     text = MarkedText(fields.content_of(call.options.file)) if call.options.file else marked_cell(call)
     # All are read before the first is sent.
-    specs = specs_of_yaml(text, default_profile=settings.current().default_profile)
+    profile = settings.current().default_profile
+    specs = planning.read_here(call.session, lambda schema: specs_of_yaml(text, default_profile=profile, schema=schema))
     if not specs:
         raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line, or a file.")
     done: list[Model | PlanReport] = []
