@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .core.chat_messages import Reply
     from .core.model_spec import ModelSpec
     from .session.model import Model
-    from .session.platform import Project
+    from .session.platform import Function, Project
     from .session.session import Session, attach, catalog, delete, models, plan, serve
     from .views.form import Form
     from .views.models_table import live_models
@@ -44,7 +44,8 @@ _PUBLIC = {
 }
 __all__ = [
     "Model", "ModelSpec", "Project", "Reply", "Session",
-    "attach", "catalog", "delete", "errors", "form", "get_or_create_project", "live_models", "models", "plan",
+    "attach", "catalog", "delete", "errors", "form", "get_or_create_project", "live_models", "models",
+    "new_function", "plan",
     "serve",
 ]  # fmt: skip
 
@@ -55,6 +56,11 @@ def get_or_create_project(name: str, *, session: Session | None = None) -> Proje
 
     _install_views()
     return get(name, session=session)
+
+
+def new_function(project: str, name: str, kind: str = "kubeai-text", **fields: Any) -> Function:
+    """As ``get_or_create_project(project).new_function(name, kind, …)``."""
+    return get_or_create_project(project).new_function(name, kind, **fields)
 
 
 def form(what: str | None = None, url: str | None = None, /, *, session: Session | None = None, **fields: Any) -> Form:

@@ -18,6 +18,7 @@ def test_exports_exactly_these_names() -> None:
         "get_or_create_project",
         "live_models",
         "models",
+        "new_function",
         "plan",
         "serve",
     ]

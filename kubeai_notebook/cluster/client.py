@@ -14,7 +14,9 @@ from kubernetes.client.rest import should_bypass_proxies
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.core.catalog.machine import CONFIG_MAP, machine_catalog_of
 from kubeai_notebook.core.foreign import origin_of
+from kubeai_notebook.core.kubeai.model_schema import ModelSchema, schema_of
 from kubeai_notebook.core.objects import maps_at, number_at, text_at
+from kubeai_notebook.core.rules.schema import GROUP, VERSION
 from kubeai_notebook.core.whereabouts import THIS_MACHINE
 from kubeai_notebook.errors import ClusterError, ConflictError, SpecError, UnreachableError
 from kubeai_notebook.settings import LOCAL
@@ -93,6 +95,14 @@ class Cluster:
     def models(self) -> list[dict[str, Any]]:
         """All Models of the namespace."""
         return self.requests.listed(self.path(MODELS, "models"))
+
+    def models_in(self, namespace: str) -> list[dict[str, Any]]:
+        """All Models of another namespace, or with ``""`` of the whole cluster."""
+        return self.requests.listed(f"{MODELS}/namespaces/{namespace}/models" if namespace else f"{MODELS}/models")
+
+    def model_schema(self) -> ModelSchema:
+        """What the API server's own schema lets a Model say."""
+        return schema_of(self.api.request("GET", f"openapi/v3/apis/{GROUP}/{VERSION}"))
 
     def patch_model(self, name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Apply a JSON merge patch to a Model; one that names a ``resourceVersion`` applies to that version only."""

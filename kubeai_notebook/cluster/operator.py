@@ -70,7 +70,7 @@ def _config_map(api: Api, namespace: str) -> Object | None:
 def _config_of(configured: Object | None) -> Object | None:
     text = text_at(configured, "data", CONFIG_KEY)
     try:
-        return read_mapping(text, any_keys=True) if text else None
+        return read_mapping(text) if text else None
     except UnreadableYamlError:
         return None
 

@@ -28,6 +28,8 @@ ACTION = "serve"
 _OF_A_FUNCTION = {"url": "url", "name": "model_name", "engine": "engine", "features": "features",
                   "adapters": "adapters", "image": "image"}  # fmt: skip
 """Fields of a function, and what the platform calls them; all others are a run's."""
+_NOT_SERVED = frozenset({"description", "embedded", "uuid", "extensions", "log_info"})
+"""What the platform writes down beside a function or a run; nothing of it is served."""
 MAX_LABEL_LENGTH = 63
 
 
@@ -56,7 +58,7 @@ def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         message = f"There is no kind {quoted(kind)} here.{did_you_mean(kind, KINDS)} Functions may be {known}."
         raise SpecError([wrong("kind", "InvalidValue", message)])
     check_fields(given)
-    fields, notices = spelled(given)
+    fields, notices = spelled(_served(given))
     notices += [_misplaced(field) for field in fields if field not in _OF_A_FUNCTION]
     for field, decided in KINDS[kind].items():
         if fields.setdefault(field, decided) not in (decided, [decided], (decided,)):
@@ -77,7 +79,9 @@ def run_fields(function: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
         SpecError: a field is the function's own, or the url is not one of the function's.
     """
     check_fields(given)
-    fields, notices = spelled(given)
+    fields, notices = spelled(_served(given))
+    if fields.get("resource_profile") == "":
+        del fields["resource_profile"]  # the platform's own default
     notices += [
         wrong(field, "MisplacedField", f"{name} is a field of the function. Give it to new_function({name}=…).")
         for field, name in _OF_A_FUNCTION.items()
@@ -93,6 +97,12 @@ def run_fields(function: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
     if notices:
         raise SpecError(notices)
     return {**function, **fields}
+
+
+def _served(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that say what is served; the platform's labels are a list of words, KubeAI's a mapping."""
+    words = {"labels"} if isinstance(given.get("labels"), list) else set()
+    return {name: value for name, value in given.items() if name not in _NOT_SERVED | words}
 
 
 def _misplaced(field: str) -> Notice:

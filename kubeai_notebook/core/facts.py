@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .model_spec import ENGINES, FEATURES
-from .source import SCHEMES
+from .kubeai.model_schema import KNOWN, ModelSchema
 
 if TYPE_CHECKING:
     from .kubeai.operator_config import OperatorConfig
@@ -22,7 +21,5 @@ class ClusterFacts:
     priority_classes: tuple[str, ...] | None = None
     models: tuple[dict[str, Any], ...] = ()
     """The namespace's Models: the profiles they run on exist, also where the configuration may not be read."""
-    engines: tuple[str, ...] = ENGINES
-    """Those that the cluster admits; one that is not known here is none the worse."""
-    features: tuple[str, ...] = FEATURES
-    schemes: tuple[str, ...] = SCHEMES
+    schema: ModelSchema = KNOWN
+    """What the cluster admits in a Model; a value that is not known here is none the worse."""

@@ -243,6 +243,8 @@ _SHAPES = {
 def _multiplied(profile: Any, processors: Any) -> str:
     if type(processors) is not int or processors < 1:
         raise _wrong("processors", 'The field "processors" must be a whole number from 1 up.')
+    if isinstance(profile, str) and processors == 1 and profile.endswith(":1"):
+        return profile  # once is once
     if isinstance(profile, str) and ":" in profile:
         fix = f"Write resource_profile={quoted(profile)} without processors."
         raise _wrong("processors", f"The profile says already how many times it is taken. {fix}")

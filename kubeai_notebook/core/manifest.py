@@ -23,6 +23,8 @@ API_VERSION = "kubeai.org/v1"
 SECRETS_ANNOTATION = "kubeai-notebook/secrets"
 """In YAML that is copied: the secrets as a spec has them, of which a Manifest only names whole Secrets."""
 
+_MACHINE_MADE = ("kubeai-notebook/", "kubectl.kubernetes.io/", "meta.helm.sh/")
+"""How the annotations begin that no user wrote."""
 # The one in C is ten times as fast; a wheel of PyYAML has it, one that was built without libyaml has not.
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ALWAYS = ("url", "engine", "features")
@@ -151,11 +153,12 @@ def _merged(known: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]
 
 def cleaned(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A Model without what the API server and the operator added: what a user could have written."""
-    labels = texts_in(manifest, "metadata", "labels")
+    labels, annotations = (texts_in(manifest, "metadata", part) for part in ("labels", "annotations"))
     kept = {
         "name": text_at(manifest, "metadata", "name"),
         "namespace": text_at(manifest, "metadata", "namespace"),
         "labels": {key: value for key, value in labels.items() if not key.startswith(FEATURE_LABEL)},
+        "annotations": {key: value for key, value in annotations.items() if not key.startswith(_MACHINE_MADE)},
     }
     spec = dict(map_at(manifest, "spec"))
     if spec.get("autoscalingDisabled") is not True:

@@ -9,28 +9,27 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import SpecError
 
 from . import digitalhub
-from .field_aliases import ASK, canonical, flattened, nested, read_fields
+from .documents import Described, described_in
+from .field_aliases import ASK, flattened, nested, read_fields
 from .fields import FIELDS
 from .manifest import SECRETS_ANNOTATION, cleaned, dumped, fields_of_manifest, to_manifest
 from .masking import quoted
 from .messages import did_you_mean
 from .model_fields import what_of
-from .notice import Notice, wrong
-from .objects import map_at, maps_at, text_at
+from .notice import wrong
+from .objects import map_at, text_at
 from .plain_data import check_fields, whole
 from .spec import draft_of
 from .validation import checked
-from .yaml_text import MAX_BYTES, UnreadableYamlError, key_lines, read_documents
+from .yaml_text import MAX_BYTES, UnreadableYamlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _CALLS = frozenset({"serve", "plan", "new_function"})
 _NO_FIELDS = frozenset({"unique", "force", "yes", "wait", "action", "kind", "local_execution"})
@@ -42,14 +41,13 @@ _NO_FIELDS_AT_ALL = frozenset({"WrongType", "UnknownField", "TooDeep", "TooLarge
 class SeveralModelsError(SpecError):
     """A text holds several Models: which one is meant is for its reader to say."""
 
-    def __init__(self, models: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, models: Iterable[Described]) -> None:
         self.choices: dict[str, str] = {}
         """Each Model as a text of its own, under its name."""
         for model in models:
-            name = text_at(model, "metadata", "name") or text_at(model, "name") or text_at(model, "url") or "a Model"
-            own = {"catalog": model["catalog"]} if "catalog" in model else model
-            again = sum(title.partition(" (")[0] == name for title in self.choices)
-            self.choices[f"{name} ({again + 1})" if again else name] = dumped(own)
+            again = sum(title.partition(" (")[0] == model.title for title in self.choices)
+            title = f"{model.title} ({again + 1})" if again else model.title
+            self.choices[title] = dumped(model.fields)
         super().__init__(
             [wrong("", "SeveralModels", f"The text holds {len(self.choices)} Models. Choose one of them.")]
         )
@@ -69,14 +67,13 @@ def fields_of_text(text: str) -> dict[str, Any]:
     call = _call_in(text)
     if call:
         return checked_fields(_fields_of_call(call))
+    described = _described(text)
     try:
-        return checked_fields(_fields_of_yaml(text))
-    except SeveralModelsError:
-        raise
+        if described.notices:
+            raise SpecError([])
+        return checked_fields(_fields_of(described))
     except SpecError as error:
-        # Of a text that is no YAML no field is wrong.
-        lines = _lines_of(text) if any(notice.field for notice in error.notices) else {}
-        raise SpecError([_with_line(notice, lines) for notice in error.notices]) from None
+        raise SpecError(described.located(error.notices)) from None
 
 
 def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,25 +90,6 @@ def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return flattened(given)
 
 
-def _lines_of(text: str) -> dict[tuple[str | int, ...], int]:
-    """The line of each field of the YAML, by its path and by the ends of that, in the field's usual spelling."""
-    lines: dict[tuple[str | int, ...], int] = {}
-    if len(documents := read_documents(text)) > 1 or any("items" in document for document in documents):
-        return {}  # of several objects a field has several lines
-    for path, line in key_lines(text):
-        usual = tuple(canonical(part) if isinstance(part, str) else part for part in path)
-        for begin in range(len(usual)):
-            lines.setdefault(usual[begin:], line)
-    return lines
-
-
-def _with_line(notice: Notice, lines: Mapping[tuple[str | int, ...], int]) -> Notice:
-    """The Notice with the line where the YAML has its field."""
-    parts = re.findall(r"[^.\[\]]+", notice.field)
-    line = lines.get(tuple(int(part) if part.isdecimal() else part for part in parts))
-    return replace(notice, message=f"Line {line}: {notice.message}") if line else notice
-
-
 def fields_of_model(model: Mapping[str, Any]) -> dict[str, Any]:
     """The flat fields of a Model that somebody wrote, or that a cluster holds; what no field holds is left out."""
     plain = cleaned(model)
@@ -122,40 +100,32 @@ def fields_of_model(model: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _fields_of_yaml(text: str) -> dict[str, Any]:
-    try:
-        documents = read_documents(text)
-    except UnreadableYamlError as error:
-        raise _refused(f"The text is no call in Python, and as YAML it {error}.") from None
-    document = _model_among(documents)
-    check_fields(document)
-    if "kind" in document or "apiVersion" in document:
-        return _fields_of_manifest(document)
-    if isinstance(document.get("catalog"), Mapping):
-        return _fields_of_catalog(document["catalog"])
-    return dict(document)
-
-
-def _model_among(documents: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The one Model of several documents, or of a List of Kubernetes; what else they describe is left aside.
+def _described(text: str) -> Described:
+    """The one Model of a text in YAML; what else it describes is left aside.
 
     Raises:
         SeveralModelsError: there are several.
     """
-    parts = [part for document in documents for part in _parts_of(document)]
-    models = [part for part in parts if part.get("kind", "Model") == "Model"]
-    if not documents:
-        return {}
-    if len(parts) == 1 or len(models) == 1:
-        return (models or parts)[0]
-    if not models:
+    try:
+        parts = described_in(text)
+    except UnreadableYamlError as error:
+        raise _refused(f"The text is no call in Python, and as YAML it {error}.") from None
+    models = [part for part in parts if part.fields.get("kind", "Model") == "Model"]
+    wanted = [model for model in models if model.enabled] or models
+    if len(parts) == 1 or len(wanted) == 1:
+        return (wanted or parts)[0]
+    if not parts:
+        raise _refused("The text says nothing of a Model. Paste one.")
+    if not wanted:
         raise _refused(f"None of the {len(parts)} objects of the text is a Model. Paste a Model.")
-    raise SeveralModelsError(models)
+    raise SeveralModelsError(wanted)
 
 
-def _parts_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    is_list = text_at(document, "kind").endswith("List") and isinstance(document.get("items"), list)
-    return list(maps_at(document["items"])) if is_list else [document]
+def _fields_of(model: Described) -> dict[str, Any]:
+    check_fields(model.fields)
+    if "kind" in model.fields or "apiVersion" in model.fields:
+        return _fields_of_manifest(model.fields)
+    return dict(model.fields)
 
 
 def _fields_of_manifest(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,18 +151,6 @@ def _annotated_secrets(document: Mapping[str, Any]) -> list[Any]:
     given, _ = read_fields({"name": text_at(document, "metadata", "name"), "secrets": words})
     made = to_manifest(checked(given)[0])["spec"].get("envFrom")
     return given["secrets"] if made == map_at(document, "spec").get("envFrom") else []
-
-
-def _fields_of_catalog(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """The one model of the values of KubeAI's Helm chart of models."""
-    models = {name: map_at(catalog, name) for name in catalog}
-    wanted = {name: model for name, model in models.items() if model.get("enabled") is True} or models
-    if not wanted:
-        raise _refused("The catalog has no model. Paste one that has.")
-    if len(wanted) > 1:
-        raise SeveralModelsError({"catalog": {name: model}, "name": name} for name, model in wanted.items())
-    name, model = next(iter(wanted.items()))
-    return {"name": name, **{field: value for field, value in model.items() if field != "enabled"}}
 
 
 def _call_in(text: str) -> dict[str, ast.Call] | None:

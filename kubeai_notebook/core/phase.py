@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .objects import KubernetesObject
-    from .observation import Observation
+    from .observation import Observation, Operator
 
 Phase = Literal[
     "Deleting", "Submitted", "Unmanaged", "Blocked", "Caching", "Failing", "Updating", "Degraded",
@@ -64,6 +64,7 @@ _WHO_ACTS: Mapping[Phase, str] = {
 }  # fmt: skip
 
 _ASLEEP = "The next request wakes it."
+_NOTHING_WAKES = "It has no replicas, and KubeAI takes no requests here (proxy.mode: external): no request wakes it."
 _PAUSED = "It has no replicas and autoscaling is off: no request wakes it."
 _NOWHERE = re.compile(
     r"preemption: 0/(?P<nodes>\d+) nodes are available: (?P=nodes) Preemption is not helpful for scheduling"
@@ -159,7 +160,7 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
             return "Submitted", "Waiting for KubeAI to see the Model.", None
         return "Unmanaged", f"Nobody has looked at this Model for {quiet:.0f} s.", None
     if desired == 0:
-        return _without_replicas(model)
+        return _without_replicas(model, observation.operator)
     if text_at(model, "spec", "cacheProfile") and at(model, "status", "cache", "loaded") is not True and not pods:
         return "Caching", "The weights are being copied into the cache.", None
     if not observation.pods_readable:
@@ -173,11 +174,13 @@ def _before_pods(observation: Observation, pods: list[Pod], *, desired: int, now
     return None
 
 
-def _without_replicas(model: KubernetesObject) -> _Conclusion:
+def _without_replicas(model: KubernetesObject, operator: Operator) -> _Conclusion:
     if not map_at(model, "spec"):
         return "Blocked", "It has no spec, so KubeAI starts nothing.", None
     if at(model, "spec", "autoscalingDisabled") is True:
         return "Paused", _PAUSED, None
+    if text_at(operator.config, "proxy", "mode") == "external":
+        return "Paused", _NOTHING_WAKES, None
     return "Asleep", _ASLEEP, None
 
 

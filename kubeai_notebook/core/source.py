@@ -89,6 +89,17 @@ class Source(str):
         return self.reference.partition("/")[0] if self.scheme == "pvc" else ""
 
 
+def check_patterns(source: Source, patterns: Collection[str]) -> list[Notice]:
+    """Whether the url has the form that the cluster's own schema admits."""
+    from .masking import quoted
+
+    refusing = next((pattern for pattern in patterns if not re.search(pattern, source)), None)
+    if refusing is None:
+        return []
+    message = f"The url {quoted(source)} has characters that this cluster's KubeAI does not admit."
+    return [wrong("url", _CODE, f"{message} Write it by its pattern, {refusing}")]
+
+
 def parse_source(url: str) -> Source:
     """Read a model url as KubeAI's operator does.
 
@@ -103,8 +114,8 @@ def parse_source(url: str) -> Source:
     return source
 
 
-def check_source(source: Source, schemes: Collection[str] = SCHEMES) -> list[Notice]:
-    """What KubeAI cannot read in a Model's url; ``schemes`` are those that the cluster admits."""
+def check_source(source: Source, schemes: Collection[str] = SCHEMES, patterns: Collection[str] = ()) -> list[Notice]:
+    """What KubeAI cannot read in a Model's url; ``schemes`` and ``patterns`` are those that the cluster admits."""
     # Only a url that is refused loads the masking.
     from .masking import quoted
 
@@ -115,6 +126,8 @@ def check_source(source: Source, schemes: Collection[str] = SCHEMES) -> list[Not
     if not source.reference:
         message = f"The url {quoted(source)} names no model. Write what follows {source.scheme}://."
         return [wrong("url", _CODE, message)]
+    if notices := check_patterns(source, patterns):
+        return notices
     if not source.readable:
         message = f"The url {quoted(source)} has characters that KubeAI does not accept in a model url."
         return [wrong("url", _CODE, f"{message} Use letters, digits and . _ : / - only.")]

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core import inference
+from kubeai_notebook.core.documents import described_in
 from kubeai_notebook.core.field_aliases import read_fields, to_snake
 from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.kubeai.model_schema import KNOWN, ModelSchema
 from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
 from kubeai_notebook.core.manifest import API_VERSION, fields_of_manifest, spec_of_manifest, to_manifest
-from kubeai_notebook.core.masking import masked, secret_values
-from kubeai_notebook.core.messages import sentence_of
+from kubeai_notebook.core.masking import masked, quoted, secret_values
+from kubeai_notebook.core.messages import sentence_of, with_article
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
 from kubeai_notebook.core.naming import check_name, check_namespace
-from kubeai_notebook.core.notice import Notice, wrong
+from kubeai_notebook.core.notice import Notice, Severity, wrong
 from kubeai_notebook.core.objects import at, map_at, text_at
 from kubeai_notebook.core.plain_data import plain_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
@@ -30,18 +32,19 @@ from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.operator_checks import against_operator_config, profile_for, with_known_profile
-from kubeai_notebook.core.source import SCHEMES, Source, check_source
+from kubeai_notebook.core.rules.schema import KIND
+from kubeai_notebook.core.source import SCHEMES, Source, check_patterns, check_source
 from kubeai_notebook.core.source_spellings import read_spelling
 from kubeai_notebook.core.validation import check_choices, checked, unknown_field
-from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
+from kubeai_notebook.core.yaml_text import UnreadableYamlError
 from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kubeai_notebook.core.facts import ClusterFacts
 
-__all__ = ["ENGINES", "FEATURES", "Draft", "ModelSpec", "draft_of", "spec_of", "spec_of_yaml"]
+__all__ = ["ENGINES", "FEATURES", "Draft", "ModelSpec", "draft_of", "spec_of", "spec_of_yaml", "specs_of_yaml"]
 
 # What decides together how weights are loaded and served: where one is wrong, nothing is said of the others.
 _KIND = frozenset({"url", "engine", "features", "cache_profile", "adapters"})
@@ -77,6 +80,7 @@ def draft_of(
     default_profile: str = "cpu",
     operator_config: OperatorConfig | None = None,
     there: Mapping[str, Any] | None = None,
+    schema: ModelSchema | None = None,
 ) -> Draft:
     """All that can be said of the fields at once; it never raises, asks nobody and takes about a millisecond.
 
@@ -84,9 +88,9 @@ def draft_of(
     recorded in ``inferred``. ``resources={"gpu": 1, "memory": "24Gi"}``, which no Model has, becomes
     the smallest profile of the ``operator_config`` (by default the facts', else that of KubeAI's chart) that covers it.
 
-    With ``facts``, what the cluster lacks is said as well, and an engine, a feature or a scheme that only the
-    cluster knows is none the worse. ``there``: url, engine, features and profile of the Model that is there, which
-    stay where the fields leave them out.
+    With ``facts``, what the cluster lacks is said as well. By its ``schema`` (by default the facts', else that of
+    KubeAI 0.22) an engine, a feature, a scheme or a field that is not known here is none the worse. ``there``: url,
+    engine, features and profile of the Model that is there, which stay where the fields leave them out.
 
     >>> [notice.field for notice in draft_of({"url": "x", "engin": "VLLM", "args": 1, "name": "A"}).errors]
     ['name', 'url', 'args', 'engin']
@@ -94,13 +98,14 @@ def draft_of(
     plain, notices = plain_fields(fields)
     if not plain and notices:
         return Draft(notices=tuple(notices))
+    schema = schema or (facts.schema if facts else KNOWN)
     if "kind" in plain or "apiVersion" in plain:
-        return _draft_of_manifest(plain, notices, facts)
+        return _draft_of_manifest(plain, notices, facts, schema=schema)
     given, more = read_fields(plain)
     notices += more
     meant = _read_spellings(given)
     chosen = operator_config or (facts.operator_config if facts else None)
-    source = _source({**(there or {}), **given}, notices, facts.schemes if facts else SCHEMES)
+    source = _source({**(there or {}), **given}, notices, schema)
     _choose_profile(given, notices, chosen)
     completed, inferred = inference.complete(given, source, default_profile=default_profile, there=there)
     _read_profile(completed, notices)
@@ -111,7 +116,7 @@ def draft_of(
         for notice in more
     ]
     spec = with_known_profile(spec, facts.operator_config) if facts else spec
-    notices += check_choices(spec, engines=facts.engines, features=facts.features) if facts else check_choices(spec)
+    notices += check_choices(spec, engines=schema.engines, features=schema.features)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
     notices += check_namespace(spec.namespace, facts.namespace if facts else "") if spec.namespace else []
     bad = {_top(notice.field) for notice in notices}
@@ -135,6 +140,7 @@ def spec_of(
     default_profile: str = "cpu",
     operator_config: OperatorConfig | None = None,
     there: Mapping[str, Any] | None = None,
+    schema: ModelSchema | None = None,
 ) -> ModelSpec:
     """The ModelSpec of a `draft_of` the fields.
 
@@ -144,22 +150,51 @@ def spec_of(
     Raises:
         SpecError: one or more fields are wrong; ``notices`` names every one with its fix.
     """
-    draft = draft_of(mapping, default_profile=default_profile, operator_config=operator_config, there=there)
+    draft = draft_of(
+        mapping, default_profile=default_profile, operator_config=operator_config, there=there, schema=schema
+    )
     if draft.spec is None:
         raise SpecError(draft.errors)
     return draft.spec
 
 
-def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
-    """As `spec_of`, for YAML: a Model as ``kubectl apply`` takes it, or our short form.
+def specs_of_yaml(text: str, *, default_profile: str = "cpu", schema: ModelSchema | None = None) -> list[ModelSpec]:
+    """Each Model that a YAML text describes, in any form that `core.documents` reads; of a catalog the enabled ones.
 
     Raises:
-        SpecError: the text cannot be read, or a field is wrong.
+        SpecError: the text cannot be read, or a field of any Model is wrong; all that is wrong is said at once, with
+            the line and, of several Models, the name.
     """
     try:
-        return spec_of(read_mapping(text), default_profile=default_profile)
+        models = described_in(text)
     except UnreadableYamlError as error:
         raise SpecError([wrong("", "InvalidYaml", f"The YAML {error}.")]) from None
+    wanted = [model for model in models if model.enabled]
+    if models and not wanted:
+        message = "No Model of this catalog is enabled. Write enabled: true below its name."
+        raise SpecError([wrong("", "NothingEnabled", message)])
+    drafts = [draft_of(model.fields, default_profile=default_profile, schema=schema) for model in wanted]
+    faults = [
+        replace(notice, message=f"{model.title}: {notice.message}") if len(wanted) > 1 else notice
+        for model, draft in zip(wanted, drafts, strict=True)
+        for notice in model.located(draft.errors)
+    ]
+    if faults:
+        raise SpecError(faults)
+    return [draft.spec for draft in drafts if draft.spec]
+
+
+def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
+    """The one Model of `specs_of_yaml`.
+
+    Raises:
+        SpecError: as there; or the text describes no Model, or several.
+    """
+    specs = specs_of_yaml(text, default_profile=default_profile)
+    if len(specs) != 1:
+        message = f"The YAML describes {len(specs) or 'no'} Models, where one is wanted."
+        raise SpecError([wrong("", "InvalidYaml", message)])
+    return specs[0]
 
 
 def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
@@ -193,14 +228,14 @@ def _read_spellings(given: dict[str, Any]) -> list[dict[str, Any]]:
     return inferred
 
 
-def _source(given: Mapping[str, Any], notices: list[Notice], schemes: tuple[str, ...]) -> Source:
+def _source(given: Mapping[str, Any], notices: list[Notice], schema: ModelSchema) -> Source:
     """The url, also where it cannot be read."""
     url = given.get("url")
     if not isinstance(url, str):
         message = "A Model needs a url. Give one such as ollama://smollm2:135m or hf://org/model."
         notices.append(wrong("url", "Required", message))
         return Source()
-    notices += check_source(Source(url), schemes)
+    notices += check_source(Source(url), schema.schemes, schema.url_patterns)
     return Source(url)
 
 
@@ -264,19 +299,23 @@ def _admissible(spec: ModelSpec) -> ModelSpec:
     return spec.model_copy(update=known)
 
 
-def _draft_of_manifest(manifest: Mapping[str, Any], notices: list[Notice], facts: ClusterFacts | None) -> Draft:
+def _draft_of_manifest(
+    manifest: Mapping[str, Any], notices: list[Notice], facts: ClusterFacts | None, *, schema: ModelSchema
+) -> Draft:
     """A Manifest is taken as it is: what the API server lets in and KubeAI fails on is a warning here."""
     spec, mistyped = checked(fields_of_manifest(manifest))
-    notices = [*notices, *_refused(manifest, facts)]
+    notices = [*notices, *_refused(manifest, schema)]
+    notices += check_patterns(Source(text_at(manifest, "spec", "url")), schema.url_patterns)
     bad = {_top(notice.field) for notice in notices}
     notices += [notice for notice in mistyped if _top(notice.field) not in bad]
+    notices += _dropped(manifest, schema, severity="error" if notices else "warning")
     if not any(notice.severity == "error" for notice in notices):
         notices += [replace(notice, severity="warning") for notice in problems_of(spec)]
         notices += against_operator_config(spec, facts) if facts else []
     return _draft(spec_of_manifest(manifest), notices)
 
 
-def _refused(manifest: Mapping[str, Any], facts: ClusterFacts | None = None) -> list[Notice]:
+def _refused(manifest: Mapping[str, Any], schema: ModelSchema = KNOWN) -> list[Notice]:
     """What KubeAI's own rules say, by the fields of a spec; a field that only a newer KubeAI knows is let pass."""
     verdict = admit(manifest, strict=False)
     # These sentences quote the value that is wrong, as the API server does.
@@ -285,23 +324,35 @@ def _refused(manifest: Mapping[str, Any], facts: ClusterFacts | None = None) -> 
     if lacks := [line for key, line in begins.items() if not manifest.get(key)]:
         lines = " and ".join(f'"{line}"' for line in lacks)
         return [wrong("", "BadRequest", f"A whole Model of Kubernetes needs the line {lines}. Add it.")]
+    if (kind := text_at(manifest, "kind")) and kind != KIND:
+        return [wrong("", "BadRequest", f"This is {with_article(quoted(kind))}, not a Model. Apply it with kubectl.")]
     if verdict.bad_request:
         return [wrong("", "BadRequest", f"This is no Model of KubeAI: {masked(verdict.bad_request, secrets)}.")]
     return [
         wrong(_field_of(cause), cause.reason, masked(sentence_of(cause.message), secrets))
         for cause in verdict.causes
-        if cause != NOT_CHECKED and not (facts and _is_known_there(cause, manifest, facts))
+        if cause != NOT_CHECKED and not _is_known_there(cause, manifest, schema)
     ]
 
 
-def _is_known_there(cause: Cause, manifest: Mapping[str, Any], facts: ClusterFacts) -> bool:
+def _dropped(manifest: Mapping[str, Any], schema: ModelSchema, *, severity: Severity) -> Iterator[Notice]:
+    """Fields that no Model of the KubeAI known here has: beside a wrong one they are often what was meant for it."""
+    for path in admit(manifest, strict=False).unknown_fields:
+        if path.removeprefix("spec.").partition(".")[0].partition("[")[0] in schema.fields - KNOWN.fields:
+            continue
+        notice = unknown_field(path)
+        message = notice.message.replace("has no field", "of KubeAI 0.22 has no field", 1)
+        yield replace(notice, severity=severity, message=message)
+
+
+def _is_known_there(cause: Cause, manifest: Mapping[str, Any], schema: ModelSchema) -> bool:
     """Whether the cluster admits a value that our table of KubeAI does not know."""
     field, _, number = cause.field.removeprefix("spec.").rstrip("]").partition("[")
     if field == "engine":
-        return text_at(manifest, "spec", "engine") in facts.engines
+        return text_at(manifest, "spec", "engine") in schema.engines
     if field == "url":
-        return Source(text_at(manifest, "spec", "url")).scheme in facts.schemes
-    return field == "features" and number.isdecimal() and at(manifest, "spec", field)[int(number)] in facts.features
+        return Source(text_at(manifest, "spec", "url")).scheme in schema.schemes
+    return field == "features" and number.isdecimal() and at(manifest, "spec", field)[int(number)] in schema.features
 
 
 def _field_of(cause: Cause) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -43,29 +43,48 @@ class UnreadableYamlError(ValueError):
     """Why a text is not taken, as the rest of a sentence about it; it never quotes the text."""
 
 
-def read_mapping(text: str, *, any_keys: bool = False) -> Mapping[str, Any]:
-    """The mapping that a YAML text holds; an empty text is an empty mapping.
+Path = tuple[str | int, ...]
+"""Where something stands: the keys around it and its own, and places in lists."""
+
+
+class Document(NamedTuple):
+    """One mapping of a text, and where its keys stand."""
+
+    value: Mapping[str, Any]
+    lines: Mapping[Path, tuple[int, ...]]
+    """The lines of the whole text, from 1 on, in which each key stands, outer keys first; two of one that is twice."""
+
+
+def read_mapping(text: str) -> Mapping[str, Any]:
+    """The mapping of a text that KubeAI itself reads, where ``on`` may be a key: Go makes text of it.
+
+    Raises:
+        UnreadableYamlError: it is over the limits, has tags, or is not one mapping.
+    """
+    documents = _documents(text, any_keys=True)
+    if len(documents) > 1:
+        raise UnreadableYamlError(f"holds {len(documents)} documents, of which one can be read")
+    return documents[0].value if documents else {}
+
+
+def read_documents(text: str) -> list[Document]:
+    r"""Each mapping that a YAML text holds; an empty document is none.
 
     The values of a MarkedText go into its scalars and never make a field: a scalar without quotes that is one mark
     becomes the value itself, where YAML has its kind, and a key stays as it was typed.
 
-    ``any_keys``: of a text that KubeAI itself reads, where ``on`` may be a key: Go makes text of it.
+    >>> [document] = read_documents("url: x\nadapters:\n- name: y")
+    >>> dict(document.lines)
+    {('url',): (1,), ('adapters',): (2,), ('adapters', 0, 'name'): (3,)}
 
     Raises:
-        UnreadableYamlError: it is over the limits, has tags or keys that YAML does not read as text, or is no mapping.
+        UnreadableYamlError: all of them together are over the limits, or one has tags or keys that YAML does not read
+            as text, or is no mapping.
     """
-    documents = read_documents(text, any_keys=any_keys)
-    if len(documents) > 1:
-        raise UnreadableYamlError(f"holds {len(documents)} documents, of which one can be read")
-    return documents[0] if documents else {}
+    return _documents(text, any_keys=False)
 
 
-def read_documents(text: str, *, any_keys: bool = False) -> list[Mapping[str, Any]]:
-    """Each mapping that a YAML text holds, as `read_mapping` reads one; an empty document is none.
-
-    Raises:
-        UnreadableYamlError: as of `read_mapping`, which the limits hold for all of them together.
-    """
+def _documents(text: str, *, any_keys: bool) -> list[Document]:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise UnreadableYamlError("is larger than 1 MiB, more than a ConfigMap can hold")
     try:
@@ -76,7 +95,7 @@ def read_documents(text: str, *, any_keys: bool = False) -> list[Mapping[str, An
             roots.append(loader.get_node())  # type: ignore[arg-type]  # there is one, says check_node
         if sum(_size(root, {}) for root in roots) > MAX_NODES:
             raise UnreadableYamlError(f"has more than {MAX_NODES:,} entries once its aliases are written out")
-        values = [_value_of(root, loader, MarkedText.of(text), any_keys=any_keys) for root in roots]
+        documents = [_document(root, loader, MarkedText.of(text), any_keys=any_keys) for root in roots]
     except UnreadableYamlError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -84,28 +103,24 @@ def read_documents(text: str, *, any_keys: bool = False) -> list[Mapping[str, An
         mark = getattr(error, "problem_mark", None)
         where = f": it has a mistake in line {mark.line + 1}, column {mark.column + 1}" if mark else " as plain YAML"
         raise UnreadableYamlError(f"cannot be read{where}") from None
-    documents = [value for value in values if value is not None or len(values) == 1]
-    if not all(isinstance(value, Mapping) for value in documents):
+    said = [document for document in documents if document.value is not None]
+    if not all(isinstance(document.value, Mapping) for document in said):
         raise UnreadableYamlError("is no mapping of names to values")
-    return documents
+    return said
 
 
-def _value_of(root: yaml.Node, loader: _Loader, text: MarkedText, *, any_keys: bool) -> Any:
+def _document(root: yaml.Node, loader: _Loader, text: MarkedText, *, any_keys: bool) -> Document:
     _fill_in(root, text, loader.constructed_objects)
     if not any_keys:
         _check_keys(root, set())
-    return loader.construct_document(root)
+    lines: dict[Path, tuple[int, ...]] = {}
+    for path, line in _keys(root):  # before the loader writes merged keys (<<) into the nodes
+        lines[path] = (*lines.get(path, ()), line)
+    return Document(loader.construct_document(root), lines)
 
 
-def key_lines(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
-    r"""Each key of a text that `read_mapping` takes, with those around it and places in lists, and its line from 1 on.
-
-    Outer keys come first.
-
-    >>> list(key_lines("url: x\nadapters:\n- name: y"))
-    [(('url',), 1), (('adapters',), 2), (('adapters', 0, 'name'), 3)]
-    """
-    waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), yaml.compose(text, Loader=yaml.SafeLoader))])
+def _keys(root: yaml.Node) -> Iterator[tuple[Path, int]]:
+    waiting: deque[tuple[Path, yaml.Node]] = deque([((), root)])
     seen: set[int] = set()  # an alias may lead to what contains it
     while waiting:
         path, node = waiting.popleft()

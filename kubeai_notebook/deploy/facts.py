@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeai_notebook.core.catalog.offers import offers_of
 from kubeai_notebook.core.facts import ClusterFacts
+from kubeai_notebook.core.kubeai.model_schema import KNOWN
 from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
+from kubeai_notebook.core.objects import name_of, text_at
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kubeai_notebook.cluster.client import Cluster
     from kubeai_notebook.cluster.rights import Right
@@ -36,6 +38,8 @@ class Facts(ClusterFacts):
     operator: Operator = field(default_factory=Operator)
     missing_rights: tuple[Right, ...] = ()
     quotas: tuple[dict[str, Any], ...] = ()
+    elsewhere: tuple[tuple[str, str], ...] = ()
+    """Namespace and name of each Model in other namespaces that KubeAI looks after too, as far as they may be seen."""
     this_machine: bool = False
     """Whether engines run as the user here, outside any container."""
     machine: MachineCatalog | None = None
@@ -67,22 +71,34 @@ def facts_of(cluster: Cluster) -> Facts:
         classes = pool.submit(_or_none, cluster.priority_classes)
         quotas = pool.submit(_or_none, cluster.resource_quotas)
         models = pool.submit(_or_none, cluster.models)
+        schema = pool.submit(_or_none, cluster.model_schema)
         known = operator.result() or Operator()
         machine = _or_none(partial(cluster.machine_catalog, known.namespace or cluster.namespace))
+        config = _operator_config(known)
         return Facts(
             host=cluster.where.address,
             namespace=cluster.namespace,
             operator=known,
-            operator_config=_operator_config(known),
+            operator_config=config,
+            elsewhere=tuple(_elsewhere(cluster, config.watched)),
             missing_rights=rights.result().missing,
             secret_names=secrets.result(),
             priority_classes=classes.result(),
             quotas=tuple(quotas.result() or ()),
             models=tuple(models.result() or ()),
+            schema=schema.result() or KNOWN,
             this_machine=cluster.is_this_machine,
             machine=machine,
             asked_at_seconds=time.monotonic(),
         )
+
+
+def _elsewhere(cluster: Cluster, watched: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    spaces = [""] if "*" in watched else [space for space in watched if space != cluster.namespace]
+    for space in spaces:
+        for model in _or_none(partial(cluster.models_in, space)) or ():
+            if (where := text_at(model, "metadata", "namespace")) != cluster.namespace:
+                yield where, name_of(model)
 
 
 def _or_none(ask: Callable[[], _Answer]) -> _Answer | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.merge_patch import merged
-from kubeai_notebook.core.objects import is_going, uid_of
+from kubeai_notebook.core.objects import is_going, map_at, uid_of
 from kubeai_notebook.core.plan import Plan
 from kubeai_notebook.core.served import LAST_SERVED, three_way, to_remember
 from kubeai_notebook.core.spec_diff import changed_fields
@@ -40,7 +40,8 @@ def plan(cluster: Cluster, spec: ModelSpec, *, seen: Mapping[str, Any] | None = 
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
     awake = merged(current, resumed(current)) if is_paused(current) else current
     manifest = three_way(awake, spec, seen=seen)
-    manifest["metadata"]["annotations"] = {LAST_SERVED: to_remember(current, spec)}
+    stated = map_at(to_manifest(spec), "metadata", "annotations")
+    manifest["metadata"]["annotations"] = {**stated, LAST_SERVED: to_remember(current, spec)}
     if is_paused(current):
         manifest["metadata"]["annotations"][ANNOTATION] = None
         # As `resumed` does: until KubeAI sets the number, it would look asleep.

@@ -16,6 +16,8 @@ from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.machine_checks import against_machine, replicas_notices
 from kubeai_notebook.core.rules.operator_checks import against_operator_config, wants_gpu
 from kubeai_notebook.core.rules.subject import error, warning
+from kubeai_notebook.core.source import check_source
+from kubeai_notebook.core.validation import check_choices
 
 from .quota import quota_notices
 
@@ -36,6 +38,7 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...
         _kubeai(facts, spec),
         _namespace(facts),
         *_rights(facts),
+        *_admitted(facts, spec),
         *(problems_of(spec) or _loads(facts, spec)),
         *_misspelt(facts, spec),
         *(_against_operator_config(facts, spec) or [_profile_exists(facts, spec)]),
@@ -63,11 +66,29 @@ def _kubeai(facts: Facts, spec: ModelSpec) -> Notice:
 
 def _namespace(facts: Facts) -> Notice:
     own, here = facts.operator.namespace, facts.namespace
-    if own is None or own == here:
+    config = facts.operator_config
+    if own is None or config.watches(here, own=own):
         return _well("NamespaceWatched", f'The Model goes into namespace "{here}".')
-    message = f'KubeAI looks after namespace "{own}" only, and this Session works in "{here}".'
-    step = f"Add -n {own}, or use Session(namespace={own!r})."
+    watched = config.watched or (own,)
+    names = " and ".join(f'"{name}"' for name in watched)
+    message = f'KubeAI looks after namespace {names} only, and this Session works in "{here}".'
+    step = f"Add -n {watched[0]}, or use Session(namespace={watched[0]!r})."
     return error("namespace", "WrongNamespace", message, step=step)
+
+
+def _admitted(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
+    """What the cluster's own schema does not list, or its gateway cannot do."""
+    schema = facts.schema
+    yield from check_choices(spec, engines=schema.engines, features=schema.features)
+    yield from check_source(spec.url, schema.schemes, schema.url_patterns)
+    if not facts.operator_config.has_gateway and spec.scaling.min_replicas == 0 and not spec.scaling.replicas:
+        message = "KubeAI takes no requests here (proxy.mode: external), so that nothing wakes a Model that sleeps."
+        change = SetField(name="minReplicas", value=1)
+        yield warning("scaling.min_replicas", "NothingWakesIt", message, change, step="Set scaling.min_replicas to 1.")
+    twin = next((space for space, name in facts.elsewhere if name == spec.name), None)
+    if twin:
+        message = f'Namespace "{twin}" has a Model of this name too, and KubeAI\'s gateway answers for one of the two.'
+        yield warning("name", "NameTwice", message, step="Choose another name.")
 
 
 def _rights(facts: Facts) -> Iterator[Notice]:

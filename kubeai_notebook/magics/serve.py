@@ -101,20 +101,19 @@ def apply(call: Invocation) -> Model | PlanReport | list[Model | PlanReport]:
     """Serve what the cell's YAML says; a list where it says several."""
     from kubeai_notebook import settings
     from kubeai_notebook.core.marked_text import MarkedText
-    from kubeai_notebook.core.spec import spec_of_yaml
+    from kubeai_notebook.core.spec import specs_of_yaml
+    from kubeai_notebook.session import planning
 
     from .templating import marked_cell
 
     if call.options.file and call.body is not None:
         raise UsageError("%%kubeai_apply takes a file or the cell's text, not both.", "Write %kubeai_apply FILE.")
     text = MarkedText(fields.content_of(call.options.file)) if call.options.file else marked_cell(call)
-    parts = re.split(r"^---\s*$", text, flags=re.MULTILINE)
-    documents = [text.part(part) for part in parts if _says_something(part)]
-    if not documents:
-        raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line, or a file.")
-    profile = settings.current().default_profile
     # All are read before the first is sent.
-    specs = [spec_of_yaml(document, default_profile=profile) for document in documents]
+    profile = settings.current().default_profile
+    specs = planning.read_here(call.session, lambda schema: specs_of_yaml(text, default_profile=profile, schema=schema))
+    if not specs:
+        raise UsageError("%%kubeai_apply has nothing to apply.", "Write the YAML of a Model below its line, or a file.")
     done: list[Model | PlanReport] = []
     try:
         for spec in specs:
@@ -167,10 +166,6 @@ def fields_of_text(text: str) -> dict[str, Any]:
         # The project's own values, of which nothing but the names is known here.
         given["secrets"] = [name if "=" in name else f"{name}={ASK}" for name in given.get("secrets", [])]
     return fields.laid_over(given, body) if body.strip() else given
-
-
-def _says_something(text: str) -> bool:
-    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def _served(call: Invocation, what: ModelSpec | dict[str, Any]) -> Model | PlanReport:

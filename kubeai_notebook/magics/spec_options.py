@@ -108,14 +108,20 @@ def laid_over(given: Mapping[str, Any], text: str) -> dict[str, Any]:
     Raises:
         SpecError: the YAML cannot be read, or gives one field twice.
     """
+    from kubeai_notebook.core.documents import described_in
     from kubeai_notebook.core.field_aliases import fields_of
     from kubeai_notebook.core.plain_data import check_fields
-    from kubeai_notebook.core.yaml_text import UnreadableYamlError, read_mapping
+    from kubeai_notebook.core.yaml_text import UnreadableYamlError
 
     try:
-        body = read_mapping(text)
+        parts = described_in(text)
     except UnreadableYamlError as error:
         raise SpecError([wrong("", "InvalidYaml", f"The cell's YAML {error}.")]) from None
+    if len(parts) > 1 or any(part.in_catalog for part in parts):
+        raise UsageError(f"The cell describes {len(parts)} Models of their own.", "%%kubeai_apply takes them.")
+    body = parts[0].fields if parts else {}
+    if parts and parts[0].notices:
+        raise SpecError(parts[0].notices)
     check_fields(body)
     if "kind" in body or "apiVersion" in body:
         raise UsageError("The cell holds a whole Model of Kubernetes.", "%%kubeai_apply takes it as it is.")

@@ -50,6 +50,8 @@ class Explanation(ShownAsHtml):
     """Where it is lost, all this is as old as that, and nothing follows from it."""
     remark: str = ""
     """What is worth knowing although nothing is wrong."""
+    scaling: str = ""
+    """Why it has the replicas that it has."""
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:
@@ -90,7 +92,8 @@ class Explanation(ShownAsHtml):
     @property
     def _head(self) -> list[str]:
         seen = f"Seen {self.where.phrase}." if self.where else ""
-        return list(filter(None, [self.headline, self.remark and f"Note: {self.remark}", seen]))
+        remark, scaling = (self.remark and f"Note: {self.remark}"), in_magics(self.scaling)
+        return list(filter(None, [self.headline, remark, scaling, seen]))
 
     def _lines(self) -> Iterator[str]:
         for finding, remedies in numbered(self.findings):

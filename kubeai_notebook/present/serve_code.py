@@ -109,7 +109,7 @@ def _manifest_text(spec: ModelSpec) -> str:
         return dumped(manifest)
     # kubectl knows whole Secrets only; what is read back of this text are the secrets as they were given.
     if all(isinstance(word, str) for word in words):
-        manifest["metadata"]["annotations"] = {SECRETS_ANNOTATION: shlex.join(words)}
+        manifest["metadata"].setdefault("annotations", {})[SECRETS_ANNOTATION] = shlex.join(words)
     own = ", ".join(entry.env for entry in own_secret_entries(spec))
     note = one_line(
         f"kubectl does not make the Secret {own_secret_name(spec.name)}, which holds {own}; %kubeai_serve does."

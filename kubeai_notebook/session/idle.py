@@ -1,4 +1,4 @@
-"""How long Models have been idle, as far as that can be known.
+"""How long Models have been idle and what KubeAI averages of them, as far as that can be known.
 
 On this machine the gateway is our own and knows each request. In a cluster KubeAI tells one thing only: the average of
 requests at work, sampled every few seconds over a window of minutes. More than 0 proves that there was a request in
@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import at, map_at, text_at
-from kubeai_notebook.errors import ClusterError
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
+from kubeai_notebook.core.kubeai.scaling import scaling_of
+from kubeai_notebook.core.objects import at, map_at, name_of, text_at
+from kubeai_notebook.errors import ClusterError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.view import View
 
 AUTOSCALER_STATE = "kubeai-autoscaler-state"
 
@@ -29,8 +32,29 @@ def idle_seconds(cluster: Cluster) -> Mapping[str, float]:
     try:
         if here := cluster.machine_catalog(cluster.namespace):
             return here.idle_seconds
-        models = json.loads(text_at(cluster.config_map(AUTOSCALER_STATE), "data", "models"))
+    except ClusterError:
+        return {}
+    return {name: 0.0 for name, average in averages(cluster).items() if average > 0}
+
+
+def averages(cluster: Cluster, namespace: str | None = None, *, state: str = AUTOSCALER_STATE) -> Mapping[str, float]:
+    """The average of each Model's requests at work, as KubeAI writes them down; nothing where that cannot be read."""
+    try:
+        models = json.loads(text_at(cluster.config_map(state, namespace), "data", "models"))
     except (ClusterError, ValueError, RecursionError):
         return {}
-    averages = {name: at(state, "averageActiveRequests") for name, state in map_at(models, "models").items()}
-    return {name: 0.0 for name, average in averages.items() if isinstance(average, int | float) and average > 0}
+    written = {name: at(entry, "averageActiveRequests") for name, entry in map_at(models, "models").items()}
+    return {name: float(average) for name, average in written.items() if isinstance(average, int | float)}
+
+
+def why_scaled(cluster: Cluster, view: View) -> str:
+    """Why the Model has the replicas that it has, in a line; ``""`` where that is not known."""
+    operator, name = view.observation.operator, name_of(view.model)
+    try:
+        config = operator_config_of(operator.config)
+        here = cluster.machine_catalog(cluster.namespace)
+    except (ClusterError, SpecError):
+        return ""
+    state = text_at(operator.config, "modelAutoscaling", "stateConfigMapName") or AUTOSCALER_STATE
+    average = averages(cluster, operator.namespace, state=state).get(name)
+    return scaling_of(view.model, average, config, idle_seconds=here.idle_seconds.get(name) if here else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -158,8 +159,17 @@ class Model(ModelChats, ModelClients):
         return self._open.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
 
     def why(self) -> Explanation:
-        """Why the Model is not ready: every Finding with its evidence, and the fixes numbered."""
-        return self._why(self.view)
+        """Why the Model is not ready: every Finding with its evidence, and the fixes numbered.
+
+        Where nothing is wrong: why it has the replicas that it has, and when KubeAI changes that.
+        """
+        from .idle import why_scaled
+
+        view = self.view
+        why = self._why(view)
+        if why.findings or view.link.lost:
+            return why
+        return replace(why, scaling=why_scaled(self._open.cluster, view))
 
     def _why(self, view: View) -> Explanation:
         from kubeai_notebook.present.explanation import Explanation

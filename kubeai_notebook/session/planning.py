@@ -9,10 +9,11 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeai_notebook import deploy
 from kubeai_notebook.core.field_aliases import spelled
+from kubeai_notebook.core.kubeai.model_schema import KNOWN
 from kubeai_notebook.core.manifest import cleaned, fields_of_manifest, spec_of_manifest
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, check_namespace, unique_name
@@ -24,10 +25,15 @@ from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
 from kubeai_notebook.present.plan_report import PlanReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from kubeai_notebook.core.kubeai.model_schema import ModelSchema
 
     from .connection import Connection
 
+_Read = TypeVar("_Read")
+
+_CHOSEN = frozenset({"engine", "features", "url", "adapters"})
 NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
 _GOES_ON = ("url", "engine", "features", "resource_profile")
 """The fields that a Model keeps where others are named without a url."""
@@ -124,6 +130,22 @@ def near_name(session: Connection, name: str) -> str:
     return ""
 
 
+def read_here(session: Connection, read: Callable[[ModelSchema], _Read]) -> _Read:
+    """What ``read`` makes by the schema that is known here; where that refuses a choice, by the cluster's own.
+
+    So a line with a mistake is answered without a cluster, and a cluster of another release has its own choices.
+    """
+    try:
+        return read(KNOWN)
+    except SpecError as error:
+        if not any(notice.field.partition("[")[0] in _CHOSEN for notice in error.notices):
+            raise
+        with suppress(ClusterError):
+            if (schema := session.facts.schema) != KNOWN:
+                return read(schema)
+        raise
+
+
 def _checked(session: Connection, spec: ModelSpec, seen: Mapping[str, Any] | None) -> PlanReport:
     spec = with_known_profile(spec, session.facts.operator_config)
     compared = deploy.plan(session.cluster, spec, seen=seen)
@@ -139,4 +161,8 @@ def _spec_of(session: Connection, fields: Mapping[str, Any], current: Mapping[st
         goes_on = {key: present[key] for key in _GOES_ON if present.get(key)}
         if fields.get("resources") is not None:
             del goes_on["resource_profile"]
-    return spec_of(fields, default_profile=session.settings.default_profile, operator_config=config, there=goes_on)
+    profile = session.settings.default_profile
+    return read_here(
+        session,
+        lambda schema: spec_of(fields, default_profile=profile, operator_config=config, there=goes_on, schema=schema),
+    )

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.kubeai.model_schema import ModelSchema
 from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.spec import Draft, draft_of, spec_of
 from kubeai_notebook.errors import SpecError
@@ -115,7 +116,7 @@ def test_takes_the_clusters_profile_for_resources() -> None:
     ],
 )
 def test_takes_a_value_that_only_the_cluster_knows(given: dict[str, Any], known: dict[str, Any]) -> None:
-    facts = ClusterFacts(operator_config=CATALOG, **known)
+    facts = ClusterFacts(operator_config=CATALOG, schema=ModelSchema(**known))
     assert draft_of(given).spec is None
     draft = draft_of(given, facts)
     assert draft.errors == ()
@@ -132,7 +133,7 @@ def test_takes_a_value_that_only_the_cluster_knows(given: dict[str, Any], known:
 
 
 def test_refuses_a_value_that_the_cluster_does_not_know() -> None:
-    facts = ClusterFacts(operator_config=CATALOG, engines=("VLLM",))
+    facts = ClusterFacts(operator_config=CATALOG, schema=ModelSchema(engines=("VLLM",)))
     (error,) = draft_of({"url": "ollama://a", "engine": "OLlama"}, facts).errors
     assert error.message.startswith('There is no engine "OLlama".')
     assert error.message.endswith("KubeAI has VLLM.")

@@ -3,7 +3,7 @@ from typing import Any, get_args
 
 import pytest
 
-from kubeai_notebook.core.observation import Observation
+from kubeai_notebook.core.observation import Observation, Operator
 from kubeai_notebook.core.phase import ModelStatus, Phase, status_of
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -198,3 +198,9 @@ def test_is_never_well_and_stopped_at_once(phase) -> None:
 def test_says_where_nothing_comes_of_waiting() -> None:
     phases = [phase for phase in get_args(Phase) if ModelStatus(phase=phase).stopped]
     assert phases == ["Unmanaged", "Blocked", "Failing"]
+
+
+def test_is_paused_without_replicas_where_kubeai_takes_no_requests() -> None:
+    operator = Operator(config={"proxy": {"mode": "external"}})
+    status = status_of(Observation(model=model(replicas=0, minReplicas=0), operator=operator), now=NOW)
+    assert (status.phase, "proxy.mode: external" in status.detail) == ("Paused", True)

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from kubeai_notebook.core.catalog.machine import Machine, MachineCatalog, MachineModel
+from kubeai_notebook.core.kubeai.model_schema import ModelSchema
 from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.core.spec import spec_of
@@ -264,3 +265,35 @@ def test_says_that_an_engine_can_load_what_lies_here():
 def test_claims_nothing_of_a_url_that_is_misspelt():
     known = facts(machine=MachineCatalog(models=(SMOL,)))
     assert [line.code for line in on_urls(known, url="ollama://smolm2:135m")] == ["UrlNotKnown"]
+
+
+def watching(*names, **more):
+    return {"operator_config": operator_config_of({**CONFIG, "watchNamespaces": list(names), **more})}
+
+
+@pytest.mark.parametrize("names", [("*",), ("ml",), ("other", "ml")])
+def test_takes_any_namespace_that_kubeai_watches(names):
+    assert bad(known=facts(operator=Operator(namespace="kubeai"), **watching(*names))) == []
+
+
+def test_names_the_namespaces_that_kubeai_watches_instead():
+    known = facts(operator=Operator(namespace="ml"), **watching("a", "b"))
+    assert bad(known=known) == [("error", "WrongNamespace")]
+    assert '"a" and "b"' in str(lines(known=known)[2])
+
+
+def test_warns_of_a_model_of_the_same_name_in_another_namespace_that_kubeai_watches():
+    known = facts(elsewhere=(("team", "smol"),), **watching("*"))
+    assert bad(known=known) == [("warning", "NameTwice")]
+    assert bad(known=facts(elsewhere=(("team", "other"),), **watching("*"))) == []
+
+
+def test_warns_of_a_model_that_nothing_would_wake():
+    known = facts(operator_config=operator_config_of({**CONFIG, "proxy": {"mode": "external"}}))
+    assert bad(known=known, min_replicas=0) == [("warning", "NothingWakesIt")]
+    assert bad(known=known, min_replicas=1) == []
+
+
+def test_refuses_what_the_clusters_own_schema_does_not_list():
+    known = facts(schema=ModelSchema(engines=("VLLM",), schemes=("hf",)))
+    assert bad(known=known) == [("error", "UnsupportedValue"), ("error", "InvalidModelUrl")]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import kubernetes
 import pytest
 
 MODELS = "/apis/kubeai.org/v1/namespaces/default/models"
@@ -180,6 +181,12 @@ def test_lists_what_it_serves(kubeai):
     assert kubeai.api("GET", "/version")[1]["minor"] == "32"
     names = {item["name"] for item in kubeai.api("GET", "/apis/kubeai.org/v1")[1]["resources"]}
     assert names == {"models", "models/scale", "models/status"}
+
+
+def test_tells_its_version_as_the_official_client_reads_it(daemon):
+    with kubernetes.config.new_client_from_config(daemon) as client:
+        version = kubernetes.client.VersionApi(client).get_code()
+    assert (version.major, version.minor, version.platform) == ("1", "32", "kubeai-local")
 
 
 def test_ignores_a_model_of_another_namespace(kubeai):

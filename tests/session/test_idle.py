@@ -10,7 +10,7 @@ import pandas as pd
 
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL
-from tests.support.fake_api import MODELS, FakeApi, model
+from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,3 +45,26 @@ def test_claims_nothing_of_a_cluster_that_samples(
     assert pd.isna(idle["smol"])  # an embedding is answered between two samples
     assert idle["busy"] == 0
     assert "10 min or less" in repr(frame)
+
+
+def test_says_why_a_model_does_not_go_to_sleep(
+    clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = clusters[0]
+    asked = {"targetRequests": 100, "scaleDownDelaySeconds": 30, "minReplicas": 0}
+    api.put(MODELS, model("busy", **asked))
+    api.put(PODS, pod("model-busy-a-1", "busy"))
+    written = json.dumps({"models": {"busy": {"averageActiveRequests": 0.2}}})
+    state = {"metadata": {"name": "kubeai-autoscaler-state"}, "data": {"models": written}}
+    api.put("api/v1/namespaces/default/configmaps", state)
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(api.url))
+    with Session(context="a") as session:
+        why = session.attach("busy").why()
+    assert "0.2 requests at work on average" in repr(why)
+    assert "goes down to 0 replicas at the latest in 10 min 40 s" in repr(why)
+
+
+def test_says_when_a_model_of_this_machine_goes_to_sleep(session: Session) -> None:
+    smol = session.serve(name="asked", min_replicas=0, **SMOL)
+    smol.complete("a", max_tokens=1)
+    assert "on average" in repr(smol.why())

@@ -253,3 +253,37 @@ def test_says_what_is_wrong_with_a_function_when_it_is_made(
 def test_refuses_a_projects_name_that_no_label_can_hold(session: Session, name: str) -> None:
     with pytest.raises(SpecError, match=r'may hold only small letters, digits and "-", 63 at most\. Call it "'):
         get_or_create_project(name, session=session)
+
+
+def test_has_what_published_notebooks_read_of_a_run(asleep: Run) -> None:
+    whole = asleep.to_dict()
+    assert (asleep.kind, asleep.project, asleep.id) == ("kubeai-text+run", "lab", asleep.status.k8s.Model.metadata.uid)
+    assert asleep.key == f"store://lab/run/kubeai-text+run/{asleep.id}"
+    assert whole["status"] == asleep.status.to_dict() == json.loads(json.dumps(asleep.status))
+    assert (whole["spec"]["engine"], whole["spec"]["function"], whole["metadata"]["name"]) == (
+        "OLlama",
+        "llm",
+        asleep.name,
+    )
+    assert asleep.spec.to_dict()["url"] == SMOL["url"]
+
+
+def test_shows_no_variable_of_a_run(project: Project) -> None:
+    run = project.new_function("llm", **SMOL).run(env={"SOME_KEY": VALUE}, **ASLEEP)
+    assert VALUE not in json.dumps(run.to_dict())
+
+
+def test_takes_what_the_platform_writes_down_and_nothing_serves(project: Project) -> None:
+    function = project.new_function("llm", description="x", labels=["a"], embedded=True, uuid="u", **SMOL)
+    plan = function.plan(extensions=[], profile="", processors=1, **ASLEEP)
+    assert plan.spec.resource_profile == "cpu:1"
+    assert function.plan(profile="cpu:1", processors=1, **ASLEEP).spec.resource_profile == "cpu:1"
+
+
+def test_says_all_that_is_wrong_with_a_run_at_once(project: Project) -> None:
+    with pytest.raises(SpecError) as raised:
+        project.new_function("llm", **SMOL).run(profile="1xa100", max_length="5000")
+    said = str(raised.value)
+    assert 'no field "max_length"' in said
+    assert "--max-model-len" in said
+    assert 'no resource profile "1xa100"' in said

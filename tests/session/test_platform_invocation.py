@@ -135,3 +135,13 @@ def test_sends_headers_and_parameters_along(gateway: tuple[Endpoint, list[tuple[
         ("POST", "/openai/v1/completions?a=1"),
     ]
     assert seen[1][3] == b'{"model":"m-1","prompt":"Hi"}'
+
+
+@pytest.mark.parametrize("url", [f"{BASE}/v1/completions", f"http://{BASE}/completions", "/openai/v1/v1/completions"])
+def test_takes_urls_as_published_notebooks_put_them_together(url: str) -> None:
+    assert asked(TEXT, url, json={"prompt": "Hi"}).path == "/completions"
+
+
+def test_takes_the_keywords_of_requests() -> None:
+    request = asked(TEXT, json={"prompt": "Hi"}, timeout=60, stream=False, verify=False, allow_redirects=True)
+    assert request.body == {"model": "m-1", "prompt": "Hi"}

@@ -93,6 +93,11 @@ class FakeApi:
         if path not in self.objects:
             status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}
             return web.json_response(status, status=404)
+        if request.method == "POST":
+            made = await request.json()
+            if not query.get("dryRun"):
+                self.put(path, made)
+            return web.json_response(made, status=201)
         if query.get("watch") == "true":
             if path in self.refused_watches:
                 return _refusal(f'{path.rpartition("/")[2]} is forbidden: User "u" cannot watch resource')

@@ -61,6 +61,14 @@ class OperatorConfig:
     autoscaling_interval_seconds: float
     autoscaling_window_seconds: float
     surge: int
+    watched: tuple[str, ...] = ()
+    """The namespaces that KubeAI looks after, ``*`` for all; none: its own only."""
+    has_gateway: bool = True
+    """Whether KubeAI itself takes requests, wakes Models and scales them."""
+
+    def watches(self, namespace: str, *, own: str) -> bool:
+        """Whether KubeAI, which is in namespace ``own``, looks after this one."""
+        return namespace in self.watched or "*" in self.watched if self.watched else namespace == own
 
     def image_of(self, engine: str, profile: str) -> str | None:
         """The image that KubeAI would start, or none: then it starts nothing."""
@@ -88,7 +96,7 @@ def _refused(why: str) -> SpecError:
 
 def _loaded(text: str) -> Mapping[str, Any]:
     try:
-        return read_mapping(text, any_keys=True)
+        return read_mapping(text)
     except UnreadableYamlError as error:
         raise _refused(str(error)) from None
 
@@ -109,6 +117,8 @@ def _catalog(config: Mapping[str, Any], *, source: Literal["kubeai-config", "cha
         autoscaling_interval_seconds=_seconds(scaling.get("interval"), default=10),
         autoscaling_window_seconds=_seconds(scaling.get("timeWindow"), default=600),
         surge=surge,
+        watched=tuple(name for name in _list(config, "watchNamespaces") if isinstance(name, str)),
+        has_gateway=_map(config, "proxy").get("mode") != "external",
     )
 
 
@@ -135,6 +145,11 @@ def _map(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _maps(fields: Mapping[str, Any], key: str) -> Mapping[str, Mapping[str, Any]]:
     inner = _map(fields, key)
     return {name: _map(inner, name) for name in inner}
+
+
+def _list(fields: Mapping[str, Any], key: str) -> list[Any]:
+    value = fields.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:

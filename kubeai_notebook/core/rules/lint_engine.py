@@ -94,6 +94,9 @@ def _chat_template(subject: Subject) -> Iterator[Notice]:
         yield warning(f"args[{flag.index}]", "ChatTemplateFileMissing", message, step="Add it to files.")
 
 
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "HF_ENDPOINT", "OSS_ENDPOINT")
+
+
 def _environment(subject: Subject) -> Iterator[Notice]:
     for name in subject.spec.env:
         field = f"env.{name}"
@@ -110,6 +113,11 @@ def _environment(subject: Subject) -> Iterator[Notice]:
         elif holds_secret(name, subject.spec.env[name]):
             message = f"The value of {name} is stored in plain text, for everyone who may read Models."
             yield warning(field, "SecretInPlainText", message, step="Put it into a Secret and take it out of env.")
+        elif name in _ENDPOINTS and "://" not in subject.spec.env[name]:
+            message = f"{name} has no http:// or https:// before its host, so each request of the loader fails."
+            yield warning(
+                field, "S3SettingsWrong", message, step="Begin it with http:// or https://, as the store speaks."
+            )
         elif name in _AWS_IGNORED and subject.source and subject.source.scheme == "s3":
             message = f"What loads the weights does not read {name}."
             yield warning(field, "IgnoredVariable", message, step=f"Name it {_AWS_IGNORED[name]}.")

@@ -142,7 +142,9 @@ def _cache_and_image(spec: ModelSpec, config: OperatorConfig) -> Iterator[Notice
         message = f'KubeAI\'s configuration has no cache profile "{cache}"; with an unknown one it starts nothing.'
         fix, change = _use_nearest("cacheProfile", cache, config.cache_profiles)
         yield say("cache_profile", "UnknownCacheProfile", message, change, step=fix)
-    if not spec.image and config.image_of(spec.engine, spec.resource_profile.name) is None:
+    # The chart's defaults say nothing of an engine that only a newer KubeAI has.
+    listed = config.source == "kubeai-config" or spec.engine in config.images
+    if not spec.image and listed and config.image_of(spec.engine, spec.resource_profile.name) is None:
         message = f"KubeAI's configuration has no image for {spec.engine}, so it starts nothing."
         yield error("image", "NoServerImage", message, step="Set image.")
 

@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 # kubectl asks for a minor version it may talk to; the operator label says which KubeAI this copies.
-_VERSION = {"major": "1", "minor": "32", "gitVersion": "v1.32.0+kubeai-local", "platform": "kubeai-local"}
+_VERSION = {
+    "major": "1",
+    "minor": "32",
+    "gitVersion": "v1.32.0+kubeai-local",
+    "platform": "kubeai-local",
+    # The official client refuses an answer without one of these.
+    "gitCommit": "",
+    "gitTreeState": "",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+}
 
 
 def documents() -> dict[str, Object]:

@@ -26,7 +26,7 @@ def local_pod(model: Object, system: System) -> Object:
     adapted = str("adapters" in spec).lower()
     ours = [f"--model={spec['url']}", f"--features={','.join(spec['features'])}", f"--lora={adapted}"]
     container = {"image": image_of(engine), "command": ["llama-server"], "args": [*ours, *spec.get("args", ())]}
-    pod = pod_of(model, system.config, profiles=system.raw.get("resourceProfiles") or {}, container=container)
+    pod = pod_of(model, system.config, system=system.raw, container=container, loads=False)
     if spec.get("priorityClassName") not in _PRIORITY_CLASSES:
         raise UnusableSpecError(f"no PriorityClass with name {spec['priorityClassName']} was found")
     if spec.get("cacheProfile"):

@@ -1,4 +1,7 @@
-"""Whose logs are worth reading: containers that failed, that are loading, and the few that fail behind a Ready Pod."""
+"""Whose logs are worth reading: containers that failed, that are loading, and the few that fail behind a Ready Pod.
+
+Any other Ready Pod may fail at its requests: its log is worth a glance to who looks closely at its Model.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ from kubeai_notebook.core.objects import Container, Pod, map_at, maps_at, name_o
 Object = Mapping[str, Any]
 
 
-def runs_of(model: Object, pods: tuple[Object, ...]) -> tuple[Run, ...]:
-    """The runs of the Model's containers whose logs `core.diagnosis` reads."""
-    behind_ready = _fails_behind_ready(map_at(model, "spec"))
-    return tuple(run for pod in map(Pod, pods) if behind_ready or not pod.ready for run in _runs(name_of(model), pod))
+def runs_of(model: Object, pods: tuple[Object, ...], *, at_requests: bool = True) -> tuple[Run, ...]:
+    """The runs of the Model's containers whose logs `core.diagnosis` reads.
+
+    ``at_requests``: those as well that can only have failed at requests.
+    """
+    read = at_requests or _fails_behind_ready(map_at(model, "spec"))
+    return tuple(run for pod in map(Pod, pods) if read or not pod.ready for run in _runs(name_of(model), pod))
 
 
 def _fails_behind_ready(spec: Object) -> bool:

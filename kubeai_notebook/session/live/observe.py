@@ -59,7 +59,7 @@ def view_of(
     observation = replace(
         observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now), this_machine=where.this_machine
     )
-    runs = runs_of(model, observation.pods)
+    runs = runs_of(model, observation.pods, at_requests=False)
     findings: tuple[Finding, ...] = ()
     try:
         findings = conclude(observation, now=now)

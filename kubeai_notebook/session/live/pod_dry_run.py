@@ -76,8 +76,7 @@ def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     operator = operator_config_of(config)
     profile = ResourceProfile(text_at(model, "spec", "resourceProfile")).name
     image = text_at(model, "spec", "image") or operator.image_of(text_at(model, "spec", "engine"), profile)
-    profiles = config.get("resourceProfiles") or {}
-    pod = pod_of(model, operator, profiles=profiles, container={"image": image})
+    pod = pod_of(model, operator, system=config, container={"image": image})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["spec"]}
 
 

@@ -109,10 +109,11 @@ class Tasks:
         """
         self.installation.look()
         asked = self._watches.want(view.model)
-        runs, secrets = runs_of(view.model, view.observation.pods), secrets_of(view.model)
+        pods, secrets = view.observation.pods, secrets_of(view.model)
+        runs, telling = runs_of(view.model, pods), runs_of(view.model, pods, at_requests=False)
         self._logs.forget(view.name, but=runs)
-        for run in runs:
-            if self._logs.ask(run, secrets=secrets, follow=closely):
+        for run in runs if closely else telling:
+            if self._logs.ask(run, secrets=secrets, follow=closely and run in telling):
                 asked |= self._logs.pending(run)
                 self._pool.submit("log", view.uid, partial(self._logs.read, run, secrets=secrets))
         if closely:

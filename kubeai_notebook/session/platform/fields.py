@@ -25,8 +25,18 @@ class Fields(dict[str, Any]):
             message = f'There is no "{name}" here.{did_you_mean(name, self)} There is: {", ".join(self)}.'
             raise AttributeError(message) from None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {key: _plain(value) for key, value in self.items()}
+
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fields):
+        return value.to_dict()
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _deep(value: Any) -> Any:

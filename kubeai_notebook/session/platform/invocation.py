@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # What a body holds tells where it belongs.
 _ROUTE_OF = {"messages": "/chat/completions", "prompt": "/completions", "documents": "/rerank", "input": "/embeddings"}
+_OF_REQUESTS = ("timeout", "stream", "verify", "cookies", "auth", "allow_redirects")
+"""Keywords of requests that the platform hands on to it; a notebook that gives some runs here too."""
 _SPOKEN = "/audio/transcriptions"
 
 
@@ -30,6 +33,8 @@ def request_of(status: Fields, method: str, url: str | None, **content: Any) -> 
     """
     body, files = _body(content.pop("json", None), content.pop("data", None)), content.pop("files", None)
     adapter = content.pop("adapter", None)
+    for name in _OF_REQUESTS:  # the way to the gateway is the Session's own
+        content.pop(name, None)
     further = {name: content.pop(name) or {} for name in ("headers", "params") if name in content}
     if content:
         unknown = next(iter(content))
@@ -80,6 +85,7 @@ def _route(status: Fields, body: Mapping[str, Any], files: Any) -> str:
 def _path(status: Fields, url: str) -> str:
     """What of a url is below the base url: whole, without scheme, or the path alone."""
     base = status.service.url
+    url = re.sub(r"^(https?://)+", r"\1", url).replace("/v1/v1/", "/v1/")  # as notebooks put urls together
     bare = f"{urlsplit(base).netloc}{urlsplit(base).path}"
     for start in (base, bare):
         if url.startswith(f"{start}/"):

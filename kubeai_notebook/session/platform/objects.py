@@ -14,12 +14,14 @@ from kubeai_notebook.cluster.client import MODELS
 from kubeai_notebook.core import digitalhub as platform
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.field_aliases import fields_of
+from kubeai_notebook.core.masking import masked_spec
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
 from kubeai_notebook.core.notice import wrong
-from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, map_at, name_of, texts_in
+from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, map_at, name_of, text_at, texts_in, uid_of
+from kubeai_notebook.core.served import served_by
 from kubeai_notebook.core.source import parse_source
-from kubeai_notebook.core.spec import spec_of
+from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.core.validation import validated
 from kubeai_notebook.errors import NotFoundError, SpecError
 from kubeai_notebook.session import presenter as display
@@ -28,6 +30,7 @@ from kubeai_notebook.session.waiting import wait_seen
 from kubeai_notebook.text import one_line
 
 from . import vault
+from .fields import Fields
 from .invocation import request_of
 from .status import ended_status, status_of_run
 from .vault import ProjectSecret
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.plan_report import PlanReport
     from kubeai_notebook.session.session import Session
 
-    from .fields import Fields
+
+_HIDDEN = ("env", "envFrom", "files")
 
 
 class Run:
@@ -69,8 +73,60 @@ class Run:
         """Return this run: its status is always that of this moment."""
         return self
 
-    def wait(self, timeout_seconds: float | None = None) -> Run:
-        """Wait until it answers, or sleeps until a request; errors as `Model.wait`."""
+    @property
+    def id(self) -> str:
+        """The uid of its Model."""
+        return uid_of(self._last)
+
+    @property
+    def kind(self) -> str:
+        """``kubeai-text+run``, after its function."""
+        return f"{self.function.kind}+run"
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        return self.function.project.name
+
+    @property
+    def key(self) -> str:
+        """What the platform calls it in a store."""
+        return f"store://{self.project}/run/{self.kind}/{self.id}"
+
+    @property
+    def user(self) -> str:
+        """Who started it."""
+        return served_by(self._last)
+
+    @property
+    def metadata(self) -> Fields:
+        """Project, name and labels."""
+        labels = texts_in(self._last, "metadata", "labels")
+        created = text_at(self._last, "metadata", "creationTimestamp")
+        return Fields({"project": self.project, "name": self.name, "created": created, "labels": labels})
+
+    @property
+    def spec(self) -> Fields:
+        """What is served, without variables, which may hold what nobody should read in an output."""
+        shown = masked_spec({key: value for key, value in map_at(self._last, "spec").items() if key not in _HIDDEN})
+        return Fields({"function": self.function.name, "action": platform.ACTION, **shown})
+
+    def logs(self) -> str:
+        """The log of its engine."""
+        return self.model.logs()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as plain data, as the platform keeps it."""
+        named = {"id": self.id, "kind": self.kind, "name": self.name, "key": self.key, "project": self.project}
+        parts = {"metadata": self.metadata, "spec": self.spec, "status": self.status}
+        return {**named, "user": self.user, **{name: part.to_dict() for name, part in parts.items()}}
+
+    def wait(self, timeout_seconds: float | None = None, *, log_info: bool = True) -> Run:
+        """Wait until it answers, or sleeps until a request; errors as `Model.wait`.
+
+        ``log_info`` is the platform's; the card shows what goes on.
+        """
+        del log_info
         self.model.wait(timeout_seconds)
         return self
 
@@ -174,7 +230,11 @@ class Function:
             # As the platform does, which takes any text for a name.
             fields["name"] = sanitized(fields["name"])
         config = session.facts.operator_config if fields.get("resources") is not None else None
-        spec = spec_of(fields, default_profile=session.settings.default_profile, operator_config=config)
+        profile = session.settings.default_profile
+        draft = draft_of(fields, default_profile=profile, operator_config=config)
+        if draft.spec is None:  # all that is wrong at once, with what this cluster lacks
+            raise SpecError(draft_of(fields, session.facts, default_profile=profile).errors or draft.errors)
+        spec = draft.spec
         labels = {platform.PROJECT_LABEL: self.project.name, FUNCTION_LABEL: self.name, KIND_LABEL: self.kind}
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 LOG = f"GET {PODS}/model-m-a-1/log"
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
+FAILS_AGAIN = "INFO:     Application startup complete.\n" + "".join(
+    f"ERROR 11-22 20:0{minute}:00 [serving_chat.py:211] RuntimeError: shape '[1, 77]' is invalid for size 154\n"
+    for minute in (2, 3, 4)
+)
 
 
 def test_reads_the_loaders_log(canned, publisher) -> None:
@@ -124,11 +128,37 @@ def test_follows_the_log_of_a_loading_pod_while_somebody_looks(canned, publisher
     until(lambda: not canned.following, 5)
 
 
-def test_reads_no_log_of_a_pod_that_is_ready(canned, publisher) -> None:
+def test_reads_the_log_of_a_pod_that_is_ready_once_and_only_for_who_looks_closely(canned, publisher) -> None:
+    canned.logs["model-m-a-1/server"] = "one\n"
     canned.change(MODELS, model("m"))
     canned.change(PODS, pod("model-m-a-1", "m"))
-    seen(publisher, "m", lambda view: view.status.phase == "Ready")
-    assert not [one for one in canned.requests if one.endswith("/log")]
+    with publisher.subscribe(ALL) as changes:
+        assert changes.until(lambda change: bool(change.view and change.view.status.phase == "Ready"), 5)
+        assert not [one for one in canned.requests if one.endswith("/log")]
+    assert look_at(publisher, "m").observation.logs[0].text == "one"
+    with publisher.subscribe(["m"]):
+        canned.change(MODELS, model("m", args=["--seed=1"]))
+        until(lambda: "args" in publisher.view("m").model["spec"], 5)
+    assert [one for one in canned.requests if one.endswith("/log")] == [LOG]
+    assert not canned.following
+
+
+def test_says_nothing_of_a_right_to_logs_that_a_ready_model_does_not_need(canned, publisher) -> None:
+    canned.refused_logs.add("model-m-a-1")
+    canned.change(MODELS, model("m"))
+    canned.change(PODS, pod("model-m-a-1", "m"))
+    until(lambda: publisher.names() and publisher.view("m").pods, 5)
+    before = publisher.view("m").notes
+    assert look_at(publisher, "m").notes == before
+    assert [one for one in canned.requests if one.endswith("/log")] == [LOG]
+
+
+def test_explains_why_requests_fail_behind_a_ready_pod(canned, publisher) -> None:
+    canned.logs["model-m-a-1/server"] = FAILS_AGAIN
+    canned.change(MODELS, model("m", engine="VLLM", url="hf://a/b"))
+    canned.change(PODS, pod("model-m-a-1", "m"))
+    until(lambda: publisher.names() and publisher.view("m").pods, 5)
+    assert [finding.code for finding in look_at(publisher, "m").settled_findings] == ["ReadyButNotAnswering"]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_leaves_a_change_only_with_whom_it_concerns(canned, publisher) -> None:
         canned.change(MODELS, model(name))
         canned.change(PODS, pod(f"model-{name}-a-1", name))
         seen(publisher, name, lambda view: view.status.phase == "Ready")
+        look_at(publisher, name)
     with publisher.subscribe(["a"]) as of_a, publisher.subscribe(["b"]) as of_b:
         assert (next(of_a).name, next(of_b).name) == ("a", "b")
         canned.change(PODS, pod("model-a-a-1", "a", ready=False))

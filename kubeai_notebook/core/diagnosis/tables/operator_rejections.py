@@ -171,8 +171,9 @@ def unmanaged(scene: Scene) -> Finding | None:
     if is_managed(scene.model) or scene.all_pods or not scene.settled:
         return None
     evidence = _field(scene, "status", "absent, and no label features.kubeai.org/*")
-    operator = scene.observation.operator.namespace
-    elsewhere = bool(operator and scene.namespace and operator != scene.namespace)
+    operator = scene.observation.operator
+    watched = [*texts_at(operator.config, "watchNamespaces")] or [operator.namespace or ""]
+    elsewhere = bool(operator.namespace and scene.namespace and not {scene.namespace, "*"} & {*watched})
     return stated(ELSEWHERE if elsewhere else DOWN, scene, evidence)
 
 

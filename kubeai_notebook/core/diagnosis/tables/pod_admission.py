@@ -130,6 +130,21 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="QuotaNeedsRequests",
+        seen=("failed quota: … must specify … for: loader",),
+        unless=("for: loader,",),
+        take=(r"failed quota: (?P<quota>[\w.-]+)", r"must specify (?P<resources>[\w.,/-]+) for"),
+        message=(
+            'The quota "{quota}" wants every container to say {resources}, and the one that loads adapters says none.',
+            "The quota wants requests or limits, and the container that loads adapters has none.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Add a LimitRange with defaults to the namespace: no profile reaches the loader."),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
+        code="QuotaNeedsRequests",
         seen=("failed quota: … must specify",),
         take=(r"failed quota: (?P<quota>[\w.-]+)", r"must specify (?P<resources>[\w.,/-]+)"),
         message=(
@@ -139,8 +154,8 @@ REFUSALS: tuple[Rule, ...] = (
         who="admin",
         remedies=(
             advise(
-                "Set {resources} in resource profile {profile_name}; for the cache's Job, add a LimitRange.",
-                "Set them in the resource profile; for the cache's Job, add a LimitRange.",
+                "Set {resources} in resource profile {profile_name}; for a cache or adapters, add a LimitRange.",
+                "Set them in the resource profile; for a cache or adapters, add a LimitRange.",
             ),
             LOOK_AGAIN,
         ),

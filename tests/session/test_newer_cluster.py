@@ -1,0 +1,46 @@
+"""A cluster whose KubeAI knows an engine that ours does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubeai_notebook.errors import SpecError
+from kubeai_notebook.session.session import Session
+from kubeai_notebook.settings import Settings
+from tests.core.kubeai.test_model_schema import newest, openapi, released
+from tests.support.fake_api import MODELS, kubeconfig, model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.fake_api import FakeApi
+
+SGLANG = {"engine": "SGLang", "features": ["TextGeneration"]}
+
+
+@pytest.fixture
+def session(canned: FakeApi, tmp_path: Path) -> Iterator[Session]:
+    with Session(settings=Settings(kubeconfig=str(kubeconfig(canned, tmp_path)))) as one:
+        yield one
+
+
+def test_accepts_reads_and_shows_an_engine_that_the_cluster_lists(canned: FakeApi, session: Session) -> None:
+    canned.objects["openapi/v3/apis/kubeai.org"] = {"v1": openapi(newest())}
+    canned.put(MODELS, model("there", url="hf://org/other", **SGLANG))
+    assert session.serve("served", "hf://org/model", profile="cpu", **SGLANG).spec.engine == "SGLang"
+    report = session.plan("fresh", "hf://org/model", profile="cpu", **SGLANG)
+    assert report.spec.engine == report.plan.manifest["spec"]["engine"] == "SGLang"
+    assert not [notice for notice in report.notices if "SGLang" in notice.message and notice.severity == "error"]
+    there = session.attach("there")
+    assert there.spec.engine == "SGLang"
+    assert "SGLang" in there.yaml
+    assert "SGLang" in session.models().to_string()
+
+
+def test_refuses_an_engine_that_the_cluster_does_not_list(canned: FakeApi, session: Session) -> None:
+    canned.objects["openapi/v3/apis/kubeai.org"] = {"v1": openapi(released())}
+    with pytest.raises(SpecError, match=r'no engine "SGLang"\. KubeAI has OLlama, VLLM, FasterWhisper, Infinity'):
+        session.plan("fresh", "hf://org/model", **SGLANG)
