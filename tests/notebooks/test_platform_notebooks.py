@@ -12,7 +12,7 @@ SHOWN = {
     "text": ["Paris", "kubeai-text+run", "'colorist'", '"max_length"', "--max-model-len", '"1xa100"', "STOPPED"],
     "embeddings": ["(2, 384)", "kind", '"python"', "kubeai-text and kubeai-speech", "STOPPED"],
     "rag": ["Paris is the capital of France.", "Answer: True", "STOPPED"],
-    "speech": ["FasterWhisper"],
+    "speech": ["SpecError This machine has no engine for FasterWhisper yet. Use engine", "\n[]\n"],
 }
 """What a reader of each notebook sees."""
 

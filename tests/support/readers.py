@@ -177,7 +177,7 @@ class Stage:
     def machine_catalog(self, _namespace: str) -> None:
         return None
 
-    def config_map(self, _name: str) -> Any:
+    def config_map(self, _name: str, _namespace: str | None = None) -> Any:
         return {"data": {"models": json.dumps({"models": {self.name: {"averageActiveRequests": None}}})}}
 
     def pod_log(self, pod: str, *, container: str, **_options: Any) -> str:
