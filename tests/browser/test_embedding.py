@@ -82,7 +82,7 @@ def table_of(part: Any) -> list[list[str]]:
 
 
 @pytest.fixture
-def tried(open_notebook: Callable[..., Any], daemon_ends: None) -> Any:
+def tried(open_notebook: Callable[..., Any], no_models: None) -> Any:
     """A notebook in which the Model is served and its playground is seen."""
     notebook = open_notebook(SERVE, "playground", "print(playground.selection().to_dict())", MAKE_MAP, WHERE, SAME)
     notebook.run_cell(0)

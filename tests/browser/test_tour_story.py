@@ -39,7 +39,7 @@ def test_tells_the_tour_from_the_wheel(installation: Installation, open_notebook
     assert len(pieces()) > 2
     assert answer.startswith(pieces()[0][:5])
     assert len(notebook.text(GREET)) > 10
-    expect(notebook.run_cell(MODELS).locator("tbody tr")).to_contain_text("tour")
+    expect(notebook.run_cell(MODELS).locator("tbody tr").filter(has_text="tour")).to_have_count(1)
     expect(notebook.run_cell(DELETE)).to_contain_text("Deleted")
     expect(card.locator(".kubeai-card-word")).to_have_text("Deleted")
     notebook.picture("story_end")
