@@ -251,7 +251,7 @@ def test_leaves_its_magic_in_a_saved_notebook(open_notebook: Callable[..., Noteb
     fill(form, url=URL)
     expect(control(form, "engine")).to_have_attribute("placeholder", re.compile("OLlama"))
     snapshot = notebook.output(0).locator(".kubeai-snapshot")
-    expect(snapshot).to_contain_text(URL)
+    expect(snapshot).to_contain_text(f"%kubeai_serve {URL}")
     expect(snapshot).to_be_hidden()
     notebook.command("docmanager:save")
     notebook.restart_kernel()

@@ -18,6 +18,7 @@ from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.session import Session
 from kubeai_notebook.settings import Settings
 from tests.support.daemon import SMOL
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +131,8 @@ def test_says_where_it_is_and_whether_it_is_ready(session: Session) -> None:
     smol = session.serve("named", SMOL["url"], wait=True)
     assert (smol.ready, smol.url) == (True, SMOL["url"])
     assert smol.base_url == smol.endpoint.base_url
-    assert not smol.scale(0).ready
+    asleep = smol.scale(0)
+    until(lambda: not asleep.ready, 30)  # (its Pod has to end first)
 
 
 def test_serves_by_the_url_alone_and_by_name_and_url(session: Session) -> None:

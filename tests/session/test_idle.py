@@ -11,6 +11,7 @@ import pandas as pd
 from kubeai_notebook.session.session import Session
 from tests.support.daemon import SMOL
 from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,4 +68,4 @@ def test_says_why_a_model_does_not_go_to_sleep(
 def test_says_when_a_model_of_this_machine_goes_to_sleep(session: Session) -> None:
     smol = session.serve(name="asked", min_replicas=0, **SMOL)
     smol.complete("a", max_tokens=1)
-    assert "on average" in repr(smol.why())
+    until(lambda: "on average" in repr(smol.why()), 30)  # (at the autoscaler's next look)
