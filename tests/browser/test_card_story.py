@@ -57,6 +57,8 @@ def test_explains_a_failing_model_and_cures_it_by_its_button(open_notebook: Call
     expect(question).to_be_hidden()
 
     button(card, "Show the change of fix 1").click()
+    # The text alone is there already, from before.
+    expect(button(question, "Keep as it is")).to_be_focused()
     expect(question).to_contain_text("999999")
     notebook.run_cell(1)
     expect(card.locator(".kubeai-card-finding")).to_contain_text("888888", timeout=SETTLES_MS)
@@ -81,6 +83,8 @@ def test_stays_live_while_a_cell_sleeps(open_notebook: Callable[..., Notebook], 
     notebook.run_cell(1, wait=False)
     scale = "import kubeai_notebook; kubeai_notebook.attach('smol').scale(2)"
     installation.run("python", "-c", scale)
+    # That it is told of the change is quick; how long an engine takes to start is the machine's.
+    expect(card).to_contain_text("of 2 ready", timeout=5_000)
     expect(card).to_contain_text("2 of 2 ready", timeout=SETTLES_MS)
     expect(notebook.cell(1).locator(".jp-InputArea-prompt")).to_have_text("[*]:")
     button(card, "Restart").click()
