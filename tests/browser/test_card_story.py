@@ -83,8 +83,6 @@ def test_stays_live_while_a_cell_sleeps(open_notebook: Callable[..., Notebook], 
     notebook.run_cell(1, wait=False)
     scale = "import kubeai_notebook; kubeai_notebook.attach('smol').scale(2)"
     installation.run("python", "-c", scale)
-    # That it is told of the change is quick; how long an engine takes to start is the machine's.
-    expect(card).to_contain_text("of 2 ready", timeout=5_000)
     expect(card).to_contain_text("2 of 2 ready", timeout=SETTLES_MS)
     expect(notebook.cell(1).locator(".jp-InputArea-prompt")).to_have_text("[*]:")
     button(card, "Restart").click()
