@@ -81,10 +81,11 @@ function adopt(panel: ConsolePanel, kind: Kind, code: () => Promise<string>): vo
     await panel.console.inject(await code());
   };
   const restart = async () => {
-    notice.hide();
     if (context.session?.kernel) await context.restartKernel();
     else await context.startKernel();
     await show();
+    // Only now: a kernel says "restarting" on the way, too.
+    notice.hide();
   };
   const notice = endedNotice(() => void restart());
   panel.contentHeader.addWidget(notice);
