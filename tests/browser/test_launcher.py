@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-KERNELS = "() => Array.from(jupyterapp.serviceManager.sessions.running()).map((one) => one.kernel.id)"
-REFRESH = "() => jupyterapp.serviceManager.sessions.refreshRunning()"
 # After a reload no widget is the current one until the reader has clicked somewhere.
 EXIT = """() => {
   const tab = Array.from(jupyterapp.shell.widgets("main")).find((one) => one.hasClass("kubeai-tab"));
@@ -25,7 +23,7 @@ EXIT = """() => {
 
 
 @pytest.mark.usefixtures("no_models", "axe")
-def test_serves_a_model_from_the_launcher_and_comes_back_after_a_reload_and_a_dead_kernel(
+def test_serves_a_model_from_the_launcher_comes_back_after_a_reload_and_says_that_its_kernel_has_ended(
     lab: Any, page: Any, tmp_path: Path
 ) -> None:
     from playwright.sync_api import expect
@@ -56,16 +54,3 @@ def test_serves_a_model_from_the_launcher_and_comes_back_after_a_reload_and_a_de
     page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     expect(page.locator("body[data-jp-theme-name='JupyterLab Dark']")).to_be_attached()
     page.screenshot(path=tmp_path / "launcher_ended_dark.png")
-    ended.get_by_role("button", name="Restart").click()
-    expect(ended).to_be_hidden()
-    expect(control(form, "url")).to_have_value("", timeout=60_000)
-
-    page.evaluate("() => jupyterapp.commands.execute('kubeai:playground')")
-    page.locator(".jp-Dialog .jp-mod-accept").click()
-    expect(tab.locator(".kubeai-playground").first).to_be_visible(timeout=60_000)
-    page.screenshot(path=tmp_path / "launcher_playground_dark.png")
-
-    count = len(page.evaluate(KERNELS))
-    page.evaluate("() => jupyterapp.shell.currentWidget.close()")
-    page.evaluate(REFRESH)
-    page.wait_for_function(f"() => ({KERNELS})().length === {count - 1}")
