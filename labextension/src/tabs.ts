@@ -7,7 +7,7 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { UUID } from "@lumino/coreutils";
 import { Widget } from "@lumino/widgets";
 import { codeOf, kindOf, pathOf, TITLES, type Kind, type Place } from "./tab_code";
-import { icon } from "./icon";
+import { labIcon } from "./icon";
 
 /**
  * The form and the playground of Python, each in a tab of the main area with a kernel of its own.
@@ -52,7 +52,7 @@ function add(app: JupyterFrontEnd, command: string, kind: Kind, nameOf: (given?:
   app.commands.addCommand(command, {
     label: TITLES[kind],
     caption: kind === "serve" ? "Fill in a form and serve a Model with KubeAI" : "Talk to a Model that is served",
-    icon: { render: icon },
+    icon: labIcon,
     execute: async ({ name }) => {
       const model = await nameOf(typeof name === "string" ? name : undefined);
       if (model === null) return;
@@ -73,8 +73,9 @@ function adopt(panel: ConsolePanel, kind: Kind, code: () => Promise<string>): vo
   context.kernelPreference = { ...context.kernelPreference, shutdownOnDispose: true };
   panel.addClass("kubeai-tab");
   panel.title.iconClass = "";
-  panel.title.icon = { render: icon };
+  panel.title.icon = labIcon;
   panel.title.caption = TITLES[kind];
+  panel.toolbar.hide();
   const show = async () => {
     await context.ready;
     panel.console.clear();
@@ -92,8 +93,9 @@ function adopt(panel: ConsolePanel, kind: Kind, code: () => Promise<string>): vo
   context.statusChanged.connect((_, status) => {
     if (ENDED.includes(status)) notice.show();
   });
-  context.kernelChanged.connect((_, { newValue }) => {
-    if (newValue === null && !panel.isDisposed) notice.show();
+  context.kernelChanged.connect((_, { oldValue, newValue }) => {
+    // A first kernel that is on its way is null, too, and so was what was before.
+    if (oldValue !== null && newValue === null && !panel.isDisposed) notice.show();
   });
   void show();
 }
