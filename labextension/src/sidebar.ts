@@ -1,14 +1,11 @@
 import type { Application, IPlugin } from "@lumino/application";
 import { Widget } from "@lumino/widgets";
+import { icon } from "./icon";
 
 /** The part of JupyterLab's shell that a sidebar needs; its own type would pull in half of JupyterLab. */
 interface Shell extends Widget {
   add(widget: Widget, area: "left", options: { rank: number }): void;
 }
-
-const SVG = "http://www.w3.org/2000/svg";
-// A box in three layers: a Model, its replicas behind it. `jp-icon3` follows the theme.
-const ICON = "M12 2 3 6.5 12 11l9-4.5zM3 11l9 4.5 9-4.5v2.3L12 18l-9-4.7zM3 15.6l9 4.5 9-4.5V18l-9 4.5L3 18z";
 
 const LINES: readonly (readonly [string, string])[] = [
   ["Load the magics in a notebook:", "%load_ext kubeai_notebook"],
@@ -23,7 +20,7 @@ export const sidebar: IPlugin<Application<Shell>, void> = {
     const panel = new Widget({ node: content() });
     panel.id = "kubeai-sidebar";
     panel.title.caption = "KubeAI";
-    panel.title.icon = { render };
+    panel.title.icon = { render: icon };
     app.shell.add(panel, "left", { rank: 700 });
   },
 };
@@ -78,16 +75,4 @@ function element<K extends keyof HTMLElementTagNameMap>(
   node.className = className;
   node.textContent = text;
   return node;
-}
-
-function render(host: HTMLElement): void {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "kubeai-sidebar-icon");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("class", "jp-icon3");
-  path.setAttribute("fill", "#616161");
-  path.setAttribute("d", ICON);
-  svg.append(path);
-  host.replaceChildren(svg);
 }
