@@ -64,8 +64,7 @@ class Snapshots:
 
     def close(self) -> None:
         """Show the last change now, and none after it."""
-        if self._frames.end():
-            self._renew_now()
+        self._frames.finish()
 
     def _renew_now(self) -> None:
         with self._lock:

@@ -1,15 +1,18 @@
 """Pieces that come fast, sent together at most once a frame: Jupyter's server drops messages that come faster.
 
 The first piece goes at once, and what came too soon after the last message goes with the next frame, also where nothing
-follows it: a timer sends it. It ends with its frame, so no thread waits beside a stream that rests.
+follows it: a timer sends it. It ends with its frame, so no thread waits beside a stream that rests. Where the process
+ends, what still waits is sent then, and nothing after it: the kernel closes its sockets next.
 """
 
 from __future__ import annotations
 
+import atexit
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +38,7 @@ class Frames(Generic[Piece]):
         self._next_frame: threading.Timer | None = None
         self._new: list[Piece] = []
         self._sent_seconds, self._is_over = -math.inf, False
+        _open.add(self)
 
     def add(self, piece: Piece) -> None:
         """Send this at once, or with the next frame; after the `end` not at all."""
@@ -68,3 +72,17 @@ class Frames(Generic[Piece]):
             timer.cancel()
             timer.join()
         return rest
+
+    def finish(self) -> None:
+        """Send what waits now, and nothing after it."""
+        if rest := self.end():
+            self._send_all(rest)
+
+
+_open: WeakSet[Frames[Any]] = WeakSet()
+
+
+@atexit.register
+def _finish_all() -> None:
+    for frames in tuple(_open):
+        frames.finish()
