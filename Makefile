@@ -63,7 +63,7 @@ test-browser: $(VENV)/.dev  ## the stories in JupyterLab, in headless Chromium
 test-oldest:  ## the tests with the oldest versions of everything that pyproject.toml allows
 	$(PYTHON) -m venv --clear build/oldest
 	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/support/oldest.txt '.[demo]' hypothesis pytest pytest-timeout
+	build/oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/support/oldest.txt '.[demo]' hypothesis 'markdown-it-py>=3' pytest pytest-timeout
 	build/oldest/bin/python -m pytest --ignore tests/browser
 
 test-engines: $(VENV)/.dev  ## real Infinity and vLLM, by hand: name their programs as tests/engines says

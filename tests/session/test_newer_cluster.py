@@ -9,8 +9,8 @@ import pytest
 from kubeai_notebook.errors import SpecError
 from kubeai_notebook.session.session import Session
 from kubeai_notebook.settings import Settings
-from tests.core.kubeai.test_model_schema import newest, openapi, released
 from tests.support.fake_api import MODELS, kubeconfig, model
+from tests.support.kubeai_schemas import newest, openapi, released
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 import jsonschema
@@ -11,38 +10,10 @@ import pytest
 from kubeai_notebook.core.kubeai.model_schema import KNOWN, ModelSchema, schema_of
 from kubeai_notebook.core.manifest import spec_of_manifest, to_manifest
 from kubeai_notebook.core.spec import draft_of
-from tests.core.rules import test_crd
+from tests.support.kubeai_schemas import narrow, newest, openapi, released
 
 pytest.importorskip("cel_expr_python", reason="cel-expr-python, which has wheels for Linux only, is not installed")
 from tests.core.rules import cel_oracle
-
-NARROW = r"^[a-z0-9]+://[a-zA-Z0-9._:/-]+(\?.*)?$"
-
-
-def released() -> dict[str, Any]:
-    """0.22.1, as KubeAI published it."""
-    return deepcopy(test_crd.schema_of(test_crd.published()))
-
-
-def narrow() -> dict[str, Any]:
-    """0.23.2 and later: what may stand in a url is the schema's own matter."""
-    schema = released()
-    schema["properties"]["spec"]["properties"]["url"]["pattern"] = NARROW
-    return schema
-
-
-def newest() -> dict[str, Any]:
-    """Newer trees: other engines, another feature, another scheme."""
-    schema = narrow()
-    spec = schema["properties"]["spec"]
-    fields = spec["properties"]
-    fields["engine"]["enum"] += ["SGLang", "LlamaCpp"]
-    fields["features"]["items"]["enum"] += ["SystemOne"]
-    for rule in fields["url"]["x-kubernetes-validations"]:
-        rule["rule"] += ' || self.startsWith("oci://")'
-    fields["jsonPatches"] = {"type": "array", "items": {"type": "object"}}
-    return schema
-
 
 SCHEMAS = {"0.22.1": released, "0.23.2": narrow, "newer": newest}
 PLAIN = {"url": "hf://org/model", "engine": "VLLM", "features": ["TextGeneration"], "resourceProfile": "cpu:1"}
@@ -59,16 +30,6 @@ SPECS: dict[str, dict[str, Any]] = {
     "no scheme that anybody has": {"url": "ftp://org/model"},
     "cache of a claim": {"url": "pvc://claim", "cacheProfile": "shared"},
 }
-
-
-def openapi(schema: dict[str, Any]) -> dict[str, Any]:
-    kind = [{"group": "kubeai.org", "version": "v1", "kind": "Model"}]
-    listed = {"x-kubernetes-group-version-kind": [{"group": "kubeai.org", "version": "v1", "kind": "ModelList"}]}
-    return {
-        "components": {
-            "schemas": {"a.ModelList": listed, "a.Model": {**schema, "x-kubernetes-group-version-kind": kind}}
-        }
-    }
 
 
 def model(**spec: Any) -> dict[str, Any]:
