@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
+from kubeai_notebook.calls.batch import COLLECTED_AFTER
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.job import Job
 from kubeai_notebook.calls.map_frame import planned_map
@@ -388,6 +390,23 @@ def test_stops_at_once_and_keeps_what_came() -> None:
     assert 100 <= asked.sum() < 50_000
     assert set(out["error"][~asked]) == {"Not asked: It was stopped."}
     assert job.progress.ended == "It was stopped."
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [(700, COLLECTED_AFTER), (9_000, 9_000), (0, 0)])
+def test_has_pythons_collector_look_less_often_for_its_own_time_only(before: int, meanwhile: int) -> None:
+    usual = gc.get_threshold()
+    gc.set_threshold(before, *usual[1:])
+    try:
+        with batch_server(latency_seconds=0.05) as server:
+            endpoint, job = started(server.url, frame(100_000))
+            with endpoint:
+                until(lambda: job.progress.done > 100, SECONDS)
+                assert gc.get_threshold() == (meanwhile, *usual[1:])
+                job.stop()
+                job.result(SECONDS)
+        assert gc.get_threshold() == (before, *usual[1:])
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_gives_the_part_where_an_interrupt_ends_the_wait() -> None:
