@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from kubeai_notebook.session.live.subscription import Change
+
 SECONDS = 20
 AT_ONCE_SECONDS = 2.0
 BEGINNING = said("Hel").partition(b"data: [DONE]")[0].rpartition(b"data: ")[0]
@@ -62,10 +64,15 @@ class Page:
     def until_over(self) -> None:
         self.until(lambda: not self.playground.state().busy)
 
-    def until_phase(self, phase: str) -> None:
-        """Wait until the Session sees the Model so."""
+    def until_phase(self, phase: str, *, ready: int | None = None) -> None:
+        """Wait until the Session sees the Model so, with so many ready replicas."""
+
+        def is_so(change: Change) -> bool:
+            status = change.view and change.view.status
+            return status is not None and status.phase == phase and ready in (None, status.ready)
+
         with self.playground.session.publisher.subscribe(["smol"]) as changes:
-            assert changes.until(lambda change: change.view is not None and change.view.status.phase == phase, SECONDS)
+            assert changes.until(is_so, SECONDS)
 
     @property
     def note(self) -> str:
@@ -350,7 +357,8 @@ def test_shows_how_a_sleeping_model_wakes_and_then_its_answer(cluster: tuple[Pag
     asleep = model("smol", features=["TextGeneration"], replicas=0, minReplicas=0)
     api.change(PODS, pod("model-smol-1", "smol"), gone=True)
     api.change(MODELS, asleep)
-    page.until_phase("Asleep")
+    # The Model and its Pods come by streams of their own: it may be seen asleep before its Pod is seen gone.
+    page.until_phase("Asleep", ready=0)
 
     def wakes(exchange: Exchange) -> None:
         if "messages" in engine.asked[-1]:
