@@ -215,6 +215,16 @@ TRAPS: dict[str, tuple[dict[str, Any], tuple[str, str, str], dict[str, Any]]] = 
         (E, "AdapterNotLoaded", "adapters[0].url"),
         {"adapters": (Adapter(name="c", url="hf://org/c-lora"),)},
     ),
+    "adapter without an owner": (
+        {"adapters": (Adapter(name="c", url="hf://c-lora"),)},
+        (E, "AdapterNotLoaded", "adapters[0].url"),
+        {"adapters": (Adapter(name="c", url="s3://c-lora"),)},
+    ),
+    "folder of a repository as adapter": (
+        {"adapters": (Adapter(name="c", url="hf://org/c-lora/v2"),)},
+        (E, "AdapterNotLoaded", "adapters[0].url"),
+        {"adapters": (COLORIST,)},
+    ),
     "adapter in GGUF": (
         {"adapters": (Adapter(name="c", url="hf://org/c-lora-gguf"),)},
         (W, "AdapterNotLoaded", "adapters[0].url"),
