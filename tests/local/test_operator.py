@@ -69,6 +69,13 @@ def test_keeps_silent_on_what_it_cannot_use(scripted, spec):
     scripted.delete("silent")
 
 
+def test_serves_from_a_cache_profile_of_its_own_configuration(scripted):
+    scripted.create("cached", url="hf://org/cached", engine="VLLM", cacheProfile="disk")
+    until(lambda: model(scripted, "cached").get("status", {}).get("cache") == {"loaded": True}, 5)
+    assert until(lambda: scripted.pods("cached"), 5)
+    scripted.delete("cached")
+
+
 def test_uses_the_profiles_of_its_own_configuration(scripted):
     pod = serve(scripted, "own", resourceProfile="1xa100:3")
     assert pod["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "1500m"}}

@@ -29,8 +29,6 @@ def local_pod(model: Object, system: System) -> Object:
     pod = pod_of(model, system.config, system=system.raw, container=container, loads=False)
     if spec.get("priorityClassName") not in _PRIORITY_CLASSES:
         raise UnusableSpecError(f"no PriorityClass with name {spec['priorityClassName']} was found")
-    if spec.get("cacheProfile"):
-        raise UnusableSpecError(f'cache profile is not supported on this machine: "{spec["cacheProfile"]}"')
     # The image that is asked for runs nowhere here, but a change of it makes a new Pod all the same.
     pod["metadata"]["annotations"] |= {IMAGE_ANNOTATION: spec["image"]} if spec.get("image") else {}
     pod["metadata"]["annotations"] |= {ANNOTATION: engine} if stands_in(engine) else {}

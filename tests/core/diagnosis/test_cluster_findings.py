@@ -103,3 +103,8 @@ def test_says_how_large_kubeai_makes_a_cache_where_it_is_full():
     job = {"metadata": {"name": "load-cache-m"}, "status": {"failed": 1}}
     (found,) = diagnose(seen(LOADED, loader, jobs=(job,), logs=[told]), now=NOW)
     assert [remedy.title for remedy in found.remedies if "storageSize" in remedy.title and "10Gi" in remedy.title]
+
+
+def test_does_not_blame_zero_units_which_kubeai_takes():
+    assert codes(seen(model(resourceProfile="cpu:0", pods=0))) == ["CreationRefused"]
+    assert codes(seen(model(resourceProfile="nowhere:0", pods=0))) == ["UnknownResourceProfile"]

@@ -181,7 +181,7 @@ TRAPS: dict[str, tuple[dict[str, Any], tuple[str, str, str], dict[str, Any]]] = 
     "two colons": ({"resource_profile": "a:1:1"}, (E, "InvalidResourceProfile", "resource_profile"), {}),
     "count zero": (
         {"resource_profile": "nvidia-gpu-l4:0"},
-        (E, "InvalidResourceProfile", "resource_profile"),
+        (W, "InvalidResourceProfile", "resource_profile"),
         {"resource_profile": "nvidia-gpu-l4:01"},
     ),
     "negative count": ({"resource_profile": "cpu:-1"}, (E, "InvalidResourceProfile", "resource_profile"), {}),
