@@ -108,3 +108,14 @@ def test_says_how_large_kubeai_makes_a_cache_where_it_is_full():
 def test_does_not_blame_zero_units_which_kubeai_takes():
     assert codes(seen(model(resourceProfile="cpu:0", pods=0))) == ["CreationRefused"]
     assert codes(seen(model(resourceProfile="nowhere:0", pods=0))) == ["UnknownResourceProfile"]
+
+
+def test_names_the_first_missing_adapter_or_the_loader_that_all_of_them_wait_for():
+    adapters = [{"name": name, "url": f"hf://o/{name}"} for name in ("zebra", "ant")]
+    tuned = model(adapters=adapters, ready=1, pods=2)
+    there = pod("model-m-abc-1", container(running=True), container("loader", running=True), ready=True)
+    (found,) = diagnose(seen(tuned, there), now=NOW)
+    assert (found.code, '"zebra"' in found.message) == ("AdapterNotLoaded", True)
+    late = pod("model-m-abc-2", container(running=True), container("loader", waiting="ContainerCreating"), age=60)
+    found = next(finding for finding in diagnose(seen(tuned, there, late), now=NOW))
+    assert (found.code, '"zebra" waits for Pod "model-m-abc-2"' in found.message) == ("AdapterNotLoaded", True)
