@@ -26,23 +26,44 @@ class Request:
     files: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    timeout: Any = ...
+    """Seconds, ``(to connect, to read)`` as requests takes it, or None for no limit; left out, the Session's."""
 
 
 def send(endpoint: Endpoint, model: str, request: Request) -> Any:
     """Send it with the gateway's credentials; returns the response (``.json()``, ``.status_code`` …).
 
+    A refusal is a response too, as with requests: whoever writes a request by hand reads its status.
     ``model`` is the name that errors tell.
 
     Raises:
-        CallError: the gateway or the engine refused it.
+        CallError: no answer came, or a redirect, which is never followed.
     """
-    kind = {"Content-Type": "multipart/form-data"} if request.files else {}
-    options: Any = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
+    import openai
+
     with explained(model, endpoint):
-        client, response = endpoint.thread_client, library().Response
-        if request.body is None:
-            return client.get(request.path, cast_to=response, options=options)
-        if request.method.upper() != "POST":
-            raise CallError(f"The gateway's routes take POST, not {request.method}.", "Leave the method out.")
-        files = list(request.files.items()) if request.files else None
-        return client.post(request.path, cast_to=response, body=dict(request.body), files=files, options=options)
+        try:
+            return _answer(endpoint.thread_client, request)
+        except openai.APIStatusError as error:
+            if error.response.is_error:
+                return error.response
+            raise
+
+
+def _answer(client: Any, request: Request) -> Any:
+    kind = {"Content-Type": "multipart/form-data"} if request.files else {}
+    options: dict[str, Any] = {"headers": {**kind, **request.headers}, "params": dict(request.params)}
+    if request.timeout is not ...:
+        options["timeout"] = _limits(request.timeout)
+    response = library().Response
+    if request.body is None:
+        return client.get(request.path, cast_to=response, options=options)
+    if request.method.upper() != "POST":
+        raise CallError(f"The gateway's routes take POST, not {request.method}.", "Leave the method out.")
+    files = list(request.files.items()) if request.files else None
+    return client.post(request.path, cast_to=response, body=dict(request.body), files=files, options=options)
+
+
+def _limits(given: Any) -> Any:
+    connect, read = given if isinstance(given, tuple) else (given, given)
+    return library().Timeout(read, connect=connect)

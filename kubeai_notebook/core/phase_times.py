@@ -49,7 +49,9 @@ def steps_of(observation: Observation) -> tuple[Step, ...]:
 
 def _steps(pod: Pod, events: Iterable[KubernetesObject]) -> Iterator[Step]:
     # On this machine weights are pulled once the container runs, so one that began has not pulled all for certain.
-    pulled = pod.main.started and not pulling_event(pod, events)
+    # One that is backed off or begun anew has run, also where the kubelet tells no end of it.
+    ran = pod.main.started or pod.main.restarts > 0 or pod.main.waiting == "CrashLoopBackOff"
+    pulled = ran and not pulling_event(pod, events)
     begins = (created_at(pod.raw), _turned(pod, "PodScheduled"), pod.main.running_since, _turned(pod, "Ready"))
     past = (True, pod.condition("PodScheduled").get("status") == "True", pulled, pod.ready)
     for step, phase in enumerate(STEPS):

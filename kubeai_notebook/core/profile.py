@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # As KubeAI reads it, which takes any number; the client's own form below is narrower.
 _FORM = re.compile(r"[^:]*:\+?(?P<multiple>[0-9]{1,9})")
-_OWN_FORM = re.compile(r"[^:]+(:[1-9][0-9]{0,8})?")
+_OWN_FORM = re.compile(r"[^:]+(:(0|[1-9][0-9]{0,8}))?")
 
 
 class ResourceProfile(str):
@@ -51,7 +51,8 @@ def parse_profile(text: str) -> ResourceProfile:
     'cpu:1'
 
     Raises:
-        SpecError: more than one colon, no name, or a multiple that is no whole number from 1 up.
+        SpecError: more than one colon, no name, or a multiple that is no whole number; 0 asks for nothing, which a trap
+            says.
     """
     if not _OWN_FORM.fullmatch(text):
         # Only a text that is refused loads the masking.

@@ -28,6 +28,7 @@ from kubeai_notebook.core.notice import Notice, Severity, wrong
 from kubeai_notebook.core.objects import at, map_at, text_at
 from kubeai_notebook.core.plain_data import plain_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
+from kubeai_notebook.core.remedy import Remedy
 from kubeai_notebook.core.rules.admission import admit
 from kubeai_notebook.core.rules.admission_errors import NO_FIELD, NOT_CHECKED, Cause
 from kubeai_notebook.core.rules.lint import problems_of
@@ -309,9 +310,11 @@ def _draft_of_manifest(
     bad = {_top(notice.field) for notice in notices}
     notices += [notice for notice in mistyped if _top(notice.field) not in bad]
     notices += _dropped(manifest, schema, severity="error" if notices else "warning")
-    if not any(notice.severity == "error" for notice in notices):
-        notices += [replace(notice, severity="warning") for notice in problems_of(spec)]
-        notices += against_operator_config(spec, facts) if facts else []
+    lacks = against_operator_config(spec, facts) if facts else []
+    if any(notice.severity == "error" for notice in notices):
+        notices += [notice for notice in lacks if notice.field == "resource_profile" and notice.field not in bad]
+    else:
+        notices += [*(replace(notice, severity="warning") for notice in problems_of(spec)), *lacks]
     return _draft(spec_of_manifest(manifest), notices)
 
 
@@ -342,7 +345,9 @@ def _dropped(manifest: Mapping[str, Any], schema: ModelSchema, *, severity: Seve
             continue
         notice = unknown_field(path)
         message = notice.message.replace("has no field", "of KubeAI 0.22 has no field", 1)
-        yield replace(notice, severity=severity, message=message)
+        value = at(manifest, *path.split(".")) if "[" not in path else None
+        remedies = (Remedy(title=f"Write engine: {value} in its place."),) if value in schema.engines else ()
+        yield replace(notice, severity=severity, message=message, remedies=remedies)
 
 
 def _is_known_there(cause: Cause, manifest: Mapping[str, Any], schema: ModelSchema) -> bool:

@@ -293,10 +293,10 @@ def _counted(counter: Counter[str], name: str) -> Iterator[None]:
 def _addressed(model: Object, adapter: str, selectors: list[str]) -> bool:
     """Whether the Model has the adapter and all of the selectors' labels; 500 for a selector that is none."""
     try:
-        matches = all(selector_of(text)(model) for text in selectors)
+        selected = [selector_of(text) for text in selectors]  # each is read, also where one before selects nothing
     except ValueError as error:
         raise RefusedError(500, "Internal Server Error") from error
-    return matches and (not adapter or adapter in adapters_in(model))
+    return all(matches(model) for matches in selected) and (not adapter or adapter in adapters_in(model))
 
 
 def onward(headers: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from kubeai_notebook.calls.errors import check_feature
 from kubeai_notebook.calls.wake import Wake
 from kubeai_notebook.core.naming import name_and_adapter
-from kubeai_notebook.core.objects import created_at, map_at, texts_at
+from kubeai_notebook.core.objects import created_at, map_at, text_at, texts_at
 from kubeai_notebook.core.phase import NEW_NODE_SECONDS, fits_nowhere
 from kubeai_notebook.deploy.scaling import is_paused
 from kubeai_notebook.errors import CallError, NotFoundError, UnreachableError, WaitInterruptedError
@@ -66,6 +66,7 @@ def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool 
     """
     try:
         view = look_at(session.publisher, name)
+        _check_gateway(session, view)
         if _can_be_called(view):
             return view
         with waiting_shown(name, presenter.face().line, shown=shown and session.settings.show_waiting) as show:
@@ -84,7 +85,10 @@ def until_callable(session: Connection, request_name: str) -> Generator[View]:
     """
     publisher, (name, _) = session.known("publisher"), name_and_adapter(request_name)
     try:
-        if publisher is None or _can_be_called(publisher.view(name)):
+        if publisher is None:
+            return
+        _check_gateway(session, publisher.view(name))
+        if _can_be_called(publisher.view(name)):
             return
     except (NotFoundError, UnreachableError):
         return
@@ -155,6 +159,18 @@ class _Waking:
         if self._wake.error is not None:
             raise self._wake.error
         return self._wake.over
+
+
+def _check_gateway(session: Connection, view: View) -> None:
+    """Refuse where KubeAI has no gateway and the user has named none: the request would be lost.
+
+    Raises:
+        CallError: with the setting that names one.
+    """
+    named = session.settings.endpoint or session.settings.platform_endpoint or session.cluster.is_this_machine
+    if not named and text_at(view.observation.operator.config, "proxy", "mode") == "external":
+        message = f"KubeAI takes no requests here (proxy.mode: external), so nothing of it answers for {view.name}."
+        raise CallError(message, "Ask who runs KubeAI for their gateway's address, and set endpoint to it.")
 
 
 def _can_be_called(view: View) -> bool:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.core.observation import Operator
     from kubeai_notebook.core.view import View
 
 AUTOSCALER_STATE = "kubeai-autoscaler-state"
 
 
-def idle_seconds(cluster: Cluster) -> Mapping[str, float]:
+def idle_seconds(cluster: Cluster, operator: Operator) -> Mapping[str, float]:
     """For how long each Model had no request, by its name; nothing of one of which that is not known.
 
     0: it is in use or, in a cluster, was within the window over which KubeAI averages.
@@ -34,13 +35,14 @@ def idle_seconds(cluster: Cluster) -> Mapping[str, float]:
             return here.idle_seconds
     except ClusterError:
         return {}
-    return {name: 0.0 for name, average in averages(cluster).items() if average > 0}
+    return {name: 0.0 for name, average in _averages(cluster, operator).items() if average > 0}
 
 
-def averages(cluster: Cluster, namespace: str | None = None, *, state: str = AUTOSCALER_STATE) -> Mapping[str, float]:
+def _averages(cluster: Cluster, operator: Operator) -> Mapping[str, float]:
     """The average of each Model's requests at work, as KubeAI writes them down; nothing where that cannot be read."""
+    state = text_at(operator.config, "modelAutoscaling", "stateConfigMapName") or AUTOSCALER_STATE
     try:
-        models = json.loads(text_at(cluster.config_map(state, namespace), "data", "models"))
+        models = json.loads(text_at(cluster.config_map(state, operator.namespace), "data", "models"))
     except (ClusterError, ValueError, RecursionError):
         return {}
     written = {name: at(entry, "averageActiveRequests") for name, entry in map_at(models, "models").items()}
@@ -55,6 +57,5 @@ def why_scaled(cluster: Cluster, view: View) -> str:
         here = cluster.machine_catalog(cluster.namespace)
     except (ClusterError, SpecError):
         return ""
-    state = text_at(operator.config, "modelAutoscaling", "stateConfigMapName") or AUTOSCALER_STATE
-    average = averages(cluster, operator.namespace, state=state).get(name)
+    average = _averages(cluster, operator).get(name)
     return scaling_of(view.model, average, config, idle_seconds=here.idle_seconds.get(name) if here else None)

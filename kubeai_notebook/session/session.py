@@ -134,7 +134,7 @@ class Session(Connection):
         from .idle import idle_seconds
 
         views, link = look_at_all(self.publisher), self.publisher.link
-        idle = {} if link.lost else idle_seconds(self.cluster)
+        idle = {} if link.lost or not views else idle_seconds(self.cluster, views[0].observation.operator)
         window = (
             None if self.cluster.is_this_machine or not idle else self.facts.operator_config.autoscaling_window_seconds
         )

@@ -179,7 +179,8 @@ def _look(session: Connection, name: str, _request: Request) -> Details:
 
 
 def _idle(session: Connection, name: str, _request: Request) -> str:
-    return idle_text(look_at(session.publisher, name), idle_seconds(session.cluster).get(name), datetime.now(UTC))
+    view = look_at(session.publisher, name)
+    return idle_text(view, idle_seconds(session.cluster, view.observation.operator).get(name), datetime.now(UTC))
 
 
 def _fix(session: Connection, name: str, request: Request) -> Outcome:

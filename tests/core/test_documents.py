@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from kubeai_notebook.core.documents import described_in
+from kubeai_notebook.core.facts import ClusterFacts
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.manifest import to_manifest, to_yaml
 from kubeai_notebook.core.pasted import fields_of_text
 from kubeai_notebook.core.spec import draft_of, specs_of_yaml
@@ -69,3 +71,12 @@ def test_names_the_field_that_a_wrong_keys_value_belongs_to():
     fields["spec"] = {"url": fields.pop("url"), "server": "VLLM", "resourceProfile": "cpu:1", "features": []}
     messages = [notice.message for notice in draft_of(fields).notices if notice.code == "UnknownField"]
     assert messages == ['A Model of KubeAI 0.22 has no field "spec.server". Did you mean "engine"?']
+
+
+def test_writes_the_engine_that_a_wrong_key_names_and_looks_at_the_profile_beside_it():
+    spec = {"url": "hf://org/repo", "server": "VLLM", "resourceProfile": "NVIDIA_GPU_L4:1", "features": []}
+    manifest = {"kind": "Model", "apiVersion": "kubeai.org/v1", "metadata": {"name": "m"}, "spec": spec}
+    draft = draft_of(manifest, ClusterFacts(operator_config=operator_config_of(None)))
+    steps = {notice.field: [remedy.title for remedy in notice.remedies] for notice in draft.notices}
+    assert steps["spec.server"] == ["Write engine: VLLM in its place."]
+    assert steps["resource_profile"] == ["Write nvidia-gpu-l4:1."]

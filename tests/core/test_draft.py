@@ -36,7 +36,7 @@ def fields_of(draft: Draft) -> list[str]:
 
 
 def test_says_in_one_round_what_is_wrong_in_every_field() -> None:
-    wrong = {"url": "smollm2", "engine": "Vlm", "args": 1, "name": "A B", "labels": {"a b": "c"}, "profile": "cpu:0"}
+    wrong = {"url": "smollm2", "engine": "Vlm", "args": 1, "name": "A B", "labels": {"a b": "c"}, "profile": "cpu:-1"}
     wrong |= {"min_replicas": 3, "max_replicas": 1, "cache": "x", "env": {"A": {1}}, "features": ["Texts"]}
     draft = draft_of(wrong)
     assert draft.spec is None

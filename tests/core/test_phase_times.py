@@ -48,8 +48,9 @@ def test_tells_no_time_of_a_container_that_was_begun_anew() -> None:
 
 
 def test_has_pulled_what_ran_before() -> None:
-    ended = pod(scheduled="2026-11-22T20:00:01Z", ended=True, restarts=2)
-    assert [step.over for step in steps(ended)] == [True, True, False, False]
+    for crashed in ({"ended": True, "restarts": 2}, {"restarts": 2}, {"waiting": "CrashLoopBackOff"}):
+        ended = pod(scheduled="2026-11-22T20:00:01Z", **crashed)
+        assert [step.over for step in steps(ended)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_refuses_yaml_that_is_broken_or_meant_to_break(text: str) -> None:
         ({"scaling": {"min_replicas": "1"}}, "scaling.min_replicas"),
         ({"adapters": [{"name": "A B", "url": "hf://a/b"}]}, "adapters[0].name"),
         ({"files": [{"path": "relative", "content": ""}]}, "files[0].path"),
-        ({"resource_profile": "cpu:0"}, "resource_profile"),
+        ({"resource_profile": "cpu:-1"}, "resource_profile"),
         ({"name": "My_Model"}, "name"),
     ],
 )

@@ -47,6 +47,21 @@ def test_follows_the_features_with_labels(scripted):
     scripted.delete("labelled")
 
 
+def test_replaces_pods_for_the_one_feature_that_they_hold(scripted):
+    before = names([serve(scripted, "featured", features=["TextGeneration"])])
+    arguments = scripted.pods("featured")[0]["spec"]["containers"][0]["args"]
+    assert "--features=TextGeneration" in arguments
+    for features, same in ((["TextGeneration", "TextEmbedding"], True), (["TextEmbedding"], False)):
+        scripted.api("PATCH", f"{MODELS}/featured", {"spec": {"features": features}})
+        label = f"features.kubeai.org/{features[-1]}"
+        until(lambda label=label: label in model(scripted, "featured")["metadata"]["labels"], 5)
+        if same:
+            assert names(scripted.pods("featured")) == before
+        else:
+            until(lambda: names(scripted.pods("featured")).isdisjoint(before), 20)
+    scripted.delete("featured")
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -67,6 +82,13 @@ def test_keeps_silent_on_what_it_cannot_use(scripted, spec):
     assert found["metadata"]["labels"] == {"features.kubeai.org/TextGeneration": "true"}
     assert scripted.pods("silent") == []
     scripted.delete("silent")
+
+
+def test_serves_from_a_cache_profile_of_its_own_configuration(scripted):
+    scripted.create("cached", url="hf://org/cached", engine="VLLM", cacheProfile="disk")
+    until(lambda: model(scripted, "cached").get("status", {}).get("cache") == {"loaded": True}, 5)
+    assert until(lambda: scripted.pods("cached"), 5)
+    scripted.delete("cached")
 
 
 def test_uses_the_profiles_of_its_own_configuration(scripted):

@@ -48,6 +48,22 @@ def test_claims_nothing_of_a_cluster_that_samples(
     assert "10 min or less" in repr(frame)
 
 
+def test_reads_the_averages_where_kubeai_runs_by_the_name_of_its_configuration(
+    clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = clusters[0]
+    api.put("api/v1/services", {"metadata": {"name": "kubeai", "namespace": "operators"}})
+    there = "api/v1/namespaces/operators/configmaps"
+    config = "modelAutoscaling: {stateConfigMapName: averages}\nwatchNamespaces: ['*']"
+    api.put(there, {"metadata": {"name": "kubeai-config"}, "data": {"system.yaml": config}})
+    written = json.dumps({"models": {"smol": {"averageActiveRequests": 0.2}}})
+    api.put(there, {"metadata": {"name": "averages"}, "data": {"models": written}})
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(api.url))
+    with Session(context="a") as session:
+        frame = session.models()
+    assert frame.set_index("name")["idle_seconds"]["smol"] == 0
+
+
 def test_says_why_a_model_does_not_go_to_sleep(
     clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubeai_notebook.errors import SpecError
+from kubeai_notebook.errors import CallError, SpecError
 from kubeai_notebook.session.session import Session
 from kubeai_notebook.settings import Settings
-from tests.support.fake_api import MODELS, kubeconfig, model
+from tests.support.fake_api import MODELS, PODS, kubeconfig, model, pod
 from tests.support.kubeai_schemas import newest, openapi, released
 
 if TYPE_CHECKING:
@@ -44,3 +44,15 @@ def test_refuses_an_engine_that_the_cluster_does_not_list(canned: FakeApi, sessi
     canned.objects["openapi/v3/apis/kubeai.org"] = {"v1": openapi(released())}
     with pytest.raises(SpecError, match=r'no engine "SGLang"\. KubeAI has OLlama, VLLM, FasterWhisper, Infinity'):
         session.plan("fresh", "hf://org/model", **SGLANG)
+
+
+@pytest.mark.parametrize("asleep", [True, False])
+def test_sends_nothing_where_kubeai_takes_no_requests(canned: FakeApi, session: Session, *, asleep: bool) -> None:
+    canned.put("api/v1/services", {"metadata": {"name": "kubeai", "namespace": "default"}})
+    config = {"metadata": {"name": "kubeai-config"}, "data": {"system.yaml": "proxy: {mode: external}"}}
+    canned.put("api/v1/namespaces/default/configmaps", config)
+    canned.put(MODELS, model("there", replicas=0, minReplicas=0) if asleep else model("there"))
+    if not asleep:
+        canned.put(PODS, pod("model-there-a-1", "there"))
+    with pytest.raises(CallError, match=r"proxy\.mode: external.*set endpoint"):
+        session.attach("there").complete("Hi")

@@ -15,6 +15,7 @@ from kubeai_notebook.errors import CallError
 from kubeai_notebook.session.platform.fields import Fields
 from kubeai_notebook.session.platform.invocation import request_of
 from kubeai_notebook.session.platform.status import ROUTES
+from tests.support.http_server import HttpServer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,3 +146,33 @@ def test_takes_urls_as_published_notebooks_put_them_together(url: str) -> None:
 def test_takes_the_keywords_of_requests() -> None:
     request = asked(TEXT, json={"prompt": "Hi"}, timeout=60, stream=False, verify=False, allow_redirects=True)
     assert request.body == {"model": "m-1", "prompt": "Hi"}
+    assert request.timeout == 60
+    with pytest.raises(CallError, match="timeout must be a number of seconds above 0"):
+        asked(TEXT, json={"prompt": "Hi"}, timeout="60s")
+
+
+@pytest.mark.parametrize("code", [400, 404, 500, 503])
+def test_returns_the_answer_whatever_its_status(code: int) -> None:
+    refusal = {"error": {"message": "This model's maximum context length is 2048 tokens.", "code": code}}
+    with HttpServer(lambda _request: json_answer(refusal, code)) as server:
+        endpoint = Endpoint(Access(base_url=f"{server.address}/openai/v1"))
+        answer = send(endpoint, "m-1", asked(TEXT, json={"prompt": "Hi"}))
+        assert (answer.status_code, answer.json()) == (code, refusal)
+        assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("timeout", [0.2, (5, 0.2)])
+def test_waits_as_long_as_the_call_says(timeout: float | tuple[float, float]) -> None:
+    ended = threading.Event()
+
+    def silent(_request: object) -> None:
+        ended.wait(30)
+
+    with HttpServer(silent) as server:
+        endpoint = Endpoint(Access(base_url=f"{server.address}/openai/v1"))
+        try:
+            with pytest.raises(CallError) as raised:
+                send(endpoint, "m-1", asked(TEXT, json={"prompt": "Hi"}, timeout=timeout))
+        finally:
+            ended.set()
+    assert raised.value.retryable

@@ -181,6 +181,7 @@ def scripted_options(folder: Path, **autoscaling: str) -> list[str]:
     (folder / "empty.gguf").touch()
     system = {
         "resourceProfiles": {"1xa100": {"imageName": "cpu", "requests": {"cpu": "500m"}}},
+        "cacheProfiles": {"disk": {"sharedFilesystem": {"storageClassName": "local"}}},
         "modelAutoscaling": autoscaling,
     }
     (folder / "system.yaml").write_text(yaml.safe_dump(system))

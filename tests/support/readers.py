@@ -196,7 +196,7 @@ def shown(view: View) -> list[str]:
 def shown_slowly(view: View) -> list[str]:
     """Every text that slow faces make of a View: the table, the report, Events, the log."""
     stage: Any = Stage(view)
-    table = models_frame([view], idle=idle_seconds(stage), now=NOW)
+    table = models_frame([view], idle=idle_seconds(stage, view.observation.operator), now=NOW)
     report = support_report(view, software="", now=NOW)
     texts = [repr(table), table._repr_html_(), report, repr(events_frame(view)), line_of("m", view)]
     if view.observation.pods:

@@ -43,12 +43,13 @@ def pod(
     ready: str = "",
     ended: bool = False,
     restarts: int = 0,
+    waiting: str = "ContainerCreating",
     created: str = "2026-11-22T20:00:00Z",
 ) -> Any:
     """The Pod of smol, with these moments of its start; ``ended``: a run of its container has ended."""
     turned = {"PodScheduled": scheduled, "Ready": ready}
     conditions = [{"type": kind, "status": "True", "lastTransitionTime": at} for kind, at in turned.items() if at]
-    state = {"running": {"startedAt": running}} if running else {"waiting": {"reason": "ContainerCreating"}}
+    state = {"running": {"startedAt": running}} if running else {"waiting": {"reason": waiting}}
     last = {"terminated": {"exitCode": 1}} if ended else {}
     status = {"name": "server", "state": state, "lastState": last, "restartCount": restarts}
     return {

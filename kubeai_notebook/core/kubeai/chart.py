@@ -35,16 +35,26 @@ CHART: Final[dict[str, Any]] = {
         "nvidia-gpu-a100-40gb": _LIMITED,
         "nvidia-gpu-a16": _LIMITED,
         "nvidia-gpu-rtx4070-8gb": _LIMITED,
-        "nvidia-gpu-gh200": {**_LIMITED, "imageName": "gh200"},
+        "nvidia-gpu-gh200": {**_LIMITED, "imageName": "gh200", "requests": {"nvidia.com/gpu": "1"}},
         "amd-gpu-mi300x": {"imageName": "amd-gpu", "limits": {"amd.com/gpu": "1"}, **_tolerating("amd.com/gpu")},
     },
     "cacheProfiles": {},
     "modelServers": {
-        "OLlama": {"images": {"default": "ollama/ollama:0.11.11"}},
+        "OLlama": {
+            "images": {
+                "default": "ollama/ollama:0.11.11",
+                "nvidia-gpu": "ollama/ollama:0.11.11",
+                "amd-gpu": "ollama/ollama:0.11.11-rocm",
+            }
+        },
         "VLLM": {
             "images": {
                 "default": "vllm/vllm-openai:v0.10.2",
+                "nvidia-gpu": "vllm/vllm-openai:v0.10.2",
                 "cpu": "public.ecr.aws/q9t5s3a7/vllm-cpu-release-repo:v0.10.2",
+                "google-tpu": "vllm/vllm-tpu:23194d83e8f2a6783b0d8c275f5f8a22faab9aec",
+                "gh200": "vllm/vllm-openai:v0.10.2",
+                "amd-gpu": "rocm/vllm/rocm6.4.1_vllm_0.10.1_20250909",
             }
         },
         "FasterWhisper": {
@@ -54,7 +64,19 @@ CHART: Final[dict[str, Any]] = {
             }
         },
         "Infinity": {
-            "images": {"default": "michaelf34/infinity:0.0.77", "cpu": "michaelf34/infinity:0.0.77-cpu"},
+            "images": {
+                "default": "michaelf34/infinity:0.0.77",
+                "cpu": "michaelf34/infinity:0.0.77-cpu",
+                "amd-gpu": "michaelf34/infinity:0.0.77-rocm",
+                "nvidia-gpu": "michaelf34/infinity:0.0.77",
+            },
+        },
+    },
+    "modelServerPods": {
+        "securityContext": {
+            "readOnlyRootFilesystem": False,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
         },
     },
     "modelRollouts": {"surge": 1},

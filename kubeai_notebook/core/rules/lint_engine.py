@@ -130,8 +130,9 @@ def _profile(subject: Subject) -> Iterator[Notice]:
         message = "KubeAI starts nothing without a resource profile of the form <name>:<multiple>, and does not say so."
         yield error(field, code, message, step="Write it like cpu:1.")
     elif multiple < 1:
-        message = "Zero times a profile asks for no GPU; on some nodes the engine then sees, and takes, all of them."
-        yield error(field, code, message, SetField(name="resourceProfile", value=f"{name}:1"), step=f"Write {name}:1.")
+        message = "Zero times a profile asks for nothing: the Pod may come where no room is, or see all GPUs of a node."
+        change = SetField(name="resourceProfile", value=f"{name}:1")
+        yield warning(field, code, message, change, step=f"Write {name}:1.")
     elif subject.spec.engine == "VLLM" and "cpu" not in name.split("-"):
         yield from _parallel(subject, multiple)
 

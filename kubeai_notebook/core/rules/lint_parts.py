@@ -26,6 +26,7 @@ _CONFIG_MAP_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 # Folders that KubeAI mounts into the engine's container; Kubernetes refuses a second mount at the same path.
 _MOUNTED = ("/dev/shm", "/model", "/models", "/adapters", "/secrets/gcp-credentials")  # noqa: S108 - no file is made
 _GGUF = re.compile(r"gguf", re.I)
+_ADAPTER_REPOSITORY = re.compile(r"hf://[^/:]+/[^/:]+")
 
 
 def part_traps(subject: Subject) -> Iterator[Notice]:
@@ -62,6 +63,22 @@ def _labels(spec: ModelSpec) -> Iterator[Notice]:
             yield error("labels", "InvalidLabel", message, step=step)
 
 
+def _adapter_url(field: str, url: str, *, base: str) -> Iterator[Notice]:
+    """What the loader cannot fetch, or the engine cannot put on the base model."""
+    if "?" in url:
+        message = "The loader gets the url with its query, and finds no such adapter."
+        yield error(field, "AdapterNotLoaded", message, step="Leave out what follows the question mark.")
+    elif url.startswith("hf://") and not _ADAPTER_REPOSITORY.fullmatch(url):
+        message = f"{quoted(url)} names no repository of the hub: an adapter's has an owner and a name."
+        yield error(field, "AdapterNotLoaded", message, step="Write hf://<owner>/<name>.")
+    elif _GGUF.search(url):
+        message = "This adapter seems to be in GGUF files, which vLLM does not load."
+        yield warning(field, "AdapterNotLoaded", message, step="Use the adapter's safetensors repository.")
+    elif url == base:
+        message = "This is the base model again, not an adapter for it."
+        yield warning(field, "AdapterNotLoaded", message, step="Name the repository of the adapter.")
+
+
 def _adapters(spec: ModelSpec, subject: Subject) -> Iterator[Notice]:
     if not spec.adapters:
         return
@@ -70,16 +87,7 @@ def _adapters(spec: ModelSpec, subject: Subject) -> Iterator[Notice]:
             message = f'{count} adapters are called "{name}"; only one of them would be reached.'
             yield error("adapters", "DuplicateAdapter", message, step="Give each a name of its own.")
     for number, adapter in enumerate(spec.adapters):
-        field = f"adapters[{number}].url"
-        if "?" in adapter.url:
-            message = "The loader gets the url with its query, and finds no such adapter."
-            yield error(field, "AdapterNotLoaded", message, step="Leave out what follows the question mark.")
-        elif _GGUF.search(adapter.url):
-            message = "This adapter seems to be in GGUF files, which vLLM does not load."
-            yield warning(field, "AdapterNotLoaded", message, step="Use the adapter's safetensors repository.")
-        elif adapter.url == spec.url:
-            message = "This is the base model again, not an adapter for it."
-            yield warning(field, "AdapterNotLoaded", message, step="Name the repository of the adapter.")
+        yield from _adapter_url(f"adapters[{number}].url", adapter.url, base=spec.url)
     if spec.scaling.min_replicas == 0 and not spec.scaling.autoscaling_disabled:
         message = "Calls to an adapter do not count as traffic: KubeAI stops the Model while they wait."
         change, step = SetField(name="minReplicas", value=1), "Set scaling.min_replicas to 1."

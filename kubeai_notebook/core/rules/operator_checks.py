@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _NEAR = 0.5
 # What people call accelerators: by the word, by a vendor, by a product such as l4, a100, rtx4090 or mi300x.
 _ACCELERATOR = re.compile(r"gpu|nvidia|cuda|amd|rocm|tpu|(^|[^a-z])[a-z]{1,3}[0-9]{1,4}", re.I)
+# Docker Hub's images have an owner and a name; KubeAI's chart 0.22 and 0.23 write a third part for AMD.
+_IN_NO_REPOSITORY = re.compile(r"(?P<repository>[a-z0-9_-]+/[a-z0-9_-]+)/(?P<tag>[\w.-]+)")
 _GATED = re.compile(r"(meta-llama/|google/gemma)", re.I)
 
 
@@ -144,9 +146,16 @@ def _cache_and_image(spec: ModelSpec, config: OperatorConfig) -> Iterator[Notice
         yield say("cache_profile", "UnknownCacheProfile", message, change, step=fix)
     # The chart's defaults say nothing of an engine that only a newer KubeAI has.
     listed = config.source == "kubeai-config" or spec.engine in config.images
-    if not spec.image and listed and config.image_of(spec.engine, spec.resource_profile.name) is None:
+    image = config.image_of(spec.engine, spec.resource_profile.name)
+    if not spec.image and listed and image is None:
         message = f"KubeAI's configuration has no image for {spec.engine}, so it starts nothing."
         yield error("image", "NoServerImage", message, step="Set image.")
+    elif not spec.image and image and (tag := _IN_NO_REPOSITORY.fullmatch(image)):
+        better = f"{tag['repository']}:{tag['tag']}"
+        message = (
+            f"KubeAI would take the image {quoted(image, 120)}, which Docker Hub has not: its tag follows a slash."
+        )
+        yield warning("image", "ImageNotFound", message, SetField(name="image", value=better), step=f"Use {better}.")
 
 
 def _credentials(subject: Subject, config: OperatorConfig, secrets: Collection[str] | None) -> Iterator[Notice]:

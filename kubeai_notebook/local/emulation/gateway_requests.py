@@ -48,6 +48,7 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 ROUTES = (*_SHAPES, "/v1/audio/transcriptions")
 _WITHOUT_ZERO = ("user", "stream", "stop", "max_tokens", "max_completion_tokens", "metadata", "logit_bias", "store")
+_WITHOUT_ZERO += ("dimensions", "encoding_format", "echo", "suffix")
 
 
 class UnreadableError(Exception):

@@ -128,7 +128,7 @@ class Engine:
         self.adapters = [other for other in self.adapters if other != name] + [name] * (path is not None)
 
     async def _post(self, name: str, path: Path | None) -> None:
-        """As KubeAI's operator: an adapter that is loaded already is no failure."""
+        """As KubeAI's operator: an adapter that is loaded already is no failure, nor one that is unloaded."""
         verb, where = ("load", {"lora_path": str(path)}) if path else ("unload", {})
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         try:
@@ -139,7 +139,7 @@ class Engine:
                 reason = await answer.text()
         except aiohttp.ClientError as error:
             raise LocalError(f"{type(error).__name__}: {error}") from error
-        if not answer.ok and not (answer.status == 400 and "already" in reason):
+        if not answer.ok and not (answer.status == 400 and ("already" if path else "cannot be found") in reason):
             raise LocalError(f"{answer.status} {reason}")
 
     async def _report(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.kinds import MODELS, Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from kubeai_notebook.local.api.store import Store
@@ -42,14 +42,9 @@ async def keep_adapters(
     patience = FIRST_RETRY_SECONDS
     while True:
         wanted, failed = _wanted(store, run.ref), False
-        labels = store.get(run.ref)["metadata"]["labels"]
-        stale = [name for name in engine.adapters if name not in wanted]
-        for name in (
-            *stale,
-            *(name for name, url in wanted.items() if labels.get(ADAPTER_LABEL + name) != safe_hash(url)),
-        ):
+        for name, url in _steps(wanted, store.get(run.ref)["metadata"]["labels"], engine.adapters):
             try:
-                path = await pull(wanted[name]) if name in wanted else None
+                path = await pull(url) if url else None
                 weights = await digest(path)
                 await engine.load(name, path)
             except LocalError as error:
@@ -57,7 +52,7 @@ async def keep_adapters(
                 say(f'Error: the adapter "{name}" was not loaded: {error}')
                 continue
             changed()
-            label = {ADAPTER_LABEL + name: safe_hash(wanted[name]) if name in wanted else None}
+            label = {ADAPTER_LABEL + name: safe_hash(url) if url else None}
             annotation = {ADAPTER_WEIGHTS + name: weights or None}
             store.patch(run.ref, {"metadata": {"labels": label, "annotations": annotation}})
         patience = min(2 * patience, MAX_RETRY_SECONDS) if failed else FIRST_RETRY_SECONDS
@@ -65,6 +60,17 @@ async def keep_adapters(
             async with asyncio.timeout(patience if failed else None):
                 while _wanted(store, run.ref) == wanted:
                     await store.changed(store.version)
+
+
+def _steps(wanted: Mapping[str, str], labels: Mapping[str, str], loaded: Sequence[str]) -> list[tuple[str, str | None]]:
+    """What to load, by name and url, and (None) to unload before.
+
+    An engine keeps what it has under a name and says that this is loaded already, so a changed url is unloaded first.
+    """
+    there = {name: labels.get(ADAPTER_LABEL + name) for name in {*loaded, *wanted}}
+    asked = {name: safe_hash(url) for name, url in wanted.items()}
+    stale: list[tuple[str, str | None]] = [(name, None) for name in loaded if there[name] != asked.get(name)]
+    return stale + [(name, url) for name, url in wanted.items() if there[name] != asked[name]]
 
 
 def _wanted(store: Store, pod: Ref) -> dict[str, str]:

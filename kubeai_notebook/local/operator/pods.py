@@ -24,13 +24,16 @@ def local_pod(model: Object, system: System) -> Object:
     """Build the Pod. UnusableSpecError where KubeAI, or its cluster, would make none."""
     spec, engine = model["spec"], model["spec"]["engine"]
     adapted = str("adapters" in spec).lower()
-    ours = [f"--model={spec['url']}", f"--features={','.join(spec['features'])}", f"--lora={adapted}"]
+    features = f"--features={','.join(spec['features'])}"
+    # Of the features KubeAI's Pods hold one thing: whether OLlama's probe runs the model. Others make no new Pod.
+    hashed = f"--features={engine == 'OLlama' and 'TextGeneration' in spec['features']}"
+    ours = [f"--model={spec['url']}", hashed, f"--lora={adapted}"]
     container = {"image": image_of(engine), "command": ["llama-server"], "args": [*ours, *spec.get("args", ())]}
     pod = pod_of(model, system.config, system=system.raw, container=container, loads=False)
+    server = pod["spec"]["containers"][0]
+    server["args"] = [features if word == hashed else word for word in server["args"]]
     if spec.get("priorityClassName") not in _PRIORITY_CLASSES:
         raise UnusableSpecError(f"no PriorityClass with name {spec['priorityClassName']} was found")
-    if spec.get("cacheProfile"):
-        raise UnusableSpecError(f'cache profile is not supported on this machine: "{spec["cacheProfile"]}"')
     # The image that is asked for runs nowhere here, but a change of it makes a new Pod all the same.
     pod["metadata"]["annotations"] |= {IMAGE_ANNOTATION: spec["image"]} if spec.get("image") else {}
     pod["metadata"]["annotations"] |= {ANNOTATION: engine} if stands_in(engine) else {}

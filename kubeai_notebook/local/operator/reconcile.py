@@ -83,10 +83,13 @@ class Reconciler:
             return
         pods = [pod for pod in self._store.items(PODS, NAMESPACE) if _model_of(pod) == name]
         if not deleting:
-            self._store.patch(ref, {"status": {"replicas": {"all": len(pods), "ready": sum(map(is_ready, pods))}}})
+            # What was fetched stays on this machine for all Models, so a cache needs no Job before the Pods.
+            cache = {"cache": {"loaded": True}} if model["spec"].get("cacheProfile") else {}
+            replicas = {"all": len(pods), "ready": sum(map(is_ready, pods))}
+            self._store.patch(ref, {"status": {"replicas": replicas, **cache}})
         pod_hash, surge = wanted["metadata"]["labels"][HASH_LABEL], self._system.config.surge
-        replicas = model["spec"].get("replicas", 0)
-        doomed, created = pod_plan(pods, pod_hash, replicas=replicas, surge=surge)
+        desired = model["spec"].get("replicas", 0)
+        doomed, created = pod_plan(pods, pod_hash, replicas=desired, surge=surge)
         for doomed_name in {pod["metadata"]["name"] for pod in pods} if deleting else doomed:
             self._store.delete(Ref(PODS, NAMESPACE, doomed_name))
         for _ in range(0 if deleting else created):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What a body holds tells where it belongs.
 _ROUTE_OF = {"messages": "/chat/completions", "prompt": "/completions", "documents": "/rerank", "input": "/embeddings"}
-_OF_REQUESTS = ("timeout", "stream", "verify", "cookies", "auth", "allow_redirects")
+_OF_REQUESTS = ("stream", "verify", "cookies", "auth", "allow_redirects")
 """Keywords of requests that the platform hands on to it; a notebook that gives some runs here too."""
 _SPOKEN = "/audio/transcriptions"
 
@@ -35,10 +35,12 @@ def request_of(status: Fields, method: str, url: str | None, **content: Any) -> 
     adapter = content.pop("adapter", None)
     for name in _OF_REQUESTS:  # the way to the gateway is the Session's own
         content.pop(name, None)
-    further = {name: content.pop(name) or {} for name in ("headers", "params") if name in content}
+    further: dict[str, Any] = {name: content.pop(name) or {} for name in ("headers", "params") if name in content}
+    if "timeout" in content:
+        further["timeout"] = _checked_timeout(content.pop("timeout"))
     if content:
         unknown = next(iter(content))
-        near = did_you_mean(unknown, ("json", "data", "files", "adapter", "headers", "params"))
+        near = did_you_mean(unknown, ("json", "data", "files", "adapter", "headers", "params", "timeout"))
         raise CallError(f'A request has no "{unknown}".{near}', 'Fields of the API go into json={"prompt": …}.')
     if body is None and files is None:
         # Without a feature the gateway lists the models that generate text, and no others.
@@ -59,6 +61,13 @@ def _body(given: Any, data: Any) -> Mapping[str, Any] | None:
     if body is not None and not isinstance(body, dict):
         raise CallError("The request's json must be a dict.", 'Write it like json={"prompt": "Hi"}.')
     return body
+
+
+def _checked_timeout(given: Any) -> Any:
+    parts = given if isinstance(given, tuple) and len(given) == 2 else (given,)
+    if all(part is None or (isinstance(part, int | float) and part > 0) for part in parts):
+        return given
+    raise CallError("timeout must be a number of seconds above 0.", "Write it like timeout=60, or leave it out.")
 
 
 def _adapter(status: Fields, adapter: str | None) -> str | None:

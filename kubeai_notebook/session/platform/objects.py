@@ -157,11 +157,13 @@ class Run:
 
         ``json={"prompt": …}``, ``{"messages": …}``, ``{"input": …}`` or ``{"query": …, "documents": …}`` finds its
         route and gets the model's name; ``files={"file": …}`` is transcribed. ``adapter=`` asks one of the adapters,
-        ``headers=`` and ``params=`` go along. Without content it lists the models.
+        ``headers=`` and ``params=`` go along, ``timeout=`` is that of the request itself. Without content it lists
+        the models. What the gateway or the engine refuses is an answer too: look at ``.status_code``, or call
+        ``.raise_for_status()``.
 
         Raises:
             DeployError: the Model cannot become ready as it is.
-            CallError: no route fits, or the gateway or the engine refused it.
+            CallError: no route fits, or no answer came.
         """
         request = request_of(self.status, method, url, **content)
         model = self.model if request.body is None else self.model.wait()

@@ -4,8 +4,10 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
 
-from .cluster_cases import CASES, NEAR_MISSES, pending, probed
-from .scenes import NOW, event
+from .cluster_cases import CASES, LOADED, NEAR_MISSES, pending, probed
+from .scenes import NOW, container, event, log, model, pod, seen
+
+OF_THE_JOB = {"ownerReferences": [{"kind": "Job", "name": "load-cache-m"}]}
 
 
 def codes(observation):
@@ -62,3 +64,58 @@ def test_says_how_many_nodes_lack_the_gpu():
 )
 def test_tells_karpenters_reasons_apart(text, code):
     assert codes(pending(event("FailedScheduling", text, source="karpenter")))[0] == code
+
+
+QUOTA = 'pods "model-m-x" is forbidden: exceeded quota: team, requested: {}, used: {}, limited: {}'
+GPUS = {"resourceProfile": "nvidia-gpu-l4:8", "args": ["--tensor-parallel-size=8"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "spec", "takes"),
+    [
+        (QUOTA.format("cpu=4", "cpu=14", "cpu=16"), {}, {"resourceProfile": "cpu:2"}),
+        (QUOTA.format("cpu=4,memory=8Gi", "cpu=1,memory=60Gi", "cpu=8,memory=63Gi"), {}, {"resourceProfile": "cpu:1"}),
+        (QUOTA.format("cpu=4", "cpu=16", "cpu=16"), {}, None),
+        (QUOTA.format("pods=1", "pods=5", "pods=5"), {}, None),
+        (
+            QUOTA.format("requests.nvidia.com/gpu=8", "requests.nvidia.com/gpu=2", "requests.nvidia.com/gpu=8"),
+            GPUS,
+            {"resourceProfile": "nvidia-gpu-l4:6", "args": ["--tensor-parallel-size=6"]},
+        ),
+        (
+            'pods "model-m-x" is forbidden: maximum memory usage per Pod is 7Gi, but request is 8Gi.',
+            {},
+            {"resourceProfile": "cpu:3"},
+        ),
+    ],
+)
+def test_takes_as_many_units_as_a_quota_still_allows(text, spec, takes):
+    refused = seen(model(pods=0, **{"resourceProfile": "cpu:4", **spec}), refusal=text)
+    (found,) = diagnose(refused, now=NOW)
+    patches = [remedy.patch(refused.model)["spec"] for remedy in found.remedies if remedy.changes]
+    assert found.code == "QuotaExceeded"
+    assert patches == ([takes] if takes else [])
+
+
+def test_says_how_large_kubeai_makes_a_cache_where_it_is_full():
+    loader = pod("load-cache-m-x", container("loader", exit_code=1), phase="Failed", metadata=OF_THE_JOB)
+    told = log("[Errno 28] No space left on device: '/models/m-u1'", pod="load-cache-m-x", container="loader")
+    job = {"metadata": {"name": "load-cache-m"}, "status": {"failed": 1}}
+    (found,) = diagnose(seen(LOADED, loader, jobs=(job,), logs=[told]), now=NOW)
+    assert [remedy.title for remedy in found.remedies if "storageSize" in remedy.title and "10Gi" in remedy.title]
+
+
+def test_does_not_blame_zero_units_which_kubeai_takes():
+    assert codes(seen(model(resourceProfile="cpu:0", pods=0))) == ["CreationRefused"]
+    assert codes(seen(model(resourceProfile="nowhere:0", pods=0))) == ["UnknownResourceProfile"]
+
+
+def test_names_the_first_missing_adapter_or_the_loader_that_all_of_them_wait_for():
+    adapters = [{"name": name, "url": f"hf://o/{name}"} for name in ("zebra", "ant")]
+    tuned = model(adapters=adapters, ready=1, pods=2)
+    there = pod("model-m-abc-1", container(running=True), container("loader", running=True), ready=True)
+    (found,) = diagnose(seen(tuned, there), now=NOW)
+    assert (found.code, '"zebra"' in found.message) == ("AdapterNotLoaded", True)
+    late = pod("model-m-abc-2", container(running=True), container("loader", waiting="ContainerCreating"), age=60)
+    found = next(finding for finding in diagnose(seen(tuned, there, late), now=NOW))
+    assert (found.code, '"zebra" waits for Pod "model-m-abc-2"' in found.message) == ("AdapterNotLoaded", True)

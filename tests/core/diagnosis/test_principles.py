@@ -5,6 +5,7 @@ import pytest
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.observation import Observation
 
+from .cluster_cases import loading
 from .scenes import NOW, ago, container, crash, crashed, event, log, model, pod, seen, unscheduled, waiting
 
 RANK = "ValueError: unrecognized arguments: --task=embed"
@@ -235,3 +236,21 @@ def test_reads_the_one_log_that_is_there_of_a_run_that_ended():
 def test_ends_no_evidence_in_a_colon_where_the_kubelet_gave_no_message(reason):
     (found,) = diagnose(seen(None, waiting(reason)), now=NOW)
     assert [piece.text for piece in found.evidence] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("observation", "code"),
+    [
+        (seen(None, pod("model-m-abc-1", phase="Failed", status={"reason": "Evicted"})), "Evicted"),
+        (
+            seen(None, pod("model-m-abc-1", phase="Failed", status={"reason": "UnexpectedAdmissionError"})),
+            "NodeRefusedPod",
+        ),
+        (seen(None, crashed(exit_code=137, reason="OOMKilled")), "OomKilled"),
+        (loading({"type": "Failed", "status": "True", "reason": "PodFailurePolicy"}), "CacheJobFailed"),
+    ],
+)
+def test_ends_no_evidence_of_a_status_in_a_colon(observation, code):
+    found = diagnose(observation, now=NOW)
+    assert [finding.code for finding in found] == [code]
+    assert not [piece.text for finding in found for piece in finding.evidence if piece.text.rstrip().endswith(":")]

@@ -11,7 +11,7 @@ GPUS = {"resourceProfile": "nvidia-gpu-l4:4"}
 OF_OLLAMA = {"engine": "OLlama", "url": "ollama://llama3"}
 
 FROM_MODEL = {
-    "InvalidResourceProfile": {"resourceProfile": "cpu:0"},
+    "InvalidResourceProfile": {"resourceProfile": "cpu:x"},
     "UnknownResourceProfile": {"resourceProfile": "cpus:2"},
     "UnknownCacheProfile": {"cacheProfile": "fast"},
     "InvalidModelUrl": {"engine": "Infinity", "url": "pvc://claim/x"},

@@ -181,7 +181,7 @@ TRAPS: dict[str, tuple[dict[str, Any], tuple[str, str, str], dict[str, Any]]] = 
     "two colons": ({"resource_profile": "a:1:1"}, (E, "InvalidResourceProfile", "resource_profile"), {}),
     "count zero": (
         {"resource_profile": "nvidia-gpu-l4:0"},
-        (E, "InvalidResourceProfile", "resource_profile"),
+        (W, "InvalidResourceProfile", "resource_profile"),
         {"resource_profile": "nvidia-gpu-l4:01"},
     ),
     "negative count": ({"resource_profile": "cpu:-1"}, (E, "InvalidResourceProfile", "resource_profile"), {}),
@@ -214,6 +214,16 @@ TRAPS: dict[str, tuple[dict[str, Any], tuple[str, str, str], dict[str, Any]]] = 
         {"adapters": (Adapter(name="c", url="hf://org/c?revision=1"),)},
         (E, "AdapterNotLoaded", "adapters[0].url"),
         {"adapters": (Adapter(name="c", url="hf://org/c-lora"),)},
+    ),
+    "adapter without an owner": (
+        {"adapters": (Adapter(name="c", url="hf://c-lora"),)},
+        (E, "AdapterNotLoaded", "adapters[0].url"),
+        {"adapters": (Adapter(name="c", url="s3://c-lora"),)},
+    ),
+    "folder of a repository as adapter": (
+        {"adapters": (Adapter(name="c", url="hf://org/c-lora/v2"),)},
+        (E, "AdapterNotLoaded", "adapters[0].url"),
+        {"adapters": (COLORIST,)},
     ),
     "adapter in GGUF": (
         {"adapters": (Adapter(name="c", url="hf://org/c-lora-gguf"),)},

@@ -236,3 +236,13 @@ def test_takes_the_only_profile_that_a_word_can_mean(config: str, said: str, mea
 def test_leaves_a_word_alone_where_the_clusters_profiles_are_not_known() -> None:
     spec = spec_with(resource_profile="l4:1")
     assert with_known_profile(spec, operator_config_of(None)) is spec
+
+
+def test_says_that_the_charts_image_for_amd_is_in_no_repository_and_gives_the_one_that_is_meant() -> None:
+    facts = ClusterFacts(operator_config=operator_config_of(None))
+    (notice,) = against_operator_config(spec_with(resource_profile="amd-gpu-mi300x:1"), facts)
+    assert (notice.severity, notice.code, notice.field) == ("warning", "ImageNotFound", "image")
+    patch = {"spec": {"image": "rocm/vllm:rocm6.4.1_vllm_0.10.1_20250909"}}
+    assert notice.remedies[0].patch({}) == patch
+    own = spec_with(resource_profile="amd-gpu-mi300x:1", image="rocm/vllm:latest")
+    assert against_operator_config(own, facts) == []

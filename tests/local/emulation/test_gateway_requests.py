@@ -9,7 +9,7 @@ import pytest
 from kubeai_notebook.local.emulation.gateway_requests import UnreadableError, is_form, read
 
 CHAT, TEXT, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/rerank"
-RESPONSES = "/v1/responses"
+RESPONSES, EMBEDDINGS = "/v1/responses", "/v1/embeddings"
 
 
 def sent(route, **fields):
@@ -88,6 +88,9 @@ def test_passes_a_response_on_as_it_is():
 
 def test_leaves_out_zeros_but_not_those_that_mean_something():
     assert sent(TEXT, max_tokens=0, stream=False, temperature=0, n=0) == {"model": "m", "temperature": 0, "n": 0}
+    assert sent(TEXT, echo=False, suffix="", best_of=0) == {"model": "m", "best_of": 0}
+    assert sent(EMBEDDINGS, input="a", dimensions=0, encoding_format="") == {"model": "m", "input": "a"}
+    assert sent(EMBEDDINGS, input="a", dimensions=3)["dimensions"] == 3
 
 
 def test_names_only_the_adapter_to_the_engine():

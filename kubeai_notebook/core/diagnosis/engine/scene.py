@@ -107,8 +107,12 @@ class Scene:
     @property
     def profile(self) -> tuple[str, int]:
         """The resource profile's name and count; count 0 where it is malformed."""
-        profile = ResourceProfile(text_at(self.spec, "resourceProfile"))
-        return profile.name, profile.multiple or 0
+        return self.resource_profile.name, self.resource_profile.multiple or 0
+
+    @property
+    def resource_profile(self) -> ResourceProfile:
+        """The resource profile as it stands in the Model."""
+        return ResourceProfile(text_at(self.spec, "resourceProfile"))
 
     @property
     def settled(self) -> bool:

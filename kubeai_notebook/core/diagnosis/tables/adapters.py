@@ -121,6 +121,21 @@ _UNLABELLED = Rule(
 )
 
 
+_BEHIND_A_LOADER = Rule(
+    code="AdapterNotLoaded",
+    seen=(),
+    message=(
+        'The adapter "{adapter}" waits for Pod "{late}", whose loader is not ready: until then no Pod gets adapters.',
+        "An adapter waits for a Pod whose loader is not ready: until then no Pod gets adapters.",
+    ),
+    who="user",
+    remedies=(
+        run('See what keeps the loader of "{late}".', "kubectl -n {namespace} describe pod {late}"),
+        _KEEP_ONE,
+    ),
+)
+
+
 def missing_adapters(scene: Scene, pod: Pod) -> tuple[str, ...]:
     """Names of the Model's adapters that this Pod does not have."""
     names = (text_at(adapter, "name") for adapter in maps_at(scene.spec, "adapters"))
@@ -134,4 +149,7 @@ def unlabelled(scene: Scene, pod: Pod) -> Finding | None:
     if not missing or since is None or in_utc(scene.now) - since < LOADING_TIME:
         return None
     evidence = Evidence("field", pod.name, f"metadata.labels has no {ADAPTER_LABEL}{missing[0]}")
+    for other in scene.pods:
+        if any(container.name == "loader" and not container.running for container in other.containers):
+            return stated(_BEHIND_A_LOADER, scene, evidence, pod=pod, adapter=missing[0], late=other.name)
     return stated(_UNLABELLED, scene, evidence, pod=pod, adapter=missing[0])

@@ -9,7 +9,7 @@ from kubeai_notebook.core.diagnosis.engine.case import Case
 from kubeai_notebook.core.diagnosis.engine.causes import cause
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, remedy_of, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
-from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage, worded
 from kubeai_notebook.core.diagnosis.engine.unknown import UNKNOWN
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import at, maps_at, number_at, text_at, texts_at
@@ -68,7 +68,7 @@ def _of_job(scene: Scene) -> Finding | None:
         name = text_at(job, "metadata", "name")
         conditions = [item for item in maps_at(job, "status", "conditions") if item.get("status") == "True"]
         failed = next((item for item in conditions if item.get("type") in ("Failed", "FailureTarget")), None)
-        text = f"{text_at(failed, 'reason')}: {text_at(failed, 'message')}" if failed else "status.failed"
+        text = worded(text_at(failed, "reason"), text_at(failed, "message")) if failed else "status.failed"
         if failed is None and not number_at(job, "status", "failed"):
             continue
         passage = Passage("status", f"Job {name}", (text,))

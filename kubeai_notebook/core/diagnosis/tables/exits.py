@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import MORE_UNITS, advise, drop_argument, run, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
+from kubeai_notebook.core.diagnosis.engine.text_source import worded
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import map_at, number_at, text_at
 
@@ -72,7 +73,7 @@ def ended_run(scene: Scene, pod: Pod) -> Finding | None:
         evidence = Evidence(
             "status",
             f"{pod.name}/{container.name} terminated",
-            f"{reason}, exit code {run_.get('exitCode')}: {message}",
+            worded(f"{reason}, exit code {run_.get('exitCode')}", message),
         )
         if reason == "OOMKilled":
             limit = text_at(map_at(pod.resource("limits")), "memory")

@@ -26,6 +26,10 @@ DISK_FULL = Rule(
             "kubectl -n {namespace} patch pvc shared-model-cache-{cache_profile} --type=merge"
             ' -p \'{{"spec":{{"resources":{{"requests":{{"storage":"<size>"}}}}}}}}\'',
         ),
+        advise(
+            'KubeAI asks for 10Gi for each cache; from 0.23.2 on the admin sets storageSize in "{cache_profile}".',
+            only="cluster",
+        ),
         DOWNLOAD_ONCE,
         advise("Make room on this machine; the download then goes on by itself.", only="this machine"),
         advise("Or choose a smaller or a quantized model.", only="this machine"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, DOWNLOAD_ONCE, MORE_UNITS, advise
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
-from kubeai_notebook.core.diagnosis.engine.text_source import Passage
+from kubeai_notebook.core.diagnosis.engine.text_source import Passage, worded
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import text_at
 
@@ -61,7 +61,7 @@ FAILED_PODS: tuple[Rule, ...] = (
     ),
     Rule(
         code="Evicted",
-        seen=("The node was low on resource", "The node had condition", "Evicted:"),
+        seen=("The node was low on resource", "The node had condition", "Evicted"),
         take=(
             r"low on resource: (?P<resource>[\w-]+)",
             r"had condition: \[(?P<pressure>\w+)\]",
@@ -136,7 +136,7 @@ def failed_phase(scene: Scene, pod: Pod) -> Finding | None:
         reason, message = text_at(disruption, "reason"), message or text_at(disruption, "message")
     if not reason or (pod.phase != "Failed" and reason != "Preempted"):
         return None
-    evidence = Evidence("status", f"{pod.name} status.reason", f"{reason}: {message}")
+    evidence = Evidence("status", f"{pod.name} status.reason", worded(reason, message))
     if reason.startswith("OutOf") or reason in _REFUSALS:
         lost = any(words in message.lower() for words in _LOST)
         return stated(_GPU_LOST if lost else _REFUSED, scene, evidence, pod=pod, reason=reason)

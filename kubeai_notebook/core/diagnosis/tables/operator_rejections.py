@@ -230,7 +230,7 @@ def _profile(scene: Scene) -> Iterator[Finding]:
     known = _known(scene, "resourceProfiles")
     names, nearest = ", ".join(map(str, known)), _nearest(written, known)
     evidence = _field(scene, "spec.resourceProfile", text or "empty")
-    if not name or not colon or count < 1:
+    if not name or not colon or scene.resource_profile.multiple is None:  # (of 0 units KubeAI makes a Pod)
         usable = written if not known or written in known else ""
         yield stated(BAD_PROFILE, scene, evidence, written=usable, known=names, nearest=nearest)
     elif known and name not in known:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,8 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import number_at
+from kubeai_notebook.core.rules.quantity import quantity_of
+from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +89,39 @@ def _is_about(subject: str, case: Case) -> bool:
     return next((about for about, known in _ABOUT.items() if any(word in low for word in known)), "") == subject
 
 
+_NONE = Fraction(0)
+_GROWS = re.compile(r"(?:requests\.|limits\.)?(?:cpu|memory|ephemeral-storage|[\w.-]+/[\w.-]+)")
+"""What a Pod asks more of with each unit of its profile; of others, such as ``pods``, it does not."""
+
+
+def _fitting(case: Case) -> Mapping[str, str]:
+    """The most units of the profile that a quota, or a LimitRange's maximum, still allows, in the place of half."""
+    name, count = case.scene.profile
+    if "limited" in case.values:
+        requested, used, limited = (_amounts(case.values.get(key, "")) for key in ("requested", "used", "limited"))
+        left = {resource: limited.get(resource, _NONE) - used.get(resource, _NONE) for resource in requested}
+    else:
+        key = case.values.get("resource", "")
+        requested, left = (_amounts(f"{key}={case.values.get(word, '')}") for word in ("asked", "allowed"))
+    units = [left[resource] * count // asked for resource, asked in requested.items() if resource in left and asked > 0]
+    if not count or not units:
+        return {}
+    fits = min(units) if all(_GROWS.fullmatch(resource) for resource in requested) else 0
+    enough = str(fits) if 0 < fits < count else ""
+    spread = enough if case.scene.resized.get("half_spread") else ""
+    return {"half_profile": f"{name}:{enough}" if enough else "", "half_spread": spread}
+
+
+def _amounts(text: str) -> dict[str, Fraction]:
+    """The resources in ``cpu=4,memory=8Gi``; nothing of one whose amount cannot be read."""
+    amounts = {}
+    for part in text.split(","):
+        resource, _, amount = part.strip().partition("=")
+        with suppress(SpecError):
+            amounts[resource] = quantity_of(amount.rstrip("."))
+    return amounts
+
+
 REFUSALS: tuple[Rule, ...] = (
     Rule(
         code="QuotaExceeded",
@@ -94,6 +132,7 @@ REFUSALS: tuple[Rule, ...] = (
             r"used: (?P<used>[^,]+(?:,(?! limited)[^,]+)*)",
             r"limited: (?P<limited>.+)",
         ),
+        derive=_fitting,
         message=(
             'The quota "{quota}" is used up: {requested} requested, {used} used, {limited} allowed.',
             "The namespace's quota is used up.",
@@ -110,6 +149,7 @@ REFUSALS: tuple[Rule, ...] = (
         code="QuotaExceeded",
         seen=("maximum … usage per", "max limit to request ratio"),
         take=_LIMIT_RANGE,
+        derive=_fitting,
         message=(
             "A LimitRange allows {allowed} of {resource} per {each}, and the profile asks for {asked}.",
             "A LimitRange of the namespace allows less than the profile asks for.",
