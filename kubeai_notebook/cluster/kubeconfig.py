@@ -151,6 +151,9 @@ class Kubeconfig:
         if self.gateway:
             # A proxy of the environment is never on the way to this machine itself.
             configuration.proxy = None
+        elif proxy := text_at(self._cluster, "proxy-url"):
+            # Up to its release 36.0 the client itself does not read it, and would go past the proxy.
+            configuration.proxy = proxy
         return configuration
 
     def _login(self) -> Given:
