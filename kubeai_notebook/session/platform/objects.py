@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubeai_notebook.calls.request import send
 from kubeai_notebook.cluster.client import MODELS
 from kubeai_notebook.core import digitalhub as platform
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.field_aliases import fields_of
-from kubeai_notebook.core.masking import masked_spec
+from kubeai_notebook.core.masking import masked, masked_spec, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, map_at, name_of, text_at, texts_in, uid_of
 from kubeai_notebook.core.served import served_by
-from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.source import SCHEMES, Source, parse_source
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.core.validation import validated
 from kubeai_notebook.errors import NotFoundError, SpecError
@@ -319,6 +319,21 @@ class Project:
             SpecError: one or more fields are wrong, or a run's.
         """
         return new_function(self, name, kind=kind, given=fields)
+
+    def new_model(self, name: str = "", **fields: Any) -> NoReturn:
+        """Say what to write instead: there is no store of models here, a function serves a url itself.
+
+        Raises:
+            SpecError: always.
+        """
+        given = next((fields[key] for key in ("path", "url", "source") if isinstance(fields.get(key), str)), "")
+        url = given if Source(given).scheme in SCHEMES else "hf://org/model"
+        named = f", so nothing is kept as {quoted(name)}" if name else ""
+        instead = f'Give the url itself to the function: new_function(…, url="{masked(url)}").'
+        message = f"There is no store of models here{named}. {instead}"
+        raise SpecError([wrong("url", "NotKeptHere", message)])
+
+    log_model = get_model = new_model
 
     def get_function(self, name: str) -> Function:
         """The function as it ran last; functions are kept with their runs.
