@@ -160,6 +160,21 @@ def test_finds_runs_and_functions_from_another_kernel(project: Project, asleep: 
         other.close()
 
 
+def test_finds_the_runs_that_the_platform_itself_has_made(project: Project, asleep: Run) -> None:
+    labels = {
+        "dhcore/project": "lab",
+        "dhcore/runtime": "kubeai-text",
+        "dhcore/run": "r",
+        "digitalhub/function": "core",
+    }
+    made = project.session.serve(name="llm-core-0123456789abcdef", labels=labels, url=SMOL["url"], **ASLEEP)
+    assert {run.name for run in project.list_runs()} == {made.name, asleep.name}
+    [run] = project.list_runs("core")
+    assert (run.function.name, run.function.kind, run.function.fields["name"]) == ("core", "kubeai-text", "llm-core")
+    assert project.get_function("core").run(**ASLEEP).name.startswith("llm-core-")
+    assert get_or_create_project("other", session=project.session).list_runs() == []
+
+
 def test_says_where_a_function_is_kept_when_there_is_no_run_of_it(project: Project, asleep: Run) -> None:
     with pytest.raises(NotFoundError, match='has no run of a function "lm". Did you mean "llm"?'):
         project.get_function("lm")

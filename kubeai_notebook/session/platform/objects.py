@@ -264,6 +264,10 @@ def function_of(project: Project, model: Mapping[str, Any]) -> Function:
     fields: dict[str, Any] = {
         field: spec[field] for field in ("url", "engine", "features", "adapters", "image") if spec.get(field)
     }
+    if platform.CORE_PROJECT_LABEL in labels:  # (its names end in a run's id, cut where the name is too long)
+        fields["name"] = name_of(model).rpartition("-")[0] or name_of(model)
+        name = next((value for label, value in labels.items() if label.endswith("/function")), "")
+        return Function(project, name, labels.get(platform.CORE_KIND_LABEL, ""), fields)
     fields["name"] = name_of(model)[: -SUFFIX_LENGTH - 1]
     return Function(project, labels.get(FUNCTION_LABEL, ""), labels.get(KIND_LABEL, ""), fields)
 
@@ -353,11 +357,18 @@ class Project:
         return [latest[name] for name in sorted(latest)]
 
     def list_runs(self, function_name: str = "") -> list[Run]:
-        """The project's runs, or those of one function; the latest first, whoever started them."""
+        """The project's runs, or those of one function; the latest first, whoever started them, the platform too."""
         cluster = self.session.cluster
-        which = f"{FUNCTION_LABEL}={function_name}" if function_name else FUNCTION_LABEL
-        query = {"labelSelector": f"{platform.PROJECT_LABEL}={self.name},{which}"}
-        models = cluster.listed(cluster.path(MODELS, "models"), query=query)
+        selectors = (
+            f"{platform.PROJECT_LABEL}={self.name},{FUNCTION_LABEL}",
+            f"{platform.CORE_PROJECT_LABEL}={self.name}",
+        )
+        models = [
+            model
+            for selector in selectors
+            for model in cluster.listed(cluster.path(MODELS, "models"), query={"labelSelector": selector})
+            if function_name in ("", function_of(self, model).name)
+        ]
         models.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
         seen = set(self.session.publisher.names())
         for model in models:
