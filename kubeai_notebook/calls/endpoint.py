@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # An answer may take an engine minutes; that a Model wakes first is waited for before the request is sent.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 600.0
+_SCHEME_AGAIN = re.compile(r"\A(?:https?://)+(?=https?://)")
+"""Notebooks put a scheme before an address that has one; the address's own counts."""
 _COMPLETED = re.compile(r"(?:(?:/openai){0,2}(?:/v1){0,2}|(?:/openai/v1){2})/?\Z")
 
 
@@ -223,6 +225,7 @@ def base_url_of(address: str) -> str:
     >>> base_url_of("https://host/kubeai/openai/v1/openai/v1/")
     'https://host/kubeai/openai/v1'
     """
+    address = _SCHEME_AGAIN.sub("", address)
     parts = urlsplit(address if "://" in address else f"http://{address}")
     path = _COMPLETED.sub("", parts.path, count=1)
     return f"{parts.scheme}://{parts.netloc}{path}/openai/v1"

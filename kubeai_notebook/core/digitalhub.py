@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PROJECT_LABEL = "kubeai-notebook/project"
 """The label of a Model, or of a Secret, that belongs to a project."""
+CORE_PROJECT_LABEL, CORE_KIND_LABEL = "dhcore/project", "dhcore/runtime"
+"""Labels of the Models that the platform itself makes, in its own spelling."""
 KINDS: Mapping[str, Mapping[str, str]] = {
     "kubeai-text": {},
     "kubeai-speech": {"engine": "FasterWhisper", "features": "SpeechToText"},

@@ -10,7 +10,7 @@ from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.model_spec import SecretName
 from kubeai_notebook.core.near_urls import misspelt_url
 from kubeai_notebook.core.notice import NOT_ASKED, Notice
-from kubeai_notebook.core.objects import text_at
+from kubeai_notebook.core.objects import desired_replicas, text_at
 from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.machine_checks import against_machine, replicas_notices
@@ -45,6 +45,7 @@ def preflight(facts: Facts, spec: ModelSpec, planned: Plan) -> tuple[Notice, ...
         *(_this_machine(facts, spec) if facts.this_machine else ()),
         *quota_notices(facts, spec, planned),
         _name(spec, planned),
+        *_beside_the_old(facts, planned),
     )
 
 
@@ -182,6 +183,15 @@ def url_notices(facts: Facts, spec: ModelSpec) -> tuple[Notice, ...]:
     """What `preflight` says of the url alone, for a spec that is still being written."""
     larger = _larger_than_machine(facts, spec) if facts.this_machine else ()
     return tuple(notice for notice in (*_misspelt(facts, spec), *larger) if notice.field == "url")
+
+
+def _beside_the_old(facts: Facts, planned: Plan) -> Iterator[Notice]:
+    """What is seen of an update: people take the Pod beside the old ones for a duplicate."""
+    surge, replicas = facts.operator_config.surge, desired_replicas(planned.current)
+    if planned.action == "update" and planned.restarts and replicas and surge > 0:
+        more = f"KubeAI starts {surge} more before it ends an old Pod, so up to {replicas + surge} run at a time."
+        message = f"{more} Where no node has room, the old ones go on and the change waits."
+        yield _well("RolloutSurge", message)
 
 
 def _name(spec: ModelSpec, planned: Plan) -> Notice:

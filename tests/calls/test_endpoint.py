@@ -81,7 +81,7 @@ def test_takes_the_service_within_the_cluster(monkeypatch) -> None:
     assert access_of(None, lambda: PROXY, "ai").base_url == "http://kubeai.ai/openai/v1"
 
 
-@pytest.mark.parametrize("scheme", ["", "http://"])
+@pytest.mark.parametrize("scheme", ["", "http://", "http://http://", "https://http://"])
 @pytest.mark.parametrize("path", ["", "/a", "/api/v1/proxy", "/v1/x"])
 @pytest.mark.parametrize(
     "end", ["", "/", "/openai", "/openai/v1", "/v1/", "/openai/v1/openai/v1", "/openai/openai/v1/", "/openai/v1/v1"]

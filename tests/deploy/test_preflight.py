@@ -297,3 +297,21 @@ def test_warns_of_a_model_that_nothing_would_wake():
 def test_refuses_what_the_clusters_own_schema_does_not_list():
     known = facts(schema=ModelSchema(engines=("VLLM",), schemes=("hf",)))
     assert bad(known=known) == [("error", "UnsupportedValue"), ("error", "InvalidModelUrl")]
+
+
+@pytest.mark.parametrize(
+    ("surge", "replicas", "changes", "words"),
+    [
+        (1, 2, {"args": ((), ("--a",))}, "up to 3 run at a time"),
+        (1, 0, {"args": ((), ("--a",))}, ""),
+        (0, 2, {"args": ((), ("--a",))}, ""),
+        (1, 2, {"minReplicas": (1, 2)}, ""),
+    ],
+)
+def test_says_that_a_pod_more_runs_during_an_update(surge, replicas, changes, words):
+    known = facts(operator_config=operator_config_of({**CONFIG, "modelRollouts": {"surge": surge}}))
+    current = {"spec": {"engine": "OLlama", "replicas": replicas}}
+    planned = Plan(action="update", manifest={}, current=current, changes=changes)
+    told = [notice.message for notice in lines(planned=planned, known=known) if notice.code == "RolloutSurge"]
+    assert len(told) == bool(words)
+    assert all(words in message for message in told)

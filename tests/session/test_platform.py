@@ -66,6 +66,27 @@ def test_warns_of_dots_in_a_name_that_the_platform_takes_out(project: Project) -
     assert [notice for notice in plain.notices if notice.code == "DotsInName"] == []
 
 
+def test_warns_of_what_the_platform_would_take_where_a_field_is_left_out(project: Project) -> None:
+    def warned(**fields: Any) -> list[str]:
+        notices = project.new_function("llm", **fields).plan(**ASLEEP).notices
+        return [notice.field for notice in notices if notice.code == "OtherOnThePlatform"]
+
+    assert warned(url="ollama://smollm2:135m") == ["engine"]
+    assert sorted(warned(url="ollama://all-minilm")) == ["engine", "features"]
+    assert warned(**SMOL) == []
+    assert warned(url="hf://HuggingFaceTB/SmolLM2-135M-Instruct") == []
+
+
+def test_says_what_to_write_instead_of_a_model_of_the_platforms_store(project: Project) -> None:
+    for make in (project.new_model, project.log_model, project.get_model):
+        with pytest.raises(SpecError, match=r'new_function\(…, url="hf://org/model"\)'):
+            make("bert")
+    with pytest.raises(SpecError, match=r'new_function\(…, url="s3://bucket/bert"\)'):
+        project.new_model(name="bert", kind="huggingface", path="s3://bucket/bert")
+    with pytest.raises(SpecError, match="hf:// or s3://"):
+        project.new_function("llm", **{**SMOL, "url": "store://lab/model/huggingface/bert"}).run()
+
+
 def test_tells_its_status_by_attribute_and_by_key(asleep: Run) -> None:
     status = asleep.status
     base = status.openai.baseUrl
@@ -137,6 +158,21 @@ def test_finds_runs_and_functions_from_another_kernel(project: Project, asleep: 
         assert {found.name for found in there.list_runs()} == {again.name, asleep.name}
     finally:
         other.close()
+
+
+def test_finds_the_runs_that_the_platform_itself_has_made(project: Project, asleep: Run) -> None:
+    labels = {
+        "dhcore/project": "lab",
+        "dhcore/runtime": "kubeai-text",
+        "dhcore/run": "r",
+        "digitalhub/function": "core",
+    }
+    made = project.session.serve(name="llm-core-0123456789abcdef", labels=labels, url=SMOL["url"], **ASLEEP)
+    assert {run.name for run in project.list_runs()} == {made.name, asleep.name}
+    [run] = project.list_runs("core")
+    assert (run.function.name, run.function.kind, run.function.fields["name"]) == ("core", "kubeai-text", "llm-core")
+    assert project.get_function("core").run(**ASLEEP).name.startswith("llm-core-")
+    assert get_or_create_project("other", session=project.session).list_runs() == []
 
 
 def test_says_where_a_function_is_kept_when_there_is_no_run_of_it(project: Project, asleep: Run) -> None:

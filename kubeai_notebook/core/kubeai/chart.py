@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
+
+# Docker Hub's images have an owner and a name; the chart 0.22 and 0.23 write the tag of AMD's as a third part.
+_IN_NO_REPOSITORY = re.compile(r"(?:docker\.io/)?(?P<name>[a-z0-9_-]+/[a-z0-9_-]+)/(?P<tag>[\w.-]+)(?::latest)?")
+
+
+def meant_image(image: str) -> str:
+    """The image of Docker Hub that is meant by one whose tag follows a slash; ``""`` for any other.
+
+    >>> meant_image("rocm/vllm/rocm6.4.1_vllm_0.10.1")
+    'rocm/vllm:rocm6.4.1_vllm_0.10.1'
+    """
+    match = _IN_NO_REPOSITORY.fullmatch(image)
+    return f"{match['name']}:{match['tag']}" if match else ""
 
 
 def _tolerating(resource: str) -> dict[str, Any]:

@@ -42,9 +42,25 @@ def part_traps(subject: Subject) -> Iterator[Notice]:
         if label.startswith(FEATURE_LABEL):
             message = "KubeAI writes this label itself, from features."
             yield warning("labels", "OverwrittenLabel", message, step=f"Remove the label {label}.")
-    if PROJECT_LABEL in spec.labels and "." in spec.name:
+    if PROJECT_LABEL in spec.labels:
+        yield from _on_the_platform(spec)
+
+
+_TAKEN = {"engine": "VLLM", "features": "TextGeneration"}
+"""What DigitalHub takes where a function leaves a field out, whatever its url is."""
+
+
+def _on_the_platform(spec: ModelSpec) -> Iterator[Notice]:
+    """What DigitalHub would make of the same calls."""
+    if "." in spec.name:
         message = f'DigitalHub takes dots out of names: there it would be called "{spec.name.replace(".", "")}".'
         yield warning("name", "DotsInName", message, step="Use - in place of dots.")
+    for inferred in spec.inferred:
+        taken = _TAKEN.get(inferred.field, inferred.value)
+        if inferred.value != taken:
+            message = f"DigitalHub would take {taken} where {inferred.field} is left out; here it is {inferred.value}."
+            step = f'Give {inferred.field}="{inferred.value}" to new_function.'
+            yield warning(inferred.field, "OtherOnThePlatform", message, step=step)
 
 
 _LABEL_FORM = 'letters, digits, "-", "_" and ".", with a letter or a digit at both ends'

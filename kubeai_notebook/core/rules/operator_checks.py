@@ -8,6 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.field_aliases import to_snake
+from kubeai_notebook.core.kubeai.chart import meant_image
 from kubeai_notebook.core.kubeai.credentials import CREDENTIALS
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean, nearest
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 _NEAR = 0.5
 # What people call accelerators: by the word, by a vendor, by a product such as l4, a100, rtx4090 or mi300x.
 _ACCELERATOR = re.compile(r"gpu|nvidia|cuda|amd|rocm|tpu|(^|[^a-z])[a-z]{1,3}[0-9]{1,4}", re.I)
-# Docker Hub's images have an owner and a name; KubeAI's chart 0.22 and 0.23 write a third part for AMD.
-_IN_NO_REPOSITORY = re.compile(r"(?P<repository>[a-z0-9_-]+/[a-z0-9_-]+)/(?P<tag>[\w.-]+)")
 _GATED = re.compile(r"(meta-llama/|google/gemma)", re.I)
 
 
@@ -150,8 +149,7 @@ def _cache_and_image(spec: ModelSpec, config: OperatorConfig) -> Iterator[Notice
     if not spec.image and listed and image is None:
         message = f"KubeAI's configuration has no image for {spec.engine}, so it starts nothing."
         yield error("image", "NoServerImage", message, step="Set image.")
-    elif not spec.image and image and (tag := _IN_NO_REPOSITORY.fullmatch(image)):
-        better = f"{tag['repository']}:{tag['tag']}"
+    elif not spec.image and image and (better := meant_image(image)):
         message = (
             f"KubeAI would take the image {quoted(image, 120)}, which Docker Hub has not: its tag follows a slash."
         )

@@ -47,8 +47,10 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
     "/v1/rerank": {"model": str, "query": str, "documents": [str], "top_n": int},
 }
 ROUTES = (*_SHAPES, "/v1/audio/transcriptions")
-_WITHOUT_ZERO = ("user", "stream", "stop", "max_tokens", "max_completion_tokens", "metadata", "logit_bias", "store")
-_WITHOUT_ZERO += ("dimensions", "encoding_format", "echo", "suffix")
+_WITHOUT_ZERO = (
+    "user", "stream", "stop", "max_tokens", "max_completion_tokens", "metadata", "logit_bias", "store",
+    "dimensions", "encoding_format", "echo", "suffix",
+)  # fmt: skip
 
 
 class UnreadableError(Exception):

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubeai_notebook.calls.request import send
 from kubeai_notebook.cluster.client import MODELS
 from kubeai_notebook.core import digitalhub as platform
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.field_aliases import fields_of
-from kubeai_notebook.core.masking import masked_spec
+from kubeai_notebook.core.masking import masked, masked_spec, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import SUFFIX_LENGTH, sanitized
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import LONG_AGO, count_at, created_at, map_at, name_of, text_at, texts_in, uid_of
 from kubeai_notebook.core.served import served_by
-from kubeai_notebook.core.source import parse_source
+from kubeai_notebook.core.source import SCHEMES, Source, parse_source
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.core.validation import validated
 from kubeai_notebook.errors import NotFoundError, SpecError
@@ -264,6 +264,10 @@ def function_of(project: Project, model: Mapping[str, Any]) -> Function:
     fields: dict[str, Any] = {
         field: spec[field] for field in ("url", "engine", "features", "adapters", "image") if spec.get(field)
     }
+    if platform.CORE_PROJECT_LABEL in labels:  # (its names end in a run's id, cut where the name is too long)
+        fields["name"] = name_of(model).rpartition("-")[0] or name_of(model)
+        name = next((value for label, value in labels.items() if label.endswith("/function")), "")
+        return Function(project, name, labels.get(platform.CORE_KIND_LABEL, ""), fields)
     fields["name"] = name_of(model)[: -SUFFIX_LENGTH - 1]
     return Function(project, labels.get(FUNCTION_LABEL, ""), labels.get(KIND_LABEL, ""), fields)
 
@@ -320,6 +324,21 @@ class Project:
         """
         return new_function(self, name, kind=kind, given=fields)
 
+    def new_model(self, name: str = "", **fields: Any) -> NoReturn:
+        """Say what to write instead: there is no store of models here, a function serves a url itself.
+
+        Raises:
+            SpecError: always.
+        """
+        given = next((fields[key] for key in ("path", "url", "source") if isinstance(fields.get(key), str)), "")
+        url = given if Source(given).scheme in SCHEMES else "hf://org/model"
+        named = f", so nothing is kept as {quoted(name)}" if name else ""
+        instead = f'Give the url itself to the function: new_function(…, url="{masked(url)}").'
+        message = f"There is no store of models here{named}. {instead}"
+        raise SpecError([wrong("url", "NotKeptHere", message)])
+
+    log_model = get_model = new_model
+
     def get_function(self, name: str) -> Function:
         """The function as it ran last; functions are kept with their runs.
 
@@ -338,11 +357,18 @@ class Project:
         return [latest[name] for name in sorted(latest)]
 
     def list_runs(self, function_name: str = "") -> list[Run]:
-        """The project's runs, or those of one function; the latest first, whoever started them."""
+        """The project's runs, or those of one function; the latest first, whoever started them, the platform too."""
         cluster = self.session.cluster
-        which = f"{FUNCTION_LABEL}={function_name}" if function_name else FUNCTION_LABEL
-        query = {"labelSelector": f"{platform.PROJECT_LABEL}={self.name},{which}"}
-        models = cluster.listed(cluster.path(MODELS, "models"), query=query)
+        selectors = (
+            f"{platform.PROJECT_LABEL}={self.name},{FUNCTION_LABEL}",
+            f"{platform.CORE_PROJECT_LABEL}={self.name}",
+        )
+        models = [
+            model
+            for selector in selectors
+            for model in cluster.listed(cluster.path(MODELS, "models"), query={"labelSelector": selector})
+            if function_name in ("", function_of(self, model).name)
+        ]
         models.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
         seen = set(self.session.publisher.names())
         for model in models:

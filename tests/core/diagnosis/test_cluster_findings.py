@@ -5,7 +5,7 @@ import pytest
 from kubeai_notebook.core.diagnosis import diagnose
 
 from .cluster_cases import CASES, LOADED, NEAR_MISSES, pending, probed
-from .scenes import NOW, container, event, log, model, pod, seen
+from .scenes import NOW, container, event, log, model, pod, seen, waiting
 
 OF_THE_JOB = {"ownerReferences": [{"kind": "Job", "name": "load-cache-m"}]}
 
@@ -119,3 +119,19 @@ def test_names_the_first_missing_adapter_or_the_loader_that_all_of_them_wait_for
     late = pod("model-m-abc-2", container(running=True), container("loader", waiting="ContainerCreating"), age=60)
     found = next(finding for finding in diagnose(seen(tuned, there, late), now=NOW))
     assert (found.code, '"zebra" waits for Pod "model-m-abc-2"' in found.message) == ("AdapterNotLoaded", True)
+
+
+@pytest.mark.parametrize(
+    ("image", "meant"),
+    [
+        ("docker.io/rocm/vllm/rocm7.0.0_vllm_0.11.1_20251103:latest", "rocm/vllm:rocm7.0.0_vllm_0.11.1_20251103"),
+        ("docker.io/rocm/vlm:latest", ""),
+        ("registry.example/rocm/vllm/a:latest", ""),
+    ],
+)
+def test_gives_the_image_whose_tag_the_chart_wrote_behind_a_slash(image, meant):
+    denied = "pull access denied, repository does not exist or may require authorization: insufficient_scope"
+    text = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {denied}'
+    (found,) = diagnose(seen(None, waiting("ImagePullBackOff", text)), now=NOW)
+    set_to = [change.value for remedy in found.remedies for change in remedy.changes if change.value]
+    assert (found.code, set_to) == ("ImagePullUnauthorized", [meant] if meant else [])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+from kubeai_notebook.core.kubeai.chart import meant_image
 
 from .hosts import did_you_mean, meant_host
 
@@ -34,7 +35,14 @@ _REGISTRY = (
     r"dial tcp (?P<host>[\w.:-]*\w)",
     r"image \\?\"(?P<host>[\w.-]+\.[\w.-]+)/",
 )
+
+
+def _meant(case: Case) -> dict[str, str]:
+    return {"meant_image": meant_image(case.values.get("image", ""))}
+
+
 _OTHER_IMAGE = (
+    set_field("image", "{meant_image}", "Set image to {value}: its tag stands behind a slash now."),
     set_field("image", None, "Remove image, so that KubeAI takes its own."),
     advise("Correct image; or the admin corrects modelServers in kubeai-config."),
 )
@@ -169,6 +177,7 @@ IMAGES: tuple[Rule, ...] = (
             "The registry does not give out the image: it is misspelt or private.",
         ),
         who="user",
+        derive=_meant,
         remedies=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
     ),
     Rule(
@@ -215,7 +224,7 @@ IMAGES: tuple[Rule, ...] = (
         who="admin",
         remedies=(
             advise("Sign the image, or add its key to the node's policy; or set image to one that is signed."),
-            _OTHER_IMAGE[0],
+            _OTHER_IMAGE[1],
         ),
     ),
     Rule(
@@ -227,7 +236,7 @@ IMAGES: tuple[Rule, ...] = (
         who="user",
         remedies=(
             advise("Write the registry before the name, as in docker.io/{image}.", "Write the registry before it."),
-            _OTHER_IMAGE[1],
+            _OTHER_IMAGE[-1],
         ),
     ),
     Rule(
@@ -237,6 +246,7 @@ IMAGES: tuple[Rule, ...] = (
         take=_IMAGE,
         message=("There is no image {image}.", "There is no such image."),
         who="user",
+        derive=_meant,
         remedies=_OTHER_IMAGE,
     ),
     Rule(
