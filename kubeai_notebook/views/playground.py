@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from kubeai_notebook import settings
 from kubeai_notebook.core.dialogue import Dialogue
 from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.present.playground_settings import in_labels
 from kubeai_notebook.present.playground_wire import PROMPT, PlaygroundMessage, PlaygroundRequest, Text
 from kubeai_notebook.present.transcript import cells_of, transcript_bundle, transcript_text
 from kubeai_notebook.store import Dialogues
@@ -118,7 +119,7 @@ class Playground(BuiltWidget):
             formulas = static_text("formulas.js") if request.verb == "formulas" else ""
             texts = () if formulas else self._do(request)
         except KubeAIError as error:
-            self._tell(problem=f"{error.message} {error.hint}".strip(), taken=True)
+            self._tell(problem=in_labels(f"{error.message} {error.hint}".strip()), taken=True)
         except (LookupError, ValueError, RecursionError):  # of a page that is older than what it shows
             self._tell(problem="This is no longer there, or cannot be read. Run the cell again.", taken=True)
         else:

@@ -25,7 +25,7 @@ from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, 
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
-from kubeai_notebook.present.playground_settings import fields_of, settings_of
+from kubeai_notebook.present.playground_settings import fields_of, in_labels, settings_of
 from kubeai_notebook.present.playground_wire import (
     PROMPT,
     AnswerLine,
@@ -427,7 +427,7 @@ class PlaygroundModel:
             if state == "done" and reply.tool_calls:
                 state = "asking"
             answer = exchange.answers[column].with_reply(reply, state=state)
-            exchange.answers[column] = answer.model_copy(update={"note": note}) if note else answer
+            exchange.answers[column] = answer.model_copy(update={"note": in_labels(note or answer.note)})
             self._changed(keeps=True)
 
     def _with_results(self, run: AnswerRun, answer: Answer) -> Answer:
