@@ -1,8 +1,8 @@
 """The chat playground: a widget over `playground_model`, with its transcript as the next output of the cell.
 
 A notebook saves no widget's state by default, so the transcript is what it shows when it is opened again; style sheets
-hide it while the playground lives. It is renewed when an answer begins and when it has ended, and not in between: that
-would send the whole dialogue with each word.
+hide it while the playground lives. It is renewed soon after an answer has begun, so that its first word does not wait
+behind the whole dialogue, and when it has ended; not in between: that would send the whole dialogue with each word.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Playground(BuiltWidget):
             begins_or_ends = state.busy != self.state.get("busy")
             self.state = state.model_dump(mode="json")
             if begins_or_ends or not state.busy:
-                self.snapshots.renew()
+                self.snapshots.renew(soon=state.busy)
 
     def _tell(self, *texts: Text, problem: str = "", taken: bool = False, formulas: str = "") -> None:
         message = PlaygroundMessage(texts=texts, problem=problem, taken=taken, formulas=formulas)
