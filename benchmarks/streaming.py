@@ -215,8 +215,7 @@ def arrives_after_a_gap(notebook: Notebook, _engine: Engine) -> None:
 
 def row_of_a_fast_answer(notebook: Notebook, play: Any, what: str) -> None:
     """How many words are not as the engine said them."""
-    ask(play, f"{FAST_PACE} {FAST_TOKENS}")
-    ends(play)
+    ends(ask(play, f"{FAST_PACE} {FAST_TOKENS}"))
     notebook.page.wait_for_timeout(2_000)  # a page that misses a message asks for the whole
     # What is scrolled out of view is not drawn, and has no inner text.
     blocks = play.locator(".kubeai-playground-answer .kubeai-markdown").last.locator("> *").all_text_contents()
@@ -237,8 +236,7 @@ def long_history(notebook: Notebook, _engine: Engine) -> None:
     profiler.send("Profiler.enable")
     profiler.send("Profiler.setSamplingInterval", {"interval": 1_000})
     profiler.send("Profiler.start")
-    ask(play, f"{PACE} {TOKENS}")
-    ends(play)
+    ends(ask(play, f"{PACE} {TOKENS}"))
     tasks = tasks_of(profiler.send("Profiler.stop")["profile"])
     row(
         f"longest task of ours, {TURNS} turns above",
@@ -269,16 +267,15 @@ def tasks_of(profile: dict[str, Any]) -> list[float]:
 def first_token(notebook: Notebook, engine: Engine) -> None:
     """From the engine to the screen."""
     play = notebook.run_cell(1).locator(".kubeai-playground")
-    ask(play, "0 5")
-    ends(play)
+    ends(ask(play, "0 5"))
     took = []
     for _ in range(FIRSTS):
         play.evaluate(WATCH)
         engine.first_ms.clear()
-        ask(play, "20 10")
+        answer = ask(play, "20 10")
         seen = notebook.page.wait_for_function("() => window.seen", polling=50).json_value()
         took.append(seen - engine.first_ms[0])
-        ends(play)
+        ends(answer)
     row(
         f"first token → screen, median of {FIRSTS}",
         statistics.median(took),
@@ -292,15 +289,22 @@ def words_of(count: int) -> list[str]:
     return [word.strip() for word in words(count)]
 
 
-def ask(play: Any, prompt: str) -> None:
+def ask(play: Any, prompt: str) -> Any:
+    """Ask, and return the answer as it will be when it has ended.
+
+    By selectors of CSS: to look for a role, Playwright reads the names of all elements, and the page waits meanwhile.
+    """
+    exchanges = play.locator(".kubeai-playground-exchange").count()
     text = play.get_by_label("Prompt", exact=True)
     text.fill(prompt)
     text.press("Enter")
-    play.get_by_role("button", name="Stop", exact=True).wait_for()
+    return play.locator(
+        f".kubeai-playground-exchange:nth-child({exchanges + 1}) .kubeai-playground-answer[data-state=done]"
+    )
 
 
-def ends(play: Any) -> None:
-    play.get_by_role("button", name="Send", exact=True).wait_for(timeout=LONG_MS)
+def ends(answer: Any) -> None:
+    answer.wait_for(state="attached", timeout=LONG_MS)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ export class PlaygroundView {
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private sent = { text: "", pictures: [] as string[] };
+  /** Whether its reader is at the end. Noted as it is scrolled: to ask for it has the page laid out before it is drawn. */
+  private follows = true;
+  private readonly showEnd = (): void => {
+    this.exchanges.scrollTop = this.exchanges.scrollHeight;
+  };
 
   constructor(private readonly model: AnyModel<State>) {
     this.settings = new SettingsView(this.send);
@@ -60,6 +65,10 @@ export class PlaygroundView {
     this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
     this.prompt.rows = 2;
     this.exchanges.tabIndex = 0;
+    this.exchanges.addEventListener("scroll", () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.exchanges;
+      this.follows = scrollHeight - scrollTop - clientHeight < 40;
+    });
     this.exchanges.setAttribute("role", "region");
     this.exchanges.setAttribute("aria-label", "Dialogue");
     this.spoken.setAttribute("role", "status");
@@ -145,7 +154,6 @@ export class PlaygroundView {
   };
 
   private draw(state: PlaygroundState): void {
-    const atBottom = this.exchanges.scrollHeight - this.exchanges.scrollTop - this.exchanges.clientHeight < 40;
     const wanted = new Set(state.exchanges.map((line) => line.number));
     for (const [number, view] of this.shown) {
       if (wanted.has(number)) continue;
@@ -154,11 +162,13 @@ export class PlaygroundView {
     }
     for (const line of state.exchanges) {
       const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send, this.formulas.draw);
-      if (!this.shown.has(line.number)) this.exchanges.append(view.node);
+      if (!this.shown.has(line.number)) {
+        this.exchanges.append(view.node);
+        if (this.follows) requestAnimationFrame(this.showEnd);
+      }
       this.shown.set(line.number, view);
       view.show(line, state.busy);
     }
-    if (atBottom) this.exchanges.scrollTop = this.exchanges.scrollHeight;
     this.exchanges.hidden = state.exchanges.length === 0;
     if (this.halt.hidden !== !state.busy && !state.busy) putText(this.spoken, "The answer has ended.");
     this.halt.hidden = !state.busy;
@@ -209,6 +219,7 @@ class ExchangeView {
   private readonly answers = element("div", "kubeai-playground-answers");
   private readonly columns = new Map<number, AnswerView>();
   private readonly text: UntilItComes;
+  private drawn = "";
 
   constructor(
     private readonly number: number,
@@ -242,6 +253,9 @@ class ExchangeView {
   }
 
   show(line: ExchangeLine, busy: boolean): void {
+    const wanted = JSON.stringify([line, busy]);
+    if (wanted === this.drawn) return;
+    this.drawn = wanted;
     this.edit.hidden = busy;
     this.showBranches(line, busy);
     for (const answer of line.answers) {
@@ -255,6 +269,7 @@ class ExchangeView {
   private showBranches(line: ExchangeLine, busy: boolean): void {
     const place = line.siblings.indexOf(line.number);
     this.branches.hidden = line.siblings.length < 2;
+    if (this.branches.hidden) return;
     const step = (text: string, label: string, number: number | undefined) => {
       const node = button(text, label);
       node.disabled = busy || number === undefined;
