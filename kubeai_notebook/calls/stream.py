@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 LONGEST_EVENT_BYTES = 16 << 20
 READ_AHEAD_BYTES = 1 << 20
+PAUSE_SECONDS = 0.1
 
 
 class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
@@ -86,7 +87,7 @@ class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
         self._deltas: Iterator[Delta] = iter(())
         self._progress = ReplyInProgress()
         self._begun = self._arrived = self._first = self._last = 0.0
-        self._reading, self._ending = threading.Lock(), threading.RLock()
+        self._reading, self._ending, self._closed = threading.Lock(), threading.RLock(), threading.Event()
 
     @property
     def reply(self) -> Reply:
@@ -115,6 +116,25 @@ class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
             self.close()
             raise StopIteration
         return delta
+
+    def bursts(self, pause_seconds: float = PAUSE_SECONDS) -> Iterator[list[Delta]]:
+        """The Deltas in lists: the first word at once, then all that have come, with a pause behind each list of words.
+
+        For who shows them. A hop between threads costs more than whatever else is done for a token, and a message to a
+        page costs some 700 bytes whatever it holds; so does Jupyter's server drop messages that come too fast.
+        """
+        for delta in self:
+            burst = [delta]
+            try:
+                with self._closed_by_errors(), self._reading:
+                    burst.extend(iter(self._taken, None))
+            except KubeAIError:
+                yield burst
+                raise
+            yield burst
+            # The first event mostly tells a role only, and no word waits behind it.
+            if self._goes_on and any(delta.text or delta.reasoning for delta in burst):
+                self._closed.wait(pause_seconds)
 
     async def __anext__(self) -> Delta:
         """Wait for the next Delta; cancelling the task that waits ends the request."""
@@ -158,14 +178,15 @@ class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
             self._first = self._first or self._arrived
         return delta
 
-    def _deltas_of(self, piece: bytes | None) -> Iterator[Delta]:
+    def _deltas_of(self, piece: tuple[float, bytes] | None) -> Iterator[Delta]:
         """The Deltas of a piece; their time is its own: where a proxy sends all at once there is no pace to tell."""
-        self._arrived = time.perf_counter()
-        return self._reader.deltas_of(piece)
+        self._arrived, data = piece or (time.perf_counter(), None)
+        return self._reader.deltas_of(data)
 
     def close(self) -> None:
         """End the request and the engine's work on it, also while another thread waits for a Delta."""
         self._pieces.close()
+        self._closed.set()
         with self._ending:
             on_end, self._on_end = self._on_end, None
         if on_end is not None:
@@ -192,8 +213,8 @@ class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
 
 async def _answer(
     http: Any, base_url: str, asked: dict[str, Any], *, seconds: float | None
-) -> AsyncGenerator[bytes, None]:
-    """The body of the engine's answer; raises what the ``openai`` client would, and TimeoutError.
+) -> AsyncGenerator[tuple[float, bytes], None]:
+    """The body of the engine's answer, with when it came; raises what the ``openai`` client would, and TimeoutError.
 
     What arrives while its reader is busy comes as one piece: a hop between threads for each token would be a bound.
     """
@@ -201,7 +222,7 @@ async def _answer(
     reading = asyncio.create_task(_read(http, base_url, asked, seconds=seconds, into=arrived))
     try:
         while piece := await arrived.piece():
-            yield piece
+            yield arrived.seconds, piece
         await reading
     finally:
         reading.cancel()
@@ -213,14 +234,14 @@ class _Arrived:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._size = 0
+        self._size, self.seconds = 0, 0.0
         self._over = False
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
     async def put(self, piece: bytes) -> None:
         """Add this, and wait while there is too much: a reader that pauses makes the other side pause."""
         self._pieces.append(piece)
-        self._size += len(piece)
+        self._size, self.seconds = self._size + len(piece), time.perf_counter()
         self._news.set()
         if self._size > READ_AHEAD_BYTES:
             self._room.clear()

@@ -151,12 +151,13 @@ def _show(deltas: ChatStream, name: str, *, is_json: bool, bounded: bool) -> Non
     answer: Answer | None = None
     opening = _FENCE if is_json else ""
     try:
-        for delta in deltas:
-            if answer is None and (delta.text or delta.reasoning):
+        for burst in deltas.bursts():
+            texts, reasons = [delta.text for delta in burst if delta.text], any(delta.reasoning for delta in burst)
+            if answer is None and (texts or reasons):
                 answer = Answer(f"{name} is answering …", bounded=bounded)
-                answer.add("*Thinking …*\n\n" if delta.reasoning else "")
-            if answer is not None and delta.text:
-                answer.add(f"{opening}{delta.text}")
+                answer.add("*Thinking …*\n\n" if reasons else "")
+            if answer is not None and texts:
+                answer.add(f"{opening}{texts[0]}", *texts[1:])
                 opening = ""
     finally:
         bundle = _bundle(deltas.reply, is_json=is_json)

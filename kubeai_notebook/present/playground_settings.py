@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,6 +13,32 @@ from .playground_wire import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+LABELS: Mapping[str, str] = {
+    "system": "System prompt",
+    "temperature": "Temperature",
+    "max_tokens": "Most tokens",
+    "top_p": "Top p",
+    "seed": "Seed",
+    "stop": "Stop at",
+    "schema": "Answer as",
+}
+"""What the page calls each field (`labextension/widgets/playground_settings.ts`)."""
+_NAMED = re.compile(rf'"[^"\n]*"|(?<![\w./-])(?:(?P<given>{"|".join(LABELS)})=|(?P<name>max_tokens|top_p)\b)')
+
+
+def in_labels(text: str) -> str:
+    """The sentence with the labels of the fields in place of the parameters that it names.
+
+    >>> in_labels("max_tokens= takes a whole number from 1 up, not 0.")
+    '"Most tokens" takes a whole number from 1 up, not 0.'
+    """
+
+    def label(found: re.Match[str]) -> str:
+        name = found["given"] or found["name"]
+        return f'"{LABELS[name]}"' if name else found[0]
+
+    return _NAMED.sub(label, text)
 
 
 def fields_of(settings: Mapping[str, str]) -> tuple[str, dict[str, Any]]:

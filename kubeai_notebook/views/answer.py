@@ -9,8 +9,6 @@ its output becomes the Markdown that a saved notebook keeps. Where no widget is 
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
@@ -18,11 +16,10 @@ from IPython.display import display
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.text import LONGEST, plain
 
-from .frames import Frames
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 COUNTED_FROM = 100
 """Pieces, of which most engines send one a token. A shorter answer ends before anybody thinks of stopping it."""
@@ -39,38 +36,24 @@ class Answer:
 
     Unless it is ``bounded`` by a number of tokens, a long one says below how long it is by now, and what stops it: on a
     laptop it may go on for many minutes, until the context is full.
-
-    A word is on the screen within a frame, also where the model pauses behind it; ``clock`` and ``timer`` as `Frames`.
     """
 
-    def __init__(
-        self,
-        waiting: str,
-        *,
-        bounded: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-        timer: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
-    ) -> None:
+    def __init__(self, waiting: str, *, bounded: bool = False) -> None:
         self._widget = _widget()
-        self._frames = Frames(self._send, clock=clock, timer=timer)
         self._bounded, self._pieces = bounded, 0
         self._messages, self._room = 0, LONGEST
         data, metadata = (self._widget and self._widget._repr_mimebundle_()) or ({}, {})
         shown = {**data, "text/plain": plain(waiting)}
         self._handle: Any = display(shown, metadata=metadata, raw=True, display_id=True)
 
-    def add(self, text: str) -> None:
-        """Show this behind what is shown, at once or with the next frame; not beyond what the whole may have."""
-        text = text[: self._room]
-        self._pieces += 1
+    def add(self, *pieces: str) -> None:
+        """Show these behind what is shown; not beyond what the whole may have."""
+        text = "".join(pieces)[: self._room]
+        self._pieces += len(pieces)
         if text and self._widget is not None:
             self._room -= len(text)
-            self._frames.add(text)
-
-    def _send(self, new: list[str]) -> None:
-        if self._widget is not None:
             note = {} if self._bounded or self._pieces < COUNTED_FROM else {"note": self._note}
-            self._widget.send({"seq": self._messages, "append": plain("".join(new)), **note})
+            self._widget.send({"seq": self._messages, "append": plain(text), **note})
             self._messages += 1
 
     @property
@@ -79,11 +62,11 @@ class Answer:
 
     def end(self, bundle: Mapping[str, str]) -> None:
         """Show the whole answer in its place."""
-        self._frames.end()
         if self._handle is not None:
             self._handle.update(dict(bundle), raw=True)
         if self._widget is not None:
             self._widget.close()
+            self._widget = None
 
 
 def _widget() -> AnswerWidget | None:

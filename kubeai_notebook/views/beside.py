@@ -6,15 +6,17 @@ Style sheets hide the one that is not wanted.
 
 from __future__ import annotations
 
+import atexit
+import math
 import threading
+import time
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from IPython import get_ipython
 from IPython.display import display
-
-from .frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,15 +33,19 @@ SNAPSHOT_SECONDS = 1.0
 class Snapshots:
     """What shows how a widget was: outputs of the last few cells, and widgets that hold it and have snapshots.
 
-    The last change reaches each, also where nothing follows it. ``still`` tells how the widget is now, in any thread.
+    The last change reaches each, also where nothing follows it, or the process ends: its sockets are closed next.
+    ``still`` tells how the widget is now, in any thread.
     """
 
     def __init__(self, still: Callable[[], Mapping[str, str]], *, seconds: float = SNAPSHOT_SECONDS) -> None:
-        self._still = still
+        self._still, self._seconds = still, seconds
         self._shown: deque[Callable[[Mapping[str, str]], None]] = deque(maxlen=KEPT_SNAPSHOTS)
         # Cells show the widget in the main thread while another one renews the snapshots.
         self._lock = threading.Lock()
-        self._frames: Frames[None] = Frames(lambda _: self._renew_now(), seconds=seconds)
+        self._timing = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._renewed_seconds, self._is_over = -math.inf, False
+        _open.add(self)
 
     def add(self, show: Callable[[Mapping[str, str]], None]) -> None:
         """From now on give this each new snapshot."""
@@ -58,19 +64,49 @@ class Snapshots:
             if handle is not None:
                 self._shown.append(partial(handle.update, raw=True))
 
-    def renew(self) -> None:
-        """Show the widget as it is now, at once or soon."""
-        self._frames.add(None)
+    def renew(self, *, soon: bool = False) -> None:
+        """Show the widget as it is now: at once where nothing was renewed a moment ago, else, or ``soon``, after it."""
+        with self._timing:
+            if self._is_over or self._timer is not None:
+                return
+            pause_seconds = self._seconds if soon else self._renewed_seconds + self._seconds - time.monotonic()
+            if pause_seconds > 0:
+                self._timer = threading.Timer(pause_seconds, self._renew_in_time)
+                self._timer.daemon = True
+                self._timer.start()
+            else:
+                self._renew_now()
 
     def close(self) -> None:
         """Show the last change now, and none after it."""
-        self._frames.finish()
+        with self._timing:
+            timer, self._timer, self._is_over = self._timer, None, True
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+            self._renew_now()
+
+    def _renew_in_time(self) -> None:
+        with self._timing:
+            if not self._is_over:
+                self._timer = None
+                self._renew_now()
 
     def _renew_now(self) -> None:
+        self._renewed_seconds = time.monotonic()
         with self._lock:
             still = self._still()
             for show in self._shown:
                 show(still)
+
+
+_open: WeakSet[Snapshots] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for snapshots in tuple(_open):
+        snapshots.close()
 
 
 def display_beside(widget: Any, snapshot: Mapping[str, str]) -> DisplayHandle | None:

@@ -1,8 +1,8 @@
 """The chat playground: a widget over `playground_model`, with its transcript as the next output of the cell.
 
 A notebook saves no widget's state by default, so the transcript is what it shows when it is opened again; style sheets
-hide it while the playground lives. It is renewed when an answer begins and when it has ended, and not in between: that
-would send the whole dialogue with each word.
+hide it while the playground lives. It is renewed soon after an answer has begun, so that its first word does not wait
+behind the whole dialogue, and when it has ended; not in between: that would send the whole dialogue with each word.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from kubeai_notebook import settings
 from kubeai_notebook.core.dialogue import Dialogue
 from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.present.playground_settings import in_labels
 from kubeai_notebook.present.playground_wire import PROMPT, PlaygroundMessage, PlaygroundRequest, Text
 from kubeai_notebook.present.transcript import cells_of, transcript_bundle, transcript_text
 from kubeai_notebook.store import Dialogues
@@ -101,7 +102,7 @@ class Playground(BuiltWidget):
             begins_or_ends = state.busy != self.state.get("busy")
             self.state = state.model_dump(mode="json")
             if begins_or_ends or not state.busy:
-                self.snapshots.renew()
+                self.snapshots.renew(soon=state.busy)
 
     def _tell(self, *texts: Text, problem: str = "", taken: bool = False, formulas: str = "") -> None:
         message = PlaygroundMessage(texts=texts, problem=problem, taken=taken, formulas=formulas)
@@ -118,7 +119,7 @@ class Playground(BuiltWidget):
             formulas = static_text("formulas.js") if request.verb == "formulas" else ""
             texts = () if formulas else self._do(request)
         except KubeAIError as error:
-            self._tell(problem=f"{error.message} {error.hint}".strip(), taken=True)
+            self._tell(problem=in_labels(f"{error.message} {error.hint}".strip()), taken=True)
         except (LookupError, ValueError, RecursionError):  # of a page that is older than what it shows
             self._tell(problem="This is no longer there, or cannot be read. Run the cell again.", taken=True)
         else:

@@ -25,7 +25,7 @@ from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, 
 from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
-from kubeai_notebook.present.playground_settings import fields_of, settings_of
+from kubeai_notebook.present.playground_settings import fields_of, in_labels, settings_of
 from kubeai_notebook.present.playground_wire import (
     PROMPT,
     AnswerLine,
@@ -38,7 +38,6 @@ from kubeai_notebook.present.wording import in_magics
 from kubeai_notebook.session.calling import TICK_SECONDS, look_after_break, until_callable
 from kubeai_notebook.session.chatting import stream
 
-from .frames import Frames
 from .playground_run import AnswerRun, Sent
 
 if TYPE_CHECKING:
@@ -324,8 +323,7 @@ class PlaygroundModel:
 
     def _start(self, place: Place, answer: Answer, *, allowed: bool | None = None) -> None:
         self.dialogue.exchanges[place[0]].answers[place[1]] = answer
-        frames: Frames[Delta] = Frames(lambda deltas: self._send(run, deltas))
-        run = self._runs[place] = AnswerRun(place, frames, begun_seconds=self._clock(), allowed=allowed)
+        run = self._runs[place] = AnswerRun(place, begun_seconds=self._clock(), allowed=allowed)
         threading.Thread(target=self._run, args=(run, answer), name="kubeai-playground", daemon=True).start()
 
     def _run(self, run: AnswerRun, answer: Answer) -> None:
@@ -355,11 +353,11 @@ class PlaygroundModel:
         with stream(self.session, name, turns, fields=self._fields(adapter), shown=False) as deltas:
             run.deltas, run.begun_seconds = deltas, self._clock()
             run.known = frozenset(finding.code for finding in self.session.publisher.view(name).findings)
+            if run.stopped.is_set():  # before there was a stream to close
+                return
             self._note(run, "")
-            for delta in deltas:
-                if run.stopped.is_set():
-                    return
-                self._take(run, delta)
+            for burst in deltas.bursts():
+                self._take(run, burst)
 
     def _why(self, run: AnswerRun, request_name: str, error: KubeAIError) -> str:
         """Why an answer failed, in words; of one that broke off, what became of its Model."""
@@ -380,18 +378,18 @@ class PlaygroundModel:
                 answers[column] = answers[column].model_copy(update={"state": "waiting" if note else "streaming"})
                 self._changed()
 
-    def _take(self, run: AnswerRun, delta: Delta) -> None:
+    def _take(self, run: AnswerRun, deltas: Sequence[Delta]) -> None:
         now = self._clock()
-        if delta.text or delta.reasoning:
-            run.pieces += 1
+        if said := [delta for delta in deltas if delta.text or delta.reasoning]:
+            run.pieces += len(said)
             run.first_seconds = run.first_seconds or now
-            run.frames.add(delta)
+            self._send(run, said)
         if now - run.kept_seconds >= KEEP_SECONDS:
             run.kept_seconds = now
             self._keep()
 
     def _send(self, run: AnswerRun, deltas: Sequence[Delta]) -> None:
-        """Send the pieces of a frame, as far as all of it may be shown."""
+        """Send these pieces, as far as all of the answer may be shown."""
         number, column = run.place
         figures = figures_so_far(
             run.pieces,
@@ -417,9 +415,6 @@ class PlaygroundModel:
             self.on_text(piece)
 
     def _end(self, run: AnswerRun, state: str, note: str) -> None:
-        rest = run.frames.end()
-        if rest:
-            self._send(run, rest)
         with self._lock:
             del self._runs[run.place]
             number, column = run.place
@@ -427,7 +422,7 @@ class PlaygroundModel:
             if state == "done" and reply.tool_calls:
                 state = "asking"
             answer = exchange.answers[column].with_reply(reply, state=state)
-            exchange.answers[column] = answer.model_copy(update={"note": note}) if note else answer
+            exchange.answers[column] = answer.model_copy(update={"note": in_labels(note or answer.note)})
             self._changed(keeps=True)
 
     def _with_results(self, run: AnswerRun, answer: Answer) -> Answer:

@@ -11,9 +11,6 @@ from kubeai_notebook.text import LONGEST
 
 if TYPE_CHECKING:
     from kubeai_notebook.calls.stream import ChatStream
-    from kubeai_notebook.core.chat_messages import Delta
-
-    from .frames import Frames
 
 Place = tuple[int, int]
 """The numbers of an exchange and of a column."""
@@ -33,8 +30,8 @@ class Sent:
 class AnswerRun:
     """An answer that is coming."""
 
-    def __init__(self, place: Place, frames: Frames[Delta], *, begun_seconds: float, allowed: bool | None) -> None:
-        self.place, self.frames, self.begun_seconds = place, frames, begun_seconds
+    def __init__(self, place: Place, *, begun_seconds: float, allowed: bool | None) -> None:
+        self.place, self.begun_seconds = place, begun_seconds
         self.allowed = allowed
         """Whether the functions that the answer asks for may be called; None where it asks for none."""
         self.stopped = threading.Event()

@@ -32,6 +32,10 @@ export class FakeModel<Shown extends object = Card> {
   private readonly listeners = new Map<string, Set<(message?: unknown) => void>>();
   /** The kernel was shut down: then ipywidgets throws, and tells no widget of it. */
   shutDown = false;
+  /** As JupyterLab's, which has no kernel once it was shut down. */
+  readonly widget_manager: { kernel: { isDisposed: boolean; status: string } | null } = {
+    kernel: { isDisposed: false, status: "idle" },
+  };
   /** What was sent to the kernel. */
   readonly sent: Request[] = [];
 

@@ -1,5 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import buttons from "../widgets/buttons";
 import code from "../widgets/code";
 import type {
@@ -74,16 +74,22 @@ interface Widget<State extends object> {
   render: (props: { model: AnyModel<State>; el: HTMLElement; signal: AbortSignal }) => void;
 }
 
-const ending = { controller: new AbortController() };
-
-function drawn<State extends object>(widget: Widget<State>, state: State): { model: FakeModel<State>; el: HTMLElement } {
+/** A widget with a signal of its own, as anywidget gives each view one; `end` takes the view away. */
+function drawn<State extends object>(
+  widget: Widget<State>,
+  state: State,
+): { model: FakeModel<State>; el: HTMLElement; end: () => void } {
+  const ending = new AbortController();
   const model = new FakeModel(state);
   const el = document.createElement("div");
   const field = document.body.appendChild(document.createElement("div"));
   field.className = "kubeai-form-field";
   field.append(el);
-  widget.render({ model: model.as, el, signal: ending.controller.signal });
-  return { model, el };
+  widget.render({ model: model.as, el, signal: ending.signal });
+  const end = () => {
+    ending.abort();
+  };
+  return { model, el, end };
 }
 
 function only(root: HTMLElement, selector: string): HTMLElement {
@@ -100,10 +106,6 @@ function type(node: HTMLElement, text: string): void {
   (node as HTMLInputElement).value = text;
   node.dispatchEvent(new Event("input", { bubbles: true }));
 }
-
-beforeEach(() => {
-  ending.controller = new AbortController();
-});
 
 afterEach(() => {
   document.body.replaceChildren();
@@ -253,8 +255,8 @@ describe("messages", () => {
   });
 
   it("listen no more when they are taken away", () => {
-    const { model } = drawn(messages, state("wrong"));
-    ending.controller.abort();
+    const { model, end } = drawn(messages, state("wrong"));
+    end();
     expect(model.listening).toBe(0);
   });
 });
@@ -410,7 +412,7 @@ describe("code", () => {
   });
 
   it("tells the kernel which text is edited, and no text, until the edit is filled in, taken back or gone", () => {
-    const { model, el } = drawn(code, state());
+    const { model, el, end } = drawn(code, state());
     press(only(el, "[role=tab]"), "ArrowRight");
     const edit = () => {
       type(only(el, "textarea"), "url: y");
@@ -426,7 +428,7 @@ describe("code", () => {
     model.fire("msg:custom", { problem: "" });
     expect(model.saved.at(-1)?.edited).toBeNull();
     edit();
-    ending.controller.abort();
+    end();
     expect(model.saved.at(-1)?.edited).toBeNull();
   });
 

@@ -55,19 +55,25 @@ describe("formulas in Markdown", () => {
     expect(view.node.querySelector("script, img, iframe, style, svg, form, input, [onclick], [src]")).toBeNull();
   });
 
-  it("asks for the module once, and draws what came before it", async () => {
-    const ask = vi.fn();
+  it("asks for the module until it comes, and draws what came before it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const ask = vi.fn(() => true);
     const formulas = new Formulas(ask);
     const view = new MarkdownView(undefined, formulas.draw);
     view.append("No formula.");
     expect(ask).not.toHaveBeenCalled();
     view.append(" \\(a\\) and \\(b\\)");
     expect(ask).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(2_500);
+    expect(ask).toHaveBeenCalledTimes(2);
     expect(view.node.textContent).toBe("No formula. \\(a\\) and \\(b\\)");
     vi.spyOn(URL, "createObjectURL").mockReturnValue("data:text/javascript,export const formulaOf = (tex) => new Text(tex + '!')");
     vi.spyOn(URL, "revokeObjectURL").mockReturnValue();
     await formulas.take("");
     expect(view.node.textContent).toBe("No formula. a! and b!");
+    vi.advanceTimersByTime(60_000);
+    expect(ask).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
   });
 });
 

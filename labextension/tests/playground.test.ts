@@ -52,6 +52,30 @@ describe("an answer of a playground", () => {
     expect(asked).toEqual(["text"]);
   });
 
+  it("asks for the whole again until it has come, each time after twice as long", () => {
+    const { asked, take, words } = shown();
+    take(0, "a");
+    take(2, "c");
+    vi.advanceTimersByTime(14_500);
+    expect(asked).toHaveLength(4);
+    take(3, "abc", { whole: true });
+    vi.runAllTimers();
+    expect([words(), asked.length]).toEqual(["abc", 4]);
+    take(4, "e");
+    expect(asked).toHaveLength(5);
+  });
+
+  it("asks for nothing where the kernel has gone, or when it is taken away", () => {
+    const gone = vi.fn(() => false);
+    const view = new AnswerView(0, 0, gone);
+    view.show({ ...LINE, pieces: 2 }, EXCHANGE, false);
+    const { asked, view: taken, take } = shown();
+    take(1, "b");
+    taken.stop();
+    vi.runAllTimers();
+    expect([gone.mock.calls.length, asked.length]).toEqual([1, 1]);
+  });
+
   it.each([["<think>Hm.</think>Yes."], ["<", "think>H", "m.</th", "ink>Y", "es."]])("folds reasoning", (...pieces) => {
     const { view, take, words } = shown();
     for (const [seq, piece] of pieces.entries()) take(seq, piece);

@@ -67,3 +67,20 @@ it("keeps a prompt that could not be sent, since the kernel was shut down", () =
   expect(prompt.value).toBe("Is Brie a cheese?");
   expect(part(".kubeai-playground-problem")?.textContent).toContain("The kernel has gone");
 });
+
+it("asks for a prompt's words until they come", () => {
+  vi.useFakeTimers();
+  const exchange = { number: 3, siblings: [3], vote: null, answers: [] };
+  const { model, view, part } = shown({ exchanges: [exchange] });
+  const asked = () => (model.sent as unknown as { verb: string }[]).filter(({ verb }) => verb === "text").length;
+  vi.advanceTimersByTime(2_500);
+  expect(asked()).toBe(2);
+  const text = { exchange: 3, column: -1, seq: 0, whole: true, text: "Hi", reasoning: "", pictures: [], figures: "" };
+  model.fire("msg:custom", { texts: [text], problem: "", taken: true, formulas: "" });
+  expect(part(".kubeai-playground-words")?.textContent).toBe("Hi");
+  model.receive({ exchanges: [exchange, { ...exchange, number: 4 }] });
+  view.stop();
+  vi.advanceTimersByTime(60_000);
+  expect(asked()).toBe(3);
+  vi.useRealTimers();
+});

@@ -145,6 +145,16 @@ describe("the status card", () => {
     expect(text("link")).toContain("Run the cell again");
   });
 
+  it("says within a second that its kernel was shut down, also where nothing is asked of it", () => {
+    const { model, text } = shown({ phase_since_seconds: NOW - 5 });
+    vi.advanceTimersByTime(2000);
+    expect(text("elapsed")).toBe("7 s");
+    model.widget_manager.kernel = null;
+    vi.advanceTimersByTime(5000);
+    expect(text("elapsed")).toBe("7 s");
+    expect(text("link")).toContain("Run the cell again");
+  });
+
   it("stops counting when its Session was closed", () => {
     const { model, text } = shown({ phase_since_seconds: NOW - 5 });
     model.receive({ link: "closed" });

@@ -8,6 +8,39 @@ export const SILENCE_MS = 300;
 /** What becomes of a request: an answer of the kernel, or that there is none yet. */
 export type Heard = Answer | "busy";
 
+/** How long something that was asked for may take before it is asked for again; each time twice as long. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * Asks for something until it comes. Jupyter's server drops messages where too many come at once, and tells neither
+ * side; a kernel that runs a cell answers when the cell has ended.
+ */
+export class UntilItComes {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `ask` says whether it was sent: where the kernel has gone nothing will come. */
+  constructor(private readonly ask: () => boolean) {}
+
+  /** Ask, where nothing is on its way. */
+  start(): void {
+    if (this.timer === undefined) this.askAgain(PATIENCE_MS);
+  }
+
+  /** It has come, or is not wanted any more. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private askAgain(patience: number): void {
+    this.timer = undefined;
+    if (!this.ask()) return;
+    this.timer = setTimeout(() => {
+      this.askAgain(2 * patience);
+    }, patience);
+  }
+}
+
 type Wanted = Partial<Omit<Request, "id">> & Pick<Request, "verb">;
 
 const EMPTY: Omit<Request, "id" | "verb"> = {

@@ -1,4 +1,5 @@
 import type { Token, TokenizerExtensionFunction, TokenizerStartFunction, Tokens } from "marked";
+import { UntilItComes } from "./ask";
 
 /** Draws a formula in the place of its words, now or later. */
 export type DrawFormula = (place: HTMLElement, tex: string, display: boolean) => void;
@@ -9,16 +10,17 @@ interface FormulaModule {
 /** Draws formulas by a module of its own that is asked for when the first one comes; without it they stay as written. */
 export class Formulas {
   private module: FormulaModule | undefined;
-  private asked = false;
+  private readonly source: UntilItComes;
   private readonly waiting: Parameters<DrawFormula>[] = [];
 
-  constructor(private readonly ask: () => void) {}
+  constructor(ask: () => boolean) {
+    this.source = new UntilItComes(ask);
+  }
 
   readonly draw: DrawFormula = (place, tex, display) => {
     if (this.module === undefined) {
       this.waiting.push([place, tex, display]);
-      if (!this.asked) this.ask();
-      this.asked = true;
+      this.source.start();
       return;
     }
     const formula = this.module.formulaOf(tex, display);
@@ -27,6 +29,7 @@ export class Formulas {
 
   /** Take the module's source, as anywidget takes a widget's. */
   async take(source: string): Promise<void> {
+    this.stop();
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     try {
       this.module = (await import(url)) as FormulaModule;
@@ -34,6 +37,11 @@ export class Formulas {
       URL.revokeObjectURL(url);
     }
     for (const formula of this.waiting.splice(0)) this.draw(...formula);
+  }
+
+  /** Ask for it no more. */
+  stop(): void {
+    this.source.stop();
   }
 }
 

@@ -7,23 +7,39 @@ export const GONE =
 /** Who is told where a message cannot be sent, by the model that it was for. */
 const listeners = new WeakMap<AnyModel, Set<() => void>>();
 
+/** How often it is looked whether the kernel is there. */
+const LOOK_MS = 1_000;
+
 /** Call it when the kernel's half of a widget has gone, which no message tells; what is returned ends the listening. */
 export function whenGone(model: AnyModel, take: () => void): () => void {
   const told = listeners.get(model) ?? new Set();
   listeners.set(model, told.add(take));
+  const looking = setInterval(() => {
+    if (hasKernel(model)) return;
+    clearInterval(looking);
+    take();
+  }, LOOK_MS);
   // ipywidgets sets a model live once, before it is rendered: what comes later is its end.
   model.on("comm_live_update", take);
   return () => {
+    clearInterval(looking);
     told.delete(take);
     model.off("comm_live_update", take);
   };
 }
 
+/** Whether the page has a kernel for this widget; so it has where it does not tell, as hosts beside JupyterLab. */
+function hasKernel({ widget_manager: manager }: { widget_manager?: object }): boolean {
+  if (manager === undefined || !("kernel" in manager)) return true;
+  const kernel = manager.kernel as { isDisposed?: boolean; status?: string } | null | undefined;
+  return kernel != null && kernel.isDisposed !== true && kernel.status !== "dead";
+}
+
 /**
  * Send a message to the kernel's half of a widget, and say whether it was sent. Every message goes by this function.
  *
- * JupyterLab tells widgets of a kernel that restarts, and of none that was shut down or died: there sending throws, and
- * that is how a widget learns of it.
+ * JupyterLab tells widgets of a kernel that restarts, and of none that was shut down or died: there sending throws, so
+ * a click is answered at once.
  */
 export function send(model: AnyModel, message: object): boolean {
   try {

@@ -1,5 +1,5 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
-import { SILENCE_MS, underWay } from "./ask";
+import { SILENCE_MS, underWay, UntilItComes } from "./ask";
 import { atEnd, button, copyInto, element, keepKeys, put, putText } from "./dom";
 import { keepFocus } from "./focus";
 import { send, whenGone } from "./gone";
@@ -43,13 +43,16 @@ export class PlaygroundView {
   private readonly gauge = element("meter", "kubeai-playground-gauge");
   private readonly settings: SettingsView;
   private readonly pictures: PicturesView;
-  private readonly formulas = new Formulas(() => {
-    this.send({ verb: "formulas" });
-  });
+  private readonly formulas = new Formulas(() => this.send({ verb: "formulas" }));
   private readonly shown = new Map<number, ExchangeView>();
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private sent = { text: "", pictures: [] as string[] };
+  /** Whether its reader is at the end. Noted as it is scrolled: to ask for it has the page laid out before it is drawn. */
+  private follows = true;
+  private readonly showEnd = (): void => {
+    this.exchanges.scrollTop = this.exchanges.scrollHeight;
+  };
 
   constructor(private readonly model: AnyModel<State>) {
     this.settings = new SettingsView(this.send);
@@ -62,6 +65,10 @@ export class PlaygroundView {
     this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
     this.prompt.rows = 2;
     this.exchanges.tabIndex = 0;
+    this.exchanges.addEventListener("scroll", () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.exchanges;
+      this.follows = scrollHeight - scrollTop - clientHeight < 40;
+    });
     this.exchanges.setAttribute("role", "region");
     this.exchanges.setAttribute("aria-label", "Dialogue");
     this.spoken.setAttribute("role", "status");
@@ -147,20 +154,21 @@ export class PlaygroundView {
   };
 
   private draw(state: PlaygroundState): void {
-    const atBottom = this.exchanges.scrollHeight - this.exchanges.scrollTop - this.exchanges.clientHeight < 40;
     const wanted = new Set(state.exchanges.map((line) => line.number));
     for (const [number, view] of this.shown) {
       if (wanted.has(number)) continue;
-      view.node.remove();
+      view.remove();
       this.shown.delete(number);
     }
     for (const line of state.exchanges) {
       const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send, this.formulas.draw);
-      if (!this.shown.has(line.number)) this.exchanges.append(view.node);
+      if (!this.shown.has(line.number)) {
+        this.exchanges.append(view.node);
+        if (this.follows) requestAnimationFrame(this.showEnd);
+      }
       this.shown.set(line.number, view);
       view.show(line, state.busy);
     }
-    if (atBottom) this.exchanges.scrollTop = this.exchanges.scrollHeight;
     this.exchanges.hidden = state.exchanges.length === 0;
     if (this.halt.hidden !== !state.busy && !state.busy) putText(this.spoken, "The answer has ended.");
     this.halt.hidden = !state.busy;
@@ -192,6 +200,8 @@ export class PlaygroundView {
 
   stop(): void {
     clearTimeout(this.silence);
+    this.formulas.stop();
+    for (const view of this.shown.values()) view.remove();
     this.hearNoMore();
     this.model.off("change:state", this.show);
     this.model.off("msg:custom", this.hear);
@@ -208,6 +218,8 @@ class ExchangeView {
   private readonly branches = element("span", "kubeai-playground-branches");
   private readonly answers = element("div", "kubeai-playground-answers");
   private readonly columns = new Map<number, AnswerView>();
+  private readonly text: UntilItComes;
+  private drawn = "";
 
   constructor(
     private readonly number: number,
@@ -221,11 +233,19 @@ class ExchangeView {
     tools.append(this.branches, this.edit);
     this.prompt.append(this.pictures, this.words, tools);
     this.node.append(this.prompt, this.answers);
-    send({ verb: "text", exchange: number, column: PROMPT });
+    this.text = new UntilItComes(() => send({ verb: "text", exchange: number, column: PROMPT }));
+    this.text.start();
+  }
+
+  remove(): void {
+    this.node.remove();
+    this.text.stop();
+    for (const answer of this.columns.values()) answer.stop();
   }
 
   take(text: Text): void {
     if (text.column === PROMPT) {
+      this.text.stop();
       putText(this.words, text.text);
       const name = (place: number) => `Picture ${String(place + 1)} of this prompt`;
       this.pictures.replaceChildren(...text.pictures.map((url, place) => pictureNode(url, name(place))));
@@ -233,6 +253,9 @@ class ExchangeView {
   }
 
   show(line: ExchangeLine, busy: boolean): void {
+    const wanted = JSON.stringify([line, busy]);
+    if (wanted === this.drawn) return;
+    this.drawn = wanted;
     this.edit.hidden = busy;
     this.showBranches(line, busy);
     for (const answer of line.answers) {
@@ -246,6 +269,7 @@ class ExchangeView {
   private showBranches(line: ExchangeLine, busy: boolean): void {
     const place = line.siblings.indexOf(line.number);
     this.branches.hidden = line.siblings.length < 2;
+    if (this.branches.hidden) return;
     const step = (text: string, label: string, number: number | undefined) => {
       const node = button(text, label);
       node.disabled = busy || number === undefined;
@@ -309,14 +333,15 @@ export class AnswerView {
   private text = "";
   private head = "";
   private seq = 0;
-  private asked = false;
+  private readonly whole: UntilItComes;
 
   constructor(
-    private readonly exchange: number,
-    private readonly column: number,
-    private readonly send: Send,
+    exchange: number,
+    column: number,
+    send: Send,
     private readonly drawFormula: DrawFormula = () => undefined,
   ) {
+    this.whole = new UntilItComes(() => send({ verb: "text", exchange, column }));
     this.markdown = new MarkdownView(codeButtons, drawFormula);
     const head = element("header", "");
     head.append(this.name, this.figures);
@@ -359,15 +384,20 @@ export class AnswerView {
     this.copy.hidden = busy;
     if (of.answers.length < 2) this.vote.hidden = true;
     this.vote.setAttribute("aria-pressed", String(of.vote === line.column));
-    if (line.pieces > this.seq) this.askWhole();
+    if (line.pieces > this.seq) this.whole.start();
+  }
+
+  /** Ask and draw no more. */
+  stop(): void {
+    this.whole.stop();
+    this.drawing.stop();
   }
 
   take(piece: Text): void {
     if (piece.whole) {
-      this.asked = false;
+      this.stop();
       this.text = this.head = "";
       this.thought.textContent = "";
-      this.drawing.stop();
       const markdown = new MarkdownView(codeButtons, this.drawFormula);
       this.markdown.node.replaceWith(markdown.node);
       this.markdown = markdown;
@@ -375,18 +405,12 @@ export class AnswerView {
     } else if (piece.seq === this.seq) {
       this.seq += 1;
     } else {
-      if (piece.seq > this.seq) this.askWhole();
+      if (piece.seq > this.seq) this.whole.start();
       return;
     }
     if (piece.figures !== "") putText(this.figures, piece.figures);
     if (piece.reasoning !== "") this.think(piece.reasoning);
     this.add(piece.text);
-  }
-
-  private askWhole(): void {
-    if (this.asked) return;
-    this.asked = true;
-    this.send({ verb: "text", exchange: this.exchange, column: this.column });
   }
 
   /** Where its engine does not tell it apart, a model's reasoning begins the text. */

@@ -208,6 +208,7 @@ def is_seen_in_a_saved_notebook(notebook: Any) -> None:
     notebook.command("docmanager:save")
     notebook.restart_kernel()
     notebook.reload()
+    expect(notebook.output(1).locator(".kubeai-snapshot")).to_be_visible()
     expect(notebook.output(1).locator(".kubeai-snapshot")).to_contain_text("Embeddings by mini")
     expect(notebook.output(1).locator(".kubeai-snapshot")).to_contain_text("2. A kitten sleeps.")
     expect(notebook.output(3).locator(".kubeai-snapshot")).to_contain_text(

@@ -35,3 +35,13 @@ def test_keeps_the_last_phase_when_the_kernel_has_gone(open_notebook: Callable[.
     expect(lost).to_be_attached()
     expect(lost).to_be_hidden()
     notebook.picture("reopened")
+
+
+def test_says_that_the_kernel_was_shut_down_where_nothing_is_asked_of_it(open_notebook: Callable[..., Any]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SHOW, READY)
+    link = notebook.run_cell(0).locator(".kubeai-card-link")
+    expect(link).to_be_hidden()
+    notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    expect(link).to_contain_text("Run the cell again")

@@ -15,6 +15,7 @@ from kubeai_notebook.calls.stream import LONGEST_EVENT_BYTES, ChatStream
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError, SessionClosedError, WaitInterruptedError
 from tests.support.scripted_gateway import PIECE, STREAM, Exchange, Gateway, scripted_gateway, streamed, whole
+from tests.support.talking import said
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -100,6 +101,57 @@ def test_ends_between_two_deltas() -> None:
         thread.start()
         thread.join(SECONDS)
         assert list(stream) == []
+        assert gateway.hung_up.wait(SECONDS)
+
+
+def test_gives_the_first_word_at_once_and_then_all_that_have_come() -> None:
+    asked_on, shown = threading.Semaphore(0), threading.Event()
+
+    def answer(exchange: Exchange) -> None:
+        head, *pieces = [part + b"\n\n" for part in said(*"abcdef").split(b"\n\n")[:-1]]
+        exchange.say(STREAM + head)
+        assert asked_on.acquire(timeout=SECONDS)
+        exchange.say(pieces[0])
+        assert shown.wait(SECONDS)
+        for piece in pieces[1:]:
+            exchange.say(piece)
+        exchange.end()
+
+    with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
+        bursts = []
+        for burst in ChatStream(endpoint, "m", TURNS).bursts():
+            bursts.append("".join(delta.text for delta in burst))
+            asked_on.release()
+            if bursts[-1]:
+                shown.set()
+    assert bursts[:2] == ["", "a"]
+    assert "".join(bursts) == "abcdef"
+    assert len(bursts) < 7
+
+
+def test_gives_what_came_before_an_error_in_the_same_piece() -> None:
+    def answer(exchange: Exchange) -> None:
+        words = said("a", "b").partition(b"data: [DONE]")[0]
+        exchange.say(STREAM + words + b'data: {"error": {"message": "out of memory"}}\n\n')
+        exchange.end()
+
+    got: list[str] = []
+
+    def read(stream: ChatStream) -> None:
+        for burst in stream.bursts():
+            got.extend(delta.text for delta in burst if delta.text)
+
+    with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
+        with pytest.raises(CallError, match="out of memory"):
+            read(ChatStream(endpoint, "m", TURNS))
+        assert got == ["a", "b"]
+
+
+def test_pauses_no_longer_than_until_it_is_closed() -> None:
+    with scripted_gateway(says_one_piece) as gateway, endpoint_of(gateway) as endpoint:
+        stream = ChatStream(endpoint, "m", TURNS)
+        for _ in stream.bursts(pause_seconds=3600):
+            threading.Thread(target=stream.close).start()
         assert gateway.hung_up.wait(SECONDS)
 
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubeai_notebook.core.dialogue import Dialogue
 from kubeai_notebook.errors import UsageError
+from kubeai_notebook.present.playground_settings import LABELS
 from kubeai_notebook.session import presenter
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.views.playground import Playground
 from kubeai_notebook.views.playground_model import PlaygroundModel
-from tests.support.talking import Engine, talking_model
+from tests.support.talking import Engine, said, saying, talking_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 SECONDS = 20
+ROOT = Path(__file__).parents[2]
 REQUEST = {"exchange": -1, "column": None, "text": "", "pictures": [], "sure": False, "columns": [], "settings": {}}
 
 
@@ -71,6 +73,18 @@ def test_says_why_it_cannot(shown: tuple[Shown, Engine]) -> None:
     page, _ = shown
     assert "empty" in page.ask("ask", text=" ")["problem"]
     assert "no exchange 7" in page.ask("choose", exchange=7)["problem"]
+
+
+def test_calls_a_setting_as_its_field_is_called(shown: tuple[Shown, Engine]) -> None:
+    page, engine = shown
+    assert page.ask("settings", settings={"max_tokens": "0"})["problem"].startswith('"Most tokens" takes a whole')
+    engine.says = saying(said("Hello", finish_reason="length"))
+    page.ask("ask", text="Hi")
+    page.until_over()
+    note = page.widget.state["exchanges"][0]["answers"][0]["note"]
+    assert note == 'The answer was cut after all its tokens; a higher "Most tokens" lets it end.'
+    page_source = (ROOT / "labextension/widgets/playground_settings.ts").read_text()
+    assert [name for name, label in LABELS.items() if f'["{name}", "{label}' not in page_source] == []
 
 
 @pytest.mark.parametrize(
