@@ -12,7 +12,8 @@ file keeps its own journal, and the disk is not waited for either: that a power 
 a batch at the pace of a remote disk. A file that is damaged, full, locked or not to be written costs the batch nothing:
 answers of this batch are then kept in a file without a name, `problem` says so, and `close` tries the file once more.
 
-A write waits for other programs, so it belongs into a thread, while an event loop reads by a connection of its own.
+A write may wait for other programs, or for a slow disk, so it belongs into a thread. An event loop has a connection of
+its own that never waits for others: it reads by it, and writes by it where the disk has shown that it is quick.
 """
 
 from __future__ import annotations
@@ -151,7 +152,9 @@ def _change_presets(path: Path | None, statement: str, values: Sequence[str]) ->
 
 
 class Store:
-    """The answers of one file. `get` is for one thread, `put` and `close` for another one, one call at a time.
+    """The answers of one file. What never waits for others is for one thread, all else for another one.
+
+    Of `put` and `close` there is one call at a time.
 
     ``path``: ``None`` keeps them for as long as this lives, in a file that nobody else sees. ``fresh``: what was kept
     before counts for nothing, and is written over.
@@ -170,7 +173,8 @@ class Store:
         self._readable: set[bytes] | None = set() if fresh else None
         self._unchecked_bytes = 0
         self._file: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
+        self._ready: sqlite3.Connection | None = None
+        """To the same file, for what never waits."""
         self._spare: sqlite3.Connection | None = None
         self.problem = ""
         """Why answers are not kept for the next batch, as a sentence."""
@@ -179,7 +183,9 @@ class Store:
                 self._spare = _temporary()
             else:
                 self._file = _open(path, modes, busy_seconds=busy_seconds)
-                self._reader = _connected(str(path), busy_seconds=0.0)
+                self._ready = _connected(str(path), busy_seconds=0.0)
+                (synchronous,) = self._file.execute("PRAGMA synchronous").fetchone()
+                self._ready.execute(f"PRAGMA synchronous={synchronous}")
                 self._forget_oldest(self._file)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
@@ -192,7 +198,7 @@ class Store:
         """
         if self._readable is not None and digest not in self._readable:
             return None
-        for database in (self._spare, self._file if waits else self._reader):
+        for database in (self._spare, self._file if waits else self._ready):
             try:
                 if database is not None and (row := database.execute(_SELECT, (digest,)).fetchone()):
                     return str(row[0])
@@ -203,17 +209,23 @@ class Store:
                     raise BlockingIOError from None
         return None
 
-    def put(self, answers: Mapping[bytes, str]) -> None:
+    def put(self, answers: Mapping[bytes, str], *, waits: bool = True) -> None:
         """Keep answers, all or none: where there is no `problem`, they are there whatever becomes of the process.
 
         One that would take an eighth of the file's bound is not kept.
+
+        Raises:
+            BlockingIOError: another program writes; never if this ``waits``, in its own thread. Nothing was kept.
         """
         answers = {key: text for key, text in answers.items() if len(text) < self._most_bytes * _LONGEST_SHARE}
-        if self._spare is None and self._file is not None:
+        file = self._file if waits else self._ready
+        if self._spare is None and file is not None:
             try:
-                _in_one_commit(self._file, answers.items())
-                self._make_room(self._file, answers)
+                _in_one_commit(file, answers.items())
+                self._make_room(file, answers)
             except sqlite3.Error as error:
+                if not waits and _code_of(error) in _LOCKED:
+                    raise BlockingIOError from None
                 self._give_up(error)
         if self._spare is not None:
             with suppress(sqlite3.Error):
@@ -227,7 +239,7 @@ class Store:
             if self._spare is not None and self._file is not None:
                 _in_one_commit(self._file, self._spare.execute("SELECT digest, answer FROM answers"))
                 self.problem = ""
-        for database in (self._spare, self._reader, self._file):
+        for database in (self._spare, self._ready, self._file):
             if database is not None:
                 database.close()
 
@@ -236,7 +248,7 @@ class Store:
         if self._spare is None:
             self._spare = _temporary()
         if _code_of(error) in _DAMAGED:
-            self._file = self._reader = None
+            self._file = self._ready = None
         if not self.problem:
             self.problem = f"Answers are not kept for the next time: {self._path} {_reason_of(error)}."
 

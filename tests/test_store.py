@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -157,6 +158,19 @@ def test_gives_no_old_answer_where_a_new_one_met_a_lock(tmp_path: Path) -> None:
     with locked(path):
         kept.put({digest(1): "new"})
         assert kept.get(digest(1)) == "new"
+
+
+def test_makes_no_writer_wait_that_must_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    kept = Store(path)  # (which waits five seconds for others)
+    with locked(path):
+        begun = time.monotonic()
+        with pytest.raises(BlockingIOError):
+            kept.put({digest(1): "a"}, waits=False)
+        assert time.monotonic() - begun < 1
+    assert (kept.problem, kept.get(digest(1))) == ("", None)
+    kept.put({digest(1): "a"}, waits=False)
+    assert Store(path).get(digest(1)) == "a"
 
 
 def test_makes_no_reader_wait_where_the_journal_lets_nobody_read(tmp_path: Path) -> None:

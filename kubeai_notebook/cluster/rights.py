@@ -54,6 +54,7 @@ RIGHTS: tuple[Right, ...] = (
     Right("create", "models", "kubeai.org", "no Model can be served"),
     Right("patch", "models", "kubeai.org", "no Model can be changed, fixed or scaled"),
     Right("delete", "models", "kubeai.org", "no Model can be deleted"),
+    Right("get", "models", "kubeai.org", "what a change would do cannot be told"),
     Right("list", "models", "kubeai.org", "no Model can be seen"),
     Right("watch", "models", "kubeai.org", "no Model can be followed"),
     Right("list", "pods", "", "only KubeAI's own count tells whether a Model is ready"),
@@ -67,8 +68,12 @@ RIGHTS: tuple[Right, ...] = (
     Right("create", "secrets", "", "values and single keys cannot be given as secrets"),
     Right("patch", "secrets", "", "a value that is a Secret already cannot be changed"),
     Right("get", "secrets", "", "single keys of a Secret, and a project's secrets, cannot be used"),
+    Right("delete", "secrets", "", "a secret that nothing needs any more stays"),
     Right("list", "jobs", "batch", "why weights do not get into the cache may stay unknown"),
+    Right("watch", "jobs", "batch", "why weights do not get into the cache may stay unknown"),
     Right("list", "persistentvolumeclaims", "", "why a volume is missing may stay unknown"),
+    Right("watch", "persistentvolumeclaims", "", "why a volume is missing may stay unknown"),
+    Right("get", "services/proxy", "", "the gateway cannot be asked which Models it knows"),
     Right("create", "services/proxy", "", "the gateway cannot be reached through the Kubernetes API"),
 )
 

@@ -12,13 +12,18 @@ SPREAD = "--tensor-parallel-size"
 """Over how many GPUs vLLM spreads a model; KubeAI does not tell it how many there are."""
 
 
+_SHORT = {"-tp": SPREAD, "-pp": "--pipeline-parallel-size"}
+"""vLLM's short forms of arguments that are read here."""
+
+
 def name_of(item: str) -> str:
     """The argument's name as engines compare it.
 
     >>> name_of("--max_model_len=8192")
     '--max-model-len'
     """
-    return item.strip().partition("=")[0].partition(" ")[0].replace("_", "-")
+    written = item.strip().partition("=")[0].partition(" ")[0]
+    return _SHORT.get(written, written.replace("_", "-"))
 
 
 def value_of(args: Iterable[str], name: str) -> str | None:
@@ -28,7 +33,7 @@ def value_of(args: Iterable[str], name: str) -> str | None:
     for index, item in enumerate(items):
         if name_of(item) != name:
             continue
-        rest = item.strip()[len(name) :].lstrip("= ")
+        rest = item.strip().lstrip("-").replace("=", " ", 1).partition(" ")[2].strip()
         following = items[index + 1] if index + 1 < len(items) else "-"
         value = rest or ("" if following.startswith("-") else following)
     return value

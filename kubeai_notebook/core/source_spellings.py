@@ -128,6 +128,9 @@ def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
         )
     if _PAGE.fullmatch(text):
         return wrong("url", _CODE, f"The page {shown} shows no model. Give one such as huggingface.co/org/model.")
+    if text.lower().startswith("store://"):
+        message = f"The url {shown} names an entry of the platform's store, which KubeAI does not read."
+        return wrong("url", _CODE, f"{message} Give the url that the entry itself holds, such as hf:// or s3://.")
     if meant := _meant(text):
         remedy = Remedy(title=f"Did you mean {quoted(meant)}?", changes=(SetField(name="url", value=meant),))
         return wrong("url", _CODE, f"The url {shown} has no scheme that KubeAI knows.", remedy)

@@ -48,6 +48,8 @@ _SPELLINGS = tuple(dict.fromkeys([*FIELD_DOCS, *(field.place[-1] for field in FI
 _ELSEWHERE: Mapping[str, str] = {
     "catalog": "Of Helm values a Model is one entry below it: its key is the name, and the fields stand below that.",
     "max_length": 'Engines take it as an argument, vLLM as args=["--max-model-len=…"].',
+    "server": 'Did you mean "engine"?',
+    "spec.server": 'Did you mean "engine"?',
     "dry_run": "plan() says what serve() would do, and changes nothing.",
     "wait": "wait() of the Model that serve() returns waits until it is ready.",
     "timeout": "wait(timeout_seconds=…) of the Model that serve() returns ends after that time.",

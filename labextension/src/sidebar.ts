@@ -1,6 +1,7 @@
 import type { Application, IPlugin } from "@lumino/application";
 import { ServerConnection } from "@jupyterlab/services";
 import { PanelLayout, Widget } from "@lumino/widgets";
+import { icon } from "./icon";
 import { insertInto, type Shell as Notebooks } from "./notebooks";
 import type { Host, ModelsPanel } from "./sidebar/panel";
 
@@ -12,10 +13,6 @@ interface Shell extends Notebooks {
 interface Lab extends Application<Shell> {
   serviceManager: { serverSettings: ServerConnection.ISettings };
 }
-
-const SVG = "http://www.w3.org/2000/svg";
-// A box in three layers: a Model, its replicas behind it. `jp-icon3` follows the theme.
-const ICON = "M12 2 3 6.5 12 11l9-4.5zM3 11l9 4.5 9-4.5v2.3L12 18l-9-4.7zM3 15.6l9 4.5 9-4.5V18l-9 4.5L3 18z";
 
 export const sidebar: IPlugin<Lab, void> = {
   id: "kubeai-notebook:sidebar",
@@ -38,7 +35,7 @@ class Sidebar extends Widget {
     this.node.setAttribute("aria-label", "KubeAI");
     this.title.caption = "KubeAI";
     this.title.label = "";
-    this.title.icon = { render };
+    this.title.icon = { render: icon };
     this.layout = new PanelLayout();
   }
 
@@ -83,16 +80,4 @@ function hostOf(app: Lab): Host {
     },
     insert: (code) => insertInto(app.shell.currentWidget, code),
   };
-}
-
-function render(host: HTMLElement): void {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "kubeai-sidebar-icon");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("class", "jp-icon3");
-  path.setAttribute("fill", "#616161");
-  path.setAttribute("d", ICON);
-  svg.append(path);
-  host.replaceChildren(svg);
 }

@@ -57,6 +57,8 @@ def test_explains_a_failing_model_and_cures_it_by_its_button(open_notebook: Call
     expect(question).to_be_hidden()
 
     button(card, "Show the change of fix 1").click()
+    # The text alone is there already, from before.
+    expect(button(question, "Keep as it is")).to_be_focused()
     expect(question).to_contain_text("999999")
     notebook.run_cell(1)
     expect(card.locator(".kubeai-card-finding")).to_contain_text("888888", timeout=SETTLES_MS)

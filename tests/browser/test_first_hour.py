@@ -113,37 +113,46 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
-@pytest.fixture
-def laptop(installation: Installation, registry: Registry, hub: str, disk: Path, daemon_ends: None) -> None:
-    """One that has run `make demo`; its daemon keeps weights on the small disk, and finds registry and hub on loopback.
-
-    The tour's own weights would leave no room there.
-    """
+@pytest.fixture(scope="module")
+def toured(installation: Installation) -> None:
+    """It has run `make demo`, which takes about half a minute; its daemon has stopped."""
     tour = (REPOSITORY / "notebooks" / name for name in ("run.py", "00_tour.ipynb"))
     assert "Paris" in installation.run("python", *map(str, tour))
     installation.run("kubeai-local", "stop")
+
+
+@pytest.fixture
+def laptop(installation: Installation, toured: None, registry: Registry, hub: str, disk: Path, no_models: None) -> None:
+    """After the tour; its daemon keeps weights on the small disk, and finds registry and hub on loopback.
+
+    The tour's own weights would leave no room there.
+    """
     places = {"OLLAMA_REGISTRY": registry.address, "HF_ENDPOINT": hub, "HF_HOME": str(disk.parent / "hf")}
     installation.run("kubeai-local", "start", "--cache", str(disk / "cache"), **places)
 
 
-def test_tells_a_laptops_first_hour(
+def test_pulls_a_model_through_all_that_its_download_meets(
     laptop: None, registry: Registry, disk: Path, open_notebook: Callable[..., Notebook]
 ) -> None:
     from playwright.sync_api import expect
 
-    notebook = open_notebook(*CELLS)
-    notebook.page.set_viewport_size({"width": 1200, "height": 1700})
-    notebook.theme("Light")
-    notebook.run_cell(LOAD)
-    expect(notebook.run_cell(CATALOG)).to_contain_text("ollama://smollm2:135m")
-    card = notebook.output(SERVE).locator(".kubeai-card")
+    notebook = begun(open_notebook)
     pulls_through_all_weather(notebook, registry, disk)
-
     expect(notebook.run_cell(CHAT)).to_contain_text(" Paris")
+    reads_well_in_the_dark_and_narrow(notebook, notebook.output(SERVE).locator(".kubeai-card"))
+
+
+def test_serves_two_models_beside_each_other_and_runs_all_cells_again(
+    laptop: None, open_notebook: Callable[..., Notebook]
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = begun(open_notebook)
+    card = notebook.run_cell(SERVE).locator(".kubeai-card")
+    tells(card, "Ready")
     embedder = notebook.run_cell(EMBEDDER).locator(".kubeai-card")
     tells(embedder, "Ready")
     expect(notebook.run_cell(EMBED).locator("tbody tr")).to_have_count(3)
-    reads_well_in_the_dark_and_narrow(notebook, card)
 
     notebook.restart_and_run_all()
     tells(card, "was deleted later")
@@ -151,6 +160,18 @@ def test_tells_a_laptops_first_hour(
     expect(notebook.output(EMBED).locator("tbody tr")).to_have_count(3)
     notebook.picture("first_hour_run_all")
     tells(notebook.output(DELETE), "corsair is deleted.*bge is deleted")
+
+
+def begun(open_notebook: Callable[..., Notebook]) -> Notebook:
+    """The notebook, in which the reader has looked what there is."""
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(*CELLS)
+    notebook.page.set_viewport_size({"width": 1200, "height": 1700})
+    notebook.theme("Light")
+    notebook.run_cell(LOAD)
+    expect(notebook.run_cell(CATALOG)).to_contain_text("ollama://smollm2:135m")
+    return notebook
 
 
 def pulls_through_all_weather(notebook: Notebook, registry: Registry, disk: Path) -> None:

@@ -51,18 +51,24 @@ def test_goes_on_and_says_so_where_answers_cannot_be_kept(quick: Running, tmp_pa
     )
 
 
-def test_goes_on_and_keeps_its_answers_where_another_program_locks_their_file(quick: Running, tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+@pytest.mark.parametrize("kept_before", [0, 20])
+def test_goes_on_and_keeps_its_answers_where_another_program_locks_their_file(
+    quick: Running, tmp_path: Path, kept_before: int
+) -> None:
+    path, rows = tmp_path / "a.db", 400
     mapped(quick.url, frame(1), store=path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         endpoint = Endpoint(Access(base_url=quick.url))
         fields: Any = {"store": path}
-        planned = planned_map(Target(name="smol", most_in_flight=4), frame(40), prompt="{text}", fields=fields)
+        planned = planned_map(Target(name="smol", most_in_flight=4), frame(rows), prompt="{text}", fields=fields)
         with endpoint:
             batch = Batch(endpoint, planned.plan, planned.table, store=Store(path))
-            other.execute("BEGIN IMMEDIATE")
+            if not kept_before:
+                other.execute("BEGIN IMMEDIATE")
             job = Job(batch, planned.table, endpoint.loop.submit(batch.run()))
-            until(lambda: job.progress.sent > 0, SECONDS)
+            until(lambda: job.progress.sent > kept_before, SECONDS)
+            if kept_before:
+                other.execute("BEGIN IMMEDIATE")
             # What the Session's loop does besides goes on.
             assert endpoint.loop.submit(asyncio.sleep(0, "turn")).result(SECONDS) == "turn"
             locked = not job.done
@@ -71,10 +77,10 @@ def test_goes_on_and_keeps_its_answers_where_another_program_locks_their_file(qu
     assert locked
     assert out["answer"].notna().all()
     assert job.progress.notes == ()
-    endpoint, job = started(quick.url, frame(40), store=path)
+    endpoint, job = started(quick.url, frame(rows), store=path)
     with endpoint:
         job.result(SECONDS)
-    assert (job.progress.from_store, job.progress.sent) == (40, 0)
+    assert (job.progress.from_store, job.progress.sent) == (rows, 0)
 
 
 PROGRAM = """

@@ -86,7 +86,7 @@ ALL = {f"{right.verb} {right.resource}" for right in RIGHTS}
         (rule("*", "kubeai.org", "*"), {right for right in ALL if right.endswith(" models")}),
         (rule("get list", "", "pods"), {"list pods"}),
         (rule("list watch", "*", "pods events"), {"list pods", "watch pods", "list events", "watch events"}),
-        (rule("*", "batch", "jobs"), {"list jobs"}),
+        (rule("*", "batch", "jobs"), {"list jobs", "watch jobs"}),
         (rule("list", "", "jobs"), set()),
         (rule("*", "", "pods"), {"list pods", "watch pods", "delete pods"}),
         (rule("get", "", "pods/log"), {"get pods/log"}),
@@ -150,6 +150,6 @@ def test_joins_resources_that_lack_the_same_verbs() -> None:
     assert {
         "apiGroups": ["kubeai.org"],
         "resources": ["models"],
-        "verbs": ["create", "patch", "delete", "list", "watch"],
+        "verbs": ["create", "patch", "delete", "get", "list", "watch"],
     } in rules
-    assert {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]} in rules
+    assert {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "watch"]} in rules

@@ -62,3 +62,10 @@ def test_says_the_same_of_a_key_that_stands_twice_where_it_is_pasted():
 def test_reads_helm_values_that_are_pasted():
     text = "catalog:\n  smol:\n    enabled: true\n    url: ollama://smollm2:135m\n"
     assert fields_of_text(text) == {"name": "smol", "url": "ollama://smollm2:135m", "min_replicas": 0}
+
+
+def test_names_the_field_that_a_wrong_keys_value_belongs_to():
+    fields = {"url": "hf://org/repo", "kind": "Model", "apiVersion": "kubeai.org/v1", "metadata": {"name": "m"}}
+    fields["spec"] = {"url": fields.pop("url"), "server": "VLLM", "resourceProfile": "cpu:1", "features": []}
+    messages = [notice.message for notice in draft_of(fields).notices if notice.code == "UnknownField"]
+    assert messages == ['A Model of KubeAI 0.22 has no field "spec.server". Did you mean "engine"?']

@@ -27,10 +27,15 @@ def test_knows_what_people_call_the_model(url: str, name: str) -> None:
     assert parse_source(url).base_name == name
 
 
-@pytest.mark.parametrize("url", ["", "smollm2", "http://x/y", "HF://a/b", "hf:/a/b", "hf//a", "store://p/model"])
+@pytest.mark.parametrize("url", ["", "smollm2", "http://x/y", "HF://a/b", "hf:/a/b", "hf//a", "tar://p/model"])
 def test_refuses_a_scheme_that_kubeai_does_not_know(url: str) -> None:
     with pytest.raises(SpecError, match="no scheme that KubeAI knows.* (Start it with hf|Did you mean .hf)://"):
         parse_source(url)
+
+
+def test_says_where_the_url_of_a_platforms_store_is_found() -> None:
+    with pytest.raises(SpecError, match="platform's store, .* Give the url that the entry itself holds"):
+        parse_source("store://p/model")
 
 
 @pytest.mark.parametrize("url", ["hf://", "hf://?x=1"])

@@ -235,6 +235,7 @@ def test_knows_one_action(project: Project) -> None:
         ),
         ({"url": "http://x"}, 'The url "http://x" has no scheme that KubeAI knows.'),
         ({"adapters": [{"name": "a"}]}, "adapters[0].url"),
+        ({"url": "store://lab/model/kubeai/tiny"}, "Give the url that the entry itself holds, such as hf:// or s3://."),
         (
             {"args": ["--x"]},
             'A function has no field "args". If it is a run\'s, give it to run(action="serve", args=…)',

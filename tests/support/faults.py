@@ -38,6 +38,10 @@ class Request:
         return {key: value or "" for key, value in match.groupdict().items()} if match else {}
 
     @property
+    def group(self) -> str:
+        return self._parts.get("group", "")
+
+    @property
     def resource(self) -> str:
         parts = self._parts
         return "/".join(part for part in (parts.get("plural", ""), parts.get("sub", "")) if part)

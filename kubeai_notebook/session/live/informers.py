@@ -183,8 +183,7 @@ class Informers:
 
 def _missing(error: ForbiddenError, resource: str) -> Right:
     """The right that a refusal tells of."""
-    watched = resource in ("pods", "events") and "may not watch" in error.message
-    return right_to("watch" if watched else "list", resource)
+    return right_to("watch" if "may not watch" in error.message else "list", resource)
 
 
 def _more_for(model: Mapping[str, Any]) -> tuple[str, ...]:

@@ -229,3 +229,9 @@ def test_reads_a_log_also_where_pods_may_not_be_read():
 def test_reads_the_one_log_that_is_there_of_a_run_that_ended():
     assert codes(seen(None, crashed(), logs=[log(RANK)])) == ["UnknownArgument"]
     assert codes(seen(None, pod("model-m-abc-1", container(exit_code=2)), logs=[log(RANK)])) == ["UnknownArgument"]
+
+
+@pytest.mark.parametrize("reason", ["ImageInspectError", "PostStartHookError"])
+def test_ends_no_evidence_in_a_colon_where_the_kubelet_gave_no_message(reason):
+    (found,) = diagnose(seen(None, waiting(reason)), now=NOW)
+    assert [piece.text for piece in found.evidence] == [reason]

@@ -79,16 +79,21 @@ def condition_passage(pod: Pod, kind: str) -> Passage | None:
     )
 
 
+def worded(reason: str, message: str) -> str:
+    """A reason with its message, of which the kubelet may give either alone."""
+    return ": ".join(filter(None, (reason, message)))
+
+
 def container_passages(container: Container, pod: Pod) -> tuple[Passage, ...]:
     """Why a container waits and how its last run ended, as the kubelet words it."""
     passages = []
     where = f"{pod.name}/{container.name}"
     if container.waiting:
         message = text_at(container.raw, "state", "waiting", "message")
-        passages.append(Passage("status", where, (one_line(f"{container.waiting}: {message}"),), container.waiting))
+        passages.append(Passage("status", where, (one_line(worded(container.waiting, message)),), container.waiting))
     for state in ("state", "lastState"):
         reason = text_at(container.raw, state, "terminated", "reason")
         message = text_at(container.raw, state, "terminated", "message")
         if reason or message:
-            passages.append(Passage("status", where, (one_line(f"{reason}: {message}"),), reason))
+            passages.append(Passage("status", where, (one_line(worded(reason, message)),), reason))
     return tuple(passages)

@@ -12,6 +12,7 @@ from kubeai_notebook.core.phase import PASSING_WAITING
 from .cleaning import excerpt
 from .remedies import READ_LOG, run
 from .rule import Rule, stated
+from .text_source import worded
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.objects import Pod
@@ -78,10 +79,10 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     if log and line:
         evidence = Evidence("log", log.where, line)
     elif message := text_at(pod.main.ended, "message"):
-        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{text_at(pod.main.ended, 'reason')}: {message}")
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", worded(text_at(pod.main.ended, "reason"), message))
     elif waiting:
         message = text_at(waiting.raw, "state", "waiting", "message")
-        evidence = Evidence("status", f"{pod.name}/{waiting.name}", f"{waiting.waiting}: {message}")
+        evidence = Evidence("status", f"{pod.name}/{waiting.name}", worded(waiting.waiting, message))
     else:
         reason = text_at(pod.main.ended, "reason") or text_at(pod.raw, "status", "reason") or pod.phase
         evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{reason}, exit code {code}")

@@ -1,0 +1,39 @@
+export type Kind = "serve" | "playground";
+
+export interface Place {
+  context: string;
+  namespace: string;
+  endpoint: string;
+}
+
+export const TITLES: Record<Kind, string> = { serve: "Serve a model", playground: "Model playground" };
+
+/** The path of a tab's session, by which the tab is known again after a reload. */
+const PATH = /(?:^|\/)kubeai-(serve|playground)-([a-z0-9.-]*)--[0-9a-f-]+$/;
+
+export function pathOf(kind: Kind, name: string, id: string): string {
+  return `kubeai-${kind}-${name}--${id}`;
+}
+
+export function kindOf(path: string): Kind | undefined {
+  return PATH.exec(path)?.[1] as Kind | undefined;
+}
+
+/**
+ * What a tab's kernel runs. A kernel that has it already, as after a reload of the page, shows the same object again, so
+ * that what was typed stays. A JSON string is one of Python, too.
+ */
+export function codeOf(path: string, place: Place): string {
+  const [, kind, name = ""] = PATH.exec(path) ?? [];
+  const settings = Object.entries(place).filter(([, value]) => value !== "");
+  const made = kind === "playground" ? `kubeai_notebook.attach(${JSON.stringify(name)}).playground()` : "kubeai_notebook.form()";
+  return [
+    "import kubeai_notebook",
+    "from IPython.display import display",
+    'if "_kubeai_tab" not in globals():',
+    "    %load_ext kubeai_notebook",
+    ...settings.map(([key, value]) => `    get_ipython().run_line_magic("config", ${JSON.stringify(`KubeAI.${key} = ${JSON.stringify(value)}`)})`),
+    `    _kubeai_tab = ${made}`,
+    "display(_kubeai_tab)",
+  ].join("\n");
+}

@@ -1,0 +1,46 @@
+"""The command line of ``kubeai-notebook``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import nbformat
+
+from kubeai_notebook import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+# Stands where JupyterLab stands, and says what it was started with.
+JUPYTERLAB = "import sys\nprint(sys.argv[1:])\n"
+
+
+def test_starts_jupyterlab_on_a_copy_of_the_tour_and_keeps_one_that_was_worked_in(tmp_path: Path) -> None:
+    (tmp_path / "jupyterlab.py").write_text(JUPYTERLAB)
+    folder = tmp_path / "my tour"
+    command = [sys.executable, "-m", "kubeai_notebook.cli", "demo", str(folder), "--no-browser", "--port", "9999"]
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    copy = folder / cli.TOUR
+    for word in (str(copy), f"--ServerApp.root_dir={folder}", "--no-browser", "--ServerApp.port=9999"):
+        assert word in said
+    assert nbformat.read(copy, as_version=4).cells
+    copy.write_text("mine")
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert copy.read_text() == "mine"
+
+
+def test_says_in_a_sentence_what_the_demo_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(cli.NEEDED, "no_such_module", "JupyterLab's friend")
+    assert cli.main(["demo", str(tmp_path / "new")]) == 1
+    said = capsys.readouterr().err
+    assert said == "The demo needs JupyterLab's friend: pip install 'kubeai-notebook[demo]'\n"
+    assert not (tmp_path / "new").exists()
