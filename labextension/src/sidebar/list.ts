@@ -30,22 +30,23 @@ class Rows extends WindowedListModel {
   }
 
   indexOf(name: string): number {
-    return this.items.findIndex((item) => item.kind === "row" && item.row.name === name);
+    return indexIn(this.items, name);
   }
 
   set(items: readonly Item[]): void {
     this.items = items;
+    // A list that knows all heights draws no row to measure it.
+    this.setWidgetSize(items.map((_, index) => ({ index, size: HEIGHT })));
     this.widgetCount = items.length;
     for (const [index, view] of this.views) if (view.isAttached) this.draw(index, view);
   }
 
-  /** Forget the views that are not in the page. */
+  /**
+   * Forget the views that are not in the page. None is disposed: a layout that has let a widget go already takes another
+   * one out, its last.
+   */
   prune(): void {
-    for (const [index, view] of this.views) {
-      if (view.isAttached) continue;
-      this.views.delete(index);
-      view.dispose();
-    }
+    for (const [index, view] of this.views) if (!view.isAttached) this.views.delete(index);
   }
 
   private draw(index: number, view: RowView): void {
@@ -54,12 +55,48 @@ class Rows extends WindowedListModel {
   }
 }
 
+function indexIn(items: readonly Item[], name: string): number {
+  return items.findIndex((item) => item.kind === "row" && item.row.name === name);
+}
+
+/** A row that goes out of the page leaves the focus to its list; a row that comes may take it. */
+class RowsLayout extends WindowedLayout {
+  constructor(
+    private readonly goes: (node: HTMLElement) => void,
+    private readonly come: () => void,
+  ) {
+    super();
+  }
+
+  protected override attachWidget(index: number, widget: Widget): void {
+    super.attachWidget(index, widget);
+    this.come();
+  }
+
+  protected override detachWidget(index: number, widget: Widget): void {
+    this.goes(widget.node);
+    super.detachWidget(index, widget);
+  }
+}
+
 /** The Models by phase. Tab goes to one row of them, arrows, Home and End to the others. */
 export class ModelList extends WindowedList {
   private current = "";
+  private holding = false;
 
-  constructor(open: (name: string) => void, private readonly rows = new Rows(open)) {
-    super({ model: rows, layout: new WindowedLayout() });
+  constructor(
+    private readonly open: (name: string) => void,
+    private readonly rows = new Rows(open),
+  ) {
+    const layout = new RowsLayout(
+      (node) => {
+        if (node.contains(document.activeElement)) this.hold();
+      },
+      () => {
+        this.take();
+      },
+    );
+    super({ model: rows, layout });
     this.addClass("kubeai-sidebar-list");
     // What stands above it grows and goes without a word from Lumino, and so its height changes.
     const observer = new ResizeObserver(() => {
@@ -69,57 +106,78 @@ export class ModelList extends WindowedList {
     this.disposed.connect(() => {
       observer.disconnect();
     });
+    this.node.tabIndex = 0;
     this.node.setAttribute("role", "group");
     this.node.setAttribute("aria-label", "Models");
     this.node.dataset.lmSuppressShortcuts = "true";
     this.node.addEventListener("keydown", (event) => {
       this.pressed(event);
     });
-    this.node.addEventListener("focusin", (event) => {
-      if (event.target instanceof HTMLElement) this.setCurrent(event.target.dataset.name ?? "");
+    this.node.addEventListener("focus", () => {
+      if (!this.holding) this.focusOn(this.current);
+    });
+    this.node.addEventListener("focusin", ({ target }) => {
+      // Else Shift+Tab would go from a row to its list, which gives the focus back.
+      this.node.tabIndex = -1;
+      if (target instanceof HTMLElement) this.current = target.dataset.name ?? this.current;
+    });
+    this.node.addEventListener("focusout", () => {
+      this.node.tabIndex = 0;
     });
   }
 
   draw(groups: readonly Group[]): void {
-    const hadFocus = this.node.contains(document.activeElement);
-    this.rows.set(
-      groups.flatMap(({ phase, models }): Item[] => [
-        { kind: "heading", text: `${phase} (${String(models.length)})` },
-        ...models.map(({ row }): Item => ({ kind: "row", row })),
-      ]),
-    );
-    if (this.rows.indexOf(this.current) < 0) this.current = this.rows.names[0] ?? "";
-    this.setCurrent(this.current);
+    const items = groups.flatMap(({ phase, models }): Item[] => [
+      { kind: "heading", text: `${phase} (${String(models.length)})` },
+      ...models.map(({ row }): Item => ({ kind: "row", row })),
+    ]);
+    const { names } = this.rows;
+    const place = this.rows.indexOf(this.current);
     // A row is a place, and another Model may stand there now.
-    const focused = document.activeElement;
-    if (hadFocus && !(focused instanceof HTMLElement && focused.dataset.name === this.current)) void this.focusOn(this.current);
+    if (indexIn(items, this.current) !== place && this.node.contains(document.activeElement)) this.hold();
+    this.rows.set(items);
+    if (this.rows.indexOf(this.current) < 0) {
+      const others = this.rows.names;
+      this.current = others[Math.min(Math.max(0, names.indexOf(this.current)), others.length - 1)] ?? "";
+    }
+    this.take();
   }
 
-  async focusOn(name: string): Promise<void> {
+  focusOn(name: string): void {
     const index = this.rows.indexOf(name);
     if (index < 0) return;
-    this.setCurrent(name);
-    await this.scrollToItem(index);
-    this.node.querySelector<HTMLElement>(`button[data-name="${CSS.escape(name)}"]`)?.focus();
+    this.current = name;
+    // While it was hidden, the browser took its height and its place away.
+    this.processMessage(Widget.ResizeMessage.UnknownSize);
+    this.viewModel.scrollOffset = this.outerNode.scrollTop;
+    this.hold();
+    // It fails where another row is wanted before it has come to this one.
+    this.scrollToItem(index).catch(() => undefined);
+    this.take();
   }
 
   protected override onUpdateRequest(message: Parameters<Widget["processMessage"]>[0]): void {
     super.onUpdateRequest(message);
-    this.setCurrent(this.current);
     this.rows.prune();
   }
 
-  private setCurrent(name: string): void {
-    if (name !== "") this.current = name;
-    for (const one of this.node.querySelectorAll<HTMLButtonElement>("button[data-name]")) {
-      one.tabIndex = one.dataset.name === this.current ? 0 : -1;
-    }
-    // The row that Tab goes to may be scrolled away.
-    const buttons = [...this.node.querySelectorAll<HTMLButtonElement>("button[data-name]")];
-    if (!buttons.some((one) => one.tabIndex === 0) && buttons[0] !== undefined) buttons[0].tabIndex = 0;
+  /** Have the focus, until the row that it is meant for is in the page. */
+  private hold(): void {
+    this.holding = true;
+    this.node.focus({ preventScroll: true });
+    this.holding = false;
+  }
+
+  private take(): void {
+    if (document.activeElement !== this.node) return;
+    this.node.querySelector<HTMLElement>(`button[data-name="${CSS.escape(this.current)}"]`)?.focus({ preventScroll: true });
   }
 
   private pressed(event: KeyboardEvent): void {
+    if (event.key === "Enter" && event.target === this.node) {
+      this.open(this.current);
+      return;
+    }
     const { names } = this.rows;
     const at = names.indexOf(this.current);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: names.length - 1 }[event.key];
@@ -127,7 +185,7 @@ export class ModelList extends WindowedList {
     event.preventDefault();
     event.stopPropagation();
     const name = names[to];
-    if (name !== undefined) void this.focusOn(name);
+    if (name !== undefined) this.focusOn(name);
   }
 }
 
@@ -143,7 +201,8 @@ class RowView extends Widget {
     super();
     this.addClass("kubeai-sidebar-item");
     this.button.type = "button";
-    this.button.append(this.icon, this.name, this.ready);
+    // The space is for whoever has the row read out.
+    this.button.append(this.icon, this.name, " ", this.ready);
     this.button.addEventListener("click", () => {
       open(this.button.dataset.name ?? "");
     });
@@ -164,8 +223,7 @@ class RowView extends Widget {
     }
     const ready = `${String(row.ready)}/${String(row.desired)}`;
     this.button.dataset.name = row.name;
-    this.button.title = [row.name, row.problem].filter(Boolean).join(": ");
-    this.button.setAttribute("aria-label", `${row.name} ${ready}, ${row.phase}`);
+    this.button.title = [row.name, row.phase, row.problem].filter(Boolean).join(": ");
     putText(this.name, row.name);
     putText(this.ready, ready);
   }

@@ -60,7 +60,7 @@ export class ModelsPanel extends Panel {
       });
     }
     this.search.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown") void this.list.focusOn(this.shownNames()[0] ?? "");
+      if (event.key === "ArrowDown") this.list.focusOn(this.shownNames()[0] ?? "");
     });
     this.serve.addEventListener("click", () => {
       host.execute("kubeai:serve");
@@ -164,7 +164,7 @@ export class ModelsPanel extends Panel {
     this.model.hidden = true;
     this.model.replaceChildren();
     this.draw();
-    void this.list.focusOn(name);
+    this.list.focusOn(name);
   }
 }
 
