@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, kubeconfig, model, pod
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MOST_ROWS = 60
 LONGEST_TASK_MS = 100
-ROWS = ".kubeai-sidebar-item"
+TAB = '.jp-SideBar .lm-TabBar-tab[data-id="kubeai-sidebar"]'
 # Go to the last row at once, then scroll from the first to it; give the most rows that stood in the page.
 SCROLL = """async (outer) => {
   let most = 0;
@@ -105,7 +106,7 @@ def put_models(api: FakeApi, count: int) -> None:
 def opened(page: Any, lab: Lab) -> Any:
     """The sidebar, opened in a JupyterLab without a notebook."""
     page.goto(f"{lab.url}lab?reset&token={lab.token}")
-    page.locator('.jp-SideBar .lm-TabBar-tab[data-id="kubeai-sidebar"]').click()
+    page.locator(TAB).click()
     return page.locator("#kubeai-sidebar")
 
 
@@ -207,16 +208,47 @@ def test_shows_finds_and_follows_a_log(page: Any, scripted: Lab, api: FakeApi) -
     expect(sidebar.get_by_text("2 of 2")).to_be_visible()
 
 
-def test_asks_before_it_deletes_and_tells_who_served_it(page: Any, scripted: Lab, api: FakeApi) -> None:
+def test_deletes_after_it_has_told_what_goes_and_that_somebody_else_served_it(
+    page: Any, scripted: Lab, api: FakeApi, tmp_path: Path
+) -> None:
     from playwright.sync_api import expect
 
-    put_models(api, 1)
+    put_models(api, 2)
     sidebar = opened(page, scripted)
     row(sidebar, "m0000").click()
     sidebar.get_by_role("button", name="Delete …").click()
     question = sidebar.locator(".kubeai-panel")
-    expect(question).to_contain_text("Really delete m0000?")
+    expect(question).to_contain_text("Really delete m0000? With it goes 1 Pod on cpu:1")
     expect(question.get_by_role("button", name="Keep as it is")).to_be_focused()
+    page.screenshot(path=tmp_path / "delete.png")
+    question.get_by_role("button", name="Delete m0000").click()
+    question.get_by_role("button", name="Do it all the same").click()
+    expect(sidebar.get_by_text("This Model is not there any more.")).to_be_visible()
+    sidebar.get_by_role("button", name="All Models").click()
+    expect(row(sidebar, "m0001")).to_be_visible()
+    expect(row(sidebar, "m0000")).to_have_count(0)
+
+
+def test_puts_code_into_the_active_cell_and_copies_yaml(page: Any, scripted: Lab, api: FakeApi) -> None:
+    from playwright.sync_api import expect
+
+    put_models(api, 1)
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, scripted.root / "code.ipynb")
+    page.goto(f"{scripted.url}lab/tree/code.ipynb?reset&token={scripted.token}")
+    cell = page.locator(".jp-NotebookPanel .jp-CodeCell").first
+    expect(cell).to_contain_text("x = 1")
+    page.locator(TAB).click()
+    sidebar = page.locator("#kubeai-sidebar")
+    row(sidebar, "m0000").click()
+    sidebar.get_by_role("button", name="Insert code").click()
+    expect(sidebar.get_by_text("The code is in the active cell.")).to_be_visible()
+    expect(cell).to_contain_text("m0000")
+    expect(cell.locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
+    sidebar.get_by_role("button", name="Copy YAML").click()
+    expect(sidebar.get_by_text("The YAML is copied.")).to_be_visible()
+    assert "kind: Model" in page.evaluate("navigator.clipboard.readText()")
 
 
 def test_opens_one_stream_for_seven_tabs_and_goes_on_when_its_tab_closes(
@@ -229,7 +261,7 @@ def test_opens_one_stream_for_seven_tabs_and_goes_on_when_its_tab_closes(
     sidebars = []
     for number, one in enumerate(pages):
         one.goto(f"{scripted.url}lab/workspaces/w{number}?reset&token={scripted.token}")
-        one.locator('.jp-SideBar .lm-TabBar-tab[data-id="kubeai-sidebar"]').click()
+        one.locator(TAB).click()
         sidebar = one.locator("#kubeai-sidebar")
         expect(row(sidebar, "m0001")).to_be_visible()
         sidebars.append(sidebar)
