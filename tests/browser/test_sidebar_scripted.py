@@ -104,8 +104,12 @@ def put_models(api: FakeApi, count: int) -> None:
 
 
 def opened(page: Any, lab: Lab) -> Any:
-    """The sidebar, opened in a JupyterLab without a notebook."""
+    """The sidebar, opened in a JupyterLab without a notebook that has started: until then it takes the focus itself."""
+    from playwright.sync_api import expect
+
     page.goto(f"{lab.url}lab?reset&token={lab.token}")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
     page.locator(TAB).click()
     return page.locator("#kubeai-sidebar")
 

@@ -175,6 +175,8 @@ export class ModelList extends WindowedList {
 
   private pressed(event: KeyboardEvent): void {
     if (event.key === "Enter" && event.target === this.node) {
+      // Else the same key would press the button that has the focus then.
+      event.preventDefault();
       this.open(this.current);
       return;
     }
