@@ -11,12 +11,14 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from kubeai_notebook.present.embedding_wire import EmbeddingWidgets
 from kubeai_notebook.present.form_wire import FormWidgets
 from kubeai_notebook.present.playground_wire import PlaygroundMessage, PlaygroundRequest, PlaygroundState
+from kubeai_notebook.present.server_wire import Changes, CodeText, Contexts, Done, Events, LogText, Problem, Where
 from kubeai_notebook.present.wire import Answer, Card, ModelsTable, Request
 
 FAMILIES = {
     "Card": (Card, Request, Answer, ModelsTable),
     "FormWidgets": (FormWidgets,),
     "EmbeddingWidgets": (EmbeddingWidgets,),
+    "Where": (Where, Contexts, Changes, Problem, Done, Events, LogText, CodeText),
     "PlaygroundState": (PlaygroundState, PlaygroundMessage, PlaygroundRequest),
 }
 """By the type that stands first in its file."""

@@ -24,7 +24,7 @@ from .api import Api
 from .client import Cluster
 from .credentials import Login
 from .kubeconfig import Kubeconfig
-from .kubeconfig_files import nowhere
+from .kubeconfig_files import KubeconfigFiles, nowhere
 from .operator import service_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,17 @@ def connect(context: str = "", namespace: str = "", now: Settings | None = None)
         error.reword(lambda hint: f"{hint} {OFFER}")
         raise
     return cluster if cluster.namespace else _placed(cluster, DEFAULT_NAMESPACE)
+
+
+def contexts_of(now: Settings) -> tuple[str, ...]:
+    """The names of all contexts that `connect` takes: those of the kubeconfig, then this machine's.
+
+    Raises:
+        ClusterError: the kubeconfig cannot be read.
+    """
+    path = now.kubeconfig_path
+    named = KubeconfigFiles(path).contexts if path else ()
+    return (*named, *([] if settings.LOCAL in named else [settings.LOCAL]))
 
 
 def _of_account() -> Configuration:

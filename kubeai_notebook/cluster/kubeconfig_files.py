@@ -51,6 +51,12 @@ class KubeconfigFiles:
             return name
         raise unusable(self._path, f"names no current context{self._others('contexts', '')}")
 
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The names of all contexts."""
+        every = (text_at(entry, "name") for _, document in self._documents for entry in maps_at(document, "contexts"))
+        return tuple(dict.fromkeys(filter(None, every)))
+
     def entry(self, kind: str, name: str) -> tuple[Path, Mapping[str, Any]]:
         """The file and the content of the first entry of this name, with its paths made whole.
 

@@ -63,6 +63,13 @@ class Where(_Answer):
     """Of kubeai_notebook."""
 
 
+class Contexts(_Answer):
+    """The contexts that this server can work in."""
+
+    names: tuple[Words, ...]
+    """Those of the kubeconfig, and the one that means this machine; each is a ``context`` of ``POST where``."""
+
+
 class Problem(_Answer):
     """Why a request failed; every error of every route has this form."""
 

@@ -133,7 +133,8 @@ class Feed:
         if change.view is not None:
             try:
                 card = card_of(change.view, namespace=self._namespace)
-                text = ModelChange(row=row_of(change.view), card=card).model_dump_json()
+                told = card.model_copy(update={"sent_at_seconds": time.time()})
+                text = ModelChange(row=row_of(change.view), card=told).model_dump_json()
             except Exception:  # (a bug costs this Model's news: the others' go on)
                 _logger.exception("The Model %s could not be shown.", change.name)
                 return False

@@ -75,6 +75,7 @@ VERBS: Final[tuple[Verb, ...]] = (
             Parameter("namespace", _text(63, pattern="^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$"), "Left out, it stays."),
         ),
     ),
+    Verb("GET", "contexts", "contexts", "read", "Contexts", "The contexts that can be worked in."),
     Verb("GET", "models", "list_models", "read", "ModelsTable", "All Models of the namespace, one row each."),
     Verb("GET", "models/{name}", "get", "read", "Card", "One Model, as its card shows it."),
     Verb(

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings
+from kubeai_notebook.cluster.connect import contexts_of
 from kubeai_notebook.core.catalog.offers import matching
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.errors import KubeAIError
@@ -56,6 +57,11 @@ def use(session: Session, *, context: str | None = None, namespace: str | None =
     except KubeAIError:
         traits.context, traits.namespace = before
         raise
+
+
+def contexts(session: Session) -> wire.Contexts:
+    """Where this server could work; also where it can reach nothing now, since this is the way out."""
+    return wire.Contexts(names=contexts_of(session.settings))
 
 
 def list_models(session: Session) -> wire.ModelsTable:

@@ -7,8 +7,12 @@ export interface Outputs {
   set(index: number, output: object): void;
 }
 
+interface Source {
+  sharedModel: { getSource(): string; setSource(source: string): void };
+}
+
 export interface CodeCell extends Widget {
-  model: { trusted: boolean };
+  model: Source & { trusted: boolean };
   outputArea?: { node: HTMLElement; widgets: readonly unknown[]; model: Outputs; future: unknown };
 }
 
@@ -53,4 +57,12 @@ export function* cellsAround(shell: Shell, node: Node): Generator<[NotebookPanel
     const cell = panel.content.widgets.find((one) => one.outputArea?.node.contains(node));
     if (cell !== undefined) yield [panel, cell];
   }
+}
+
+/** Put code into a notebook's active cell, below what stands there; nothing is run. Whether there is such a cell. */
+export function insertInto(widget: Widget | null, code: string): boolean {
+  const source = widget !== null && isNotebook(widget) ? widget.content.activeCell?.model.sharedModel : undefined;
+  if (source === undefined) return false;
+  source.setSource([source.getSource().trimEnd(), code].filter(Boolean).join("\n"));
+  return true;
 }

@@ -1,78 +1,83 @@
 import type { Application, IPlugin } from "@lumino/application";
-import { Widget } from "@lumino/widgets";
+import { ServerConnection } from "@jupyterlab/services";
+import { PanelLayout, Widget } from "@lumino/widgets";
 import { icon } from "./icon";
+import { insertInto, type Shell as Notebooks } from "./notebooks";
+import type { Host, ModelsPanel } from "./sidebar/panel";
 
-/** The part of JupyterLab's shell that a sidebar needs; its own type would pull in half of JupyterLab. */
-interface Shell extends Widget {
+/** The parts of JupyterLab that a sidebar needs; their own types would pull in half of JupyterLab. */
+interface Shell extends Notebooks {
   add(widget: Widget, area: "left", options: { rank: number }): void;
 }
 
-const LINES: readonly (readonly [string, string])[] = [
-  ["Load the magics in a notebook:", "%load_ext kubeai_notebook"],
-  ["Then serve a small model:", "%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m"],
-];
+interface Lab extends Application<Shell> {
+  serviceManager: { serverSettings: ServerConnection.ISettings };
+}
 
-export const sidebar: IPlugin<Application<Shell>, void> = {
+export const sidebar: IPlugin<Lab, void> = {
   id: "kubeai-notebook:sidebar",
-  description: "How to start with KubeAI, in the left sidebar.",
+  description: "The Models that KubeAI serves, in the left sidebar.",
   autoStart: true,
   activate: (app) => {
-    const panel = new Widget({ node: content() });
-    panel.id = "kubeai-sidebar";
-    panel.title.caption = "KubeAI";
-    panel.title.icon = { render: icon };
-    app.shell.add(panel, "left", { rank: 700 });
+    app.shell.add(new Sidebar(hostOf(app)), "left", { rank: 700 });
   },
 };
 
-function content(): HTMLElement {
-  const node = element("section", "kubeai-sidebar");
-  const heading = element("h2", "kubeai-sidebar-heading", "KubeAI");
-  heading.id = "kubeai-sidebar-heading";
-  node.setAttribute("aria-labelledby", heading.id);
-  const intro = element("p", "", "Serve open models from a notebook, on a cluster or on this machine.");
-  node.append(heading, intro, ...LINES.map(([label, code]) => line(label, code)));
-  return node;
-}
+/** The frame of the panel, which is loaded when it is first seen; it may be moved to another area of JupyterLab. */
+class Sidebar extends Widget {
+  private panel: ModelsPanel | undefined;
+  private loading: Promise<void> | undefined;
 
-function line(label: string, code: string): HTMLElement {
-  const node = element("div", "kubeai-sidebar-line");
-  const source = element("code", "", code);
-  const button = element("button", "jp-mod-styled jp-mod-minimal", "Copy");
-  button.type = "button";
-  button.setAttribute("aria-label", `Copy ${code}`);
-  const said = element("span", "kubeai-sidebar-said");
-  said.setAttribute("role", "status");
-  button.addEventListener("click", () => {
-    void copy(source, button, said);
-  });
-  node.append(element("p", "", label), source, button, said);
-  return node;
-}
-
-async function copy(source: HTMLElement, button: HTMLElement, said: HTMLElement): Promise<void> {
-  let word = "Copied";
-  try {
-    await navigator.clipboard.writeText(source.textContent);
-  } catch {
-    // No clipboard without https or permission: leave the line selected for the reader's own copy.
-    getSelection()?.selectAllChildren(source);
-    word = "Selected";
+  constructor(private readonly host: Host) {
+    super({ node: document.createElement("section") });
+    this.id = "kubeai-sidebar";
+    this.addClass("kubeai-sidebar");
+    this.node.setAttribute("aria-label", "KubeAI");
+    this.title.caption = "KubeAI";
+    this.title.label = "";
+    this.title.icon = { render: icon };
+    this.layout = new PanelLayout();
   }
-  button.textContent = said.textContent = word;
-  setTimeout(() => {
-    button.textContent = "Copy";
-    said.textContent = "";
-  }, 2000);
+
+  protected override onAfterAttach(): void {
+    this.seen();
+  }
+
+  protected override onAfterShow(): void {
+    this.seen();
+  }
+
+  protected override onAfterHide(): void {
+    this.seen();
+  }
+
+  protected override onBeforeDetach(): void {
+    this.panel?.follow(false);
+  }
+
+  private seen(): void {
+    if (this.isVisible) this.loading ??= this.load();
+    this.panel?.follow(this.isVisible);
+  }
+
+  private async load(): Promise<void> {
+    const { ModelsPanel } = await import("./sidebar/panel");
+    this.panel = new ModelsPanel(this.host);
+    (this.layout as PanelLayout).addWidget(this.panel);
+    this.panel.follow(this.isVisible);
+  }
 }
 
-function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  className: string,
-  text = "",
-): HTMLElementTagNameMap[K] {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  return node;
+function hostOf(app: Lab): Host {
+  const settings = app.serviceManager.serverSettings;
+  const root = `${settings.baseUrl}kubeai/`;
+  return {
+    server: root,
+    fetcher: (path, init = {}) => ServerConnection.makeRequest(root + path, init, settings),
+    hasCommand: (name) => app.commands.hasCommand(name),
+    execute: (name, values) => {
+      void app.commands.execute(name, values);
+    },
+    insert: (code) => insertInto(app.shell.currentWidget, code),
+  };
 }

@@ -1,12 +1,10 @@
-import { failure, isOver, underWay, type Asker, type Heard } from "./ask";
+import { failure, isOver, underWay, type Asks, type Heard, type Wanted } from "./ask";
 import { button, element, putText, setBusy } from "./dom";
 import { QuestionPanel, type Question } from "./question";
 import type { Answer, Card, CardRemedy } from "./types";
 
 /** Presses of − and + within this time are one request. */
 const SETTLES_MS = 600;
-
-type Wanted = Parameters<Asker<{ card: Card }>["ask"]>[0];
 
 /** The buttons of one card, what is asked before some of them act, and what became of it. */
 export class ActionsView {
@@ -31,7 +29,7 @@ export class ActionsView {
   private wanted: number | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly asker: Asker<{ card: Card }>) {
+  constructor(private readonly asker: Asks) {
     this.scale.setAttribute("role", "group");
     this.scale.setAttribute("aria-label", "Replicas");
     this.scale.append("Replicas", this.less, this.count, this.more);

@@ -41,7 +41,13 @@ export class UntilItComes {
   }
 }
 
-type Wanted = Partial<Omit<Request, "id">> & Pick<Request, "verb">;
+export type Wanted = Partial<Omit<Request, "id">> & Pick<Request, "verb">;
+
+/** Who is asked of a Model: the kernel of a notebook, or the Jupyter server. */
+export interface Asks {
+  ask(wanted: Wanted, hear: (heard: Heard) => void): void;
+  stop(): void;
+}
 
 const EMPTY: Omit<Request, "id" | "verb"> = {
   name: "",
@@ -56,7 +62,7 @@ const EMPTY: Omit<Request, "id" | "verb"> = {
  * Sends requests to the kernel and gives each its answers. A kernel in which a cell runs takes no message until that
  * ends: so silence is told, and not waited out.
  */
-export class Asker<State extends Record<string, unknown>> {
+export class Asker<State extends Record<string, unknown>> implements Asks {
   private readonly waiting = new Map<string, (heard: Heard) => void>();
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
 

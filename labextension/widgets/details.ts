@@ -1,6 +1,6 @@
-import { failure, isOver, underWay, type Asker } from "./ask";
+import { failure, isOver, underWay, type Asks } from "./ask";
 import { element, isSeen, put, putText } from "./dom";
-import type { Card, Details } from "./types";
+import type { Details } from "./types";
 
 /** How often what is unfolded is asked for again. */
 export const LOOKS_MS = 4000;
@@ -14,7 +14,7 @@ export class DetailsView {
   private readonly log = element("pre", "kubeai-card-log");
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly asker: Asker<{ card: Card }>) {
+  constructor(private readonly asker: Asks) {
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "region");
     this.log.setAttribute("aria-label", "End of the log");

@@ -1,6 +1,6 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { ActionsView } from "./actions";
-import { Asker, isOver } from "./ask";
+import { Asker, isOver, type Asks } from "./ask";
 import { DetailsView } from "./details";
 import { atEnd, button, copyable, element, iconOf, isSeen, keepKeys, put, putText } from "./dom";
 import { follow, type LiveView } from "./live_view";
@@ -43,8 +43,11 @@ function render({ model, el, signal }: Pick<RenderProps<State>, "model" | "el"> 
   });
 }
 
+/** What is folded below a card: its own Events and log, or a host's. */
+type Details = Pick<DetailsView, "node" | "stop">;
+
 /** The nodes of one card: made once, then only what changed is written. */
-class StatusCardView implements LiveView {
+export class StatusCardView implements LiveView {
   readonly node = element("section", "kubeai-card");
   private readonly name = element("span", "kubeai-card-name");
   private readonly namespace = element("span", "kubeai-card-namespace");
@@ -71,14 +74,13 @@ class StatusCardView implements LiveView {
   private lost = false;
   private readonly idling: ReturnType<typeof setInterval>;
   private readonly actions: ActionsView;
-  private readonly details: DetailsView;
 
   constructor(
-    private readonly clock: KernelClock,
-    private readonly asker: Asker<State>,
+    private readonly clock: Pick<KernelClock, "now">,
+    private readonly asker: Asks,
+    private readonly details: Details = new DetailsView(asker),
   ) {
     this.actions = new ActionsView(asker);
-    this.details = new DetailsView(asker);
     const phase = element("span", "kubeai-card-phase");
     phase.append(this.icon, this.word, this.elapsed);
     const title = element("div", "kubeai-card-title");

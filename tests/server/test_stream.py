@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,13 @@ def named(event: Event) -> str:
 
 
 def test_tells_all_models_and_then_every_change(jupyter: Jupyter, session: Session) -> None:
+    begin = time.time()
     model = session.serve(name="told", **ASLEEP)
     with jupyter.stream() as events:
         assert next(events)[0] == "reset"
         told = first(events, "model", "told")[2]
         assert (told["row"]["phase"], told["card"]["phase"]) == ("Asleep", "Asleep")
+        assert told["card"]["sent_at_seconds"] >= begin
         assert first(events, "link")[2]["link"] == "live"
         model.delete()
         assert first(events, "gone")[2] == {"name": "told"}

@@ -89,7 +89,7 @@ class FakeApi:
             return await self._log(request, path.split("/")[-2])
         collection, _, name = path.rpartition("/")
         if name in self.objects.get(collection, ()) and path not in self.objects:
-            return web.json_response(self.objects[collection][name])
+            return self._object(request.method, collection, name)
         if path not in self.objects:
             status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}
             return web.json_response(status, status=404)
@@ -109,6 +109,12 @@ class FakeApi:
         more = {"continue": str(end)} if end < len(items) else {}
         metadata = {"resourceVersion": str(self._version), **more}
         return web.json_response({"metadata": metadata, "items": items[begin:end]})
+
+    def _object(self, method: str, collection: str, name: str) -> web.Response:
+        item = self.objects[collection][name]
+        if method == "DELETE":
+            self.put(collection, item, gone=True)
+        return web.json_response(item)
 
     async def _watch(self, request: web.Request, path: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

@@ -1,0 +1,79 @@
+import type { Asks, Heard, Wanted } from "../../widgets/ask";
+import type { Done, Events } from "../../widgets/server_types";
+import type { Answer } from "../../widgets/types";
+import { answerOf, Refusal, type Fetcher } from "./request";
+
+/** How long the server may take before its reader is told that it works. */
+const SILENCE_MS = 300;
+const EMPTY: Answer = {
+  id: "", state: "done", note: "", diff: [], restarts: false, resource_version: "", details: null, notices: [],
+};
+
+/** A card's requests, done by the Jupyter server instead of a kernel. */
+export class ServerAsker implements Asks {
+  private stopped = false;
+
+  constructor(
+    private readonly fetcher: Fetcher,
+    private readonly name: string,
+    private readonly openPlayground: () => void,
+  ) {}
+
+  ask(wanted: Wanted, hear: (heard: Heard) => void): void {
+    const told = (heard: Heard) => {
+      if (!this.stopped) hear(heard);
+    };
+    const timer = setTimeout(() => {
+      told({ ...EMPTY, state: "doing" });
+    }, SILENCE_MS);
+    void this.answer(wanted).then((answer) => {
+      clearTimeout(timer);
+      told(answer);
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async answer(wanted: Wanted): Promise<Answer> {
+    try {
+      return { ...EMPTY, ...(await this.done(wanted)) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { ...EMPTY, state: "failed", ...refused(error) };
+    }
+  }
+
+  private async done({ verb, dry_run = false, yes = false, ...wanted }: Wanted): Promise<Partial<Answer>> {
+    const path = `models/${this.name}`;
+    const values = yes ? { yes } : {};
+    const post = (more: Record<string, string | number | boolean> = {}) =>
+      answerOf<Done>(this.fetcher, "POST", `${path}/${verb}`, { ...values, ...more }).then(partOf);
+    if (verb === "show") this.openPlayground();
+    if (verb === "show" || verb === "idle") return {};
+    if (verb === "look") {
+      const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`);
+      return { details: { events, log: "", pod: "", problem: "" } };
+    }
+    if (verb === "delete") {
+      const target = dry_run ? `${path}/stake` : path;
+      return partOf(await answerOf<Done>(this.fetcher, dry_run ? "GET" : "DELETE", target, dry_run ? {} : values));
+    }
+    if (verb === "scale") return post({ replicas: wanted.replicas ?? 0 });
+    if (verb !== "fix") return post();
+    const version = wanted.resource_version ? { resource_version: wanted.resource_version } : {};
+    return post({ remedy_id: wanted.remedy_id ?? "", ...(dry_run ? { dry_run } : {}), ...version });
+  }
+}
+
+function partOf({ note, diff, restarts, resource_version, notices }: Done): Partial<Answer> {
+  return { note, diff, restarts, resource_version, notices };
+}
+
+/** A refusal as an answer; of a Model that is somebody else's, the question names what would go with it. */
+function refused({ notices, note, diff }: Refusal): Pick<Answer, "notices" | "diff"> {
+  const [first, ...others] = notices;
+  if (first === undefined || note === "") return { notices: [...notices], diff: [...diff] };
+  return { notices: [{ ...first, message: [first.message, note].join(" ") }, ...others], diff: [...diff] };
+}

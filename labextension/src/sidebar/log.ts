@@ -1,0 +1,153 @@
+import { button, element, isSeen, put, putText } from "../../widgets/dom";
+import type { Events, LogText } from "../../widgets/server_types";
+import { answerOf, Refusal, type Fetcher } from "./request";
+
+const LOOKS_MS = 2_000;
+const LINES = 1_000;
+
+/** Events and log of a Model, folded: both are asked for only while they are unfolded and seen. */
+export class LogView {
+  readonly node = element("details", "kubeai-card-details");
+  private readonly find = element("input", "");
+  private readonly following = checkbox("Follow", true);
+  private readonly previous = checkbox("Run before", false);
+  private readonly found = element("span", "kubeai-card-faint");
+  private readonly events = element("ol", "kubeai-card-events");
+  private readonly heading = element("p", "kubeai-card-faint");
+  private readonly log = element("pre", "kubeai-card-log");
+  private text = "";
+  private at = -1;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly fetcher: Fetcher,
+    private readonly name: string,
+  ) {
+    this.log.tabIndex = 0;
+    this.log.setAttribute("role", "region");
+    this.log.setAttribute("aria-label", `Log of ${name}`);
+    this.events.setAttribute("aria-label", "Events, the newest first");
+    this.find.type = "search";
+    this.find.placeholder = "Find in the log";
+    this.find.setAttribute("aria-label", "Find in the log");
+    this.found.setAttribute("role", "status");
+    this.heading.setAttribute("role", "status");
+    const next = button("Next", "Next place in the log");
+    next.addEventListener("click", () => {
+      this.go();
+    });
+    this.find.addEventListener("input", () => {
+      this.at = -1;
+      this.mark();
+    });
+    this.find.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.go();
+    });
+    const row = element("div", "kubeai-sidebar-row");
+    row.append(this.find, next, this.found, this.following.label, this.previous.label);
+    this.node.append(element("summary", "", "Events and log"), this.events, this.heading, row, this.log);
+    this.node.addEventListener("toggle", () => {
+      this.look();
+    });
+    for (const { input } of [this.following, this.previous]) {
+      input.addEventListener("change", () => {
+        this.look();
+      });
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  private look(): void {
+    this.stop();
+    if (!this.node.open) return;
+    void this.ask().finally(() => {
+      this.stop();
+      if (this.following.input.checked && this.node.isConnected) {
+        this.timer = setTimeout(() => {
+          this.look();
+        }, LOOKS_MS);
+      }
+    });
+  }
+
+  private async ask(): Promise<void> {
+    if (!isSeen(this.node)) return;
+    const path = `models/${this.name}`;
+    try {
+      const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`);
+      this.showEvents(events);
+      const wanted = { tail_lines: LINES, previous: this.previous.input.checked };
+      const { pod, text } = await answerOf<LogText>(this.fetcher, "GET", `${path}/logs`, wanted);
+      put(this.heading, `Log of ${pod}`);
+      this.show(text);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      put(this.heading, error.message);
+    }
+  }
+
+  private showEvents(events: Events["events"]): void {
+    const lines = events.map(({ at_seconds, text }) => {
+      const line = element("li", "");
+      const when = at_seconds > 0 ? new Date(at_seconds * 1000).toLocaleTimeString() : "";
+      line.append(element("time", "kubeai-card-faint", when), ` ${text}`);
+      return line;
+    });
+    this.events.replaceChildren(...lines);
+  }
+
+  private show(text: string): void {
+    if (text === this.text) return;
+    this.text = text;
+    // Whoever has scrolled up reads there; whoever is at the end follows it.
+    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 20;
+    this.mark();
+    if (atEnd && this.find.value === "") this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** Draw the log, with what is sought marked. */
+  private mark(): void {
+    const sought = this.find.value.toLowerCase();
+    if (sought === "") {
+      putText(this.log, this.text || "It has written nothing so far.");
+      putText(this.found, "");
+      return;
+    }
+    const nodes: (Node | string)[] = [];
+    const lower = this.text.toLowerCase();
+    let from = 0;
+    for (let at = lower.indexOf(sought); at >= 0; at = lower.indexOf(sought, from)) {
+      nodes.push(this.text.slice(from, at), element("mark", "", this.text.slice(at, at + sought.length)));
+      from = at + sought.length;
+    }
+    this.log.replaceChildren(...nodes, this.text.slice(from));
+    this.tell();
+  }
+
+  /** Go to the next place. */
+  private go(): void {
+    const marks = this.log.querySelectorAll("mark");
+    if (marks.length === 0) return;
+    this.at = (this.at + 1) % marks.length;
+    marks[this.at]?.scrollIntoView({ block: "nearest" });
+    for (const [index, mark] of marks.entries()) mark.classList.toggle("kubeai-sidebar-current", index === this.at);
+    this.tell();
+  }
+
+  private tell(): void {
+    const count = this.log.querySelectorAll("mark").length;
+    putText(this.found, this.at < 0 ? `${String(count)} found` : `${String(this.at + 1)} of ${String(count)}`);
+  }
+}
+
+function checkbox(text: string, checked: boolean): { label: HTMLElement; input: HTMLInputElement } {
+  const label = element("label", "");
+  const input = element("input", "");
+  input.type = "checkbox";
+  input.checked = checked;
+  label.append(input, ` ${text}`);
+  return { label, input };
+}

@@ -1,0 +1,339 @@
+import "../style/panel.css";
+import { Panel, Widget } from "@lumino/widgets";
+import { button, copyInto, element, put, putText, setBusy } from "../../widgets/dom";
+import type { CodeText, Contexts, Where } from "../../widgets/server_types";
+import { StatusCardView } from "../../widgets/status_card";
+import type { NoticeLine } from "../../widgets/types";
+import { linkText } from "../../widgets/words";
+import { ServerAsker } from "./asker";
+import { ModelList } from "./list";
+import { LogView } from "./log";
+import { answerOf, Refusal, type Fetcher } from "./request";
+import { share } from "./shared";
+import { featuresOf, grouped, Store } from "./store";
+
+/** What the panel needs of JupyterLab. */
+export interface Host {
+  fetcher: Fetcher;
+  /** The server's address: tabs of one server share a stream. */
+  server: string;
+  hasCommand(name: string): boolean;
+  execute(name: string, values?: Record<string, string>): void;
+  /** Put code into the active cell; whether there is one. */
+  insert(code: string): boolean;
+}
+
+/** The sidebar's inside; loaded when it is first opened. */
+export class ModelsPanel extends Panel {
+  private readonly store = new Store(() => {
+    this.later();
+  });
+  private readonly list = new ModelList((name) => {
+    this.open(name);
+  });
+  private readonly place = new PlaceView(this);
+  private readonly search = element("input", "kubeai-sidebar-search");
+  private readonly feature = element("select", "");
+  private readonly serve = button("Serve a model …");
+  private readonly link = element("p", "kubeai-sidebar-faint");
+  private readonly notices = element("div", "kubeai-sidebar-notices");
+  private readonly empty = element("div", "kubeai-sidebar-empty");
+  private readonly model = element("div", "kubeai-sidebar-model-view");
+  private readonly filters = element("div", "kubeai-sidebar-row");
+  private opened: OpenedModel | undefined;
+  private listening: AbortController | undefined;
+  private drawing = 0;
+  private readonly ticking: ReturnType<typeof setInterval>;
+
+  constructor(readonly host: Host) {
+    super();
+    this.addClass("kubeai-sidebar-panel");
+    this.search.type = "search";
+    this.search.placeholder = "Search Models";
+    this.search.setAttribute("aria-label", "Search Models");
+    this.feature.setAttribute("aria-label", "Feature");
+    this.link.setAttribute("role", "status");
+    this.notices.setAttribute("role", "alert");
+    for (const control of [this.search, this.feature]) {
+      control.addEventListener("input", () => {
+        this.draw();
+      });
+    }
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") this.list.focusOn(this.shownNames()[0] ?? "");
+    });
+    this.serve.addEventListener("click", () => {
+      host.execute("kubeai:serve");
+    });
+    this.filters.append(this.search, this.feature, this.serve);
+    this.empty.append(
+      element("p", "", "There are no Models here yet. In a notebook, these two lines serve a small one:"),
+      copyLine("%load_ext kubeai_notebook"),
+      copyLine("%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m"),
+    );
+    this.model.hidden = true;
+    const head = element("div", "kubeai-sidebar-head");
+    head.append(this.place.node, this.link, this.notices, this.filters, this.empty);
+    for (const widget of [new Widget({ node: head }), this.list, new Widget({ node: this.model })]) this.addWidget(widget);
+    this.ticking = setInterval(() => {
+      this.opened?.tick();
+    }, 1000);
+    this.draw();
+  }
+
+  /** Follow the Models while the sidebar is seen, and no longer. */
+  follow(seen: boolean): void {
+    if (seen === (this.listening !== undefined)) return;
+    this.listening?.abort();
+    this.listening = undefined;
+    if (!seen) return;
+    this.listening = new AbortController();
+    share(`kubeai ${this.host.server}`, this.host.fetcher, this.store, this.listening.signal);
+    void this.place.look();
+  }
+
+  override dispose(): void {
+    this.follow(false);
+    clearInterval(this.ticking);
+    this.opened?.stop();
+    super.dispose();
+  }
+
+  private later(): void {
+    if (this.drawing === 0) {
+      // Not by frames: a page that is not seen has none, and would draw all at once later.
+      this.drawing = window.setTimeout(() => {
+        this.drawing = 0;
+        this.draw();
+      }, 50);
+    }
+  }
+
+  private shown() {
+    return grouped(this.store.models.values(), this.search.value, this.feature.value);
+  }
+
+  private shownNames(): string[] {
+    return this.shown().flatMap(({ models }) => models.map(({ row }) => row.name));
+  }
+
+  private draw(): void {
+    const { models, link, problem } = this.store;
+    const known = link !== undefined;
+    this.place.told(link?.where ?? "");
+    const notices = problem.length > 0 ? problem : (link?.notices ?? []);
+    showNotices(this.notices, notices);
+    const old = known && (problem.length > 0 || link.link !== "live");
+    put(this.link, old ? linkText({ link: "reconnecting", link_since_seconds: link.since_seconds }, this.store.now())
+      : known || notices.length > 0 ? "" : "Connecting …");
+    this.filters.hidden = this.opened !== undefined;
+    this.serve.hidden = !this.host.hasCommand("kubeai:serve");
+    this.search.hidden = this.feature.hidden = models.size === 0;
+    this.drawFeatures();
+    const groups = this.shown();
+    this.list.draw(groups);
+    this.list.setHidden(this.opened !== undefined || models.size === 0);
+    this.empty.hidden = this.opened !== undefined || models.size > 0 || !known || notices.length > 0;
+    this.opened?.show(this.store);
+  }
+
+  private drawFeatures(): void {
+    const all = [...new Set([...this.store.models.values()].flatMap(({ row }) => featuresOf(row.features)))].sort();
+    const wanted = ["", ...all];
+    if ([...this.feature.options].map(({ value }) => value).join() === wanted.join()) return;
+    const before = this.feature.value;
+    this.feature.replaceChildren(...wanted.map((name) => new Option(name || "All features", name)));
+    this.feature.value = wanted.includes(before) ? before : "";
+  }
+
+  private open(name: string): void {
+    this.opened?.stop();
+    this.opened = new OpenedModel(name, this.host, this.store, () => {
+      this.leave();
+    });
+    this.model.replaceChildren(this.opened.node);
+    this.model.hidden = false;
+    this.draw();
+    this.opened.back.focus();
+  }
+
+  private leave(): void {
+    const name = this.opened?.name ?? "";
+    this.opened?.stop();
+    this.opened = undefined;
+    this.model.hidden = true;
+    this.model.replaceChildren();
+    this.draw();
+    this.list.focusOn(name);
+  }
+}
+
+/** One Model: its card, what can be copied of it, Events and log. */
+class OpenedModel {
+  readonly node = element("div", "");
+  readonly back = button("‹ All Models");
+  private readonly card: StatusCardView;
+  private readonly gone = element("p", "", "This Model is not there any more.");
+  private readonly tools = element("div", "kubeai-buttons");
+  private readonly said = element("p", "kubeai-sidebar-faint");
+
+  constructor(
+    readonly name: string,
+    private readonly host: Host,
+    store: Store,
+    onBack: () => void,
+  ) {
+    const asker = new ServerAsker(host.fetcher, name, () => {
+      host.execute("kubeai:playground", { name });
+    });
+    const log = new LogView(host.fetcher, name);
+    const clock = { now: () => store.now() };
+    this.card = new StatusCardView(clock, asker, log);
+    this.back.addEventListener("click", onBack);
+    this.said.setAttribute("role", "status");
+    this.gone.hidden = true;
+    const insert = button("Insert code");
+    const yaml = button("Copy YAML");
+    insert.addEventListener("click", () => {
+      void this.text("code", insert, (text) => {
+        putText(this.said, host.insert(text) ? "The code is in the active cell." : "Open a notebook first: no cell is active.");
+        return Promise.resolve();
+      });
+    });
+    yaml.addEventListener("click", () => {
+      void this.text("yaml", yaml, async (text) => {
+        await copyInto(this.said, yaml, text);
+        putText(this.said, yaml.textContent === "Copied" ? "The YAML is copied." : text);
+        putText(yaml, "Copy YAML");
+      });
+    });
+    this.tools.append(insert, yaml);
+    this.node.append(this.back, this.gone, this.card.node, this.tools, this.said);
+  }
+
+  show(store: Store): void {
+    const change = store.models.get(this.name);
+    this.gone.hidden = change !== undefined;
+    this.tools.hidden = this.card.node.hidden = change === undefined;
+    if (change === undefined) return;
+    const { card } = change;
+    const live = store.link?.link === "live" && store.problem.length === 0;
+    const playground = card.playground && this.host.hasCommand("kubeai:playground");
+    const since = store.link?.since_seconds ?? 0;
+    this.card.show({ ...card, playground, link: live ? "live" : "reconnecting", link_since_seconds: since });
+  }
+
+  tick(): void {
+    this.card.tick();
+  }
+
+  stop(): void {
+    this.card.stop();
+  }
+
+  private async text(what: "code" | "yaml", pressed: HTMLButtonElement, use: (text: string) => Promise<void>): Promise<void> {
+    setBusy(pressed, true);
+    try {
+      await use((await answerOf<CodeText>(this.host.fetcher, "GET", `models/${this.name}/${what}`)).text);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      putText(this.said, error.message);
+    } finally {
+      setBusy(pressed, false);
+    }
+  }
+}
+
+/** Which cluster and namespace, as whom, and the way to another one. */
+class PlaceView {
+  readonly node = element("details", "kubeai-sidebar-place");
+  private readonly summary = element("summary", "", "KubeAI");
+  private readonly who = element("p", "kubeai-sidebar-faint");
+  private readonly context = element("select", "");
+  private readonly namespace = element("input", "");
+  private readonly go = button("Switch");
+  private readonly said = element("p", "");
+  private where = "";
+
+  constructor(private readonly panel: { host: Host }) {
+    this.said.setAttribute("role", "status");
+    const form = element("form", "kubeai-sidebar-form");
+    form.append(labelled("Context", this.context), labelled("Namespace", this.namespace), this.go);
+    this.go.type = "submit";
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.change();
+    });
+    this.node.append(this.summary, this.who, form, this.said);
+  }
+
+  /** The stream says where it is: after another tab has switched, it is elsewhere. */
+  told(where: string): void {
+    if (where === "" || where === this.where) return;
+    this.where = where;
+    putText(this.summary, where);
+    void this.look();
+  }
+
+  async look(): Promise<void> {
+    const { fetcher } = this.panel.host;
+    try {
+      const { names } = await answerOf<Contexts>(fetcher, "GET", "contexts");
+      this.context.replaceChildren(...names.map((name) => new Option(name, name)));
+      this.show(await answerOf<Where>(fetcher, "GET", "where"));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+  }
+
+  private show({ label, cluster, namespace, server, user, this_machine: here }: Where): void {
+    putText(this.summary, label);
+    putText(this.who, [server, user === "" ? "" : `as ${user}`].filter(Boolean).join(" "));
+    this.context.value = here ? "local" : cluster;
+    this.namespace.value = namespace;
+  }
+
+  private async change(): Promise<void> {
+    setBusy(this.go, true);
+    const values = { context: this.context.value, namespace: this.namespace.value.trim() };
+    try {
+      this.show(await answerOf<Where>(this.panel.host.fetcher, "POST", "where", values));
+      putText(this.said, "");
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      putText(this.said, error.message);
+    } finally {
+      setBusy(this.go, false);
+    }
+  }
+}
+
+function showNotices(node: HTMLElement, notices: readonly NoticeLine[]): void {
+  const wanted = JSON.stringify(notices);
+  if (node.dataset.shown === wanted) return;
+  node.dataset.shown = wanted;
+  node.replaceChildren(
+    ...notices.map(({ message, remedy }) => {
+      const one = element("div", "");
+      one.append(element("p", "", message), element("p", "kubeai-sidebar-faint", remedy));
+      return one;
+    }),
+  );
+}
+
+function labelled(text: string, control: HTMLElement): HTMLElement {
+  const label = element("label", "", text);
+  label.append(control);
+  return label;
+}
+
+function copyLine(text: string): HTMLElement {
+  const line = element("div", "kubeai-sidebar-line");
+  const code = element("code", "", text);
+  const copy = button("Copy", `Copy ${text}`);
+  copy.addEventListener("click", () => {
+    void copyInto(code, copy);
+  });
+  line.append(code, copy);
+  return line;
+}

@@ -1,0 +1,61 @@
+import type { NoticeLine } from "../../widgets/types";
+
+/** Sends a request with the page's login; `path` is below the server half's root. */
+export type Fetcher = (path: string, init?: RequestInit) => Promise<Response>;
+
+/** Why a request failed, in the words of whoever refused it. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly notices: readonly NoticeLine[],
+    readonly note = "",
+    readonly diff: readonly string[] = [],
+  ) {
+    super(notices.map(({ message, remedy }) => [message, remedy].filter(Boolean).join(" ")).join("\n"));
+  }
+}
+
+const AWAY = notice("JupyterAway", "The Jupyter server does not answer.", "All goes on as soon as it is back.");
+const MISSING = notice(
+  "ServerHalfMissing",
+  "This Jupyter server does not have kubeai_notebook, so it cannot show Models.",
+  "Run pip install kubeai-notebook in the environment that JupyterLab runs in, and start JupyterLab again.",
+);
+
+/** A response that is well; else a Refusal, whose Notices are the server's own where it gave any. */
+export async function asked(fetcher: Fetcher, path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetcher(path, init);
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw new Refusal(0, [AWAY]);
+  }
+  if (response.ok) return response;
+  const problem: unknown = await response.json().catch(() => null);
+  if (isProblem(problem)) throw new Refusal(response.status, problem.notices, problem.note, problem.diff);
+  const other = notice("HttpError", `The Jupyter server answered ${String(response.status)}.`, "Try again in a moment.");
+  throw new Refusal(response.status, [response.status === 404 ? MISSING : other]);
+}
+
+/** What a verb answers. */
+export async function answerOf<Answer>(
+  fetcher: Fetcher,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  values: Readonly<Record<string, string | number | boolean>> = {},
+): Promise<Answer> {
+  const query = new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
+  const inBody = method === "POST";
+  const target = inBody || query === "" ? path : `${path}?${query}`;
+  const response = await asked(fetcher, target, inBody ? { method, body: JSON.stringify(values) } : { method });
+  return (await response.json()) as Answer;
+}
+
+function notice(code: string, message: string, remedy: string): NoticeLine {
+  return { code, severity: "error", field: "", message, remedy };
+}
+
+function isProblem(value: unknown): value is { notices: NoticeLine[]; note: string; diff: string[] } {
+  return typeof value === "object" && value !== null && "notices" in value && "diff" in value;
+}
