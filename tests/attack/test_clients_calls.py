@@ -17,6 +17,7 @@ from kubeai_notebook.calls.question import Limits, Target
 from kubeai_notebook.calls.request import Request, send
 from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.core.access import Access
+from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
 from kubeai_notebook.errors import CallError
 from tests.support.garbage import Handler, serving, within
 
@@ -128,9 +129,30 @@ def test_cuts_the_page_that_answers_in_an_engines_place(engine: Endpoint, status
     for ask in (
         lambda: complete(engine, "m", "Hi", **options),
         lambda: list(ChatStream(engine, "m", TURNS, **options)),
-        lambda: send(engine, "m", Request(method="GET", path="/models", headers=options["extra_headers"])),
     ):
         found = within(10, ask)
         assert isinstance(found, CallError)
         assert len(str(found)) < 500
         assert found.status == status
+
+
+@pytest.mark.finding("M4")
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 500, 502, 599])
+def test_gives_the_page_that_answers_a_request_of_ones_own_as_far_as_it_may_be_read(
+    engine: Endpoint, status: int
+) -> None:
+    own = Request(method="GET", path="/models", headers=case(str(status))["extra_headers"])
+    found = within(10, lambda: send(engine, "m", own))
+    assert found.status_code == status
+    # The piece in which the bound lies is kept whole.
+    assert MOST_ERROR_BYTES <= len(found.content) <= 3 * MOST_ERROR_BYTES
+    assert len(repr(found)) < 100
+
+
+@pytest.mark.finding("M4")
+@pytest.mark.parametrize("status", [300, 304])
+def test_follows_no_redirect_of_a_request_of_ones_own(engine: Endpoint, status: int) -> None:
+    own = Request(method="GET", path="/models", headers=case(str(status))["extra_headers"])
+    found = within(10, lambda: send(engine, "m", own))
+    assert isinstance(found, CallError)
+    assert (found.status, len(str(found)) < 500) == (status, True)

@@ -87,8 +87,33 @@ MISSPELT_HOSTS = (
     ),
 )
 
+SLASH = model(image="rocm/vllm/rocm6.4.1")
+SLASH_REFUSALS = {
+    "ImagePullUnauthorized": "pull access denied, repository does not exist or may require authorization",
+    "ImageNotFound": "name unknown",
+}
+TAGS_BEHIND_A_SLASH = tuple(
+    Pure(
+        code=code,
+        fix="set field image={meant_image}",
+        why_not_played="no image is pulled here",
+        observation=seen(
+            SLASH,
+            pod(
+                "model-m-abc-1",
+                container(
+                    waiting="ErrImagePull", message=f'failed to pull image "docker.io/rocm/vllm/rocm6.4.1": {refusal}'
+                ),
+            ),
+        ),
+        cause=lambda spec: spec.get("image", "").count("/") > 1,
+    )
+    for code, refusal in SLASH_REFUSALS.items()
+)
+
 OF_CLUSTERS = (
     *MISSPELT_HOSTS,
+    *TAGS_BEHIND_A_SLASH,
     Pure(
         code="ModelNotFound",
         fix="set field url={meant}",

@@ -65,7 +65,7 @@ def objects(stage: Stage) -> Iterator[dict[str, str]]:
 def facts(stage: Stage, objects: dict[str, str]) -> dict[str, str]:
     """Those objects, and the Pod that the Model has now: some commands delete it, and KubeAI makes another."""
     pod = stage.daemon.ready_pod(NAME)["metadata"]["name"]
-    return {**objects, "pod": pod, "other": pod}
+    return {**objects, "pod": pod, "other": pod, "late": pod}
 
 
 def command_of(code: str, label: str, facts: dict[str, str]) -> str:

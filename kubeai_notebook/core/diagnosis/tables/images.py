@@ -41,8 +41,8 @@ def _meant(case: Case) -> dict[str, str]:
     return {"meant_image": meant_image(case.values.get("image", ""))}
 
 
+_MEANT_IMAGE = set_field("image", "{meant_image}", "Set image to {value}: its tag stands behind a slash now.")
 _OTHER_IMAGE = (
-    set_field("image", "{meant_image}", "Set image to {value}: its tag stands behind a slash now."),
     set_field("image", None, "Remove image, so that KubeAI takes its own."),
     advise("Correct image; or the admin corrects modelServers in kubeai-config."),
 )
@@ -178,7 +178,11 @@ IMAGES: tuple[Rule, ...] = (
         ),
         who="user",
         derive=_meant,
-        remedies=(*_OTHER_IMAGE, advise("For a private image, the admin adds imagePullSecrets to modelServerPods.")),
+        remedies=(
+            _MEANT_IMAGE,
+            *_OTHER_IMAGE,
+            advise("For a private image, the admin adds imagePullSecrets to modelServerPods."),
+        ),
     ),
     Rule(
         code="RegistryUnreachable",
@@ -224,7 +228,7 @@ IMAGES: tuple[Rule, ...] = (
         who="admin",
         remedies=(
             advise("Sign the image, or add its key to the node's policy; or set image to one that is signed."),
-            _OTHER_IMAGE[1],
+            _OTHER_IMAGE[0],
         ),
     ),
     Rule(
@@ -247,7 +251,7 @@ IMAGES: tuple[Rule, ...] = (
         message=("There is no image {image}.", "There is no such image."),
         who="user",
         derive=_meant,
-        remedies=_OTHER_IMAGE,
+        remedies=(_MEANT_IMAGE, *_OTHER_IMAGE),
     ),
     Rule(
         code="BrokenEngineImage",
