@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BEGIN = """
-from itertools import count
 from kubeai_notebook.views.answer import Answer
-answer = Answer("smol is answering …", clock=count().__next__)
+answer = Answer("smol is answering …")
 for piece in ("# Chee", "ses\\n\\nBrie is **so", "ft**. <img src=x onerror='document.title=1'>"):
     answer.add(piece)
 """
