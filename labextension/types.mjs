@@ -4,10 +4,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
 
 const ROOTS = [
-  ["Card", "wire", "widgets/types.ts"],
+  ["Request", "{wire,server_wire}", "widgets/types.ts"],
   ["FormWidgets", "form_wire", "widgets/form_types.ts"],
   ["EmbeddingWidgets", "embedding_wire", "widgets/embedding_types.ts"],
-  ["Where", "server_wire", "widgets/server_types.ts"],
   ["PlaygroundState", "playground_wire", "widgets/playground_types.ts"],
 ];
 

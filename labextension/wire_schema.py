@@ -1,4 +1,4 @@
-"""Write the JSON schema of what the kernel and a family of widgets send each other, for ``jlpm types``."""
+"""Write the JSON schema of what views and their kernel, or the Jupyter server, send each other, for ``jlpm types``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from kubeai_notebook.present.server_wire import Changes, CodeText, Contexts, Don
 from kubeai_notebook.present.wire import Answer, Card, ModelsTable, Request
 
 FAMILIES = {
-    "Card": (Card, Request, Answer, ModelsTable),
+    "Request": (Request, Card, Answer, ModelsTable, Where, Contexts, Changes, Problem, Done, Events, LogText, CodeText),
     "FormWidgets": (FormWidgets,),
     "EmbeddingWidgets": (EmbeddingWidgets,),
-    "Where": (Where, Contexts, Changes, Problem, Done, Events, LogText, CodeText),
     "PlaygroundState": (PlaygroundState, PlaygroundMessage, PlaygroundRequest),
 }
 """By the type that stands first in its file."""

@@ -1,7 +1,74 @@
-// Made from kubeai_notebook/present/wire.py by `jlpm types`; do not edit.
+// Made from kubeai_notebook/present/{wire,server_wire}.py by `jlpm types`; do not edit.
 
 /**
+ * What a browser asks of a Model that its widget shows.
+ */
+export interface Request {
+  id: string;
+  verb: ("fix" | "scale" | "pause" | "resume" | "restart" | "delete") | ("look" | "idle" | "show");
+  name: string;
+  replicas: number;
+  remedy_id: string;
+  resource_version: string;
+  yes: boolean;
+  dry_run: boolean;
+}
+/**
+ * How a `Request` stands.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Answer".
+ */
+export interface Answer {
+  id: string;
+  state: "queued" | "doing" | "done" | "failed";
+  note: string;
+  diff: string[];
+  restarts: boolean;
+  resource_version: string;
+  details: Details | null;
+  notices: NoticeLine[];
+}
+/**
+ * The newest Events, the last one first, and the end of the engine's log.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Details".
+ */
+export interface Details {
+  events: EventLine[];
+  log: string;
+  pod: string;
+  problem: string;
+}
+/**
+ * What happened to a Model's Pods.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "EventLine".
+ */
+export interface EventLine {
+  at_seconds: number;
+  text: string;
+}
+/**
+ * Something wrong or doubtful, as a widget shows it under its field.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "NoticeLine".
+ */
+export interface NoticeLine {
+  code: string;
+  severity: "error" | "warning" | "info";
+  field: string;
+  message: string;
+  remedy: string;
+}
+/**
  * Everything that a status card shows of one Model; whoever shows it decides nothing.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Card".
  */
 export interface Card {
   name: string;
@@ -28,7 +95,7 @@ export interface Card {
 /**
  * One step of a Model's start.
  *
- * This interface was referenced by `Card`'s JSON-Schema
+ * This interface was referenced by `Request`'s JSON-Schema
  * via the `definition` "CardStep".
  */
 export interface CardStep {
@@ -40,7 +107,7 @@ export interface CardStep {
 /**
  * One row of what a Model is.
  *
- * This interface was referenced by `Card`'s JSON-Schema
+ * This interface was referenced by `Request`'s JSON-Schema
  * via the `definition` "CardFact".
  */
 export interface CardFact {
@@ -50,7 +117,7 @@ export interface CardFact {
 /**
  * One explained problem, as the card shows it.
  *
- * This interface was referenced by `Card`'s JSON-Schema
+ * This interface was referenced by `Request`'s JSON-Schema
  * via the `definition` "CardFinding".
  */
 export interface CardFinding {
@@ -62,7 +129,7 @@ export interface CardFinding {
 /**
  * What would cure a problem, as the card shows it.
  *
- * This interface was referenced by `Card`'s JSON-Schema
+ * This interface was referenced by `Request`'s JSON-Schema
  * via the `definition` "CardRemedy".
  */
 export interface CardRemedy {
@@ -73,60 +140,32 @@ export interface CardRemedy {
   how: string;
 }
 /**
- * How a `Request` stands.
+ * What is new since a poll; the same as a stream tells.
  *
- * This interface was referenced by `Card`'s JSON-Schema
- * via the `definition` "Answer".
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Changes".
  */
-export interface Answer {
+export interface Changes {
   id: string;
-  state: "queued" | "doing" | "done" | "failed";
-  note: string;
-  diff: string[];
-  restarts: boolean;
-  resource_version: string;
-  details: Details | null;
-  notices: NoticeLine[];
+  reset: boolean;
+  models: ModelChange[];
+  gone: Gone[];
+  link: LinkState;
 }
 /**
- * The newest Events, the last one first, and the end of the engine's log.
+ * One Model as it is now: its row in a list, and its card.
  *
- * This interface was referenced by `Card`'s JSON-Schema
- * via the `definition` "Details".
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "ModelChange".
  */
-export interface Details {
-  events: EventLine[];
-  log: string;
-  pod: string;
-  problem: string;
-}
-/**
- * What happened to a Model's Pods.
- *
- * This interface was referenced by `Card`'s JSON-Schema
- * via the `definition` "EventLine".
- */
-export interface EventLine {
-  at_seconds: number;
-  text: string;
-}
-/**
- * Something wrong or doubtful, as a widget shows it under its field.
- *
- * This interface was referenced by `Card`'s JSON-Schema
- * via the `definition` "NoticeLine".
- */
-export interface NoticeLine {
-  code: string;
-  severity: "error" | "warning" | "info";
-  field: string;
-  message: string;
-  remedy: string;
+export interface ModelChange {
+  row: ModelRow;
+  card: Card;
 }
 /**
  * One Model in the live table.
  *
- * This interface was referenced by `Card`'s JSON-Schema
+ * This interface was referenced by `Request`'s JSON-Schema
  * via the `definition` "ModelRow".
  */
 export interface ModelRow {
@@ -142,9 +181,85 @@ export interface ModelRow {
   problem: string;
 }
 /**
+ * A Model that is there no more.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Gone".
+ */
+export interface Gone {
+  name: string;
+}
+/**
+ * How fresh all that a stream has told is.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "LinkState".
+ */
+export interface LinkState {
+  link: "live" | "reconnecting" | "closed";
+  since_seconds: number;
+  where: string;
+  notices: NoticeLine[];
+}
+/**
+ * Text to be copied.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "CodeText".
+ */
+export interface CodeText {
+  language: "python" | "yaml";
+  text: string;
+}
+/**
+ * The contexts that this server can work in.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Contexts".
+ */
+export interface Contexts {
+  names: string[];
+}
+/**
+ * What a verb did, or in a dry run would do.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Done".
+ */
+export interface Done {
+  action: string;
+  name: string;
+  note: string;
+  diff: string[];
+  restarts: boolean;
+  dry_run: boolean;
+  resource_version: string;
+  under_way: boolean;
+  notices: NoticeLine[];
+}
+/**
+ * The Events of a Model's Pods, the newest first.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Events".
+ */
+export interface Events {
+  events: EventLine[];
+}
+/**
+ * The end of one container's log.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "LogText".
+ */
+export interface LogText {
+  pod: string;
+  text: string;
+}
+/**
  * All Models of a namespace at one moment.
  *
- * This interface was referenced by `Card`'s JSON-Schema
+ * This interface was referenced by `Request`'s JSON-Schema
  * via the `definition` "ModelsTable".
  */
 export interface ModelsTable {
@@ -155,18 +270,29 @@ export interface ModelsTable {
   sent_at_seconds: number;
 }
 /**
- * What a browser asks of a Model that its widget shows.
+ * Why a request failed; every error of every route has this form.
  *
- * This interface was referenced by `Card`'s JSON-Schema
- * via the `definition` "Request".
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Problem".
  */
-export interface Request {
-  id: string;
-  verb: ("fix" | "scale" | "pause" | "resume" | "restart" | "delete") | ("look" | "idle" | "show");
-  name: string;
-  replicas: number;
-  remedy_id: string;
-  resource_version: string;
-  yes: boolean;
-  dry_run: boolean;
+export interface Problem {
+  notices: NoticeLine[];
+  note: string;
+  diff: string[];
+}
+/**
+ * Which cluster and namespace this server works in, and as whom.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Where".
+ */
+export interface Where {
+  label: string;
+  cluster: string;
+  namespace: string;
+  server: string;
+  user: string;
+  this_machine: boolean;
+  link: "live" | "reconnecting" | "closed";
+  version: string;
 }

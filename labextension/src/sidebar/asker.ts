@@ -1,6 +1,5 @@
 import type { Asks, Heard, Wanted } from "../../widgets/ask";
-import type { Done, Events } from "../../widgets/server_types";
-import type { Answer } from "../../widgets/types";
+import type { Answer, Done, Events } from "../../widgets/types";
 import { answerOf, Refusal, type Fetcher } from "./request";
 
 /** How long the server may take before its reader is told that it works. */

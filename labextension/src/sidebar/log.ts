@@ -1,5 +1,5 @@
 import { button, element, isSeen, put, putText } from "../../widgets/dom";
-import type { Events, LogText } from "../../widgets/server_types";
+import type { Events, LogText } from "../../widgets/types";
 import { answerOf, Refusal, type Fetcher } from "./request";
 
 const LOOKS_MS = 2_000;

@@ -1,9 +1,8 @@
 import "../style/panel.css";
 import { Panel, Widget } from "@lumino/widgets";
 import { button, copyInto, element, put, putText, setBusy } from "../../widgets/dom";
-import type { CodeText, Contexts, Where } from "../../widgets/server_types";
+import type { CodeText, Contexts, NoticeLine, Where } from "../../widgets/types";
 import { StatusCardView } from "../../widgets/status_card";
-import type { NoticeLine } from "../../widgets/types";
 import { linkText } from "../../widgets/words";
 import { ServerAsker } from "./asker";
 import { ModelList } from "./list";

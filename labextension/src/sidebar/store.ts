@@ -1,5 +1,4 @@
-import type { LinkState, ModelChange } from "../../widgets/server_types";
-import type { NoticeLine } from "../../widgets/types";
+import type { LinkState, ModelChange, NoticeLine } from "../../widgets/types";
 
 /** What a stream, a poll or another tab tells. */
 export interface News {
