@@ -32,7 +32,7 @@ export const tabs: JupyterFrontEndPlugin<void> = {
     consoles.widgetAdded.connect((_, panel) => {
       const path = panel.sessionContext.path;
       const kind = kindOf(path);
-      if (kind !== undefined) adopt(panel, kind, async () => codeOf(path, await place));
+      if (kind !== undefined) adopt(app, panel, kind, async () => codeOf(path, await place));
     });
     add(app, "kubeai:serve", "serve", () => Promise.resolve(""));
     add(app, "kubeai:playground", "playground", async (name) => name ?? (await chosenName(app)));
@@ -56,19 +56,22 @@ function add(app: JupyterFrontEnd, command: string, kind: Kind, nameOf: (given?:
     execute: async ({ name }) => {
       const model = await nameOf(typeof name === "string" ? name : undefined);
       if (model === null) return;
-      const path = pathOf(kind, model, UUID.uuid4());
-      await app.commands.execute("console:create", {
-        path,
-        name: model ? `${TITLES[kind]}: ${model}` : TITLES[kind],
-        kernelPreference: { name: app.serviceManager.kernelspecs.specs?.default ?? "python3", shutdownOnDispose: true },
-        activate: true,
-      });
+      await open(app, pathOf(kind, model, UUID.uuid4()), model ? `${TITLES[kind]}: ${model}` : TITLES[kind]);
     },
   });
 }
 
+/** Open a console for this path, which says what it shows. */
+async function open(app: JupyterFrontEnd, path: string, name: string, where: { ref?: string; insertMode?: string } = {}) {
+  const kernelPreference = { name: app.serviceManager.kernelspecs.specs?.default ?? "python3", shutdownOnDispose: true };
+  const options = { path, name, kernelPreference, activate: true, ...where };
+  const panel = (await app.commands.execute("console:create", options)) as ConsolePanel;
+  // JupyterLab gives the focus to the prompt, which is hidden here; the tab that has it is the current one.
+  panel.node.focus();
+}
+
 /** Show the form or the playground in a console, now and again after its kernel has ended. */
-function adopt(panel: ConsolePanel, kind: Kind, code: () => Promise<string>): void {
+function adopt(app: JupyterFrontEnd, panel: ConsolePanel, kind: Kind, code: () => Promise<string>): void {
   const context = panel.sessionContext;
   context.kernelPreference = { ...context.kernelPreference, shutdownOnDispose: true };
   panel.addClass("kubeai-tab");
@@ -76,17 +79,24 @@ function adopt(panel: ConsolePanel, kind: Kind, code: () => Promise<string>): vo
   panel.title.icon = labIcon;
   panel.title.caption = TITLES[kind];
   panel.toolbar.hide();
+  panel.node.tabIndex = -1;
   const show = async () => {
     await context.ready;
     panel.console.clear();
     await panel.console.inject(await code());
   };
   const restart = async () => {
-    if (context.session?.kernel) await context.restartKernel();
-    else await context.startKernel();
-    await show();
-    // Only now: a kernel says "restarting" on the way, too.
-    notice.hide();
+    const { kernel } = context.session ?? {};
+    if (kernel) await settled(kernel);
+    if (kernel && kernel.status !== "dead" && !kernel.isDisposed) {
+      notice.hide();
+      await show();
+      return;
+    }
+    // A console's manager of widgets is for its first kernel only: another kernel needs another console.
+    await context.shutdown();
+    await open(app, context.path, panel.title.label, { ref: panel.id, insertMode: "tab-after" });
+    panel.dispose();
   };
   const notice = endedNotice(() => void restart());
   panel.contentHeader.addWidget(notice);
@@ -98,6 +108,24 @@ function adopt(panel: ConsolePanel, kind: Kind, code: () => Promise<string>): vo
     if (oldValue !== null && newValue === null && !panel.isDisposed) notice.show();
   });
   void show();
+}
+
+/**
+ * Wait until a kernel has come back, or will not.
+ *
+ * The server itself restarts a kernel that died, and JupyterLab one whose menu was used: a restart of ours beside theirs
+ * ends in a tab without a form, since the later of the two takes away what was shown between them.
+ */
+function settled(kernel: Kernel.IKernelConnection): Promise<void> {
+  return new Promise((done) => {
+    const look = () => {
+      if (ENDED.includes(kernel.status) && kernel.status !== "dead" && !kernel.isDisposed) return;
+      kernel.statusChanged.disconnect(look);
+      done();
+    };
+    kernel.statusChanged.connect(look);
+    look();
+  });
 }
 
 function endedNotice(restart: () => void): Widget {

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.browser
 KERNELS = "() => Array.from(jupyterapp.serviceManager.sessions.running()).map((one) => one.kernel.id)"
 REFRESH = "() => jupyterapp.serviceManager.sessions.refreshRunning()"
 # After a reload no widget is the current one until the reader has clicked somewhere.
-EXIT = """() => {
-  const tab = Array.from(jupyterapp.shell.widgets("main")).find((one) => one.hasClass("kubeai-tab"));
-  const { kernel } = tab.sessionContext.session;
-  kernel.requestExecute({ code: "import os; os._exit(1)", silent: true });
-}"""
+TAB = "Array.from(jupyterapp.shell.widgets('main')).find((one) => one.hasClass('kubeai-tab'))"
+SHUT_DOWN = f"() => {TAB}.sessionContext.shutdown()"
+EXIT = f"""() => {{
+  {TAB}.sessionContext.session.kernel.requestExecute({{ code: "import os; os._exit(1)", silent: true }});
+}}"""
 
 
 @pytest.mark.usefixtures("no_models", "axe")
@@ -62,6 +62,11 @@ def test_serves_a_model_from_the_launcher_and_comes_back_after_a_reload_and_a_de
     ended.get_by_role("button", name="Restart").click()
     expect(ended).to_be_hidden()
     expect(control(form, "url")).to_have_value("", timeout=60_000)
+    page.evaluate(SHUT_DOWN)
+    expect(ended).to_be_visible()
+    ended.get_by_role("button", name="Restart").click()
+    expect(ended).to_be_hidden()
+    expect(control(form, "url")).to_be_enabled(timeout=60_000)
 
     # The command ends with the dialog, which waits for the reader.
     page.evaluate("() => void jupyterapp.commands.execute('kubeai:playground')")

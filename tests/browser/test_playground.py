@@ -228,7 +228,10 @@ def test_keeps_what_came_of_an_engine_that_dies(
     set_field(play, "Answer as", "")
     set_field(play, "Most tokens", "10")
     button(play, "Regenerate").click()
-    expect(play.locator(".kubeai-playground-figures")).to_contain_text("10 tokens", timeout=LONG_MS)
+    # A sampled answer may end before its most tokens.
+    expect(play.locator(".kubeai-playground-figures")).to_contain_text(
+        re.compile(r"\b([1-9]|10) tokens,"), timeout=LONG_MS
+    )
 
 
 def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[..., Notebook]) -> None:
