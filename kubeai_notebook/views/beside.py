@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import atexit
 import math
+import secrets
 import threading
 import time
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -60,9 +60,9 @@ class Snapshots:
     def show_beside(self, widget: Any) -> None:
         """Display the widget and then its snapshot."""
         with self._lock:
-            handle = display_beside(widget, self._still())
-            if handle is not None:
-                self._shown.append(partial(handle.update, raw=True))
+            show = display_beside(widget, self._still())
+            if show is not None:
+                self._shown.append(show)
 
     def renew(self, *, soon: bool = False) -> None:
         """Show the widget as it is now: at once where nothing was renewed a moment ago, else, or ``soon``, after it."""
@@ -109,13 +109,18 @@ def _close_all() -> None:
         snapshots.close()
 
 
-def display_beside(widget: Any, snapshot: Mapping[str, str]) -> DisplayHandle | None:
-    """Display the widget and then its snapshot, which the handle renews; ``None`` where nobody listens."""
+def display_beside(widget: Any, snapshot: Mapping[str, str]) -> Callable[[Mapping[str, str]], None] | None:
+    """Display the widget and then its snapshot, which what is returned renews; ``None`` where nobody listens."""
     bundle = widget._repr_mimebundle_() or {}
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     display({kind: value for kind, value in data.items() if kind not in _STILL}, metadata=metadata, raw=True)
-    handle: DisplayHandle | None = display(dict(snapshot), raw=True, display_id=True)
-    return handle
+    # A file keeps no display id; where the page was opened anew, our extension finds the output by this one.
+    display_id = secrets.token_hex(16)
+    named = {"kubeai": {"snapshot": display_id}}
+    handle: DisplayHandle | None = display(dict(snapshot), raw=True, metadata=named, display_id=display_id)
+    if handle is None:
+        return None
+    return lambda still: handle.update(dict(still), raw=True, metadata=named)
 
 
 def kernel_listens() -> bool:

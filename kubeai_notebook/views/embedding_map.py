@@ -22,9 +22,7 @@ from .commands import commands
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from IPython.display import DisplayHandle
+    from collections.abc import Callable, Iterator, Mapping
 
     from kubeai_notebook.session.embedding_map import EmbeddingMap
 
@@ -53,7 +51,7 @@ class MapWidget(BuiltWidget):
         self.map = shown
         # A search selects in a thread of its own, a lasso in the kernel's main one.
         self._lock = threading.RLock()
-        self._snapshots: list[DisplayHandle] = []
+        self._snapshots: list[Callable[[Mapping[str, str]], None]] = []
         placed = np.flatnonzero(np.isfinite(shown.points).all(axis=1))
         groups = shown.groups.of_row[placed]
         colors = colors_of(shown.groups.labels, is_scale=shown.groups.is_scale)
@@ -85,8 +83,8 @@ class MapWidget(BuiltWidget):
         chosen = self.map.selected
         self.selected = chosen.astype("<u4").tobytes()
         self._show(selected_count=len(chosen), selected=tuple(self._rows()))
-        for snapshot in self._snapshots:
-            snapshot.update(self._still(), raw=True)
+        for renew in self._snapshots:
+            renew(self._still())
 
     def _rows(self) -> Iterator[Row]:
         for place in self.map.selected[:SHOWN_ROWS].tolist():
@@ -129,9 +127,9 @@ class MapWidget(BuiltWidget):
 
     def _ipython_display_(self) -> None:
         """Display it as one output and its snapshot, which a saved notebook shows, as the next."""
-        handle = display_beside(self, self._still())
-        if handle is not None:
-            self._snapshots.append(handle)
+        renew = display_beside(self, self._still())
+        if renew is not None:
+            self._snapshots.append(renew)
 
     def _still(self) -> dict[str, str]:
         return {"text/plain": map_text(self._state), "text/html": map_snapshot(self._state)}

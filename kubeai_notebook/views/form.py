@@ -38,8 +38,6 @@ from kubeai_notebook.views.form_widgets import Actions, Code, Messages, Number, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from IPython.display import DisplayHandle
-
     from kubeai_notebook.core.spec import Draft, ModelSpec
     from kubeai_notebook.present.serve_code import Texts
     from kubeai_notebook.session.model import Model
@@ -77,7 +75,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._asks_yes = False
         self._replaces = ""
         """The preset that the next press of its button replaces."""
-        self._handle: DisplayHandle | None = None
+        self._renew: Callable[[Mapping[str, str]], None] | None = None
         self._controls = controls()
         self._secret_values = SecretValues()
         self._messages = {name: Messages(name, self._apply) for name in (*self._controls, "")}
@@ -256,8 +254,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             *(CodeTab(title=title, text="" if texts.problem else code, reason=texts.problem)
               for title, code in codes.items()),
         ])  # fmt: skip
-        if self._handle is not None:
-            self._handle.update(form_bundle(texts), raw=True)
+        if self._renew is not None:
+            self._renew(form_bundle(texts))
 
     def _show_fold(self) -> None:
         """Show how many fields are stated in the folded part, and whether it is unfolded."""
@@ -458,7 +456,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     # How it is displayed.
 
     def _ipython_display_(self) -> None:
-        self._handle = display_beside(self, form_bundle(self.texts))
+        self._renew = display_beside(self, form_bundle(self.texts))
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         return {**super()._repr_mimebundle_(**options), **form_bundle(self.texts)}

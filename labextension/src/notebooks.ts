@@ -3,6 +3,8 @@ import type { Widget } from "@lumino/widgets";
 // What is used of JupyterLab's notebooks; their own types would pull in half of JupyterLab.
 
 export interface Outputs {
+  length: number;
+  get(index: number): { data: object; metadata: object };
   add(output: object): number;
   set(index: number, output: object): void;
 }

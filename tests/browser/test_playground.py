@@ -8,12 +8,14 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import psutil
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .conftest import Lab
     from .installation import Installation
     from .notebook import Notebook
 
@@ -159,6 +161,28 @@ def test_opens_below_a_card_and_stays_in_the_saved_notebook(open_notebook: Calla
     expect(snapshot).to_contain_text("Is Brie a cheese?")
     expect(snapshot).not_to_contain_text(re.compile("still coming|no answer"))
     notebook.picture("playground_below_card_saved", output)
+
+
+def test_renews_its_transcript_in_a_page_that_was_opened_anew(open_notebook: Callable[..., Notebook], lab: Lab) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(SERVE, PLAY)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    set_field(play, "Most tokens", "10")
+    ask(play, "Is Brie a cheese?")
+    has_ended(play)
+    snapshot = notebook.output(1).locator(".kubeai-snapshot")
+    expect(snapshot).to_contain_text("Is Brie a cheese?")
+    notebook.command("docmanager:save")
+    notebook.reload()
+    ask(play, "Is Gouda one, too?")
+    has_ended(play)
+    expect(snapshot).to_contain_text("Is Gouda one, too?")
+    notebook.command("docmanager:save")
+    path = notebook.page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
+    cell = nbformat.read(lab.root / path, as_version=4).cells[1]
+    assert ["Is Gouda" in str(output.data.get("text/html")) for output in cell.outputs] == [False, True]
 
 
 def test_shows_one_dialogue_below_the_card_of_a_cell_and_that_of_a_table(
