@@ -157,9 +157,12 @@ def take(
         answer = answer_of(request.id, progress.state, name=name, result=progress.result, notices=progress.notices)
         send(answer.model_dump(mode="json"))
 
-    asked = (id(session), name, *request.model_dump(exclude={"id"}).values())
-    # What is only read does not wait for what is done.
-    queue = f"{id(session)} {name} {request.verb if request.verb in get_args(Question) else ''}"
+    is_question = request.verb in get_args(Question)
+    # What is only read is asked by several widgets at a time, and again where an answer was lost.
+    exclude = None if is_question or request.dry_run else {"id"}
+    asked = (id(session), name, *request.model_dump(exclude=exclude).values())
+    # It does not wait for what is done.
+    queue = f"{id(session)} {name} {request.verb if is_question else ''}"
 
     def work() -> Outcome | Stake | Details | str | None:
         if request.verb == "show":

@@ -6,7 +6,8 @@ It is read when a widget is made and not at import: a checkout that was never bu
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -36,10 +37,22 @@ class BuiltWidget(anywidget.AnyWidget):
     style: ClassVar[str | None] = None
     """Its style sheet where that has another name; ``""``: it has none."""
     _esm = traitlets.Unicode().tag(sync=True)
+    _bundle = traitlets.Unicode().tag(sync=True)
+    """What ``_esm``, the same for all, loads: see ``labextension/widgets/loader.ts``."""
+    _id = traitlets.Unicode().tag(sync=True)
+    """The model's, by which its browser's half finds it."""
     _css = traitlets.Unicode().tag(sync=True)
 
+    def __init__(self, **traits: Any) -> None:
+        name = uuid4().hex
+        super().__init__(model_id=name, _id=name, **traits)
+
     @traitlets.default("_esm")
-    def _built_esm(self) -> str:
+    def _loader(self) -> str:
+        return static_text("loader.js")
+
+    @traitlets.default("_bundle")
+    def _built_bundle(self) -> str:
         return static_text(f"{self.built}.js")
 
     @traitlets.default("_css")

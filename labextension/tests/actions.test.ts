@@ -195,14 +195,20 @@ describe("a fix", () => {
   });
 });
 
+/** Unfold the details; jsdom says so a moment later. */
+function unfold(el: HTMLElement): HTMLDetailsElement {
+  const details = el.querySelector("details") ?? document.createElement("details");
+  details.open = true;
+  vi.advanceTimersByTime(0);
+  return details;
+}
+
 describe("the details of a card", () => {
   it("are asked for only while they are open", () => {
     const { el, model, part } = shown();
     vi.advanceTimersByTime(60_000);
     expect(model.sent).toEqual([]);
-    const details = el.querySelector("details") ?? document.createElement("details");
-    details.open = true;
-    details.dispatchEvent(new Event("toggle"));
+    const details = unfold(el);
     expect(model.sent.length).toBe(1);
     const found = { events: [{ at_seconds: 0, text: "Pulled: <b>it</b>" }], log: "line", pod: "p", problem: "" };
     model.answer("look", { details: found });
@@ -219,18 +225,42 @@ describe("the details of a card", () => {
     expect(model.sent.length).toBe(3);
     model.answer("look", { details: found });
     details.open = false;
-    details.dispatchEvent(new Event("toggle"));
     vi.advanceTimersByTime(60_000);
     expect(model.sent.length).toBe(3);
+  });
+});
+
+describe("what only reads", () => {
+  it("is asked again, by an id of its own, where no answer comes, and answers once", () => {
+    const { el, model, part } = shown();
+    unfold(el);
+    vi.advanceTimersByTime(1_999);
+    expect(model.sent.length).toBe(1);
+    vi.advanceTimersByTime(1);
+    const [first, second] = model.sent.map(({ id }) => id);
+    expect([model.sent.length, first === second]).toEqual([2, false]);
+    const found = { events: [], log: "new", pod: "p", problem: "" };
+    model.answer("look", { details: found });
+    model.answer("look", { id: first ?? "", details: { ...found, log: "old" } });
+    expect(part("log").textContent).toBe("new");
+    vi.advanceTimersByTime(LOOKS_MS - 1);
+    expect(model.sent.length).toBe(2);
+  });
+});
+
+describe("what changes a Model", () => {
+  it("is sent once", () => {
+    const { model, press } = shown();
+    press("Pause");
+    vi.advanceTimersByTime(60_000);
+    expect(model.sent.map(({ verb }) => verb)).toEqual(["pause"]);
   });
 });
 
 describe("a card whose kernel was shut down", () => {
   it("is no longer followed as soon as it asks again by itself, and asks no more", () => {
     const { el, model, part } = shown();
-    const details = el.querySelector("details") ?? document.createElement("details");
-    details.open = true;
-    details.dispatchEvent(new Event("toggle"));
+    const details = unfold(el);
     model.answer("look", { details: { events: [], log: "line", pod: "p", problem: "" } });
     model.shutDown = true;
     vi.advanceTimersByTime(LOOKS_MS);
@@ -254,9 +284,7 @@ describe("a page that is hidden", () => {
   it("asks nothing of the kernel, and goes on when it is seen again", () => {
     const hidden = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
     const { el, model } = shown({ phase: "Ready" });
-    const details = el.querySelector("details") ?? document.createElement("details");
-    details.open = true;
-    details.dispatchEvent(new Event("toggle"));
+    unfold(el);
     vi.advanceTimersByTime(10 * 60_000);
     expect(model.sent).toEqual([]);
     hidden.mockRestore();

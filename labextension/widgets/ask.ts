@@ -21,9 +21,9 @@ export class UntilItComes {
   /** `ask` says whether it was sent: where the kernel has gone nothing will come. */
   constructor(private readonly ask: () => boolean) {}
 
-  /** Ask, where nothing is on its way. */
-  start(): void {
-    if (this.timer === undefined) this.askAgain(PATIENCE_MS);
+  /** Ask, where nothing is on its way. Whether something is now. */
+  start(): boolean {
+    return this.timer !== undefined || this.askAgain(PATIENCE_MS);
   }
 
   /** It has come, or is not wanted any more. */
@@ -32,12 +32,11 @@ export class UntilItComes {
     this.timer = undefined;
   }
 
-  private askAgain(patience: number): void {
+  private askAgain(patience: number): boolean {
     this.timer = undefined;
-    if (!this.ask()) return;
-    this.timer = setTimeout(() => {
-      this.askAgain(2 * patience);
-    }, patience);
+    if (!this.ask()) return false;
+    this.timer = setTimeout(() => this.askAgain(2 * patience), patience);
+    return true;
   }
 }
 
@@ -60,19 +59,52 @@ const EMPTY: Omit<Request, "id" | "verb"> = {
 
 /**
  * Sends requests to the kernel and gives each its answers. A kernel in which a cell runs takes no message until that
- * ends: so silence is told, and not waited out.
+ * ends: so silence is told, and not waited out. What only reads is asked for until it comes.
  */
 export class Asker<State extends Record<string, unknown>> implements Asks {
   private readonly waiting = new Map<string, (heard: Heard) => void>();
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+  private readonly reads = new Set<UntilItComes>();
 
   constructor(private readonly model: AnyModel<State>) {
     model.on("msg:custom", this.receive);
   }
 
   ask(wanted: Wanted, hear: (heard: Heard) => void): void {
+    const isRead = wanted.dry_run === true || wanted.verb === "look" || wanted.verb === "idle";
+    if (!isRead) {
+      this.send(wanted, hear);
+      return;
+    }
+    const read = new UntilItComes(() =>
+      this.send(wanted, (heard) => {
+        if (!this.reads.has(read)) return;
+        if (isOver(heard)) this.end(read);
+        hear(heard);
+      }),
+    );
+    this.reads.add(read);
+    if (!read.start()) this.end(read);
+  }
+
+  /** Hear no more: of what was asked, the kernel may still do it. */
+  stop(): void {
+    this.model.off("msg:custom", this.receive);
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const read of this.reads) this.end(read);
+    this.waiting.clear();
+    this.timers.clear();
+  }
+
+  private end(read: UntilItComes): void {
+    read.stop();
+    this.reads.delete(read);
+  }
+
+  /** Whether it was sent. */
+  private send(wanted: Wanted, hear: (heard: Heard) => void): boolean {
     const id = crypto.randomUUID();
-    if (!send(this.model, { ...EMPTY, ...wanted, id })) return;
+    if (!send(this.model, { ...EMPTY, ...wanted, id })) return false;
     this.waiting.set(id, hear);
     this.timers.set(
       id,
@@ -80,14 +112,7 @@ export class Asker<State extends Record<string, unknown>> implements Asks {
         hear("busy");
       }, SILENCE_MS),
     );
-  }
-
-  /** Hear no more: of what was asked, the kernel may still do it. */
-  stop(): void {
-    this.model.off("msg:custom", this.receive);
-    for (const timer of this.timers.values()) clearTimeout(timer);
-    this.waiting.clear();
-    this.timers.clear();
+    return true;
   }
 
   private readonly receive = (message: unknown): void => {

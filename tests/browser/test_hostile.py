@@ -139,6 +139,25 @@ def test_shows_hostile_words_of_a_saved_notebook_and_nothing_else_happens(
     notebook.picture("nbconvert", page.locator(".jp-OutputArea").last)
 
 
+def test_shows_many_cards_on_a_slow_computer_and_each_hears_its_kernel(
+    open_notebook: Callable[..., Any], cells: list[str]
+) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(*cells)
+    notebook.run_cell(0)
+    browser = notebook.page.context.new_cdp_session(notebook.page)
+    browser.send("Emulation.setCPUThrottlingRate", {"rate": 20})
+    notebook.run_cell(CARDS, wait=False)
+    # Longer than anywidget waits for a widget.
+    notebook.page.wait_for_timeout(8_000)
+    browser.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    prompt = notebook.cell(CARDS).locator(".jp-InputArea-prompt")
+    expect(prompt).not_to_contain_text("*", timeout=60_000)
+    expect(notebook.output(CARDS).locator(".kubeai-card").nth(15)).to_be_attached()
+    unfold(notebook)
+
+
 def shown(notebook: Notebook) -> Notebook:
     """The notebook with each of its cells run, and what they show drawn."""
     from playwright.sync_api import expect
@@ -177,8 +196,8 @@ def looks_ordinary(output: Any) -> None:
     assert output.locator("mjx-merror").count() == 0
 
 
-def unfold_and_ask(notebook: Notebook) -> None:
-    """Events and log of each card, and what goes with a Model of the table."""
+def unfold(notebook: Notebook) -> None:
+    """Show Events and log of each card."""
     from playwright.sync_api import expect
 
     cards = notebook.output(CARDS).locator(".kubeai-card")
@@ -186,6 +205,13 @@ def unfold_and_ask(notebook: Notebook) -> None:
         card.locator("summary").click()
     # A card whose log could not be read at once asks again after four seconds.
     expect(cards.locator(".kubeai-card-log:visible")).to_have_count(cards.count())
+
+
+def unfold_and_ask(notebook: Notebook) -> None:
+    """Events and log of each card, and what goes with a Model of the table."""
+    from playwright.sync_api import expect
+
+    unfold(notebook)
     table = notebook.output(TABLE).locator(".kubeai-models")
     table.get_by_role("button", name="Delete m0").click()
     expect(table.locator(".kubeai-panel")).to_contain_text("Really delete m0?")

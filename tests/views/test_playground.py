@@ -113,7 +113,7 @@ def test_gives_votes_as_a_frame(shown: tuple[Shown, Engine]) -> None:
 
 def test_sends_what_draws_formulas_to_a_page_that_asks_for_it_only(shown: tuple[Shown, Engine]) -> None:
     page, _ = shown
-    assert "munderover" not in page.widget._esm
+    assert "munderover" not in page.widget._bundle
     assert "munderover" in page.ask("formulas")["formulas"]
     assert page.ask("stop")["formulas"] == ""
 

@@ -29,7 +29,7 @@ def test_says_how_to_build_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("built")
 def test_carries_what_was_built_and_the_card() -> None:
     card = StatusCard(CARD)
-    assert "render" in card._esm
+    assert "render" in card._bundle
     assert ".kubeai-card" in card._css
     assert card.card["phase"] == "Loading"
     card.update(CARD.model_copy(update={"phase": "Ready"}))
