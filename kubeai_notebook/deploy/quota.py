@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import map_at, name_of
+from kubeai_notebook.core.profile import ResourceProfile
+from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 from kubeai_notebook.core.rules.subject import error
 from kubeai_notebook.errors import SpecError
@@ -35,8 +37,28 @@ def quota_notices(facts: Facts, spec: ModelSpec, planned: Plan) -> Iterator[Noti
                     f'The quota "{name}" leaves {to_quantity(max(free, free * 0))} of {resource}, '
                     f"and this Model needs {to_quantity(wanted)}."
                 )
-                step = "Delete a Model, choose a smaller profile, or ask for a higher quota."
-                yield error("", "QuotaExceeded", message, step=step)
+                fitting = _fitting(facts, spec)
+                smaller = f"set resource_profile {fitting}" if fitting else "choose a smaller profile"
+                changes = [SetField(name="resourceProfile", value=fitting)] if fitting else []
+                step = f"Delete a Model, {smaller}, or ask for a higher quota."
+                yield error("", "QuotaExceeded", message, *changes, step=step)
+
+
+def _fitting(facts: Facts, spec: ModelSpec) -> str:
+    """The nearest profile that all quotas have room for: fewer units of the same, else one of the same kind."""
+    profiles = facts.operator_config.profiles
+    asked = profiles.get(spec.resource_profile.name)
+    if asked is None:
+        return ""
+    fewer = [f"{asked.name}:{units}" for units in range((spec.resource_profile.multiple or 1) - 1, 0, -1)]
+    alike = [other for other in profiles.values() if other != asked and bool(other.gpus) == bool(asked.gpus)]
+    others = sorted(alike, key=lambda other: (other.gpus, len(other.requests)), reverse=True)
+    for choice in [*fewer, *(f"{other.name}:1" for other in others)]:
+        wanted = _asked(facts, spec.model_copy(update={"resource_profile": ResourceProfile(choice)}))
+        rooms = [room for quota in facts.quotas for room in _left(quota).items()]
+        if all(wanted.get(resource, Fraction(0)) <= free for resource, free in rooms):
+            return choice
+    return ""
 
 
 def _left(quota: Mapping[str, Any]) -> dict[str, Fraction]:

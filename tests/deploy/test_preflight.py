@@ -109,6 +109,19 @@ def test_counts_what_a_quota_leaves():
     assert line.message == 'The quota "team" leaves 1 of requests.nvidia.com/gpu, and this Model needs 2.'
 
 
+def test_names_what_the_quota_has_room_for():
+    known = facts(quotas=(quota(gpu="4"),))
+    (line,) = [
+        notice for notice in lines(known=known, url="hf://a/b", resource_profile="l4:3") if notice.severity == "error"
+    ]
+    (remedy,) = line.remedies
+    assert "set resource_profile l4:1, or ask for a higher quota" in remedy.title
+    assert remedy.changes[0].value == "l4:1"
+    full = lines(known=facts(quotas=(quota(gpu="3"),)), url="hf://a/b", resource_profile="l4:1")
+    (line,) = [notice for notice in full if notice.severity == "error"]
+    assert "choose a smaller profile" in line.remedies[0].title
+
+
 def test_counts_the_models_themselves():
     assert bad(known=facts(quotas=(quota(models="1"),))) == [("error", "QuotaExceeded")]
     attach = Plan(action="attach", manifest={})

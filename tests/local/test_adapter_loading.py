@@ -17,8 +17,6 @@ from kubeai_notebook.local.engines.process import Engine
 from kubeai_notebook.local.operator.adapters import keep_adapters
 from tests.support.http_server import HttpServer, json_answer
 
-LABEL = f"{ADAPTER_LABEL}tuned"
-
 
 class Vllm:
     """Keeps what it has under a name, as vLLM does."""
@@ -48,8 +46,8 @@ def pod(**labels):
     return {"metadata": {"name": "m-1", "namespace": "default", "labels": {"model": "m", **labels}}, "spec": {}}
 
 
-async def kept(store, stored, engine, *, until):
-    """Keep the engine's adapters until the Pod's label says so."""
+async def kept(store, stored, engine, *, until, name="tuned", complaint=""):
+    """Keep the engine's adapters until the Pod's label, and a complaint, say so; and a moment longer."""
 
     async def pull(url):
         return Path("/weights") / url.removeprefix("hf://")
@@ -62,8 +60,11 @@ async def kept(store, stored, engine, *, until):
     keeping = asyncio.create_task(keep_adapters(store, SimpleNamespace(ref=ref_of(PODS, stored)), engine, **doing))
     try:
         async with asyncio.timeout(10):
-            while store.get(ref_of(PODS, stored))["metadata"]["labels"].get(LABEL) != until:
+            while store.get(ref_of(PODS, stored))["metadata"]["labels"].get(f"{ADAPTER_LABEL}{name}") != until:
                 await store.changed(store.version)
+            while complaint not in "".join(said):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
     finally:
         keeping.cancel()
         with suppress(asyncio.CancelledError):
@@ -90,6 +91,41 @@ def test_unloads_an_adapter_before_it_loads_another_under_its_name(ends):
         assert vllm.loaded == {"tuned": "/weights/me/new"}
         assert vllm.asked == [("load", "tuned"), ("unload", "tuned"), ("load", "tuned")]
         assert said == []
+
+    with HttpServer(vllm.answer) as server:
+        asyncio.run(story(server))
+
+
+class Picky(Vllm):
+    """Has no place for one adapter."""
+
+    def __init__(self, refused):
+        super().__init__()
+        self.refused = refused
+
+    def answer(self, request):
+        answered = super().answer(request)
+        return json_answer({"message": "no"}, 500) if request.json["lora_name"] == self.refused else answered
+
+
+def test_loads_nothing_behind_an_adapter_that_failed_and_unloads_nothing():
+    """As the operator, whose pass over a Pod's adapters ends with the first error."""
+    vllm = Picky("broken")
+    vllm.loaded["gone"] = "/weights/me/gone"
+
+    async def story(server):
+        store = Store()
+        store.create(NAMESPACES, {"metadata": {"name": "default"}})
+        adapters = [{"name": name, "url": f"hf://me/{name}"} for name in ("tuned", "broken", "later")]
+        changed = store.create(MODELS, {**model(""), "spec": {**model("")["spec"], "adapters": adapters}})
+        stored = store.create(PODS, pod(**{f"{ADAPTER_LABEL}gone": safe_hash("hf://me/gone")}))
+        engine = Engine(None, None, SimpleNamespace(port=server.port))
+        engine.adapters = ["gone"]
+        await kept(store, stored, engine, until=safe_hash("hf://me/tuned"), complaint='"broken" was not loaded')
+        assert vllm.asked == [("load", "tuned"), ("load", "broken")]
+        store.patch(ref_of(MODELS, changed), {"spec": {"adapters": [adapters[0], adapters[2]]}})
+        await kept(store, stored, engine, until=safe_hash("hf://me/later"), name="later")
+        assert vllm.asked[2:] == [("load", "later"), ("unload", "gone")]
 
     with HttpServer(vllm.answer) as server:
         asyncio.run(story(server))

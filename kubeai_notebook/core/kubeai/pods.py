@@ -13,6 +13,7 @@ from kubeai_notebook.core.rules.quantity import quantity_of, to_quantity
 from kubeai_notebook.core.source import Source
 
 from .credentials import CREDENTIALS, Credentials
+from .releases import LABELS_ON_PODS
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.kubeai.operator_config import OperatorConfig
@@ -31,12 +32,18 @@ class UnusableSpecError(Exception):
 
 
 def pod_of(
-    model: Object, config: OperatorConfig, *, system: Object, container: Object, loads: bool = True
+    model: Object,
+    config: OperatorConfig,
+    *,
+    system: Object,
+    container: Object,
+    loads: bool = True,
+    version: str | None = None,
 ) -> dict[str, Any]:
     """Build the Pod that a Model's spec asks for.
 
     ``system`` is ``system.yaml`` as it stands there; ``container`` is what starts the engine (``image``, ``command``,
-    ``args``); ``loads``: weights are loaded by containers and claims, as in any cluster.
+    ``args``); ``loads``: weights are loaded by containers and claims, as in any cluster; ``version`` is KubeAI's.
 
     Raises:
         UnusableSpecError: its profile, cache profile or priority class is not there.
@@ -51,7 +58,8 @@ def pod_of(
     spec = patched(spec, maps_at(system, "modelServerPods", "jsonPatches"))
     pod_hash = safe_hash(json.dumps([spec, model["spec"]["engine"], model["spec"].get("image")], sort_keys=True))
     common = {"name": kind, "instance": f"{kind}-{name}", "managed-by": "kubeai"}
-    labels = {"app": "model", "model": name, HASH_LABEL: pod_hash}
+    labels = dict(map_at(metadata, "labels")) if LABELS_ON_PODS.holds(version) else {}
+    labels |= {"app": "model", "model": name, HASH_LABEL: pod_hash}
     made = {
         "generateName": f"model-{name}-{pod_hash}-",
         "namespace": metadata["namespace"],
@@ -140,6 +148,10 @@ def _add_loading(spec: dict[str, Any], model: Object, config: OperatorConfig, *,
         inside = source.reference.partition("/")[2]
         claim = {"persistentVolumeClaim": {"claimName": source.claim, "readOnly": True}}
         mount("model", claim, "/model", **({"subPath": inside} if inside else {}))
+    if source.scheme == "oci":
+        mount("model", {"image": {"reference": source.reference, "pullPolicy": "IfNotPresent"}}, "/model")
+        if login := config.secret_names.get("oci"):
+            spec["imagePullSecrets"] = [*spec.get("imagePullSecrets", ()), {"name": login}]
     if cache := asked.get("cacheProfile"):
         folder = f"/models/{metadata['name']}-{metadata['uid']}"
         claim = {"persistentVolumeClaim": {"claimName": f"shared-model-cache-{cache}"}}

@@ -41,16 +41,20 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
     | {"parallel_tool_calls": bool, "reasoning_effort": str, "service_tier": str, "functions": [_FUNCTION]}
     | {"response_format": _FORMAT, "prediction": {"type": str, "content": None}}
     | {"audio": {"voice": str, "format": str}},
-    "/v1/responses": {"model": str},
+    "/v1/responses": {"model": str, "user": str, "stream": bool, "store": bool, "metadata": (str,)},
     "/v1/completions": _COMMON | {"best_of": int, "echo": bool, "logprobs": int, "suffix": str},
     "/v1/embeddings": {"model": str, "user": str, "encoding_format": str, "dimensions": int},
     "/v1/rerank": {"model": str, "query": str, "documents": [str], "top_n": int},
 }
 ROUTES = (*_SHAPES, "/v1/audio/transcriptions")
-_WITHOUT_ZERO = (
-    "user", "stream", "stop", "max_tokens", "max_completion_tokens", "metadata", "logit_bias", "store",
-    "dimensions", "encoding_format", "echo", "suffix",
-)  # fmt: skip
+_WITHOUT_ZERO = frozenset((
+    "user", "stream", "max_tokens", "max_completion_tokens", "store", "dimensions", "encoding_format", "echo", "suffix",
+    "logprobs", "reasoning_effort", "service_tier", "top_n",
+    "text", "detail", "refusal", "tool_call_id", "description", "strict", "include_usage",
+))  # fmt: skip
+"""Fields of which a zero goes no further. Of the others it means something, as does an empty list or map."""
+_ALWAYS = frozenset(("model", "messages", "query", "role", "content", "parameters", "schema", "id", "type", "function"))
+"""Fields that go on even where they are null; of the others a null goes no further."""
 
 
 class UnreadableError(Exception):
@@ -116,9 +120,7 @@ def read(route: str, body: bytes) -> GatewayRequest:
         raise UnreadableError(f"reading model from body: {error}") from error
     if not kept.get("model"):
         raise UnreadableError("reading model from body: missing 'model' field")
-    return GatewayRequest(
-        kept["model"], {key: value for key, value in kept.items() if value or key not in _WITHOUT_ZERO}
-    )
+    return GatewayRequest(kept["model"], kept)
 
 
 def listed(
@@ -182,5 +184,21 @@ def _kept(value: Any, shape: Any, path: str, *, whole: bool = False) -> Any:
         return {key: _kept(item, shape[0], f"{path}/{key}") for key, item in value.items()}
     if isinstance(shape, dict):
         known = {key: _kept(item, shape[key], f"{path}/{key}") for key, item in value.items() if key in shape}
-        return {**value, **known} if whole else known
+        return {
+            key: known.get(key, item)
+            for key, item in value.items()
+            if (whole and key not in shape) or (key in shape and _goes_on(key, item, shape[key]))
+        }
     return value
+
+
+def _goes_on(key: str, value: Any, shape: Any) -> bool:
+    """Whether a known field is sent to the engine, as Go's ``omitzero`` decides."""
+    if value is None:
+        return key in _ALWAYS
+    if isinstance(value, list) and not value:
+        return key != "documents"
+    # A completion's logprobs is a number, of which 0 means something; a chat's is a switch.
+    return (
+        bool(value) or isinstance(value, list | dict) or key not in _WITHOUT_ZERO or (key, shape) == ("logprobs", int)
+    )

@@ -1,4 +1,4 @@
-"""A Pod's adapters: each is loaded after the start, and its label says so; one that fails leaves its base alone."""
+"""A Pod's adapters: each is loaded after the start, and its label says so; the base serves on where one fails."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ async def keep_adapters(
 ) -> None:
     """Load and unload what the Model lists, until cancelled; ``changed`` is called when the engine has others.
 
+    Whatever comes behind one that fails waits until that one is loaded or taken out of the list.
     Source: KubeAI 0.22.1, the model controller's adapters.
     """
     patience = FIRST_RETRY_SECONDS
@@ -50,7 +51,7 @@ async def keep_adapters(
             except LocalError as error:
                 failed = True
                 say(f'Error: the adapter "{name}" was not loaded: {error}')
-                continue
+                break
             changed()
             label = {ADAPTER_LABEL + name: safe_hash(url) if url else None}
             annotation = {ADAPTER_WEIGHTS + name: weights or None}
@@ -63,14 +64,15 @@ async def keep_adapters(
 
 
 def _steps(wanted: Mapping[str, str], labels: Mapping[str, str], loaded: Sequence[str]) -> list[tuple[str, str | None]]:
-    """What to load, by name and url, and (None) to unload before.
+    """What to load, by name and url in the list's order, and (None) to unload, which comes last.
 
     An engine keeps what it has under a name and says that this is loaded already, so a changed url is unloaded first.
     """
-    there = {name: labels.get(ADAPTER_LABEL + name) for name in {*loaded, *wanted}}
-    asked = {name: safe_hash(url) for name, url in wanted.items()}
-    stale: list[tuple[str, str | None]] = [(name, None) for name in loaded if there[name] != asked.get(name)]
-    return stale + [(name, url) for name, url in wanted.items() if there[name] != asked[name]]
+    steps: list[tuple[str, str | None]] = []
+    for name, url in wanted.items():
+        if labels.get(ADAPTER_LABEL + name) != safe_hash(url):
+            steps += [(name, None), (name, url)] if name in loaded else [(name, url)]
+    return steps + [(name, None) for name in loaded if name not in wanted]
 
 
 def _wanted(store: Store, pod: Ref) -> dict[str, str]:

@@ -58,7 +58,7 @@ class PodDryRuns:
 
     def _ask(self, view: View, config: Mapping[str, Any]) -> None:
         try:
-            refusal = self._cluster.try_pod(pod_wanted(view.model, config))
+            refusal = self._cluster.try_pod(pod_wanted(view.model, config, version=view.observation.operator.version))
             if view.uid in self._refusals:
                 self._refusals[view.uid] = (_generation(view.model), refusal)
         except (KubeAIError, UnusableSpecError):
@@ -68,7 +68,7 @@ class PodDryRuns:
         self._on_change(view.name)
 
 
-def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any], version: str | None = None) -> dict[str, Any]:
     """A Pod as KubeAI would make it, as far as admission looks: the API server adds what is not said."""
     if check({"spec": model["spec"]}, MODEL, ""):
         # An operator of another version let it in; what it would make of it is not known.
@@ -76,7 +76,7 @@ def pod_wanted(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     operator = operator_config_of(config)
     profile = ResourceProfile(text_at(model, "spec", "resourceProfile")).name
     image = text_at(model, "spec", "image") or operator.image_of(text_at(model, "spec", "engine"), profile)
-    pod = pod_of(model, operator, system=config, container={"image": image})
+    pod = pod_of(model, operator, system=config, container={"image": image}, version=version)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["spec"]}
 
 

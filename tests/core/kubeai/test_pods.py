@@ -147,6 +147,23 @@ def test_mounts_the_key_file_of_gs():
     assert mounted == {"secretName": "kubeai-gcp", "optional": True}
 
 
+def test_mounts_an_image_of_weights_with_the_registrys_login():
+    config = operator_config_of({**RAW, "secretNames": {"oci": "registry"}})
+    system = {"modelServerPods": {"imagePullSecrets": [{"name": "common"}]}}
+    made = pod_of(model(url="oci://ghcr.io/me/weights:1"), config, system=system, container={})["spec"]
+    assert made["volumes"][-1]["image"] == {"reference": "ghcr.io/me/weights:1", "pullPolicy": "IfNotPresent"}
+    assert made["containers"][0]["volumeMounts"][-1]["mountPath"] == "/model"
+    assert made["imagePullSecrets"] == [{"name": "common"}, {"name": "registry"}]
+    assert "imagePullSecrets" not in pod(url="oci://ghcr.io/me/weights:1")["spec"]
+
+
+@pytest.mark.parametrize(("version", "has"), [("v0.23.2", True), ("0.22.1", False), (None, False)])
+def test_has_its_models_labels_where_kubeai_copies_them(version, has):
+    labelled = {"metadata": {**METADATA, "labels": {"team": "a", "app": "mine"}}, "spec": SPEC}
+    labels = pod_of(labelled, CATALOG, system={}, container={}, version=version)["metadata"]["labels"]
+    assert ("team" in labels, labels["app"]) == (has, "model")
+
+
 @pytest.mark.parametrize(("spec", "words"), [
     ({"url": "no-url", "cacheProfile": "x", "resourceProfile": "y"}, "invalid model URL"),
     ({"cacheProfile": "x", "resourceProfile": "y"}, "cache profile not found"),

@@ -93,6 +93,30 @@ def test_leaves_out_zeros_but_not_those_that_mean_something():
     assert sent(EMBEDDINGS, input="a", dimensions=3)["dimensions"] == 3
 
 
+def test_leaves_out_a_chats_and_a_rerankings_zeros_and_nulls():
+    zeros = {"logprobs": False, "reasoning_effort": "", "service_tier": "", "max_completion_tokens": 0}
+    kept = {"top_logprobs": 0, "seed": 0, "parallel_tool_calls": False, "stop": [], "metadata": {}, "tools": []}
+    assert sent(CHAT, **zeros, **kept, temperature=None, response_format=None, own=None) == {
+        "model": "m",
+        **kept,
+        "own": None,
+    }
+    assert sent(TEXT, logprobs=0, prompt=None)["logprobs"] == 0
+    assert sent(RERANK, query="", documents=["a"], top_n=0) == {"model": "m", "query": "", "documents": ["a"]}
+    assert sent(RERANK, query="a", documents=[], top_n=1) == {"model": "m", "query": "a", "top_n": 1}
+
+
+def test_leaves_out_zeros_within_messages_and_tools():
+    said = {"role": "assistant", "content": None, "refusal": None, "tool_call_id": "", "tool_calls": None}
+    parts = [{"type": "text", "text": ""}, {"type": "image_url", "image_url": {"url": "", "detail": ""}}]
+    tool = {"type": "function", "function": {"name": "f", "description": "", "strict": False, "parameters": None}}
+    got = sent(CHAT, messages=[said, {"role": "user", "content": parts}], tools=[tool], stream_options={})
+    assert got["messages"][0] == {"role": "assistant", "content": None}
+    assert got["messages"][1]["content"] == [{"type": "text"}, {"type": "image_url", "image_url": {"url": ""}}]
+    assert got["tools"] == [{"type": "function", "function": {"name": "f", "parameters": None}}]
+    assert got["stream_options"] == {}
+
+
 def test_names_only_the_adapter_to_the_engine():
     asked = read(TEXT, b'{"model": "m_a_b"}')
     assert (asked.model, asked.adapter) == ("m", "a_b")

@@ -40,12 +40,19 @@ _ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
 ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         code="UnknownArgument",
-        seen=("unrecognized arguments:", "No such option", "Got unexpected extra argument", "error: ambiguous option:"),
+        seen=(
+            "unrecognized arguments:",
+            "No such option",
+            "Got unexpected extra argument",
+            "error: ambiguous option:",
+            "error: unknown flag:",
+            "error: invalid argument: -",
+        ),
         take=(
             r"unrecognized arguments: (?P<argument>.+)",
             r"No such option:? '?(?P<argument>-[\w-]+)",
             r"extra arguments? \((?P<argument>[^)]+)\)",
-            r"ambiguous option: (?P<argument>-[\w-]+)",
+            r"(?:ambiguous option|unknown flag|invalid argument): (?P<argument>-[\w-]+)",
             r"Did you mean '?(?P<meant>-(?!-help)[\w-]+)",
         ),
         message=(
@@ -311,6 +318,7 @@ VALUES: tuple[Rule, ...] = (
         code="QuantizationUnsupported",
         seen=(
             "Unknown quantization method",
+            "Unknown quantization type",
             "does not match the quantization method",
             "Cannot find the config file for",
         ),

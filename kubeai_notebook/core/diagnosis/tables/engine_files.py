@@ -29,6 +29,8 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "unknown pre-tokenizer type",
             "must be a dictionary with",
             "does not exist or is not currently imported",
+            "Unrecognized configuration class",
+            "module transformers has no attribute",
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
@@ -139,6 +141,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
 
 _UNREADABLE = (
     "while deserializing header",
+    "incomplete metadata, file not fully covered",
     "invalid magic characters",
     "failed to read magic",
     "failed to read key-value pairs",
@@ -149,6 +152,8 @@ _UNREADABLE = (
     "into an index-sized integer",
     "invalid load key, ",
     "PytorchStreamReader failed",
+    "Unable to load weights from pytorch checkpoint file",
+    "failed to read tensor info",
     "GGUF file … Permission denied",
 )
 

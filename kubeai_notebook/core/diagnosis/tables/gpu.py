@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 
+_STOPPED_WAITING = ("Watchdog caught collective operation timeout", "NCCL communicator was aborted")
+
+
 def _gpus_there(case: Case) -> dict[str, str]:
     """How many GPUs the Pod has."""
     _, count = case.scene.profile
@@ -194,7 +197,9 @@ COUNTS: tuple[Rule, ...] = (
         code="GpuTooOld",
         seen=(
             "compute capability below",
-            "FlashAttention only supports Ampere GPUs or newer",
+            "FlashAttention … only supports Ampere",
+            "Error: … requires compute capability",
+            "device kernel image is invalid",
             "quantization method … not supported for the current GPU",
             "Quantization scheme is not supported",
         ),
@@ -214,7 +219,7 @@ COUNTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="GpuTooOldForBfloat16",
-        seen=("Bfloat16 is only supported on",),
+        seen=("Bfloat16 is only supported on", "CUDA device does not support bfloat16"),
         take=(r"Your (?P<gpu>.+?) GPU has compute capability (?P<has>[\d.]+)",),
         message=("The GPU {gpu} cannot compute in bfloat16.", "This GPU cannot compute in bfloat16."),
         who="user",
@@ -245,6 +250,8 @@ DRIVERS: tuple[Rule, ...] = (
             "No HIP GPUs are available",
             "libcuda.so.1: cannot open shared object file",
             "no CUDA-capable device is detected",
+            "you might not have a CUDA gpu",
+            "torch.cuda.is_available() is False",
             "NVMLError_LibraryNotFound",
             "NVMLError_DriverNotLoaded",
             "0 active drivers",
@@ -293,7 +300,7 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="RocmError",
-        seen=("HIP error:",),
+        seen=("HIP error:", "rocBLAS error:", "Memory access fault by GPU"),
         take=(r"HIP error: (?P<error>[^.]+)",),
         message=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
         who="user",
@@ -312,7 +319,7 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="NcclError",
-        seen=("NCCL error in", "NCCL error:", "HCCL function error", "HCCL error", "RCCL error"),
+        seen=("NCCL error in", "NCCL error:", "HCCL function error", "HCCL error", "RCCL error", *_STOPPED_WAITING),
         take=(r"NCCL error in: (?P<place>\S+)",),
         message=("The GPUs cannot talk to each other (NCCL).",),
         who="user",
@@ -352,6 +359,7 @@ GPU_RUNTIME: tuple[Rule, ...] = (
             "nvidia-container-cli:",
             "nvidia-container-runtime … executable file not found",
             "unresolvable CDI devices",
+            "could not select device driver",
         ),
         message=(
             "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",

@@ -10,6 +10,7 @@ FAULTS: tuple[Rule, ...] = (
         code="GpuFaulty",
         seen=(
             "uncorrectable ECC error",
+            "uncorrectable NVLink error",
             "CUDA_ERROR_ECC_UNCORRECTABLE",
             "GPU is lost",
             "fallen off the bus",
@@ -47,6 +48,7 @@ FAULTS: tuple[Rule, ...] = (
             "cudaGetDeviceCount() … Error 3:",
             "Error: CUDA error: initialization error",
             "Failed to initialize NVML: Unknown Error",
+            "Failed to initialize NVML: Driver/library version mismatch",
             "Error: NVML: Driver/library version mismatch",
             "NVMLError_LibRmVersionMismatch",
         ),
@@ -62,7 +64,7 @@ FAULTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="GpuMemoryInUseByOthers",
-        seen=("CUDA-capable device(s) is/are busy or unavailable",),
+        seen=("CUDA-capable device(s) is/are busy or unavailable", "CUDA-capable devices are busy or unavailable"),
         message=("Another process has the GPU for itself, or the GPU was not passed in whole.",),
         who="nobody",
         remedies=(

@@ -106,7 +106,12 @@ _GATED = (
 _NAMES = (
     Rule(
         code="HubTokenInvalid",
-        seen=("Invalid credentials in Authorization header", "Invalid user token"),
+        seen=(
+            "Invalid credentials in Authorization header",
+            "Invalid user token",
+            "401 Client Error … whoami",
+            "User access token … expired",
+        ),
         message=("The Hugging Face token is wrong or revoked; the hub then refuses even public models.",),
         who="user",
         remedies=(
@@ -190,7 +195,7 @@ _NAMES = (
     ),
     Rule(
         code="SourceServerError",
-        seen=("Server Error: … for url", "Server error '5", "(SlowDown)", "(InternalError)"),
+        seen=("Server Error: … for url", "Server error '5", "(SlowDown)", "(InternalError)", "(50 … ) when calling"),
         take=(
             r"(?P<status>5\d\d) Server Error",
             r"Server error '(?P<status>5\d\d)",

@@ -149,7 +149,7 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ImagePlatformMismatch",
-        seen=("no match for platform in manifest",),
+        seen=("no match for platform in manifest", "no matching manifest for", "no image found in … for architecture"),
         reasons=_PULL,
         take=_IMAGE,
         message=(
@@ -252,6 +252,18 @@ IMAGES: tuple[Rule, ...] = (
         who="user",
         derive=_meant,
         remedies=(_MEANT_IMAGE, *_OTHER_IMAGE),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("exec: … permission denied",),
+        unless=("nvidia-smi", "nvidia-container"),
+        take=(r"exec: \\?\"(?P<program>[^\"\\]+)",),
+        message=(
+            'The image\'s program "{program}" may not be executed.',
+            "A program of the image may not be executed.",
+        ),
+        who="user",
+        remedies=(advise("Set image to a released one, or remove image."),),
     ),
     Rule(
         code="BrokenEngineImage",

@@ -29,6 +29,7 @@ FOLDERS: tuple[Rule, ...] = (
         seen=(
             "no file named pytorch_model.bin",
             "Cannot find any model weights",
+            "No such file or directory: … .safetensors",
             "does not appear to have a file named",
             "does not appear to have files named",
         ),

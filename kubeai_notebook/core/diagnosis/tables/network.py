@@ -22,6 +22,8 @@ UNREACHABLE = (
     "Could not connect to the endpoint URL",
     "Connect timeout on endpoint URL",
     "httpx.ConnectTimeout",
+    "httpcore.ConnectTimeout",
+    "ClientConnectorDNSError",
     "[Errno -2] Name or service not known",
     "[Errno -5] No address associated with hostname",
     "[Errno 110] Connection timed out",
@@ -57,7 +59,13 @@ def _proxied(case: Case) -> bool:
 NETWORK: tuple[Rule, ...] = (
     Rule(
         code="TlsCertificate",
-        seen=("CERTIFICATE_VERIFY_FAILED", "doesn't match either of", "x509:"),
+        seen=(
+            "CERTIFICATE_VERIFY_FAILED",
+            "doesn't match either of",
+            "x509:",
+            "invalid peer certificate",
+            "SSLCertVerificationError: hostname",
+        ),
         take=HOST,
         message=(
             "The certificate of {host} is not trusted on {machine}.",
@@ -82,7 +90,13 @@ NETWORK: tuple[Rule, ...] = (
     ),
     Rule(
         code="ProxyUnreachable",
-        seen=("Unable to connect to proxy", "Failed to connect to proxy", "proxyconnect tcp"),
+        seen=(
+            "Unable to connect to proxy",
+            "Failed to connect to proxy",
+            "Cannot connect to proxy",
+            "Proxy Authentication Required",
+            "proxyconnect tcp",
+        ),
         take=(r"host=\\*'(?P<proxy>[\w.-]+)\\*', port=\d+\): failed", r"lookup (?P<proxy>[\w.-]+)"),
         message=("The proxy {proxy} cannot be reached.", "The proxy cannot be reached."),
         who="user",
@@ -113,7 +127,8 @@ NETWORK: tuple[Rule, ...] = (
             "Error: digest mismatch",
             "Read timeout on endpoint URL",
             "Consistency check failed: file should be of size",
-            "Connection broken: IncompleteRead",
+            "IncompleteRead(",
+            "Response payload is not completed",
             "peer closed connection without sending complete message body",
             "Error: max retries exceeded … reset",
             "Error: max retries exceeded … TLS handshake timeout",

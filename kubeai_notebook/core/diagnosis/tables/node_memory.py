@@ -24,7 +24,7 @@ def _whole_gib(case: Case) -> dict[str, str]:
 NODE_MEMORY: tuple[Rule, ...] = (
     Rule(
         code="NotEnoughMemory",
-        seen=("less than requested memory for kv",),
+        seen=("less than requested memory for kv", "less than desired CPU memory utilization"),
         take=(r"memory on node \d+ \((?P<available>[\d.]+)", r"for kv[\w ]* \((?P<needed>[\d.]+)"),
         derive=_whole_gib,
         message=(
@@ -40,7 +40,12 @@ NODE_MEMORY: tuple[Rule, ...] = (
     ),
     Rule(
         code="NotEnoughMemory",
-        seen=("requires more system memory", "insufficient memory (attempted", "Cannot allocate memory"),
+        seen=(
+            "requires more system memory",
+            "insufficient memory (attempted",
+            "Cannot allocate memory",
+            "unable to allocate CPU buffer",
+        ),
         take=(r"system memory \((?P<needed>[\d.]+ \w+)\) than is available \((?P<available>[\d.]+ \w+)\)",),
         message=(
             '"{name}" needs {needed} of memory, but only {available} are available.',

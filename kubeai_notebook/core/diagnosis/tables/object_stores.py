@@ -61,7 +61,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="CloudCredentialsMissing",
-        seen=("Unable to locate credentials", "Partial credentials found"),
+        seen=("Unable to locate credentials", "Partial credentials found", "default credentials were not found"),
         take=(r"missing: (?P<missing>\w+)",),
         message=(
             "{missing} is missing for the bucket.",
@@ -86,7 +86,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3CredentialsRejected",
-        seen=("(InvalidAccessKeyId)", "(SignatureDoesNotMatch)", "(ExpiredToken)", "(InvalidToken)"),
+        seen=("(InvalidAccessKeyId)", "(SignatureDoesNotMatch)", "(ExpiredToken", "(InvalidToken)"),
         take=(r"\((?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)\)",),
         message=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
         who="user",
@@ -135,7 +135,12 @@ CREDENTIALS: tuple[Rule, ...] = (
 S3_SETTINGS: tuple[Rule, ...] = (
     Rule(
         code="S3SettingsWrong",
-        seen=("(AuthorizationHeaderMalformed)", "(PermanentRedirect)"),
+        seen=(
+            "(AuthorizationHeaderMalformed)",
+            "(PermanentRedirect)",
+            "(301) when calling",
+            "You must specify a region",
+        ),
         take=(r"expecting '(?P<region>[\w-]+)'", r"region '(?P<asked>[\w-]+)' is wrong"),
         message=(
             "The bucket lies in region {region}, not in {asked}.",

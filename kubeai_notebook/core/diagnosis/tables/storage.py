@@ -113,7 +113,7 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
 VOLUMES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
-        seen=("volume node affinity conflict",),
+        seen=("volume node affinity conflict", "match PersistentVolume's node affinity"),
         message=(
             "The volume lies in another zone than the nodes that fit profile {profile_name}.",
             "The volume lies in another zone than the nodes that fit.",
