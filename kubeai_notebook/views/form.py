@@ -347,7 +347,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             elif progress.state == "failed":
                 self._say(progress.notices[0].message)
 
-        self._doing.hand_off(partial(self._model.start, key), tell, key=("form-start", self.model_id, key))
+        self._doing.hand_off(partial(self._model.start, key), tell, key=("form-start", id(self), key))
 
     def _filled_by(self, fill: Callable[[], None]) -> None:
         """Let this fill the form, which can be undone; where it raises, the form stays as it is."""
@@ -366,7 +366,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         def work() -> tuple[str, list[Start]]:
             return self._where(), self._model.starts()
 
-        self._doing.hand_off(work, self._looked, key=("form-look", self.model_id))
+        self._doing.hand_off(work, self._looked, key=("form-look", id(self)))
 
     def _looked(self, progress: Progress) -> None:
         with self._lock:
@@ -392,8 +392,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
                         self._messages[name].show(self._lines(name))
 
         # Of each url, one after the other: the last one that stands there is asked about, too.
-        key = ("form-look-up", self.model_id, str(self.url.value))
-        self._doing.hand_off(self._model.look_up, tell, key=key, queue=f"form-look-up {self.model_id}")
+        key = ("form-look-up", id(self), str(self.url.value))
+        self._doing.hand_off(self._model.look_up, tell, key=key, queue=f"form-look-up {id(self)}")
 
     def _look_up_soon(self) -> None:
         """The same once a url stands still: nobody is asked about each of its letters."""
@@ -420,7 +420,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             with self._lock:
                 self._progressed(status, progress, is_old=edition != self._edition)
 
-        self._doing.hand_off(work, tell, key=("form", self.model_id))
+        self._doing.hand_off(work, tell, key=("form", id(self)))
 
     def _progressed(self, status: str, progress: Progress, *, is_old: bool) -> None:
         if progress.is_under_way:
@@ -452,6 +452,11 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._checks.show([])
         self._card.children = (card.box,)
         self._say("")
+
+    def close(self) -> None:
+        """Take it away; what it was asking goes on, and shows nothing."""
+        self._resting.cancel()
+        super().close()
 
     # How it is displayed.
 

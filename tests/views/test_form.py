@@ -50,6 +50,16 @@ def test_takes_a_value_alike_from_python_and_from_the_browser() -> None:
     assert ours.texts == theirs.texts
 
 
+def test_is_closed_while_something_is_looked_up() -> None:
+    form = form_of(url=URL)
+    form.close()
+    # As its timer and a press that was on its way do.
+    form._look_up()
+    form.look()
+    form.check()
+    assert form.comm is None
+
+
 def test_shows_what_is_inferred_and_infers_again_what_is_emptied() -> None:
     form = form_of(url=URL)
     inferred = form.name.placeholder
