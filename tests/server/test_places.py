@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubeai_notebook.server.table import VERBS
-from tests.support.fake_api import MODELS, FakeApi, model, writes
+from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod, writes
 from tests.support.jupyter import Jupyter
 from tests.support.waiting import until
 
@@ -103,3 +103,17 @@ def test_takes_no_line_break_behind_a_name(jupyter: Jupyter, method: str, path: 
     status, answer = ask(method, path, values)
     assert status == 422
     assert answer["notices"][0]["message"].endswith("is not written as it must be.")
+
+
+def test_reads_no_log_of_a_pod_that_is_not_the_models(jupyter: Jupyter, clusters: tuple[FakeApi, FakeApi]) -> None:
+    api, _ = clusters
+    other = pod("billing-db-0", "smol")
+    other["metadata"]["labels"] = {"app": "billing"}
+    api.change(PODS, other)
+    api.change(PODS, pod("model-smol-1", "smol"))
+    api.logs.update({"billing-db-0/server": "of the database", "model-smol-1/server": "of the engine"})
+    query = {"pod": "model-smol-1"}
+    assert until(lambda: jupyter.ask("GET", "models/smol/logs", query=query)[1].get("text") == "of the engine", 20)
+    status, answer = jupyter.ask("GET", "models/smol/logs", query={"pod": "billing-db-0"})
+    assert (status, answer["notices"][0]["message"]) == (404, 'smol has no Pod "billing-db-0".')
+    assert not [request for request in api.requests if "billing-db-0/log" in request]
