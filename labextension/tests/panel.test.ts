@@ -8,7 +8,7 @@ import { CARD } from "./fake_model";
 // The list's rows need sizes, which jsdom does not have: what opens a card is all that is wanted of it here.
 vi.hoisted(() => {
   // Lumino reads it as it is imported.
-  vi.stubGlobal("DragEvent", class {});
+  vi.stubGlobal("DragEvent", MouseEvent);
 });
 vi.mock("../src/sidebar/list", async () => {
   const lumino = await import("@lumino/widgets");
