@@ -19,7 +19,7 @@ from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, page_of
-from kubeai_notebook.errors import ClusterError, KubeAIError, NotInstalledError, UnauthorizedError
+from kubeai_notebook.errors import ClusterError, KubeAIError, KubeconfigError, NotInstalledError, UnauthorizedError
 
 from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, NoApiError, no_api, object_of, read_whole
@@ -109,7 +109,11 @@ class Api:
         self._pool = self._pool_of(self.configuration)
 
     def _pool_of(self, configuration: Configuration) -> urllib3.PoolManager:
-        pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        try:
+            pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        except ImportError as error:  # urllib3 brings no SOCKS of its own
+            message = "The way to the Kubernetes API leads through a SOCKS proxy, for which PySocks is not installed."
+            raise KubeconfigError(message, "Run pip install pysocks, and start this kernel or server again.") from error
         pool.connection_pool_kw["ssl_context"] = trusting(verify=configuration.verify_ssl)
         self._connections.track(pool)
         return pool

@@ -8,6 +8,7 @@ that is what people call a cluster; its host otherwise; "this machine" for our o
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -74,6 +75,18 @@ class Whereabouts:
         """
         namespace = one_line(self.namespace, _SHOWN)
         return f'in namespace "{namespace}" on {self.cluster}' if namespace else f"on {self.cluster}"
+
+    @property
+    def mark(self) -> str:
+        """The same for one place only, for programs: labels of two clusters may be equal.
+
+        >>> Whereabouts(server="https://a", namespace="x").mark == Whereabouts(server="https://b", namespace="x").mark
+        False
+        """
+        # Our own daemon has another port after each start.
+        server = THIS_MACHINE if self.this_machine else self.server
+        parts = (server, self.context, self.kubeconfig, self.namespace)
+        return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:16]
 
     def __str__(self) -> str:
         """A label.

@@ -51,6 +51,8 @@ class Where(_Answer):
 
     label: Words
     """Such as ``team on prod``."""
+    mark: str
+    """The same for one place only: ``where`` of each request that is meant for it."""
     cluster: Words
     namespace: Words
     server: Words
@@ -93,6 +95,8 @@ class Done(_Answer):
     dry_run: bool = False
     resource_version: str = ""
     """Of the Model that a dry run was computed on."""
+    uid: str = ""
+    """Of the Model; a request that brings it reaches no other one of the same name."""
     under_way: bool = False
     """It takes longer than a request may, and goes on; the stream of changes tells how."""
     notices: tuple[NoticeLine, ...] = ()
@@ -211,6 +215,8 @@ class LinkState(_Answer):
     link: Literal["live", "reconnecting", "closed"]
     since_seconds: float
     where: Words
+    mark: str
+    """The place of all Models that the stream tells of: ``where`` of each request about one of them."""
     notices: tuple[NoticeLine, ...] = ()
     """Why it is not live."""
 
@@ -220,6 +226,8 @@ class ModelChange(_Answer):
 
     row: ModelRow
     card: Card
+    uid: str
+    """``uid`` of each request that is meant for this Model, and for no later one of its name."""
 
 
 class Gone(_Answer):
@@ -244,6 +252,7 @@ def where_of(where: Whereabouts, *, user: str, link: Link, version: str) -> Wher
     """The place in words."""
     return Where(
         label=str(where),
+        mark=where.mark,
         cluster=where.cluster,
         namespace=where.namespace,
         server=where.address,
@@ -273,13 +282,14 @@ def done_of(outcome: Outcome) -> Done:
         restarts=outcome.restarts,
         dry_run=outcome.dry_run,
         resource_version=outcome.resource_version,
+        uid=outcome.uid,
         notices=tuple(notice_line(notice, outcome.name) for notice in outcome.warnings),
     )
 
 
 def at_stake(stake: Stake) -> Done:
     """What a verb would take away."""
-    return Done(action="nothing", name=stake.name, note=going(stake), diff=stake.diff, dry_run=True)
+    return Done(action="nothing", name=stake.name, note=going(stake), diff=stake.diff, dry_run=True, uid=stake.uid)
 
 
 def drafted_of(draft: Draft) -> Drafted:
@@ -377,5 +387,6 @@ def link_of(link: Link, where: Whereabouts, notices: Iterable[Notice]) -> LinkSt
         link=link_state(link),
         since_seconds=link.since_seconds,
         where=str(where),
+        mark=where.mark,
         notices=tuple(map(notice_line, notices)),
     )

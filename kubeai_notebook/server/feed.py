@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import SessionClosedError
 from kubeai_notebook.present.answer import notices_of
@@ -134,7 +135,7 @@ class Feed:
             try:
                 card = card_of(change.view, namespace=self._namespace)
                 told = card.model_copy(update={"sent_at_seconds": time.time()})
-                text = ModelChange(row=row_of(change.view), card=told).model_dump_json()
+                text = ModelChange(row=row_of(change.view), card=told, uid=uid_of(change.view.model)).model_dump_json()
             except Exception:  # (a bug costs this Model's news: the others' go on)
                 _logger.exception("The Model %s could not be shown.", change.name)
                 return False

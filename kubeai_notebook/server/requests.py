@@ -102,6 +102,6 @@ def _problem(schema: Mapping[str, Any], value: Any) -> str:
         return f"must be a number from {schema['minimum']} to {schema['maximum']}"
     if kind == "string" and len(value) > schema["maxLength"]:
         return f"must be no longer than {schema['maxLength']} characters"
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.fullmatch(schema["pattern"], value):
         return "is not written as it must be"
     return ""

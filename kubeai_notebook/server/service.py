@@ -12,7 +12,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.errors import ConflictError, KubeAIError
 from kubeai_notebook.present.server_wire import Done
 
 from . import verbs
@@ -38,6 +38,10 @@ LONGEST_SECONDS = 25.0
 """Proxies give up after 30 or 60 s; what takes longer goes on, and its caller is told so."""
 
 _logger = logging.getLogger(__name__)
+
+
+class ElsewhereError(ConflictError):
+    """The server works in another place than the request is meant for."""
 
 
 class Service:
@@ -69,9 +73,19 @@ class Service:
             message = f"{MOST} requests are under way, so this one was not taken."
             return 503, problem("TooMany", message, "Try again in a moment.")
         function = getattr(verbs, verb.verb)
+        given = dict(values)
+        where = given.pop("where", "")
         named = (name,) if name else ()
         queue = name or "a new Model" if verb.action == "write" else ""
         try:
-            return 200, await self._threads.run(lambda: function(self._session(), *named, **values), queue=queue)
+            return 200, await self._threads.run(lambda: function(self._in(where), *named, **given), queue=queue)
         except KubeAIError as error:
             return answer_to(error)
+
+    def _in(self, where: str) -> Session:
+        """The Session, which is in the place of this mark: what is done with it is done there, whoever switches now."""
+        session = self._session()
+        if where and where != session.where.mark:
+            message = f"This server works in {session.where} by now, so nothing was done."
+            raise ElsewhereError(message, "The sidebar shows it anew; ask again there.")
+        return session

@@ -7,7 +7,7 @@ before anything heavy may be imported, so functions and results stand here by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -65,7 +65,28 @@ _VERSION = Parameter(
 )
 _DRY_RUN = Parameter("dry_run", _SWITCH, "Only say what would be done.")
 
-VERBS: Final[tuple[Verb, ...]] = (
+_WHERE = Parameter(
+    "where",
+    _text(64),
+    "The mark of the place it is meant for, as GET where says; refused where that is another by now.",
+)
+_UID = Parameter("uid", _text(64), "Of the Model it is meant for; refused where another one has the name by now.")
+
+
+def _of_a_place(verb: Verb) -> Verb:
+    """The row with the place that it is meant for, and the Model.
+
+    The place is one setting of the whole server, and whoever asks may have been shown another one's Models. So what
+    changes a Model, and what is asked before that, has to name the place; what only reads may.
+    """
+    if not verb.path.startswith(("models", "plan")):
+        return verb
+    leads_to_a_change = verb.action == "write" or verb.verb in ("plan", "stake")
+    meant = (_UID,) if leads_to_a_change and "{name}" in verb.path else ()
+    return replace(verb, parameters=(*verb.parameters, *meant, replace(_WHERE, required=leads_to_a_change)))
+
+
+_ROWS: Final[tuple[Verb, ...]] = (
     Verb("GET", "where", "where", "read", "Where", "The cluster, the namespace and the login in use."),
     Verb(
         "POST", "where", "use", "write", "Where",
@@ -131,3 +152,4 @@ VERBS: Final[tuple[Verb, ...]] = (
     Verb("GET", "rights", "rights", "read", "RightsList", "What the login may not do, and the Role that grants it."),
     Verb("GET", "doctor", "doctor", "read", "Examination", "Every station on the way to KubeAI."),
 )  # fmt: skip
+VERBS: Final = tuple(map(_of_a_place, _ROWS))

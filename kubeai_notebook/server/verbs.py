@@ -18,7 +18,7 @@ from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.details import event_lines
 from kubeai_notebook.session import planning, verbs
 from kubeai_notebook.session.doctor import doctor_of, role_of
-from kubeai_notebook.session.guard import stake_of
+from kubeai_notebook.session.guard import check_same, stake_of
 from kubeai_notebook.session.logs import log_of
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.software import version_of
@@ -91,29 +91,29 @@ def serve(session: Session, fields: dict[str, Any], *, yes: bool = False, force:
     return wire.done_of(verbs.serve(session, fields, yes=yes, force=force))
 
 
-def scale(session: Session, name: str, *, replicas: int, yes: bool = False) -> wire.Done:
+def scale(session: Session, name: str, *, replicas: int, yes: bool = False, uid: str = "") -> wire.Done:
     """Ask for a number of replicas."""
-    return wire.done_of(verbs.scale(session, name, replicas, yes=yes))
+    return wire.done_of(verbs.scale(session, name, replicas, yes=yes, uid=uid))
 
 
-def pause(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+def pause(session: Session, name: str, *, yes: bool = False, uid: str = "") -> wire.Done:
     """Take all Pods away."""
-    return wire.done_of(verbs.pause(session, name, yes=yes))
+    return wire.done_of(verbs.pause(session, name, yes=yes, uid=uid))
 
 
-def resume(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+def resume(session: Session, name: str, *, yes: bool = False, uid: str = "") -> wire.Done:
     """Take a pause back."""
-    return wire.done_of(verbs.resume(session, name, yes=yes))
+    return wire.done_of(verbs.resume(session, name, yes=yes, uid=uid))
 
 
-def restart(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+def restart(session: Session, name: str, *, yes: bool = False, uid: str = "") -> wire.Done:
     """Replace its Pods."""
-    return wire.done_of(verbs.restart(session, name, yes=yes))
+    return wire.done_of(verbs.restart(session, name, yes=yes, uid=uid))
 
 
-def rollback(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+def rollback(session: Session, name: str, *, yes: bool = False, uid: str = "") -> wire.Done:
     """Go back to the spec from before."""
-    return wire.done_of(verbs.rollback(session, name, yes=yes))
+    return wire.done_of(verbs.rollback(session, name, yes=yes, uid=uid))
 
 
 def fix(
@@ -124,20 +124,23 @@ def fix(
     dry_run: bool = False,
     resource_version: str = "",
     yes: bool = False,
+    uid: str = "",
 ) -> wire.Done:
     """Make the change of a Remedy, or show it."""
-    done = verbs.fix(session, name, remedy_id, dry_run=dry_run, yes=yes, resource_version=resource_version)
+    done = verbs.fix(session, name, remedy_id, dry_run=dry_run, yes=yes, resource_version=resource_version, uid=uid)
     return wire.done_of(done)
 
 
-def stake(session: Session, name: str) -> wire.Done:
+def stake(session: Session, name: str, *, uid: str = "") -> wire.Done:
     """What goes with it."""
-    return wire.at_stake(stake_of(session, "delete", name))
+    there = stake_of(session, "delete", name)
+    check_same(name, there.uid, uid)
+    return wire.at_stake(there)
 
 
-def delete(session: Session, name: str, *, yes: bool = False) -> wire.Done:
+def delete(session: Session, name: str, *, yes: bool = False, uid: str = "") -> wire.Done:
     """Delete it and its Pods."""
-    return wire.done_of(verbs.delete(session, name, yes=yes))
+    return wire.done_of(verbs.delete(session, name, yes=yes, uid=uid))
 
 
 def logs(

@@ -16,7 +16,7 @@ from kubeai_notebook.core.objects import map_at, name_of, text_at, uid_of
 from kubeai_notebook.core.plan import Stake
 from kubeai_notebook.core.served import served_by
 from kubeai_notebook.deploy import scaling
-from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotYoursError
+from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, NotYoursError
 from kubeai_notebook.text import one_line
 
 if TYPE_CHECKING:
@@ -39,6 +39,25 @@ def takes_away(session: Connection, planned: Plan) -> bool:
         return session.publisher.view(name_of(planned.current)).status.ready > 0
     except (ForbiddenError, NotFoundError):
         return False  # whoever may not look may still create
+
+
+def meant(session: Connection, name: str, uid: str) -> dict[str, Any]:
+    """The Model of this name as it is now; with a ``uid``, only where it is the one that somebody was shown.
+
+    Raises:
+        NotFoundError: there is none.
+        ConflictError: another one was made under its name since.
+    """
+    model = session.cluster.model(name)
+    check_same(name, uid_of(model), uid)
+    return model
+
+
+def check_same(name: str, there: str, uid: str) -> None:
+    """Refuse to act on a Model that was made anew under the name of the one that was shown; ``""``: none was."""
+    if uid and uid != there:
+        message = f"{name} was deleted since it was shown, and another Model has its name now. Nothing was changed."
+        raise ConflictError(message, "Look at what it is now.")
 
 
 def check_owner(

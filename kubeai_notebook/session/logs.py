@@ -47,6 +47,9 @@ def _place(name: str, view: View, *, pod: str, container: str) -> tuple[str, str
             raise NotFoundError(f"{name} has no Pod, so there is no log.", why)
         broken = [listed for listed in pods if broken_because(listed.raw)]
         pod = (broken or pods)[-1].name
+    elif pod not in {listed.name for listed in pods}:
+        # Whoever may read a Model's log is not shown that of any Pod beside it.
+        raise NotFoundError(f'{name} has no Pod "{pod}".', "Leave the Pod out to read the newest one's log.")
     if not container:
         container = next((main_container(listed.raw) for listed in pods if listed.name == pod), "server")
     return pod, container

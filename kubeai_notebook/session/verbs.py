@@ -30,7 +30,7 @@ from kubeai_notebook.errors import (
 from kubeai_notebook.present.plan_report import PlanReport
 
 from . import waiting
-from .guard import check_owner, takes_away
+from .guard import check_owner, meant, takes_away
 from .planning import near_name, plan_to_serve
 
 if TYPE_CHECKING:
@@ -78,17 +78,23 @@ def serve(session: Connection, what: What, *, unique: bool = False, force: bool 
 
 
 def scale(
-    session: Connection, name: str, replicas: int, *, yes: bool = False, shown: Mapping[str, Any] | None = None
+    session: Connection,
+    name: str,
+    replicas: int,
+    *,
+    yes: bool = False,
+    shown: Mapping[str, Any] | None = None,
+    uid: str = "",
 ) -> Outcome:
     """Ask for a number of replicas, and keep it; 0 lets the Model sleep until a request comes.
 
     ``shown``: the Model on which somebody was shown the change; nothing is changed where it asks for something else
-    since.
+    since. ``uid``, here and in the verbs below: of the Model that is meant.
 
     Raises:
         SpecError: it is no whole number from 0 up, or more than this machine holds.
         NotYoursError: somebody else served it, and ``yes`` is not said.
-        ConflictError: it was changed since it was ``shown``.
+        ConflictError: it was changed since it was ``shown``, or another Model has its name now.
     """
     scaling.check_replicas(replicas)
     note = f"{name} is scaled to {replicas}." if replicas else f"{name} goes to sleep; a request wakes it."
@@ -99,7 +105,7 @@ def scale(
         note = " ".join([note, *_cautions(notices)])
     already = f"{name} is scaled to {replicas} already; nothing was changed."
     change = _Change("scale", "scaled", lambda model: scaling.scaled(model, replicas), note, already)
-    return _changed(session, name, change, yes=yes, shown=shown)
+    return _changed(session, name, change, yes=yes, shown=shown, uid=uid)
 
 
 def scale_diff(current: Mapping[str, Any], replicas: int) -> tuple[str, ...]:
@@ -111,28 +117,28 @@ def scale_diff(current: Mapping[str, Any], replicas: int) -> tuple[str, ...]:
     return tuple(deploy.plan_change(current, scaling.scaled(current, replicas)).diff.splitlines())
 
 
-def pause(session: Connection, name: str, *, yes: bool = False) -> Outcome:
+def pause(session: Connection, name: str, *, yes: bool = False, uid: str = "") -> Outcome:
     """Take all Pods away until `resume`; unlike sleep, no request wakes the Model meanwhile. Errors as `scale`."""
     already = f"{name} is paused already; nothing was changed. resume() brings it back."
     change = _Change("pause", "paused", scaling.paused, f"{name} is paused.", already)
-    return _changed(session, name, change, yes=yes)
+    return _changed(session, name, change, yes=yes, uid=uid)
 
 
-def resume(session: Connection, name: str, *, yes: bool = False) -> Outcome:
+def resume(session: Connection, name: str, *, yes: bool = False, uid: str = "") -> Outcome:
     """Take `pause` back. Errors as `scale`."""
     already = f"{name} was not paused by pause(), so nothing was changed. scale(n) changes its replicas."
     change = _Change("resume", "resumed", scaling.resumed, f"{name} is resumed.", already)
-    return _changed(session, name, change, yes=yes)
+    return _changed(session, name, change, yes=yes, uid=uid)
 
 
-def rollback(session: Connection, name: str, *, yes: bool = False) -> Outcome:
+def rollback(session: Connection, name: str, *, yes: bool = False, uid: str = "") -> Outcome:
     """Go back to the spec that was applied before the present one.
 
     Raises:
         NotFoundError: nothing was changed so far.
         NotYoursError: somebody else served it, and ``yes`` is not said.
     """
-    current = session.cluster.model(name)
+    current = meant(session, name, uid)
     planned = deploy.plan_change(current, deploy.rolled_back(current))
     check_owner(session, "rollback", current, yes=yes, diff=planned.diff)
     replaced = _replaced(session, name, planned)
@@ -148,6 +154,7 @@ def fix(
     dry_run: bool = False,
     yes: bool = False,
     resource_version: str = "",
+    uid: str = "",
 ) -> Outcome:
     """Make the change of the Remedy that has this id among the Model's Findings.
 
@@ -163,7 +170,7 @@ def fix(
     """
     view = waiting.look_at(session.publisher, name)
     remedy = _remedy(name, session.remedies_of(view), remedy_id)
-    current = session.cluster.model(name)
+    current = meant(session, name, uid)
     if resource_version:
         shown, _ = session.dry_runs.get((uid_of(current), resource_version, remedy_id), (None, None))
         if shown is None or not deploy.asks_the_same(shown, current):
@@ -187,7 +194,9 @@ def fix(
     return _noted(session, done, f"{name} is changed: {'; '.join(done.diff)}.{pods}", replaced=replaced)
 
 
-def restart(session: Connection, name: str, *, timeout_seconds: float | None = None, yes: bool = False) -> Outcome:
+def restart(
+    session: Connection, name: str, *, timeout_seconds: float | None = None, yes: bool = False, uid: str = ""
+) -> Outcome:
     """Replace the Model's Pods, one by one.
 
     Raises:
@@ -195,7 +204,7 @@ def restart(session: Connection, name: str, *, timeout_seconds: float | None = N
         ForbiddenError: the right to delete Pods is missing.
         WaitTimeoutError: a new Pod is not ready in time; the others were left alone.
     """
-    model = session.cluster.model(name)
+    model = meant(session, name, uid)
     check_owner(session, "restart", model, yes=yes)
     if not count_at(model, "spec", "replicas"):
         # Pods of a moment ago may be going still: to wait for others in their place would be in vain.
@@ -211,7 +220,9 @@ def restart(session: Connection, name: str, *, timeout_seconds: float | None = N
     return Outcome(action="restarted", name=name, note=note, restarts=True)
 
 
-def delete(session: Connection, name: str, *, timeout_seconds: float = DELETE_SECONDS, yes: bool = False) -> Outcome:
+def delete(
+    session: Connection, name: str, *, timeout_seconds: float = DELETE_SECONDS, yes: bool = False, uid: str = ""
+) -> Outcome:
     """Delete the Model and its Pods, and wait until it is gone.
 
     Raises:
@@ -219,7 +230,7 @@ def delete(session: Connection, name: str, *, timeout_seconds: float = DELETE_SE
         NotYoursError: somebody else served it, and ``yes`` is not said.
         WaitTimeoutError: something still holds it after ``timeout_seconds``.
     """
-    model = session.cluster.model(name)
+    model = meant(session, name, uid)
     check_owner(session, "delete", model, yes=yes)
     uid = uid_of(model)
     try:
@@ -291,9 +302,15 @@ class _Change(NamedTuple):
 
 
 def _changed(
-    session: Connection, name: str, change: _Change, *, yes: bool, shown: Mapping[str, Any] | None = None
+    session: Connection,
+    name: str,
+    change: _Change,
+    *,
+    yes: bool,
+    shown: Mapping[str, Any] | None = None,
+    uid: str = "",
 ) -> Outcome:
-    current = shown or session.cluster.model(name)
+    current = shown or meant(session, name, uid)
     planned = deploy.plan_change(current, change.patch(current))
     if planned.action == "attach":
         return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid)

@@ -161,6 +161,7 @@ export interface Changes {
 export interface ModelChange {
   row: ModelRow;
   card: Card;
+  uid: string;
 }
 /**
  * One Model in the live table.
@@ -199,6 +200,7 @@ export interface LinkState {
   link: "live" | "reconnecting" | "closed";
   since_seconds: number;
   where: string;
+  mark: string;
   notices: NoticeLine[];
 }
 /**
@@ -234,6 +236,7 @@ export interface Done {
   restarts: boolean;
   dry_run: boolean;
   resource_version: string;
+  uid: string;
   under_way: boolean;
   notices: NoticeLine[];
 }
@@ -288,6 +291,7 @@ export interface Problem {
  */
 export interface Where {
   label: string;
+  mark: string;
   cluster: string;
   namespace: string;
   server: string;

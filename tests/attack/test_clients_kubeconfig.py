@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.errors import KubeAIError, KubeconfigError
 from kubeai_notebook.session.session import Session
 from tests.support.garbage import Handler, serving
 
@@ -117,3 +118,17 @@ def test_shows_no_token_that_cannot_be_sent(api: Any, tmp_path: Path, monkeypatc
         assert "TWO" not in traceback.format_exc()
     else:
         raise AssertionError
+
+
+def test_names_what_a_way_through_a_socks_proxy_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socks", None)  # as where it is not installed
+    monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
+    document = sound("https://127.0.0.1:9")
+    document["clusters"][0]["cluster"]["proxy-url"] = "socks5://user:PASSWORD@127.0.0.1:8"
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(document))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(KubeconfigError, match="PySocks is not installed") as raised, Session() as session:
+        session.models()
+    assert "pip install pysocks" in raised.value.hint
+    assert "PASSWORD" not in str(raised.value)

@@ -38,7 +38,7 @@ def test_refuses_a_write_by_cookie_without_the_xsrf_token(jupyter: Jupyter) -> N
     cookies = login(jupyter)
     sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
     assert jupyter.ask("GET", "models", login=False, Cookie=sent)[0] == 200
-    scale = {"replicas": 1}
+    scale = {"replicas": 1, "where": jupyter.ask("GET", "where")[1]["mark"]}
     refused = jupyter.ask("POST", "models/nobody/scale", scale, login=False, Cookie=sent)
     assert refused[0] == 403
     assert refused[1]["notices"][0]["code"] == "NotAllowedByJupyter"

@@ -31,51 +31,52 @@ def notice_of(answered: tuple[int, Any]) -> tuple[int, str, str]:
 
 def test_takes_a_model_from_its_plan_to_its_end(jupyter: Jupyter, session: Session) -> None:
     fields = {"name": "routed", **ASLEEP}
-    planned = jupyter.ask("POST", "plan", {"fields": fields})[1]
+    planned = jupyter.do("POST", "plan", {"fields": fields})[1]
     assert (planned["action"], planned["refused"]) == ("create", False)
     assert "name: routed" in planned["yaml"]
-    assert jupyter.ask("POST", "models", {"fields": fields})[1]["action"] == "created"
+    assert jupyter.do("POST", "models", {"fields": fields})[1]["action"] == "created"
     assert [row["name"] for row in jupyter.ask("GET", "models")[1]["rows"]] == ["routed"]
     card = jupyter.ask("GET", "models/routed")[1]
     assert (card["name"], card["phase"]) == ("routed", "Asleep")
-    assert jupyter.ask("POST", "models/routed/scale", {"replicas": 1})[1]["action"] == "scaled"
+    assert jupyter.do("POST", "models/routed/scale", {"replicas": 1})[1]["action"] == "scaled"
     assert until(lambda: jupyter.ask("GET", "models/routed")[1]["phase"] == "Ready", 120)
     log = jupyter.ask("GET", "models/routed/logs", query={"tail_lines": 3})[1]
     assert log["pod"].startswith("model-routed-")
     assert 0 < len(log["text"].splitlines()) <= 3
     assert any("Started" in event["text"] for event in jupyter.ask("GET", "models/routed/events")[1]["events"])
     assert 'model="routed"' in jupyter.ask("GET", "models/routed/code")[1]["text"]
-    assert jupyter.ask("POST", "models/routed/restart", {})[1]["action"] == "restarted"
-    assert jupyter.ask("POST", "models/routed/pause", {})[1]["action"] == "paused"
-    assert jupyter.ask("POST", "models/routed/resume", {})[1]["action"] == "resumed"
-    jupyter.ask("POST", "models", {"fields": {"name": "routed", "args": ["--a"]}})
-    assert jupyter.ask("POST", "models/routed/rollback", {})[1]["action"] == "rolled back"
-    assert jupyter.ask("GET", "models/routed/stake")[1]["note"]
-    assert jupyter.ask("DELETE", "models/routed")[1]["action"] == "deleted"
+    assert jupyter.do("POST", "models/routed/restart", {})[1]["action"] == "restarted"
+    assert jupyter.do("POST", "models/routed/pause", {})[1]["action"] == "paused"
+    assert jupyter.do("POST", "models/routed/resume", {})[1]["action"] == "resumed"
+    jupyter.do("POST", "models", {"fields": {"name": "routed", "args": ["--a"]}})
+    assert jupyter.do("POST", "models/routed/rollback", {})[1]["action"] == "rolled back"
+    assert jupyter.do("GET", "models/routed/stake")[1]["note"]
+    assert jupyter.do("DELETE", "models/routed")[1]["action"] == "deleted"
     assert notice_of(jupyter.ask("GET", "models/routed"))[:2] == (404, "NotFoundError")
 
 
 def test_applies_the_fix_that_was_shown_and_no_other(jupyter: Jupyter, session: Session) -> None:
     fields = {"name": "mended", "resource_profile": "cpus:1", **SMOL}
-    assert jupyter.ask("POST", "models", {"fields": fields})[0] == 422
-    assert jupyter.ask("POST", "models", {"fields": fields, "force": True})[0] == 200
+    assert jupyter.do("POST", "models", {"fields": fields})[0] == 422
+    assert jupyter.do("POST", "models", {"fields": fields, "force": True})[0] == 200
     finding = until(lambda: jupyter.ask("GET", "models/mended")[1]["findings"], 30)[0]
     remedy = next(one for one in finding["remedies"] if one["kind"] == "change")
-    shown = jupyter.ask("POST", "models/mended/fix", {"remedy_id": remedy["id"], "dry_run": True})[1]
+    shown = jupyter.do("POST", "models/mended/fix", {"remedy_id": remedy["id"], "dry_run": True})[1]
     assert shown["diff"] == ["resourceProfile: cpus:1 → cpu:1"]
     session.cluster.patch_model("mended", {"spec": {"args": ["--other"]}})
     version = {"remedy_id": remedy["id"], "resource_version": shown["resource_version"]}
-    assert notice_of(jupyter.ask("POST", "models/mended/fix", version))[:2] == (409, "ConflictError")
-    assert jupyter.ask("POST", "models/mended/fix", {"remedy_id": remedy["id"]})[1]["action"] == "fixed"
+    assert notice_of(jupyter.do("POST", "models/mended/fix", version))[:2] == (409, "ConflictError")
+    assert jupyter.do("POST", "models/mended/fix", {"remedy_id": remedy["id"]})[1]["action"] == "fixed"
 
 
 def test_shows_no_secret(jupyter: Jupyter, session: Session) -> None:
     fields = {"name": "hushed", **ASLEEP, "env": {"HF_TOKEN": SECRET}, "args": [f"--api-key={SECRET}"]}
-    answers = [jupyter.ask("POST", path, {"fields": fields}) for path in ("draft", "plan", "models")]
+    answers = [jupyter.do("POST", path, {"fields": fields}) for path in ("plan", "models")]
+    answers += [jupyter.ask("POST", "draft", {"fields": fields})]
     reads = [verb.path.replace("{name}", "hushed") for verb in VERBS if verb.method == "GET"]
-    answers += [jupyter.ask("GET", path) for path in [*reads, "changes"]]
-    answers += [jupyter.ask("POST", "models", {"fields": {**fields, "env": {"HF_TOKEN": f"{SECRET}x"}}})]
-    answers += [jupyter.ask("POST", "models/hushed/scale", {"replicas": SECRET, SECRET: 1})]
+    answers += [jupyter.ask("GET", path) for path in [*reads, "changes"]] + [jupyter.do("GET", "models/hushed/stake")]
+    answers += [jupyter.do("POST", "models", {"fields": {**fields, "env": {"HF_TOKEN": f"{SECRET}x"}}})]
+    answers += [jupyter.do("POST", "models/hushed/scale", {"replicas": SECRET, SECRET: 1})]
     answers += [
         jupyter.ask("POST", "models", SECRET.encode()),
         jupyter.ask("GET", "models/hushed/logs", query={"pod": SECRET.upper()}),
@@ -86,10 +87,10 @@ def test_shows_no_secret(jupyter: Jupyter, session: Session) -> None:
 def test_asks_before_it_changes_what_somebody_else_served(jupyter: Jupyter, session: Session) -> None:
     session.serve(name="theirs", **ASLEEP)
     give(session, "theirs", "bob")
-    status, code, message = notice_of(jupyter.ask("DELETE", "models/theirs"))
+    status, code, message = notice_of(jupyter.do("DELETE", "models/theirs"))
     assert (status, code) == (409, "NotYoursError")
     assert message.startswith("theirs was served by bob, and you are ")
-    assert jupyter.ask("DELETE", "models/theirs", query={"yes": "true"})[1]["action"] == "deleted"
+    assert jupyter.do("DELETE", "models/theirs", {"yes": "true"})[1]["action"] == "deleted"
 
 
 def test_does_the_same_once_that_is_asked_twice_at_a_time(jupyter: Jupyter, session: Session) -> None:
@@ -97,7 +98,7 @@ def test_does_the_same_once_that_is_asked_twice_at_a_time(jupyter: Jupyter, sess
 
     session.serve(name="twice", **ASLEEP)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: jupyter.ask("DELETE", "models/twice"), range(8)))
+        answers = list(pool.map(lambda _: jupyter.do("DELETE", "models/twice"), range(8)))
     assert {status for status, _ in answers} <= {200, 404}
     assert [answer["action"] for status, answer in answers if status == 200]
 
@@ -108,7 +109,7 @@ def test_does_the_same_once_that_is_asked_twice_at_a_time(jupyter: Jupyter, sess
         ("POST", "models/smol/scale", {}, 422, "replicas is missing."),
         ("POST", "models/smol/scale", {"replicas": True}, 422, "replicas must be a whole number."),
         ("POST", "models/smol/scale", {"replicas": -1}, 422, "replicas must be a number from 0 to 10000."),
-        ("POST", "models/smol/scale", {"replica": 1, "replicas": 1}, 422, "It takes replicas, yes."),
+        ("POST", "models/smol/scale", {"replica": 1, "replicas": 1}, 422, "It takes replicas, yes, uid, where."),
         ("POST", "models/smol/fix", {"remedy_id": "1"}, 422, "remedy_id is not written as it must be."),
         ("POST", "plan", {"fields": "x"}, 422, "fields must be an object."),
         ("POST", "plan", b"[]", 400, "The request's body is no JSON object."),
@@ -158,15 +159,16 @@ def test_names_the_right_that_is_missing_and_the_role_that_grants_it(
     with FaultyApi(Path(daemon)) as api:
         api.faults += [denied("delete", "models")]
         with Jupyter(tmp_path / "server", KUBECONFIG=str(api.kubeconfig(tmp_path / "alice"))) as jupyter:
-            status, code, message = notice_of(jupyter.ask("DELETE", "models/kept", query={"yes": "true"}))
+            status, code, message = notice_of(jupyter.do("DELETE", "models/kept", {"yes": "true"}))
             assert (status, code) == (403, "ForbiddenError")
             assert "may not delete models" in message
             rights = jupyter.ask("GET", "rights")[1]
             assert [(right["verb"], right["resource"]) for right in rights["missing"]] == [("delete", "models")]
             assert "kind: Role" in rights["role"]
+            shown = {"where": jupyter.ask("GET", "where")[1]["mark"]}
             api.stop()
             assert until(lambda: jupyter.ask("GET", "models")[1].get("link") == "reconnecting", 30)
-            assert notice_of(jupyter.ask("POST", "models/kept/pause", {}))[:2] == (503, "UnreachableError")
+            assert notice_of(jupyter.ask("POST", "models/kept/pause", shown))[:2] == (503, "UnreachableError")
             api.start()
             assert until(lambda: jupyter.ask("GET", "models")[1].get("link") == "live", 60)
     assert session.cluster.model("kept")

@@ -1,6 +1,6 @@
 import type { Asks, Heard, Wanted } from "../../widgets/ask";
 import type { Answer, Done, Events } from "../../widgets/types";
-import { answerOf, Refusal, type Fetcher } from "./request";
+import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
 
 /** How long the server may take before its reader is told that it works. */
 const SILENCE_MS = 300;
@@ -14,7 +14,7 @@ export class ServerAsker implements Asks {
 
   constructor(
     private readonly fetcher: Fetcher,
-    private readonly name: string,
+    private readonly model: Shown,
     private readonly openPlayground: () => void,
   ) {}
 
@@ -45,19 +45,20 @@ export class ServerAsker implements Asks {
   }
 
   private async done({ verb, dry_run = false, yes = false, ...wanted }: Wanted): Promise<Partial<Answer>> {
-    const path = `models/${this.name}`;
-    const values = yes ? { yes } : {};
+    const { name, where, uid } = this.model;
+    const path = `models/${name}`;
+    const values = { where, uid, ...(yes ? { yes } : {}) };
     const post = (more: Record<string, string | number | boolean> = {}) =>
       answerOf<Done>(this.fetcher, "POST", `${path}/${verb}`, { ...values, ...more }).then(partOf);
     if (verb === "show") this.openPlayground();
     if (verb === "show" || verb === "idle") return {};
     if (verb === "look") {
-      const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`);
+      const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`, { where });
       return { details: { events, log: "", pod: "", problem: "" } };
     }
     if (verb === "delete") {
       const target = dry_run ? `${path}/stake` : path;
-      return partOf(await answerOf<Done>(this.fetcher, dry_run ? "GET" : "DELETE", target, dry_run ? {} : values));
+      return partOf(await answerOf<Done>(this.fetcher, dry_run ? "GET" : "DELETE", target, values));
     }
     if (verb === "scale") return post({ replicas: wanted.replicas ?? 0 });
     if (verb !== "fix") return post();

@@ -1,6 +1,6 @@
 import { button, element, isSeen, put, putText } from "../../widgets/dom";
 import type { Events, LogText } from "../../widgets/types";
-import { answerOf, Refusal, type Fetcher } from "./request";
+import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
 
 const LOOKS_MS = 2_000;
 const LINES = 1_000;
@@ -21,11 +21,11 @@ export class LogView {
 
   constructor(
     private readonly fetcher: Fetcher,
-    private readonly name: string,
+    private readonly model: Shown,
   ) {
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "region");
-    this.log.setAttribute("aria-label", `Log of ${name}`);
+    this.log.setAttribute("aria-label", `Log of ${model.name}`);
     this.events.setAttribute("aria-label", "Events, the newest first");
     this.find.type = "search";
     this.find.placeholder = "Find in the log";
@@ -75,11 +75,12 @@ export class LogView {
 
   private async ask(): Promise<void> {
     if (!isSeen(this.node)) return;
-    const path = `models/${this.name}`;
+    const { name, where } = this.model;
+    const path = `models/${name}`;
     try {
-      const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`);
+      const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`, { where });
       this.showEvents(events);
-      const wanted = { tail_lines: LINES, previous: this.previous.input.checked };
+      const wanted = { where, tail_lines: LINES, previous: this.previous.input.checked };
       const { pod, text } = await answerOf<LogText>(this.fetcher, "GET", `${path}/logs`, wanted);
       put(this.heading, `Log of ${pod}`);
       this.show(text);

@@ -7,7 +7,7 @@ import { linkText } from "../../widgets/words";
 import { ServerAsker } from "./asker";
 import { ModelList } from "./list";
 import { LogView } from "./log";
-import { answerOf, Refusal, type Fetcher } from "./request";
+import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
 import { share } from "./shared";
 import { featuresOf, grouped, Store } from "./store";
 
@@ -120,6 +120,7 @@ export class ModelsPanel extends Panel {
     const { models, link, problem } = this.store;
     const known = link !== undefined;
     this.place.told(link?.where ?? "");
+    this.keepOpened();
     const notices = problem.length > 0 ? problem : (link?.notices ?? []);
     showNotices(this.notices, notices);
     const old = known && (problem.length > 0 || link.link !== "live");
@@ -145,25 +146,39 @@ export class ModelsPanel extends Panel {
     this.feature.value = wanted.includes(before) ? before : "";
   }
 
-  private open(name: string): void {
+  /**
+   * Of another place, and of a Model that was made anew, nothing holds that was asked about the card before: no
+   * question and no press that settles. The focus is left to whoever has it elsewhere.
+   */
+  private keepOpened(): void {
+    const { opened, store } = this;
+    if (opened === undefined) return;
+    const { name, where, uid } = opened.model;
+    const focused = this.model.contains(document.activeElement);
+    if (store.link?.mark !== where) this.leave(focused);
+    else if ((store.models.get(name)?.uid ?? uid) !== uid) this.open(name, focused);
+  }
+
+  private open(name: string, focused = true): void {
     this.opened?.stop();
-    this.opened = new OpenedModel(name, this.host, this.store, () => {
+    const model = { name, where: this.store.link?.mark ?? "", uid: this.store.models.get(name)?.uid ?? "" };
+    this.opened = new OpenedModel(model, this.host, this.store, () => {
       this.leave();
     });
     this.model.replaceChildren(this.opened.node);
     this.model.hidden = false;
     this.draw();
-    this.opened.back.focus();
+    if (focused) this.opened.back.focus();
   }
 
-  private leave(): void {
-    const name = this.opened?.name ?? "";
+  private leave(focused = true): void {
+    const name = this.opened?.model.name ?? "";
     this.opened?.stop();
     this.opened = undefined;
     this.model.hidden = true;
     this.model.replaceChildren();
     this.draw();
-    this.list.focusOn(name);
+    if (focused) this.list.focusOn(name);
   }
 }
 
@@ -177,15 +192,15 @@ class OpenedModel {
   private readonly said = element("p", "kubeai-sidebar-faint");
 
   constructor(
-    readonly name: string,
+    readonly model: Shown,
     private readonly host: Host,
     store: Store,
     onBack: () => void,
   ) {
-    const asker = new ServerAsker(host.fetcher, name, () => {
-      host.execute("kubeai:playground", { name });
+    const asker = new ServerAsker(host.fetcher, model, () => {
+      host.execute("kubeai:playground", { name: model.name });
     });
-    const log = new LogView(host.fetcher, name);
+    const log = new LogView(host.fetcher, model);
     const clock = { now: () => store.now() };
     this.card = new StatusCardView(clock, asker, log);
     this.back.addEventListener("click", onBack);
@@ -211,7 +226,7 @@ class OpenedModel {
   }
 
   show(store: Store): void {
-    const change = store.models.get(this.name);
+    const change = store.models.get(this.model.name);
     this.gone.hidden = change !== undefined;
     this.tools.hidden = this.card.node.hidden = change === undefined;
     if (change === undefined) return;
@@ -233,7 +248,8 @@ class OpenedModel {
   private async text(what: "code" | "yaml", pressed: HTMLButtonElement, use: (text: string) => Promise<void>): Promise<void> {
     setBusy(pressed, true);
     try {
-      await use((await answerOf<CodeText>(this.host.fetcher, "GET", `models/${this.name}/${what}`)).text);
+      const { name, where } = this.model;
+      await use((await answerOf<CodeText>(this.host.fetcher, "GET", `models/${name}/${what}`, { where })).text);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       putText(this.said, error.message);

@@ -15,6 +15,15 @@ export class Refusal extends Error {
   }
 }
 
+/** A Model as the sidebar shows it, for requests that are refused where the server works in another place by now. */
+export interface Shown {
+  readonly name: string;
+  /** The mark of its place. */
+  readonly where: string;
+  /** A Model that is made anew under its name has another one. */
+  readonly uid: string;
+}
+
 const AWAY = notice("JupyterAway", "The Jupyter server does not answer.", "All goes on as soon as it is back.");
 const MISSING = notice(
   "ServerHalfMissing",

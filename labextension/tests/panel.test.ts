@@ -1,0 +1,136 @@
+import { Widget } from "@lumino/widgets";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { ModelsPanel } from "../src/sidebar/panel";
+import { POLL_MS, SILENT_MS } from "../src/sidebar/stream";
+import type { Changes } from "../widgets/types";
+import { CARD } from "./fake_model";
+
+// The list's rows need sizes, which jsdom does not have: what opens a card is all that is wanted of it here.
+vi.hoisted(() => {
+  // Lumino reads it as it is imported.
+  vi.stubGlobal("DragEvent", MouseEvent);
+});
+vi.mock("../src/sidebar/list", async () => {
+  const lumino = await import("@lumino/widgets");
+  return {
+    ModelList: class extends lumino.Widget {
+      readonly draw = vi.fn();
+      readonly focusOn = vi.fn();
+
+      constructor(open: (name: string) => void) {
+        super();
+        this.addClass("kubeai-sidebar-list");
+        this.node.addEventListener("click", () => {
+          open("smol");
+        });
+      }
+    },
+  };
+});
+
+/** What the Jupyter server says at one moment, and what was asked of it. */
+let told: Changes;
+let sent: { method: string; path: string; values: Record<string, unknown> }[];
+let panel: ModelsPanel;
+
+function changes(mark: string, uid = "u-1"): Changes {
+  const row = { name: "smol", phase: "Ready", tone: "good", features: "", engine: "VLLM", profile: "cpu:1", problem: "", ready: 1, desired: 1 };
+  const card = { ...CARD, verbs: ["scale", "delete"] };
+  const link = { link: "live", since_seconds: 0, where: `default on ${mark}`, mark, notices: [] };
+  return { id: `${mark}-1`, reset: true, gone: [], models: [{ row, card, uid }], link } as unknown as Changes;
+}
+
+/** A server behind a proxy that lets no stream through, so that its changes are polled. */
+function fetcher(path: string, init: RequestInit = {}): Promise<Response> {
+  if (path === "stream") {
+    return new Promise((_resolve, reject) => {
+      init.signal?.addEventListener("abort", () => {
+        reject(new DOMException("aborted", "AbortError"));
+      });
+    });
+  }
+  const [route = "", query = ""] = path.split("?");
+  const method = init.method ?? "GET";
+  const values = method === "POST" ? (JSON.parse(init.body as string) as Record<string, unknown>) : Object.fromEntries(new URLSearchParams(query));
+  if (route.startsWith("models/")) sent.push({ method, path: route, values });
+  const answers: Record<string, unknown> = { changes: told, contexts: { names: [] }, where: {} };
+  return Promise.resolve(new Response(JSON.stringify(answers[route] ?? { note: "1 Pod goes.", diff: [], notices: [] })));
+}
+
+function button(text: string): HTMLButtonElement | undefined {
+  return [...panel.node.querySelectorAll("button")].find(({ textContent }) => textContent === text);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sent = [];
+});
+
+afterEach(() => {
+  panel.dispose();
+  vi.useRealTimers();
+});
+
+/** Open the card of smol, as a browser that polls is told of it. */
+async function openSmol(): Promise<void> {
+  told = changes("staging");
+  panel = new ModelsPanel({ fetcher, server: "x", hasCommand: () => false, execute: () => undefined, insert: () => false });
+  Widget.attach(panel, document.body);
+  panel.follow(true);
+  await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 500);
+  panel.node.querySelector<HTMLElement>(".kubeai-sidebar-list")?.click();
+  expect(button("‹ All Models")).toBeDefined();
+  sent = [];
+}
+
+async function press(text: string): Promise<void> {
+  button(text)?.click();
+  await vi.advanceTimersByTimeAsync(1);
+}
+
+it("sends with each verb the place and the Model that were shown", async () => {
+  await openSmol();
+  const meant = { where: "staging", uid: "u-1" };
+  await press("Delete …");
+  await press("Delete smol");
+  button("+")?.click();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(sent).toEqual([
+    { method: "GET", path: "models/smol/stake", values: meant },
+    { method: "DELETE", path: "models/smol", values: meant },
+    { method: "POST", path: "models/smol/scale", values: { ...meant, replicas: 2 } },
+  ]);
+});
+
+it("drops the card, its question and presses that settle when another tab has switched the place", async () => {
+  await openSmol();
+  await press("Delete …");
+  expect(button("Delete smol")).toBeDefined();
+  told = changes("prod");
+  await vi.advanceTimersByTimeAsync(POLL_MS - 600);
+  button("+")?.click();
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect([button("‹ All Models"), button("Delete smol")]).toEqual([undefined, undefined]);
+  expect(sent.map(({ path }) => path)).toEqual(["models/smol/stake"]);
+});
+
+it("asks anew about a Model that was made anew", async () => {
+  await openSmol();
+  await press("Delete …");
+  told = changes("staging", "u-2");
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect([button("‹ All Models"), button("Delete smol")]).toEqual([expect.anything(), undefined]);
+  await press("Delete …");
+  expect(sent.at(-1)?.values).toEqual({ where: "staging", uid: "u-2" });
+});
+
+it("leaves the focus where it is outside of the card that it drops", async () => {
+  await openSmol();
+  const cell = document.body.appendChild(document.createElement("textarea"));
+  cell.focus();
+  told = changes("prod");
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect(button("‹ All Models")).toBeUndefined();
+  expect(document.activeElement).toBe(cell);
+  cell.remove();
+});
