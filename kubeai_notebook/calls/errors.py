@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,7 +39,7 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """Statuses that the same request may not meet again; 529 is what overloaded engines add to HTTP."""
 _REDIRECTED = "A redirect is never followed: it would take your prompt, and your login, to somebody else."
 _SHOWN_STEPS = 2
-_TO_WHO_STARTS_IT = " Start it with"
+_TO_WHO_STARTS_IT = re.compile(r" (Start it with|increase the physical batch size).*", re.DOTALL)
 """So ends what llama.cpp says to a call of another kind (``Start it with `--embeddings` ``): no step of a user's."""
 NO_CHOICE = "it holds no choice, so no text"
 GATEWAY = "KubeAI's gateway"
@@ -213,7 +214,7 @@ def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str
         message, hint = f"{_NAMES[who]} before {GATEWAY} {where}, so {model} was not asked.", f"{_REDIRECTED} {hint}"
     else:
         fact = finding.message if finding else _fact(model, who, status)
-        words, _, _ = words_in(answer.body, secrets_of(seen.model)).partition(_TO_WHO_STARTS_IT)
+        words = _TO_WHO_STARTS_IT.sub("", words_in(answer.body, secrets_of(seen.model)))
         message = _sentence(fact, status, words.rstrip("."))
     if endpoint.access.this_machine:
         message = message.replace(GATEWAY, f"{GATEWAY} on this machine", 1)

@@ -98,6 +98,7 @@ def test_tells_who_refused_a_call_and_what_helps(
     assert [words for words in row["says"] if words not in str(error)] == [], str(error)
     assert error.retry_after_seconds == row.get("retry_after")
     assert error.hint
+    assert [words for words in row.get("advises_not", ()) if words in str(error)] == []
 
 
 @rows()
@@ -189,6 +190,19 @@ def test_leaves_it_to_ollama_whether_a_text_model_makes_embeddings(
 ) -> None:
     gateway.answer = lambda _request: Answer(b'{"data": [{"index": 0, "embedding": [1]}]}')
     assert models["asks-ollama"].embed("Hi") == [[1.0]]
+
+
+@pytest.mark.parametrize("how", ["embed", "batch"])
+def test_never_advises_a_model_that_only_embeds_of_its_answers(
+    how: str, models: dict[str, Model], gateway: HttpServer
+) -> None:
+    row = next(row for row in ROWS if row["id"] == "llamacpp-too-long")
+    gateway.answer = lambda _request: sent(row)
+    with pytest.raises(CallError) as raised:
+        models["emb"].embed("Hi" if how == "embed" else ["Hi"] * 200)
+    assert 'longer than the 4096 tokens that "emb" reads at most' in str(raised.value)
+    assert "max_tokens" not in str(raised.value)
+    assert "ctx-size" not in str(raised.value)
 
 
 def test_takes_a_long_vector_for_the_answer_of_a_model(gateway: HttpServer) -> None:

@@ -52,16 +52,42 @@ def _longer(setting: str) -> tuple[Template, ...]:
 
 
 _TOO_LONG = ('The text is longer than what "{name}" reads at once.',)
+_OF_LLAMACPP = ("exceeds the available context size", "exceed_context_size_error")
+_OF_OLLAMA = ("exceeds the context length", "exceeds maximum context", "exceeded max context", "prompt too long")
+_OF_VLLM = (
+    "maximum context length",
+    "longer than the maximum model length",
+    "is too large … context length",
+    "max_model_len",
+)
+_OF_EMBEDDING = ("increase the physical batch size", "larger than the max context size", "for embedding generation")
+"""What engines say of a text to embed, and of no prompt."""
+
+
+def _only_reads(case: Case) -> bool:
+    """Whether the request was to be read only: no token of an answer takes room, and a context is a model's own."""
+    features = texts_at(case.scene.spec, "features")
+    line = case.passage.lowered[case.index]
+    return (bool(features) and "TextGeneration" not in features) or any(words in line for words in _OF_EMBEDDING)
+
 
 ASKED: tuple[Rule, ...] = (
     Rule(
         code="ContextExceeded",
-        seen=(
-            "maximum context length",
-            "longer than the maximum model length",
-            "is too large … context length",
-            "max_model_len",
+        seen=(*_OF_EMBEDDING, *_OF_LLAMACPP, *_OF_VLLM, *_OF_OLLAMA),
+        take=(
+            r"current batch size: (?P<most>\d+)",
+            r"context size \((?P<most>\d+) tokens",
+            r"maximum (?:context|model) length (?:is|of) (?P<most>\d+)",
         ),
+        message=('The text is longer than the {most} tokens that "{name}" reads at most.', *_TOO_LONG),
+        who="user",
+        only=_only_reads,
+        remedies=(advise("Split the text, or take a model that reads more."),),
+    ),
+    Rule(
+        code="ContextExceeded",
+        seen=_OF_VLLM,
         message=_TOO_LONG,
         who="user",
         derive=_raised,
@@ -69,7 +95,7 @@ ASKED: tuple[Rule, ...] = (
     ),
     Rule(
         code="ContextExceeded",
-        seen=("exceeds the available context size", "increase the physical batch size", "exceed_context_size_error"),
+        seen=_OF_LLAMACPP,
         message=_TOO_LONG,
         who="user",
         derive=_raised,
@@ -77,7 +103,7 @@ ASKED: tuple[Rule, ...] = (
     ),
     Rule(
         code="ContextExceeded",
-        seen=("exceeds the context length", "exceeds maximum context", "exceeded max context", "prompt too long"),
+        seen=_OF_OLLAMA,
         message=_TOO_LONG,
         who="user",
         derive=_raised,
