@@ -143,7 +143,8 @@ class _Abortable(HTTPConnection):
 
     def cut(self) -> None:
         """End the connection in both directions, past TLS, which would wait for the other side."""
-        for end in (self._raw, self.sock, self._read_from):
-            if end is not None:
+        # Each is looked up in its turn: the first is closed only after the second is the one that TLS made.
+        for name in ("_raw", "sock", "_read_from"):
+            if (end := getattr(self, name)) is not None:
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(end, socket.SHUT_RDWR)

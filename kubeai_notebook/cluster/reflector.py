@@ -190,6 +190,8 @@ class Reflector:
         if login.configuration is not before:
             return True
         self._hurried.clear()
+        if self._closed.is_set():  # `close` has hurried it before that was cleared
+            return False
         while (left := until - time.monotonic()) > 0 and not self._hurried.wait(min(left, self._timing.look)):
             login.look()
             if login.configuration is not before:

@@ -95,11 +95,29 @@ def test_keeps_only_the_fields_it_is_told_to(cluster) -> None:
 
 
 def test_closes_at_once_in_a_silent_watch(cluster) -> None:
-    seen = Seen()
+    before, seen = set(threading.enumerate()), Seen()
     reflector = Reflector(cluster.api, cluster.path(MODELS, "models"), on_change=seen)
     seen.until(lambda: reflector.link.state == "live")
     reflector.close()  # the server ends the watch after minutes, and `close` waits three seconds for its thread
-    assert not any("kubeai-watch" in thread.name for thread in threading.enumerate())
+    assert not [one for one in set(threading.enumerate()) - before if "kubeai-watch" in one.name]
+
+
+def test_closes_at_once_where_it_is_about_to_rest() -> None:
+    class ClosedBeforeItRests(Reflector):
+        def _rest(self, seconds: float, *others: Configuration) -> bool:
+            resting.set()
+            until(self._hurried.is_set, 5)
+            return super()._rest(seconds, *others)
+
+    resting = threading.Event()
+    with FakeApi().in_thread() as api:
+        api.refused_watches.add(MODELS_PATH)
+        api.objects[MODELS_PATH] = {}
+        timing = Timing(first_pause=60, longest_pause=60)
+        reflector = ClosedBeforeItRests(Api(Configuration(host=api.url)), MODELS_PATH, timing=timing)
+        assert resting.wait(5)
+        reflector.close()
+        assert not reflector._thread.is_alive()
 
 
 def test_shows_a_refusal_as_its_state(cluster) -> None:
