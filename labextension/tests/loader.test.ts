@@ -74,6 +74,13 @@ describe("the loader of a widget's bundle", () => {
     await expect(widget.render()).rejects.toThrow("no module");
   });
 
+  it("reads a bundle again for the next widget after it failed", async () => {
+    const load = vi.fn(() => Promise.resolve({ default: half })).mockRejectedValueOnce(new TypeError("no network"));
+    await expect(widgetOf("flaky", load).initialize()).rejects.toThrow("no network");
+    await widgetOf("flaky", load).initialize();
+    expect(events).toEqual(["initialized"]);
+  });
+
   it("makes a model hear that anywidget has given up, and asks for what it missed", async () => {
     const real = new Model();
     real.ready = Promise.reject(new Error("Failed to initialize model."));

@@ -5,7 +5,7 @@ import type { AnyModel, AnyWidget } from "@anywidget/types";
  *
  * It is read once a page, however many widgets it has: twenty cards on a slow computer take long enough as it is. For
  * anywidget 0.11 lets a widget take two seconds from its model to the end of `initialize`; one that takes longer is
- * drawn, and hears nothing of its kernel for ever. Here it gets its ear back.
+ * drawn, and takes no message of its kernel any more. `listen` makes it take them again.
  */
 type Half = Exclude<AnyWidget, () => unknown>;
 interface Bundle {
@@ -36,6 +36,7 @@ async function halfOf(model: AnyModel, load: typeof read): Promise<Half> {
   const text = String(model.get("_bundle"));
   const bundle = bundles.get(text) ?? load(text);
   bundles.set(text, bundle);
+  bundle.catch(() => bundles.delete(text)); // the next widget tries again
   const { default: widget } = await bundle;
   return typeof widget === "function" ? widget() : widget;
 }
