@@ -7,6 +7,7 @@ const ROOTS = [
   ["Request", "{wire,server_wire}", "widgets/types.ts"],
   ["FormWidgets", "form_wire", "widgets/form_types.ts"],
   ["EmbeddingWidgets", "embedding_wire", "widgets/embedding_types.ts"],
+  ["TrialWidget", "trial_wire", "widgets/trial_types.ts"],
   ["PlaygroundState", "playground_wire", "widgets/playground_types.ts"],
 ];
 

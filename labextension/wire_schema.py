@@ -12,12 +12,14 @@ from kubeai_notebook.present.embedding_wire import EmbeddingWidgets
 from kubeai_notebook.present.form_wire import FormWidgets
 from kubeai_notebook.present.playground_wire import PlaygroundMessage, PlaygroundRequest, PlaygroundState
 from kubeai_notebook.present.server_wire import Changes, CodeText, Contexts, Done, Events, LogText, Problem, Where
+from kubeai_notebook.present.trial_wire import TrialWidget
 from kubeai_notebook.present.wire import Answer, Card, ModelsTable, Request
 
 FAMILIES = {
     "Request": (Request, Card, Answer, ModelsTable, Where, Contexts, Changes, Problem, Done, Events, LogText, CodeText),
     "FormWidgets": (FormWidgets,),
     "EmbeddingWidgets": (EmbeddingWidgets,),
+    "TrialWidget": (TrialWidget,),
     "PlaygroundState": (PlaygroundState, PlaygroundMessage, PlaygroundRequest),
 }
 """By the type that stands first in its file."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ENGINES = ("OLlama", "VLLM", "FasterWhisper", "Infinity")
 FEATURES = ("TextGeneration", "TextEmbedding", "Reranking", "SpeechToText")
-PLAYGROUND_FEATURES = frozenset({"TextGeneration", "TextEmbedding"})
 """What there is a playground for."""
 Strategy = Literal["LeastLoad", "PrefixHash"]
 

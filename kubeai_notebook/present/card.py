@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import duration
-from kubeai_notebook.core.model_spec import PLAYGROUND_FEATURES
+from kubeai_notebook.core.model_spec import FEATURES
 from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.phase_times import STEPS, steps_of
 from kubeai_notebook.text import one_line
@@ -71,7 +71,7 @@ def card_of(
         steps=_steps(view, last or {}),
         facts=_facts(view),
         verbs=() if lost or view.link.state == "closed" else _verbs(view),
-        playground=not PLAYGROUND_FEATURES.isdisjoint(texts_at(view.model, "spec", "features")),
+        playground=not set(FEATURES).isdisjoint(texts_at(view.model, "spec", "features")),
         replicas=status.desired,
         findings=tuple(_findings(name, view.settled_findings, elsewhere)),
         link=link_state(view.link),

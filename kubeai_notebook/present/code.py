@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kubeai_notebook.text import LONGEST, ShownAsText, plain
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 class Code(ShownAsText, str):
@@ -44,16 +41,13 @@ _TRIALS = {
 }
 
 
-def trial_of(name: str, features: Collection[str]) -> Code | None:
-    """Code that tries a Model for which there is no playground; None where there is nothing to try."""
-    feature = next((known for known in _TRIALS if known in features), None)
-    if feature is None:
-        return None
+def trial_code(name: str, feature: str) -> str:
+    """Code that tries a Model for its feature, ``Reranking`` or ``SpeechToText``."""
     does, call, own = _TRIALS[feature]
     lines = (
-        f"# {name} {does}. To try it, put {own} into this and run it in a cell.",
+        f"# {name} {does}. To try it from a cell, put {own} into this and run it.",
         "import kubeai_notebook",
         f"model = kubeai_notebook.attach({name!r})",
         call,
     )
-    return Code("\n".join(lines), "python")
+    return "\n".join(lines)

@@ -33,7 +33,7 @@ def playground_text(state: EmbeddingState) -> str:
     for text, cosines in zip(state.texts, state.cosines, strict=True):
         lines.append("  ".join([*(f"{cosine:.2f}" for cosine in cosines), text]))
     if state.nearest:
-        lines += [f"Nearest to: {state.query}", *_lines(state.nearest)]
+        lines += [f"Nearest to: {state.query}", *lines_of(state.nearest)]
     return "\n".join(lines)
 
 
@@ -48,13 +48,13 @@ def playground_snapshot(state: EmbeddingState) -> str:
         )
         parts.append(table(rows, head=("Cosine", *numbers)))
     if state.nearest:
-        parts += [element("div", f"Nearest to: {state.query}"), _table_of(state.nearest)]
+        parts += [element("div", f"Nearest to: {state.query}"), table_of(state.nearest, "cosine")]
     return element("div", *parts, class_=f"kubeai-snapshot {NO_FORMULAS}")
 
 
 def map_text(state: MapState) -> str:
     """The same as `map_snapshot` in lines."""
-    return "\n".join([_sentence(state), *_lines(state.selected)])
+    return "\n".join([_sentence(state), *lines_of(state.selected)])
 
 
 def map_snapshot(state: MapState) -> str:
@@ -65,7 +65,10 @@ def map_snapshot(state: MapState) -> str:
     )
     parts = [element("div", _sentence(state)), element("div", legend)]
     return element(
-        "div", *parts, _table_of(state.selected) if state.selected else "", class_=f"kubeai-snapshot {NO_FORMULAS}"
+        "div",
+        *parts,
+        table_of(state.selected, "cosine") if state.selected else "",
+        class_=f"kubeai-snapshot {NO_FORMULAS}",
     )
 
 
@@ -74,7 +77,8 @@ def _sentence(state: MapState) -> str:
     return f"A map of {state.count:,} texts of column {state.column} by {state.model}; {selected}."
 
 
-def _lines(rows: Iterable[Row]) -> list[str]:
+def lines_of(rows: Iterable[Row]) -> list[str]:
+    """A line a row, with its score where it has one."""
     return [f"  {_score(row)}row {row.place}: {row.text}" for row in rows]
 
 
@@ -82,5 +86,6 @@ def _score(row: Row) -> str:
     return "" if row.score is None else f"{row.score:.2f}  "
 
 
-def _table_of(rows: Sequence[Row]) -> str:
-    return table(((str(row.place), row.text, _score(row).strip()) for row in rows), head=("row", "text", "cosine"))
+def table_of(rows: Iterable[Row], score: str) -> str:
+    """Rows in HTML; ``score`` is what their score is called."""
+    return table(((str(row.place), row.text, _score(row).strip()) for row in rows), head=("row", "text", score))

@@ -175,7 +175,7 @@ class ModelChats:
 
         An embedding Model takes ``data``, a DataFrame that is searched and mapped, ``column``, the one of its texts
         (needless where there is but one), and ``color``, the one that colours the map; ``selection()`` are the rows
-        that were chosen there. For a Model that transcribes or ranks, it is code to try it.
+        that were chosen there. For a Model that ranks or transcribes, typed texts are ranked, a recording written down.
 
         Raises:
             UsageError: no notebook shows it, a column is unknown, what is given is for another kind of Model, or there

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.waiting_line import Line
 
 
+_CHATS, _EMBEDS = ("TextGeneration", "a Model that chats"), ("TextEmbedding", "an embedding Model")
+_PLAYGROUND_OPTIONS = {
+    "columns": _CHATS,
+    "tools": _CHATS,
+    "new": _CHATS,
+    "data": _EMBEDS,
+    "column": _EMBEDS,
+    "color": _EMBEDS,
+}
+"""The feature that each is for, and what a Model with it is called."""
+
+
 class CardFace:
     """Shows a Model as its status card; imports nothing until one is shown."""
 
@@ -57,32 +69,33 @@ class CardFace:
         show(embedding_map)
 
     def playground(self, model: Model, features: Collection[str], **options: Any) -> Any:
-        """The playground for what the Model does; code to try it where that is to transcribe or to rank.
+        """The playground for what the Model does, the first of its features.
 
         Raises:
             UsageError: there is none for that, or an option is for another.
         """
-        from kubeai_notebook.core.model_spec import PLAYGROUND_FEATURES
+        from kubeai_notebook.core.model_spec import FEATURES
         from kubeai_notebook.errors import UsageError
 
-        if PLAYGROUND_FEATURES.isdisjoint(features):
-            from kubeai_notebook.present.code import trial_of
-
-            if not options and (trial := trial_of(model.name, features)):
-                return trial
-            message = f"{model.name} neither chats nor makes vectors, so there is no playground for it."
+        feature = next((known for known in FEATURES if known in features), None)
+        if feature is None:
+            message = f"{model.name} has no feature that can be tried, so there is no playground for it."
             raise UsageError(message, f"%kubeai_code {model.name} shows code that calls it.")
-        chats = "TextGeneration" in features
-        for name in options.keys() & ({"data", "column", "color"} if chats else {"columns", "tools", "new"}):
-            kind = "an embedding Model" if chats else "a Model that chats"
-            raise UsageError(f"{name}= is for the playground of {kind}, and {model.name} is none.", "Leave it out.")
-        if chats:
+        for name in options:
+            of, kind = _PLAYGROUND_OPTIONS[name]
+            if of != feature:
+                raise UsageError(f"{name}= is for the playground of {kind}, and {model.name} is none.", "Leave it out.")
+        if feature == "TextGeneration":
             from kubeai_notebook.views.playground import chat_playground
 
             return chat_playground(model, **options)
-        from kubeai_notebook.views.embedding_playground import embedding_playground
+        if feature == "TextEmbedding":
+            from kubeai_notebook.views.embedding_playground import embedding_playground
 
-        return embedding_playground(model, **options)
+            return embedding_playground(model, **options)
+        from kubeai_notebook.views.trial import Trial
+
+        return Trial(model, feature)
 
     def line(self) -> Line:
         """An output of the cell that is renewed; on stderr where no notebook listens."""

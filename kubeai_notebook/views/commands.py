@@ -15,9 +15,9 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Remedy
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 MOST = 100
 """Commands that wait or go on at one time; a browser that sends more is told to wait."""
 
+S = TypeVar("S", bound=BaseModel)
+
 _logger = logging.getLogger(__name__)
 
 
@@ -61,6 +63,12 @@ class Progress:
         return " ".join(
             text for notice in self.notices for text in (notice.message, *(step.title for step in notice.remedies))
         )
+
+    def told(self, state: S, doing: str) -> S:
+        """The state of a widget with what is found, or with this in its fields ``busy`` and ``problem``."""
+        busy = "" if self.state in ("done", "failed") else doing
+        # Checked anew: what comes from a frame or an error becomes plain on its way in.
+        return type(state)(**{**dict(state), "busy": busy, "problem": self.problem, **(self.result or {})})
 
     @property
     def is_under_way(self) -> bool:

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from kubeai_notebook.present.embedding_wire import Hover, LegendLine, MapRequest, MapState, Row
 from kubeai_notebook.present.embeddings import colors_of, map_snapshot, map_text
-from kubeai_notebook.views.beside import display_beside, kernel_listens
+from kubeai_notebook.views.beside import Snapshots, kernel_listens
 
 from .commands import commands
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from kubeai_notebook.session.embedding_map import EmbeddingMap
 
@@ -51,7 +51,7 @@ class MapWidget(BuiltWidget):
         self.map = shown
         # A search selects in a thread of its own, a lasso in the kernel's main one.
         self._lock = threading.RLock()
-        self._snapshots: list[Callable[[Mapping[str, str]], None]] = []
+        self._snapshots = Snapshots(self._still)
         placed = np.flatnonzero(np.isfinite(shown.points).all(axis=1))
         groups = shown.groups.of_row[placed]
         colors = colors_of(shown.groups.labels, is_scale=shown.groups.is_scale)
@@ -83,8 +83,7 @@ class MapWidget(BuiltWidget):
         chosen = self.map.selected
         self.selected = chosen.astype("<u4").tobytes()
         self._show(selected_count=len(chosen), selected=tuple(self._rows()))
-        for renew in self._snapshots:
-            renew(self._still())
+        self._snapshots.renew()
 
     def _rows(self) -> Iterator[Row]:
         for place in self.map.selected[:SHOWN_ROWS].tolist():
@@ -127,9 +126,7 @@ class MapWidget(BuiltWidget):
 
     def _ipython_display_(self) -> None:
         """Display it as one output and its snapshot, which a saved notebook shows, as the next."""
-        renew = display_beside(self, self._still())
-        if renew is not None:
-            self._snapshots.append(renew)
+        self._snapshots.show_beside(self)
 
     def _still(self) -> dict[str, str]:
         return {"text/plain": map_text(self._state), "text/html": map_snapshot(self._state)}

@@ -132,12 +132,9 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
     def _tell(self, progress: Progress) -> None:
         if progress.is_under_way:
             return
-        is_over = progress.state in ("done", "failed")
-        changes = {"busy": "" if is_over else "Embedding …", "problem": progress.problem}
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:
-            # Checked anew: what comes from a frame or an error becomes plain on its way in.
-            self.shown = EmbeddingState(**{**dict(self.shown), **changes, **(progress.result or {})})
+            self.shown = progress.told(self.shown, "Embedding …")
             self._comparison.state = self.shown.model_dump(mode="json")
         if progress.state == "done":
             self.snapshots.renew()

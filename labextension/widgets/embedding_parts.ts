@@ -26,9 +26,9 @@ export class StatusLine {
   }
 
   /** Send what the reader asks; any state of the kernel's that is shown next ends the waiting. */
-  send(request: object): void {
+  send(request: object, buffers?: ArrayBuffer[]): void {
     clearTimeout(this.timer);
-    if (!send(this.model, request)) return;
+    if (!send(this.model, request, buffers)) return;
     this.timer = setTimeout(() => {
       putText(this.node, underWay("busy"));
     }, SILENCE_MS);
@@ -63,14 +63,14 @@ export function field(label: string, press: HTMLButtonElement, onPress: (text: s
 }
 
 /** Write rows of the reader's frame into a table; without a row it is not there. */
-export function putRows(table: HTMLTableElement, caption: string, rows: readonly Row[]): void {
+export function putRows(table: HTMLTableElement, caption: string, rows: readonly Row[], score = "Cosine"): void {
   table.hidden = rows.length === 0;
   const hasScores = rows.some((row) => row.score !== null);
   const lines = rows.map((row) => {
     const score = hasScores ? [cell("td", row.score?.toFixed(2) ?? "")] : [];
     return line(cell("th", String(row.place), "row"), cell("td", row.text), ...score);
   });
-  const heads = ["Row", "Text", ...(hasScores ? ["Cosine"] : [])].map((head) => cell("th", head, "col"));
+  const heads = ["Row", "Text", ...(hasScores ? [score] : [])].map((head) => cell("th", head, "col"));
   fill(table, caption, heads, lines);
 }
 

@@ -41,9 +41,9 @@ function hasKernel({ widget_manager: manager }: { widget_manager?: object }): bo
  * JupyterLab tells widgets of a kernel that restarts, and of none that was shut down or died: there sending throws, so
  * a click is answered at once.
  */
-export function send(model: AnyModel, message: object): boolean {
+export function send(model: AnyModel, message: object, buffers?: ArrayBuffer[]): boolean {
   try {
-    model.send(message);
+    model.send(message, undefined, buffers);
     return true;
   } catch {
     for (const take of [...(listeners.get(model) ?? [])]) take();

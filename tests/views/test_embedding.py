@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import kubeai_notebook
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.session.embedding import similarity
 from kubeai_notebook.session.embedding_map import EmbeddingMap, embedding_map
-from kubeai_notebook.session.model import Model
 from kubeai_notebook.views import CardFace
 from kubeai_notebook.views.embedding_map import MapWidget, widget_of
 from kubeai_notebook.views.embedding_playground import EmbeddingPlayground
@@ -132,8 +128,8 @@ def test_takes_the_only_column_and_refuses_others(model: FakeModel) -> None:
     [
         ({"TextGeneration"}, {"data": FRAME}, "data= is for the playground of an embedding Model, and mini is none."),
         ({"TextEmbedding"}, {"tools": [len]}, "tools= is for the playground of a Model that chats, and mini is none."),
-        ({"SpeechToText"}, {"data": FRAME}, "mini neither chats nor makes vectors"),
-        (set(), {}, "mini neither chats nor makes vectors"),
+        ({"SpeechToText"}, {"data": FRAME}, "data= is for the playground of an embedding Model, and mini is none."),
+        (set(), {}, "mini has no feature that can be tried"),
     ],
 )
 def test_says_which_playground_an_option_is_for(
@@ -141,30 +137,6 @@ def test_says_which_playground_an_option_is_for(
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
         CardFace().playground(model, features, **options)
-
-
-@pytest.mark.parametrize(
-    ("feature", "method", "given"),
-    [
-        ("SpeechToText", "transcribe", ("recording.wav",)),
-        ("Reranking", "rerank", ("What is the capital of France?", ["Paris.", "Bananas."])),
-    ],
-)
-def test_shows_code_that_tries_a_model_without_a_playground(
-    model: FakeModel, feature: str, method: str, given: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trial = CardFace().playground(model, {feature})
-    assert "```python\n# mini " in trial._repr_mimebundle_()["text/markdown"]
-    signature = inspect.signature(getattr(Model, method))
-    called: list[tuple[Any, ...]] = []
-
-    def take(*args: Any) -> None:
-        signature.bind(None, *args)
-        called.append(args)
-
-    monkeypatch.setattr(kubeai_notebook, "attach", lambda name: SimpleNamespace(name=name, **{method: take}))
-    exec(trial, {})
-    assert called == [given]
 
 
 def test_sends_points_as_bytes_and_takes_a_lasso_as_bytes(widget: MapWidget) -> None:

@@ -1,0 +1,85 @@
+import type { RenderProps } from "@anywidget/types";
+import { shown } from "./asking";
+import { button, element, keepKeys, putText } from "./dom";
+import { ending, field, putRows, StatusLine } from "./embedding_parts";
+import type { TrialRequest, TrialState } from "./trial_types";
+
+// No interface: anywidget's model wants one with an index.
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+type State = { state: TrialState };
+type Ask = (wanted: Partial<TrialRequest>, recording?: ArrayBuffer) => void;
+
+/** Where a Model is tried that ranks texts or writes down recordings. */
+export default () => ({
+  render({ model, el, signal: given }: Pick<RenderProps<State>, "model" | "el"> & { signal?: AbortSignal }) {
+    const { signal, end } = ending(given);
+    const section = element("section", "kubeai-trial");
+    keepKeys(section);
+    const status = new StatusLine(model, signal, () => {
+      for (const control of section.querySelectorAll("button")) control.disabled = true;
+    });
+    const first = model.get("state");
+    const ask: Ask = (wanted, recording) => {
+      status.send({ verb: first.kind, texts: [], query: "", file: "", ...wanted }, recording && [recording]);
+    };
+    const ranked = element("table", "kubeai-embedding-rows");
+    const said = element("p", "kubeai-trial-said");
+    const code = element("details", "");
+    code.append(element("summary", "", "The same from a cell"), element("pre", "", first.code));
+    if (first.kind === "rank") {
+      section.setAttribute("aria-label", `Texts ranked by ${first.model}`);
+      section.append(...ranking(first, ask), ranked);
+    } else {
+      section.setAttribute("aria-label", `Recordings written down by ${first.model}`);
+      const tell = (problem: string) => {
+        status.show({ busy: "", problem });
+      };
+      section.append(...hearing(first, ask, tell), said);
+    }
+    section.append(status.node, code);
+    el.append(section);
+    shown(model, signal, ["state"], () => {
+      const state = model.get("state");
+      putRows(ranked, `The best first, for: ${state.query}`, state.ranked, "Score");
+      said.hidden = state.file === "";
+      putText(said, state.said === "" ? `${first.model} hears no words in ${state.file}.` : state.said);
+      status.show(state);
+    });
+    return end;
+  },
+});
+
+function ranking({ model, most_texts: most }: TrialState, ask: Ask): HTMLElement[] {
+  const texts = element("textarea", "");
+  texts.rows = 4;
+  const words = element("label", "", `Texts that ${model} ranks, one a line, ${String(most)} at most`);
+  words.append(texts);
+  const question = field("The question that they answer", button("Rank"), (query) => {
+    const lines = texts.value.split("\n").filter((text) => text.trim() !== "");
+    ask({ query, texts: lines.slice(0, most) });
+  });
+  return [words, question];
+}
+
+function hearing({ model, most_bytes: most }: TrialState, ask: Ask, tell: (problem: string) => void): HTMLElement[] {
+  const node = element("div", "kubeai-embedding-field");
+  const input = element("input", "");
+  input.type = "file";
+  input.accept = "audio/*,video/*";
+  const megabytes = String(most / 2 ** 20);
+  const words = element("label", "", `A recording that ${model} writes down, of ${megabytes} MiB at most`);
+  words.append(input);
+  const press = button("Write it down");
+  press.addEventListener("click", () => {
+    const file = input.files?.[0];
+    if (file === undefined) tell("Choose a recording first.");
+    else if (file.size > most) tell(`${file.name} is larger than ${megabytes} MiB: transcribe(path) takes it from a cell, as below.`);
+    else void file.arrayBuffer().then((recording) => {
+      ask({ file: file.name }, recording);
+    }, () => {
+      tell(`${file.name} cannot be read.`);
+    });
+  });
+  node.append(words, press);
+  return [node];
+}
