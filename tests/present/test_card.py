@@ -3,6 +3,7 @@ from typing import Any, get_args
 
 import pytest
 
+from kubeai_notebook.core.model_spec import FEATURES
 from kubeai_notebook.core.notice import Finding
 from kubeai_notebook.core.observation import Answer
 from kubeai_notebook.core.phase import Phase
@@ -32,9 +33,9 @@ def test_has_a_tone_and_an_announcement_for_each_phase(phase: str) -> None:
 
 @pytest.mark.parametrize(
     ("features", "has_one"),
-    [(["TextGeneration"], True), (["TextEmbedding"], True), (["Reranking"], False), ([], False)],
+    [*(([feature], True) for feature in FEATURES), (["Singing"], False), ([], False)],
 )
-def test_has_a_playground_for_text_and_vectors_only(features: list[str], has_one: bool) -> None:
+def test_has_a_playground_for_every_feature_that_is_known(features: list[str], has_one: bool) -> None:
     view = view_in("Ready", ready=1)
     view.model["spec"]["features"] = features
     assert card_of(view, namespace="default").playground is has_one
