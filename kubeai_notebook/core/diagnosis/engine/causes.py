@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.tables import exits, nodes, start_times
 from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
-from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, VALUES
+from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
 from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
 from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
+from kubeai_notebook.core.diagnosis.tables.gpu_faults import CRASHES
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
 from kubeai_notebook.core.diagnosis.tables.image_contents import COMPILERS, CONTENTS
 from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
@@ -83,7 +84,9 @@ LOG: tuple[Rule, ...] = (
     *ADAPTERS,
     exits.ILLEGAL_INSTRUCTION,
     *CONTENTS,
+    *REFUSED_SETTINGS,
     *LAST_RESORT,
+    *CRASHES,
 )
 _STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import SPREAD
+from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     DELETE_POD,
     SPREAD_LESS,
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 
+_ONLY_ON_NEWER = (
+    "Error: … only supported on Hopper",
+    "Error: … only supported on Blackwell",
+    "Error: … requires SM90",
+    "Error: … requires SM100",
+    "Error: … only supports compute capability",
+    "Error: … supported on … compute capability",
+)
 _STOPPED_WAITING = ("Watchdog caught collective operation timeout", "NCCL communicator was aborted")
 
 
@@ -72,8 +80,11 @@ COUNTS: tuple[Rule, ...] = (
             "number of visible devices",
             "CUDA error: invalid device ordinal",
             "HIP error: invalid device ordinal",
+            "Insufficient devices for",
+            "mesh requires … devices",
         ),
         take=(
+            r"found (?P<gpus>\d+), expected (?P<size>\d+)",
             r"world[_ ]size \(?(?P<size>\d+)",
             r"threads of (?P<size>\d+) local",
             r"available GPUs \(?(?P<gpus>\d+)",
@@ -124,10 +135,21 @@ COUNTS: tuple[Rule, ...] = (
             "caused by too large tensor parallel size",
             "Consider reducing tensor_parallel_size",
             "is not divisible by weight quantization block",
+            "is not divisible by min_thread",
+            "size_k must divisible by",
+            "size_n must divisible by",
+            "is not divisible by thread_",
         ),
-        message=("The quantized weights cannot be shared by that many GPUs.",),
+        take=(r"running with --quantization (?P<plain>\w+)",),
+        message=("The quantized weights cannot be shared by that many GPUs: the engine's kernels want larger parts.",),
         who="user",
-        remedies=(SPREAD_LESS, advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs.")),
+        remedies=(
+            SPREAD_LESS,
+            set_argument(
+                "--quantization", "{plain}", "Use kernels that take any part, and are slower: set {argument}."
+            ),
+            advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),
+        ),
     ),
     Rule(
         code="TensorParallelNotDivisible",
@@ -150,9 +172,49 @@ COUNTS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="BadArgumentValue",
+        seen=("No valid attention backend … kv_cache_dtype not supported",),
+        only=lambda case: value_of(case.scene.args, "--kv-cache-dtype") is not None,
+        message=("No attention backend of this engine keeps its cache in the type that --kv-cache-dtype asks for.",),
+        who="user",
+        remedies=(
+            drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
+            advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
+        ),
+    ),
+    Rule(
         code="GpuTooOld",
-        seen=("ptxas … Value 'sm_", "Unsupported gpu architecture", "No supported CUDA architectures found"),
-        take=(r"'(?:sm|compute)_(?P<arch>\d+\w?)'",),
+        seen=("No valid attention backend … compute capability not supported", *_ONLY_ON_NEWER),
+        unless=("bfloat16 is only",),
+        message=("This GPU is too old for the attention, or the kernels, that this model needs.",),
+        who="user",
+        remedies=(
+            drop_argument("--attention-backend", title="Let the engine choose: remove {argument}."),
+            drop_env("VLLM_ATTENTION_BACKEND"),
+            advise("Take a profile with a newer GPU (Hopper or later), or another model."),
+        ),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("No valid attention backend", "Head size … is not supported by", "head_size … not supported"),
+        take=(r"Set (?P<variable_advised>[A-Z][A-Z_]+)=(?P<value_advised>\w+)",),
+        message=("This release of the engine has no attention kernels for the shape of this model on this GPU.",),
+        who="user",
+        remedies=(
+            set_env("VLLM_ATTENTION_BACKEND", "{value_advised}", "Do as the engine advises: set env.{variable}."),
+            drop_argument("--attention-backend", title="Let the engine choose: remove {argument}."),
+            advise("Set image to a newer release of the engine, or choose another model."),
+        ),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=(
+            "ptxas … Value 'sm_",
+            "Unsupported gpu architecture",
+            "No supported CUDA architectures found",
+            "CalledProcessError: … ptxas … --gpu-name=sm_",
+        ),
+        take=(r"(?:sm|compute)_(?P<arch>\d+\w?)'",),
         message=(
             "The GPU (sm_{arch}) is newer than the compiler in the engine's image.",
             "The GPU is newer than the compiler in the engine's image.",
@@ -183,6 +245,16 @@ COUNTS: tuple[Rule, ...] = (
         message=("This release of the engine can serve this model on a Hopper GPU only.",),
         who="user",
         remedies=(advise("Set image to a newer release of the engine, or take a profile with a Hopper GPU."),),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=("doesn't support querying the available free memory",),
+        message=("The engine's image does not know this GPU, or its driver on the node is too old for it.",),
+        who="user",
+        remedies=(
+            advise("Set image to a newer release, or take a profile with a GPU that the engine is built for."),
+            advise("Or the admin updates the GPU's driver on the node."),
+        ),
     ),
     Rule(
         code="GpuTooOld",
@@ -252,6 +324,8 @@ DRIVERS: tuple[Rule, ...] = (
             "no CUDA-capable device is detected",
             "you might not have a CUDA gpu",
             "torch.cuda.is_available() is False",
+            "not compiled with CUDA support",
+            "not compiled with ROCm support",
             "NVMLError_LibraryNotFound",
             "NVMLError_DriverNotLoaded",
             "0 active drivers",
@@ -300,7 +374,26 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="RocmError",
-        seen=("HIP error:", "rocBLAS error:", "Memory access fault by GPU"),
+        seen=("GPU archs … invalid or not supported", "hipErrorNoBinaryForGpu"),
+        take=(r"(?P<arch>gfx\w+)",),
+        message=(
+            "The engine's image has no code for this AMD GPU ({arch}).",
+            "The engine's image has no code for this AMD GPU.",
+        ),
+        who="user",
+        remedies=(
+            drop_env("VLLM_ROCM_USE_AITER"),
+            advise("Set image to a build for this architecture, or take a profile with another GPU."),
+        ),
+    ),
+    Rule(
+        code="RocmError",
+        seen=(
+            "HIP error:",
+            "rocBLAS error:",
+            "Memory access fault by GPU",
+            "HSA_STATUS_ERROR",
+        ),
         take=(r"HIP error: (?P<error>[^.]+)",),
         message=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
         who="user",
@@ -316,6 +409,35 @@ DRIVERS: tuple[Rule, ...] = (
         message=("vLLM's own way between the GPUs (custom all-reduce) does not work on this node.",),
         who="user",
         remedies=(set_argument("--disable-custom-all-reduce", "", "Use NCCL in its place: set {argument}."),),
+    ),
+    Rule(
+        code="NcclError",
+        seen=("peer access is not supported", "Cuda failure … peer access"),
+        message=("The GPUs of this node have no direct way to each other (peer access), and NCCL tried to use one.",),
+        who="user",
+        remedies=(set_env("NCCL_P2P_DISABLE", "1", "Let them talk through the node's memory: env.{variable}."),),
+    ),
+    Rule(
+        code="NcclError",
+        seen=("NCCL WARN … ibv_", "NCCL WARN … IB : ", "NCCL WARN NET/IB"),
+        message=("NCCL cannot use the InfiniBand card that it finds on this node.",),
+        who="user",
+        remedies=(set_env("NCCL_IB_DISABLE", "1", "Do without it, which one node's GPUs can: env.{variable}."),),
+    ),
+    Rule(
+        code="NcclError",
+        seen=(
+            "Gloo connectFullMesh failed",
+            "DistNetworkError: The client socket has timed out",
+            "DistStoreError: Timed out after",
+            "NCCL WARN … no socket interface found",
+        ),
+        message=("The engine's processes cannot reach each other over the Pod's network.",),
+        who="user",
+        remedies=(
+            set_env("VLLM_HOST_IP", "127.0.0.1", "Let them meet inside the Pod: env.{variable}."),
+            set_env("GLOO_SOCKET_IFNAME", "lo", "Or name the interface: env.{variable}."),
+        ),
     ),
     Rule(
         code="NcclError",

@@ -90,11 +90,37 @@ NETWORK: tuple[Rule, ...] = (
     ),
     Rule(
         code="ProxyUnreachable",
+        seen=("Proxy Authentication Required", "Tunnel connection failed: 407"),
+        message=("The proxy asks for a user and a password.",),
+        who="user",
+        remedies=(
+            advise(f"Write them into HTTPS_PROXY in your shell. {RESTARTED}", only="this machine"),
+            advise(
+                "Put HTTPS_PROXY, with the user and the password in it, into a Secret, and name that in envFrom.",
+                only="cluster",
+            ),
+        ),
+    ),
+    Rule(
+        code="ProxyUnreachable",
+        seen=("Tunnel connection failed: 40", "Tunnel connection failed: 5"),
+        take=(r"ConnectionPool\(host=\\*'(?P<host>[\w.-]+)", r"failed: (?P<status>\d+ [\w ]+)"),
+        message=(
+            "The proxy does not let {host} through: it answers {status}.",
+            "The proxy does not let the request through.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Ask that the proxy lets {host} through.", "Ask that the proxy lets the weights' source through."),
+            *_OTHER_PROXY,
+        ),
+    ),
+    Rule(
+        code="ProxyUnreachable",
         seen=(
             "Unable to connect to proxy",
             "Failed to connect to proxy",
             "Cannot connect to proxy",
-            "Proxy Authentication Required",
             "proxyconnect tcp",
         ),
         take=(r"host=\\*'(?P<proxy>[\w.-]+)\\*', port=\d+\): failed", r"lookup (?P<proxy>[\w.-]+)"),
@@ -131,6 +157,9 @@ NETWORK: tuple[Rule, ...] = (
             "Response payload is not completed",
             "peer closed connection without sending complete message body",
             "Error: max retries exceeded … reset",
+            "416 Client Error",
+            "Client error '416",
+            "408 Client Error",
             "Error: max retries exceeded … TLS handshake timeout",
         ),
         take=HOST,

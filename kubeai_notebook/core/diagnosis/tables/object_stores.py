@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_env
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DOWNLOAD_ONCE, advise, run, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -173,6 +173,34 @@ S3_SETTINGS: tuple[Rule, ...] = (
         remedies=(
             set_env("AWS_ENDPOINT_URL", "http://{endpoint}"),
             advise("Begin env.AWS_ENDPOINT_URL with http://."),
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("libstreamer due to … not supported",),
+        message=("The image's streamer cannot read this kind of store: a library of it is missing.",),
+        who="user",
+        remedies=(DOWNLOAD_ONCE, advise("Set a cacheProfile, or image to a released one that can stream from it.")),
+    ),
+    Rule(
+        code="S3SettingsWrong",
+        seen=("libstreamer due to",),
+        only=lambda case: case.scene.scheme in ("s3", "gs", "oss"),
+        take=(r"due to: b ?'(?P<why>[^']+)'",),
+        message=(
+            "The engine's streamer cannot read {url} ({why}): endpoint, region or keys do not fit the store.",
+            "The engine's streamer cannot read {url}: endpoint, region or keys do not fit the store.",
+            "The engine's streamer cannot read the store.",
+        ),
+        who="user",
+        remedies=(
+            advise("Set env.AWS_ENDPOINT_URL and env.AWS_DEFAULT_REGION as the store wants them, and its keys."),
+            set_env(
+                "RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING",
+                "0",
+                "If the store is not Amazon's, have its buckets named in the path: env.{variable}.",
+            ),
+            DOWNLOAD_ONCE,
         ),
     ),
     Rule(
