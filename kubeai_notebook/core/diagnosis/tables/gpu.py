@@ -188,11 +188,7 @@ COUNTS: tuple[Rule, ...] = (
         unless=("bfloat16 is only",),
         message=("This GPU is too old for the attention, or the kernels, that this model needs.",),
         who="user",
-        remedies=(
-            drop_argument("--attention-backend", title="Let the engine choose: remove {argument}."),
-            drop_env("VLLM_ATTENTION_BACKEND"),
-            advise("Take a profile with a newer GPU (Hopper or later), or another model."),
-        ),
+        remedies=(advise("Take a profile with a newer GPU (Hopper or later), or another model."),),
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -202,7 +198,6 @@ COUNTS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             set_env("VLLM_ATTENTION_BACKEND", "{value_advised}", "Do as the engine advises: set env.{variable}."),
-            drop_argument("--attention-backend", title="Let the engine choose: remove {argument}."),
             advise("Set image to a newer release of the engine, or choose another model."),
         ),
     ),
@@ -436,7 +431,7 @@ DRIVERS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             set_env("VLLM_HOST_IP", "127.0.0.1", "Let them meet inside the Pod: env.{variable}."),
-            set_env("GLOO_SOCKET_IFNAME", "lo", "Or name the interface: env.{variable}."),
+            advise("Or let the admin see that the Pod's own name and address are known inside it."),
         ),
     ),
     Rule(

@@ -22,8 +22,8 @@ CRASHES: tuple[Rule, ...] = (
         ),
         take=(r"(?:CUDA error|Triton Error \[CUDA\]): (?P<error>[\w -]+)", r"(?P<error>CUBLAS_STATUS_\w+)"),
         message=(
-            "A computation of the engine broke off on the GPU ({error}), for a reason that this diagnosis does not know.",
-            "A computation of the engine broke off on the GPU, for a reason that this diagnosis does not know.",
+            "A computation broke off on the GPU ({error}), for a reason that this diagnosis does not know.",
+            "A computation broke off on the GPU, for a reason that this diagnosis does not know.",
         ),
         who="user",
         remedies=(

@@ -182,7 +182,7 @@ MEMORY: tuple[Rule, ...] = (
         derive=_fewer_requests,
         remedies=(
             set_argument("--max-num-seqs", "{fewer_requests}", "Serve fewer requests at once: set {argument}."),
-            set_argument("--gpu-memory-utilization", "0.85", "Or leave more room beside the cache: set {argument}."),
+            advise("Or leave more room beside the cache: set a smaller --gpu-memory-utilization."),
         ),
     ),
     Rule(

@@ -48,8 +48,8 @@ COMPILERS: tuple[Rule, ...] = (
         only=_has_ended,
         take=(r"(?P<tool>nvcc|ninja)",),
         message=(
-            "The engine compiles for this GPU at its start, which fails: {tool} of the image is missing or does not fit.",
-            "The engine compiles for this GPU at its start, which fails: a compiler of the image is missing or broken.",
+            "The engine compiles for this GPU as it starts, and {tool} of the image is missing or does not fit.",
+            "The engine compiles for this GPU as it starts, and a compiler of the image is missing or broken.",
         ),
         who="user",
         remedies=(

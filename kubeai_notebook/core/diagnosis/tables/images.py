@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DELETE_POD, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.kubeai.chart import meant_image
 
@@ -204,8 +204,11 @@ IMAGES: tuple[Rule, ...] = (
         ),
         who="admin",
         remedies=(
-            run("Move the Pod to another node: keep new Pods from this one, then delete it.", "kubectl cordon {node}"),
-            advise("Remove the image from the node (crictl rmi {image}), then delete the Pod.", "Remove it there."),
+            advise(
+                "Remove the image from the node (crictl rmi {image}), then delete the Pod.",
+                "Remove the image from the node, then delete the Pod.",
+            ),
+            DELETE_POD,
         ),
     ),
     Rule(
