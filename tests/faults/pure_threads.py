@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.observation import Observation
 
 NO_STREAMER = "this machine streams no weights"
-# Words of NCCL and of torch, whose files net_ib and TCPStoreLibUvBackend print them.
+# Words of NCCL and of torch: their files ibvwrap, BinaryOps and TCPStore print them.
 NO_CARD = "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory"
+HALF = "RuntimeError: \"addmm_impl_cpu_\" not implemented for 'Half'"
 NO_ANSWER = "torch.distributed.DistNetworkError: The client socket has timed out after 600s while trying to connect"
 
 
@@ -81,6 +82,13 @@ OF_THREADS = (
         why_not_played=NO_GPU,
         observation=in_the_thread("vllm/issues/15105"),
         cause=lambda spec: engine_of(spec).number("--max-num-seqs", 1024) > 256,
+    ),
+    Pure(
+        code="DtypeUnsupported",
+        fix="set argument --dtype=float32",
+        why_not_played="it needs a PyTorch of another release",
+        observation=crash(HALF, model(args=["--dtype=half"])),
+        cause=lambda spec: engine_of(spec).arg("--dtype") != "float32",
     ),
     Pure(
         code="NcclError",

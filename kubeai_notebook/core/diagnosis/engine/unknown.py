@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
-    r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|^panic: "
+    r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
 )
 _WRAPPERS = (
     "engine core initialization failed",

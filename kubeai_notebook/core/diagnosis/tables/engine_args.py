@@ -362,8 +362,10 @@ VALUES: tuple[Rule, ...] = (
             "Unknown quantization type",
             "does not match the quantization method",
             "Cannot find the config file for",
+            "quantization is currently not supported",
         ),
         take=(
+            r"(?P<method>[\w-]+) quantization is currently not supported",
             r"quantization method: '?(?P<method>[\w.-]+\w)",
             r"in the `quantization` argument \((?P<method>[\w-]+)\)",
             r"config file for (?P<method>[\w-]+)",

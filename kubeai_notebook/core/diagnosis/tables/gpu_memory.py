@@ -98,6 +98,7 @@ MEMORY: tuple[Rule, ...] = (
             "creating shared memory segment",
             "posix_fallocate failed",
             "write to file </torch_",
+            "shared memory object </torch_",
             "no space left on device … /dev/shm",
             "out of shared memory",
         ),

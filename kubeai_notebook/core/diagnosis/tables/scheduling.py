@@ -194,7 +194,7 @@ NODES: tuple[Rule, ...] = (
     ),
     Rule(
         code="InsufficientCpuOrMemory",
-        seen=("Too many pods",),
+        seen=("Too many pods", "Insufficient pods"),
         message=("The nodes run as many Pods already as they may.",),
         who="user",
         remedies=(STOP_ANOTHER, advise("Or the admin adds a node.")),

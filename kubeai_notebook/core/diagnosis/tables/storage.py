@@ -212,6 +212,19 @@ VOLUMES: tuple[Rule, ...] = (
         remedies=(advise("Look at the storage system; the Event has its words."),),
     ),
 )
+ECHO = Rule(
+    code="VolumeMountFailed",
+    seen=("unmounted volumes=", "failed to stat … /volumes/"),
+    unless=_OF_SECRETS,
+    take=(r"unmounted volumes=\[(?P<volume>[\w-]+)", r"volumes/(?P<volume>[\w.~-]+/[\w-]+)"),
+    message=(
+        'The volume "{volume}" is not mounted, and nobody says why: its storage does not answer.',
+        "A volume is not mounted, and nobody says why: its storage does not answer.",
+    ),
+    who="admin",
+    remedies=(_LOOK_AT_ALL, advise("Look at the storage system and at its driver on the node.")),
+)
+"""The kubelet's echo of what another Event, or nobody, explains."""
 STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *VOLUMES)
 
 
