@@ -39,3 +39,34 @@ def test_offers_what_the_text_asks_for(row):
 @pytest.mark.parametrize("row", HEALTHY, ids=name_of)
 def test_sees_no_failure_in_a_warning_of_an_engine_that_goes_on(row):
     assert diagnose(observed(row), now=NOW) == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "node:171:171 [0] misc/ibvwrap.cc:252 NCCL WARN Call to ibv_open_device failed",
+        "node:171:171 [0] p2p.cc:236 NCCL WARN Cuda failure 'peer access is not supported between these two devices'",
+        "Exception: data did not match any variant of untagged enum ModelWrapper at line 1 column 3",
+        "OSError: [Errno 116] Stale file handle: '/model/.cache'",
+        "FileNotFoundError: [Errno 2] No such file or directory: 'ffmpeg'",
+        "ValueError: max_num_seqs (256) exceeds available Mamba cache blocks (64)",
+    ],
+)
+def test_waits_for_the_end_of_an_engine_that_may_do_without(line):
+    assert diagnose(observed({"loading": line}), now=NOW) == ()
+    assert len(diagnose(observed({"log": line}), now=NOW)) == 1
+
+
+def advised(line):
+    (found,) = diagnose(observed({"log": line}), now=NOW)
+    assert found.code == "Unknown"
+    return [change.item for remedy in found.remedies for change in remedy.changes]
+
+
+def test_offers_the_variable_that_an_engine_advises_in_words_that_nobody_knows():
+    assert advised("RuntimeError: The gizmo broke. Try setting VLLM_GIZMO=0 to go on without it.") == ["VLLM_GIZMO=0"]
+
+
+@pytest.mark.parametrize("advice", ["LD_PRELOAD=/tmp/x.so", "PYTHONPATH=/tmp", "PATH=/tmp", "HTTPS_PROXY=http://x"])
+def test_offers_no_variable_that_is_not_the_engines_own(advice):
+    assert advised(f"RuntimeError: The gizmo broke. Try setting {advice} to go on without it.") == []

@@ -70,6 +70,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
     Rule(
         code="UnsupportedArchitecture",
         seen=("did not match any variant of untagged enum",),
+        only=lambda case: case.has_ended,
         message=("tokenizer.json was written by a newer release of tokenizers than the engine's image has.",),
         who="user",
         remedies=(advise("Set image to a newer release of the engine, or choose another build of the model."),),

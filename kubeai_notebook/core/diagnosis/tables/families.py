@@ -40,10 +40,6 @@ _PROGRAM = re.compile(r"no such file or directory: '[\w+-]+'|was not found but i
 _ON_A_GPU = ("cuda", "hip", "gpu", "hbm", "vram", "device", "slots", "kv cache")
 
 
-def _has_ended(case: Case) -> bool:
-    return case.pod is None or not case.pod.main.running
-
-
 def _named(case: Case) -> str:
     """The argument that the line speaks of: one of the Model's own, else one that the engine knows, or begins with."""
     names = [word.lstrip("-").replace("_", "-") for word in _WORDS.findall(case.line)]
@@ -60,7 +56,7 @@ def _refused_argument(case: Case) -> dict[str, str]:
 
 def _names_an_argument(case: Case) -> bool:
     # A frame of a traceback holds names of the engine's own code, and the stack of a caller those of every setting.
-    return _has_ended(case) and len(case.line) < _SENTENCE and bool(_named(case))
+    return case.has_ended and len(case.line) < _SENTENCE and bool(_named(case))
 
 
 _SENTENCE = 600
@@ -92,7 +88,7 @@ FAMILIES: tuple[Rule, ...] = (
             "Error: open … read-only file system",
             "create directory … permission denied",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(r"(?:mkdir|open|directory) (?P<path>/\S*\w)",),
         message=("The engine may not write to {path}.", "The engine may not write where it has to."),
         who="admin",
@@ -105,7 +101,7 @@ FAMILIES: tuple[Rule, ...] = (
         code="CudaOutOfMemory",
         seen=("Error: … out of memory", "runs out of memory", "ran out of memory", "Failed to allocate … memory"),
         unless=("shared memory", "if you are"),
-        only=lambda case: _has_ended(case) and _of_a_gpu(case),
+        only=lambda case: case.has_ended and _of_a_gpu(case),
         take=(r"set a smaller number for `?(?P<argument>--[\w-]+)",),
         message=('"{name}" does not fit into the memory of the GPU.',),
         who="user",
@@ -118,7 +114,7 @@ FAMILIES: tuple[Rule, ...] = (
         code="NotEnoughMemory",
         seen=("std::bad_alloc", "Error: … out of memory", "ran out of memory"),
         unless=("shared memory", "if you are"),
-        only=lambda case: _has_ended(case) and _not_of_a_gpu(case),
+        only=lambda case: case.has_ended and _not_of_a_gpu(case),
         message=('There is not enough memory to load "{name}".',),
         who="user",
         remedies=(MORE_UNITS, advise("Or choose a smaller or quantized model.")),
@@ -135,7 +131,7 @@ FAMILIES: tuple[Rule, ...] = (
         code="BrokenEngineImage",
         seen=("no such file or directory: '", "was not found but is required", "executable file not found"),
         unless=("nvidia-smi",),
-        only=lambda case: _has_ended(case) and bool(_PROGRAM.search(case.passage.lowered[case.index])),
+        only=lambda case: case.has_ended and bool(_PROGRAM.search(case.passage.lowered[case.index])),
         take=(r"directory: '(?P<tool>[\w+-]+)'", r"(?P<tool>\w+) was not found but", r"exec: \"(?P<tool>[\w-]+)\""),
         message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
         who="user",
@@ -180,6 +176,7 @@ FAMILIES: tuple[Rule, ...] = (
             "Input/output error (os error 5)",
             "Transport endpoint is not connected",
         ),
+        only=lambda case: case.has_ended,
         take=(r": '?(?P<path>/[\w./-]*\w)",),
         message=(
             "The storage under {path} broke off while the engine read from it.",

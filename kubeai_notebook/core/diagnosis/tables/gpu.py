@@ -408,6 +408,7 @@ DRIVERS: tuple[Rule, ...] = (
     Rule(
         code="NcclError",
         seen=("peer access is not supported", "Cuda failure … peer access"),
+        only=lambda case: case.has_ended,
         message=("The GPUs of this node have no direct way to each other (peer access), and NCCL tried to use one.",),
         who="user",
         remedies=(set_env("NCCL_P2P_DISABLE", "1", "Let them talk through the node's memory: env.{variable}."),),
@@ -415,6 +416,7 @@ DRIVERS: tuple[Rule, ...] = (
     Rule(
         code="NcclError",
         seen=("NCCL WARN … ibv_", "NCCL WARN … IB : ", "NCCL WARN NET/IB"),
+        only=lambda case: case.has_ended,
         message=("NCCL cannot use the InfiniBand card that it finds on this node.",),
         who="user",
         remedies=(set_env("NCCL_IB_DISABLE", "1", "Do without it, which one node's GPUs can: env.{variable}."),),
@@ -427,6 +429,7 @@ DRIVERS: tuple[Rule, ...] = (
             "DistStoreError: Timed out after",
             "NCCL WARN … no socket interface found",
         ),
+        only=lambda case: case.has_ended,
         message=("The engine's processes cannot reach each other over the Pod's network.",),
         who="user",
         remedies=(

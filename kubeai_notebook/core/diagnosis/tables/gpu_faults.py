@@ -20,6 +20,7 @@ CRASHES: tuple[Rule, ...] = (
             "Error: Triton Error [CUDA]",
             "synStatus=",
         ),
+        only=lambda case: case.has_ended,
         take=(r"(?:CUDA error|Triton Error \[CUDA\]): (?P<error>[\w -]+)", r"(?P<error>CUBLAS_STATUS_\w+)"),
         message=(
             "A computation broke off on the GPU ({error}), for a reason that this diagnosis does not know.",

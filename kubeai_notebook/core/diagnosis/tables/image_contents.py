@@ -7,13 +7,8 @@ own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, set_argument, set_env, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
-
-if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _RELEASED: tuple[Template, ...] = (
     set_field("image", None, "Remove image, so that KubeAI takes its own."),
@@ -23,11 +18,6 @@ _RELEASED: tuple[Template, ...] = (
 
 _LIBRARIES = ("libcudart", "libcublas", "libcudnn", "libcusparse", "libnvrtc", "libnccl", "libtorch", "libGL.so")
 """Those that an engine's released image holds; another one may be the fault of what a user put around it."""
-
-
-def _has_ended(case: Case) -> bool:
-    """An engine that goes on has done without it."""
-    return case.pod is None or not case.pod.main.running
 
 
 COMPILERS: tuple[Rule, ...] = (
@@ -45,7 +35,7 @@ COMPILERS: tuple[Rule, ...] = (
             "Error building extension",
             "CalledProcessError: … nvcc",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(r"(?P<tool>nvcc|ninja)",),
         message=(
             "The engine compiles for this GPU as it starts, and {tool} of the image is missing or does not fit.",
@@ -60,7 +50,7 @@ COMPILERS: tuple[Rule, ...] = (
     Rule(
         code="BrokenEngineImage",
         seen=("torchinductor … fatal error: … No such file or directory", "InvalidCxxCompiler"),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         message=("The image lacks the C++ compiler, or its headers, by which PyTorch compiles the model.",),
         who="user",
         remedies=(
@@ -80,7 +70,7 @@ COMPILERS: tuple[Rule, ...] = (
             "CalledProcessError: … /cc'",
             "CalledProcessError: … clang",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         message=("The image lacks the C compiler, or its headers, by which Triton compiles for this GPU.",),
         who="user",
         remedies=_RELEASED,
@@ -102,7 +92,7 @@ CONTENTS: tuple[Rule, ...] = (
             "PackageNotFoundError: No package metadata was found for",
             "DistributionNotFound: The",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(
             r"(?:package|The) '?(?P<package>[\w-]+)'? (?:seems to be|is) not installed",
             r"metadata was found for '?(?P<package>[\w-]+)",
@@ -139,7 +129,7 @@ CONTENTS: tuple[Rule, ...] = (
     Rule(
         code="BrokenEngineImage",
         seen=tuple(f"{library} … cannot open shared object file" for library in _LIBRARIES),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(r"(?P<library>[\w.+-]+\.so[\w.]*): cannot open",),
         message=("The image lacks the library {library}.", "The image lacks a library that the engine needs."),
         who="user",
