@@ -10,11 +10,12 @@ from tests.core.diagnosis.scenes import NOW, merged, seen
 from .pure import READY
 from .pure_clusters import OF_CLUSTERS
 from .pure_engines import OF_ENGINES
+from .pure_threads import OF_THREADS
 from .remedies import all_remedies, labels_of
 from .table import faults
 
 PLAYED = {(fault.code, fault.fix) for fault in faults()}
-IN_PURE_FORM = (*OF_CLUSTERS, *OF_ENGINES)
+IN_PURE_FORM = (*OF_CLUSTERS, *OF_ENGINES, *OF_THREADS)
 IN_PURE = {pure.key for pure in IN_PURE_FORM}
 
 

@@ -43,8 +43,21 @@ def going(made, text):
     return seen(made, evicting, events=[event("ProvisioningFailed", text, name=claim, kind="PersistentVolumeClaim")])
 
 
+def sandbox(made, told):
+    """A Pod whose sandbox was tried more often than a new node needs."""
+    creating = pod("model-m-abc-1", container(waiting="ContainerCreating"), phase="Pending")
+    return seen(made, creating, events=[event(*told, count=5)])
+
+
 EVICTING = "evict-cache-m-1"
-OTHER_PLACES = {"ready": served, "adapter": with_adapter, "gated": gated, "beside": beside, "going": going}
+OTHER_PLACES = {
+    "ready": served,
+    "adapter": with_adapter,
+    "gated": gated,
+    "beside": beside,
+    "going": going,
+    "sandbox": sandbox,
+}
 
 
 def observed(row):

@@ -30,6 +30,11 @@ class Case:
         """The deciding line."""
         return self.passage.lines[self.index]
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the container runs no more: an engine that goes on has done without what its warning missed."""
+        return self.pod is None or not self.pod.main.running
+
     def above(self, count: int) -> str:
         """The lowered lines before the deciding one."""
         return "\n".join(self.passage.lowered[max(0, self.index - count) : self.index])

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.tables import exits, nodes, start_times
 from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
-from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, VALUES
+from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
 from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
+from kubeai_notebook.core.diagnosis.tables.families import FAMILIES
 from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
+from kubeai_notebook.core.diagnosis.tables.gpu_faults import CRASHES
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
 from kubeai_notebook.core.diagnosis.tables.image_contents import COMPILERS, CONTENTS
 from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
@@ -30,7 +32,7 @@ from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
-from kubeai_notebook.core.diagnosis.tables.storage import STORAGE, claim_passages
+from kubeai_notebook.core.diagnosis.tables.storage import ECHO, STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
 from kubeai_notebook.core.notice import Evidence, Finding
@@ -83,9 +85,12 @@ LOG: tuple[Rule, ...] = (
     *ADAPTERS,
     exits.ILLEGAL_INSTRUCTION,
     *CONTENTS,
+    *REFUSED_SETTINGS,
+    *FAMILIES,
     *LAST_RESORT,
+    *CRASHES,
 )
-_STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME)
+_STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME, ECHO)
 
 
 def cause(scene: Scene, pod: Pod) -> Finding | None:

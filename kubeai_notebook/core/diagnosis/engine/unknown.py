@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.notice import Evidence, Finding
@@ -10,7 +11,7 @@ from kubeai_notebook.core.objects import number_at, text_at
 from kubeai_notebook.core.phase import PASSING_WAITING
 
 from .cleaning import excerpt
-from .remedies import READ_LOG, run
+from .remedies import READ_LOG, Template, run, set_env
 from .rule import Rule, stated
 from .text_source import worded
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
-    r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|^panic: "
+    r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
 )
 _WRAPPERS = (
     "engine core initialization failed",
@@ -38,6 +39,12 @@ _WRAPPERS = (
 )
 # Source lines in a traceback speak of errors too.
 _SOURCE = re.compile(r"^(?:raise\b|except\b|File \"|[~^]+$|import |from |#)")
+# "Set VLLM_X=1 to …": only variables of engines and their libraries, since anything may stand in a log.
+_ADVICE = re.compile(
+    r"\b(?i:set|setting|try|use|using|with|export)\b[^.=]{0,60}?"
+    r"\b(?P<name>(?:VLLM|NCCL|GLOO|CUDA|PYTORCH|TORCH|TORCHDYNAMO|TRITON|FLASHINFER|HF|TRANSFORMERS|TOKENIZERS|HIP|HSA|ROCM"
+    r"|OLLAMA|GGML|LLAMA|INFINITY|OMP|SAFETENSORS)_[A-Z0-9_]+)=(?P<value>\w[\w.:-]{0,40}\w|\w)"
+)
 QUIET_EXITS = (0, 143)
 """Ends that are no failure: done, and asked to end (SIGTERM)."""
 
@@ -51,6 +58,13 @@ UNKNOWN = Rule(
     who="user",
     remedies=(READ_LOG, run("Look at the Pod and its Events.", "kubectl -n {namespace} describe pod {pod}")),
 )
+
+
+def _advised(line: str) -> tuple[Template, ...]:
+    """What the engine itself advises in its last words."""
+    advice = _ADVICE.search(line)
+    title = "Do as the engine advises: set env.{variable}."
+    return (set_env(advice["name"], advice["value"], title),) if advice else ()
 
 
 def error_line(passage: Passage | None) -> str:
@@ -86,4 +100,5 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     else:
         reason = text_at(pod.main.ended, "reason") or text_at(pod.raw, "status", "reason") or pod.phase
         evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{reason}, exit code {code}")
-    return stated(UNKNOWN, scene, evidence, pod=pod, code=str(code) if ended else "")
+    rule = replace(UNKNOWN, remedies=(*_advised(line), *UNKNOWN.remedies))
+    return stated(rule, scene, evidence, pod=pod, code=str(code) if ended else "")

@@ -89,6 +89,19 @@ ADAPTERS: tuple[Rule, ...] = (
         remedies=(_MADE_FOR_IT, advise("Or merge it into the base model, and serve that.")),
     ),
     Rule(
+        code="AdapterNotLoaded",
+        seen=("vLLM only supports modules_to_save", "does not yet support DoRA", "Adapter bias cannot be used"),
+        take=(r"(?:failed: |Error: )(?P<why>(?:vLLM|Adapter)[^.]+)",),
+        message=(
+            "The adapter is of a kind that vLLM does not load: {why}.",
+            "vLLM does not load this kind of adapter.",
+        ),
+        who="user",
+        remedies=(
+            advise("Train it as plain LoRA, without modules_to_save, DoRA and bias; or merge it into the base model."),
+        ),
+    ),
+    Rule(
         code="AdapterWrongBase",
         seen=("maybe wrong base model", "LoRA arch mismatch", "to be 'adapter', but got"),
         message=("The adapter was made for another base model, or is no adapter.",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import value_of
@@ -33,6 +34,13 @@ def _of_mistral(case: Case) -> dict[str, str]:
     """The arguments that ask for Mistral's format; each of them can ask for another thing."""
     names = ("--tokenizer-mode", "--config-format", "--load-format")
     return {"of_mistral": " ".join(name for name in names if value_of(case.scene.args, name) == "mistral")}
+
+
+def _named_argument(case: Case) -> dict[str, str]:
+    """The argument of the Model that the refusal speaks of, in any spelling."""
+    said = re.findall(r"[a-z][a-z0-9]+(?:[_-][a-z0-9]+)+|(?<=--)[a-z]+", case.values.get("why", ""))
+    known = (f"--{word.replace('_', '-')}" for word in said)
+    return next(({"argument": name} for name in known if value_of(case.scene.args, name) is not None), {})
 
 
 _ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
@@ -245,6 +253,39 @@ VALUES: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
+        seen=("limit_mm_per_prompt` is only supported",),
+        message=(
+            "--limit-mm-per-prompt is for models that take pictures, sounds or films; this engine reads text here.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--limit-mm-per-prompt"),
+            advise("If the model does take them: set image to a newer release, which knows that."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("VLLM_USE_V1=1 is not supported",),
+        take=(r"is not supported with (?P<what>.+?)\.?$",),
+        message=(
+            "The V1 engine of this release does not support {what}.",
+            "The V1 engine of this release does not support what is asked of it.",
+        ),
+        who="user",
+        remedies=(
+            set_env("VLLM_USE_V1", "0", "Use the older engine: env.{variable}."),
+            advise("Or set image to a newer release."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("only supports V1", "V0 … is deprecated … VLLM_USE_V1", "VLLM_USE_V1=0 is not supported"),
+        message=("This release of vLLM has its newer engine (V1) only, and VLLM_USE_V1 asks for the older.",),
+        who="user",
+        remedies=(drop_env("VLLM_USE_V1"), advise("Remove VLLM_USE_V1 wherever it is set.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
         seen=(
             "Selected backend … is not valid for this configuration",
             "backend … does not support attention sinks",
@@ -321,8 +362,10 @@ VALUES: tuple[Rule, ...] = (
             "Unknown quantization type",
             "does not match the quantization method",
             "Cannot find the config file for",
+            "quantization is currently not supported",
         ),
         take=(
+            r"(?P<method>[\w-]+) quantization is currently not supported",
             r"quantization method: '?(?P<method>[\w.-]+\w)",
             r"in the `quantization` argument \((?P<method>[\w-]+)\)",
             r"config file for (?P<method>[\w-]+)",
@@ -375,3 +418,23 @@ VALUES: tuple[Rule, ...] = (
         ),
     ),
 )
+
+REFUSED_SETTINGS: tuple[Rule, ...] = (
+    Rule(
+        code="BadArgumentValue",
+        seen=("Value error, ",),
+        only=lambda case: "validation error" in case.above(4),
+        take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)",),
+        message=(
+            "The engine refuses its settings for this model: {why}.",
+            "The engine refuses its settings for this model.",
+        ),
+        who="user",
+        derive=_named_argument,
+        remedies=(
+            drop_argument("{argument}"),
+            advise("Correct the args or env that it speaks of; or choose another model, or a newer image."),
+        ),
+    ),
+)
+"""What the engine's own configuration refuses, in whatever words: behind all rows that know the words."""

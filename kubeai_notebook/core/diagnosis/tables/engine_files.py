@@ -30,7 +30,12 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "must be a dictionary with",
             "does not exist or is not currently imported",
             "Unrecognized configuration class",
+            "Unrecognized image processor",
+            "Unrecognized video processor",
+            "Unrecognized feature extractor",
+            "Unrecognized processing class",
             "module transformers has no attribute",
+            "KeyError: <class 'transformers.models.",
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
@@ -38,6 +43,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
             r"`?(?P<type>rope_scaling)`? must be",
             r"Tokenizer class (?P<type>\w+)",
+            r"KeyError: <class '[\w.]+\.(?P<type>\w+)'",
         ),
         message=(
             'This version of the engine does not know the architecture "{type}".',
@@ -48,6 +54,26 @@ ARCHITECTURES: tuple[Rule, ...] = (
             advise("Choose another model, or install a newer release of the engine.", only="this machine"),
             advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
         ),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("KeyError: '",),
+        only=lambda case: "_mapping[" in case.above(6) and "load_weights" not in case.above(6),
+        take=(r"KeyError: '(?P<type>[^']+)'",),
+        message=(
+            'This version of the engine does not know the architecture "{type}".',
+            "This version of the engine does not know the model's architecture.",
+        ),
+        who="user",
+        remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("did not match any variant of untagged enum",),
+        only=lambda case: case.has_ended,
+        message=("tokenizer.json was written by a newer release of tokenizers than the engine's image has.",),
+        who="user",
+        remedies=(advise("Set image to a newer release of the engine, or choose another build of the model."),),
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -65,6 +91,22 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelFormatUnsupported",
+        seen=("Non-zero status code returned while running", "onnxruntime_pybind11_state."),
+        unless=("BFCArena", "Failed to allocate"),
+        only=lambda case: case.scene.engine == "Infinity",
+        take=(r"while running (?P<node>\w+) node",),
+        message=(
+            "The ONNX files of {weights} do not run in the engine: its node {node} fails.",
+            "The ONNX files of the model do not run in the engine.",
+        ),
+        who="user",
+        remedies=(
+            set_env("INFINITY_ENGINE", "torch", "Use the model's own weights: env.{variable}."),
+            advise("Or take a repository with other ONNX files."),
+        ),
+    ),
+    Rule(
+        code="ModelFormatUnsupported",
         seen=("open file 'model.bin'", "Unsupported model binary version"),
         message=('The weights of "{name}" are not in the CTranslate2 format that FasterWhisper reads.',),
         who="user",
@@ -77,6 +119,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "only supports up to version",
             ".gguf' is not a valid JSON",
             "GGUF model with architecture",
+            "Error: Architecture … not supported",
         ),
         take=(r"'(?P<file>[^']+\.gguf)'",),
         message=("The engine cannot read this GGUF file ({file}).", "The engine cannot read this kind of GGUF file."),
@@ -127,7 +170,14 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelJsonInvalid",
-        seen=("is not a valid JSON file", "JSONDecodeError", "key in its config.json"),
+        seen=(
+            "is not a valid JSON file",
+            "JSONDecodeError",
+            "key in its config.json",
+            "Error, Expecting … (char",
+            "Error: Expecting … (char",
+            "No model architectures are specified",
+        ),
         take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
         message=(
             "{file} is no valid JSON (line {row}, column {column}).",
@@ -205,12 +255,36 @@ WEIGHTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="ConfigWeightsMismatch",
-        seen=("weights were not initialized from checkpoint", "There is no module or parameter named"),
+        seen=(
+            "weights were not initialized from checkpoint",
+            "weights are not initialized from checkpoint",
+            "There is no module or parameter named",
+        ),
         take=(r"named '(?P<part>[^']+)' in (?P<architecture>\w+)",),
         message=(
             'The weights hold "{part}", which this version of the engine does not know in {architecture}.',
             "The weights have other parts than the engine expects of this architecture.",
         ),
+        who="user",
+        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("KeyError: '",),
+        only=lambda case: any(words in case.above(6) for words in ("params_dict[", "in load_weights")),
+        take=(r"KeyError: '(?P<part>[^']+)'",),
+        message=(
+            'The weights hold "{part}", which this version of the engine does not know in this architecture.',
+            "The weights have other parts than the engine expects of this architecture.",
+        ),
+        who="user",
+        remedies=(advise("Choose another build of the model, or set image to a newer release of the engine."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("AssertionError",),
+        only=lambda case: "loaded_weight.s" in case.above(3),
+        message=("The weights do not have the shapes that config.json, or this release of the engine, expects.",),
         who="user",
         remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
     ),

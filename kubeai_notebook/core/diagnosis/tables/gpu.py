@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import SPREAD
+from kubeai_notebook.core.arguments import SPREAD, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     DELETE_POD,
     SPREAD_LESS,
@@ -20,13 +20,21 @@ from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .accelerators import ACCELERATORS
 from .gpu_faults import FAULTS
+from .gpu_links import LINKS
 from .gpu_memory import MEMORY, is_gpu_profile, number
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 
-_STOPPED_WAITING = ("Watchdog caught collective operation timeout", "NCCL communicator was aborted")
+_ONLY_ON_NEWER = (
+    "Error: … only supported on Hopper",
+    "Error: … only supported on Blackwell",
+    "Error: … requires SM90",
+    "Error: … requires SM100",
+    "Error: … only supports compute capability",
+    "Error: … supported on … compute capability",
+)
 
 
 def _gpus_there(case: Case) -> dict[str, str]:
@@ -72,8 +80,11 @@ COUNTS: tuple[Rule, ...] = (
             "number of visible devices",
             "CUDA error: invalid device ordinal",
             "HIP error: invalid device ordinal",
+            "Insufficient devices for",
+            "mesh requires … devices",
         ),
         take=(
+            r"found (?P<gpus>\d+), expected (?P<size>\d+)",
             r"world[_ ]size \(?(?P<size>\d+)",
             r"threads of (?P<size>\d+) local",
             r"available GPUs \(?(?P<gpus>\d+)",
@@ -124,10 +135,21 @@ COUNTS: tuple[Rule, ...] = (
             "caused by too large tensor parallel size",
             "Consider reducing tensor_parallel_size",
             "is not divisible by weight quantization block",
+            "is not divisible by min_thread",
+            "size_k must divisible by",
+            "size_n must divisible by",
+            "is not divisible by thread_",
         ),
-        message=("The quantized weights cannot be shared by that many GPUs.",),
+        take=(r"running with --quantization (?P<plain>\w+)",),
+        message=("The quantized weights cannot be shared by that many GPUs: the engine's kernels want larger parts.",),
         who="user",
-        remedies=(SPREAD_LESS, advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs.")),
+        remedies=(
+            SPREAD_LESS,
+            set_argument(
+                "--quantization", "{plain}", "Use kernels that take any part, and are slower: set {argument}."
+            ),
+            advise("Set a smaller --tensor-parallel-size, and a profile with as many GPUs."),
+        ),
     ),
     Rule(
         code="TensorParallelNotDivisible",
@@ -150,9 +172,44 @@ COUNTS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="BadArgumentValue",
+        seen=("No valid attention backend … kv_cache_dtype not supported",),
+        only=lambda case: value_of(case.scene.args, "--kv-cache-dtype") is not None,
+        message=("No attention backend of this engine keeps its cache in the type that --kv-cache-dtype asks for.",),
+        who="user",
+        remedies=(
+            drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
+            advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
+        ),
+    ),
+    Rule(
         code="GpuTooOld",
-        seen=("ptxas … Value 'sm_", "Unsupported gpu architecture", "No supported CUDA architectures found"),
-        take=(r"'(?:sm|compute)_(?P<arch>\d+\w?)'",),
+        seen=("No valid attention backend … compute capability not supported", *_ONLY_ON_NEWER),
+        unless=("bfloat16 is only",),
+        message=("This GPU is too old for the attention, or the kernels, that this model needs.",),
+        who="user",
+        remedies=(advise("Take a profile with a newer GPU (Hopper or later), or another model."),),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("No valid attention backend", "Head size … is not supported by", "head_size … not supported"),
+        take=(r"Set (?P<variable_advised>[A-Z][A-Z_]+)=(?P<value_advised>\w+)",),
+        message=("This release of the engine has no attention kernels for the shape of this model on this GPU.",),
+        who="user",
+        remedies=(
+            set_env("VLLM_ATTENTION_BACKEND", "{value_advised}", "Do as the engine advises: set env.{variable}."),
+            advise("Set image to a newer release of the engine, or choose another model."),
+        ),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=(
+            "ptxas … Value 'sm_",
+            "Unsupported gpu architecture",
+            "No supported CUDA architectures found",
+            "CalledProcessError: … ptxas … --gpu-name=sm_",
+        ),
+        take=(r"(?:sm|compute)_(?P<arch>\d+\w?)'",),
         message=(
             "The GPU (sm_{arch}) is newer than the compiler in the engine's image.",
             "The GPU is newer than the compiler in the engine's image.",
@@ -183,6 +240,16 @@ COUNTS: tuple[Rule, ...] = (
         message=("This release of the engine can serve this model on a Hopper GPU only.",),
         who="user",
         remedies=(advise("Set image to a newer release of the engine, or take a profile with a Hopper GPU."),),
+    ),
+    Rule(
+        code="GpuTooOld",
+        seen=("doesn't support querying the available free memory",),
+        message=("The engine's image does not know this GPU, or its driver on the node is too old for it.",),
+        who="user",
+        remedies=(
+            advise("Set image to a newer release, or take a profile with a GPU that the engine is built for."),
+            advise("Or the admin updates the GPU's driver on the node."),
+        ),
     ),
     Rule(
         code="GpuTooOld",
@@ -252,6 +319,8 @@ DRIVERS: tuple[Rule, ...] = (
             "no CUDA-capable device is detected",
             "you might not have a CUDA gpu",
             "torch.cuda.is_available() is False",
+            "not compiled with CUDA support",
+            "not compiled with ROCm support",
             "NVMLError_LibraryNotFound",
             "NVMLError_DriverNotLoaded",
             "0 active drivers",
@@ -300,7 +369,26 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="RocmError",
-        seen=("HIP error:", "rocBLAS error:", "Memory access fault by GPU"),
+        seen=("GPU archs … invalid or not supported", "hipErrorNoBinaryForGpu"),
+        take=(r"(?P<arch>gfx\w+)",),
+        message=(
+            "The engine's image has no code for this AMD GPU ({arch}).",
+            "The engine's image has no code for this AMD GPU.",
+        ),
+        who="user",
+        remedies=(
+            drop_env("VLLM_ROCM_USE_AITER"),
+            advise("Set image to a build for this architecture, or take a profile with another GPU."),
+        ),
+    ),
+    Rule(
+        code="RocmError",
+        seen=(
+            "HIP error:",
+            "rocBLAS error:",
+            "Memory access fault by GPU",
+            "HSA_STATUS_ERROR",
+        ),
         take=(r"HIP error: (?P<error>[^.]+)",),
         message=("The AMD GPU failed: {error}.", "The AMD GPU failed."),
         who="user",
@@ -309,21 +397,6 @@ DRIVERS: tuple[Rule, ...] = (
                 'Set image to a build for this GPU\'s architecture (gfx); "invalid device function" means it has none.'
             ),
         ),
-    ),
-    Rule(
-        code="NcclError",
-        seen=("custom_all_reduce.cuh",),
-        message=("vLLM's own way between the GPUs (custom all-reduce) does not work on this node.",),
-        who="user",
-        remedies=(set_argument("--disable-custom-all-reduce", "", "Use NCCL in its place: set {argument}."),),
-    ),
-    Rule(
-        code="NcclError",
-        seen=("NCCL error in", "NCCL error:", "HCCL function error", "HCCL error", "RCCL error", *_STOPPED_WAITING),
-        take=(r"NCCL error in: (?P<place>\S+)",),
-        message=("The GPUs cannot talk to each other (NCCL).",),
-        who="user",
-        remedies=(set_env("NCCL_DEBUG", "INFO", "Make the next log say why: env.{variable}."),),
     ),
 )
 
@@ -359,6 +432,9 @@ GPU_RUNTIME: tuple[Rule, ...] = (
             "nvidia-container-cli:",
             "nvidia-container-runtime … executable file not found",
             "unresolvable CDI devices",
+            "CDI host device",
+            "CDI device injection failed",
+            "failed to inject devices",
             "could not select device driver",
         ),
         message=(
@@ -371,4 +447,4 @@ GPU_RUNTIME: tuple[Rule, ...] = (
 )
 """What the kubelet says of a container that is to get a GPU."""
 
-GPU: tuple[Rule, ...] = (*FAULTS, *MEMORY, *COUNTS, *ACCELERATORS, *DRIVERS)
+GPU: tuple[Rule, ...] = (*FAULTS, *MEMORY, *COUNTS, *ACCELERATORS, *DRIVERS, *LINKS)

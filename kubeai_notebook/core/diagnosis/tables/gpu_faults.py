@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, advise
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, advise, set_argument
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+CRASHES: tuple[Rule, ...] = (
+    Rule(
+        # Of all that fails on a GPU these say least: a fault of the engine, of the driver or of the GPU.
+        code="Unknown",
+        seen=(
+            "Error: CUDA error: an illegal memory access",
+            "Error: CUDA error: device-side assert",
+            "Error: CUDA error: unspecified launch failure",
+            "Error: CUDA error: misaligned address",
+            "Error: CUDA error: an illegal instruction",
+            "CUBLAS_STATUS_EXECUTION_FAILED",
+            "CUBLAS_STATUS_INTERNAL_ERROR",
+            "Error: Triton Error [CUDA]",
+            "synStatus=",
+        ),
+        only=lambda case: case.has_ended,
+        take=(r"(?:CUDA error|Triton Error \[CUDA\]): (?P<error>[\w -]+)", r"(?P<error>CUBLAS_STATUS_\w+)"),
+        message=(
+            "A computation broke off on the GPU ({error}), for a reason that this diagnosis does not know.",
+            "A computation broke off on the GPU, for a reason that this diagnosis does not know.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--enforce-eager", "", "Try it without compiled graphs, which is slower: set {argument}."),
+            advise("Set image to another release of the engine."),
+            advise("If it comes back on this node only, the admin looks for Xid in the kernel log of node {node}."),
+            READ_LOG,
+        ),
+    ),
+)
+"""Behind all that know a cause."""
 
 FAULTS: tuple[Rule, ...] = (
     Rule(

@@ -53,6 +53,12 @@ def _free_share(case: Case) -> dict[str, str]:
     return {"free_share": f"{hundredths / 100:.2f}"} if hundredths > 0 else {}
 
 
+def _fewer_requests(case: Case) -> dict[str, str]:
+    """A quarter of the requests for which there was no room; vLLM tries 256 or 1024 where nothing is set."""
+    tried = int(number(case.values.get("tried"))) or int(number(value_of(case.scene.args, "--max-num-seqs"))) or 256
+    return {"fewer_requests": str(max(tried // 4, 1))}
+
+
 def _more_gpus(case: Case) -> dict[str, str]:
     """All GPUs of the profile, then twice as many; only vLLM has to be told, other engines but Ollama use one."""
     name, count = case.scene.profile
@@ -92,6 +98,7 @@ MEMORY: tuple[Rule, ...] = (
             "creating shared memory segment",
             "posix_fallocate failed",
             "write to file </torch_",
+            "shared memory object </torch_",
             "no space left on device … /dev/shm",
             "out of shared memory",
         ),
@@ -166,6 +173,21 @@ MEMORY: tuple[Rule, ...] = (
     ),
     Rule(
         code="CudaOutOfMemory",
+        seen=("out of memory occurred when … dummy requests", "Please try lowering `max_num_seqs`"),
+        take=(r"with (?P<tried>\d+) dummy requests",),
+        message=(
+            'The GPU has no room for {tried} requests at once beside the weights and the cache of "{name}".',
+            'The GPU has no room for so many requests at once beside the weights and the cache of "{name}".',
+        ),
+        who="user",
+        derive=_fewer_requests,
+        remedies=(
+            set_argument("--max-num-seqs", "{fewer_requests}", "Serve fewer requests at once: set {argument}."),
+            advise("Or leave more room beside the cache: set a smaller --gpu-memory-utilization."),
+        ),
+    ),
+    Rule(
+        code="CudaOutOfMemory",
         seen=(
             "CUDA out of memory",
             "HIP out of memory",
@@ -187,6 +209,17 @@ MEMORY: tuple[Rule, ...] = (
             "cudaErrorMemoryAllocation",
             "MUSA out of memory",
             "BFCArena … Failed to allocate memory",
+            "CUDA driver error: out of memory",
+            "CUDA_ERROR_OUT_OF_MEMORY",
+            "hipErrorOutOfMemory",
+            "ErrorOutOfDeviceMemory",
+            "OUT_OF_RESOURCES … allocat",
+            "unable to allocate CUDA",
+            "unable to allocate ROCm",
+            "failed to allocate CUDA",
+            "failed to allocate ROCm",
+            "failed to allocate compute buffers",
+            "memory layout cannot be allocated",
         ),
         take=(
             r"Tried to allocate (?P<asked>[\d.]+ \w+)",

@@ -7,13 +7,8 @@ own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, set_argument, set_env, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
-
-if TYPE_CHECKING:
-    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _RELEASED: tuple[Template, ...] = (
     set_field("image", None, "Remove image, so that KubeAI takes its own."),
@@ -23,11 +18,6 @@ _RELEASED: tuple[Template, ...] = (
 
 _LIBRARIES = ("libcudart", "libcublas", "libcudnn", "libcusparse", "libnvrtc", "libnccl", "libtorch", "libGL.so")
 """Those that an engine's released image holds; another one may be the fault of what a user put around it."""
-
-
-def _has_ended(case: Case) -> bool:
-    """An engine that goes on has done without it."""
-    return case.pod is None or not case.pod.main.running
 
 
 COMPILERS: tuple[Rule, ...] = (
@@ -41,10 +31,16 @@ COMPILERS: tuple[Rule, ...] = (
             "ninja: not found",
             "Ninja is required to load C++ extensions",
             "CUDA_HOME environment variable is not set",
+            "Ninja build failed",
+            "Error building extension",
+            "CalledProcessError: … nvcc",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(r"(?P<tool>nvcc|ninja)",),
-        message=("The image lacks {tool}, by which the engine compiles for this GPU.", "The image lacks a compiler."),
+        message=(
+            "The engine compiles for this GPU as it starts, and {tool} of the image is missing or does not fit.",
+            "The engine compiles for this GPU as it starts, and a compiler of the image is missing or broken.",
+        ),
         who="user",
         remedies=(
             set_env("VLLM_USE_FLASHINFER_SAMPLER", "0", "Do without what it compiles: env.{variable}."),
@@ -54,7 +50,7 @@ COMPILERS: tuple[Rule, ...] = (
     Rule(
         code="BrokenEngineImage",
         seen=("torchinductor … fatal error: … No such file or directory", "InvalidCxxCompiler"),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         message=("The image lacks the C++ compiler, or its headers, by which PyTorch compiles the model.",),
         who="user",
         remedies=(
@@ -70,8 +66,11 @@ COMPILERS: tuple[Rule, ...] = (
             "No such file or directory: 'gcc'",
             "cannot execute 'cc1",
             "gcc: not found",
+            "CalledProcessError: … gcc",
+            "CalledProcessError: … /cc'",
+            "CalledProcessError: … clang",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         message=("The image lacks the C compiler, or its headers, by which Triton compiles for this GPU.",),
         who="user",
         remedies=_RELEASED,
@@ -93,7 +92,7 @@ CONTENTS: tuple[Rule, ...] = (
             "PackageNotFoundError: No package metadata was found for",
             "DistributionNotFound: The",
         ),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(
             r"(?:package|The) '?(?P<package>[\w-]+)'? (?:seems to be|is) not installed",
             r"metadata was found for '?(?P<package>[\w-]+)",
@@ -118,8 +117,19 @@ CONTENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BrokenEngineImage",
+        seen=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_SUBLIBRARY"),
+        message=("The image's GPU library does not start: it does not fit the driver, or the GPU's memory is full.",),
+        who="user",
+        remedies=(
+            advise("Take a profile with a bigger GPU, or a smaller model, if its memory is nearly full."),
+            *_RELEASED,
+            advise("Or the admin updates the node's driver."),
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
         seen=tuple(f"{library} … cannot open shared object file" for library in _LIBRARIES),
-        only=_has_ended,
+        only=lambda case: case.has_ended,
         take=(r"(?P<library>[\w.+-]+\.so[\w.]*): cannot open",),
         message=("The image lacks the library {library}.", "The image lacks a library that the engine needs."),
         who="user",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DELETE_POD, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.kubeai.chart import meant_image
 
@@ -137,7 +137,7 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ImagePullRateLimited",
-        seen=("toomanyrequests",),
+        seen=("toomanyrequests", "429 Too Many Requests"),
         reasons=_PULL,
         take=_REGISTRY,
         message=(
@@ -169,6 +169,12 @@ IMAGES: tuple[Rule, ...] = (
             ": denied",
             "unauthorized:",
             "no basic auth credentials",
+            "402 Payment Required",
+            "not have permission",
+            "not authorized",
+            "authorization failed",
+            "invalid username/password",
+            "authentication required",
         ),
         reasons=_PULL,
         take=_IMAGE,
@@ -182,6 +188,31 @@ IMAGES: tuple[Rule, ...] = (
             _MEANT_IMAGE,
             *_OTHER_IMAGE,
             advise("For a private image, the admin adds imagePullSecrets to modelServerPods."),
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=(
+            "failed to extract layer",
+            "failed to register layer",
+            "failed to get reader from content store",
+            "failed size validation",
+            "unexpected commit digest",
+            "invalid tar header",
+        ),
+        reasons=_PULL,
+        take=_IMAGE,
+        message=(
+            "Node {node} cannot unpack {image}: what it has of it is damaged or cut off.",
+            "The node cannot unpack the image: what it has of it is damaged or cut off.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Remove the image from the node (crictl rmi {image}), then delete the Pod.",
+                "Remove the image from the node, then delete the Pod.",
+            ),
+            DELETE_POD,
         ),
     ),
     Rule(
@@ -201,6 +232,11 @@ IMAGES: tuple[Rule, ...] = (
             "failed to do request … context deadline exceeded",
             "server gave HTTP response to HTTPS client",
             "503 Service Unavailable",
+            "500 Internal Server Error",
+            "502 Bad Gateway",
+            "504 Gateway",
+            "400 Bad Request",
+            "unexpected media type text/html",
             "server misbehaving",
         ),
         reasons=_PULL,

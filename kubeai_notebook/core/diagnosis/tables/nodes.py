@@ -22,6 +22,28 @@ _SANDBOX = Rule(
     who="admin",
     remedies=(advise("Look at the node's network plugin."), DELETE_POD),
 )
+_NO_ADDRESS = Rule(
+    code="PodSandboxFailed",
+    seen=(
+        "failed to assign an IP address",
+        "failed to allocate for range",
+        "no IP addresses available",
+        "no more IPs",
+        "no available IP",
+        "Insufficient … IP",
+        "InsufficientFreeAddresses",
+        "IP pool … exhausted",
+    ),
+    message=(
+        "Node {node} has no network address left for the Pod.",
+        "The node has no network address left for the Pod.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Free addresses, or add some: a larger subnet, or fewer Pods on a node (the network plugin's limits)."),
+        DELETE_POD,
+    ),
+)
 _SANDBOX_TRIES = 2
 """A new node fails once or twice before its network is up."""
 
@@ -149,4 +171,4 @@ def sandbox(scene: Scene, pod: Pod, passages: tuple[Passage, ...]) -> Finding | 
     """A Pod whose network failed more than twice."""
     events = (event for event in scene.events_of(pod) if event.reason == "FailedCreatePodSandBox")
     tries = sum(event.count for event in events)
-    return first((_SANDBOX,), passages, scene, pod=pod) if tries > _SANDBOX_TRIES else None
+    return first((_NO_ADDRESS, _SANDBOX), passages, scene, pod=pod) if tries > _SANDBOX_TRIES else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, advise, run, set_env
+from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DOWNLOAD_ONCE, advise, run, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="CloudCredentialsMissing",
+        seen=("Anonymous caller", "do not currently have an active account selected"),
+        message=("There are no Google Cloud credentials for {url}.", "There are no Google Cloud credentials."),
+        who="user",
+        remedies=(_GCP_SECRET,),
+    ),
+    Rule(
+        code="CloudCredentialsMissing",
         seen=("Unable to locate credentials", "Partial credentials found", "default credentials were not found"),
         take=(r"missing: (?P<missing>\w+)",),
         message=(
@@ -73,7 +80,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3CredentialsRejected",
-        seen=("(RequestTimeTooSkewed)",),
+        seen=("RequestTimeTooSkewed",),
         message=(
             "The store refuses the request because the clock of {machine} is wrong.",
             "The store refuses the request because the node's clock is wrong.",
@@ -86,15 +93,15 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3CredentialsRejected",
-        seen=("(InvalidAccessKeyId)", "(SignatureDoesNotMatch)", "(ExpiredToken", "(InvalidToken)"),
-        take=(r"\((?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)\)",),
+        seen=("InvalidAccessKeyId", "SignatureDoesNotMatch", "(ExpiredToken", "Code=ExpiredToken", "(InvalidToken)"),
+        take=(r"(?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)",),
         message=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
         who="user",
         remedies=_S3_KEYS,
     ),
     Rule(
         code="S3AccessDenied",
-        seen=("(AccessDenied)", "(403) when calling", "does not have storage.objects"),
+        seen=("(AccessDenied)", "Code=AccessDenied", "(403) when calling", "does not have storage."),
         take=(r"calling the (?P<operation>\w+) operation", r"s3://(?P<bucket>[\w.-]+)", r":::(?P<bucket>[\w.-]+)"),
         message=(
             "The credentials may not call {operation} on bucket {bucket}.",
@@ -106,14 +113,14 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3NotFound",
-        seen=("(NoSuchBucket)",),
+        seen=("NoSuchBucket", "The specified bucket does not exist"),
         message=("There is no bucket as named in {url}.", "There is no bucket of that name."),
         who="user",
         remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
     Rule(
         code="S3NotFound",
-        seen=("(404) when calling", "(NoSuchKey)", "URLs matched no objects"),
+        seen=("(404) when calling", "NoSuchKey", "URLs matched no objects"),
         message=("There is nothing under {url}.", "There is nothing under the url."),
         who="user",
         remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
@@ -173,6 +180,34 @@ S3_SETTINGS: tuple[Rule, ...] = (
         remedies=(
             set_env("AWS_ENDPOINT_URL", "http://{endpoint}"),
             advise("Begin env.AWS_ENDPOINT_URL with http://."),
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("libstreamer due to … not supported",),
+        message=("The image's streamer cannot read this kind of store: a library of it is missing.",),
+        who="user",
+        remedies=(DOWNLOAD_ONCE, advise("Set a cacheProfile, or image to a released one that can stream from it.")),
+    ),
+    Rule(
+        code="S3SettingsWrong",
+        seen=("libstreamer due to",),
+        only=lambda case: case.scene.scheme in ("s3", "gs", "oss"),
+        take=(r"due to: b ?'(?P<why>[^']+)'",),
+        message=(
+            "The engine's streamer cannot read {url} ({why}): endpoint, region or keys do not fit the store.",
+            "The engine's streamer cannot read {url}: endpoint, region or keys do not fit the store.",
+            "The engine's streamer cannot read the store.",
+        ),
+        who="user",
+        remedies=(
+            advise("Set env.AWS_ENDPOINT_URL and env.AWS_DEFAULT_REGION as the store wants them, and its keys."),
+            set_env(
+                "RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING",
+                "0",
+                "If the store is not Amazon's, have its buckets named in the path: env.{variable}.",
+            ),
+            DOWNLOAD_ONCE,
         ),
     ),
     Rule(

@@ -36,10 +36,26 @@ OLLAMA: tuple[Rule, ...] = (
     ),
     Rule(
         code="RunnerDied",
+        seen=("GGML_ASSERT(",),
+        take=(r"(?P<check>GGML_ASSERT\(.+?\)) failed",),
+        message=(
+            "Ollama's runner stopped at a check of its own: {check}.",
+            "Ollama's runner stopped at a check of its own.",
+        ),
+        who="user",
+        remedies=(
+            advise("Set image to a current ollama/ollama release, or choose another build of the model."),
+            READ_LOG,
+        ),
+    ),
+    Rule(
+        code="RunnerDied",
         seen=(
             "model runner has unexpectedly stopped",
             "llama runner process has terminated",
             "do load request: … EOF",
+            "llama runner process no longer running",
+            "model failed to load, this may be due to resource limitations",
         ),
         message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
         who="user",

@@ -227,6 +227,22 @@ REFUSALS: tuple[Rule, ...] = (
         ),
     ),
     _denied(
+        seen=("validate against any security context constraint",),
+        take=(r"provider \"?restricted[\w-]*\"?: (?P<why>(?!Forbidden).+?)(?:, provider|\]$)",),
+        message=(
+            "No security context constraint of OpenShift lets the Model's Pods in: {why}.",
+            "No security context constraint of OpenShift lets the Model's Pods in.",
+        ),
+        remedies=(
+            advise(
+                "Give the Pods' service account a security context constraint that allows it, such as anyuid or "
+                "nonroot-v2 (oc adm policy add-scc-to-user)."
+            ),
+            advise("Or take runAsUser and fsGroup out of modelServerPods in kubeai-config: OpenShift chooses them."),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
         only=lambda case: _is_about("image", case),
         who="user",
         remedies=(

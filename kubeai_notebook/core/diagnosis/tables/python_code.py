@@ -5,10 +5,15 @@ from __future__ import annotations
 from kubeai_notebook.core.diagnosis.engine.remedies import DOWNLOAD_ONCE, advise, drop_argument, drop_env, set_argument
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+_ASKED_FOR = (
+    "Error: … the option `trust_remote_code=True`",
+    "Error: … the argument `trust_remote_code=True`",
+    "Error: … using the `--trust-remote-code` flag",
+)
 PYTHON_CODE: tuple[Rule, ...] = (
     Rule(
         code="TrustRemoteCodeNeeded",
-        seen=("contains custom code which must be executed", "requires you to execute the"),
+        seen=("contains custom code which must be executed", "requires you to execute the", *_ASKED_FOR),
         take=(r"repository (?P<repo>\S+) contains", r"Loading (?P<repo>\S+) requires you"),
         message=(
             "{repo} brings its own Python code, which runs only with your consent.",

@@ -162,7 +162,8 @@ QUEUES: tuple[Rule, ...] = (
 NODES: tuple[Rule, ...] = (
     Rule(
         code="InsufficientGpu",
-        seen=tuple(f"Insufficient {resource}" for resource in _GPUS),
+        # The second is a device that is asked for by a ResourceClaim.
+        seen=(*(f"Insufficient {resource}" for resource in _GPUS), "cannot allocate all claims"),
         take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
         message=(
             "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
@@ -182,7 +183,7 @@ NODES: tuple[Rule, ...] = (
     Rule(
         code="InsufficientCpuOrMemory",
         seen=("Insufficient memory", "Insufficient cpu", "Insufficient ephemeral-storage"),
-        take=_SHORT,
+        take=(r"(?P<short>\d+) Insufficient (?P<resource>memory|cpu|ephemeral-storage)", *_SHORT),
         message=(
             "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
             "No node has enough free {resource}.",
@@ -193,7 +194,7 @@ NODES: tuple[Rule, ...] = (
     ),
     Rule(
         code="InsufficientCpuOrMemory",
-        seen=("Too many pods",),
+        seen=("Too many pods", "Insufficient pods"),
         message=("The nodes run as many Pods already as they may.",),
         who="user",
         remedies=(STOP_ANOTHER, advise("Or the admin adds a node.")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, Template, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, event_passage
 from kubeai_notebook.core.messages import nearest
@@ -110,6 +110,55 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
     ),
 )
 
+_OF_SECRETS = ("secret … not found", "configmap … not found", "find key", "failed to sync")
+_ACTIONS = ("MountVolume.SetUp", "MountVolume.MountDevice", "AttachVolume.Attach")
+_MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
+    (
+        ("registered CSI drivers",),
+        "its CSI driver does not run on the node",
+        (
+            advise(
+                "See that the driver {driver} runs on node {node}: its DaemonSet may lack a toleration for it.",
+                "See that the volume's CSI driver runs on the node.",
+            ),
+            DELETE_POD,
+        ),
+    ),
+    (
+        ("access denied by server", "mount.nfs: Operation not permitted"),
+        "the file server does not let this node in",
+        (advise("Let the nodes' addresses into the server's export, or its access policy (EFS: the access point)."),),
+    ),
+    (
+        ("need a /sbin/mount", "bad option", "unknown filesystem type", "executable file not found"),
+        "the node lacks the program for this file system",
+        (advise("Install the client on the nodes: nfs-common or nfs-utils, cifs-utils, ceph-common."),),
+    ),
+    (
+        ("No such file or directory",),
+        "the path of the volume does not exist",
+        (advise("Make the folder on the storage, or correct the path of the PersistentVolume."),),
+    ),
+    (
+        (
+            "timed out",
+            "DeadlineExceeded",
+            "No route to host",
+            "Connection refused",
+            "Failed to resolve",
+            "Name or service not known",
+        ),
+        "the storage does not answer this node",
+        (advise("Open the way from the nodes to the storage (EFS and NFS: port 2049), and see that it runs."),),
+    ),
+    (
+        ("attachment limit", "maximum number of … volumes", "Attachment limit", "too many … volumes"),
+        "the node holds as many volumes as it may",
+        (advise("Take a node that may hold more volumes, or put fewer Pods with volumes on it."), DELETE_POD),
+    ),
+)
+"""What keeps a volume from a node, by the words of its driver; the first that fits."""
+
 VOLUMES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
@@ -136,10 +185,26 @@ VOLUMES: tuple[Rule, ...] = (
             advise("Stop the Pod that holds the volume, or the admin moves to a class with ReadWriteMany."),
         ),
     ),
+    *(
+        Rule(
+            code="VolumeMountFailed",
+            seen=tuple(f"{action} failed for volume … {fragment}" for action in _ACTIONS for fragment in fragments),
+            unless=_OF_SECRETS,
+            reasons=_MOUNTS,
+            take=(r"for volume \\?\"(?P<volume>[^\"\\]+)", r"driver name (?P<driver>\S+)"),
+            message=(
+                f'The volume "{{volume}}" cannot be mounted: {why}.',
+                f"A volume cannot be mounted: {why}.",
+            ),
+            who="admin",
+            remedies=remedies,
+        )
+        for fragments, why, remedies in _MOUNT_FAILS
+    ),
     Rule(
         code="VolumeMountFailed",
         seen=("MountVolume.SetUp failed", "MountVolume.MountDevice failed", "AttachVolume.Attach failed"),
-        unless=("secret … not found", "configmap … not found", "find key", "failed to sync"),
+        unless=_OF_SECRETS,
         reasons=_MOUNTS,
         take=(r"for volume \\?\"(?P<volume>[^\"\\]+)",),
         message=('The volume "{volume}" cannot be mounted.', "A volume cannot be mounted."),
@@ -147,6 +212,19 @@ VOLUMES: tuple[Rule, ...] = (
         remedies=(advise("Look at the storage system; the Event has its words."),),
     ),
 )
+ECHO = Rule(
+    code="VolumeMountFailed",
+    seen=("unmounted volumes=", "failed to stat … /volumes/"),
+    unless=_OF_SECRETS,
+    take=(r"unmounted volumes=\[(?P<volume>[\w-]+)", r"volumes/(?P<volume>[\w.~-]+/[\w-]+)"),
+    message=(
+        'The volume "{volume}" is not mounted, and nobody says why: its storage does not answer.',
+        "A volume is not mounted, and nobody says why: its storage does not answer.",
+    ),
+    who="admin",
+    remedies=(_LOOK_AT_ALL, advise("Look at the storage system and at its driver on the node.")),
+)
+"""The kubelet's echo of what another Event, or nobody, explains."""
 STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *VOLUMES)
 
 

@@ -1,0 +1,191 @@
+"""Failures whose sentence nobody has met yet, by the family that their words belong to.
+
+The other tables know sentences. Engines and their libraries word new ones with each release, but what they build them
+of stays: the names of Python's exceptions, the errors of the kernel, the names of the engine's own arguments. These
+rows know only that, so they stand behind all others, look at lines that name an error, and quote the line itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    MORE_UNITS,
+    READ_LOG,
+    Template,
+    advise,
+    drop_argument,
+    set_argument,
+    set_env,
+    set_field,
+)
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+from kubeai_notebook.core.engine_arguments import KNOWN
+
+from .gpu_memory import is_gpu_profile
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
+
+_RELEASED: tuple[Template, ...] = (
+    set_field("image", None, "Remove image, so that KubeAI takes its own."),
+    advise("Set image to a released one of the engine, which holds what it needs."),
+)
+_WORDS = re.compile(r"--[a-z][a-z0-9-]+|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
+_FIRST_WORD = re.compile(r"Error: `?([a-z]+(?:_[a-z]+)+)`? ?[=(]\d")
+"""A setting and its value, of which the whole sentence speaks."""
+_PROGRAM = re.compile(r"no such file or directory: '[\w+-]+'|was not found but is required|executable file not found")
+_ON_A_GPU = ("cuda", "hip", "gpu", "hbm", "vram", "device", "slots", "kv cache")
+
+
+def _named(case: Case) -> str:
+    """The argument that the line speaks of: one of the Model's own, else one that the engine knows, or begins with."""
+    names = [word.lstrip("-").replace("_", "-") for word in _WORDS.findall(case.line)]
+    own = (f"--{name}" for name in names if value_of(case.scene.args, f"--{name}") is not None)
+    known = KNOWN.get(case.scene.engine, frozenset())
+    first = _FIRST_WORD.search(case.line)
+    spoken = f"--{first[1].replace('_', '-')}" if first else ""
+    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken)
+
+
+def _refused_argument(case: Case) -> dict[str, str]:
+    return {"argument": _named(case)}
+
+
+def _names_an_argument(case: Case) -> bool:
+    # A frame of a traceback holds names of the engine's own code, and the stack of a caller those of every setting.
+    return case.has_ended and len(case.line) < _SENTENCE and bool(_named(case))
+
+
+_SENTENCE = 600
+"""Letters of a line that still is a sentence, and no listing of all settings."""
+
+
+def _of_a_gpu(case: Case) -> bool:
+    return is_gpu_profile(case) or any(word in case.passage.lowered[case.index] for word in _ON_A_GPU)
+
+
+def _not_of_a_gpu(case: Case) -> bool:
+    return not _of_a_gpu(case)
+
+
+FAMILIES: tuple[Rule, ...] = (
+    Rule(
+        code="DestinationNotWritable",
+        seen=("$HOME is not defined", "HOME environment variable is not set", "Could not determine home directory"),
+        message=("The container's user has no home that it may write to.",),
+        who="admin",
+        remedies=(set_env("HOME", "/tmp", "Give the user a home: env.{variable}."),),  # noqa: S108 - in a Pod
+    ),
+    Rule(
+        code="DestinationNotWritable",
+        seen=(
+            "Error: mkdir … permission denied",
+            "Error: mkdir … read-only file system",
+            "Error: open … permission denied",
+            "Error: open … read-only file system",
+            "create directory … permission denied",
+        ),
+        only=lambda case: case.has_ended,
+        take=(r"(?:mkdir|open|directory) (?P<path>/\S*\w)",),
+        message=("The engine may not write to {path}.", "The engine may not write where it has to."),
+        who="admin",
+        remedies=(
+            set_env("HOME", "/tmp", "Give the user a home: env.{variable}."),  # noqa: S108 - in a Pod
+            advise("Let the container's user write there: owner, mode and fsGroup of the volume."),
+        ),
+    ),
+    Rule(
+        code="CudaOutOfMemory",
+        seen=("Error: … out of memory", "runs out of memory", "ran out of memory", "Failed to allocate … memory"),
+        unless=("shared memory", "if you are"),
+        only=lambda case: case.has_ended and _of_a_gpu(case),
+        take=(r"set a smaller number for `?(?P<argument>--[\w-]+)",),
+        message=('"{name}" does not fit into the memory of the GPU.',),
+        who="user",
+        remedies=(
+            advise("Do as the engine advises: set a smaller {argument}."),
+            advise("Take a profile with a bigger GPU, or choose a smaller or quantized model."),
+        ),
+    ),
+    Rule(
+        code="NotEnoughMemory",
+        seen=("std::bad_alloc", "Error: … out of memory", "ran out of memory"),
+        unless=("shared memory", "if you are"),
+        only=lambda case: case.has_ended and _not_of_a_gpu(case),
+        message=('There is not enough memory to load "{name}".',),
+        who="user",
+        remedies=(MORE_UNITS, advise("Or choose a smaller or quantized model.")),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("not implemented for 'Half'", "not implemented for 'BFloat16'", "not implemented for 'Float8"),
+        take=(r"not implemented for '(?P<dtype>\w+)'",),
+        message=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the type that is set."),
+        who="user",
+        remedies=(set_argument("--dtype", "float32"), advise("Compute in float32, or take a profile with a GPU.")),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("no such file or directory: '", "was not found but is required", "executable file not found"),
+        unless=("nvidia-smi",),
+        only=lambda case: case.has_ended and bool(_PROGRAM.search(case.passage.lowered[case.index])),
+        take=(r"directory: '(?P<tool>[\w+-]+)'", r"(?P<tool>\w+) was not found but", r"exec: \"(?P<tool>[\w-]+)\""),
+        message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
+        who="user",
+        remedies=_RELEASED,
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("ValueError: ", "AssertionError: ", "NotImplementedError: ", "ArgumentError: "),
+        unless=("load_weights", "parameter named"),
+        only=_names_an_argument,
+        take=(r"(?:ValueError|AssertionError|NotImplementedError|ArgumentError): (?P<why>.{1,200})",),
+        message=("The engine does not take {argument} as it is set: {why}", "The engine refuses one of its settings."),
+        who="user",
+        derive=_refused_argument,
+        remedies=(
+            drop_argument("{argument}"),
+            advise(
+                "Set {argument} as the engine says; or choose another model, or a newer image.",
+                "Correct what it speaks of in args; or choose another model, or a newer image.",
+            ),
+        ),
+    ),
+    Rule(
+        code="RunnerDied",
+        seen=(
+            "failed to start a llama runner",
+            "error loading llama server",
+            "error starting llama",
+            "llama-server … exit",
+        ),
+        only=lambda case: case.scene.engine == "OLlama",
+        message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
+        who="user",
+        remedies=(READ_LOG, MORE_UNITS),
+    ),
+    Rule(
+        # A volume, a disk or a kernel: the text does not say which.
+        code="Unknown",
+        seen=(
+            "Stale file handle",
+            "Errno 5] Input/output error",
+            "Input/output error (os error 5)",
+            "Transport endpoint is not connected",
+        ),
+        only=lambda case: case.has_ended,
+        take=(r": '?(?P<path>/[\w./-]*\w)",),
+        message=(
+            "The storage under {path} broke off while the engine read from it.",
+            "The storage broke off while the engine read from it.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Delete the Pod, so that the volume is mounted anew; if it fails again, look at the storage."),
+            READ_LOG,
+        ),
+    ),
+)
