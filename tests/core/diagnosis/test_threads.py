@@ -67,6 +67,13 @@ def test_offers_the_variable_that_an_engine_advises_in_words_that_nobody_knows()
     assert advised("RuntimeError: The gizmo broke. Try setting VLLM_GIZMO=0 to go on without it.") == ["VLLM_GIZMO=0"]
 
 
-@pytest.mark.parametrize("advice", ["LD_PRELOAD=/tmp/x.so", "PYTHONPATH=/tmp", "PATH=/tmp", "HTTPS_PROXY=http://x"])
-def test_offers_no_variable_that_is_not_the_engines_own(advice):
+@pytest.mark.parametrize(
+    "advice",
+    [
+        *("LD_PRELOAD=/tmp/x.so", "PYTHONPATH=/tmp", "PATH=/tmp", "HTTPS_PROXY=http://x"),
+        *("HF_ENDPOINT=evil.example", "HF_ENDPOINT=evil", "VLLM_PLUGINS=evil", "HF_HUB_TRUST_REMOTE_CODE=1"),
+        *("VLLM_ALLOW_INSECURE_SERIALIZATION=1", "VLLM_GIZMO=evil.example:80", "OLLAMA_HOST=0"),
+    ],
+)
+def test_offers_no_variable_that_is_not_the_engines_own_or_lets_somebody_in(advice):
     assert advised(f"RuntimeError: The gizmo broke. Try setting {advice} to go on without it.") == []

@@ -39,11 +39,13 @@ _WRAPPERS = (
 )
 # Source lines in a traceback speak of errors too.
 _SOURCE = re.compile(r"^(?:raise\b|except\b|File \"|[~^]+$|import |from |#)")
-# "Set VLLM_X=1 to …": only variables of engines and their libraries, since anything may stand in a log.
+# "Set VLLM_X=1 to …". Anything may stand in a log, also what a model or a prompt wrote there: so only variables of
+# engines and their libraries, with a word or a number and no address, and none that lets code in or data out.
 _ADVICE = re.compile(
     r"\b(?i:set|setting|try|use|using|with|export)\b[^.=]{0,60}?"
-    r"\b(?P<name>(?:VLLM|NCCL|GLOO|CUDA|PYTORCH|TORCH|TORCHDYNAMO|TRITON|FLASHINFER|HF|TRANSFORMERS|TOKENIZERS|HIP|HSA|ROCM"
-    r"|OLLAMA|GGML|LLAMA|INFINITY|OMP|SAFETENSORS)_[A-Z0-9_]+)=(?P<value>\w[\w.:-]{0,40}\w|\w)"
+    r"\b(?P<name>(?![A-Z_]*(?:TRUST|INSECURE|REMOTE|ENDPOINT|HOST|PROXY|TOKEN|KEY|PLUGIN|PATH|DIR|HOME|LIB|URL))"
+    r"(?:VLLM|NCCL|GLOO|CUDA|PYTORCH|TORCH|TORCHDYNAMO|TRITON|FLASHINFER|HF|TRANSFORMERS|TOKENIZERS|HIP|HSA|ROCM"
+    r"|OLLAMA|GGML|LLAMA|INFINITY|OMP|SAFETENSORS)_[A-Z0-9_]+)=(?P<value>\w{1,40})(?![\w.:/-])"
 )
 QUIET_EXITS = (0, 143)
 """Ends that are no failure: done, and asked to end (SIGTERM)."""
