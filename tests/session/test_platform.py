@@ -130,6 +130,12 @@ def test_stops_and_deletes(asleep: Run, project: Project) -> None:
     assert asleep.stop() is asleep
     status = asleep.status
     assert (status.state, status.openai.model) == ("STOPPED", asleep.name)
+    [kept] = get_or_create_project("lab", session=project.session).list_runs()
+    assert (kept.id, kept.status.state, kept.function.name) == (asleep.id, "STOPPED", "llm")
+    again = project.get_function("llm").run(**ASLEEP)
+    assert [run.name for run in project.list_runs("llm")] == [again.name, asleep.name]
+    assert project.list_runs("other") == []
+    again.delete()
     asleep.delete()
     assert asleep.status.state == "DELETED"
     assert project.list_runs() == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakKeyDictionary
 
 from kubeai_notebook.calls.request import send
 from kubeai_notebook.cluster.client import MODELS
@@ -47,17 +48,21 @@ if TYPE_CHECKING:
 
 _HIDDEN = ("env", "envFrom", "files")
 
+_stopped: WeakKeyDictionary[Session, dict[tuple[str, str], Mapping[str, Any]]] = WeakKeyDictionary()
+"""The Models of runs that were stopped, by project and name. The platform's database keeps them; here a run is its
+Model, so they stay listed for as long as their Session lives."""
+
 
 class Run:
     """One run of a function: a Model, by its name. Nothing of it lives in this process."""
 
-    def __init__(self, function: Function, model: Model, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, function: Function, model: Model, manifest: Mapping[str, Any], *, ended: str = "") -> None:
         self.function = function
         self.model = model
         """The Model's own handle: status card, logs, events, scaling."""
         self.name = model.name
         self._last = manifest
-        self._ended = ""
+        self._ended = ended
 
     @property
     def status(self) -> Fields:
@@ -133,19 +138,26 @@ class Run:
     def stop(self, *, yes: bool = False) -> Run:
         """End it: its Model and its own secrets are deleted. A run is not resumed; run the function again.
 
+        It stays in the project's list until the kernel ends, or until `delete`.
+
         Raises:
             NotYoursError: somebody else started it, and ``yes`` is not said.
         """
         return self._end("STOPPED", yes=yes)
 
     def delete(self, *, yes: bool = False) -> None:
-        """End it if it is there, as `stop` does."""
+        """End it if it is there, as `stop` does, and forget it."""
         self._end("DELETED", yes=yes)
 
     def _end(self, state: str, *, yes: bool) -> Run:
         with suppress(NotFoundError):
             self.model.delete(yes=yes)
         self._ended = state
+        kept, key = _stopped.setdefault(self.function.project.session, {}), (self.project, self.name)
+        if state == "STOPPED":
+            kept[key] = self._last
+        else:
+            kept.pop(key, None)
         return self
 
     def list_endpoints(self) -> list[str]:
@@ -357,7 +369,10 @@ class Project:
         return [latest[name] for name in sorted(latest)]
 
     def list_runs(self, function_name: str = "") -> list[Run]:
-        """The project's runs, or those of one function; the latest first, whoever started them, the platform too."""
+        """The project's runs, or those of one function; the latest first, whoever started them, the platform too.
+
+        Those that were stopped from this kernel stay among them until they are deleted.
+        """
         cluster = self.session.cluster
         selectors = (
             f"{platform.PROJECT_LABEL}={self.name},{FUNCTION_LABEL}",
@@ -367,15 +382,22 @@ class Project:
             model
             for selector in selectors
             for model in cluster.listed(cluster.path(MODELS, "models"), query={"labelSelector": selector})
-            if function_name in ("", function_of(self, model).name)
         ]
-        models.sort(key=lambda model: created_at(model) or LONG_AGO, reverse=True)
+        there = {name_of(model) for model in models}
+        stopped = [
+            model
+            for (project, name), model in _stopped.get(self.session, {}).items()
+            if project == self.name and name not in there
+        ]
         seen = set(self.session.publisher.names())
         for model in models:
             if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
                 wait_seen(self.session.publisher, name_of(model), count_at(model, "metadata", "generation"))
-        return [self._run(model) for model in models]
+        all_of_them = [*((model, "") for model in models), *((model, "STOPPED") for model in stopped)]
+        all_of_them.sort(key=lambda one: created_at(one[0]) or LONG_AGO, reverse=True)
+        runs = [self._run(model, ended) for model, ended in all_of_them]
+        return [run for run in runs if function_name in ("", run.function.name)]
 
     def get_run(self, name: str) -> Run:
         """A run by its Model's name.
@@ -389,8 +411,8 @@ class Project:
             raise NotFoundError(message, "list_runs() lists what is there.")
         return runs[name]
 
-    def _run(self, manifest: Mapping[str, Any]) -> Run:
-        return Run(function_of(self, manifest), Model(self.session, name_of(manifest)), manifest)
+    def _run(self, manifest: Mapping[str, Any], ended: str = "") -> Run:
+        return Run(function_of(self, manifest), Model(self.session, name_of(manifest)), manifest, ended=ended)
 
     def __repr__(self) -> str:
         return f"Project({self.name!r})"
