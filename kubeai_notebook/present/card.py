@@ -10,6 +10,7 @@ from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.model_spec import PLAYGROUND_FEATURES
 from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.phase_times import STEPS, steps_of
+from kubeai_notebook.core.plan import asked_of
 from kubeai_notebook.text import one_line
 
 from .stake import counted
@@ -43,14 +44,22 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 
 
 def card_of(
-    view: View, *, namespace: str, note: str = "", elsewhere: str = "", last: Mapping[str, float] | None = None
+    view: View,
+    *,
+    namespace: str,
+    note: str = "",
+    asked: str = "",
+    elsewhere: str = "",
+    last: Mapping[str, float] | None = None,
 ) -> Card:
     """What the card shows of one View.
 
+    ``note`` is what a cell did, ``asked`` what the Model was asked for then (`Outcome.asked`), where that is known.
     ``elsewhere`` is the namespace where a magic would not look by itself, ``last`` how many seconds each step of such
     a start took the last time.
     """
     name, status, lost, tone = name_of(view.model), view.status, view.link.lost, tone_of(view)
+    note = dated(note, asked, asked_of(view.model))
     return Card(
         name=name,
         namespace=namespace,
@@ -87,6 +96,11 @@ def tone_of(view: View) -> Tone:
 def link_state(link: Link) -> Literal["live", "reconnecting", "closed"]:
     """How a link looks: all that is neither live nor closed is being tried again."""
     return link.state if link.state in ("live", "closed") else "reconnecting"
+
+
+def dated(note: str, then: str, now: str) -> str:
+    """What a cell did, marked as old where the Model is asked for something else by now: it may be true no more."""
+    return f"Earlier: {note}" if note and then and then != now else note
 
 
 def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | None = None, note: str = "") -> Card:

@@ -125,7 +125,7 @@ def test_deletes_it_and_its_pods(session) -> None:
 def test_updates_when_the_spec_changed(session) -> None:
     session.serve(name="grows", **SMOL).wait(60)
     changed = session.serve(name="grows", scaling={"max_replicas": 2}, **SMOL)
-    assert changed.note == "grows is being updated, its Pods go on: maxReplicas: not set → 2."
+    assert changed.note == "grows is updated, its Pods go on: maxReplicas: not set → 2."
     assert changed.view.model["spec"]["maxReplicas"] == 2
 
 
