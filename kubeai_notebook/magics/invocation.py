@@ -103,6 +103,7 @@ class Invocation:
         if len(names) == 1:
             return names[0]
         if not names:
+            self.session.cluster.check_namespace()
             raise NotFoundError(
                 f"There are no Models {self.session.where.phrase}.", "%kubeai_serve --help shows how one is served."
             )
