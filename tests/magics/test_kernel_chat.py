@@ -228,11 +228,27 @@ def test_never_looks_again_at_what_a_lines_variable_holds(kernel: Kernel) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["{a} {{b}} %s 100 % $x$", r"\frac{a}{b} $$x^2$$", '{"json": [1, {}]}', "{% if x %}{{ x|upper }}{% endif %}"],
+    [
+        "{a} {{b|c}} %s 100 % $x$",
+        r"\frac{a}{b} $$x^2$$",
+        r"\frac{{a}}{{b}} {{{c}}}",
+        '{"json": [1, {}]}',
+        "{% if x %}{{ x|upper }}{% endif %} {{ zebra }}",
+    ],
 )
 def test_sends_every_text_as_it_is(kernel: Kernel, text: str) -> None:
     kernel.run(f"%%kubeai_chat smol\n{text}")
     assert turns(kernel) == [("user", text)]
+
+
+@pytest.mark.parametrize("magic", ["chat smol", "compare smol smol_loud"])
+def test_names_what_is_no_variable_before_anything_is_sent(kernel: Kernel, magic: str) -> None:
+    kernel.run("topic = 'tides'")
+    (shown,) = kernel.run(f"%%kubeai_{magic}\nExplain {{{{ topik }}}} in {{{{topic}}}}.")
+    assert 'There is no variable "topik" to be filled in. Did you mean "topic"?' in shown["text/plain"]
+    assert kernel.engine.asked == []
+    kernel.run(f"%%kubeai_{magic} --raw\nExplain {{{{topik}}}}.")
+    assert turns(kernel) == [("user", "Explain {{topik}}.")]
 
 
 def test_fills_in_the_users_expressions(kernel: Kernel) -> None:
