@@ -125,7 +125,7 @@ def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | N
 def line_of(name: str, view: View | None) -> str:
     """A Model in one line, as Python shows a handle; ``None`` where it is gone.
 
-    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1, team on prod)``.
+    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1, in team on prod)``.
     """
     if view is None:
         return one_line(f"Model({name!r}, Deleted)")

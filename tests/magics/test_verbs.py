@@ -50,7 +50,7 @@ def test_says_what_it_would_do_and_does_nothing(here: Callable[[str], Any]) -> N
 def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> None:
     here(f"%kubeai_serve smol --url {URL};")
     assert here("%kubeai_status smol --follow -o m") is None
-    assert "✓ smol (default on this machine) Ready" in capsys.readouterr().out
+    assert "✓ smol (on this machine) Ready" in capsys.readouterr().out
     assert here("m").status.phase == "Ready"
 
 

@@ -80,7 +80,7 @@ def test_lists_it_as_a_dataframe(smol) -> None:
 
 
 def test_shows_itself_in_one_line(smol) -> None:
-    assert repr(smol) == "Model('smol', Ready 1/1, OLlama, cpu:1, default on this machine)"
+    assert repr(smol) == "Model('smol', Ready 1/1, OLlama, cpu:1, on this machine)"
 
 
 def test_names_the_engine_that_stands_in(smol) -> None:

@@ -195,14 +195,14 @@ def test_leaves_a_model_that_is_gone_to_its_snapshot(session: FakeSession) -> No
     with pytest.raises(NotFoundError):
         live.follow(model)
     first, *rest = live.bundle(model)["text/plain"].splitlines()
-    assert first == "⊖ smol (default on this machine) Deleted"
+    assert first == "⊖ smol (on this machine) Deleted"
     assert len(rest) == 1  # the time
 
 
 def test_leaves_it_to_ipython_where_nobody_can_see_a_widget(session: FakeSession) -> None:
     with pytest.raises(NotImplementedError):
         live.show(FakeModel(session))
-    assert "smol (default on this machine) Loading" in live.bundle(FakeModel(session))["text/plain"]
+    assert "smol (on this machine) Loading" in live.bundle(FakeModel(session))["text/plain"]
 
 
 def test_shows_nothing_older_than_it_showed(session: FakeSession) -> None:
