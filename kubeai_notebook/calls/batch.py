@@ -149,6 +149,7 @@ class Batch:
         """The row whose failure ended it."""
         self._begun_seconds = time.monotonic()
         self._seconds = 0.0
+        self._under_way, self._asking_seconds, self._asking_since = 0, 0.0, 0.0
         self._ending = ""
         self._over = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -176,6 +177,7 @@ class Batch:
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
             seconds=self._seconds or time.monotonic() - self._begun_seconds,
+            asking_seconds=self._asking_seconds + (time.monotonic() - self._asking_since) * bool(self._under_way),
             trial=tuple(self._trial),
             failures=tuple(self._failures),
             notes=tuple(filter(None, (self._question.remark, problem))),
@@ -347,7 +349,8 @@ class Batch:
     async def _ask(self, row: _Row, digest: bytes, body: bytes | None) -> Outcome:
         """Send it; a ``body`` that is too long to be kept is made anew for each try, since a thousand rows may wait."""
         try:
-            reply = await self._tries.ask(lambda: body or self._body(row), self._question.reply_in)
+            with self._timed():
+                reply = await self._tries.ask(lambda: body or self._body(row), self._question.reply_in)
         except FailedTryError as failure:
             return Outcome(None, one_line(failure.explain().message))
         usage = reply.usage or Usage(0, 0)
@@ -360,6 +363,19 @@ class Batch:
             if len(self._trial) < TRIAL_ROWS:
                 self._trial.append((row.place, one_line(reply, _SHOWN_CHARACTERS)))
         return outcome
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Count the time in which a request is under way, of several at once only one's."""
+        if not self._under_way:
+            self._asking_since = time.monotonic()
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._asking_seconds += time.monotonic() - self._asking_since
 
     async def _commit(self, digest: bytes, gathered_seconds: float) -> None:
         """Wait until this answer is committed, and with it all that came meanwhile."""

@@ -71,12 +71,13 @@ class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
         *,
         schema: ReplySchema | None = None,
         must_call: bool = False,
+        max_tokens: int = 0,
         timeout_seconds: float | None = None,
         on_end: Callable[[Reply], None] | None = None,
         **options: Any,
     ) -> None:
         self._asked, self._endpoint, self._on_end = model, endpoint, on_end
-        self._schema, self._must_call = schema, must_call
+        self._schema, self._must_call, self._max_tokens = schema, must_call, max_tokens
         # An adapter's errors are those of its Model, which is attached to by its own name.
         self._model, _ = name_and_adapter(model)
         asked = {"stream": True, "stream_options": {"include_usage": True}, **options}
@@ -93,7 +94,7 @@ class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
     def reply(self) -> Reply:
         """What came so far; at the end the whole Reply."""
         reply = self._progress.reply(model=self._asked)
-        reply.judge(self._schema, must_call=self._must_call)
+        reply.judge(self._schema, must_call=self._must_call, max_tokens=self._max_tokens)
         if self._first:
             reply.time_to_first_token_seconds = self._first - self._begun
             tokens = reply.usage.completion_tokens if reply.usage else 0

@@ -18,7 +18,7 @@ from kubeai_notebook.core.kubeai.model_schema import ModelSchema, schema_of
 from kubeai_notebook.core.objects import maps_at, number_at, text_at
 from kubeai_notebook.core.rules.schema import GROUP, VERSION
 from kubeai_notebook.core.whereabouts import THIS_MACHINE
-from kubeai_notebook.errors import ClusterError, ConflictError, SpecError, UnreachableError
+from kubeai_notebook.errors import ClusterError, ConflictError, NotFoundError, SpecError, UnreachableError
 from kubeai_notebook.settings import LOCAL
 
 from .api import BATCH, CORE, JSON, MODELS, NAMES_ONLY, Api
@@ -83,6 +83,23 @@ class Cluster:
     def patch(self, path: str, patch: Mapping[str, Any], *, query: Query | None = None) -> dict[str, Any]:
         """Apply a JSON merge patch to an object."""
         return self.requests.patch(path, patch, query=query)
+
+    def check_namespace(self) -> None:
+        """Refuse a namespace that is not there: an API server lists it as an empty one. Few may ask; then it may be.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        try:
+            self.requests.get(f"{CORE}/namespaces/{quote(self.namespace, safe='')}")
+        except NotFoundError as error:
+            if not error.message.startswith("There is no namespace"):
+                return
+            if self.is_this_machine:
+                error.hint = 'Models on this machine are in "default".'
+            raise
+        except ClusterError:
+            return
 
     def create_model(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create a Model; ``Strict``, so that a misspelt field is refused and not dropped."""

@@ -41,6 +41,9 @@ class Progress:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    asking_seconds: float = 0.0
+    """For how long of these a request was under way: rows that are known from before say nothing of the server's pace.
+    """
     trial: tuple[tuple[str, str], ...] = ()
     """The first answers that came: the row and its text."""
     failures: tuple[FailedRow, ...] = ()
@@ -70,7 +73,7 @@ class Progress:
         """At the pace so far; ``None`` as long as most of what was asked is still in flight, which tells no pace."""
         if self.rows is None or not self.asked or self.asked < self.in_flight or self.ended:
             return None
-        return self.seconds / self.asked * self._to_ask
+        return self.asking_seconds / self.asked * self._to_ask
 
     @property
     def tokens_in_all(self) -> int | None:

@@ -88,10 +88,24 @@ def _unknown(called: str, name: str, parameters: Mapping[str, Any]) -> UsageErro
     return UsageError(message, f"Did you mean {meant}?" if meant else takes)
 
 
+class _Written(str):
+    """An annotation as it is written: Python would show one that is a text in quotation marks."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+    @classmethod
+    def of(cls, parameter: inspect.Parameter) -> Any:
+        """That of a parameter; none where any value is taken, which says nothing."""
+        written = parameter.annotation
+        return parameter.empty if written == "Any" else cls(written) if isinstance(written, str) else written
+
+
 def _wrong_number(called: str, signature: inspect.Signature, given: tuple[Any, Any]) -> UsageError:
     """The error of a call in which something is missing, given twice, or too much."""
     parameters = [one for name, one in signature.parameters.items() if name != "self"]
-    how = f"It is called as {called}{signature.replace(parameters=parameters, return_annotation=signature.empty)}."
+    shown = [one.replace(annotation=_Written.of(one)) for one in parameters]
+    how = f"It is called as {called}{signature.replace(parameters=shown, return_annotation=signature.empty)}."
     try:
         bound = signature.bind_partial(*given[0], **given[1]).arguments
     except TypeError:

@@ -66,9 +66,13 @@ _NUMBERS: Mapping[str, _Number] = {
     "seed": _Number(_WHOLE, lambda number: -(2**63) <= number < 2**63, "a whole number of 64 bits"),
     "presence_penalty": _Number(_REAL, lambda number: -2 <= number <= 2, "a number from -2 to 2"),
     "frequency_penalty": _Number(_REAL, lambda number: -2 <= number <= 2, "a number from -2 to 2"),
+    "dimensions": _Number(_WHOLE, lambda number: 1 <= number < 2**31, "a whole number from 1 up"),
     "timeout_seconds": _Number(_REAL, lambda number: 0 < number < math.inf, "a number of seconds above 0"),
 }
-_TEXTS = ("system", "adapter", "reasoning_effort")
+_TEXTS = (
+    *("system", "adapter", "reasoning_effort"),
+    *("role", "encoding_format", "user", "language", "prompt", "response_format"),
+)
 _OTHERWISE: Mapping[str, str] = {
     "n": "A Reply is one answer; ask again for another one, with another seed=.",
     "best_of": "A Reply is one answer.",
@@ -89,8 +93,18 @@ _OURS = ("n", "best_of", "stream", "stream_options", "messages", "prompt", "mode
 """Those of them that are not taken in ``extra_body`` either; beside ``schema``, ``response_format`` is not."""
 
 
-def checked_fields(fields: Mapping[str, Any], function: str, known: type = ChatFields) -> dict[str, Any]:
+def checked_fields(
+    fields: Mapping[str, Any],
+    function: str,
+    known: type = ChatFields,
+    *,
+    otherwise: Mapping[str, str] = _OTHERWISE,
+    ours: Sequence[str] = _OURS,
+) -> dict[str, Any]:
     """The fields that are said (None means: left out), numbers as Python's own, ``stop`` as the list that KubeAI takes.
+
+    ``otherwise``: what has the place of a field of the API that ``known`` lacks; ``ours``: those of them that are not
+    taken in ``extra_body`` either.
 
     Raises:
         UsageError: there is no such field, or its value cannot be; the sentence names it.
@@ -98,8 +112,8 @@ def checked_fields(fields: Mapping[str, Any], function: str, known: type = ChatF
     names = docs_of(known)
     for name in fields:
         if name not in names:
-            meant = "" if name in _OTHERWISE else did_you_mean(name, names)
-            hint = _OTHERWISE.get(name, 'Fields of an engine\'s own go into extra_body={"…": …}.')
+            meant = "" if name in otherwise else did_you_mean(name, names)
+            hint = otherwise.get(name, 'Fields of an engine\'s own go into extra_body={"…": …}.')
             raise UsageError(f"{function}() takes no {name}=.{meant}", hint)
     given = {name: value for name, value in fields.items() if value is not None}
     for name, value in given.items():
@@ -110,7 +124,8 @@ def checked_fields(fields: Mapping[str, Any], function: str, known: type = ChatF
     if "stop" in given:
         given["stop"] = _stops(given["stop"])
     if "extra_body" in given:
-        _check_extra(given["extra_body"], function, taken=(*_OURS, *["response_format"] * ("schema" in given)))
+        taken = (*ours, *["response_format"] * ("schema" in given))
+        _check_extra(given["extra_body"], function, {name: otherwise[name] for name in taken})
     return given
 
 
@@ -128,12 +143,12 @@ def _stops(value: Any) -> list[str]:
     return list(texts)
 
 
-def _check_extra(value: Any, function: str, *, taken: Sequence[str]) -> None:
+def _check_extra(value: Any, function: str, taken: Mapping[str, str]) -> None:
     if not isinstance(value, Mapping):
         raise UsageError(f"extra_body= takes the fields of the request by their names{_but(value)}.")
     for name in value:
         if name in taken:
-            raise UsageError(f"{function}() takes no {name} in extra_body=.", _OTHERWISE[name])
+            raise UsageError(f"{function}() takes no {name} in extra_body=.", taken[name])
 
 
 def _but(value: Any) -> str:

@@ -94,11 +94,15 @@ class Delta:
         return self.text
 
 
+_MORE = "; a higher max_tokens lets it end"
+
+
 class Reply(str):
     """What a model said: a str, with what else is known of it beside the text."""
 
     __slots__ = (
         "_lacks_call",
+        "_max_tokens",
         "_parsed",
         "_unfit",
         "finish_reason",
@@ -128,6 +132,7 @@ class Reply(str):
     _parsed: Any
     _unfit: str
     _lacks_call: bool
+    _max_tokens: int
 
     def __new__(
         cls,
@@ -146,11 +151,12 @@ class Reply(str):
         reply.usage = usage
         reply.model, reply.raw = "", NOTHING
         reply.time_to_first_token_seconds = reply.tokens_per_second = None
-        reply._parsed, reply._unfit, reply._lacks_call = None, "", False
+        reply._parsed, reply._unfit, reply._lacks_call, reply._max_tokens = None, "", False, 0
         return reply
 
-    def judge(self, schema: ReplySchema | None, *, must_call: bool) -> None:
-        """Look for what was asked for: `parsed` and `note` tell from now on."""
+    def judge(self, schema: ReplySchema | None, *, must_call: bool, max_tokens: int = 0) -> None:
+        """Look for what was asked for: `parsed` and `note` tell from now on. ``max_tokens``: 0 where none were."""
+        self._max_tokens = max_tokens
         self._lacks_call = must_call and bool(self.finish_reason) and not self.tool_calls
         if schema is not None and not self.tool_calls:
             self._parsed, self._unfit = schema.read(answer_in(self))
@@ -176,7 +182,10 @@ class Reply(str):
             tokens = f"{count} token{'s' * (count > 1)}" if count else "all its tokens"
             if reasoned and not answer.strip():
                 return f"Its reasoning took {tokens}, so no answer came; a higher max_tokens leaves room for both."
-            cut = f"The answer was cut after {tokens}; a higher max_tokens lets it end."
+            # Whoever asked for a text of so many tokens has it; what was to have a form needs more of them.
+            as_long = bool(self._max_tokens) and count in (0, self._max_tokens)
+            is_wanted = as_long and not self._unfit and not self._lacks_call
+            cut = f"The answer was cut after {tokens}{', as asked' if is_wanted else _MORE}."
             return f"{cut} Up to there it calls no tool, and one had to be called." if self._lacks_call else cut
         if self._lacks_call:
             return "The model called no tool, and one had to be called: its engine or its chat template knows no tools."

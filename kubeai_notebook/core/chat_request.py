@@ -20,7 +20,7 @@ from kubeai_notebook.errors import UsageError
 from .chat_fields import CompleteFields, checked_fields
 from .json_schema import check_schema
 from .messages import did_you_mean, with_article
-from .objects import KubernetesObject, map_at, maps_at, text_at
+from .objects import KubernetesObject, count_at, map_at, maps_at, text_at
 from .reply_schema import ReplySchema, reply_schema
 
 Turn = Mapping[str, Any]
@@ -45,6 +45,11 @@ class ChatRequest:
     def must_call(self) -> bool:
         """Whether the answer has to be a tool call."""
         return self.body.get("tool_choice") == "required"
+
+    @property
+    def max_tokens(self) -> int:
+        """How long an answer was asked for; 0 where nobody said."""
+        return count_at(self.body, "max_tokens")
 
 
 def chat_request(prompt: Any, fields: Mapping[str, Any], *, function: str = "chat") -> ChatRequest:

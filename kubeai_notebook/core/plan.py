@@ -5,12 +5,17 @@ Values, which every face words by itself.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .objects import is_going, map_at, uid_of
 from .spec_diff import readable, restarts_pods
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .notice import Notice
     from .spec_diff import Changes
 
@@ -19,6 +24,22 @@ Action = Literal[
     "nothing",
 ]  # fmt: skip
 """``attached``: an equal Model was there already; ``nothing``: there was nothing to do."""
+
+
+GONE: Final = "gone"
+"""What is asked of a Model that was deleted."""
+
+
+def requested(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What users ask for: a spec without the fields that the operator writes."""
+    own = {} if spec.get("autoscalingDisabled") else {"replicas"}
+    return {key: value for key, value in spec.items() if key not in own}
+
+
+def asked_of(model: Mapping[str, Any]) -> str:
+    """A word for which Model this is and what users ask of it, the same for as long as nobody changes that."""
+    asked = [uid_of(model), is_going(model), requested(map_at(model, "spec"))]
+    return sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +62,8 @@ class Outcome:
     """Of the Model that a dry run was computed on."""
     warnings: tuple[Notice, ...] = ()
     """What the API server warned of as it took the change."""
+    asked: str = field(default="", repr=False, compare=False)
+    """What the Model was asked for when this was done, as `asked_of` has it; once it is another, the note is old."""
 
     @property
     def created(self) -> bool:

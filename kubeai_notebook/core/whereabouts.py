@@ -89,13 +89,15 @@ class Whereabouts:
         return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:16]
 
     def __str__(self) -> str:
-        """A label.
+        """A label that reads well behind a Model's name. One's own machine has but one namespace, which says nothing.
 
+        >>> str(Whereabouts(context="prod", namespace="team"))
+        'in team on prod'
         >>> str(Whereabouts(this_machine=True, namespace="default"))
-        'default on this machine'
+        'on this machine'
         """
-        namespace = one_line(self.namespace, _SHOWN)
-        return f"{namespace} on {self.cluster}" if namespace else self.cluster
+        namespace = "" if self.this_machine and self.namespace == "default" else one_line(self.namespace, _SHOWN)
+        return f"in {namespace} on {self.cluster}" if namespace else f"on {self.cluster}"
 
 
 def _host_of(server: str) -> str:

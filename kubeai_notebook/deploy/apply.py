@@ -21,7 +21,7 @@ from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.notice import Notice, wrong
 from kubeai_notebook.core.objects import count_at, is_going, map_at, name_of, text_at, uid_of
-from kubeai_notebook.core.plan import Outcome, Plan
+from kubeai_notebook.core.plan import Outcome, Plan, asked_of
 from kubeai_notebook.core.served import SERVED_BY
 from kubeai_notebook.core.spec_diff import changed_fields, changes_by, patch_of
 from kubeai_notebook.errors import ClusterError, ConflictError, ForbiddenError, KubeAIError, SpecError
@@ -172,6 +172,7 @@ def _outcome(action: Action, planned: Plan, stored: Mapping[str, Any], *, dry_ru
         diff=tuple(planned.diff.splitlines()),
         restarts=planned.restarts,
         dry_run=dry_run,
+        asked=asked_of(stored),
     )
 
 
@@ -224,8 +225,7 @@ def _patched(cluster: Cluster, current: Mapping[str, Any], patch: Patch, *, dry_
 
 def asks_the_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether they are one Model of which users ask the same: what KubeAI writes to it is no matter."""
-    specs = (history.requested(map_at(model, "spec")) for model in (before, after))
-    return uid_of(before) == uid_of(after) and not is_going(after) and next(specs) == next(specs)
+    return not is_going(after) and asked_of(before) == asked_of(after)
 
 
 def _sent_with_secret(cluster: Cluster, planned: Plan, own: secrets.OwnSecret) -> dict[str, Any]:

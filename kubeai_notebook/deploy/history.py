@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.objects import map_at, name_of
+from kubeai_notebook.core.plan import requested
 from kubeai_notebook.core.rollout import APPLIED as ANNOTATION
 from kubeai_notebook.core.rollout import earlier_specs
 from kubeai_notebook.errors import NotFoundError
@@ -42,9 +43,3 @@ def previous(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         )
     last = older.pop()
     return last, {ANNOTATION: json.dumps(older, separators=(",", ":")) if older else None}
-
-
-def requested(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """What users ask for: a spec without the fields that the operator writes."""
-    own = {} if spec.get("autoscalingDisabled") else {"replicas"}
-    return {key: value for key, value in spec.items() if key not in own}

@@ -25,7 +25,7 @@ from kubeai_notebook.text import one_line
 from .invocation import Shown
 from .parser import MagicParser, parser_for
 from .tables import columns_of, tables_in
-from .templating import marked_cell
+from .templating import check_names, marked_cell
 from .variables import schema_of, value_of
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def map(call: Invocation) -> Any:  # noqa: A001 - the verb's name
         how = f"Begin the cell with %%kubeai_map {shlex.join((options.name, options.table))} and write it below."
         raise UsageError("%%kubeai_map needs a prompt in the lines below its own.", how)
     table = _table(call)
+    check_names(call, columns_of(table))
     _check_braces(prompt, call, columns_of(table))
     options.name, adapter = name_and_adapter(options.name)
     fields = {
@@ -242,6 +243,7 @@ def compare(call: Invocation) -> ComparisonFrame:
     options = call.options
     if options.text and call.body is not None:
         raise UsageError("There is a prompt behind the names and one below the line.", "Write all below the line.")
+    check_names(call)
     cell = marked_cell(call) if call.body is not None else None
     # A line has one prompt, whatever its variables hold.
     prompts = [options.text] if cell is None else [cell.fill(part) for part in _prompts(cell)]

@@ -18,7 +18,7 @@ from kubeai_notebook.text import LONGEST, markdown, plain
 
 from .invocation import Shown
 from .parser import MagicParser, parser_for
-from .templating import marked_cell
+from .templating import check_names, marked_cell
 from .variables import schema_of
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _prompt(call: Invocation, full_name: str) -> str:
     options = call.options
     if options.text and call.body is not None:
         raise UsageError("There is a text behind the name and one below the line.", "Write both below the line.")
+    check_names(call)
     prompt = (options.text or "" if call.body is None else marked_cell(call).fill()).strip()
     if not prompt and not options.new:
         begun = f"%%kubeai_chat {shlex.quote(full_name)}"

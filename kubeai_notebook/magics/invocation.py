@@ -13,7 +13,7 @@ from kubeai_notebook.errors import KubeAIError, NotFoundError, UsageError, WaitI
 from .expressions import own_variables
 from .parser import Help, raw_words
 from .registry import function_of, parser_of
-from .shown_lines import without_comment
+from .shown_lines import note_shown, without_comment
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """A result that has been shown already: it goes into ``-o NAME``, and nowhere else."""
+    """A result that has been shown already: it is kept where it is asked for, and not shown again."""
 
     value: Any
 
@@ -103,6 +103,7 @@ class Invocation:
         if len(names) == 1:
             return names[0]
         if not names:
+            self.session.cluster.check_namespace()
             raise NotFoundError(
                 f"There are no Models {self.session.where.phrase}.", "%kubeai_serve --help shows how one is served."
             )
@@ -110,7 +111,8 @@ class Invocation:
 
 
 def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> Any:
-    """Read the line, run the verb, keep its result where ``-o`` says."""
+    """Read the line, run the verb, keep its result where ``-o`` says; `ShownLines` shows it where nobody keeps it."""
+    note_shown(None)
     options = parser_of(verb).read(line)
     if isinstance(options, Help):
         return options
@@ -136,7 +138,9 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     value = result.value if isinstance(result, Shown) else result
     if options.out:
         shell.user_ns[options.out] = value
-    return None if isinstance(result, Shown) else value
+    if isinstance(result, Shown):
+        note_shown(value)
+    return value
 
 
 def _name_the_option(error: KubeAIError | WaitInterruptedError, verb: Verb) -> None:

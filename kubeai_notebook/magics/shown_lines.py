@@ -3,6 +3,9 @@
 ``%kubeai_serve a`` above ``%kubeai_serve b`` left one card, and a loop none. So each line of ours whose value would get
 lost is wrapped in the tree that IPython is about to run. Only there is it known what would get lost: a magic cannot
 see whether its value is assigned or shown, and one that displayed by itself would show the last line's twice.
+
+The other way round, what a chat streamed stands there already: ``x = %kubeai_chat …`` gives the Reply, and a line that
+stands alone shows nothing more.
 """
 
 from __future__ import annotations
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
 # Up to the first number sign that begins a word outside quotation marks.
 _BEFORE_COMMENT = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|(?<=\S)\#|[^"'\\#])*(?<!\S)(?=\#)""", re.DOTALL)
 _QUIET = re.compile(r"(?<!\S)(-q|--quiet)(?!\S)")
-_SHOW = f"__import__({__name__!r}, None, None, ['show']).show(value)"
+_ROOM = f"__import__({__name__!r}, None, None, ['show'])"
+_SHOW, _REST = f"{_ROOM}.show(value)", f"{_ROOM}.unless_shown(value)"
+_shown_ids: set[int] = set()
+"""What the call before showed as it came; an id, since the value itself may be a large table."""
 
 
 def without_comment(line: str) -> str:
@@ -53,9 +59,23 @@ def call_of(node: ast.AST) -> tuple[str, str] | None:
     return words[0].rstrip(), words[1].rstrip()
 
 
+def note_shown(value: Any) -> None:
+    """Remember of a call's value that it is shown; ``None`` as the next one begins."""
+    _shown_ids.clear()
+    if value is not None:
+        _shown_ids.add(id(value))
+
+
+def unless_shown(value: Any) -> Any:
+    """The value of a call that ends here, or ``None`` where it is shown already."""
+    shown = id(value) in _shown_ids
+    _shown_ids.clear()
+    return None if shown else value
+
+
 def show(value: Any) -> None:
     """Show a line's value where IPython would not."""
-    if value is not None:
+    if unless_shown(value) is not None:
         from IPython.display import display
 
         display(value)
@@ -74,7 +94,7 @@ class ShownLines(ast.NodeTransformer):
             for body in _bodies(holder):
                 # One that IPython shows as well, inside the last statement, comes to it as None.
                 kept = () if holder is not module else body if shown == "all" else body[-1:]
-                body[:] = [statement if statement in kept else _wrapped(statement) for statement in body]
+                body[:] = [_rest(statement) if statement in kept else _wrapped(statement) for statement in body]
         return module
 
 
@@ -88,11 +108,29 @@ def _bodies(holder: ast.AST) -> Iterator[list[ast.stmt]]:
 def _wrapped(statement: ast.stmt) -> ast.stmt:
     """The statement; a line of ours that is not quiet, in the call that shows its value."""
     call = call_of(statement.value) if isinstance(statement, ast.Expr) else None
-    if call is None or is_quiet(*call):
-        return statement
-    tree = ast.parse(_SHOW)
+    return statement if call is None or is_quiet(*call) else _inside(_SHOW, statement)
+
+
+def _rest(statement: ast.stmt) -> ast.stmt:
+    """The statement that IPython shows; a line or a cell of ours gives it nothing that is shown already."""
+    ours = isinstance(statement, ast.Expr) and _runs_ours(statement.value)
+    return _inside(_REST, statement) if ours else statement
+
+
+def _runs_ours(node: ast.AST) -> bool:
+    """Whether this is a magic of ours, whatever its line says."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+        return False
+    name = node.args[0]
+    is_magic = node.func.attr in ("run_line_magic", "run_cell_magic")
+    return is_magic and isinstance(name, ast.Constant) and str(name.value).startswith("kubeai")
+
+
+def _inside(call: str, statement: ast.stmt) -> ast.stmt:
+    """The statement's expression as the argument of a call."""
+    tree = ast.parse(call)
     for node in ast.walk(tree):
         ast.copy_location(node, statement)
-    shown: Any = tree.body[0]
-    shown.value.args = [statement.value]  # type: ignore[attr-defined]  # it is an Expr
-    return shown  # type: ignore[no-any-return]  # as above
+    wrapped: Any = tree.body[0]
+    wrapped.value.args = [statement.value]  # type: ignore[attr-defined]  # it is an Expr
+    return wrapped  # type: ignore[no-any-return]  # as above

@@ -2,7 +2,8 @@
 
 Prompts and templates are full of braces that mean something else: JSON, LaTeX, and above all Jinja, whose
 ``{{ message['content'] }}`` looks just like ours. No spelling tells them apart, but the user's variables do: an
-expression is filled in only where `expressions` can read it and it has a value. Everything else stays as it is.
+expression is filled in only where `expressions` can read it and it has a value. Everything else stays as it is, but for
+one slip: a prompt in which a single name in double braces is no variable would be sent without what was meant.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.marked_text import MARK, MarkedText, Place
+from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.prompt_template import names_in
+from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import one_line
 
 from .expressions import NotAllowedError, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from .invocation import Invocation
 
@@ -27,8 +30,30 @@ _IN_CELL = re.compile(rf"\{{\{{(?P<expression>(?:(?!\{{\{{).)+?)\}}\}}|{MARK.pat
 _IN_LINE = re.compile(
     rf"\{{(?P<double>\{{)?(?P<expression>[A-Za-z_][^{{}}]*)\}}(?(double)\}})|\$(?P<name>[A-Za-z_]\w*)|{MARK.pattern}"
 )
+# A formula's braces stand behind a word or another brace, as in \frac{{x}}{{y}}; a template of Jinja's has statements.
+_NAME = re.compile(r"(?<![\w\\{}])\{\{\s*(?P<name>[A-Za-z_]\w*)\s*\}\}(?!\})", re.ASCII)
+_STATEMENT = "{%"
 _SHOWN, _SHOWN_CHARACTERS = 5, 60
 _WHAT_IS_FILLED = "only a simple expression of your variables that has a value is filled in; name anything else first"
+
+
+def check_names(call: Invocation, columns: Collection[str] = ()) -> None:
+    """Refuse a prompt in whose double braces stands a name that is no variable, unless ``--raw``.
+
+    ``columns``: names that have a sentence of their own.
+
+    Raises:
+        UsageError: there is one; the sentence names it.
+    """
+    text = call.body or ""
+    if call.options.raw or _STATEMENT in text:
+        return
+    # What IPython has put among the variables is there, and is never filled in.
+    known = {*call.shell.user_ns, *call.variables, *columns}
+    for match in _NAME.finditer(text):
+        if (name := match["name"]) not in known:
+            message = f'There is no variable "{name}" to be filled in.{did_you_mean(name, call.variables)}'
+            raise UsageError(message, "Give it a value first; --raw sends all braces as they are.")
 
 
 def marked_cell(call: Invocation, *, of_rows: bool = False) -> MarkedText:

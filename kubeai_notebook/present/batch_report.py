@@ -39,8 +39,8 @@ def batch_line(progress: Progress) -> str:
         parts.append(f"{progress.tokens:,} tokens")
     if progress.ended:
         parts.append(duration(progress.seconds))
-    elif progress.asked and progress.seconds:
-        parts.append(f"{progress.asked / progress.seconds:,.1f} rows/s, {progress.in_flight} at once")
+    elif progress.asked and progress.asking_seconds:
+        parts.append(f"{progress.asked / progress.asking_seconds:,.1f} rows/s, {progress.in_flight} at once")
     if progress.seconds_left is not None:
         parts.append(f"about {duration(progress.seconds_left)} left")
     line = f"{progress.model}: {', '.join(parts)}. {progress.ended}".rstrip()

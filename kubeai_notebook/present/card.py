@@ -10,6 +10,7 @@ from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.model_spec import FEATURES
 from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.phase_times import STEPS, steps_of
+from kubeai_notebook.core.plan import asked_of
 from kubeai_notebook.text import one_line
 
 from .stake import counted
@@ -43,14 +44,22 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 
 
 def card_of(
-    view: View, *, namespace: str, note: str = "", elsewhere: str = "", last: Mapping[str, float] | None = None
+    view: View,
+    *,
+    namespace: str,
+    note: str = "",
+    asked: str = "",
+    elsewhere: str = "",
+    last: Mapping[str, float] | None = None,
 ) -> Card:
     """What the card shows of one View.
 
+    ``note`` is what a cell did, ``asked`` what the Model was asked for then (`Outcome.asked`), where that is known.
     ``elsewhere`` is the namespace where a magic would not look by itself, ``last`` how many seconds each step of such
     a start took the last time.
     """
     name, status, lost, tone = name_of(view.model), view.status, view.link.lost, tone_of(view)
+    note = dated(note, asked, asked_of(view.model))
     return Card(
         name=name,
         namespace=namespace,
@@ -89,6 +98,11 @@ def link_state(link: Link) -> Literal["live", "reconnecting", "closed"]:
     return link.state if link.state in ("live", "closed") else "reconnecting"
 
 
+def dated(note: str, then: str, now: str) -> str:
+    """What a cell did, marked as old where the Model is asked for something else by now: it may be true no more."""
+    return f"Earlier: {note}" if note and then and then != now else note
+
+
 def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | None = None, note: str = "") -> Card:
     """What is left to say of a Model that is gone; ``before`` is the last card of those who saw it.
 
@@ -111,7 +125,7 @@ def deleted_card(name: str, *, namespace: str, where: str = "", before: Card | N
 def line_of(name: str, view: View | None) -> str:
     """A Model in one line, as Python shows a handle; ``None`` where it is gone.
 
-    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1, team on prod)``.
+    Such as ``Model('smol', Ready 1/1, OLlama, cpu:1, in team on prod)``.
     """
     if view is None:
         return one_line(f"Model({name!r}, Deleted)")

@@ -43,7 +43,7 @@ def row_of(view: View) -> ModelRow:
 def table_text(shown: ModelsTable) -> str:
     """One line a Model."""
     lines = [f"{row.name}  {row.phase}  {row.ready}/{row.desired}  {row.problem}".rstrip() for row in shown.rows]
-    return "\n".join([*(lines or ["There are no Models."]), f"Models in {shown.where}."])
+    return "\n".join([*(lines or ["There are no Models."]), f"Models {shown.where}."])
 
 
 def table_snapshot(shown: ModelsTable, *, at: datetime | None = None) -> str:
@@ -62,5 +62,5 @@ def table_snapshot(shown: ModelsTable, *, at: datetime | None = None) -> str:
         )
         for row in shown.rows
     )
-    seen = f"Models in {shown.where}, as seen on {moment.astimezone():%Y-%m-%d %H:%M:%S %Z}."
+    seen = f"Models {shown.where}, as seen on {moment.astimezone():%Y-%m-%d %H:%M:%S %Z}."
     return element("div", table(rows, head=HEADS), element("small", seen), class_=f"kubeai-snapshot {NO_FORMULAS}")

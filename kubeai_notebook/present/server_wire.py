@@ -50,7 +50,7 @@ class Where(_Answer):
     """Which cluster and namespace this server works in, and as whom."""
 
     label: Words
-    """Such as ``team on prod``."""
+    """Such as ``in team on prod``."""
     mark: str
     """The same for one place only: ``where`` of each request that is meant for it."""
     cluster: Words

@@ -151,7 +151,7 @@ class Card(_Wire):
     name: Words
     namespace: Words
     where: Words = ""
-    """The namespace and the cluster, such as ``team on prod`` or ``default on this machine``."""
+    """The namespace and the cluster, such as ``in team on prod`` or ``on this machine``."""
     phase: Words
     """A word of the phase table, or ``Deleted``."""
     tone: Tone

@@ -86,6 +86,6 @@ class Service:
         """The Session, which is in the place of this mark: what is done with it is done there, whoever switches now."""
         session = self._session()
         if where and where != session.where.mark:
-            message = f"This server works in {session.where} by now, so nothing was done."
+            message = f"This server works {session.where} by now, so nothing was done."
             raise ElsewhereError(message, "The sidebar shows it anew; ask again there.")
         return session

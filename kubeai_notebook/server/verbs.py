@@ -53,7 +53,9 @@ def use(session: Session, *, context: str | None = None, namespace: str | None =
     traits.context = traits.context if context is None else context
     traits.namespace = traits.namespace if namespace is None else namespace
     try:
-        return where(default())
+        used = where(default())
+        default().cluster.check_namespace()
+        return used
     except KubeAIError:
         traits.context, traits.namespace = before
         raise

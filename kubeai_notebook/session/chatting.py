@@ -44,9 +44,11 @@ def complete(session: Connection, name: str, prompt: Any, *, fields: Mapping[str
     asked = _asked(session, name, request)
     awaken(session, name, session.settings.wait_timeout_seconds)
     body = dict(request.body)
-    return ask_to_complete(
+    reply = ask_to_complete(
         session.endpoint, asked, body.pop("prompt"), timeout_seconds=request.timeout_seconds, extra_body=body
     )
+    reply.judge(None, must_call=False, max_tokens=request.max_tokens)
+    return reply
 
 
 class AsyncChatStream(AsyncIterator[Delta]):
@@ -127,6 +129,7 @@ def _stream(
         body.pop("messages"),
         schema=request.schema,
         must_call=request.must_call,
+        max_tokens=request.max_tokens,
         timeout_seconds=request.timeout_seconds,
         on_end=on_end,
         extra_body=body,

@@ -13,7 +13,7 @@ from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.core.remedy import Command, Remedy
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.deploy import Facts, Plan, facts_of, preflight
-from kubeai_notebook.errors import ForbiddenError, KubeAIError, LocalError, NotInstalledError
+from kubeai_notebook.errors import ForbiddenError, KubeAIError, LocalError, NotFoundError, NotInstalledError
 from kubeai_notebook.present.doctor_report import Doctor, Station
 from kubeai_notebook.text import one_line
 
@@ -62,9 +62,19 @@ def doctor_of(session: Connection, *, context: str = "") -> Doctor:
             return Doctor((*stations, installed, local.result()))
         gateway = pool.submit(_gateway, session)
         of_any = preflight(facts, spec_of(_ANY_MODEL), Plan(action="create", manifest={}))
+        stations += _no_namespace(cluster)
         stations += [_of_all(notice) for notice in of_any if notice.code in _STATIONS]
         stations += [*_rights(facts), _profiles(facts), gateway.result(), local.result()]
         return Doctor(tuple(stations), role_of(facts))
+
+
+def _no_namespace(cluster: Cluster) -> list[Station]:
+    """That the namespace is not there; nothing where it is, or where that may not be asked."""
+    try:
+        cluster.check_namespace()
+    except NotFoundError as error:
+        return [_failed("namespace", error)]
+    return []
 
 
 def _of_all(notice: Notice) -> Station:

@@ -14,6 +14,7 @@ from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.map_fields import MapFields
 from kubeai_notebook.core.objects import map_at, text_at, uid_of
 from kubeai_notebook.core.shown_fields import shows
+from kubeai_notebook.core.task_fields import EmbedFields, checked_embed_fields
 from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
@@ -291,18 +292,19 @@ class Model(ModelChats, ModelClients):
 
         return mapper_of(self._open, self.view, prompt=prompt, like=like, fields=fields)
 
-    def embed(self, texts: Any, *, role: str = "passage", prefix: str | None = None, **options: Any) -> Any:
+    @shows(EmbedFields)
+    def embed(self, texts: Any, **fields: Unpack[EmbedFields]) -> Any:
         """The vectors of texts, float32, one row each; for a Series of pandas a DataFrame with its index.
 
         Texts go in batches, several at once. Families that want a prefix (e5, bge, nomic …) get theirs: that of a text
         to be found or, ``role="query"``, of a question; `embedding_prefixes` tells them, and ``prefix`` sets another.
-        ``options`` are those of the OpenAI API (``dimensions`` …).
 
         Raises:
             CallError: a text was refused; the sentence names its number.
-            UsageError: a text of a list is missing or empty; nothing was sent.
+            UsageError: a field cannot be, or a text of a list is missing or empty; nothing was sent.
         """
-        return self._embedder.embed(texts, role, prefix, **options)
+        given = checked_embed_fields(fields)
+        return self._embedder.embed(texts, given.pop("role", "passage"), given.pop("prefix", None), **given)
 
     def embed_column(
         self, frame: Any, column: str, *, role: str = "passage", prefix: str | None = None, into: str = "embedding"

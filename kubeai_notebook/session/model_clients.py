@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kubeai_notebook.calls.endpoint import ModelEndpoint
 from kubeai_notebook.core.call_checks import checks_calls
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import texts_at
+from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.core.snippets import FEATURES, NO_KEY, SHELL, Target, settings_for, snippet
+from kubeai_notebook.core.task_fields import TranscribeFields, checked_transcribe_fields
 from kubeai_notebook.errors import ClusterError, UsageError
 from kubeai_notebook.loopback.peers import KNOWN
 from kubeai_notebook.text import one_line
@@ -155,30 +157,19 @@ class ModelClients:
             address, key = port.base_url, port.api_key
         return settings_for(program, model=self.name, base_url=address, api_key=key)
 
-    def transcribe(
-        self,
-        file: Recording,
-        *,
-        language: str | None = None,
-        prompt: str | None = None,
-        temperature: float | None = None,
-        **options: Any,
-    ) -> Reply:
+    @shows(TranscribeFields)
+    def transcribe(self, file: Recording, **fields: Unpack[TranscribeFields]) -> Reply:
         """What is said in a recording, up to 256 MiB: a path, bytes, or a file that is open for reading bytes.
 
-        ``language`` as ``"en"``; ``prompt`` holds names and words that will come. Further options are those of the
-        OpenAI API (``response_format="srt"`` …).
-
         Raises:
-            UsageError: there is no such file, or it is empty or too large; nothing was sent.
+            UsageError: a field cannot be; or there is no such file, or it is empty or too large; nothing was sent.
             CallError: the Model was served for something else, or the gateway or the engine refused the request.
             DeployError: the Model cannot become ready as it is.
         """
         from kubeai_notebook.calls.transcribe import transcribe
 
-        chosen = {"language": language, "prompt": prompt, "temperature": temperature}
-        options |= {name: value for name, value in chosen.items() if value is not None}
-        return transcribe(self._able("SpeechToText"), self.name, file, **options)
+        given = checked_transcribe_fields(fields)
+        return transcribe(self._able("SpeechToText"), self.name, file, **given)
 
     def rerank(self, query: str, texts: Any, *, top_n: int | None = None) -> pd.DataFrame:
         """The texts in the order in which they answer a question: ``text`` and ``score``, the best first.

@@ -124,10 +124,18 @@ def _attached(session: Connection, fields: Mapping[str, Any]) -> dict[str, Any] 
 
 
 def near_name(session: Connection, name: str) -> str:
-    """A question for the name that may be meant; ``""`` where the names may not be seen."""
-    with suppress(ClusterError):
-        return did_you_mean(name, session.publisher.names())
-    return ""
+    """A question for the name that may be meant; ``""`` where the names may not be seen.
+
+    Raises:
+        NotFoundError: the whole namespace is not there.
+    """
+    try:
+        names = session.publisher.names()
+    except ClusterError:
+        return ""
+    if not names:
+        session.cluster.check_namespace()
+    return did_you_mean(name, names)
 
 
 def read_here(session: Connection, read: Callable[[ModelSchema], _Read]) -> _Read:

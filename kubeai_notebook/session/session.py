@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings as settings_of_process
 from kubeai_notebook.core.call_checks import checked_call, checks_calls
-from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.model_fields import ModelFields, what_of
 from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.errors import NotFoundError
@@ -105,7 +104,7 @@ class Session(Connection):
         try:
             self.publisher.view(name)
         except NotFoundError as error:
-            near = did_you_mean(name, self.publisher.names()).strip()
+            near = planning.near_name(self, name).strip()
             raise NotFoundError(error.message, near or error.hint) from None
         return Model(self, name)
 
@@ -128,12 +127,17 @@ class Session(Connection):
 
         Its display is a table that reads well; one that goes meanwhile is no row. While the API is away it holds what
         was last seen, and says so.
+
+        Raises:
+            NotFoundError: the namespace is not there.
         """
         from kubeai_notebook.present.models_frame import models_frame
 
         from .idle import idle_seconds
 
         views, link = look_at_all(self.publisher), self.publisher.link
+        if not (views or link.lost):
+            self.cluster.check_namespace()
         idle = {} if link.lost or not views else idle_seconds(self.cluster, views[0].observation.operator)
         window = (
             None if self.cluster.is_this_machine or not idle else self.facts.operator_config.autoscaling_window_seconds

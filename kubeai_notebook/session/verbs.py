@@ -14,7 +14,7 @@ from kubeai_notebook import deploy
 from kubeai_notebook.core.field_aliases import to_snake
 from kubeai_notebook.core.inference import LEAST
 from kubeai_notebook.core.objects import count_at, map_at, text_at, uid_of
-from kubeai_notebook.core.plan import Outcome
+from kubeai_notebook.core.plan import GONE, Outcome, asked_of
 from kubeai_notebook.core.served import served_by
 from kubeai_notebook.deploy import scaling
 from kubeai_notebook.errors import (
@@ -97,7 +97,7 @@ def scale(
         ConflictError: it was changed since it was ``shown``, or another Model has its name now.
     """
     scaling.check_replicas(replicas)
-    note = f"{name} is scaled to {replicas}." if replicas else f"{name} goes to sleep; a request wakes it."
+    note = f"{name} is scaled to {replicas}." if replicas else f"{name} is scaled to 0; a request wakes it."
     if session.cluster.is_this_machine and replicas > 1:
         notices = deploy.room_for(session.facts, session.cluster.model(name), replicas)
         if errors := [notice for notice in notices if notice.severity == "error"]:
@@ -179,7 +179,8 @@ def fix(
     planned = deploy.plan_change(current, remedy.patch(current))
     if planned.action == "attach":
         note = f"Nothing was changed: {name} is so already. {remedy.title}"
-        return Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run)
+        asked = asked_of(current)
+        return Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run, asked=asked)
     if not dry_run:
         check_owner(session, "fix", current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch, dry_run=dry_run)
@@ -208,16 +209,15 @@ def restart(
     check_owner(session, "restart", model, yes=yes)
     if not count_at(model, "spec", "replicas"):
         # Pods of a moment ago may be going still: to wait for others in their place would be in vain.
-        idle = (
-            "is paused: resume()" if scaling.is_paused(model) else "sleeps, or is scaled to 0: a request, or scale(1),"
-        )
-        return Outcome(action="nothing", name=name, note=f"{name} {idle} starts it anew. Nothing was restarted.")
+        idle = "is paused: resume()" if scaling.is_paused(model) else "had no Pods to restart: a request, or scale(1),"
+        note = f"{name} {idle} starts it anew. Nothing was restarted."
+        return Outcome(action="nothing", name=name, note=note, asked=asked_of(model))
     limit = session.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
     count = waiting.restart_pods(session, name, limit)
     if not count:
-        return Outcome(action="nothing", name=name, note=f"{name} has no Pod yet, so nothing was restarted.")
+        return Outcome(action="nothing", name=name, note=f"{name} had no Pod yet, so nothing was restarted.")
     note = f"{count} {'Pod is' if count == 1 else 'Pods are'} replaced."
-    return Outcome(action="restarted", name=name, note=note, restarts=True)
+    return Outcome(action="restarted", name=name, note=note, restarts=True, asked=asked_of(model))
 
 
 def delete(
@@ -240,7 +240,7 @@ def delete(
         note = f"{name} is being deleted; you may not list Models here, so it is not known when it is gone."
         return Outcome(action="deleted", name=name, uid=uid, note=note)
     waiting.delete(session, name, timeout_seconds, uid=uid)
-    return Outcome(action="deleted", name=name, uid=uid, note=f"{name} is deleted.")
+    return Outcome(action="deleted", name=name, uid=uid, note=f"{name} is deleted.", asked=GONE)
 
 
 def delete_all(
@@ -313,7 +313,7 @@ def _changed(
     current = shown or meant(session, name, uid)
     planned = deploy.plan_change(current, change.patch(current))
     if planned.action == "attach":
-        return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid)
+        return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid, asked=asked_of(current))
     check_owner(session, change.verb, current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, change.action, current, patch=change.patch, remember=False)
     return _noted(session, done, change.note)
@@ -364,7 +364,7 @@ def _served(report: PlanReport, done: Outcome) -> str:
         pods = "its Pods are replaced" if done.restarts else "its Pods go on"
         kept = "" if done.restarts or not report.plan.secrets else _OLD_VALUES
         resumed = " It was paused, and is resumed." if scaling.is_paused(report.plan.current) else ""
-        updated = f"{name} is being updated, {pods}: {'; '.join(done.diff)}.{kept}{resumed}{replicas}"
+        updated = f"{name} is updated, {pods}: {'; '.join(done.diff)}.{kept}{resumed}{replicas}"
         changed = {"", *(to_snake(name) for name in report.plan.changes)}
         if report.plan.secrets or changed & {"env", "env_from"}:
             changed.add("secrets")

@@ -12,15 +12,16 @@ import threading
 import weakref
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from IPython import get_ipython
 
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.phase_times import newest_pod, start_key, steps_of
+from kubeai_notebook.core.plan import GONE
 from kubeai_notebook.errors import NotFoundError
-from kubeai_notebook.present.card import card_of, deleted_card
+from kubeai_notebook.present.card import card_of, dated, deleted_card
 from kubeai_notebook.present.snapshot import snapshot_of, text_of
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.store import StartTimes
@@ -70,7 +71,8 @@ def bundle(model: Model) -> dict[str, Any]:
     """The Model as it is now, as text and as a static snapshot."""
     namespace = model.session.cluster.namespace
     try:
-        card = card_of(model.view, namespace=namespace, note=model.note, elsewhere=_elsewhere(model))
+        done = _done_by(model)
+        card = card_of(model.view, namespace=namespace, elsewhere=_elsewhere(model), **done._asdict())
     except NotFoundError:
         card = deleted_card(model.name, namespace=namespace, where=str(model.session.where))
     return {"text/plain": text_of(card), "text/html": snapshot_of(card)}
@@ -99,7 +101,18 @@ def _cards_and_widget(model: Model) -> tuple[_Cards, StatusCard]:
     if model.session not in cards or cards[model.session].changes.ended:
         there = _elsewhere(model)
         cards[model.session] = _Cards(model.subscribe(), model.session, elsewhere=there)
-    return cards[model.session], cards[model.session].card(view, model.note)
+    return cards[model.session], cards[model.session].card(view, _done_by(model))
+
+
+class _Done(NamedTuple):
+    """What a cell did, and what the Model was asked for then."""
+
+    note: str = ""
+    asked: str = ""
+
+
+def _done_by(model: Model) -> _Done:
+    return _Done(model.note, model.outcome.asked if model.outcome else "")
 
 
 @cache
@@ -109,10 +122,10 @@ def _cards_by_session() -> WeakKeyDictionary[Connection, _Cards]:
 
 @dataclass(slots=True)
 class _ModelCards:
-    """The cards of one Model by their notes, the one that was shown last behind the others."""
+    """The cards of one Model by what was done, the one that was shown last behind the others."""
 
     revision: int
-    widgets: dict[str, StatusCard] = field(default_factory=dict)
+    widgets: dict[_Done, StatusCard] = field(default_factory=dict)
     pod_uid: str = ""
     """That of the newest Pod."""
     last: Mapping[str, float] = field(default_factory=dict)
@@ -134,14 +147,14 @@ class _Cards:
         self._gone: dict[str, None] = {}
         threading.Thread(target=self._follow, name="kubeai-cards", daemon=True).start()
 
-    def card(self, view: View, note: str) -> StatusCard:
-        """The Model's card with this note."""
+    def card(self, view: View, done: _Done) -> StatusCard:
+        """The Model's card that says this was done."""
         with self._lock:
             shown = self._shown.setdefault(view.name, _ModelCards(view.revision))
             shown.revision = view.revision
-            card = self._card_of(shown, view, note)
-            widget = shown.widgets.pop(note, None) or StatusCard(card, partial(self._take, view.name))
-            shown.widgets[note] = widget
+            card = self._card_of(shown, view, done)
+            widget = shown.widgets.pop(done, None) or StatusCard(card, partial(self._take, view.name))
+            shown.widgets[done] = widget
             widget.update(card)
             if len(shown.widgets) > KEPT_CARDS:
                 oldest = shown.widgets.pop(next(iter(shown.widgets)))
@@ -157,11 +170,11 @@ class _Cards:
         with self._lock:
             widget.shown_in[cell] = request
             for shown in self._shown.values() if cell else ():
-                for note, other in tuple(shown.widgets.items()):
+                for done, other in tuple(shown.widgets.items()):
                     if other.shown_in.get(cell, request) != request:
                         del other.shown_in[cell]
                         if not other.shown_in:
-                            shown.widgets.pop(note).close()
+                            shown.widgets.pop(done).close()
 
     def _follow(self) -> None:
         for change in self.changes:
@@ -177,8 +190,8 @@ class _Cards:
     def _write(self, shown: _ModelCards, change: Change) -> None:
         shown.revision = change.revision
         self._gone.pop(change.name, None)
-        for note, widget in shown.widgets.items():
-            widget.update(self._card(shown, change, note=note, before=widget.shown))
+        for done, widget in shown.widgets.items():
+            widget.update(self._card(shown, change, done=done, before=widget.shown))
         if change.view is None:
             self._gone[change.name] = None
         if len(self._gone) > KEPT_GONE:
@@ -186,14 +199,15 @@ class _Cards:
             del self._gone[oldest], self._shown[oldest]
             self.changes.drop(oldest)
 
-    def _card(self, shown: _ModelCards, change: Change, *, note: str, before: Card) -> Card:
+    def _card(self, shown: _ModelCards, change: Change, *, done: _Done, before: Card) -> Card:
         if change.view is None:
+            note = dated(done.note, done.asked, GONE)
             return deleted_card(change.name, namespace=self._namespace, before=before, note=note)
-        return self._card_of(shown, change.view, note)
+        return self._card_of(shown, change.view, done)
 
-    def _card_of(self, shown: _ModelCards, view: View, note: str) -> Card:
+    def _card_of(self, shown: _ModelCards, view: View, done: _Done) -> Card:
         self._keep_times(shown, view)
-        return card_of(view, namespace=self._namespace, note=note, elsewhere=self._elsewhere, last=shown.last)
+        return card_of(view, namespace=self._namespace, elsewhere=self._elsewhere, last=shown.last, **done._asdict())
 
     def _keep_times(self, shown: _ModelCards, view: View) -> None:
         """Read how long such a start took when one begins, and keep its own times when it is over."""

@@ -4,7 +4,7 @@ import type { Answer, Card, ModelsTable, Request } from "../widgets/types";
 export const CARD: Card = {
   name: "smol",
   namespace: "default",
-  where: "default on this machine",
+  where: "on this machine",
   phase: "Loading",
   tone: "busy",
   announcement: "Model smol is Loading.",

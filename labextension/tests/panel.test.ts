@@ -36,7 +36,7 @@ let panel: ModelsPanel;
 function changes(mark: string, uid = "u-1"): Changes {
   const row = { name: "smol", phase: "Ready", tone: "good", features: "", engine: "VLLM", profile: "cpu:1", problem: "", ready: 1, desired: 1 };
   const card = { ...CARD, verbs: ["scale", "delete"] };
-  const link = { link: "live", since_seconds: 0, where: `default on ${mark}`, mark, notices: [] };
+  const link = { link: "live", since_seconds: 0, where: `in default on ${mark}`, mark, notices: [] };
   return { id: `${mark}-1`, reset: true, gone: [], models: [{ row, card, uid }], link } as unknown as Changes;
 }
 

@@ -5,7 +5,7 @@ import { grouped, Store, type News } from "../src/sidebar/store";
 import { joined, listen, newsOf, POLL_MS, SILENT_MS } from "../src/sidebar/stream";
 import type { LinkState, ModelChange } from "../widgets/types";
 
-const LIVE = { link: "live", since_seconds: 0, where: "default on x", notices: [] } as unknown as LinkState;
+const LIVE = { link: "live", since_seconds: 0, where: "in default on x", notices: [] } as unknown as LinkState;
 const CLOSED = { ...LIVE, link: "closed" } as unknown as LinkState;
 const NOTICE = { code: "ForbiddenError", severity: "error", field: "", message: "You may not list Models.", remedy: "Ask." };
 

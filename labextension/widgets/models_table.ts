@@ -86,7 +86,7 @@ class TableView implements LiveView {
     }
     this.table.hidden = names.size === 0;
     this.none.hidden = names.size > 0;
-    put(this.where, `Models in ${table.where}.`);
+    put(this.where, `Models ${table.where}.`);
     this.tick();
   }
 

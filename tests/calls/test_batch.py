@@ -115,6 +115,7 @@ def test_pays_for_new_rows_only(tmp_path: Path) -> None:
             second = job.result(SECONDS)
         assert set(server.stats["asked"].values()) == {1}
         assert job.progress.from_store == 100
+        assert 0 < job.progress.asking_seconds <= job.progress.seconds
         mapped(server.url, frame(10), store=tmp_path / "a.db", temperature=0.5)
         assert server.stats["asked"]["t3"] == 2  # another request
     assert list(second["answer"][:100]) == list(first["answer"])

@@ -80,7 +80,7 @@ def test_goes_on_and_keeps_its_answers_where_another_program_locks_their_file(
     endpoint, job = started(quick.url, frame(rows), store=path)
     with endpoint:
         job.result(SECONDS)
-    assert (job.progress.from_store, job.progress.sent) == (rows, 0)
+    assert (job.progress.from_store, job.progress.sent, job.progress.asking_seconds) == (rows, 0, 0.0)
 
 
 PROGRAM = """

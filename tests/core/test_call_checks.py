@@ -53,7 +53,11 @@ CALLS = [
     (lambda handle: handle.wait([5]), "wait() takes timeout_seconds as a number, not a list."),
     (lambda handle: handle.wait(5, yes="no"), 'wait() takes yes as True or False, not the text "no".'),
     (lambda handle: handle.wait(True), "wait() takes timeout_seconds as a number, not True."),
-    (lambda handle: handle.wait(1, 2), "wait() was given more than it takes. It is called as"),
+    (
+        lambda handle: handle.wait(1, 2),
+        "wait() was given more than it takes. "
+        "It is called as wait(timeout_seconds: float | None = None, *, yes: bool = False).",
+    ),
     (lambda handle: handle.scale("two"), 'scale() takes replicas as a whole number, not the text "two".'),
     (lambda handle: handle.scale(1.5), "scale() takes replicas as a whole number, not 1.5."),
     (lambda handle: handle.scale(None), "scale() takes replicas as a whole number, not None."),
@@ -68,7 +72,7 @@ CALLS = [
     (lambda handle: handle.open(), "open() needs prompt."),
     (lambda handle: handle.open("a", "b"), "open() was given more than it takes."),
     (lambda handle: handle.open(5), "open() takes prompt as a text, not 5."),
-    (lambda handle: handle.ask("a"), "ask() needs other. It is called as ask(prompt: 'str', other: 'Any', **fields)."),
+    (lambda handle: handle.ask("a"), "ask() needs other. It is called as ask(prompt: str, other, **fields)."),
     (lambda handle: handle.ask("a", 1, 2), "ask() was given more than it takes."),
     (lambda handle: handle(), "__call__() needs prompt."),
 ]

@@ -143,7 +143,7 @@ def test_says_that_the_value_of_a_secret_changed_and_what_brings_it_in(session: 
     assert model.outcome is not None
     assert (model.outcome.action, model.outcome.restarts) == ("updated", False)
     assert model.note == (
-        "asleep is being updated, its Pods go on: secrets: API_KEY (changed). "
+        "asleep is updated, its Pods go on: secrets: API_KEY (changed). "
         "Pods that run keep the old values until they are replaced: restart() does that."
     )
     again = session.serve(renewed).outcome

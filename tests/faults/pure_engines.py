@@ -9,6 +9,7 @@ from .pure import Pure, Spec, engine_of, in_the_field, units_of
 NO_GPU = "it needs a GPU, or more of them, than this machine has"
 NO_VLLM = "it needs a vLLM of another release, or a larger model, than this machine runs"
 NO_IMAGES = "this machine runs no images"
+NO_MEMORY = "a test that filled this machine's memory would end the others"
 NO_QUOTA = "the daemon has no quotas and no queues"
 CUBLAS = "RuntimeError: CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmEx`"
 SLIM = "registry.example/ml/vllm-slim:0.22"
@@ -31,6 +32,17 @@ def of_another_image(spec: Spec) -> bool:
 
 
 OF_ENGINES = (
+    Pure(
+        code="MaxModelLenTooLargeForKvCache",
+        fix="set argument --ctx-size={fitting_context}",
+        why_not_played=NO_MEMORY,
+        observation=crash(
+            "Error: A context of 900000 tokens needs 20700 MB of cache, and 2000 MB of memory are left beside the "
+            "weights; --ctx-size=8192 fits.",
+            model(engine="OLlama", args=["--ctx-size=900000"]),
+        ),
+        cause=lambda spec: engine_of(spec).number("--ctx-size", 0) > 8192,
+    ),
     Pure(
         code="BadArgumentValue",
         fix="drop argument --attention-backend --attention-config",

@@ -22,7 +22,9 @@ SHAPE = Shape(weights_bytes=1_000_000_000, layers=32, context=8192, token_bytes=
         (2 * 10**9, None, 2048, 2),
         (14 * 10**8, None, 512, 2),
         (12 * 10**8, None, 512, 1),
-        (12 * 10**8, 8192, 8192, 2),
+        (6 * 10**9, 8192, 8192, 2),
+        (23 * 10**8, 8192, 8192, 1),
+        (10**8, 512, 512, 1),
     ],
 )
 def test_takes_the_context_that_fits_or_the_one_that_is_asked_for(memory, context, chosen, parallel):
@@ -30,6 +32,30 @@ def test_takes_the_context_that_fits_or_the_one_that_is_asked_for(memory, contex
     assert (fit.context, fit.parallel) == (chosen, parallel)
     assert f"{chosen} tokens of context" in fit.sentence
     assert "(the model knows 8192)" in fit.sentence
+
+
+@pytest.mark.parametrize(
+    ("memory", "context", "sentence"),
+    [
+        (
+            2 * 10**9,
+            8192,
+            "A context of 8192 tokens needs 1074 MB of cache, and 850 MB of memory are left beside the weights; "
+            "--ctx-size=6144 fits.",
+        ),
+        (10**10, 10**6, "--ctx-size=8192 fits."),  # no more than the model knows
+        (10**8, 4096, "0 MB of memory are left beside the weights; --ctx-size=512 fits."),
+    ],
+)
+def test_refuses_a_context_that_would_take_all_memory(memory, context, sentence):
+    with pytest.raises(LocalError) as refused:
+        fitted(SHAPE, Room(memory), context=context, parallel=2)
+    assert str(refused.value).endswith(sentence)
+
+
+def test_refuses_none_whose_size_nobody_knows():
+    unknown = Shape(weights_bytes=1, layers=0, context=0, token_bytes=0)
+    assert fitted(unknown, Room(10**9), context=10**6, parallel=2).context == 10**6
 
 
 def test_never_takes_more_than_the_model_knows():

@@ -130,6 +130,13 @@ def test_fails_as_the_engine_would_on_a_bad_argument(kubeai):
     kubeai.delete("badarg")
 
 
+def test_refuses_a_context_that_would_take_the_machines_memory(kubeai):
+    kubeai.create("huge", args=["--ctx-size=900000000"])
+    log = kubeai.log(kubeai.crashed_pod("huge"))
+    assert "A context of 900000000 tokens needs " in log
+    assert "left beside the weights; --ctx-size=8192 fits." in log
+
+
 def test_refuses_a_length_beyond_the_weights_positions_in_vllms_words(kubeai):
     spec = {"engine": "VLLM", "url": "hf://HuggingFaceTB/SmolLM2-135M-Instruct"}
     kubeai.create("long", args=["--max-model-len=9000"], **spec)

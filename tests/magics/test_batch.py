@@ -56,6 +56,7 @@ def test_asks_about_every_row_of_a_variable(smol: Run, shell: Any) -> None:
     [
         ("Classify: {{text}}", r"A column takes single braces: \{text\}"),
         ("{topic}: {text}", r"\{topic\} stands for a column, and the table has none.*double braces: \{\{topic\}\}"),
+        ("Classify {{nosuch}}: {text}", 'There is no variable "nosuch" to be filled in'),
         ("Classify.", r"names no column .* \{text\} stands for a row's cell"),
     ],
 )

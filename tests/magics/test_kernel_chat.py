@@ -101,6 +101,30 @@ def test_remembers_what_was_said_with_a_name(kernel: Kernel) -> None:
     assert turns(kernel) == [("user", "What is my name?")]
 
 
+@pytest.mark.parametrize(
+    "cell", ["x = %kubeai_chat smol Hi", "x = get_ipython().run_cell_magic('kubeai_chat', 'smol', 'Hi')"]
+)
+def test_gives_the_reply_to_who_assigns_it(kernel: Kernel, cell: str) -> None:
+    kernel.run("x = None")
+    assert [shown["text/plain"] for shown in kernel.run(cell)] == ["Hello **Bob**."]
+    assert kernel.value("(type(x).__name__, str(x))") == "('Reply', 'Hello **Bob**.')"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%kubeai_chat smol Hi",
+        "%kubeai chat smol Hi",
+        "%%kubeai_chat smol\nHi",
+        "%kubeai_chat smol Hi\ny = 1",
+        "for _ in (1,):\n    %kubeai_chat smol Hi",
+        "line = 'smol Hi'\nget_ipython().run_line_magic('kubeai_chat', line)",
+    ],
+)
+def test_shows_an_answer_once(kernel: Kernel, cell: str) -> None:
+    assert [shown["text/plain"] for shown in kernel.run(cell)] == ["Hello **Bob**."]
+
+
 def test_shows_the_answer_as_markdown_and_keeps_the_reply(kernel: Kernel) -> None:
     (shown,) = kernel.run("%%kubeai_chat smol -o reply --seed 3 --top-p 0.5 --stop a --stop b --max-tokens 9\nHi")
     assert shown == {"text/plain": "Hello **Bob**.", "text/markdown": "Hello **Bob**."}
@@ -204,11 +228,27 @@ def test_never_looks_again_at_what_a_lines_variable_holds(kernel: Kernel) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["{a} {{b}} %s 100 % $x$", r"\frac{a}{b} $$x^2$$", '{"json": [1, {}]}', "{% if x %}{{ x|upper }}{% endif %}"],
+    [
+        "{a} {{b|c}} %s 100 % $x$",
+        r"\frac{a}{b} $$x^2$$",
+        r"\frac{{a}}{{b}} {{{c}}}",
+        '{"json": [1, {}]}',
+        "{% if x %}{{ x|upper }}{% endif %} {{ zebra }}",
+    ],
 )
 def test_sends_every_text_as_it_is(kernel: Kernel, text: str) -> None:
     kernel.run(f"%%kubeai_chat smol\n{text}")
     assert turns(kernel) == [("user", text)]
+
+
+@pytest.mark.parametrize("magic", ["chat smol", "compare smol smol_loud"])
+def test_names_what_is_no_variable_before_anything_is_sent(kernel: Kernel, magic: str) -> None:
+    kernel.run("topic = 'tides'")
+    (shown,) = kernel.run(f"%%kubeai_{magic}\nExplain {{{{ topik }}}} in {{{{topic}}}}.")
+    assert 'There is no variable "topik" to be filled in. Did you mean "topic"?' in shown["text/plain"]
+    assert kernel.engine.asked == []
+    kernel.run(f"%%kubeai_{magic} --raw\nExplain {{{{topik}}}}.")
+    assert turns(kernel) == [("user", "Explain {{topik}}.")]
 
 
 def test_fills_in_the_users_expressions(kernel: Kernel) -> None:

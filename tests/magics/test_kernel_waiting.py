@@ -98,7 +98,7 @@ def test_tells_the_truth_while_this_machines_kubeai_is_away_and_soon_after(tmp_p
     kernel = Kernel()
     serve = "%kubeai_serve {} --url " + SCRIPTED + " --engine OLlama"
     try:
-        assert "smol (default on this machine) Ready" in kernel.run(serve.format("smol --wait"))
+        assert "smol (on this machine) Ready" in kernel.run(serve.format("smol --wait"))
         daemon.stop()
         card = kernel.run("%kubeai_status smol")
         assert "Not connected since " in card
@@ -112,7 +112,7 @@ def test_tells_the_truth_while_this_machines_kubeai_is_away_and_soon_after(tmp_p
             assert "Deleted" not in shown
         daemon.start()
         served = kernel.run(serve.format("mine"))
-        assert "mine (default on this machine)" in served
+        assert "mine (on this machine)" in served
         assert "Deleted" not in served
         table = kernel.run("%kubeai_models")
         assert "Not connected" not in table

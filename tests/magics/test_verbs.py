@@ -50,7 +50,7 @@ def test_says_what_it_would_do_and_does_nothing(here: Callable[[str], Any]) -> N
 def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> None:
     here(f"%kubeai_serve smol --url {URL};")
     assert here("%kubeai_status smol --follow -o m") is None
-    assert "✓ smol (default on this machine) Ready" in capsys.readouterr().out
+    assert "✓ smol (on this machine) Ready" in capsys.readouterr().out
     assert here("m").status.phase == "Ready"
 
 
@@ -162,9 +162,9 @@ def test_asks_before_it_replaces_ready_pods_of_others(here: Callable[[str], Any]
     with pytest.raises(UsageError, match="To do it all the same: %kubeai_scale theirs 0 --yes"):
         here("%kubeai_scale theirs 0")
     assert here(f"{line} --dry-run").plan.restarts
-    assert "is being updated" in here(f"{line} --yes").note
+    assert "is updated" in here(f"{line} --yes").note
     # From now on it is the user's.
-    assert "is being updated" in here(f"%kubeai_serve theirs --url {URL} --wait").note
+    assert "is updated" in here(f"%kubeai_serve theirs --url {URL} --wait").note
 
 
 def test_deletes_several_and_tells_each(here: Callable[[str], Any], elsewhere: Session) -> None:
@@ -260,7 +260,7 @@ def test_attaches_where_only_a_name_is_said(here: Callable[[str], Any]) -> None:
 def test_changes_labels_and_shows_them(here: Callable[[str], Any]) -> None:
     here(f"%kubeai_serve asleep {IDLE};")
     assert here(f"%kubeai_serve asleep {IDLE} --label team=ds").note == (
-        "asleep is being updated, its Pods go on: labels: with team=ds."
+        "asleep is updated, its Pods go on: labels: with team=ds."
     )
     assert "labels: without team=ds, with team=xy" in repr(
         here(f"%kubeai_serve asleep {IDLE} --label team=xy --dry-run")

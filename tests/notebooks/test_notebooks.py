@@ -13,7 +13,7 @@ from kubeai_notebook.session.session import Session
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SHOWN = {
-    "00_tour": ["Paris", "tour (default on this machine) Deleted"],
+    "00_tour": ["Paris", "tour (on this machine) Deleted"],
     "01_seed": [
         "Project('tour')",
         "Function('llm', kubeai-text, ollama://smollm2:135m)",
@@ -29,7 +29,7 @@ SHOWN = {
         "text is missing in this row; nothing was sent.",
         "about_food",
         "Friendly people, and the best bread in town.",
-        "tour-vectors (default on this machine) Deleted",
+        "tour-vectors (on this machine) Deleted",
     ],
 }
 """What a reader of each notebook sees."""

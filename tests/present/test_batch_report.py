@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from kubeai_notebook.core.batch_progress import FailedRow, Progress
 from kubeai_notebook.present.batch_report import INTERRUPTS, batch_bundle, batch_line, batch_text, trial_text
 
 RUNNING = Progress(
     model="smol", rows=10_000, done=500, failed=3, from_store=100, sent=403, in_flight=32, at_once=32,
-    prompt_tokens=30_000, completion_tokens=10_000, seconds=40.0,
+    prompt_tokens=30_000, completion_tokens=10_000, seconds=40.0, asking_seconds=40.0,
     trial=(("0", "good"), ("1", "<b>bad</b>")), failures=(FailedRow("17", "The answer is empty."),),
 )  # fmt: skip
 
@@ -74,6 +75,14 @@ def test_lets_no_answer_act_in_a_page() -> None:
 
 
 def test_rests_its_pace_on_rows_that_were_asked() -> None:
-    progress = Progress(model="m", rows=200, done=100, failed=99, unsent=99, sent=1, seconds=10.0, prompt_tokens=10)
+    counts: Any = {"rows": 200, "done": 100, "failed": 99, "unsent": 99, "sent": 1}
+    progress = Progress(model="m", **counts, seconds=10.0, asking_seconds=10.0, prompt_tokens=10)
     assert (progress.asked, progress.seconds_left, progress.tokens_in_all) == (1, 10.0, 20)
     assert Progress(model="m", rows=200, done=99, unsent=99, in_flight=1, seconds=0.1).seconds_left is None
+
+
+def test_forecasts_by_the_time_that_was_spent_asking() -> None:
+    counts: Any = {"rows": 1000, "done": 900, "from_store": 890, "sent": 10}
+    progress = Progress(model="m", **counts, seconds=100.0, asking_seconds=5.0)
+    assert progress.seconds_left == 50.0
+    assert "2.0 rows/s" in batch_line(progress)

@@ -162,12 +162,10 @@ def test_shows_no_secret_of_a_url() -> None:
 
 
 def test_says_in_one_line_what_a_model_is() -> None:
-    assert (
-        line_of("smol", view_in("Ready", ready=1)) == "Model('smol', Ready 1/1, OLlama, cpu:1, default on this machine)"
-    )
+    assert line_of("smol", view_in("Ready", ready=1)) == "Model('smol', Ready 1/1, OLlama, cpu:1, on this machine)"
     assert (
         line_of("smol", view_in("Blocked", profile=""))
-        == "Model('smol', Blocked 0/1, OLlama, no profile, default on this machine)"
+        == "Model('smol', Blocked 0/1, OLlama, no profile, on this machine)"
     )
     assert line_of("smol", None) == "Model('smol', Deleted)"
 

@@ -21,19 +21,19 @@ def test_keeps_a_cell_short() -> None:
 
 
 def test_is_text_where_there_is_no_browser() -> None:
-    shown = ModelsTable(where="default on x", rows=(READY, FAILING))
+    shown = ModelsTable(where="in default on x", rows=(READY, FAILING))
     assert table_text(shown).splitlines() == [
         "smol  Ready  1/1",
         "smol  Failing  0/1  The engine needs more memory.",
         "Models in default on x.",
     ]
-    assert table_text(ModelsTable(where="there")) == "There are no Models.\nModels in there."
+    assert table_text(ModelsTable(where="in there")) == "There are no Models.\nModels in there."
 
 
 def test_is_a_plain_table_in_a_saved_notebook() -> None:
     at = datetime(2026, 11, 28, 12, tzinfo=UTC)
     old = READY.model_copy(update={"created_seconds": (at - timedelta(minutes=3)).timestamp(), "name": "<b>x</b>"})
-    saved = table_snapshot(ModelsTable(where="default on x", rows=(old,)), at=at)
+    saved = table_snapshot(ModelsTable(where="in default on x", rows=(old,)), at=at)
     assert "&lt;b&gt;x&lt;/b&gt;" in saved
     assert "3 min" in saved
     assert "as seen on 2026-11-28" in saved

@@ -146,6 +146,14 @@ def test_works_in_another_context_and_stays_where_it_is_if_that_cannot_be(
         assert [data["link"] for kind, _, data in events if kind == "link"][-1] == "closed"
 
 
+def test_stays_where_it_is_if_the_namespace_is_not_there(jupyter: Jupyter) -> None:
+    before = jupyter.ask("GET", "where")[1]["namespace"]
+    answered = notice_of(jupyter.ask("POST", "where", {"namespace": "nosuch"}))
+    assert answered[:2] == (404, "NotFoundError")
+    assert answered[2].startswith('There is no namespace "nosuch" on this machine.')
+    assert jupyter.ask("GET", "where")[1]["namespace"] == before
+
+
 def test_takes_a_request_as_jupyterlab_sends_it(jupyter: Jupyter) -> None:
     query = {"1795923240004": "", "token": jupyter.token, "no_track_activity": "1"}
     assert jupyter.ask("GET", "catalog", query={"text": "smollm2", **query})[0] == 200

@@ -71,13 +71,28 @@ def test_sends_nothing_where_a_field_cannot_be(smol: Model, engine: Engine) -> N
     assert engine.asked == []
 
 
+@pytest.mark.parametrize(
+    ("max_tokens", "completion_tokens", "how"),
+    [
+        (None, 3, "; a higher max_tokens lets it end."),
+        (3, 3, ", as asked."),
+        (9, 3, "; a higher max_tokens lets it end."),  # the context was full
+    ],
+)
+def test_hints_at_more_tokens_only_to_who_did_not_ask_for_as_many(
+    smol: Model, engine: Engine, max_tokens: int | None, completion_tokens: int, how: str
+) -> None:
+    engine.says = saying(said("Once upon a", finish_reason="length", completion_tokens=completion_tokens))
+    assert smol.chat("A tale.", max_tokens=max_tokens).note == f"The answer was cut after 3 tokens{how}"
+
+
 def test_gives_what_the_schema_asks_for(smol: Model, engine: Engine) -> None:
     engine.says = saying(said('{"name": ', '"Rome"}'))
     assert smol.chat("Where?", schema=City).parsed == City(name="Rome")
     assert engine.asked[0]["response_format"]["json_schema"]["schema"] == City.model_json_schema()
     engine.says = saying(said('{"name', finish_reason="length"))
     cut = smol.chat("Where?", schema=City, max_tokens=2)
-    with pytest.raises(CallError, match=r"not a City \(Invalid JSON\)\. The answer was cut after all its tokens"):
+    with pytest.raises(CallError, match=r"not a City \(Invalid JSON\)\. The answer was cut after all its tokens; a"):
         _ = cut.parsed
 
 
@@ -251,7 +266,8 @@ def test_continues_a_text(smol: Model, engine: Engine) -> None:
         b'{"choices": [{"text": " Paris", "finish_reason": "length"}], "usage": {"completion_tokens": 1}}'
     )
     reply = smol.complete("The capital of France is", adapter="loud", max_tokens=1, stop="x")
-    assert (reply, reply.model, reply.note[:23]) == (" Paris", "smol_loud", "The answer was cut afte")
+    assert (reply, reply.model) == (" Paris", "smol_loud")
+    assert reply.note == "The answer was cut after 1 token, as asked."
     assert engine.asked[0] == {
         "model": "smol_loud",
         "prompt": "The capital of France is",

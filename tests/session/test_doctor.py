@@ -13,6 +13,7 @@ from kubeai_notebook.cluster.rights import RIGHTS, Rights
 from kubeai_notebook.session.doctor import doctor_of
 from kubeai_notebook.session.session import Session
 from tests.support.http_server import HttpServer, json_answer
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,13 @@ def test_names_what_the_gateway_can_be_asked_for(daemon: str) -> None:
     ):
         message = line(session.doctor(), "gateway")[1]
     assert message.endswith(" s. It can be asked for m0 \ufffd, m1 \ufffd, m2 \ufffd, m3 \ufffd, m4 \ufffd and 3 more.")
+
+
+def test_asks_for_models_of_every_kind(session: Session) -> None:
+    for name, feature in (("talks", "TextGeneration"), ("finds", "TextEmbedding")):
+        fields = {"url": "ollama://smollm2:135m", "engine": "OLlama", "features": [feature], "min_replicas": 0}
+        session.serve(name=name, **fields)
+    until(lambda: "finds and talks" in line(session.doctor(), "gateway")[1].replace(", ", " and "), 10)
 
 
 def test_names_a_gateway_that_does_not_answer(daemon: str) -> None:

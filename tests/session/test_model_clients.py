@@ -195,6 +195,22 @@ def test_writes_down_a_recording(api: FakeApi, away: Session) -> None:
     assert away.attach("ranker").transcribe(b"RIFF", language="en") == "hello"
 
 
+@pytest.mark.parametrize(
+    ("feature", "call"),
+    [
+        ("TextEmbedding", lambda handle: handle.embed(["a"], nonsense=1)),
+        ("SpeechToText", lambda handle: handle.transcribe(b"RIFF", nonsense=1)),
+    ],
+)
+def test_sends_nothing_with_a_field_that_it_does_not_know(
+    feature: str, call: Callable[[Any], Any], api: FakeApi, gateway: HttpServer, away: Session
+) -> None:
+    ranker(api, feature)
+    with pytest.raises(UsageError, match="takes no nonsense="):
+        call(away.attach("ranker"))
+    assert gateway.received == []
+
+
 @pytest.mark.parametrize(("feature", "path"), [("Reranking", "/rerank"), ("SpeechToText", "/audio/transcriptions")])
 def test_wakes_a_model_by_a_request_that_it_takes(
     feature: str, path: str, api: FakeApi, gateway: HttpServer, away: Session

@@ -80,7 +80,7 @@ def test_lists_it_as_a_dataframe(smol) -> None:
 
 
 def test_shows_itself_in_one_line(smol) -> None:
-    assert repr(smol) == "Model('smol', Ready 1/1, OLlama, cpu:1, default on this machine)"
+    assert repr(smol) == "Model('smol', Ready 1/1, OLlama, cpu:1, on this machine)"
 
 
 def test_names_the_engine_that_stands_in(smol) -> None:
@@ -125,7 +125,7 @@ def test_deletes_it_and_its_pods(session) -> None:
 def test_updates_when_the_spec_changed(session) -> None:
     session.serve(name="grows", **SMOL).wait(60)
     changed = session.serve(name="grows", scaling={"max_replicas": 2}, **SMOL)
-    assert changed.note == "grows is being updated, its Pods go on: maxReplicas: not set → 2."
+    assert changed.note == "grows is updated, its Pods go on: maxReplicas: not set → 2."
     assert changed.view.model["spec"]["maxReplicas"] == 2
 
 

@@ -157,9 +157,8 @@ def test_restarts_with_another_pod(smol: Model) -> None:
 
 def test_restarts_nothing_that_is_paused_or_sleeps(session: Session) -> None:
     sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL)
-    assert sleeper.restart().note.startswith(
-        "sleeper sleeps, or is scaled to 0: a request, or scale(1), starts it anew."
-    )
+    idle = sleeper.restart().note
+    assert idle.startswith("sleeper had no Pods to restart: a request, or scale(1), starts it anew.")
     note = sleeper.pause().restart().note
     assert note == "sleeper is paused: resume() starts it anew. Nothing was restarted."
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ipywidgets.widgets.widget import _instances
 
+from kubeai_notebook.core.plan import Outcome, asked_of
 from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.errors import NotFoundError
@@ -40,8 +41,9 @@ class FakeSession:
 class FakeModel:
     """As much of a Model as a card asks for."""
 
-    def __init__(self, session: FakeSession, note: str = "") -> None:
-        self.session, self.name, self.note = session, "smol", note
+    def __init__(self, session: FakeSession, note: str = "", outcome: Outcome | None = None) -> None:
+        self.session, self.name, self.outcome = session, "smol", outcome
+        self.note = outcome.note if outcome else note
 
     @property
     def view(self) -> View:
@@ -90,6 +92,37 @@ def test_keeps_what_a_cell_did_when_the_model_is_gone(session: FakeSession) -> N
     session.now_is(None)
     detail = "It was there when this cell ran, and was deleted later."
     assert shows(fixed, phase="Deleted", note="Fix 1 is applied.", detail=detail)
+
+
+def asking(phase: str, **spec: Any) -> View:
+    """A View of the Model when it is asked for this."""
+    view = view_in(phase)
+    view.model["spec"].update(spec)
+    return view
+
+
+def test_says_of_a_model_that_was_changed_since_what_was_done_earlier(session: FakeSession) -> None:
+    paused = asking("Paused", autoscalingDisabled=True, replicas=0)
+    session.now_is(paused)
+    outcome = Outcome(action="paused", name="smol", note="smol is paused.", asked=asked_of(paused.model))
+    widget = live.follow(FakeModel(session, outcome=outcome))
+    assert widget.card["note"] == "smol is paused."
+    session.now_is(asking("Ready", replicas=1))
+    assert shows(widget, phase="Ready", note="Earlier: smol is paused.")
+    assert "Earlier: smol is paused." in live.bundle(FakeModel(session, outcome=outcome))["text/plain"]
+    session.now_is(paused)
+    assert shows(widget, phase="Paused", note="smol is paused.")
+    session.now_is(None)
+    assert shows(widget, phase="Deleted", note="Earlier: smol is paused.")
+
+
+def test_takes_a_number_of_replicas_that_kubeai_writes_for_no_change(session: FakeSession) -> None:
+    asleep = asking("Asleep", replicas=0)
+    outcome = Outcome(action="created", name="smol", note="smol is created.", asked=asked_of(asleep.model))
+    session.now_is(asleep)
+    widget = live.follow(FakeModel(session, outcome=outcome))
+    session.now_is(asking("Ready", replicas=1))
+    assert shows(widget, phase="Ready", note="smol is created.")
 
 
 def test_shares_a_card_among_cells_that_did_the_same(session: FakeSession) -> None:
@@ -162,14 +195,14 @@ def test_leaves_a_model_that_is_gone_to_its_snapshot(session: FakeSession) -> No
     with pytest.raises(NotFoundError):
         live.follow(model)
     first, *rest = live.bundle(model)["text/plain"].splitlines()
-    assert first == "⊖ smol (default on this machine) Deleted"
+    assert first == "⊖ smol (on this machine) Deleted"
     assert len(rest) == 1  # the time
 
 
 def test_leaves_it_to_ipython_where_nobody_can_see_a_widget(session: FakeSession) -> None:
     with pytest.raises(NotImplementedError):
         live.show(FakeModel(session))
-    assert "smol (default on this machine) Loading" in live.bundle(FakeModel(session))["text/plain"]
+    assert "smol (on this machine) Loading" in live.bundle(FakeModel(session))["text/plain"]
 
 
 def test_shows_nothing_older_than_it_showed(session: FakeSession) -> None:
@@ -220,7 +253,7 @@ class FakeKernel:
 
 def living(session: FakeSession) -> list[str]:
     """The notes of smol's cards that are followed."""
-    return list(live._cards_by_session()[session]._shown["smol"].widgets)
+    return [done.note for done in live._cards_by_session()[session]._shown["smol"].widgets]
 
 
 def test_follows_once_however_often_a_cell_runs(session: FakeSession) -> None:

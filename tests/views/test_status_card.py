@@ -48,7 +48,7 @@ def test_sends_the_time_at_which_it_sends() -> None:
 def test_leaves_text_and_html_for_those_who_have_no_widgets() -> None:
     data, _ = StatusCard(CARD)._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"} <= data.keys()
-    assert "smol (default on this machine) Loading" in data["text/plain"]
+    assert "smol (on this machine) Loading" in data["text/plain"]
 
 
 @pytest.mark.usefixtures("built")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.memory import memory_with_cache
+from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
     from .gguf_header import Shape
@@ -38,15 +39,29 @@ class Fit:
     sentence: str
 
 
-def fitted(shape: Shape, room: Room, *, context: int | None, parallel: int, usual: int = CONTEXT_TOKENS) -> Fit:
-    """Choose what fits; a ``context`` that somebody asked for is kept, whether it fits or not."""
+def fitted(
+    shape: Shape,
+    room: Room,
+    *,
+    context: int | None,
+    parallel: int,
+    usual: int = CONTEXT_TOKENS,
+    setting: str = "--ctx-size",
+) -> Fit:
+    """Choose what fits; a ``context`` that somebody asked for by ``setting`` is kept, or refused where it cannot be.
+
+    Raises:
+        LocalError: its cache is more than what is free beside the weights; the sentence says what fits.
+    """
     budget = room.memory_bytes + room.gpu_bytes - memory_with_cache(shape.weights_bytes, 0)
     chosen = context or min(usual, shape.context or usual)
     if context is None:
         while chosen * parallel * shape.token_bytes > budget and chosen > LEAST_TOKENS:
             chosen //= 2
-        if chosen * parallel * shape.token_bytes > budget:
-            parallel = 1
+    if chosen * parallel * shape.token_bytes > budget:
+        parallel = 1
+    if context:
+        _check(context, shape, budget, setting=setting)
     cache = chosen * parallel * shape.token_bytes
     layers = _gpu_layers(shape, room, cache)
     known = f" (the model knows {shape.context})" if shape.context else ""
@@ -64,6 +79,18 @@ def fitted(shape: Shape, room: Room, *, context: int | None, parallel: int, usua
     else:
         sentence += f"{layers} of {shape.layers} layers are on the GPU, {room.gpu}."
     return Fit(chosen, parallel, layers, sentence)
+
+
+def _check(context: int, shape: Shape, budget: int, *, setting: str) -> None:
+    """Refuse a context that would take the memory of everything else; the least that is taken unasked is none."""
+    if not shape.token_bytes or context * shape.token_bytes <= max(budget, LEAST_TOKENS * shape.token_bytes):
+        return
+    fits = max(budget // shape.token_bytes // LEAST_TOKENS, 1) * LEAST_TOKENS
+    fits = min(fits, shape.context or fits)
+    raise LocalError(
+        f"A context of {context} tokens needs {context * shape.token_bytes / 1e6:.0f} MB of cache, and "
+        f"{max(budget, 0) / 1e6:.0f} MB of memory are left beside the weights; {setting}={fits} fits."
+    )
 
 
 def _gpu_layers(shape: Shape, room: Room, cache_bytes: int) -> int:

@@ -163,10 +163,19 @@ def _prepare(ours: argparse.Namespace, options: argparse.Namespace) -> None:
 
 
 def _fit(ours: argparse.Namespace, options: argparse.Namespace, shape: Shape) -> None:
-    """Complete the options with what the machine has room for, and say so; what somebody asked for stays."""
-    wanted = options.context or options.longest or ours.model.context
-    usual = EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS
-    fit = fitted(shape, _room(ours.memory), context=wanted, parallel=options.parallel, usual=usual)
+    """Complete the options with what the machine has room for, and say so; what a Model asks for stays, or is refused.
+
+    The length that comes with weights was chosen on its author's machine: here it may be too much, and is shortened.
+    """
+    usual = ours.model.context or (EMBEDDING_CONTEXT_TOKENS if ours.embedding else CONTEXT_TOKENS)
+    fit = fitted(
+        shape,
+        _room(ours.memory),
+        context=options.context or options.longest,
+        parallel=options.parallel,
+        usual=usual,
+        setting="--ctx-size" if options.context else "--max-model-len",
+    )
     options.context, options.parallel = fit.context, fit.parallel
     if options.gpu_layers is None:
         options.gpu_layers = fit.gpu_layers

@@ -286,7 +286,7 @@ class PlaceView {
   told(where: string): void {
     if (where === "" || where === this.where) return;
     this.where = where;
-    putText(this.summary, where);
+    putText(this.summary, `KubeAI ${where}`);
     void this.look();
   }
 
@@ -302,7 +302,7 @@ class PlaceView {
   }
 
   private show({ label, cluster, namespace, server, user, this_machine: here }: Where): void {
-    putText(this.summary, label);
+    putText(this.summary, `KubeAI ${label}`);
     putText(this.who, [server, user === "" ? "" : `as ${user}`].filter(Boolean).join(" "));
     this.context.value = here ? "local" : cluster;
     this.namespace.value = namespace;

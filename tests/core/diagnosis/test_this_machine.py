@@ -32,6 +32,11 @@ CASES = [
     ("CloudCredentialsMissing", 'Could not fetch "s3://bucket/x": NoCredentialsError: Unable to locate credentials'),
     ("DestinationNotWritable", FETCHED + "PermissionError: [Errno 13] Permission denied: '/srv/weights'"),
     ("DiskFull", FETCHED + "OSError: [Errno 28] No space left on device"),
+    (
+        "MaxModelLenTooLargeForKvCache",
+        "Error: A context of 9000000 tokens needs 207360 MB of cache, and 21000 MB of memory are left beside the "
+        "weights; --ctx-size=8192 fits.",
+    ),
     ("UnsupportedArchitecture", "llama_model_load: error loading model: unknown model architecture: 'newest'"),
     ("CpuLacksInstructions", "Illegal instruction (core dumped)"),
 ]
@@ -50,6 +55,14 @@ def test_speaks_of_this_machine_to_who_can_act_there(code, text):
     assert finding.who in ("user", "nobody")
     assert finding.remedies
     assert [words for words in told if OF_A_CLUSTER.search(words)] == []
+
+
+@pytest.mark.parametrize("setting", ["--ctx-size", "--max-model-len"])
+def test_sets_the_context_that_fits_where_it_was_asked_for(setting):
+    needs = "A context of 9 tokens needs 9 MB of cache, and"
+    finding, *_ = here(f"Error: {needs} 1 MB of memory are left beside the weights; {setting}=512 fits.")
+    assert finding.message == f"{needs} this machine has 1 MB left beside the weights."
+    assert finding.remedies[0].title == f"Set {setting}=512."
 
 
 def test_says_what_may_have_killed_an_engine_here():

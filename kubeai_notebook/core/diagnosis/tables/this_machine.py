@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, drop_env, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, drop_env, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _OWN_FILE = 'Or use a file you have: kubeai-local add "{url}=FILE.gguf".'
@@ -35,6 +35,26 @@ _NO_ROOM = (
 _MAKE_ROOM = advise("Make room there; the download then goes on by itself.")
 
 THIS_MACHINE: tuple[Rule, ...] = (
+    Rule(
+        code="MaxModelLenTooLargeForKvCache",
+        seen=("tokens needs … of cache … are left beside the weights",),
+        take=(
+            r"context of (?P<asked>\d+) tokens needs (?P<needed>\d+ MB)",
+            r"(?P<left>\d+ MB) of memory are left",
+            r"--ctx-size=(?P<fitting_context>\d+) fits",
+            r"--max-model-len=(?P<fitting_length>\d+) fits",
+        ),
+        message=(
+            "A context of {asked} tokens needs {needed} of cache, and this machine has {left} left beside the weights.",
+            "The context that the Model asks for needs more memory than this machine has left beside the weights.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--ctx-size", "{fitting_context}"),
+            set_argument("--max-model-len", "{fitting_length}"),
+            advise("Or close what takes memory, and it is tried again."),
+        ),
+    ),
     Rule(
         code="DiskFull",
         seen=("No space left on device: … /models-- … MB are free",),
