@@ -48,10 +48,10 @@ def check_names(call: Invocation, columns: Collection[str] = ()) -> None:
     text = call.body or ""
     if call.options.raw or _STATEMENT in text:
         return
-    # What IPython has put among the variables is there, and is never filled in.
+    # What IPython puts among the variables, such as Out and _, is never filled in, and not always there.
     known = {*call.shell.user_ns, *call.variables, *columns}
     for match in _NAME.finditer(text):
-        if (name := match["name"]) not in known:
+        if (name := match["name"]) not in known and not name.startswith("_"):
             message = f'There is no variable "{name}" to be filled in.{did_you_mean(name, call.variables)}'
             raise UsageError(message, "Give it a value first; --raw sends all braces as they are.")
 

@@ -165,6 +165,13 @@ def test_sends_a_pasted_expression_that_acts_as_it_is(
     assert gateway.sent == [cell.partition("--new")[2].strip()]
 
 
+def test_sends_a_name_of_ipython_that_has_no_value_as_it_is(gateway: Gateway, shell: Any, run: Run) -> None:
+    """Where a program has set the builtin ``_``, as gettext does, IPython leaves its own out."""
+    shell.user_ns.pop("_", None)
+    run("%%kubeai_chat smol --new\n{{_}} and {{_12}}")
+    assert gateway.sent == ["{{_}} and {{_12}}"]
+
+
 def test_runs_no_pasted_expression_in_the_prompt_of_a_map(gateway: Gateway, shell: Any, run: Run) -> None:
     run("%%kubeai_map smol df --quiet\n{text} {{ exec('ran.append(1)') or df }}")
     assert (shell.user_ns["ran"], gateway.sent) == ([], ["soup {{ exec('ran.append(1)') or df }}"])
