@@ -11,7 +11,8 @@ they take longer, it shrinks in proportion. Four things differ, each for what wa
 * A busy server (429, 503) shrinks the limit at once, at most every `DEBOUNCE_SECONDS`, and nothing is cancelled. The
   limit becomes what the server holds, which is the requests that were sent before the refused one and are still in
   flight; it falls by a half at most, and by a tenth where few are refused, since requests over new connections come
-  later than they were sent. What is answered in the time after that says what the server held indeed.
+  later than they were sent. What is answered in the time after that says what the server held indeed. Meanwhile no
+  more is sent than it holds: what a quick server refuses is else sent again a hundred times before the limit moves.
 """
 
 from __future__ import annotations
@@ -101,12 +102,14 @@ class Limiter:
         self._gradient = Gradient(most, now=clock())
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._next_slot = 0
+        self._holds, self._holds_until = 0, -math.inf
         self._in_flight: dict[int, None] = {}  # the oldest stands first
 
     @property
     def limit(self) -> int:
         """How many requests may be in flight at this moment."""
-        return self._gradient.limit
+        limit = self._gradient.limit
+        return min(limit, self._holds) if self._clock() < self._holds_until else limit
 
     @property
     def in_flight(self) -> int:
@@ -149,4 +152,9 @@ class Limiter:
     def refused(self, slot: int) -> None:
         """The request of this slot was refused by a busy server; the slot is still to be released."""
         older = next(number for number, other in enumerate(self._in_flight) if other == slot)
-        self._gradient.refused(self._clock(), older)
+        now = self._clock()
+        self._gradient.refused(now, older)
+        # Of many that are refused together, those that were sent first see too few before them.
+        self._holds = max(older, self._holds) if now < self._holds_until else older
+        self._holds_until = now + DEBOUNCE_SECONDS
+        asyncio.get_running_loop().call_later(DEBOUNCE_SECONDS, self._call_next)

@@ -173,3 +173,21 @@ def test_loses_no_slot_to_those_that_wait_no_longer() -> None:
         assert limiter.in_flight == 0
 
     asyncio.run(run())
+
+
+def test_sends_a_busy_server_no_more_than_it_holds_for_a_moment() -> None:
+    """A quick server refuses in a millisecond: what it refuses would be sent again at once."""
+
+    async def run() -> None:
+        now = 0.0
+        limiter = Limiter(8, clock=lambda: now)
+        slots = [await limiter.acquire() for _ in range(5)]
+        limiter.refused(slots[4])
+        limiter.release(slots[4])
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0)
+        assert (limiter.limit, waiting.done()) == (4, False)
+        now += DEBOUNCE_SECONDS
+        await asyncio.wait_for(waiting, 10)
+
+    asyncio.run(run())
