@@ -182,6 +182,7 @@ def test_sends_a_busy_server_no_more_than_it_holds_for_a_moment() -> None:
         now = 0.0
         limiter = Limiter(8, clock=lambda: now)
         slots = [await limiter.acquire() for _ in range(5)]
+        limiter.answered(0.05)
         limiter.refused(slots[4])
         limiter.release(slots[4])
         waiting = asyncio.create_task(limiter.acquire())
