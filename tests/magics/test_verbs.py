@@ -301,9 +301,9 @@ def test_lets_two_sizes_of_one_model_be_two_models(here: Callable[[str], Any]) -
 def test_says_where_it_looked_for_a_model_and_what_n_means(here) -> None:
     with pytest.raises(NotFoundError) as raised:
         here("%kubeai_logs smol -n 3")
-    assert raised.value.message == 'There is no Model "smol" in namespace "3" on this machine.'
+    assert raised.value.message == 'There is no namespace "3" on this machine.'
     assert raised.value.hint == "-n names the namespace. Did you mean --tail 3?"
-    with pytest.raises(NotFoundError, match='There is no Model "smol" in namespace "team" on this machine'):
+    with pytest.raises(NotFoundError, match='There is no namespace "team" on this machine'):
         here("%kubeai_logs smol -n team")
 
 
