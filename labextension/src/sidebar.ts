@@ -1,4 +1,4 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ServerConnection } from "@jupyterlab/services";
 import { PanelLayout, Widget } from "@lumino/widgets";
@@ -10,9 +10,12 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
   id: "kubeai-notebook:sidebar",
   description: "The Models that KubeAI serves, in the left sidebar.",
   autoStart: true,
-  optional: [INotebookTracker],
-  activate: (app, notebooks: INotebookTracker | null) => {
-    app.shell.add(new Sidebar(hostOf(app, notebooks)), "left", { rank: 700 });
+  optional: [INotebookTracker, ILayoutRestorer],
+  activate: (app, notebooks: INotebookTracker | null, restorer: ILayoutRestorer | null) => {
+    const widget = new Sidebar(hostOf(app, notebooks));
+    // So it is open after a reload, and where it was moved to.
+    restorer?.add(widget, widget.id);
+    app.shell.add(widget, "left", { rank: 700 });
   },
 };
 

@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, InputDialog, Notification } from "@jupyterlab/apputils";
+import { ICommandPalette, InputDialog, Notification, showErrorMessage } from "@jupyterlab/apputils";
 import { IConsoleTracker, type ConsolePanel } from "@jupyterlab/console";
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection, type Kernel } from "@jupyterlab/services";
@@ -178,8 +178,10 @@ async function workThere(app: JupyterFrontEnd, { context, namespace }: Place): P
     if (!(error instanceof Refusal)) throw error;
     // A server half that is missing says so in the sidebar.
     if (error.notices.some(({ code }) => code === "ServerHalfMissing" || code === "JupyterAway")) return;
-    const message = `KubeAI does not work where its settings say. ${error.message}`;
-    refused = Notification.error(message, { autoClose: false });
+    // A notification holds 140 characters.
+    const message = "KubeAI cannot work where its settings say; the Jupyter server stays in the place it was in.";
+    const callback = () => void showErrorMessage("KubeAI's settings", error.message);
+    refused = Notification.error(message, { autoClose: false, actions: [{ label: "Why", callback }] });
   }
 }
 let refused = "";
