@@ -20,7 +20,7 @@ from .card import link_state
 from .models_table import row_of
 from .stake import going
 from .wire import Card, EventLine, ModelRow, ModelsTable, NoticeLine, Words
-from .wording import in_magics, line_of
+from .wording import in_magics, in_sidebar, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +70,10 @@ class Contexts(_Answer):
 
     names: tuple[Words, ...]
     """Those of the kubeconfig, and the one that means this machine; each is a ``context`` of ``POST where``."""
+    current: Words
+    """The one that is configured, whether it can be reached or not; ``""`` for a Pod's own account."""
+    namespace: Words
+    """The one that is configured; ``""``: the context's."""
 
 
 class Problem(_Answer):
@@ -266,10 +270,15 @@ def where_of(where: Whereabouts, *, user: str, link: Link, version: str) -> Wher
 def problem_of(notices: Iterable[Notice], *, stake: Stake | None = None) -> Problem:
     """An error's Notices, and what is at stake where a Model is somebody else's."""
     return Problem(
-        notices=tuple(notice_line(notice, stake.name if stake else "") for notice in notices),
+        notices=tuple(_line(notice, stake.name if stake else "") for notice in notices),
         note=going(stake) if stake else "",
         diff=stake.diff if stake else (),
     )
+
+
+def _line(notice: Notice, name: str = "") -> NoticeLine:
+    line = notice_line(notice, name)
+    return line.model_copy(update={"remedy": in_sidebar(line.remedy)})
 
 
 def done_of(outcome: Outcome) -> Done:
@@ -388,5 +397,5 @@ def link_of(link: Link, where: Whereabouts, notices: Iterable[Notice]) -> LinkSt
         since_seconds=link.since_seconds,
         where=str(where),
         mark=where.mark,
-        notices=tuple(map(notice_line, notices)),
+        notices=tuple(map(_line, notices)),
     )

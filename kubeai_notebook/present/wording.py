@@ -34,10 +34,11 @@ _LOCAL = re.compile(
     r"(?P<options> (?=--))?"
 )
 _ASKS = {"chat": "%kubeai_chat", "embed": "%kubeai_embed", "map": "%%kubeai_map"}
+_HERE = 'Session(context="local")'
 _SAYS = {
     LOCAL_GONE[1]: "%kubeai_local start starts it.",
     "Session().doctor()": "%kubeai_doctor",
-    'Session(context="local")': "%kubeai_config context=local",
+    _HERE: "%kubeai_config context=local",
     "missing_ok=True": "--missing-ok",
     "yes=True": "--yes",
 }
@@ -123,6 +124,15 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     text = _PROFILE.sub(r"--profile \g<name>", text)
     text = _OF_ALL.sub(lambda found: f"%kubeai_{found['verb']}{there}", text)
     return _LOCAL.sub(_local_magic, text)
+
+
+def in_sidebar(text: str) -> str:
+    """The sentence `in_magics` has made, for a reader whose place a kernel's magic does not change.
+
+    >>> in_sidebar("To work on this machine instead: %kubeai_config context=local.")
+    'To work on this machine instead: switch to the context "local" at the top of the sidebar.'
+    """
+    return text.replace(_SAYS[_HERE], 'switch to the context "local" at the top of the sidebar')
 
 
 def _local_magic(program: re.Match[str]) -> str:

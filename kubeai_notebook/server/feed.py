@@ -28,6 +28,7 @@ from kubeai_notebook.present.answer import notices_of
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.models_table import row_of
 from kubeai_notebook.present.server_wire import ModelChange, link_of
+from kubeai_notebook.present.wording import in_sidebar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ class Feed:
         if change.view is not None:
             try:
                 card = card_of(change.view, namespace=self._namespace)
-                told = card.model_copy(update={"sent_at_seconds": time.time()})
+                told = card.model_copy(update={"sent_at_seconds": time.time(), "next_step": in_sidebar(card.next_step)})
                 text = ModelChange(row=row_of(change.view), card=told, uid=uid_of(change.view.model)).model_dump_json()
             except Exception:  # (a bug costs this Model's news: the others' go on)
                 _logger.exception("The Model %s could not be shown.", change.name)

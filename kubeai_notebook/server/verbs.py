@@ -17,6 +17,7 @@ from kubeai_notebook.present import server_wire as wire
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.details import event_lines
 from kubeai_notebook.session import planning, verbs
+from kubeai_notebook.session.configured import effects_of
 from kubeai_notebook.session.doctor import doctor_of, role_of
 from kubeai_notebook.session.guard import check_same, stake_of
 from kubeai_notebook.session.logs import log_of
@@ -63,7 +64,9 @@ def use(session: Session, *, context: str | None = None, namespace: str | None =
 
 def contexts(session: Session) -> wire.Contexts:
     """Where this server could work; also where it can reach nothing now, since this is the way out."""
-    return wire.Contexts(names=contexts_of(session.settings))
+    now = session.settings
+    current, *_ = effects_of(now)
+    return wire.Contexts(names=contexts_of(now), current=current.value, namespace=now.namespace)
 
 
 def list_models(session: Session) -> wire.ModelsTable:

@@ -61,10 +61,13 @@ export function* cellsAround(shell: Shell, node: Node): Generator<[NotebookPanel
   }
 }
 
-/** Put code into a notebook's active cell, below what stands there; nothing is run. Whether there is such a cell. */
-export function insertInto(widget: Widget | null, code: string): boolean {
-  const source = widget !== null && isNotebook(widget) ? widget.content.activeCell?.model.sharedModel : undefined;
-  if (source === undefined) return false;
+/**
+ * Put code into a notebook's active cell, below what stands there; nothing is run. The notebook's title; nothing where
+ * there is no such cell.
+ */
+export function insertInto(notebook: Pick<NotebookPanel, "content" | "title"> | null, code: string): string {
+  const source = notebook?.content.activeCell?.model.sharedModel;
+  if (notebook === null || source === undefined) return "";
   source.setSource([source.getSource().trimEnd(), code].filter(Boolean).join("\n"));
-  return true;
+  return notebook.title.label;
 }

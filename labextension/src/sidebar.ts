@@ -1,25 +1,21 @@
-import type { Application, IPlugin } from "@lumino/application";
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { INotebookTracker } from "@jupyterlab/notebook";
 import { ServerConnection } from "@jupyterlab/services";
 import { PanelLayout, Widget } from "@lumino/widgets";
 import { icon } from "./icon";
-import { insertInto, type Shell as Notebooks } from "./notebooks";
+import { insertInto } from "./notebooks";
 import type { Host, ModelsPanel } from "./sidebar/panel";
 
-/** The parts of JupyterLab that a sidebar needs; their own types would pull in half of JupyterLab. */
-interface Shell extends Notebooks {
-  add(widget: Widget, area: "left", options: { rank: number }): void;
-}
-
-interface Lab extends Application<Shell> {
-  serviceManager: { serverSettings: ServerConnection.ISettings };
-}
-
-export const sidebar: IPlugin<Lab, void> = {
+export const sidebar: JupyterFrontEndPlugin<void> = {
   id: "kubeai-notebook:sidebar",
   description: "The Models that KubeAI serves, in the left sidebar.",
   autoStart: true,
-  activate: (app) => {
-    app.shell.add(new Sidebar(hostOf(app)), "left", { rank: 700 });
+  optional: [INotebookTracker, ILayoutRestorer],
+  activate: (app, notebooks: INotebookTracker | null, restorer: ILayoutRestorer | null) => {
+    const widget = new Sidebar(hostOf(app, notebooks));
+    // So it is open after a reload, and where it was moved to.
+    restorer?.add(widget, widget.id);
+    app.shell.add(widget, "left", { rank: 700 });
   },
 };
 
@@ -68,7 +64,7 @@ class Sidebar extends Widget {
   }
 }
 
-function hostOf(app: Lab): Host {
+function hostOf(app: JupyterFrontEnd, notebooks: INotebookTracker | null): Host {
   const settings = app.serviceManager.serverSettings;
   const root = `${settings.baseUrl}kubeai/`;
   return {
@@ -78,6 +74,7 @@ function hostOf(app: Lab): Host {
     execute: (name, values) => {
       void app.commands.execute(name, values);
     },
-    insert: (code) => insertInto(app.shell.currentWidget, code),
+    // The one that was used last: what is current may be another tab, or this sidebar in the main area.
+    insert: (code) => insertInto(notebooks?.currentWidget ?? null, code),
   };
 }

@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, InputDialog } from "@jupyterlab/apputils";
+import { ICommandPalette, InputDialog, Notification, showErrorMessage } from "@jupyterlab/apputils";
 import { IConsoleTracker, type ConsolePanel } from "@jupyterlab/console";
 import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection, type Kernel } from "@jupyterlab/services";
@@ -8,6 +8,7 @@ import { UUID } from "@lumino/coreutils";
 import { Widget } from "@lumino/widgets";
 import { codeOf, kindOf, pathOf, TITLES, type Kind, type Place } from "./tab_code";
 import { labIcon } from "./icon";
+import { answerOf, Refusal } from "./sidebar/request";
 
 /**
  * The form and the playground of Python, each in a tab of the main area with a kernel of its own.
@@ -168,6 +169,23 @@ function request(app: JupyterFrontEnd, path: string, init: RequestInit): Promise
   return ServerConnection.makeRequest(URLExt.join(settings.baseUrl, "kubeai", path), init, settings);
 }
 
+/** Have the server half work where the settings say; whoever wrote them hears why it does not. */
+async function workThere(app: JupyterFrontEnd, { context, namespace }: Place): Promise<void> {
+  if (refused !== "") Notification.dismiss(refused);
+  try {
+    await answerOf((path, init) => request(app, path, init ?? {}), "POST", "where", { context, namespace });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // A server half that is missing says so in the sidebar.
+    if (error.notices.some(({ code }) => code === "ServerHalfMissing" || code === "JupyterAway")) return;
+    // A notification holds 140 characters.
+    const message = "KubeAI cannot work where its settings say; the Jupyter server stays in the place it was in.";
+    const callback = () => void showErrorMessage("KubeAI's settings", error.message);
+    refused = Notification.error(message, { autoClose: false, actions: [{ label: "Why", callback }] });
+  }
+}
+let refused = "";
+
 /** The place that the settings name; the server half is told to work there, too. */
 async function placeOf(app: JupyterFrontEnd, registry: ISettingRegistry | null): Promise<Place> {
   const place: Place = { context: "", namespace: "", endpoint: "" };
@@ -180,9 +198,7 @@ async function placeOf(app: JupyterFrontEnd, registry: ISettingRegistry | null):
       place[key] = typeof value === "string" ? value : "";
     }
     if (before === [place.context, place.namespace].join()) return;
-    const { context, namespace } = place;
-    // A server half that is missing or refuses says so in the sidebar, which asks it where it works.
-    void request(app, "where", { method: "POST", body: JSON.stringify({ context, namespace }) }).catch(() => undefined);
+    void workThere(app, place);
   };
   settings.changed.connect(read);
   read();

@@ -71,6 +71,13 @@ describe("the buttons of a card", () => {
     expect(names()).toEqual([]);
   });
 
+  it("hand the focus on where the one that has it goes", () => {
+    const { model, press } = shown();
+    press("Pause");
+    model.receive({ verbs: ["resume", "delete"] });
+    expect(document.activeElement?.textContent).toBe("Resume");
+  });
+
   it("show the playground, and say where it is", () => {
     const { model, part, press } = shown({ playground: true });
     press("Playground");

@@ -32,6 +32,9 @@ vi.mock("../src/sidebar/list", async () => {
 let told: Changes;
 let sent: { method: string; path: string; values: Record<string, unknown> }[];
 let panel: ModelsPanel;
+/** How often a stream was asked for, and whether each is refused. */
+let streams: number;
+let refusing: boolean;
 
 function changes(mark: string, uid = "u-1"): Changes {
   const row = { name: "smol", phase: "Ready", tone: "good", features: "", engine: "VLLM", profile: "cpu:1", problem: "", ready: 1, desired: 1 };
@@ -43,6 +46,8 @@ function changes(mark: string, uid = "u-1"): Changes {
 /** A server behind a proxy that lets no stream through, so that its changes are polled. */
 function fetcher(path: string, init: RequestInit = {}): Promise<Response> {
   if (path === "stream") {
+    streams += 1;
+    if (refusing) return Promise.resolve(new Response(JSON.stringify({ notices: [], note: "", diff: [] }), { status: 503 }));
     return new Promise((_resolve, reject) => {
       init.signal?.addEventListener("abort", () => {
         reject(new DOMException("aborted", "AbortError"));
@@ -64,6 +69,7 @@ function button(text: string): HTMLButtonElement | undefined {
 beforeEach(() => {
   vi.useFakeTimers();
   sent = [];
+  [streams, refusing] = [0, false];
 });
 
 afterEach(() => {
@@ -71,12 +77,16 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+function open(): void {
+  panel = new ModelsPanel({ fetcher, server: "x", hasCommand: () => false, execute: () => undefined, insert: () => "" });
+  Widget.attach(panel, document.body);
+  panel.follow(true);
+}
+
 /** Open the card of smol, as a browser that polls is told of it. */
 async function openSmol(): Promise<void> {
   told = changes("staging");
-  panel = new ModelsPanel({ fetcher, server: "x", hasCommand: () => false, execute: () => undefined, insert: () => false });
-  Widget.attach(panel, document.body);
-  panel.follow(true);
+  open();
   await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 500);
   panel.node.querySelector<HTMLElement>(".kubeai-sidebar-list")?.click();
   expect(button("‹ All Models")).toBeDefined();
@@ -133,4 +143,24 @@ it("leaves the focus where it is outside of the card that it drops", async () =>
   expect(button("‹ All Models")).toBeUndefined();
   expect(document.activeElement).toBe(cell);
   cell.remove();
+});
+
+it("asks at once for the Models of a place that was switched to while the last one could not be reached", async () => {
+  refusing = true;
+  open();
+  await vi.advanceTimersByTimeAsync(40_000);
+  const before = streams;
+  panel.node.querySelector("form")?.requestSubmit();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(streams).toBe(before + 1);
+});
+
+it("gives the focus to the way back when the Model that was deleted is gone", async () => {
+  await openSmol();
+  button("Delete …")?.focus();
+  await press("Delete …");
+  await press("Delete smol");
+  told = { ...changes("staging"), models: [] };
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect(document.activeElement).toBe(button("‹ All Models"));
 });

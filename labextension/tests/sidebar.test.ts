@@ -184,6 +184,20 @@ it("has one tab listen and tell the others, and another go on when that one leav
   vi.unstubAllGlobals();
 });
 
+it("has whichever tab listens ask again at once when one has switched the place", async () => {
+  vi.stubGlobal("navigator", { locks: lockManager() });
+  vi.stubGlobal("BroadcastChannel", Channel);
+  const fetcher = vi.fn<Fetcher>(() => Promise.resolve(problem(503)));
+  share("kubeai x", fetcher, new Store(() => undefined), over.signal);
+  const hurry = share("kubeai x", fetcher, new Store(() => undefined), over.signal);
+  await vi.advanceTimersByTimeAsync(40_000);
+  const before = fetcher.mock.calls.length;
+  hurry();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(fetcher).toHaveBeenCalledTimes(before + 1);
+  vi.unstubAllGlobals();
+});
+
 /** Locks of a browser, as far as they are used: one holder of a name, the others in a row. */
 function lockManager() {
   let last: Promise<unknown> = Promise.resolve();

@@ -66,6 +66,11 @@ export class ActionsView {
     this.node.hidden = verbs.length === 0;
     if (verbs.length === 0) this.panel.close();
     this.showCount();
+    // A verb that is done takes its button away; whoever pressed that by keys goes on from here.
+    const { activeElement } = document;
+    if (this.node.contains(activeElement) && activeElement?.closest("[hidden]")) {
+      Object.values(this.verbs).find((node) => !node.hidden)?.focus();
+    }
   }
 
   /** Show what a Remedy would change, and ask whether it is to be done. */

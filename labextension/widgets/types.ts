@@ -221,6 +221,8 @@ export interface CodeText {
  */
 export interface Contexts {
   names: string[];
+  current: string;
+  namespace: string;
 }
 /**
  * What a verb did, or in a dry run would do.

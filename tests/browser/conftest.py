@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -95,13 +96,20 @@ def started_lab(server: subprocess.Popen[bytes], runtime: Path, root: Path) -> L
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
-            # The file is written after the port is bound, but it may be read half written.
+            # It may be read half written, and a moment before the server listens.
             text = file.read_text()
-            if text.rstrip().endswith("}"):
-                facts = json.loads(text)
+            if text.rstrip().endswith("}") and _listens((facts := json.loads(text))["port"]):
                 return Lab(facts["url"], facts["token"], root)
         time.sleep(0.1)
     pytest.fail(f"JupyterLab did not start; its log is {runtime.parent / 'server.log'}")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")

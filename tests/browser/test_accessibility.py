@@ -15,6 +15,8 @@ from .test_form import SHOW, URL, button, control, fill, messages, shown_form
 from .test_models_table import connected_to, put_models
 from .test_playground import PLAY, SAID, ask, has_ended, set_field
 from .test_playground import SERVE as SERVE_TO_PLAY
+from .test_sidebar import heads, shown
+from .test_sidebar_scripted import row
 from .test_status_card import SHOW as PULLING
 
 if TYPE_CHECKING:
@@ -135,6 +137,30 @@ def test_has_a_failing_card_and_its_cure_for_everybody(open_notebook: Callable[.
     button(card, "Show the change of fix 1").click()
     expect(card.locator(".kubeai-panel")).to_contain_text("999999")
     passes(notebook, card, "card_failing")
+
+
+@pytest.mark.usefixtures("no_models")
+def test_has_a_sidebar_for_everybody(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook(f"{LOAD}\n%kubeai_serve bad --url {URL} --force -- --max-model-len=999999")
+    notebook.page.set_viewport_size({"width": 1200, "height": 1800})
+    sidebar = shown(notebook.page)
+    notebook.run_cell(0)
+    heads(sidebar, "Failing (1)")
+    sidebar.locator(".kubeai-sidebar-place summary").click()
+    expect(sidebar.get_by_label("Context")).to_have_value("local")
+    passes(notebook, sidebar, "sidebar")
+    sidebar.get_by_label("Search Models").fill("nothing of the kind")
+    expect(sidebar).to_contain_text("No Model here matches.", use_inner_text=True)
+    passes(notebook, sidebar, "sidebar_search", ["Light"])
+    sidebar.get_by_label("Search Models").fill("bad")
+    row(sidebar, "bad").click()
+    sidebar.get_by_text("Events and log").click()
+    expect(sidebar.locator(".kubeai-card-log")).to_contain_text(re.compile(r"\w"))
+    button(sidebar, "Show the change of fix 1").click()
+    expect(sidebar.locator(".kubeai-panel")).to_contain_text("999999")
+    passes(notebook, sidebar, "sidebar_failing")
 
 
 @pytest.mark.usefixtures("no_models")

@@ -54,16 +54,16 @@ def longest_task_ms(trace: bytes) -> float:
 
 
 @contextmanager
-def lab_with(installation: Installation, folder: Path, *options: str) -> Iterator[Lab]:
-    """A JupyterLab of its own, with these options."""
+def lab_with(installation: Installation, folder: Path, *options: str, port: int = 0) -> Iterator[Lab]:
+    """A JupyterLab of its own, with these options; one that was started before in the same folder starts again."""
     root, runtime = folder / "root", folder / "runtime"
-    root.mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
     quiet = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    quiet.parent.mkdir(parents=True)
+    quiet.parent.mkdir(parents=True, exist_ok=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    command = [str(installation.folder / "bin" / "jupyter-lab"), "--no-browser", "--allow-root", *options]
-    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={root}"]
-    command += ["--LabApp.expose_app_in_browser=True"]
+    command = [str(installation.folder / "bin" / "jupyter-lab"), "--no-browser", "--allow-root"]
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"]
+    command += ["--LabApp.expose_app_in_browser=True", *options]
     own = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
     own["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
     with (folder / "server.log").open("wb") as log:
@@ -247,7 +247,7 @@ def test_puts_code_into_the_active_cell_and_copies_yaml(page: Any, scripted: Lab
     sidebar = page.locator("#kubeai-sidebar")
     row(sidebar, "m0000").click()
     sidebar.get_by_role("button", name="Insert code").click()
-    expect(sidebar.get_by_text("The code is in the active cell.")).to_be_visible()
+    expect(sidebar.get_by_text("The code is in the active cell of code.ipynb.")).to_be_visible()
     expect(cell).to_contain_text("m0000")
     expect(cell.locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
     sidebar.get_by_role("button", name="Copy YAML").click()

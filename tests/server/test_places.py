@@ -90,6 +90,19 @@ def test_changes_no_model_that_has_taken_the_name_of_the_one_that_was_shown(
     assert writes(api) == []
 
 
+def test_names_the_sidebars_own_way_out_where_a_cluster_does_not_answer(
+    clusters: tuple[FakeApi, FakeApi], kubeconfig: Callable[..., str], tmp_path: Path
+) -> None:
+    nowhere = "http://127.0.0.1:9"
+    with Jupyter(tmp_path / "server", KUBECONFIG=kubeconfig(nowhere, clusters[0].url)) as jupyter:
+        shown = [jupyter.ask("GET", "changes"), jupyter.ask("GET", "models/smol")]
+        assert jupyter.ask("POST", "where", {"context": "b"})[0] == 200
+        shown.append(jupyter.ask("POST", "where", {"context": "a"}))
+    way = 'To work on this machine instead: switch to the context "local" at the top of the sidebar.'
+    for status, answer in shown:
+        assert (status, answer["notices"][0]["remedy"].partition("runs. ")[2]) == (503, way)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "values"),
     [

@@ -138,10 +138,12 @@ def test_works_in_another_context_and_stays_where_it_is_if_that_cannot_be(
     config = kubeconfig(*(api.url for api in clusters))
     with Jupyter(tmp_path / "server", KUBECONFIG=config) as jupyter, jupyter.stream() as events:
         assert jupyter.ask("GET", "where")[1]["cluster"] == "a"
-        assert jupyter.ask("GET", "contexts")[1]["names"] == ["a", "b", "local"]
+        known = {"names": ["a", "b", "local"], "namespace": ""}
+        assert jupyter.ask("GET", "contexts")[1] == {**known, "current": "a"}
         assert notice_of(jupyter.ask("POST", "where", {"context": "c"}))[:2] == (503, "KubeconfigError")
         assert jupyter.ask("GET", "where")[1]["cluster"] == "a"
         assert jupyter.ask("POST", "where", {"context": "b"})[1]["cluster"] == "b"
+        assert jupyter.ask("GET", "contexts")[1] == {**known, "current": "b"}
         assert [row["name"] for row in jupyter.ask("GET", "models")[1]["rows"]] == ["of-b", "smol"]
         assert [data["link"] for kind, _, data in events if kind == "link"][-1] == "closed"
 
@@ -237,4 +239,5 @@ def test_may_be_configured_as_a_notebook_is(daemon: str, tmp_path: Path) -> None
         assert (status, code) == (503, "KubeconfigError")
         assert "nowhere" in message
         # The way out of a place that is not there.
-        assert jupyter.ask("GET", "contexts")[1]["names"] == ["kubeai-local", "local"]
+        way_out = {"names": ["kubeai-local", "local"], "current": "nowhere", "namespace": ""}
+        assert jupyter.ask("GET", "contexts")[1] == way_out

@@ -27,6 +27,10 @@ PODS = "api/v1/namespaces/default/pods"
 EVENTS = "api/v1/namespaces/default/events"
 JOBS = "apis/batch/v1/namespaces/default/jobs"
 CLAIMS = "api/v1/namespaces/default/persistentvolumeclaims"
+_FORBIDDEN = (
+    'models.kubeai.org is forbidden: User "u" cannot list resource "models" in API group "kubeai.org" '
+    'in the namespace "default"'
+)
 
 
 class FakeApi:
@@ -43,6 +47,8 @@ class FakeApi:
         """Names of Pods whose log is asked for in vain."""
         self.refused_watches: set[str] = set()
         """Paths that may be listed and not be watched."""
+        self.refuses_models = False
+        """Whether Models may not be read."""
         self.requests: list[str] = []
         self.following: set[str] = set()
         self._history: dict[str, deque[tuple[int, dict[str, Any]]]] = {}
@@ -90,9 +96,8 @@ class FakeApi:
         collection, _, name = path.rpartition("/")
         if name in self.objects.get(collection, ()) and path not in self.objects:
             return self._object(request.method, collection, name)
-        if path not in self.objects:
-            status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}
-            return web.json_response(status, status=404)
+        if path not in self.objects or (path == MODELS and self.refuses_models):
+            return self._refused(path)
         if request.method == "POST":
             made = await request.json()
             if not query.get("dryRun"):
@@ -109,6 +114,13 @@ class FakeApi:
         more = {"continue": str(end)} if end < len(items) else {}
         metadata = {"resourceVersion": str(self._version), **more}
         return web.json_response({"metadata": metadata, "items": items[begin:end]})
+
+    def _refused(self, path: str) -> web.Response:
+        if path != MODELS:
+            status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}
+            return web.json_response(status, status=404)
+        # Of a kind that it does not know, an API server says no more.
+        return _refusal(_FORBIDDEN) if self.refuses_models else web.Response(status=404, text="404 page not found")
 
     def _object(self, method: str, collection: str, name: str) -> web.Response:
         item = self.objects[collection][name]

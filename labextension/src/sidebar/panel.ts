@@ -18,8 +18,8 @@ export interface Host {
   server: string;
   hasCommand(name: string): boolean;
   execute(name: string, values?: Record<string, string>): void;
-  /** Put code into the active cell; whether there is one. */
-  insert(code: string): boolean;
+  /** Put code into the active cell of the notebook that was used last; its title, and nothing where there is no cell. */
+  insert(code: string): string;
 }
 
 /** The sidebar's inside; loaded when it is first opened. */
@@ -36,11 +36,13 @@ export class ModelsPanel extends Panel {
   private readonly serve = button("Serve a model …");
   private readonly link = element("p", "kubeai-sidebar-faint");
   private readonly notices = element("div", "kubeai-sidebar-notices");
+  private readonly none = element("p", "kubeai-sidebar-faint");
   private readonly empty = element("div", "kubeai-sidebar-empty");
   private readonly model = element("div", "kubeai-sidebar-model-view");
   private readonly filters = element("div", "kubeai-sidebar-row");
   private opened: OpenedModel | undefined;
   private listening: AbortController | undefined;
+  private hurries: () => void = () => undefined;
   private drawing = 0;
   private readonly ticking: ReturnType<typeof setInterval>;
 
@@ -53,6 +55,7 @@ export class ModelsPanel extends Panel {
     this.feature.setAttribute("aria-label", "Feature");
     this.link.setAttribute("role", "status");
     this.notices.setAttribute("role", "alert");
+    this.none.setAttribute("role", "status");
     for (const control of [this.search, this.feature]) {
       control.addEventListener("input", () => {
         this.draw();
@@ -72,7 +75,7 @@ export class ModelsPanel extends Panel {
     );
     this.model.hidden = true;
     const head = element("div", "kubeai-sidebar-head");
-    head.append(this.place.node, this.link, this.notices, this.filters, this.empty);
+    head.append(this.place.node, this.link, this.notices, this.filters, this.none, this.empty);
     for (const widget of [new Widget({ node: head }), this.list, new Widget({ node: this.model })]) this.addWidget(widget);
     this.ticking = setInterval(() => {
       this.opened?.tick();
@@ -87,8 +90,13 @@ export class ModelsPanel extends Panel {
     this.listening = undefined;
     if (!seen) return;
     this.listening = new AbortController();
-    share(`kubeai ${this.host.server}`, this.host.fetcher, this.store, this.listening.signal);
+    this.hurries = share(`kubeai ${this.host.server}`, this.host.fetcher, this.store, this.listening.signal);
     void this.place.look();
+  }
+
+  /** Have the Models told at once: after a failure it would be waited for long. */
+  hurry(): void {
+    this.hurries();
   }
 
   override dispose(): void {
@@ -132,6 +140,8 @@ export class ModelsPanel extends Panel {
     this.drawFeatures();
     const groups = this.shown();
     this.list.draw(groups);
+    const unmatched = this.opened === undefined && models.size > 0 && groups.length === 0;
+    put(this.none, unmatched ? "No Model here matches. Search for less, or choose all features." : "");
     this.list.setHidden(this.opened !== undefined || models.size === 0);
     this.empty.hidden = this.opened !== undefined || models.size > 0 || !known || notices.length > 0;
     this.opened?.show(this.store);
@@ -210,7 +220,8 @@ class OpenedModel {
     const yaml = button("Copy YAML");
     insert.addEventListener("click", () => {
       void this.text("code", insert, (text) => {
-        putText(this.said, host.insert(text) ? "The code is in the active cell." : "Open a notebook first: no cell is active.");
+        const title = host.insert(text);
+        putText(this.said, title ? `The code is in the active cell of ${title}.` : "Open a notebook first: no cell is active.");
         return Promise.resolve();
       });
     });
@@ -226,6 +237,14 @@ class OpenedModel {
   }
 
   show(store: Store): void {
+    const focused = this.node.contains(document.activeElement);
+    this.draw(store);
+    const { activeElement } = document;
+    // What had the focus may be gone, as with a Model that was deleted.
+    if (focused && (!this.node.contains(activeElement) || activeElement?.closest("[hidden]"))) this.back.focus();
+  }
+
+  private draw(store: Store): void {
     const change = store.models.get(this.model.name);
     this.gone.hidden = change !== undefined;
     this.tools.hidden = this.card.node.hidden = change === undefined;
@@ -270,7 +289,7 @@ class PlaceView {
   private readonly said = element("p", "");
   private where = "";
 
-  constructor(private readonly panel: { host: Host }) {
+  constructor(private readonly panel: { host: Host; hurry(): void }) {
     this.said.setAttribute("role", "status");
     const form = element("form", "kubeai-sidebar-form");
     form.append(labelled("Context", this.context), labelled("Namespace", this.namespace), this.go);
@@ -293,8 +312,11 @@ class PlaceView {
   async look(): Promise<void> {
     const { fetcher } = this.panel.host;
     try {
-      const { names } = await answerOf<Contexts>(fetcher, "GET", "contexts");
+      const { names, current, namespace } = await answerOf<Contexts>(fetcher, "GET", "contexts");
       this.context.replaceChildren(...names.map((name) => new Option(name, name)));
+      // Where that place cannot be reached, this is all that is known of it.
+      this.context.value = current;
+      this.namespace.value = namespace;
       this.show(await answerOf<Where>(fetcher, "GET", "where"));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -310,10 +332,12 @@ class PlaceView {
 
   private async change(): Promise<void> {
     setBusy(this.go, true);
+    putText(this.said, "Working …");
     const values = { context: this.context.value, namespace: this.namespace.value.trim() };
     try {
       this.show(await answerOf<Where>(this.panel.host.fetcher, "POST", "where", values));
       putText(this.said, "");
+      this.panel.hurry();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       putText(this.said, error.message);

@@ -2,7 +2,7 @@ import type { Fetcher } from "./request";
 import type { News, Store } from "./store";
 import { isOver, listen } from "./stream";
 
-type Said = { kind: "hello" } | { kind: "news"; news: News[] };
+type Said = { kind: "hello" } | { kind: "hurry" } | { kind: "news"; news: News[] };
 
 /**
  * One stream a browser: of the tabs that show Models, the one that holds a lock listens to the server and tells the
@@ -10,12 +10,18 @@ type Said = { kind: "hello" } | { kind: "news"; news: News[] };
  * the next one has the lock and goes on where the last one came to.
  *
  * Without locks, as on plain http, each tab listens for itself while it is seen.
+ *
+ * The function that is returned has the server asked again at once, where that waits after a failure.
  */
-export function share(name: string, fetcher: Fetcher, store: Store, signal: AbortSignal): void {
+export function share(name: string, fetcher: Fetcher, store: Store, signal: AbortSignal): () => void {
+  const hurries = new EventTarget();
+  const hurry = () => {
+    hurries.dispatchEvent(new Event("hurry"));
+  };
   const { locks } = navigator as { locks?: LockManager };
   if (locks === undefined) {
-    void alone(fetcher, store, signal);
-    return;
+    void alone(fetcher, store, signal, hurries);
+    return hurry;
   }
   const channel = new BroadcastChannel(name);
   let leads = false;
@@ -28,6 +34,7 @@ export function share(name: string, fetcher: Fetcher, store: Store, signal: Abor
   };
   channel.addEventListener("message", ({ data }: MessageEvent<Said>) => {
     if (data.kind === "news") data.news.forEach((news) => { store.take(news); });
+    else if (data.kind === "hurry") hurry();
     else if (leads) sayAll();
   });
   signal.addEventListener("abort", () => {
@@ -40,16 +47,20 @@ export function share(name: string, fetcher: Fetcher, store: Store, signal: Abor
     await listen(fetcher, () => store.id, (news) => {
       for (const piece of news) store.take(piece);
       say({ kind: "news", news });
-    }, signal);
+    }, signal, hurries);
   };
   // Whoever stops waiting for the lock is told so by an error, which is no fault.
   locks.request(name, { signal }, lead).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
+  return () => {
+    hurry();
+    say({ kind: "hurry" });
+  };
 }
 
 /** Listen while the tab is seen. */
-async function alone(fetcher: Fetcher, store: Store, signal: AbortSignal): Promise<void> {
+async function alone(fetcher: Fetcher, store: Store, signal: AbortSignal, hurries: EventTarget): Promise<void> {
   while (!signal.aborted) {
     const seen = new AbortController();
     const look = () => {
@@ -58,7 +69,7 @@ async function alone(fetcher: Fetcher, store: Store, signal: AbortSignal): Promi
     document.addEventListener("visibilitychange", look);
     signal.addEventListener("abort", look);
     look();
-    await listen(fetcher, () => store.id, (news) => { news.forEach((piece) => { store.take(piece); }); }, seen.signal);
+    await listen(fetcher, () => store.id, (news) => { news.forEach((piece) => { store.take(piece); }); }, seen.signal, hurries);
     document.removeEventListener("visibilitychange", look);
     if (!isOver(signal)) {
       await new Promise((resolve) => {

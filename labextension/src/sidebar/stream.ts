@@ -42,12 +42,17 @@ export function joined(pieces: readonly News[]): News[] {
   return made;
 }
 
-/** Tell all that the server tells until the signal: by a stream, or by polls where nothing of a stream comes through. */
+/**
+ * Tell all that the server tells until the signal: by a stream, or by polls where nothing of a stream comes through.
+ *
+ * After a failure it waits longer and longer; an event "hurry" of `hurries` ends that.
+ */
 export async function listen(
   fetcher: Fetcher,
   lastId: () => string,
   tell: (news: News[]) => void,
   signal: AbortSignal,
+  hurries = new EventTarget(),
 ): Promise<void> {
   let [polls, silences] = [0, 0];
   let retryMs = FIRST_RETRY_MS;
@@ -56,21 +61,21 @@ export async function listen(
       if (polls > 0) {
         await poll(fetcher, lastId(), tell, signal);
         polls -= 1;
-        if (polls > 0) await pause(POLL_MS, signal);
+        if (polls > 0) await pause(POLL_MS, signal, hurries);
       } else if ((await stream(fetcher, lastId(), tell, signal)) === "silent") {
         // Once may be a server that still connects; twice is a proxy that holds the stream back.
         polls = silences > 0 ? POLLS : 1;
         silences += 1;
       } else {
         silences = 0;
-        await pause(FIRST_RETRY_MS, signal);
+        await pause(FIRST_RETRY_MS, signal, hurries);
       }
       retryMs = FIRST_RETRY_MS;
     } catch (error) {
       if (isOver(signal)) return;
       if (!(error instanceof Refusal)) throw error;
       tell([{ problem: error.notices }]);
-      await pause(retryMs, signal);
+      await pause(retryMs, signal, hurries);
       retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS);
     }
   }
@@ -126,13 +131,17 @@ async function stream(
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+async function pause(ms: number, signal: AbortSignal, hurries: EventTarget): Promise<void> {
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
+    const heard = new AbortController();
+    const end = () => {
       clearTimeout(timer);
+      heard.abort();
       resolve();
-    }, { once: true });
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { signal: heard.signal });
+    hurries.addEventListener("hurry", end, { signal: heard.signal });
   });
 }
 
