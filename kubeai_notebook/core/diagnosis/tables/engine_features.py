@@ -19,6 +19,7 @@ FEATURES: tuple[Rule, ...] = (
             "Embedding models do not support",
             "does not support generate",
             "does not support the 'generate' task",
+            "does not support `--runner generate`",
         ),
         message=('"{name}" is an embedding model and cannot generate text.',),
         who="user",

@@ -23,6 +23,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         code="UnsupportedArchitecture",
         seen=(
             "does not recognize this architecture",
+            "has no vLLM implementation",
             "update Transformers with",
             "Model architectures … not supported for",
             "unknown model architecture",
@@ -39,6 +40,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
+            r"(?P<type>\w+) has no vLLM implementation",
             r"architectures \['(?P<type>\w+)'",
             r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
             r"`?(?P<type>rope_scaling)`? must be",
@@ -91,8 +93,12 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelFormatUnsupported",
-        seen=("Non-zero status code returned while running", "onnxruntime_pybind11_state."),
-        unless=("BFCArena", "Failed to allocate"),
+        seen=(
+            "Non-zero status code returned while running",
+            "onnxruntime_pybind11_state.",
+            "Exception while Reading network",
+        ),
+        unless=("BFCArena", "Failed to allocate", "Protobuf parsing failed", "File doesn't exist"),
         only=lambda case: case.scene.engine == "Infinity",
         take=(r"while running (?P<node>\w+) node",),
         message=(
@@ -204,6 +210,8 @@ _UNREADABLE = (
     "PytorchStreamReader failed",
     "Unable to load weights from pytorch checkpoint file",
     "failed to read tensor info",
+    "Protobuf parsing failed",
+    "Error: File … is incomplete: failed to read",
     "GGUF file … Permission denied",
 )
 
@@ -227,7 +235,7 @@ WEIGHTS: tuple[Rule, ...] = (
         code="WeightsUnreadable",
         seen=_UNREADABLE,
         take=(
-            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+)",
+            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+?)(?: failed|[\s']|$)",
             r"tensor '(?P<tensor>[^']+)'",
             r"header: (?P<why>[^:]+)$",
         ),

@@ -17,6 +17,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     Template,
     advise,
     drop_argument,
+    drop_env,
     set_argument,
     set_env,
     set_field,
@@ -36,8 +37,43 @@ _RELEASED: tuple[Template, ...] = (
 _WORDS = re.compile(r"--[a-z][a-z0-9-]+|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 _FIRST_WORD = re.compile(r"Error: `?([a-z]+(?:_[a-z]+)+)`? ?[=(]\d")
 """A setting and its value, of which the whole sentence speaks."""
+_BAD = (
+    "invalid",
+    "not a valid",
+    "must be",
+    "should be",
+    "valid options",
+    "unsupported",
+    "not supported",
+    "unknown",
+    "unrecognized",
+    "expected",
+    "error while",
+    "error parsing",
+    "could not convert",
+)
+"""What is said of a value that is refused."""
 _PROGRAM = re.compile(r"no such file or directory: '[\w+-]+'|was not found but is required|executable file not found")
-_ON_A_GPU = ("cuda", "hip", "gpu", "hbm", "vram", "device", "slots", "kv cache")
+_ON_A_GPU = ("cuda", "hip", "rocm", "gpu", "hbm", "vram", "device", "slots", "kv cache", "vulkan", "metal", "sycl")
+_SPOKEN = {
+    "speculative": "--speculative-config",
+    "draft model": "--speculative-config",
+    "compilation_config": "--compilation-config",
+    "cudagraph": "--compilation-config",
+    "rope_scaling": "--hf-overrides",
+    "kv_transfer": "--kv-transfer-config",
+    "pooler_config": "--pooler-config",
+    "expert parallel": "--enable-expert-parallel",
+    "pipeline parallel": "--pipeline-parallel-size",
+    "data parallel": "--data-parallel-size",
+    "prefix caching": "--enable-prefix-caching",
+    "chunked prefill": "--enable-chunked-prefill",
+}
+"""Words by which vLLM speaks of what is set by an argument of another name."""
+_VARIABLE = re.compile(
+    r"\b(?P<variable>(?:VLLM|NCCL|CUDA|PYTORCH|TORCH|HF|TRANSFORMERS|OLLAMA|GGML|LLAMA|INFINITY|WHISPER|OMP|RUNAI"
+    r"|TRITON|FLASHINFER|TOKENIZERS|HIP|HSA|ROCR|ASCEND|NEURON|HABANA|PT_HPU)_[A-Z0-9_]*[A-Z0-9])\b"
+)
 
 
 def _named(case: Case) -> str:
@@ -47,7 +83,9 @@ def _named(case: Case) -> str:
     known = KNOWN.get(case.scene.engine, frozenset())
     first = _FIRST_WORD.search(case.line)
     spoken = f"--{first[1].replace('_', '-')}" if first else ""
-    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken)
+    low = case.passage.lowered[case.index]
+    words = next((name for words, name in _SPOKEN.items() if words in low and name[2:] in known), "")
+    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
 
 
 def _refused_argument(case: Case) -> dict[str, str]:
@@ -57,6 +95,10 @@ def _refused_argument(case: Case) -> dict[str, str]:
 def _names_an_argument(case: Case) -> bool:
     # A frame of a traceback holds names of the engine's own code, and the stack of a caller those of every setting.
     return case.has_ended and len(case.line) < _SENTENCE and bool(_named(case))
+
+
+def _names_a_variable(case: Case) -> bool:
+    return case.has_ended and len(case.line) < _SENTENCE and bool(_VARIABLE.search(case.line))
 
 
 _SENTENCE = 600
@@ -70,6 +112,8 @@ def _of_a_gpu(case: Case) -> bool:
 def _not_of_a_gpu(case: Case) -> bool:
     return not _of_a_gpu(case)
 
+
+_NO_BUFFER = ("failed to allocate … buffer", "unable to allocate … buffer", "failed to allocate … memory for")
 
 FAMILIES: tuple[Rule, ...] = (
     Rule(
@@ -99,7 +143,13 @@ FAMILIES: tuple[Rule, ...] = (
     ),
     Rule(
         code="CudaOutOfMemory",
-        seen=("Error: … out of memory", "runs out of memory", "ran out of memory", "Failed to allocate … memory"),
+        seen=(
+            "Error: … out of memory",
+            "runs out of memory",
+            "ran out of memory",
+            "Failed to allocate … memory",
+            *_NO_BUFFER,
+        ),
         unless=("shared memory", "if you are"),
         only=lambda case: case.has_ended and _of_a_gpu(case),
         take=(r"set a smaller number for `?(?P<argument>--[\w-]+)",),
@@ -112,7 +162,7 @@ FAMILIES: tuple[Rule, ...] = (
     ),
     Rule(
         code="NotEnoughMemory",
-        seen=("std::bad_alloc", "Error: … out of memory", "ran out of memory"),
+        seen=("std::bad_alloc", "Error: … out of memory", "ran out of memory", *_NO_BUFFER),
         unless=("shared memory", "if you are"),
         only=lambda case: case.has_ended and _not_of_a_gpu(case),
         message=('There is not enough memory to load "{name}".',),
@@ -155,17 +205,22 @@ FAMILIES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="RunnerDied",
-        seen=(
-            "failed to start a llama runner",
-            "error loading llama server",
-            "error starting llama",
-            "llama-server … exit",
-        ),
-        only=lambda case: case.scene.engine == "OLlama",
-        message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
+        code="BadArgumentValue",
+        seen=("Error: ", "error while handling environment variable", "error parsing environment variable"),
+        unless=("load_weights",),
+        only=lambda case: _names_a_variable(case) and any(words in case.passage.lowered[case.index] for words in _BAD),
+        take=(_VARIABLE.pattern,),
+        message=("The engine does not take {variable} as it is set.", "The engine refuses one of its variables."),
         who="user",
-        remedies=(READ_LOG, MORE_UNITS),
+        remedies=(drop_env("{variable}"), advise("Correct env.{variable}, or remove it.", "Correct env.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("error while handling argument", "error: expected value for argument"),
+        take=(r"argument:? \"?(?P<argument>--?[\w-]+)",),
+        message=("{argument} has a value that the engine does not take.", "An argument has a wrong value."),
+        who="user",
+        remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
     ),
     Rule(
         # A volume, a disk or a kernel: the text does not say which.

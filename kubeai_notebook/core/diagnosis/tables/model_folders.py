@@ -32,6 +32,7 @@ FOLDERS: tuple[Rule, ...] = (
             "No such file or directory: … .safetensors",
             "does not appear to have a file named",
             "does not appear to have files named",
+            "Load model from … File doesn't exist",
         ),
         unless=("file named config.json",),
         take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),

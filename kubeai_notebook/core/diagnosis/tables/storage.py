@@ -162,7 +162,7 @@ _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
 VOLUMES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
-        seen=("volume node affinity conflict", "match PersistentVolume's node affinity"),
+        seen=("volume node affinity conflict", "match PersistentVolume's node affinity", "no available volume zone"),
         message=(
             "The volume lies in another zone than the nodes that fit profile {profile_name}.",
             "The volume lies in another zone than the nodes that fit.",
