@@ -43,7 +43,7 @@ def _named_argument(case: Case) -> dict[str, str]:
     return next(({"argument": name} for name in known if value_of(case.scene.args, name) is not None), {})
 
 
-_ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
+_ARGUMENT = r"(?:argument (?:-\w+/)?|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]+)"
 
 ARGUMENTS: tuple[Rule, ...] = (
     Rule(
@@ -55,6 +55,9 @@ ARGUMENTS: tuple[Rule, ...] = (
             "error: ambiguous option:",
             "error: unknown flag:",
             "error: invalid argument: -",
+            "error: unknown argument: -",
+            "unknown shorthand flag:",
+            "No such command",
         ),
         take=(
             r"unrecognized arguments: (?P<argument>.+)",
@@ -101,7 +104,7 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("error: argument --", "Invalid value for '--"),
+        seen=("error: argument -", "Invalid value for '--", "error: the following arguments are required"),
         unless=("--url-prefix",),
         take=(
             rf"{_ARGUMENT}[^:]*'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
@@ -422,9 +425,9 @@ VALUES: tuple[Rule, ...] = (
 REFUSED_SETTINGS: tuple[Rule, ...] = (
     Rule(
         code="BadArgumentValue",
-        seen=("Value error, ",),
+        seen=("Value error, ", " [type="),
         only=lambda case: "validation error" in case.above(4),
-        take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)",),
+        take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)", r"^(?P<why>.+?)\.? \[type="),
         message=(
             "The engine refuses its settings for this model: {why}.",
             "The engine refuses its settings for this model.",

@@ -26,6 +26,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.engine_arguments import KNOWN
 
 from .gpu_memory import is_gpu_profile
+from .hub import HOST
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -221,6 +222,37 @@ FAMILIES: tuple[Rule, ...] = (
         message=("{argument} has a value that the engine does not take.", "An argument has a wrong value."),
         who="user",
         remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
+    ),
+    Rule(
+        code="ModelNotFound",
+        seen=("404 Client Error: Not Found for url", "Client error '404 Not Found' for url"),
+        only=lambda case: case.has_ended,
+        take=(r"for url:? '?https?://(?P<host>[\w.-]+)/(?P<path>[^\s'?]+)",),
+        message=("{host} has nothing under {path}.", "The source has nothing under that name."),
+        who="user",
+        remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
+    ),
+    Rule(
+        code="SourceUnreachable",
+        seen=(
+            "requests.exceptions.ConnectionError: ",
+            "httpx.ConnectError: ",
+            "httpx.RemoteProtocolError: ",
+            "aiohttp.client_exceptions.ClientConnect",
+            "RemoteDisconnected(",
+        ),
+        unless=("localhost", "127.0.0.1"),
+        only=lambda case: case.has_ended,
+        take=HOST,
+        message=(
+            "The connection to {host} broke off.",
+            "The connection to the source of the weights broke off.",
+        ),
+        who="admin",
+        remedies=(
+            advise("It is tried again; if it goes on, ask whether a firewall or proxy cuts the way out."),
+            advise("Or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.", only="cluster"),
+        ),
     ),
     Rule(
         # A volume, a disk or a kernel: the text does not say which.

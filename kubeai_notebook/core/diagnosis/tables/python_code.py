@@ -8,6 +8,9 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 _ASKED_FOR = (
     "Error: … the option `trust_remote_code=True`",
     "Error: … the argument `trust_remote_code=True`",
+    "Please pass the argument `trust_remote_code=True`",
+    "which is not part of Sentence Transformers. Importing it executes",
+    "No module named 'custom_st'",
     "Error: … using the `--trust-remote-code` flag",
 )
 PYTHON_CODE: tuple[Rule, ...] = (

@@ -103,7 +103,11 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
     ),
     Rule(
         code="PvcUnbound",
-        seen=("unbound immediate PersistentVolumeClaims", "find available persistent volumes"),
+        seen=(
+            "unbound immediate PersistentVolumeClaims",
+            "find available persistent volumes",
+            "not have enough free storage",
+        ),
         message=('The volume that "{name}" needs does not exist yet.',),
         who="admin",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
