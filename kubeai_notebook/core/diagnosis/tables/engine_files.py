@@ -24,6 +24,10 @@ ARCHITECTURES: tuple[Rule, ...] = (
         seen=(
             "does not recognize this architecture",
             "has no vLLM implementation",
+            "was supported in vLLM until",
+            "Cannot find model module",
+            "Transformers implementation of … is not compatible",
+            "Error: Model architecture … is not supported by",
             "update Transformers with",
             "Model architectures … not supported for",
             "unknown model architecture",

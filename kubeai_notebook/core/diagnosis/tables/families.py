@@ -69,6 +69,11 @@ _SPOKEN = {
     "data parallel": "--data-parallel-size",
     "prefix caching": "--enable-prefix-caching",
     "chunked prefill": "--enable-chunked-prefill",
+    "load format": "--load-format",
+    "executor backend": "--distributed-executor-backend",
+    "model loader extra config": "--model-loader-extra-config",
+    "sleep mode": "--enable-sleep-mode",
+    "unknown dtype": "--dtype",
 }
 """Words by which vLLM speaks of what is set by an argument of another name."""
 _VARIABLE = re.compile(
@@ -115,6 +120,34 @@ def _not_of_a_gpu(case: Case) -> bool:
 
 
 _NO_BUFFER = ("failed to allocate … buffer", "unable to allocate … buffer", "failed to allocate … memory for")
+
+_SETTINGS = (
+    "/vllm/config",
+    "/vllm/engine/arg_utils.py",
+    "/vllm/envs.py",
+    "/vllm/entrypoints/openai/cli_args.py",
+    "/vllm/utils/argparse_utils.py",
+    "/infinity_emb/args.py",
+    "/infinity_emb/env.py",
+    "/faster_whisper_server/config.py",
+    "/speaches/config.py",
+)
+"""Modules of engines that read settings and do nothing else."""
+_CHOICES = re.compile(
+    r"(?:valid|supported|accepted|known|available|allowed) (?:[\w-]+ )?(?:options|values|modes|kinds|layouts|roles|"
+    r"types|families|methods|backends|formats|tasks|names|choices|\w+ codes)(?: are)?:? |must be one of|"
+    r"should be one of|expected one of|needs to be one of|choose from|must be either|expected '"
+)
+
+
+def _refuses_a_setting(case: Case) -> bool:
+    """Whether the module that reads settings raised it, or the line lists what may be chosen."""
+    if not case.has_ended or len(case.line) > _SENTENCE:
+        return False
+    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    raised = any(module in frames[-1] for module in _SETTINGS) if frames else False
+    return raised or bool(_CHOICES.search(case.passage.lowered[case.index]))
+
 
 FAMILIES: tuple[Rule, ...] = (
     Rule(
@@ -214,6 +247,27 @@ FAMILIES: tuple[Rule, ...] = (
         message=("The engine does not take {variable} as it is set.", "The engine refuses one of its variables."),
         who="user",
         remedies=(drop_env("{variable}"), advise("Correct env.{variable}, or remove it.", "Correct env.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "ValueError: ",
+            "AssertionError: ",
+            "NotImplementedError: ",
+            "KeyError: ",
+            "TypeError: ",
+            "Error: Invalid ",
+        ),
+        unless=("load_weights", "architecture"),
+        only=_refuses_a_setting,
+        take=(r"Error: ['\"]?(?P<why>.{1,200})",),
+        message=("The engine refuses one of its settings: {why}", "The engine refuses one of its settings."),
+        who="user",
+        derive=_refused_argument,
+        remedies=(
+            drop_argument("{argument}"),
+            advise("Correct the args or env that it speaks of; or choose another model, or a newer image."),
+        ),
     ),
     Rule(
         code="BadArgumentValue",

@@ -29,6 +29,8 @@ FOLDERS: tuple[Rule, ...] = (
         seen=(
             "no file named pytorch_model.bin",
             "Cannot find any model weights",
+            "Cannot find any safetensors model weights",
+            "referenced in index but missing",
             "No such file or directory: … .safetensors",
             "does not appear to have a file named",
             "does not appear to have files named",

@@ -6,10 +6,10 @@ from kubeai_notebook.core.diagnosis.engine.remedies import DOWNLOAD_ONCE, advise
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _ASKED_FOR = (
+    "which is not part of Sentence Transformers. Importing it executes",
     "Error: … the option `trust_remote_code=True`",
     "Error: … the argument `trust_remote_code=True`",
     "Please pass the argument `trust_remote_code=True`",
-    "which is not part of Sentence Transformers. Importing it executes",
     "No module named 'custom_st'",
     "Error: … using the `--trust-remote-code` flag",
 )
