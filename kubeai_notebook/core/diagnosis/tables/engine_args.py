@@ -197,6 +197,17 @@ VALUES: tuple[Rule, ...] = (
         remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
     ),
     Rule(
+        code="BadArgumentValue",
+        seen=("ValueError: unsupported device", "ValueError: Invalid compute type", "Error: unsupported compute type"),
+        take=(r"(?:device|compute type):? (?P<value>\S+)",),
+        message=('The engine knows no "{value}".', "The engine does not know the device or the type that is set."),
+        who="user",
+        remedies=(
+            drop_env("WHISPER__INFERENCE_DEVICE", "WHISPER__COMPUTE_TYPE"),
+            advise("Use device auto, cpu or cuda, and compute type default, int8, float16 or float32."),
+        ),
+    ),
+    Rule(
         code="MaxNumBatchedTokensTooSmall",
         seen=("max_tokens_per_mm_item",),
         take=(

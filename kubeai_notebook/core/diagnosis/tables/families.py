@@ -90,7 +90,12 @@ def _named(case: Case) -> str:
     first = _FIRST_WORD.search(case.line)
     spoken = f"--{first[1].replace('_', '-')}" if first else ""
     low = case.passage.lowered[case.index]
-    words = next((name for words, name in _SPOKEN.items() if words in low and name[2:] in known), "")
+    spelt = next((name for name in sorted(known) if name.count("-") > 1 and name.replace("-", " ") in low), "")
+    words = (
+        f"--{spelt}"
+        if spelt
+        else next((name for words, name in _SPOKEN.items() if words in low and name[2:] in known), "")
+    )
     return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
 
 
@@ -165,6 +170,8 @@ FAMILIES: tuple[Rule, ...] = (
             "Error: open … permission denied",
             "Error: open … read-only file system",
             "create directory … permission denied",
+            "attempt to write a readonly database",
+            "unable to open database file",
         ),
         only=lambda case: case.has_ended,
         take=(r"(?:mkdir|open|directory) (?P<path>/\S*\w)",),
@@ -202,6 +209,22 @@ FAMILIES: tuple[Rule, ...] = (
         message=('There is not enough memory to load "{name}".',),
         who="user",
         remedies=(MORE_UNITS, advise("Or choose a smaller or quantized model.")),
+    ),
+    Rule(
+        code="NoGpuVisible",
+        seen=(
+            "Error: … GPU is needed",
+            "Error: … GPU is required",
+            "Error: … requires a GPU",
+            "Error: … requires a CUDA GPU",
+            "Error: … XPU is needed",
+            "Error: … only supported on GPU",
+        ),
+        unless=("capability",),
+        only=lambda case: case.has_ended,
+        message=('"{name}" needs a GPU, and its engine finds none.',),
+        who="user",
+        remedies=(advise("Take a profile with a GPU; or choose a build of the model that a processor can compute."),),
     ),
     Rule(
         code="DtypeUnsupported",

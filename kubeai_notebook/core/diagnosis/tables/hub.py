@@ -79,7 +79,7 @@ _NOT_YET = (
 _GATED = (
     Rule(
         code="HubTokenLacksPermission",
-        seen=("fine-grained token settings",),
+        seen=("fine-grained token settings", "Make sure your token has the correct permissions"),
         take=REPO,
         message=(
             "The token may not read gated repositories such as {repo}; its fine-grained settings forbid it.",
@@ -148,6 +148,8 @@ _NAMES = (
         seen=(
             "Repository Not Found",
             "not a valid model identifier",
+            "is not a local folder or a valid repository name",
+            "Cannot access repository for url",
             "Error: Model '…' not found",
             "Invalid model size",
             "pull model manifest: file does not exist",
@@ -212,17 +214,18 @@ _NAMES = (
     ),
 )
 
+_GATED_WORDS = ("Cannot access gated repo", "trying to access a gated repo", "is a gated repository")
 # The hub's first sentence alone, where the one that says why was cut off.
 _GATED_SOMEHOW = (
     _not_authorized(
-        seen=("Cannot access gated repo", "trying to access a gated repo"),
+        seen=_GATED_WORDS,
         only=token_given,
         message=(
             "The token's account has no access to the gated model {repo}.",
             "The token's account has no access to this gated model.",
         ),
     ),
-    _without_token(seen=("Cannot access gated repo", "trying to access a gated repo")),
+    _without_token(seen=_GATED_WORDS),
 )
 
 HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)

@@ -28,6 +28,9 @@ FOLDERS: tuple[Rule, ...] = (
     _incomplete(
         seen=(
             "no file named pytorch_model.bin",
+            "Error no file named",
+            "Unable to load vocabulary from file",
+            "Can't load the model for '",
             "Cannot find any model weights",
             "Cannot find any safetensors model weights",
             "referenced in index but missing",
@@ -41,7 +44,14 @@ FOLDERS: tuple[Rule, ...] = (
         message=("There are no weights in {path}.", "There are no weights in the model's folder."),
     ),
     _incomplete(
-        seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
+        seen=(
+            "instantiate the backend tokenizer",
+            "Can't load tokenizer for '",
+            "Can't load image processor for '",
+            "Can't load feature extractor for '",
+            "Can't load video processor for '",
+            "Can't load processor for '",
+        ),
         message=('"{name}" has no tokenizer files beside its weights.',),
     ),
     _incomplete(

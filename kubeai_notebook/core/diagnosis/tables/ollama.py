@@ -90,6 +90,16 @@ PULLS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="DownloadInterrupted",
+        seen=("Error: max retries exceeded", "Error: pull … unexpected EOF", "Error: unexpected EOF"),
+        only=lambda case: case.scene.engine == "OLlama",
+        message=("The download of the model broke off.",),
+        who="nobody",
+        remedies=(
+            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts long downloads."),
+        ),
+    ),
+    Rule(
         code="ModelNotFound",
         seen=("pull model manifest: ", "Error: pull … manifest unknown", "Error: invalid model name"),
         take=(r"pull model manifest: (?P<why>.{1,160})",),

@@ -30,7 +30,7 @@ PYTHON_CODE: tuple[Rule, ...] = (
     ),
     Rule(
         code="PythonPackageMissing",
-        seen=("packages that were not found in your environment",),
+        seen=("packages that were not found in your environment", "Missing requirements in your local environment"),
         take=(r"environment: (?P<packages>[\w\s,.-]+?)(?:\. Run|$)",),
         message=(
             "The image lacks the Python packages that this model needs: {packages}.",
