@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
     r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
+    r"|\bwhat\(\):|\berror loading [\w ]{1,40}: |\bSIG(?:SEGV|ABRT|BUS|FPE)\b"
 )
 _COMPLAINT = re.compile(r"\b(?i:error|fatal|failed|failure|abort(?:ed|ing)|could not|unable to|cannot|can't)\b")
 """What programs say that know no exceptions: only where no line names one."""
@@ -35,6 +36,12 @@ _WRAPPERS = (
     "application startup failed",
     "exiting due to model loading error",
     "failed to init server",
+    "failed to load model",
+    "unable to load model",
+    "failed to create context",
+    "llama runner terminated",
+    "llama runner process has terminated",
+    "error loading llama server",
     "died unexpectedly",
     "see stack trace",
     "see root cause",

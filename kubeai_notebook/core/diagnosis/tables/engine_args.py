@@ -198,6 +198,18 @@ VALUES: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
+        seen=("V cache quantization requires flash_attn", "the supplied chat template is not supported"),
+        take=(r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",),
+        message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
+        who="user",
+        remedies=(
+            drop_env("OLLAMA_KV_CACHE_TYPE", "LLAMA_ARG_CACHE_TYPE_V", "LLAMA_ARG_CHAT_TEMPLATE"),
+            drop_argument("--cache-type-v", "--chat-template"),
+            advise("Correct what it speaks of in args or env."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
         seen=("ValueError: unsupported device", "ValueError: Invalid compute type", "Error: unsupported compute type"),
         take=(r"(?:device|compute type):? (?P<value>\S+)",),
         message=('The engine knows no "{value}".', "The engine does not know the device or the type that is set."),

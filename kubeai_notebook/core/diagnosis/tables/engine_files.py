@@ -218,6 +218,9 @@ _UNREADABLE = (
     "Unable to load weights from pytorch checkpoint file",
     "failed to read tensor info",
     "Protobuf parsing failed",
+    "error loading model: missing tensor",
+    "error loading model: … split",
+    "has invalid ggml type",
     "Error: File … is incomplete: failed to read",
     "GGUF file … Permission denied",
 )

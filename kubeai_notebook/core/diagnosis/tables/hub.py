@@ -150,6 +150,7 @@ _NAMES = (
             "not a valid model identifier",
             "is not a local folder or a valid repository name",
             "Cannot access repository for url",
+            "error from HF API … response code: 40",
             "Error: Model '…' not found",
             "Invalid model size",
             "pull model manifest: file does not exist",

@@ -116,6 +116,19 @@ PULLS: tuple[Rule, ...] = (
 
 RUNNER: tuple[Rule, ...] = (
     Rule(
+        code="DownloadInterrupted",
+        seen=("Error: ",),
+        unless=("could not connect to", "server not responding", "connection refused"),
+        only=lambda case: case.scene.engine == "OLlama" and case.passage.kind == "event",
+        take=(r"Error: (?P<why>.{1,160})",),
+        message=("The pull of the model failed: {why}", "The pull of the model failed."),
+        who="nobody",
+        remedies=(
+            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts the way out."),
+            READ_LOG,
+        ),
+    ),
+    Rule(
         code="RunnerDied",
         seen=(
             "model runner has unexpectedly stopped",
@@ -134,4 +147,4 @@ RUNNER: tuple[Rule, ...] = (
         remedies=(READ_LOG, MORE_UNITS),
     ),
 )
-"""What Ollama says of each death of its runner, so it stands behind all that knows a cause."""
+"""What Ollama says of any pull that failed and any death of its runner: behind all that knows a cause."""

@@ -303,7 +303,7 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="PodInvalid",
-        seen=("is invalid: spec.", "must be equal to … limit"),
+        seen=("is invalid: spec.", "is invalid: metadata.", "must be equal to … limit"),
         take=(r"(?P<field>spec\.[\w.\[\]]+(?:\[[^\]]*\])?): (?P<why>.+)",),
         message=(
             "KubeAI's Pod for profile {profile} is not valid: {field}: {why}",
