@@ -204,7 +204,6 @@ VALUES: tuple[Rule, ...] = (
         who="user",
         remedies=(
             drop_env("OLLAMA_KV_CACHE_TYPE", "LLAMA_ARG_CACHE_TYPE_V", "LLAMA_ARG_CHAT_TEMPLATE"),
-            drop_argument("--cache-type-v", "--chat-template"),
             advise("Correct what it speaks of in args or env."),
         ),
     ),

@@ -79,7 +79,7 @@ _NOT_YET = (
 _GATED = (
     Rule(
         code="HubTokenLacksPermission",
-        seen=("fine-grained token settings", "Make sure your token has the correct permissions"),
+        seen=("fine-grained token settings",),
         take=REPO,
         message=(
             "The token may not read gated repositories such as {repo}; its fine-grained settings forbid it.",
@@ -227,6 +227,16 @@ _GATED_SOMEHOW = (
         ),
     ),
     _without_token(seen=_GATED_WORDS),
+    Rule(
+        code="HubTokenLacksPermission",
+        seen=("Make sure your token has the correct permissions",),
+        # A thread of transformers asks a repository for its discussions, and does without them.
+        only=lambda case: case.has_ended and "discussion" not in case.above(4),
+        take=REPO,
+        message=("The token may not read {repo}.", "The token may not read the repository."),
+        who="user",
+        remedies=(advise("Allow it to read the repository at https://huggingface.co/settings/tokens."), *_token),
+    ),
 )
 
 HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)
