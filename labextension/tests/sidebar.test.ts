@@ -153,6 +153,15 @@ it("is a refusal, and no fault of this page, when the server is away", async () 
   expect(new Refusal(0, told[0]?.problem ?? []).message).toContain("does not answer");
 });
 
+it("goes on soon after the server is back, however long it was away", async () => {
+  const fetcher = vi.fn<Fetcher>(() => Promise.reject(new TypeError("Failed to fetch")));
+  void listen(fetcher, () => "", () => undefined, over.signal);
+  await vi.advanceTimersByTimeAsync(100_000);
+  const before = fetcher.mock.calls.length;
+  await vi.advanceTimersByTimeAsync(POLL_MS);
+  expect(fetcher.mock.calls.length).toBeGreaterThan(before);
+});
+
 it("has one tab listen and tell the others, and another go on when that one leaves", async () => {
   vi.useRealTimers();
   vi.stubGlobal("navigator", { locks: lockManager() });

@@ -219,6 +219,28 @@ def test_says_that_its_server_is_away_and_goes_on_by_itself(
         page.screenshot(path=tmp_path / "back.png")
 
 
+@pytest.mark.usefixtures("no_models")
+def test_says_that_kubeai_on_this_machine_was_stopped_and_goes_on_when_it_starts(
+    page: Any, lab: Lab, installation: Installation
+) -> None:
+    from playwright.sync_api import expect
+
+    installation.run("python", "-c", f"import kubeai_notebook as k; k.serve('smol', '{URL}').wait()")
+    sidebar = opened(page, lab)
+    heads(sidebar, "Ready (1)")
+    installation.run("kubeai-local", "stop")
+    alert = sidebar.get_by_role("alert")
+    expect(alert).to_contain_text("KubeAI on this machine is not running.")
+    expect(alert).to_contain_text("%kubeai_local start starts it.")
+    expect(sidebar).to_contain_text("What follows is as it was then.", use_inner_text=True)
+    installation.run("kubeai-local", "start")
+    heads(sidebar, "Ready (1)")
+    expect(alert).to_be_empty(timeout=SETTLES_MS)
+    row(sidebar, "smol").click()
+    button(sidebar, "Pause").click()
+    tells_phase(sidebar, "Paused")
+
+
 def close_for_good(dialog: Any) -> None:
     """Close one of JupyterLab's own, as a reader does who has seen it."""
     dialog.get_by_role("checkbox").check()

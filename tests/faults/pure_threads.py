@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.observation import Observation
 
 NO_STREAMER = "this machine streams no weights"
+NO_OTHER_ENGINE = "this machine has no program of that engine"
 # Words of NCCL and of torch: their files ibvwrap, BinaryOps and TCPStore print them.
 NO_CARD = "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory"
 HALF = "RuntimeError: \"addmm_impl_cpu_\" not implemented for 'Half'"
@@ -53,6 +54,33 @@ OF_THREADS = (
         why_not_played=NO_VLLM,
         observation=in_the_thread("vllm/issues/19461"),
         cause=lambda spec: engine_of(spec).env.get("VLLM_USE_V1", "1") == "1",
+    ),
+    Pure(
+        code="BadArgumentValue",
+        fix="drop env {variable}",
+        why_not_played=NO_VLLM,
+        observation=crash(
+            "ValueError: Invalid value 'spwan' for VLLM_WORKER_MULTIPROC_METHOD. Valid options: ['spawn', 'fork'].",
+            model(env={"VLLM_WORKER_MULTIPROC_METHOD": "spwan"}),
+        ),
+        cause=lambda spec: engine_of(spec).env.get("VLLM_WORKER_MULTIPROC_METHOD", "fork") == "spwan",
+    ),
+    Pure(
+        code="BadArgumentValue",
+        fix="drop env WHISPER__INFERENCE_DEVICE WHISPER__COMPUTE_TYPE",
+        why_not_played=NO_OTHER_ENGINE,
+        observation=in_the_thread("src/devices.cc (str_to_device)"),
+        cause=lambda spec: engine_of(spec).env.get("WHISPER__INFERENCE_DEVICE", "auto") == "gpu",
+    ),
+    Pure(
+        code="BadArgumentValue",
+        fix="drop env OLLAMA_KV_CACHE_TYPE LLAMA_ARG_CACHE_TYPE_V LLAMA_ARG_CHAT_TEMPLATE",
+        why_not_played=NO_OTHER_ENGINE,
+        observation=crash(
+            "llama_init_from_model: V cache quantization requires flash_attn",
+            model(engine="OLlama", url="ollama://x", env={"OLLAMA_KV_CACHE_TYPE": "q8_0"}),
+        ),
+        cause=lambda spec: engine_of(spec).env.get("OLLAMA_KV_CACHE_TYPE", "f16") == "q8_0",
     ),
     Pure(
         code="BrokenEngineImage",

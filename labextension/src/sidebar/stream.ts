@@ -76,7 +76,8 @@ export async function listen(
       if (!(error instanceof Refusal)) throw error;
       tell([{ problem: error.notices }]);
       await pause(retryMs, signal, hurries);
-      retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS);
+      // What goes nowhere costs nobody anything.
+      retryMs = Math.min(2 * retryMs, error.status === 0 ? POLL_MS : LONGEST_RETRY_MS);
     }
   }
 }

@@ -32,8 +32,11 @@ class Case:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the container runs no more: an engine that goes on has done without what its warning missed."""
-        return self.pod is None or not self.pod.main.running
+        """Whether the container runs no more: an engine that goes on has done without what its warning missed.
+
+        What Ollama's pull said in its probe has ended in any case: the container lives, and the pull does not.
+        """
+        return self.pod is None or self.passage.kind == "event" or not self.pod.main.running
 
     def above(self, count: int) -> str:
         """The lowered lines before the deciding one."""

@@ -26,11 +26,11 @@ from kubeai_notebook.core.diagnosis.tables.model_folders import FOLDERS
 from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, NETWORK
 from kubeai_notebook.core.diagnosis.tables.node_memory import NODE_MEMORY
 from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_NOTHING, S3_SETTINGS
-from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA
+from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
 from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
-from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unscheduled, why_unscheduled
+from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import ECHO, STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
@@ -86,7 +86,9 @@ LOG: tuple[Rule, ...] = (
     exits.ILLEGAL_INSTRUCTION,
     *CONTENTS,
     *REFUSED_SETTINGS,
+    *PULLS,
     *FAMILIES,
+    *RUNNER,
     *LAST_RESORT,
     *CRASHES,
 )
@@ -103,6 +105,7 @@ def cause(scene: Scene, pod: Pod) -> Finding | None:
         _from_log,
         _restarted,
         exits.exit_code,
+        unplaced,
         _unexplained,
     )
     finding = next((seen for step in steps if (seen := spared(step.__name__, step, scene, pod))), None)
@@ -122,7 +125,7 @@ def _fails_again(scene: Scene, pod: Pod) -> Finding | None:
     again = repeated(scene, pod)
     if again is None:
         return None
-    known = first((*LOADING, *NODE_MEMORY, *OLLAMA, *LAST_RESORT), (again,), scene, pod=pod)
+    known = first((*LOADING, *NODE_MEMORY, *OLLAMA, *RUNNER, *LAST_RESORT), (again,), scene, pod=pod)
     return known or stated(FAILS_AGAIN, scene, Evidence(again.kind, again.where, excerpt(again.lines[0])), pod=pod)
 
 

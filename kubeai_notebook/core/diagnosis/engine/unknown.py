@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
     r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
+    r"|\bwhat\(\):|\berror loading [\w ]{1,40}: |\bSIG(?:SEGV|ABRT|BUS|FPE)\b"
 )
+_COMPLAINT = re.compile(r"\b(?i:error|fatal|failed|failure|abort(?:ed|ing)|could not|unable to|cannot|can't)\b")
+"""What programs say that know no exceptions: only where no line names one."""
 _WRAPPERS = (
     "engine core initialization failed",
     "workerproc",
@@ -33,6 +36,12 @@ _WRAPPERS = (
     "application startup failed",
     "exiting due to model loading error",
     "failed to init server",
+    "failed to load model",
+    "unable to load model",
+    "failed to create context",
+    "llama runner terminated",
+    "llama runner process has terminated",
+    "error loading llama server",
     "died unexpectedly",
     "see stack trace",
     "see root cause",
@@ -70,16 +79,20 @@ def _advised(line: str) -> tuple[Template, ...]:
 
 
 def error_line(passage: Passage | None) -> str:
-    """The last line that names an exception or says ``error:``; a wrapper only where there is nothing else."""
-    wrapper = ""
+    """The last line that names an exception or says ``error:``, else one that complains; last of all a wrapper."""
+    wrapper = complaint = ""
     for line, low in zip(reversed(passage.lines), reversed(passage.lowered), strict=True) if passage else ():
-        if not _EXCEPTION.search(line) or _SOURCE.match(line):
+        wraps = any(words in low for words in _WRAPPERS)
+        if _SOURCE.match(line):
             continue
-        last = max(match.start() for match in _EXCEPTION.finditer(line))
-        if not any(words in low for words in _WRAPPERS):
-            return excerpt(line, last)
-        wrapper = wrapper or excerpt(line, last)
-    return wrapper
+        if _EXCEPTION.search(line):
+            last = max(match.start() for match in _EXCEPTION.finditer(line))
+            if not wraps:
+                return excerpt(line, last)
+            wrapper = wrapper or excerpt(line, last)
+        elif not complaint and not wraps and (match := _COMPLAINT.search(line)):
+            complaint = excerpt(line, match.start())
+    return complaint or wrapper
 
 
 def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:

@@ -43,7 +43,7 @@ def _named_argument(case: Case) -> dict[str, str]:
     return next(({"argument": name} for name in known if value_of(case.scene.args, name) is not None), {})
 
 
-_ARGUMENT = r"(?:argument |value for ')(?P<argument>--[\w-]+)"
+_ARGUMENT = r"(?:argument (?:-\w+/)?|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]+)"
 
 ARGUMENTS: tuple[Rule, ...] = (
     Rule(
@@ -55,6 +55,9 @@ ARGUMENTS: tuple[Rule, ...] = (
             "error: ambiguous option:",
             "error: unknown flag:",
             "error: invalid argument: -",
+            "error: unknown argument: -",
+            "unknown shorthand flag:",
+            "No such command",
         ),
         take=(
             r"unrecognized arguments: (?P<argument>.+)",
@@ -101,7 +104,7 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("error: argument --", "Invalid value for '--"),
+        seen=("error: argument -", "Invalid value for '--", "error: the following arguments are required"),
         unless=("--url-prefix",),
         take=(
             rf"{_ARGUMENT}[^:]*'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
@@ -192,6 +195,28 @@ VALUES: tuple[Rule, ...] = (
         message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
         who="user",
         remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("V cache quantization requires flash_attn", "the supplied chat template is not supported"),
+        take=(r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",),
+        message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
+        who="user",
+        remedies=(
+            drop_env("OLLAMA_KV_CACHE_TYPE", "LLAMA_ARG_CACHE_TYPE_V", "LLAMA_ARG_CHAT_TEMPLATE"),
+            advise("Correct what it speaks of in args or env."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("ValueError: unsupported device", "ValueError: Invalid compute type", "Error: unsupported compute type"),
+        take=(r"(?:device|compute type):? (?P<value>\S+)",),
+        message=('The engine knows no "{value}".', "The engine does not know the device or the type that is set."),
+        who="user",
+        remedies=(
+            drop_env("WHISPER__INFERENCE_DEVICE", "WHISPER__COMPUTE_TYPE"),
+            advise("Use device auto, cpu or cuda, and compute type default, int8, float16 or float32."),
+        ),
     ),
     Rule(
         code="MaxNumBatchedTokensTooSmall",
@@ -422,9 +447,9 @@ VALUES: tuple[Rule, ...] = (
 REFUSED_SETTINGS: tuple[Rule, ...] = (
     Rule(
         code="BadArgumentValue",
-        seen=("Value error, ",),
+        seen=("Value error, ", " [type="),
         only=lambda case: "validation error" in case.above(4),
-        take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)",),
+        take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)", r"^(?P<why>.+?)\.? \[type="),
         message=(
             "The engine refuses its settings for this model: {why}.",
             "The engine refuses its settings for this model.",

@@ -19,12 +19,31 @@ FEATURES: tuple[Rule, ...] = (
             "Embedding models do not support",
             "does not support generate",
             "does not support the 'generate' task",
+            "does not support `--runner generate`",
         ),
         message=('"{name}" is an embedding model and cannot generate text.',),
         who="user",
         remedies=(
             set_features("TextEmbedding"),
             drop_argument("--runner", "--task"),
+        ),
+    ),
+    Rule(
+        code="FeatureMismatch",
+        seen=(
+            "does not support `--runner pooling`",
+            "does not support the 'embed' task",
+            "does not support the 'embedding' task",
+            "does not support the 'score' task",
+            "does not support the 'reward' task",
+            "does not support the 'classify' task",
+        ),
+        message=('"{name}" generates text, and is asked to embed, score or classify it.',),
+        who="user",
+        remedies=(
+            set_features("TextGeneration"),
+            drop_argument("--runner", "--task"),
+            advise("Or have it pool what it computes: --convert embed."),
         ),
     ),
 )

@@ -23,12 +23,19 @@ ARCHITECTURES: tuple[Rule, ...] = (
         code="UnsupportedArchitecture",
         seen=(
             "does not recognize this architecture",
+            "has no vLLM implementation",
+            "was supported in vLLM until",
+            "Cannot find model module",
+            "Transformers implementation of … is not compatible",
+            "Error: Model architecture … is not supported by",
             "update Transformers with",
             "Model architectures … not supported for",
             "unknown model architecture",
             "unknown pre-tokenizer type",
             "must be a dictionary with",
             "does not exist or is not currently imported",
+            "Tokenizer class … is not currently imported",
+            "specified in the tokenizer config was not found",
             "Unrecognized configuration class",
             "Unrecognized image processor",
             "Unrecognized video processor",
@@ -39,6 +46,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
+            r"(?P<type>\w+) has no vLLM implementation",
             r"architectures \['(?P<type>\w+)'",
             r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
             r"`?(?P<type>rope_scaling)`? must be",
@@ -91,8 +99,12 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelFormatUnsupported",
-        seen=("Non-zero status code returned while running", "onnxruntime_pybind11_state."),
-        unless=("BFCArena", "Failed to allocate"),
+        seen=(
+            "Non-zero status code returned while running",
+            "onnxruntime_pybind11_state.",
+            "Exception while Reading network",
+        ),
+        unless=("BFCArena", "Failed to allocate", "Protobuf parsing failed", "File doesn't exist"),
         only=lambda case: case.scene.engine == "Infinity",
         take=(r"while running (?P<node>\w+) node",),
         message=(
@@ -119,6 +131,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "only supports up to version",
             ".gguf' is not a valid JSON",
             "GGUF model with architecture",
+            "Unknown gguf model_type",
             "Error: Architecture … not supported",
         ),
         take=(r"'(?P<file>[^']+\.gguf)'",),
@@ -204,6 +217,12 @@ _UNREADABLE = (
     "PytorchStreamReader failed",
     "Unable to load weights from pytorch checkpoint file",
     "failed to read tensor info",
+    "Protobuf parsing failed",
+    "error loading model: missing tensor",
+    "error loading model: … split file",
+    "failed to load GGUF split",
+    "has invalid ggml type",
+    "Error: File … is incomplete: failed to read",
     "GGUF file … Permission denied",
 )
 
@@ -227,7 +246,7 @@ WEIGHTS: tuple[Rule, ...] = (
         code="WeightsUnreadable",
         seen=_UNREADABLE,
         take=(
-            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+)",
+            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+?)(?: failed|[\s']|$)",
             r"tensor '(?P<tensor>[^']+)'",
             r"header: (?P<why>[^:]+)$",
         ),

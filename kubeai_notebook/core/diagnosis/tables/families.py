@@ -17,6 +17,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     Template,
     advise,
     drop_argument,
+    drop_env,
     set_argument,
     set_env,
     set_field,
@@ -25,6 +26,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.engine_arguments import KNOWN
 
 from .gpu_memory import is_gpu_profile
+from .hub import HOST
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -36,8 +38,48 @@ _RELEASED: tuple[Template, ...] = (
 _WORDS = re.compile(r"--[a-z][a-z0-9-]+|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 _FIRST_WORD = re.compile(r"Error: `?([a-z]+(?:_[a-z]+)+)`? ?[=(]\d")
 """A setting and its value, of which the whole sentence speaks."""
+_BAD = (
+    "invalid",
+    "not a valid",
+    "must be",
+    "should be",
+    "valid options",
+    "unsupported",
+    "not supported",
+    "unknown",
+    "unrecognized",
+    "expected",
+    "error while",
+    "error parsing",
+    "could not convert",
+)
+"""What is said of a value that is refused."""
 _PROGRAM = re.compile(r"no such file or directory: '[\w+-]+'|was not found but is required|executable file not found")
-_ON_A_GPU = ("cuda", "hip", "gpu", "hbm", "vram", "device", "slots", "kv cache")
+_ON_A_GPU = ("cuda", "hip", "rocm", "gpu", "hbm", "vram", "device", "slots", "kv cache", "vulkan", "metal", "sycl")
+_SPOKEN = {
+    "speculative": "--speculative-config",
+    "draft model": "--speculative-config",
+    "compilation_config": "--compilation-config",
+    "cudagraph": "--compilation-config",
+    "rope_scaling": "--hf-overrides",
+    "kv_transfer": "--kv-transfer-config",
+    "pooler_config": "--pooler-config",
+    "expert parallel": "--enable-expert-parallel",
+    "pipeline parallel": "--pipeline-parallel-size",
+    "data parallel": "--data-parallel-size",
+    "prefix caching": "--enable-prefix-caching",
+    "chunked prefill": "--enable-chunked-prefill",
+    "load format": "--load-format",
+    "executor backend": "--distributed-executor-backend",
+    "model loader extra config": "--model-loader-extra-config",
+    "sleep mode": "--enable-sleep-mode",
+    "unknown dtype": "--dtype",
+}
+"""Words by which vLLM speaks of what is set by an argument of another name."""
+_VARIABLE = re.compile(
+    r"\b(?P<variable>(?:VLLM|NCCL|CUDA|PYTORCH|TORCH|HF|TRANSFORMERS|OLLAMA|GGML|LLAMA|INFINITY|WHISPER|OMP|RUNAI"
+    r"|TRITON|FLASHINFER|TOKENIZERS|HIP|HSA|ROCR|ASCEND|NEURON|HABANA|PT_HPU)_[A-Z0-9_]*[A-Z0-9])\b"
+)
 
 
 def _named(case: Case) -> str:
@@ -47,7 +89,14 @@ def _named(case: Case) -> str:
     known = KNOWN.get(case.scene.engine, frozenset())
     first = _FIRST_WORD.search(case.line)
     spoken = f"--{first[1].replace('_', '-')}" if first else ""
-    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken)
+    low = case.passage.lowered[case.index]
+    spelt = next((name for name in sorted(known) if name.count("-") > 1 and name.replace("-", " ") in low), "")
+    words = (
+        f"--{spelt}"
+        if spelt
+        else next((name for words, name in _SPOKEN.items() if words in low and name[2:] in known), "")
+    )
+    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
 
 
 def _refused_argument(case: Case) -> dict[str, str]:
@@ -57,6 +106,10 @@ def _refused_argument(case: Case) -> dict[str, str]:
 def _names_an_argument(case: Case) -> bool:
     # A frame of a traceback holds names of the engine's own code, and the stack of a caller those of every setting.
     return case.has_ended and len(case.line) < _SENTENCE and bool(_named(case))
+
+
+def _names_a_variable(case: Case) -> bool:
+    return case.has_ended and len(case.line) < _SENTENCE and bool(_VARIABLE.search(case.line))
 
 
 _SENTENCE = 600
@@ -69,6 +122,36 @@ def _of_a_gpu(case: Case) -> bool:
 
 def _not_of_a_gpu(case: Case) -> bool:
     return not _of_a_gpu(case)
+
+
+_NO_BUFFER = ("failed to allocate … buffer", "unable to allocate … buffer", "failed to allocate … memory for")
+
+_SETTINGS = (
+    "/vllm/config",
+    "/vllm/engine/arg_utils.py",
+    "/vllm/envs.py",
+    "/vllm/entrypoints/openai/cli_args.py",
+    "/vllm/utils/argparse_utils.py",
+    "/infinity_emb/args.py",
+    "/infinity_emb/env.py",
+    "/faster_whisper_server/config.py",
+    "/speaches/config.py",
+)
+"""Modules of engines that read settings and do nothing else."""
+_CHOICES = re.compile(
+    r"(?:valid|supported|accepted|known|available|allowed) (?:[\w-]+ )?(?:options|values|modes|kinds|layouts|roles|"
+    r"types|families|methods|backends|formats|tasks|names|choices|\w+ codes)(?: are)?:? |must be one of|"
+    r"should be one of|expected one of|needs to be one of|choose from|must be either"
+)
+
+
+def _refuses_a_setting(case: Case) -> bool:
+    """Whether the module that reads settings raised it, or the line lists what may be chosen."""
+    if not case.has_ended or len(case.line) > _SENTENCE:
+        return False
+    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    raised = any(module in frames[-1] for module in _SETTINGS) if frames else False
+    return raised or bool(_CHOICES.search(case.passage.lowered[case.index]))
 
 
 FAMILIES: tuple[Rule, ...] = (
@@ -87,6 +170,8 @@ FAMILIES: tuple[Rule, ...] = (
             "Error: open … permission denied",
             "Error: open … read-only file system",
             "create directory … permission denied",
+            "attempt to write a readonly database",
+            "unable to open database file",
         ),
         only=lambda case: case.has_ended,
         take=(r"(?:mkdir|open|directory) (?P<path>/\S*\w)",),
@@ -99,7 +184,13 @@ FAMILIES: tuple[Rule, ...] = (
     ),
     Rule(
         code="CudaOutOfMemory",
-        seen=("Error: … out of memory", "runs out of memory", "ran out of memory", "Failed to allocate … memory"),
+        seen=(
+            "Error: … out of memory",
+            "runs out of memory",
+            "ran out of memory",
+            "Failed to allocate … memory",
+            *_NO_BUFFER,
+        ),
         unless=("shared memory", "if you are"),
         only=lambda case: case.has_ended and _of_a_gpu(case),
         take=(r"set a smaller number for `?(?P<argument>--[\w-]+)",),
@@ -112,12 +203,28 @@ FAMILIES: tuple[Rule, ...] = (
     ),
     Rule(
         code="NotEnoughMemory",
-        seen=("std::bad_alloc", "Error: … out of memory", "ran out of memory"),
+        seen=("std::bad_alloc", "Error: … out of memory", "ran out of memory", *_NO_BUFFER),
         unless=("shared memory", "if you are"),
         only=lambda case: case.has_ended and _not_of_a_gpu(case),
         message=('There is not enough memory to load "{name}".',),
         who="user",
         remedies=(MORE_UNITS, advise("Or choose a smaller or quantized model.")),
+    ),
+    Rule(
+        code="NoGpuVisible",
+        seen=(
+            "Error: … GPU is needed",
+            "Error: … GPU is required",
+            "Error: … requires a GPU",
+            "Error: … requires a CUDA GPU",
+            "Error: … XPU is needed",
+            "Error: … only supported on GPU",
+        ),
+        unless=("capability",),
+        only=lambda case: case.has_ended,
+        message=('"{name}" needs a GPU, and its engine finds none.',),
+        who="user",
+        remedies=(advise("Take a profile with a GPU; or choose a build of the model that a processor can compute."),),
     ),
     Rule(
         code="DtypeUnsupported",
@@ -155,17 +262,74 @@ FAMILIES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="RunnerDied",
-        seen=(
-            "failed to start a llama runner",
-            "error loading llama server",
-            "error starting llama",
-            "llama-server … exit",
-        ),
-        only=lambda case: case.scene.engine == "OLlama",
-        message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
+        code="BadArgumentValue",
+        seen=("Error: ", "error while handling environment variable", "error parsing environment variable"),
+        unless=("load_weights",),
+        only=lambda case: _names_a_variable(case) and any(words in case.passage.lowered[case.index] for words in _BAD),
+        take=(_VARIABLE.pattern,),
+        message=("The engine does not take {variable} as it is set.", "The engine refuses one of its variables."),
         who="user",
-        remedies=(READ_LOG, MORE_UNITS),
+        remedies=(drop_env("{variable}"), advise("Correct env.{variable}, or remove it.", "Correct env.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "ValueError: ",
+            "AssertionError: ",
+            "NotImplementedError: ",
+            "KeyError: ",
+            "TypeError: ",
+            "Error: Invalid ",
+        ),
+        unless=("load_weights", "architecture"),
+        only=_refuses_a_setting,
+        take=(r"Error: ['\"]?(?P<why>.{1,200})",),
+        message=("The engine refuses one of its settings: {why}", "The engine refuses one of its settings."),
+        who="user",
+        derive=_refused_argument,
+        remedies=(
+            drop_argument("{argument}"),
+            advise("Correct the args or env that it speaks of; or choose another model, or a newer image."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("error while handling argument", "error: expected value for argument"),
+        take=(r"argument:? \"?(?P<argument>--?[\w-]+)",),
+        message=("{argument} has a value that the engine does not take.", "An argument has a wrong value."),
+        who="user",
+        remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
+    ),
+    Rule(
+        code="ModelNotFound",
+        seen=("404 Client Error: Not Found for url", "Client error '404 Not Found' for url"),
+        only=lambda case: case.has_ended,
+        take=(r"for url:? '?https?://(?P<host>[\w.-]+)/(?P<path>[^\s'?]+)",),
+        message=("{host} has nothing under {path}.", "The source has nothing under that name."),
+        who="user",
+        remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
+    ),
+    Rule(
+        code="SourceUnreachable",
+        seen=(
+            "requests.exceptions.ConnectionError: ",
+            "httpx.ConnectError: ",
+            "httpx.RemoteProtocolError: ",
+            "aiohttp.client_exceptions.ClientConnect",
+            "RemoteDisconnected(",
+        ),
+        unless=("localhost", "127.0.0.1"),
+        only=lambda case: case.has_ended,
+        take=HOST,
+        message=(
+            "The connection to {host} broke off.",
+            "The connection to the source of the weights broke off.",
+        ),
+        who="admin",
+        remedies=(
+            advise("It is tried again; if it goes on, ask whether a firewall or proxy cuts the way out."),
+            advise("Or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.", only="cluster"),
+        ),
     ),
     Rule(
         # A volume, a disk or a kernel: the text does not say which.

@@ -34,6 +34,14 @@ _ONLY_ON_NEWER = (
     "Error: … requires SM100",
     "Error: … only supports compute capability",
     "Error: … supported on … compute capability",
+    "Error: … requires gfx",
+    "Error: … requires sm_",
+    "Error: … requires Hopper",
+    "Error: … requires Blackwell",
+    "Error: … requires Ampere",
+    "Error: … only supported on gfx",
+    "Error: … only supported on SM",
+    "Error: … only supported on Ampere",
 )
 
 
@@ -254,6 +262,7 @@ COUNTS: tuple[Rule, ...] = (
     Rule(
         code="GpuTooOld",
         seen=("no kernel image is available for execution on the device",),
+        unless=("HIP error:",),
         message=(
             "The engine's image has no code for this GPU: it is older, or newer, than those the image is built for.",
         ),
@@ -369,7 +378,7 @@ DRIVERS: tuple[Rule, ...] = (
     ),
     Rule(
         code="RocmError",
-        seen=("GPU archs … invalid or not supported", "hipErrorNoBinaryForGpu"),
+        seen=("GPU archs … invalid or not supported", "HIP error: no kernel image", "hipErrorNoBinaryForGpu"),
         take=(r"(?P<arch>gfx\w+)",),
         message=(
             "The engine's image has no code for this AMD GPU ({arch}).",

@@ -47,6 +47,8 @@ FAULTS: tuple[Rule, ...] = (
             "GPU is lost",
             "fallen off the bus",
             "DEVICE_LOST",
+            "ErrorDeviceLost",
+            "DeviceLostError",
             "NVRM: Xid",
         ),
         message=(

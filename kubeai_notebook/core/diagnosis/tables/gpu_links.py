@@ -59,6 +59,8 @@ LINKS: tuple[Rule, ...] = (
             "hcclComm … error code",
             "Transport init error",
             "HCCL function error",
+            "HcclCommInitRootInfo fail",
+            "[ERROR] HCCL(",
             "HCCL error",
             "RCCL error",
             *_STOPPED_WAITING,

@@ -99,6 +99,7 @@ MEMORY: tuple[Rule, ...] = (
             "posix_fallocate failed",
             "write to file </torch_",
             "shared memory object </torch_",
+            "allocate shared memory(shm)",
             "no space left on device … /dev/shm",
             "out of shared memory",
         ),

@@ -148,6 +148,9 @@ _NAMES = (
         seen=(
             "Repository Not Found",
             "not a valid model identifier",
+            "is not a local folder or a valid repository name",
+            "Cannot access repository for url",
+            "error from HF API … response code: 40",
             "Error: Model '…' not found",
             "Invalid model size",
             "pull model manifest: file does not exist",
@@ -212,17 +215,28 @@ _NAMES = (
     ),
 )
 
+_GATED_WORDS = ("Cannot access gated repo", "trying to access a gated repo", "is a gated repository")
 # The hub's first sentence alone, where the one that says why was cut off.
 _GATED_SOMEHOW = (
     _not_authorized(
-        seen=("Cannot access gated repo", "trying to access a gated repo"),
+        seen=_GATED_WORDS,
         only=token_given,
         message=(
             "The token's account has no access to the gated model {repo}.",
             "The token's account has no access to this gated model.",
         ),
     ),
-    _without_token(seen=("Cannot access gated repo", "trying to access a gated repo")),
+    _without_token(seen=_GATED_WORDS),
+    Rule(
+        code="HubTokenLacksPermission",
+        seen=("Make sure your token has the correct permissions",),
+        # A thread of transformers asks a repository for its discussions, and does without them.
+        only=lambda case: case.has_ended and "discussion" not in case.above(4),
+        take=REPO,
+        message=("The token may not read {repo}.", "The token may not read the repository."),
+        who="user",
+        remedies=(advise("Allow it to read the repository at https://huggingface.co/settings/tokens."), *_token),
+    ),
 )
 
 HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)

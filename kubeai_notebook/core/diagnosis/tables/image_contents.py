@@ -128,9 +128,14 @@ CONTENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BrokenEngineImage",
-        seen=tuple(f"{library} … cannot open shared object file" for library in _LIBRARIES),
+        seen=(
+            *(f"{library} … cannot open shared object file" for library in _LIBRARIES),
+            "error while loading shared libraries:",
+            "GLIBC_… not found",
+            "GLIBCXX_… not found",
+        ),
         only=lambda case: case.has_ended,
-        take=(r"(?P<library>[\w.+-]+\.so[\w.]*): cannot open",),
+        take=(r"(?P<library>[\w.+-]+\.so[\w.]*): cannot open", r"(?P<library>GLIBC(?:XX)?_[\d.]+)"),
         message=("The image lacks the library {library}.", "The image lacks a library that the engine needs."),
         who="user",
         remedies=_RELEASED,

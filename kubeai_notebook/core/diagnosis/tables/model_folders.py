@@ -28,17 +28,30 @@ FOLDERS: tuple[Rule, ...] = (
     _incomplete(
         seen=(
             "no file named pytorch_model.bin",
+            "Error no file named",
+            "Unable to load vocabulary from file",
+            "Can't load the model for '",
             "Cannot find any model weights",
+            "Cannot find any safetensors model weights",
+            "referenced in index but missing",
             "No such file or directory: … .safetensors",
             "does not appear to have a file named",
             "does not appear to have files named",
+            "Load model from … File doesn't exist",
         ),
         unless=("file named config.json",),
         take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
         message=("There are no weights in {path}.", "There are no weights in the model's folder."),
     ),
     _incomplete(
-        seen=("instantiate the backend tokenizer", "Can't load tokenizer for '/"),
+        seen=(
+            "instantiate the backend tokenizer",
+            "Can't load tokenizer for '",
+            "Can't load image processor for '",
+            "Can't load feature extractor for '",
+            "Can't load video processor for '",
+            "Can't load processor for '",
+        ),
         message=('"{name}" has no tokenizer files beside its weights.',),
     ),
     _incomplete(

@@ -75,6 +75,7 @@ NETWORK: tuple[Rule, ...] = (
             "x509:",
             "invalid peer certificate",
             "SSLCertVerificationError: hostname",
+            "suitable TLS CA certificate bundle",
         ),
         take=HOST,
         message=(

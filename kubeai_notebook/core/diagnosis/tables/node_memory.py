@@ -45,6 +45,7 @@ NODE_MEMORY: tuple[Rule, ...] = (
             "insufficient memory (attempted",
             "Cannot allocate memory",
             "unable to allocate CPU buffer",
+            "cpu_buffer_type_alloc_buffer: failed",
         ),
         take=(r"system memory \((?P<needed>[\d.]+ \w+)\) than is available \((?P<available>[\d.]+ \w+)\)",),
         message=(

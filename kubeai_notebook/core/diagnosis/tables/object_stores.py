@@ -51,6 +51,8 @@ S3_NOTHING: tuple[Rule, ...] = (
     ),
 )
 
+_GOOGLE_REFUSES = ("'invalid_grant", "invalid_grant:", "invalid_client", "Could not read json file", "HTTPError 401")
+"""What gcloud says of a key file that is wrong, revoked or of another account."""
 CREDENTIALS: tuple[Rule, ...] = (
     Rule(
         code="CloudCredentialsMissing",
@@ -93,15 +95,28 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3CredentialsRejected",
-        seen=("InvalidAccessKeyId", "SignatureDoesNotMatch", "(ExpiredToken", "Code=ExpiredToken", "(InvalidToken)"),
-        take=(r"(?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)",),
+        seen=(
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "(ExpiredToken",
+            "Code=ExpiredToken",
+            "(InvalidToken)",
+            *_GOOGLE_REFUSES,
+        ),
+        take=(r"(?P<reason>InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|invalid_\w+)",),
         message=("The store refuses the credentials ({reason}).", "The store refuses the credentials."),
         who="user",
         remedies=_S3_KEYS,
     ),
     Rule(
         code="S3AccessDenied",
-        seen=("(AccessDenied)", "Code=AccessDenied", "(403) when calling", "does not have storage."),
+        seen=(
+            "(AccessDenied)",
+            "Code=AccessDenied",
+            "(403) when calling",
+            "does not have storage.",
+            "AccessDeniedException",
+        ),
         take=(r"calling the (?P<operation>\w+) operation", r"s3://(?P<bucket>[\w.-]+)", r":::(?P<bucket>[\w.-]+)"),
         message=(
             "The credentials may not call {operation} on bucket {bucket}.",
@@ -113,14 +128,20 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="S3NotFound",
-        seen=("NoSuchBucket", "The specified bucket does not exist"),
+        seen=("NoSuchBucket", "The specified bucket does not exist", "gs://… not found: 404", "gs://… does not exist"),
         message=("There is no bucket as named in {url}.", "There is no bucket of that name."),
         who="user",
         remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),
     ),
     Rule(
         code="S3NotFound",
-        seen=("(404) when calling", "NoSuchKey", "URLs matched no objects"),
+        seen=(
+            "(404) when calling",
+            "NoSuchKey",
+            "URLs matched no objects",
+            "matched no objects",
+            "NotFoundException: 404",
+        ),
         message=("There is nothing under {url}.", "There is nothing under the url."),
         who="user",
         remedies=(advise('Correct the url; now it is "{url}".', "Correct the url."),),

@@ -62,7 +62,12 @@ OVERRIDDEN_IN_LOG: tuple[Rule, ...] = (
 LISTENING: tuple[Rule, ...] = (
     Rule(
         code="CannotListen",
-        seen=("address already in use", "couldn't bind HTTP server socket", "while attempting to bind on address"),
+        seen=(
+            "address already in use",
+            "couldn't bind HTTP server socket",
+            "while attempting to bind on address",
+            "Error: listen tcp",
+        ),
         take=(r"port: (?P<port>\d+)", r"', (?P<port>\d+)\)", r"hostname: (?P<host>[\w.:-]+)"),
         message=("The engine cannot listen on port {port}.", "The engine cannot listen on its port."),
         who="user",

@@ -201,6 +201,23 @@ REFUSALS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="NvidiaRuntimeMissing",
+        seen=("RuntimeClass … not found",),
+        take=(r"RuntimeClass \\?\"(?P<runtime>[\w.-]+)",),
+        message=(
+            'The profile asks for the RuntimeClass "{runtime}", which the cluster does not have.',
+            "The profile asks for a RuntimeClass that the cluster does not have.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Install what brings it (NVIDIA's operator), or correct runtimeClassName of profile {profile_name}.",
+                "Install what brings it (NVIDIA's operator), or correct runtimeClassName of the profile.",
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
         code="PriorityClassMissing",
         seen=("no PriorityClass with name",),
         take=(r"PriorityClass with name (?P<priority>[\w.-]*\w)",),
@@ -286,7 +303,7 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="PodInvalid",
-        seen=("is invalid: spec.", "must be equal to … limit"),
+        seen=("is invalid: spec.", "is invalid: metadata.", "must be equal to … limit"),
         take=(r"(?P<field>spec\.[\w.\[\]]+(?:\[[^\]]*\])?): (?P<why>.+)",),
         message=(
             "KubeAI's Pod for profile {profile} is not valid: {field}: {why}",

@@ -6,8 +6,11 @@ from kubeai_notebook.core.diagnosis.engine.remedies import DOWNLOAD_ONCE, advise
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _ASKED_FOR = (
+    "which is not part of Sentence Transformers. Importing it executes",
     "Error: … the option `trust_remote_code=True`",
     "Error: … the argument `trust_remote_code=True`",
+    "Please pass the argument `trust_remote_code=True`",
+    "No module named 'custom_st'",
     "Error: … using the `--trust-remote-code` flag",
 )
 PYTHON_CODE: tuple[Rule, ...] = (
@@ -27,7 +30,7 @@ PYTHON_CODE: tuple[Rule, ...] = (
     ),
     Rule(
         code="PythonPackageMissing",
-        seen=("packages that were not found in your environment",),
+        seen=("packages that were not found in your environment", "Missing requirements in your local environment"),
         take=(r"environment: (?P<packages>[\w\s,.-]+?)(?:\. Run|$)",),
         message=(
             "The image lacks the Python packages that this model needs: {packages}.",

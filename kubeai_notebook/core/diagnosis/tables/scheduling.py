@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
 from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, STOP_ANOTHER, advise, run
-from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
+from kubeai_notebook.core.notice import Evidence
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, maps_at, text_at
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ _GPUS = (
     "cambricon.com/",
     "aliyun.com/gpu",
 )
+_ACCELERATOR = re.compile(r"insufficient \S*(?:gpu|npu|tpu|xpu|mlu|gcu|dcu|hpu|cuda)")
+"""The resource of a vendor who is not among those, by what accelerators are called."""
 
 
 def _from_karpenter(case: Case) -> bool:
@@ -159,26 +164,25 @@ QUEUES: tuple[Rule, ...] = (
 )
 """Whoever decides before the scheduler may: waiting there is no fault."""
 
+_SHORT_OF_GPUS = (
+    "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
+    "No node has enough free {resource}.",
+    "No node has enough free GPUs.",
+)
+_WHERE_OFFERED = run(
+    "See which nodes offer it at all; if none does, the admin installs the device plugin or adds a node.",
+    "kubectl get nodes -o custom-columns='NAME:.metadata.name,ALLOCATABLE:.status.allocatable'",
+)
+
 NODES: tuple[Rule, ...] = (
     Rule(
         code="InsufficientGpu",
         # The second is a device that is asked for by a ResourceClaim.
         seen=(*(f"Insufficient {resource}" for resource in _GPUS), "cannot allocate all claims"),
         take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
-        message=(
-            "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
-            "No node has enough free {resource}.",
-            "No node has enough free GPUs.",
-        ),
+        message=_SHORT_OF_GPUS,
         who="user",
-        remedies=(
-            *FEWER_UNITS,
-            STOP_ANOTHER,
-            run(
-                "See which nodes offer it at all; if none does, the admin installs the device plugin or adds a node.",
-                "kubectl get nodes -o custom-columns='NAME:.metadata.name,ALLOCATABLE:.status.allocatable'",
-            ),
-        ),
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
@@ -325,3 +329,60 @@ def why_unscheduled(scene: Scene, pod: Pod, more: tuple[Rule, ...], *, behind: t
     """The first reason that can be cured; ``more`` are rules that stand below these, ``behind`` what claims say."""
     passages = (*scheduling_passages(scene, pod), *behind, *displaced(scene))
     return first((*QUEUES, *SCALING, *NODES, *more, _DISPLACED), passages, scene, pod=pod)
+
+
+_OTHER_RESOURCES: tuple[Rule, ...] = (
+    Rule(
+        code="InsufficientGpu",
+        seen=("Insufficient …/",),
+        only=lambda case: bool(_ACCELERATOR.search(case.passage.lowered[case.index])),
+        take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+/[\w.-]*(?:gpu|npu|tpu|xpu|mlu|gcu|dcu|hpu|cuda)[\w.-]*)",),
+        message=_SHORT_OF_GPUS,
+        who="user",
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED),
+    ),
+    Rule(
+        # Huge pages, fast network cards and whatever else a node can offer.
+        code="InsufficientCpuOrMemory",
+        seen=(" Insufficient ",),
+        take=_SHORT,
+        message=(
+            "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
+            "No node has enough free {resource}.",
+            "No node has enough of a resource that the Pod asks for.",
+        ),
+        who="user",
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED),
+    ),
+)
+"""Resources that no row above names."""
+_REASONS = re.compile(r"nodes are available: *(?P<reasons>[^.\s].*)")
+_NO_REASON = re.compile(r"\d+/\d+ nodes are available[.:]?\s*")
+_UNPLACED = Rule(
+    code="Unknown",
+    seen=(),
+    message=("The scheduler finds no node for the Pod: {reasons}", "The scheduler finds no node for the Pod."),
+    who="admin",
+    remedies=(
+        advise(
+            "Compare what it says with the nodes, and with modelServerPods and profile {profile_name} in kubeai-config."
+        ),
+        run("Look at the Pod and its Events.", "kubectl -n {namespace} describe pod {pod}"),
+    ),
+)
+
+
+def unplaced(scene: Scene, pod: Pod) -> Finding | None:
+    """A Pod for which no node was found, by the scheduler's own words: behind all rows that know them."""
+    if not unscheduled(pod):
+        return None
+    passages = scheduling_passages(scene, pod)
+    if short := first(_OTHER_RESOURCES, passages, scene, pod=pod):
+        return short
+    for passage in passages:
+        text = passage.lines[0]
+        if text and passage.reason not in _SCALE_UP and not _NO_REASON.fullmatch(text):
+            match = _REASONS.search(text)
+            evidence = Evidence(passage.kind, passage.where, excerpt(text))
+            return stated(_UNPLACED, scene, evidence, pod=pod, reasons=match["reasons"] if match else text)
+    return None

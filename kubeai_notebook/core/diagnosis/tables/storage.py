@@ -103,7 +103,11 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
     ),
     Rule(
         code="PvcUnbound",
-        seen=("unbound immediate PersistentVolumeClaims", "find available persistent volumes"),
+        seen=(
+            "unbound immediate PersistentVolumeClaims",
+            "find available persistent volumes",
+            "not have enough free storage",
+        ),
         message=('The volume that "{name}" needs does not exist yet.',),
         who="admin",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
@@ -162,7 +166,7 @@ _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
 VOLUMES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
-        seen=("volume node affinity conflict", "match PersistentVolume's node affinity"),
+        seen=("volume node affinity conflict", "match PersistentVolume's node affinity", "no available volume zone"),
         message=(
             "The volume lies in another zone than the nodes that fit profile {profile_name}.",
             "The volume lies in another zone than the nodes that fit.",
