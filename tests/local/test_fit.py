@@ -25,10 +25,11 @@ SHAPE = Shape(weights_bytes=1_000_000_000, layers=32, context=8192, token_bytes=
         (6 * 10**9, 8192, 8192, 2),
         (23 * 10**8, 8192, 8192, 1),
         (10**8, 512, 512, 1),
+        (10**8, 4096, 4096, 1),  # another engine has the memory just now
     ],
 )
 def test_takes_the_context_that_fits_or_the_one_that_is_asked_for(memory, context, chosen, parallel):
-    fit = fitted(SHAPE, Room(memory), context=context, parallel=2)
+    fit = fitted(SHAPE, Room(memory, whole_bytes=10**10), context=context, parallel=2)
     assert (fit.context, fit.parallel) == (chosen, parallel)
     assert f"{chosen} tokens of context" in fit.sentence
     assert "(the model knows 8192)" in fit.sentence
@@ -44,7 +45,7 @@ def test_takes_the_context_that_fits_or_the_one_that_is_asked_for(memory, contex
             "--ctx-size=6144 fits.",
         ),
         (10**10, 10**6, "--ctx-size=8192 fits."),  # no more than the model knows
-        (10**8, 4096, "0 MB of memory are left beside the weights; --ctx-size=512 fits."),
+        (10**8, 4096, "0 MB of memory are left beside the weights."),
     ],
 )
 def test_refuses_a_context_that_would_take_all_memory(memory, context, sentence):
@@ -99,6 +100,14 @@ def test_reads_a_header_and_steps_over_long_lists(tmp_path):
     assert header["llama.attention.head_count_kv"] == [4, 8]
     assert "tokens" not in header
     assert shape_of(tmp_path / "x.gguf", header).token_bytes == 2 * 128 * 12
+
+
+def test_refuses_none_where_layers_keep_a_window_only(tmp_path):
+    (tmp_path / "x.gguf").write_bytes(b"1234")
+    header = {"general.architecture": "gemma3", "gemma3.block_count": 34, "gemma3.attention.head_count": 8}
+    header |= {"gemma3.embedding_length": 2560, "gemma3.attention.sliding_window": 1024}
+    shape = shape_of(tmp_path / "x.gguf", header)
+    assert fitted(shape, Room(10**8), context=32_768, parallel=1).context == 32_768
 
 
 def test_counts_all_parts_of_a_split_model(tmp_path):

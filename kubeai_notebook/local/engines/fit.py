@@ -27,6 +27,8 @@ class Room:
     memory_bytes: int
     gpu_bytes: int = 0
     gpu: str = ""
+    whole_bytes: int = 0
+    """Those of the machine (or the Pod's limit) that are free or not; 0: no more than are free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,19 @@ def fitted(
     """Choose what fits; a ``context`` that somebody asked for by ``setting`` is kept, or refused where it cannot be.
 
     Raises:
-        LocalError: its cache is more than what is free beside the weights; the sentence says what fits.
+        LocalError: its cache is more than the whole memory holds beside the weights; the sentence says what fits. What
+            is free just now refuses nothing: during an update the engine of before still has its part.
     """
-    budget = room.memory_bytes + room.gpu_bytes - memory_with_cache(shape.weights_bytes, 0)
+    beside = room.gpu_bytes - memory_with_cache(shape.weights_bytes, 0)
+    budget = room.memory_bytes + beside
+    if context and not shape.windowed:
+        _check(context, shape, max(room.whole_bytes, room.memory_bytes) + beside, setting=setting)
     chosen = context or min(usual, shape.context or usual)
     if context is None:
         while chosen * parallel * shape.token_bytes > budget and chosen > LEAST_TOKENS:
             chosen //= 2
     if chosen * parallel * shape.token_bytes > budget:
         parallel = 1
-    if context:
-        _check(context, shape, budget, setting=setting)
     cache = chosen * parallel * shape.token_bytes
     layers = _gpu_layers(shape, room, cache)
     known = f" (the model knows {shape.context})" if shape.context else ""
@@ -81,15 +85,15 @@ def fitted(
     return Fit(chosen, parallel, layers, sentence)
 
 
-def _check(context: int, shape: Shape, budget: int, *, setting: str) -> None:
-    """Refuse a context that would take the memory of everything else; the least that is taken unasked is none."""
-    if not shape.token_bytes or context * shape.token_bytes <= max(budget, LEAST_TOKENS * shape.token_bytes):
+def _check(context: int, shape: Shape, most_bytes: int, *, setting: str) -> None:
+    """Refuse a context that takes more than all memory; the least that is taken unasked is none."""
+    if not shape.token_bytes or context <= LEAST_TOKENS or context * shape.token_bytes <= most_bytes:
         return
-    fits = max(budget // shape.token_bytes // LEAST_TOKENS, 1) * LEAST_TOKENS
-    fits = min(fits, shape.context or fits)
+    fits = min(most_bytes // shape.token_bytes // LEAST_TOKENS * LEAST_TOKENS, shape.context or context)
     raise LocalError(
         f"A context of {context} tokens needs {context * shape.token_bytes / 1e6:.0f} MB of cache, and "
-        f"{max(budget, 0) / 1e6:.0f} MB of memory are left beside the weights; {setting}={fits} fits."
+        f"{max(most_bytes, 0) / 1e6:.0f} MB of memory are left beside the weights"
+        f"{f'; {setting}={fits} fits.' if fits > 0 else '.'}"
     )
 
 

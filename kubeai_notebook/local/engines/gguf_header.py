@@ -93,6 +93,8 @@ class Shape:
     """Positions that it was trained on; 0 where the file does not say."""
     token_bytes: int
     """What one position takes in the KV cache, in half precision."""
+    windowed: bool = False
+    """Whether some layers keep a window of positions only, so that a long context takes less."""
 
 
 def shape_of(path: Path, header: dict[str, Any]) -> Shape:
@@ -110,7 +112,8 @@ def shape_of(path: Path, header: dict[str, Any]) -> Shape:
         kv_heads = _each(field("attention.head_count_kv", heads), layers)
         width = int(field("embedding_length", 0)) // max([*heads, 1])
         values = int(field("attention.key_length", width)) + int(field("attention.value_length", width))
-        return Shape(size, layers, int(field("context_length", 0)), 2 * values * sum(kv_heads))
+        windowed = bool(field("attention.sliding_window", 0))
+        return Shape(size, layers, int(field("context_length", 0)), 2 * values * sum(kv_heads), windowed)
     except (TypeError, ValueError, ArithmeticError, MemoryError):
         return Shape(size, 0, 0, 0)
 

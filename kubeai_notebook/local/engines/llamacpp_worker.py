@@ -187,9 +187,10 @@ def _room(limit: int | None) -> Room:
     import xllamacpp
 
     devices = [device for device in xllamacpp.get_device_info() if "GPU" in str(device["type"])]
-    free = memory_here().free_bytes
+    here = memory_here()
+    free, whole = (min(known, limit or known) for known in (here.free_bytes, here.total_bytes))
     named = ", ".join(str(device["description"]) for device in devices)
-    return Room(min(free, limit or free), sum(int(device["memory_free"]) for device in devices), named)
+    return Room(free, sum(int(device["memory_free"]) for device in devices), named, whole)
 
 
 def _adapted(ours: argparse.Namespace, adapters: Mapping[str, Path], *, name: str, path: str | None) -> dict[str, Path]:
