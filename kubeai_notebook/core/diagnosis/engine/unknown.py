@@ -115,6 +115,7 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
         evidence = Evidence("status", f"{pod.name}/{waiting.name}", worded(waiting.waiting, message))
     else:
         reason = text_at(pod.main.ended, "reason") or text_at(pod.raw, "status", "reason") or pod.phase
-        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{reason}, exit code {code}")
+        said = f"{reason}, exit code {code}" if ended else worded(reason, text_at(pod.raw, "status", "message"))
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", excerpt(said))
     rule = replace(UNKNOWN, remedies=(*_advised(line), *UNKNOWN.remedies))
     return stated(rule, scene, evidence, pod=pod, code=str(code) if ended else "")
