@@ -50,6 +50,8 @@ def test_sees_no_failure_in_a_warning_of_an_engine_that_goes_on(row):
         "OSError: [Errno 116] Stale file handle: '/model/.cache'",
         "FileNotFoundError: [Errno 2] No such file or directory: 'ffmpeg'",
         "ValueError: max_num_seqs (256) exceeds available Mamba cache blocks (64)",
+        "requests.exceptions.HTTPError: 404 Client Error: Not Found for url: https://hub.corp/x/adapter.json",
+        "ValueError: Unknown KV cache layout BHND. Valid layouts: LBHND, LBNHD",
     ],
 )
 def test_waits_for_the_end_of_an_engine_that_may_do_without(line):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
     r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
+    r"|^[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+: "  # httpx.UnsupportedProtocol: …
     r"|\bwhat\(\):|\berror loading [\w ]{1,40}: |\bSIG(?:SEGV|ABRT|BUS|FPE)\b"
 )
 _COMPLAINT = re.compile(r"\b(?i:error|fatal|failed|failure|abort(?:ed|ing)|could not|unable to|cannot|can't)\b")
@@ -114,6 +115,7 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
         evidence = Evidence("status", f"{pod.name}/{waiting.name}", worded(waiting.waiting, message))
     else:
         reason = text_at(pod.main.ended, "reason") or text_at(pod.raw, "status", "reason") or pod.phase
-        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", f"{reason}, exit code {code}")
+        said = f"{reason}, exit code {code}" if ended else worded(reason, text_at(pod.raw, "status", "message"))
+        evidence = Evidence("status", f"{pod.name}/{pod.main.name}", excerpt(said))
     rule = replace(UNKNOWN, remedies=(*_advised(line), *UNKNOWN.remedies))
     return stated(rule, scene, evidence, pod=pod, code=str(code) if ended else "")

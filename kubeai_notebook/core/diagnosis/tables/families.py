@@ -141,7 +141,7 @@ _SETTINGS = (
 _CHOICES = re.compile(
     r"(?:valid|supported|accepted|known|available|allowed) (?:[\w-]+ )?(?:options|values|modes|kinds|layouts|roles|"
     r"types|families|methods|backends|formats|tasks|names|choices|\w+ codes)(?: are)?:? |must be one of|"
-    r"should be one of|expected one of|needs to be one of|choose from|must be either"
+    r"'[^']*' is not a valid \w+$|should be one of|expected one of|needs to be one of|choose from|must be either"
 )
 
 

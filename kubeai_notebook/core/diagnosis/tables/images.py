@@ -291,12 +291,12 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="BrokenEngineImage",
-        seen=("exec: … permission denied",),
+        seen=("exec: … permission denied", "exec: … no such file or directory"),
         unless=("nvidia-smi", "nvidia-container"),
         take=(r"exec: \\?\"(?P<program>[^\"\\]+)",),
         message=(
-            'The image\'s program "{program}" may not be executed.',
-            "A program of the image may not be executed.",
+            'The image\'s program "{program}" is missing, or may not be executed.',
+            "A program of the image is missing or may not be executed.",
         ),
         who="user",
         remedies=(advise("Set image to a released one, or remove image."),),

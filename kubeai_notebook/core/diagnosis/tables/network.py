@@ -149,6 +149,24 @@ NETWORK: tuple[Rule, ...] = (
         remedies=_OTHER_PROXY,
     ),
     Rule(
+        code="SourceUnreachable",
+        seen=("missing an 'http://' or 'https://' protocol", "No scheme supplied", "MissingSchema: Invalid URL"),
+        take=(r"Invalid URL '(?P<url_asked>[^'\s]{1,200})'",),
+        message=(
+            'The address "{url_asked}" of the weights\' source lacks its http:// or https://.',
+            "The address of the weights' source lacks its http:// or https://.",
+        ),
+        who="user",
+        remedies=(advise("Begin env.HF_ENDPOINT (or env.AWS_ENDPOINT_URL) with https:// or http://."),),
+    ),
+    Rule(
+        code="ProxyUnreachable",
+        seen=("Unknown scheme for proxy URL", "Proxy URL had no scheme", "Unable to determine SOCKS version"),
+        message=("The address of the proxy (HTTPS_PROXY) lacks its http://, or has another scheme than is known.",),
+        who="user",
+        remedies=_OTHER_PROXY,
+    ),
+    Rule(
         code="DownloadInterrupted",
         seen=("CAS service error", "CAS client error"),
         message=("The download broke off in the hub's Xet storage.",),

@@ -51,6 +51,7 @@ NODE_LOST = Rule(
     code="NodeLost",
     seen=(
         "imminent node shutdown",
+        "which was running pod … is unresponsive",
         "could not be located",
         "node is shutting down",
         "node no longer exists",

@@ -42,6 +42,7 @@ _denied = partial(
         "admission webhook … denied",
         "validate against any security context constraint",
         "ValidatingAdmissionPolicy … denied request",
+        "image policy webhook backend denied",
     ),
     take=(
         r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
