@@ -111,7 +111,7 @@ class Invocation:
 
 
 def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> Any:
-    """Read the line, run the verb, keep its result where ``-o`` says; `ShownLines` shows it where nobody keeps it."""
+    """Read the line, run the verb, keep its result where ``-o`` says; what is shown already, `ShownLines` gives."""
     note_shown(None)
     options = parser_of(verb).read(line)
     if isinstance(options, Help):
@@ -140,6 +140,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
         shell.user_ns[options.out] = value
     if isinstance(result, Shown):
         note_shown(value)
+        return None
     return value
 
 

@@ -4,8 +4,8 @@
 lost is wrapped in the tree that IPython is about to run. Only there is it known what would get lost: a magic cannot
 see whether its value is assigned or shown, and one that displayed by itself would show the last line's twice.
 
-The other way round, what a chat streamed stands there already: ``x = %kubeai_chat …`` gives the Reply, and a line that
-stands alone shows nothing more.
+The other way round, what a chat streamed stands there already, so its magic gives IPython nothing to show. Where the
+value is used, as in ``x = %kubeai_chat …``, the call is wrapped in one that gives it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _BEFORE_COMMENT = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|(?<=\S)\#|[^"'\\#])*(?<!\S)(?=\#)""", re.DOTALL)
 _QUIET = re.compile(r"(?<!\S)(-q|--quiet)(?!\S)")
 _ROOM = f"__import__({__name__!r}, None, None, ['show'])"
-_SHOW, _REST = f"{_ROOM}.show(value)", f"{_ROOM}.unless_shown(value)"
-_shown_ids: set[int] = set()
-"""What the call before showed as it came; an id, since the value itself may be a large table."""
+_SHOW, _GIVE = f"{_ROOM}.show(value)", f"{_ROOM}.given(value)"
+_shown: list[Any] = []
+"""What the call before has shown as it came, until somebody takes it or the next one begins."""
 
 
 def without_comment(line: str) -> str:
@@ -60,22 +60,18 @@ def call_of(node: ast.AST) -> tuple[str, str] | None:
 
 
 def note_shown(value: Any) -> None:
-    """Remember of a call's value that it is shown; ``None`` as the next one begins."""
-    _shown_ids.clear()
-    if value is not None:
-        _shown_ids.add(id(value))
+    """Keep a value that is shown already for whoever uses it; ``None`` as the next call begins."""
+    _shown[:] = [] if value is None else [value]
 
 
-def unless_shown(value: Any) -> Any:
-    """The value of a call that ends here, or ``None`` where it is shown already."""
-    shown = id(value) in _shown_ids
-    _shown_ids.clear()
-    return None if shown else value
+def given(value: Any) -> Any:
+    """The value of a call, also where it is shown already."""
+    return _shown.pop() if value is None and _shown else value
 
 
 def show(value: Any) -> None:
     """Show a line's value where IPython would not."""
-    if unless_shown(value) is not None:
+    if value is not None:
         from IPython.display import display
 
         display(value)
@@ -89,12 +85,13 @@ class ShownLines(ast.NodeTransformer):
 
     def visit_Module(self, module: ast.Module) -> ast.Module:
         """Wrap those lines; ``ast_node_interactivity`` says which IPython shows by itself."""
+        module = _Given().visit(module)
         shown = self._shell.ast_node_interactivity
         for holder in ast.walk(module) if shown != "none" else ():
             for body in _bodies(holder):
                 # One that IPython shows as well, inside the last statement, comes to it as None.
                 kept = () if holder is not module else body if shown == "all" else body[-1:]
-                body[:] = [_rest(statement) if statement in kept else _wrapped(statement) for statement in body]
+                body[:] = [statement if statement in kept else _wrapped(statement) for statement in body]
         return module
 
 
@@ -108,13 +105,20 @@ def _bodies(holder: ast.AST) -> Iterator[list[ast.stmt]]:
 def _wrapped(statement: ast.stmt) -> ast.stmt:
     """The statement; a line of ours that is not quiet, in the call that shows its value."""
     call = call_of(statement.value) if isinstance(statement, ast.Expr) else None
-    return statement if call is None or is_quiet(*call) else _inside(_SHOW, statement)
+    if call is None or is_quiet(*call):
+        return statement
+    return ast.copy_location(ast.Expr(_inside(_SHOW, statement.value)), statement)  # type: ignore[attr-defined]  # an Expr
 
 
-def _rest(statement: ast.stmt) -> ast.stmt:
-    """The statement that IPython shows; a line or a cell of ours gives it nothing that is shown already."""
-    ours = isinstance(statement, ast.Expr) and _runs_ours(statement.value)
-    return _inside(_REST, statement) if ours else statement
+class _Given(ast.NodeTransformer):
+    """Wraps the calls of ours whose value is used, and none that stands alone."""
+
+    def visit_Expr(self, statement: ast.Expr) -> ast.stmt:
+        return statement if _runs_ours(statement.value) else self.generic_visit(statement)  # type: ignore[return-value]
+
+    def visit_Call(self, call: ast.Call) -> ast.expr:
+        self.generic_visit(call)
+        return _inside(_GIVE, call) if _runs_ours(call) else call
 
 
 def _runs_ours(node: ast.AST) -> bool:
@@ -126,11 +130,10 @@ def _runs_ours(node: ast.AST) -> bool:
     return is_magic and isinstance(name, ast.Constant) and str(name.value).startswith("kubeai")
 
 
-def _inside(call: str, statement: ast.stmt) -> ast.stmt:
-    """The statement's expression as the argument of a call."""
-    tree = ast.parse(call)
+def _inside(call: str, expression: ast.expr) -> ast.expr:
+    """The expression as the argument of a call."""
+    tree: Any = ast.parse(call, mode="eval")
     for node in ast.walk(tree):
-        ast.copy_location(node, statement)
-    wrapped: Any = tree.body[0]
-    wrapped.value.args = [statement.value]  # type: ignore[attr-defined]  # it is an Expr
-    return wrapped  # type: ignore[no-any-return]  # as above
+        ast.copy_location(node, expression)
+    tree.body.args = [expression]
+    return tree.body  # type: ignore[no-any-return]  # as above

@@ -57,7 +57,7 @@ class Trial(BuiltWidget):
             lambda: self._rank(request) if request.verb == "rank" else self._write_down(request.file, recording),
             self._tell,
             # One after the other: each writes what is shown.
-            key=(id(self), request.model_dump_json(), len(recording)),
+            key=(id(self), request.model_dump_json(), recording),
             queue=f"{id(self)}",
         )
 

@@ -207,6 +207,33 @@ it("has whichever tab listens ask again at once when one has switched the place"
   vi.unstubAllGlobals();
 });
 
+it("asks again soon where a place was switched while a request was under way", async () => {
+  const fetcher = vi.fn<Fetcher>(() => Promise.resolve(problem(503)));
+  const hurry = share("kubeai x", fetcher, new Store(() => undefined), over.signal);
+  await vi.advanceTimersByTimeAsync(40_000);
+  let fail: (answer: Response) => void = () => undefined;
+  fetcher.mockImplementationOnce(() => new Promise((resolve) => (fail = resolve)));
+  hurry();
+  await vi.advanceTimersByTimeAsync(10);
+  const before = fetcher.mock.calls.length;
+  hurry();
+  fail(problem(503));
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(fetcher).toHaveBeenCalledTimes(before + 1);
+});
+
+it("says nothing to other tabs once it is closed", () => {
+  vi.stubGlobal("navigator", { locks: lockManager() });
+  vi.stubGlobal("BroadcastChannel", Channel);
+  const closed = new AbortController();
+  const hurry = share("kubeai x", () => Promise.resolve(problem(503)), new Store(() => undefined), closed.signal);
+  const said = vi.spyOn(Channel.prototype, "postMessage");
+  closed.abort();
+  hurry();
+  expect(said).not.toHaveBeenCalled();
+  vi.unstubAllGlobals();
+});
+
 /** Locks of a browser, as far as they are used: one holder of a name, the others in a row. */
 function lockManager() {
   let last: Promise<unknown> = Promise.resolve();

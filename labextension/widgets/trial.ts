@@ -42,7 +42,7 @@ export default () => ({
       const state = model.get("state");
       putRows(ranked, `The best first, for: ${state.query}`, state.ranked, "Score");
       said.hidden = state.file === "";
-      putText(said, state.said === "" ? `${first.model} hears no words in ${state.file}.` : state.said);
+      putText(said, state.said === "" ? `${first.model} hears no words in ${state.file}.` : `${state.file}: ${state.said}`);
       status.show(state);
     });
     return end;

@@ -72,7 +72,7 @@ def test_ranks_typed_texts_and_writes_down_a_recording(
     recording.write_bytes(b"RIFF" + bytes(3_000_000))
     hearing.get_by_label("A recording that ears writes down").set_input_files(recording)
     hearing.get_by_role("button", name="Write it down").click()
-    expect(hearing.locator(".kubeai-trial-said")).to_have_text("3000 kB of birdsong.")
+    expect(hearing.locator(".kubeai-trial-said")).to_have_text("garden.wav: 3000 kB of birdsong.")
     passes(notebook, hearing, "trial_hear")
 
     saved(notebook, output)

@@ -192,3 +192,15 @@ def test_sends_a_busy_server_no_more_than_it_holds_for_a_moment() -> None:
         await asyncio.wait_for(waiting, 10)
 
     asyncio.run(run())
+
+
+def test_asks_a_server_again_that_refused_the_only_request() -> None:
+    async def run() -> None:
+        limiter = Limiter(8)
+        slot = await limiter.acquire()
+        limiter.refused(slot)
+        limiter.release(slot)
+        assert limiter.limit == 0
+        await asyncio.wait_for(limiter.acquire(), 10)
+
+    asyncio.run(run())

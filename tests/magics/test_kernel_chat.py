@@ -119,10 +119,16 @@ def test_gives_the_reply_to_who_assigns_it(kernel: Kernel, cell: str) -> None:
         "%kubeai_chat smol Hi\ny = 1",
         "for _ in (1,):\n    %kubeai_chat smol Hi",
         "line = 'smol Hi'\nget_ipython().run_line_magic('kubeai_chat', line)",
+        "%unload_ext kubeai_notebook\n%load_ext kubeai_notebook\n%kubeai_chat smol Hi",
     ],
 )
 def test_shows_an_answer_once(kernel: Kernel, cell: str) -> None:
     assert [shown["text/plain"] for shown in kernel.run(cell)] == ["Hello **Bob**."]
+
+
+def test_shows_an_answer_once_by_another_name(kernel: Kernel) -> None:
+    kernel.run("%alias_magic -l ask kubeai_chat")
+    assert [shown["text/plain"] for shown in kernel.run("%ask smol Hi")] == ["Hello **Bob**."]
 
 
 def test_shows_the_answer_as_markdown_and_keeps_the_reply(kernel: Kernel) -> None:

@@ -136,6 +136,11 @@ def test_stops_and_deletes(asleep: Run, project: Project) -> None:
     assert [run.name for run in project.list_runs("llm")] == [again.name, asleep.name]
     assert project.list_runs("other") == []
     again.delete()
+    project.session.serve(name=asleep.name, **{key: SMOL[key] for key in ("url", "engine")}, **ASLEEP)
+    assert kept.status.state == "STOPPED"
+    kept.delete()
+    assert asleep.name in project.session.publisher.names()
+    project.session.attach(asleep.name).delete()
     asleep.delete()
     assert asleep.status.state == "DELETED"
     assert project.list_runs() == []

@@ -67,9 +67,11 @@ class Run:
     @property
     def status(self) -> Fields:
         """``state``, ``message``, ``openai``, ``service`` and ``k8s`` as they are now, by attribute or by key."""
-        try:
-            view = self.model.view
-        except NotFoundError:
+        view = None
+        if not self._ended:  # else a Model that has its name by now is another one
+            with suppress(NotFoundError):
+                view = self.model.view
+        if view is None:
             return ended_status(self._last, self._ended, self._base_url())
         self._last = view.model
         return status_of_run(view, self._base_url())
@@ -151,7 +153,8 @@ class Run:
 
     def _end(self, state: str, *, yes: bool) -> Run:
         with suppress(NotFoundError):
-            self.model.delete(yes=yes)
+            if not self._ended:
+                self.model.delete(yes=yes)
         self._ended = state
         kept, key = _stopped.setdefault(self.function.project.session, {}), (self.project, self.name)
         if state == "STOPPED":
@@ -383,11 +386,11 @@ class Project:
             for selector in selectors
             for model in cluster.listed(cluster.path(MODELS, "models"), query={"labelSelector": selector})
         ]
-        there = {name_of(model) for model in models}
+        there = {uid_of(model) for model in models}
         stopped = [
             model
             for (project, name), model in _stopped.get(self.session, {}).items()
-            if project == self.name and name not in there
+            if project == self.name and uid_of(model) not in there
         ]
         seen = set(self.session.publisher.names())
         for model in models:

@@ -54,6 +54,7 @@ export function share(name: string, fetcher: Fetcher, store: Store, signal: Abor
     if (!signal.aborted) throw error;
   });
   return () => {
+    if (isOver(signal)) return;
     hurry();
     say({ kind: "hurry" });
   };

@@ -55,8 +55,12 @@ export async function listen(
   hurries = new EventTarget(),
 ): Promise<void> {
   let [polls, silences] = [0, 0];
-  let retryMs = FIRST_RETRY_MS;
+  let [retryMs, hurried] = [FIRST_RETRY_MS, 0];
+  hurries.addEventListener("hurry", () => {
+    hurried += 1;
+  }, { signal });
   while (!signal.aborted) {
+    const before = hurried;
     try {
       if (polls > 0) {
         await poll(fetcher, lastId(), tell, signal);
@@ -75,6 +79,8 @@ export async function listen(
       if (isOver(signal)) return;
       if (!(error instanceof Refusal)) throw error;
       tell([{ problem: error.notices }]);
+      // What was asked for before the hurry may be of the place before.
+      if (hurried !== before) retryMs = FIRST_RETRY_MS;
       await pause(retryMs, signal, hurries);
       // What goes nowhere costs nobody anything.
       retryMs = Math.min(2 * retryMs, error.status === 0 ? POLL_MS : LONGEST_RETRY_MS);

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .text_source import Passage
 
 
+_TAKES_REQUESTS = ("application startup complete", "uvicorn running on")
+
+
 @dataclass(frozen=True)
 class Case:
     """A rule's hit: the passage, the line in it, and what can be filled into sentences."""
@@ -37,6 +40,11 @@ class Case:
         What Ollama's pull said in its probe has ended in any case: the container lives, and the pull does not.
         """
         return self.pod is None or self.passage.kind == "event" or not self.pod.main.running
+
+    @property
+    def had_started(self) -> bool:
+        """Whether the engine took requests before this line: what it says then may be of one of them."""
+        return any(words in line for line in self.passage.lowered[: self.index] for words in _TAKES_REQUESTS)
 
     def above(self, count: int) -> str:
         """The lowered lines before the deciding one."""

@@ -49,13 +49,22 @@ _WRAPPERS = (
 )
 # Source lines in a traceback speak of errors too.
 _SOURCE = re.compile(r"^(?:raise\b|except\b|File \"|[~^]+$|import |from |#)")
-# "Set VLLM_X=1 to …". Anything may stand in a log, also what a model or a prompt wrote there: so only variables of
-# engines and their libraries, with a word or a number and no address, and none that lets code in or data out.
+# "Set VLLM_USE_V1=0 to …". Anything may stand in a log, also what a model or a prompt wrote there: so only these, which
+# choose between the engine's own ways and let no code in and nothing out.
+_HARMLESS = (
+    *("VLLM_USE_V1", "VLLM_ATTENTION_BACKEND", "VLLM_WORKER_MULTIPROC_METHOD", "VLLM_USE_FLASHINFER_SAMPLER"),
+    *("VLLM_USE_TRITON_FLASH_ATTN", "VLLM_ENGINE_ITERATION_TIMEOUT_S", "VLLM_CPU_KVCACHE_SPACE", "VLLM_SKIP_P2P_CHECK"),
+    *("VLLM_DISABLE_COMPILE_CACHE", "VLLM_USE_DEEP_GEMM", "VLLM_USE_STANDALONE_COMPILE", "VLLM_ROCM_USE_AITER"),
+    *("VLLM_MLA_DISABLE", "VLLM_FLASH_ATTN_VERSION", "VLLM_RPC_TIMEOUT", "VLLM_ENABLE_V1_MULTIPROCESSING"),
+    *("NCCL_P2P_DISABLE", "NCCL_IB_DISABLE", "NCCL_SHM_DISABLE", "NCCL_CUMEM_ENABLE", "NCCL_DEBUG", "NCCL_NVLS_ENABLE"),
+    *("CUDA_LAUNCH_BLOCKING", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE", "TORCHDYNAMO_VERBOSE"),
+    *("TOKENIZERS_PARALLELISM", "OMP_NUM_THREADS", "HF_HUB_DISABLE_XET", "HF_HUB_ENABLE_HF_TRANSFER"),
+    *("HF_HUB_DOWNLOAD_TIMEOUT", "OLLAMA_FLASH_ATTENTION", "OLLAMA_LOAD_TIMEOUT", "OLLAMA_NUM_PARALLEL"),
+    *("GGML_CUDA_ENABLE_UNIFIED_MEMORY", "AMD_SERIALIZE_KERNEL", "TRANSFORMERS_VERBOSITY"),
+)
 _ADVICE = re.compile(
     r"\b(?i:set|setting|try|use|using|with|export)\b[^.=]{0,60}?"
-    r"\b(?P<name>(?![A-Z_]*(?:TRUST|INSECURE|REMOTE|ENDPOINT|HOST|PROXY|TOKEN|KEY|PLUGIN|PATH|DIR|HOME|LIB|URL))"
-    r"(?:VLLM|NCCL|GLOO|CUDA|PYTORCH|TORCH|TORCHDYNAMO|TRITON|FLASHINFER|HF|TRANSFORMERS|TOKENIZERS|HIP|HSA|ROCM"
-    r"|OLLAMA|GGML|LLAMA|INFINITY|OMP|SAFETENSORS)_[A-Z0-9_]+)=(?P<value>\w{1,40})(?![\w.:/-])"
+    rf"\b(?P<name>{'|'.join(_HARMLESS)})=(?P<value>\w{{1,40}})(?![\w.:/-])"
 )
 QUIET_EXITS = (0, 143)
 """Ends that are no failure: done, and asked to end (SIGTERM)."""

@@ -24,6 +24,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.engine_arguments import KNOWN
+from kubeai_notebook.core.masking.names import is_secret_name
 
 from .gpu_memory import is_gpu_profile
 from .hub import HOST
@@ -100,20 +101,29 @@ def _named(case: Case) -> str:
 
 
 def _refused_argument(case: Case) -> dict[str, str]:
-    return {"argument": _named(case)}
+    name = _named(case)
+    is_own = bool(name) and value_of(case.scene.args, name) is not None
+    return {"argument": name, "own": name if is_own else ""}
 
 
 def _names_an_argument(case: Case) -> bool:
     # A frame of a traceback holds names of the engine's own code, and the stack of a caller those of every setting.
-    return case.has_ended and len(case.line) < _SENTENCE and bool(_named(case))
+    return _is_a_sentence_of_the_start(case) and bool(_named(case))
 
 
 def _names_a_variable(case: Case) -> bool:
-    return case.has_ended and len(case.line) < _SENTENCE and bool(_VARIABLE.search(case.line))
+    named = _VARIABLE.search(case.line)
+    # A key is never the one to take away: what reads so may be of a prompt.
+    return named is not None and _is_a_sentence_of_the_start(case) and not is_secret_name(named["variable"])
 
 
 _SENTENCE = 600
 """Letters of a line that still is a sentence, and no listing of all settings."""
+
+
+def _is_a_sentence_of_the_start(case: Case) -> bool:
+    """Whether the engine ended over it as it started: what it says of a request names settings, too."""
+    return case.has_ended and not case.had_started and len(case.line) < _SENTENCE
 
 
 def _of_a_gpu(case: Case) -> bool:
@@ -147,7 +157,7 @@ _CHOICES = re.compile(
 
 def _refuses_a_setting(case: Case) -> bool:
     """Whether the module that reads settings raised it, or the line lists what may be chosen."""
-    if not case.has_ended or len(case.line) > _SENTENCE:
+    if not _is_a_sentence_of_the_start(case):
         return False
     frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
     raised = any(module in frames[-1] for module in _SETTINGS) if frames else False
@@ -158,6 +168,7 @@ FAMILIES: tuple[Rule, ...] = (
     Rule(
         code="DestinationNotWritable",
         seen=("$HOME is not defined", "HOME environment variable is not set", "Could not determine home directory"),
+        only=lambda case: case.has_ended,
         message=("The container's user has no home that it may write to.",),
         who="admin",
         remedies=(set_env("HOME", "/tmp", "Give the user a home: env.{variable}."),),  # noqa: S108 - in a Pod
@@ -250,7 +261,11 @@ FAMILIES: tuple[Rule, ...] = (
         unless=("load_weights", "parameter named"),
         only=_names_an_argument,
         take=(r"(?:ValueError|AssertionError|NotImplementedError|ArgumentError): (?P<why>.{1,200})",),
-        message=("The engine does not take {argument} as it is set: {why}", "The engine refuses one of its settings."),
+        message=(
+            "The engine does not take {own} as it is set: {why}",
+            "The engine refuses a setting, {argument}: {why}",
+            "The engine refuses one of its settings.",
+        ),
         who="user",
         derive=_refused_argument,
         remedies=(

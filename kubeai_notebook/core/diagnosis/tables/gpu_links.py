@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
+
 _STOPPED_WAITING = ("Watchdog caught collective operation timeout", "NCCL communicator was aborted")
+
+_FAILED = ("nccl error", "ncclsystemerror", "ncclinternalerror", "ncclunhandled", "distbackenderror", "ncclremoteerror")
+
+
+def _nccl_failed(case: Case) -> bool:
+    """Whether NCCL gave up after its warning: mostly it takes another way, and the engine ends of something else."""
+    below = case.passage.lowered[case.index :]
+    return case.has_ended and any(words in line for line in below for words in _FAILED)
+
 
 LINKS: tuple[Rule, ...] = (
     Rule(
@@ -26,7 +40,7 @@ LINKS: tuple[Rule, ...] = (
     Rule(
         code="NcclError",
         seen=("NCCL WARN … ibv_", "NCCL WARN … IB : ", "NCCL WARN NET/IB"),
-        only=lambda case: case.has_ended,
+        only=_nccl_failed,
         message=("NCCL cannot use the InfiniBand card that it finds on this node.",),
         who="user",
         remedies=(set_env("NCCL_IB_DISABLE", "1", "Do without it, which one node's GPUs can: env.{variable}."),),
