@@ -58,7 +58,7 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
         given.remove("start")
         fresh = daemon.start(home, ["run", *given, "--home", str(home.folder)], dict(os.environ))
         sys.stderr.write("".join(f"{note}\n" for note in home.notes() if fresh))
-        sys.stderr.write(f"kubeai-local {'is running' if fresh else 'was running already'}.\n")
+        sys.stderr.write(f"kubeai-local {'is running' if fresh else _was_running(given)}.\n")
         return f"{home.kubeconfig}\n"
     if command == "run":
         return _run(home, options)
@@ -80,6 +80,13 @@ def _done(command: str, home: Home, options: argparse.Namespace, *, given: list[
     lines += [f"note       {note}" for note in status["notes"]]
     lines += [f"model      {item['name']}: {item['ready']} of {item['replicas']} ready" for item in status["models"]]
     return plain("\n".join(lines)) + "\n"
+
+
+def _was_running(given: list[str]) -> str:
+    """That it goes on as it was started, whatever this line asks for."""
+    words = dict.fromkeys(word.partition("=")[0] for word in given if word.startswith("--"))
+    asked = " and ".join(word for word in words if word != "--home")
+    return f"was running already{f', so {asked} changed nothing: kubeai-local stop comes first' * bool(asked)}"
 
 
 def _run(home: Home, options: argparse.Namespace) -> str:

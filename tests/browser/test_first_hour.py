@@ -128,6 +128,7 @@ def laptop(installation: Installation, toured: None, registry: Registry, hub: st
     The tour's own weights would leave no room there.
     """
     places = {"OLLAMA_REGISTRY": registry.address, "HF_ENDPOINT": hub, "HF_HOME": str(disk.parent / "hf")}
+    installation.run("kubeai-local", "stop")
     installation.run("kubeai-local", "start", "--cache", str(disk / "cache"), **places)
 
 

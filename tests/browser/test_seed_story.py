@@ -46,6 +46,7 @@ def machine(installation: Installation, no_models: None, weights: Callable[[str]
         "hf://BAAI/bge-small-en-v1.5": weights("hf://sentence-transformers/all-MiniLM-L6-v2"),
     }
     options = [part for url, path in mapped.items() for part in ("--weights", f"{url}={path}")]
+    installation.run("kubeai-local", "stop")  # one that a story before has started knows nothing of these
     installation.run("kubeai-local", "start", "--config", str(tmp_path / "system.yaml"), *options)
 
 

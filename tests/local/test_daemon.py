@@ -157,6 +157,15 @@ def test_hides_its_secrets_from_other_users(kubeai):
     assert stat.S_IMODE(kubeai.home.stat().st_mode) == 0o700
 
 
+def test_says_that_a_daemon_that_runs_takes_no_other_options(kubeai, tmp_path, capsys):
+    where = ["--home", str(kubeai.home)]
+    assert main(["start", *where]) == 0
+    assert capsys.readouterr().err == "kubeai-local was running already.\n"
+    assert main(["start", *where, "--cache", str(tmp_path), f"--cache={tmp_path}"]) == 0
+    said = "so --cache changed nothing: kubeai-local stop comes first."
+    assert capsys.readouterr().err == f"kubeai-local was running already, {said}\n"
+
+
 def test_refuses_a_second_daemon_in_the_foreground(kubeai):
     done = kubeai.command("run")
     assert done.returncode == 1
