@@ -284,13 +284,13 @@ def test_says_what_is_in_the_way_and_leads_out_of_it(
 
         switch_to(place, "a")
         expect(row(sidebar, "smol")).to_be_visible()
-        expect(place.locator("summary")).to_have_text("default on a")
+        expect(place.locator("summary")).to_have_text("KubeAI in default on a")
         expect(alert).to_be_empty()
 
         switch_to(place, "b")
         for words in IN_THE_WAY[state]:
             expect(place.get_by_role("status")).to_contain_text(words)
-        expect(place.locator("summary")).to_have_text("default on a")
+        expect(place.locator("summary")).to_have_text("KubeAI in default on a")
         expect(row(sidebar, "smol")).to_be_visible()
 
 
@@ -313,13 +313,13 @@ def test_works_where_the_settings_say(
     with lab_with(installation, tmp_path / "lab", f"--KubeAI.kubeconfig={config}") as lab:
         sidebar = opened(page, lab)
         summary = sidebar.locator(".kubeai-sidebar-place summary")
-        expect(summary).to_have_text("default on a")
+        expect(summary).to_have_text("KubeAI in default on a")
         page.keyboard.press("Control+,")
         page.locator(".jp-PluginList input").fill("KubeAI")
         page.locator(".jp-PluginList-entry").filter(has_text="KubeAI").first.click()
         context = page.locator('.jp-SettingsPanel input[id$="_context"]')
         context.fill("b")
-        expect(summary).to_have_text("default on b")
+        expect(summary).to_have_text("KubeAI in default on b")
         expect(row(sidebar, "of-b")).to_be_visible()
         page.screenshot(path=tmp_path / "settings.png")
 
@@ -330,16 +330,16 @@ def test_works_where_the_settings_say(
         expect(why).to_contain_text('it has no context "nowhere"; there is a, b.')
         page.screenshot(path=tmp_path / "settings_refused.png")
         why.get_by_role("button", name="Close").click()
-        expect(summary).to_have_text("default on b")
+        expect(summary).to_have_text("KubeAI in default on b")
         expect(context).to_have_value("nowhere")
         context.fill("a")
-        expect(summary).to_have_text("default on a")
+        expect(summary).to_have_text("KubeAI in default on a")
         expect(told).to_be_hidden()
         context.fill("b")
-        expect(summary).to_have_text("default on b")
+        expect(summary).to_have_text("KubeAI in default on b")
 
         page.reload()
-        expect(summary).to_have_text("default on b")
+        expect(summary).to_have_text("KubeAI in default on b")
 
 
 @pytest.mark.usefixtures("no_models")
