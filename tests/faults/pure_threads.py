@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 NO_STREAMER = "this machine streams no weights"
 NO_OTHER_ENGINE = "this machine has no program of that engine"
 # Words of NCCL and of torch: their files ibvwrap, BinaryOps and TCPStore print them.
-NO_CARD = "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory"
+NO_CARD = (
+    "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory\n"
+    "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3384, unhandled system error"
+)
 HALF = "RuntimeError: \"addmm_impl_cpu_\" not implemented for 'Half'"
 NO_ANSWER = "torch.distributed.DistNetworkError: The client socket has timed out after 600s while trying to connect"
 
