@@ -25,7 +25,7 @@ from .asked import ASKED
 from .between import BETWEEN, TEXTS, rule_for
 from .gpu_memory import MEMORY
 from .node_memory import NODE_MEMORY
-from .ollama import OLLAMA
+from .ollama import OLLAMA, RUNNER
 from .python_code import PYTHON_CODE
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ _GATEWAY_FAILED = Rule(
         run("The admin finds more in the operator's log.", "kubectl -n {operator_ns} logs deploy/kubeai --tail=200"),
     ),
 )
-_FAILURES: tuple[Rule, ...] = (*MEMORY, *NODE_MEMORY, *PYTHON_CODE, *OLLAMA)
+_FAILURES: tuple[Rule, ...] = (*MEMORY, *NODE_MEMORY, *PYTHON_CODE, *OLLAMA, *RUNNER)
 """What an engine that loads late, or grows, writes into an answer in place of its log."""
 
 _NOT_ANSWERING = Rule(
