@@ -114,6 +114,7 @@ class _Given(ast.NodeTransformer):
     """Wraps the calls of ours whose value is used, and none that stands alone."""
 
     def visit_Expr(self, statement: ast.Expr) -> ast.stmt:
+        # generic_visit is typed for any node; of a statement it gives one.
         return statement if _runs_ours(statement.value) else self.generic_visit(statement)  # type: ignore[return-value]
 
     def visit_Call(self, call: ast.Call) -> ast.expr:
@@ -136,4 +137,4 @@ def _inside(call: str, expression: ast.expr) -> ast.expr:
     for node in ast.walk(tree):
         ast.copy_location(node, expression)
     tree.body.args = [expression]
-    return tree.body  # type: ignore[no-any-return]  # as above
+    return tree.body  # type: ignore[no-any-return]  # what ast.parse gives has no type here
