@@ -51,6 +51,8 @@ class Timing:
     """How long the log of a run that goes on is believed before it is followed: who looks once needs no stream."""
     log_glance: float = 30.0
     """How long it is believed where nobody looks at this Model in particular."""
+    log_look: float = 5.0
+    """How often it is seen whether the log of a Model that is well is due, while somebody looks at it closely."""
     log_pause: float = 2.0
     """Before an empty log of a run that is over is asked for again, and a stream that broke is begun anew."""
     log_refused: float = 60.0
@@ -60,6 +62,8 @@ class Timing:
     """The first change goes at once; what follows within this time goes together: at most 20 times a second."""
     tick: float = 1.0
     """How often a View that depends on the time is computed anew while somebody looks."""
+    tick_share: float = 0.1
+    """How much of one processor that takes at most: hundreds of failing Models are computed anew less often."""
     installation_fresh: float = 300.0
     """A change of KubeAI's configuration restarts it, so it is rare; who made it looks at a Model afterwards."""
     installation_retry: float = 10.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.session.model import Model
 
-QUICK = Timing(log_fresh=0.1, log_pause=0.05, log_refused=0.2, tick=0.1)
+QUICK = Timing(log_fresh=0.1, log_look=0.1, log_pause=0.05, log_refused=0.2, tick=0.1)
 """So that no test waits for what a kernel lets rest."""
 
 

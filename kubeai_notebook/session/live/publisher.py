@@ -88,7 +88,11 @@ class Publisher:
         self._looked: frozenset[str] = frozenset()
         self._looked_closely: frozenset[str] = frozenset()
         self._restless: set[str] = set()
-        """Models that somebody looks at and of which there may be news though nothing is touched."""
+        """Models that somebody looks at whose View depends on the time."""
+        self._quiet: set[str] = set()
+        """Models that somebody looks at closely which are well: only their logs may have news."""
+        self._glanced_at = 0.0
+        """Monotonic seconds of the last look at these logs."""
         self._watches = Informers(cluster, self._touch, self._timing)
         self._tasks = Tasks(
             cluster,
@@ -220,18 +224,18 @@ class Publisher:
             return tuple(subscription for subscription in self._subscriptions if not subscription.ended)
 
     def _run(self) -> None:
-        ticked = time.monotonic()
+        due = time.monotonic() + self._timing.tick
         while not self._closed.is_set():
-            left = max(0.0, ticked + self._timing.tick - time.monotonic())
-            self._wake.wait(left if self._restless or self._lined else None)
+            left = max(0.0, due - time.monotonic())
+            self._wake.wait(left if self._restless or self._quiet or self._lined else None)
             self._wake.clear()
-            tick = time.monotonic() - ticked >= self._timing.tick
-            if tick:
-                ticked = time.monotonic()
+            began, cpu, tick = time.monotonic(), time.thread_time(), time.monotonic() >= due
             try:
                 self._publish(tick=tick)
             except Exception:  # the thread's outermost frame: the next round tries again
                 _logger.exception("A round of the publisher failed.")
+            if tick:
+                due = began + max(self._timing.tick, (time.thread_time() - cpu) / self._timing.tick_share)
             self._closed.wait(self._timing.publish_pause)
 
     def _publish(self, *, tick: bool = False) -> None:
@@ -246,15 +250,15 @@ class Publisher:
                 with self._lock:
                     lined, self._lined = self._lined, set()
                 self._stale |= (lined | self._restless) & self._there()
+                if time.monotonic() - self._glanced_at > self._timing.log_look:
+                    self._glanced_at = time.monotonic()
+                    self._to_attend |= self._quiet & self._known.keys()
             for name in self._wanted(subscriptions) & (self._stale | self._to_attend | newly):
                 self._attend(name)
             self._deliver(subscriptions)
-            self._restless = {name for name in self._looked & self._known.keys() if self._is_restless(name)}
-
-    def _is_restless(self, name: str) -> bool:
-        """Whether there may be news of a Model that somebody looks at though nothing is touched."""
-        view = self._known[name].view
-        return not view.status.well or (name in self._looked_closely and self._tasks.reads_logs(view))
+            seen = set(self._looked & self._known.keys())
+            self._restless = {name for name in seen if not self._known[name].view.status.well}
+            self._quiet = (seen & self._looked_closely) - self._restless
 
     def _awaited(self) -> bool:
         """Whether something is about to happen, so that silence means something."""

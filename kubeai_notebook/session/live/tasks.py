@@ -96,10 +96,6 @@ class Tasks:
         asked = self._dry_runs.pending(uid_of(model)) or any(map(self._logs.pending, runs_of(model, pods)))
         return asked or self._watches.pending(model)
 
-    def reads_logs(self, view: View) -> bool:
-        """Whether the Model has logs that are worth reading as long as somebody looks closely."""
-        return any(runs_of(view.model, view.observation.pods))
-
     # What is asked.
 
     def look(self, view: View, *, closely: bool) -> bool:

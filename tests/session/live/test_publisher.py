@@ -6,6 +6,7 @@ import copy
 import http.server
 import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -154,6 +155,48 @@ def test_makes_one_view_of_a_change_for_all_subscriptions(canned, publishers) ->
     assert made == ["m"]
     assert len({id(view) for view in before}) == len({id(view) for view in after}) == 1
     assert after[0].revision > before[0].revision
+
+
+def test_makes_no_view_anew_of_a_ready_model_of_which_there_is_no_news(canned, publishers) -> None:
+    made: list[str] = []
+
+    def counted(model, **known):
+        made.append(model["metadata"]["name"])
+        return view_of(model, **known)
+
+    publisher = publishers(make_view=counted)
+    canned.change(MODELS, model("m"))
+    canned.change(PODS, pod("model-m-a-1", "m"))
+    with publisher.subscribe(["m"]) as changes:
+        assert changes.until(lambda change: change.view and change.view.status.well, 5)
+        until(lambda: "GET api/v1/namespaces/default/pods/model-m-a-1/log" in canned.requests, 5)
+        time.sleep(0.5)
+        made.clear()
+        time.sleep(1)  # ten ticks
+    assert made == []
+
+
+def test_spends_little_on_many_failing_models_though_each_is_dear(canned, publishers) -> None:
+    made: list[float] = []
+
+    def dear(model, **known):
+        ends = time.thread_time() + 0.02
+        while time.thread_time() < ends:
+            pass
+        made.append(time.monotonic())
+        return view_of(model, **known)
+
+    names = [f"m{number}" for number in range(4)]
+    for name in names:
+        canned.change(MODELS, model(name))
+        canned.change(PODS, pod(f"model-{name}-a-1", name, ready=False))
+    publisher = publishers(make_view=dear)
+    publisher.views()
+    with publisher.subscribe(names):
+        made.clear()
+        time.sleep(2)
+    # A tick takes 0.08 s of a processor, so one comes each 0.8 s.
+    assert 4 <= len(made) <= 16
 
 
 def test_tells_all_who_asked_for_all_what_comes_and_goes(canned, publisher) -> None:
