@@ -59,7 +59,8 @@ def card_of(
     a start took the last time.
     """
     name, status, lost, tone = name_of(view.model), view.status, view.link.lost, tone_of(view)
-    note = dated(note, asked, asked_of(view.model))
+    if note and asked:  # what it is asked for is hashed, and every card of every change comes by here
+        note = dated(note, asked, asked_of(view.model))
     return Card(
         name=name,
         namespace=namespace,
