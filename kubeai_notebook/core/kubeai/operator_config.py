@@ -108,9 +108,7 @@ def _catalog(config: Mapping[str, Any], *, source: Literal["kubeai-config", "cha
         raise _refused('has a "surge" that is no number')
     return OperatorConfig(
         source=source,
-        profiles={
-            name: _profile(name, _maps(config, "resourceProfiles")[name]) for name in _maps(config, "resourceProfiles")
-        },
+        profiles={name: _profile(name, fields) for name, fields in _maps(config, "resourceProfiles").items()},
         cache_profiles=tuple(_maps(config, "cacheProfiles")),
         images={engine: _texts(_map(server, "images")) for engine, server in _maps(config, "modelServers").items()},
         secret_names=_texts(_map(config, "secretNames")),

@@ -112,6 +112,19 @@ def by_name(starter: Starter) -> str:
     return starter.name
 
 
+def test_reads_each_of_very_many_profiles_once() -> None:
+    class Counted(dict[str, object]):
+        asked = 0
+
+        def get(self, key, default=None):
+            Counted.asked += key == "resourceProfiles"
+            return super().get(key, default)
+
+    profiles = {f"p{number}": {"imageName": "cpu"} for number in range(100)}
+    assert len(operator_config_of(Counted(resourceProfiles=profiles)).profiles) == 100
+    assert Counted.asked == 1
+
+
 def test_knows_two_dozen_models_by_different_names() -> None:
     assert len(STARTERS) >= 24
     assert len({starter.name for starter in STARTERS}) == len(STARTERS)
