@@ -240,14 +240,16 @@ HOSTILE = (
     "-----BEGIN PRIVATE KEY-----",
     "authorization: a ", '"authorization": "a', "bearer ", "cookie: ", "%26token%3D", "token=['a',", "--api-key ",
     "machine a login b password ", "token: |\n  a\n", '{"api_key": "x"}, ', "token \t", "token=,,,", "key",
+    ":secret", "token:", "dsn=", "cookie={", "authorization:", "--token,", "key:'",
     "\\", "<token=<", "\x1b]", "\x90", "\x9b0", "\x1b ", "to\x1b[0mken=", "\\x1b[",
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("end", ["", " x"])
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_takes_time_in_proportion_to_the_text(unit):
+def test_takes_time_in_proportion_to_the_text(unit, end):
     def seconds(size: int) -> float:
-        text = (unit * (size // len(unit) + 1))[:size]
+        text = (unit * (size // len(unit) + 1))[:size] + end
         began = time.process_time()
         masked(text)
         return time.process_time() - began
@@ -255,3 +257,8 @@ def test_takes_time_in_proportion_to_the_text(unit):
     seconds(1_000)
     # Twenty times as long would be four hundred times as slow, were it quadratic; a bound that no load reaches.
     assert seconds(200_000) < max(20 * seconds(10_000) * 5, 2.0)
+
+
+def test_hides_a_value_that_no_word_is_as_long_as() -> None:
+    assert masked("secret: " + "a" * 501) == "secret: ***"
+    assert masked("secret: " + "a" * 12) == "secret: " + "a" * 12

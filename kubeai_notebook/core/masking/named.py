@@ -36,6 +36,9 @@ _NAMED = re.compile(
 )
 MOST = 50_000
 """A text that names more secrets than this is no log: its rest is hidden as a whole, in no time."""
+LONGEST_WORD = 500
+"""A value longer than this is no word of a sentence. Were it looked at and left, so would be each name inside it, and
+a line that holds thousands would take minutes."""
 _WRAP = re.compile(rf"(?:[A-Za-z][A-Za-z0-9_.]{{0,30}}\()?[bBrRuUfF]{{0,2}}(?P<q>{_Q})|[\[(]\s{{0,40}}")
 _ITEM = re.compile(rf"[\s,]{{0,40}}[bBrRuUfF]{{0,2}}(?P<q>{_Q})")
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[ \t]*\r?\n[ \t]+(?P<body>[^\n]++(?:\n[ \t]+[^\n]*+)*+)")
@@ -193,7 +196,8 @@ def _spaced(text: str, place: int, name: str) -> Iterator[Span]:
     bare = None if quote else _BARE.match(text, place)
     end = _closing(text, place, quote) if quote else bare.end() if bare else place
     value = text[place:end]
-    if value and not value.startswith(("--", "[")) and _is_value(value, asked, quoted=bool(quote)):
+    is_option = value.startswith(("--", "[")) and len(value) <= LONGEST_WORD
+    if value and not is_option and _is_value(value, asked, quoted=bool(quote)):
         yield place, end
 
 
@@ -250,6 +254,9 @@ def _authorized(text: str, place: int) -> Iterator[Span]:
     word = _BARE.match(text, scheme.end() if scheme else start, limit)
     if word is None or kind in _NO_VALUE or word[0].rstrip(".,").lower() in _NO_VALUE:
         return
+    if len(word[0]) > LONGEST_WORD:
+        yield word.span()
+        return
     if kind not in _SCHEMES and word.end() < limit and not _ENDS.match(text, word.end()):
         return  # a sentence goes on: "requires authorization: server message: denied"
     if not _is_no_value(word[0], "authorization"):
@@ -258,6 +265,8 @@ def _authorized(text: str, place: int) -> Iterator[Span]:
 
 def _is_value(value: str, asked: _Asked, *, quoted: bool) -> bool:
     """Whether this is a value that is to be hidden, and no placeholder, type, number or word of a sentence."""
+    if len(value) > LONGEST_WORD:
+        return True
     value = value.strip()
     if not value or _is_no_value(value, asked.name):
         return False
