@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MOST_ROWS = 60
 LONGEST_TASK_MS = 100
+MOST_BYTES_BEFORE, MOST_BYTES = 10_000, 150_000
 TAB = '.jp-SideBar .lm-TabBar-tab[data-id="kubeai-sidebar"]'
 # Go to the last row at once, then scroll from the first to it; give the most rows that stood in the page.
 SCROLL = """async (outer) => {
@@ -155,6 +156,29 @@ def test_shows_models_by_phase_and_what_another_client_makes_within_a_second(
     expect(sidebar.locator(".kubeai-card-name")).to_have_text("m0001")
     page.screenshot(path=tmp_path / "card_dark.png")
     assert serious_faults(sidebar) == []
+
+
+def test_loads_little_before_it_is_opened(page: Any, scripted: Lab, api: FakeApi) -> None:
+    from playwright.sync_api import expect
+
+    put_models(api, 1)
+    answers: list[Any] = []
+    page.on("response", answers.append)
+
+    def loaded() -> dict[str, int]:
+        """Our own files, and how many bytes each has."""
+        ours = [answer for answer in answers if "/extensions/kubeai-notebook/static/" in answer.url]
+        return {answer.url.rpartition("/")[2]: len(answer.body()) for answer in ours if ".js" in answer.url}
+
+    page.goto(f"{scripted.url}lab?reset&token={scripted.token}")
+    expect(page.locator(".jp-LauncherCard", has_text="Serve a model")).to_be_visible()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+    # The entry of module federation is its own code, and names every package that JupyterLab shares.
+    before = {name: size for name, size in loaded().items() if not name.startswith("remoteEntry")}
+    assert 0 < sum(before.values()) <= MOST_BYTES_BEFORE, before
+    page.locator(TAB).click()
+    expect(row(page.locator("#kubeai-sidebar"), "m0000")).to_be_visible()
+    assert sum(before.values()) < sum(loaded().values()) <= MOST_BYTES, loaded()
 
 
 def test_is_handled_by_keys(page: Any, scripted: Lab, api: FakeApi) -> None:
