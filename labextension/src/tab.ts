@@ -6,7 +6,7 @@ import { UUID } from "@lumino/coreutils";
 import { Widget } from "@lumino/widgets";
 import { labIcon } from "./icon";
 import { pathOf, TITLES, type Kind, type Place } from "./kinds";
-import { request } from "./server";
+import { serverHalf } from "./server";
 import { codeOf } from "./tab_code";
 
 const ENDED: readonly Kernel.Status[] = ["autorestarting", "dead", "restarting", "terminating"];
@@ -113,7 +113,7 @@ async function chosenName(app: JupyterFrontEnd): Promise<string | null> {
 
 /** The Models that the server half knows; none where it is missing or cannot reach its cluster. */
 async function modelNames(app: JupyterFrontEnd): Promise<string[]> {
-  const answer = await request(app, "models").catch(() => null);
+  const answer = await serverHalf(app).fetcher("models").catch(() => null);
   if (!answer?.ok) return [];
   const { rows } = (await answer.json()) as { rows?: { name: string }[] };
   return rows?.map(({ name }) => name) ?? [];

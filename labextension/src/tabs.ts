@@ -74,7 +74,7 @@ async function placeOf(app: JupyterFrontEnd, registry: ISettingRegistry | null):
     }
     if (before === [place.context, place.namespace].join()) return;
     const { context, namespace } = place;
-    void import("./server").then(({ workThere }) => workThere(app, { context, namespace }));
+    void import("./server").then(({ serverHalf }) => serverHalf(app).workAt({ context, namespace }));
   };
   settings.changed.connect(read);
   read();

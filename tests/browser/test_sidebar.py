@@ -50,6 +50,13 @@ def heads(sidebar: Any, heading: str) -> None:
     expect(sidebar.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=SETTLES_MS)
 
 
+def free_port() -> int:
+    """One for a server that is to start a second time at the same address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def main_tab(page: Any, title: str) -> Any:
     """A tab of the main area."""
     return page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(has_text=title)
@@ -194,9 +201,7 @@ def test_says_that_its_server_is_away_and_goes_on_by_itself(
 ) -> None:
     from playwright.sync_api import expect
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     here = "import kubeai_notebook as k; k"
     installation.run("python", "-c", f"{here}.serve('smol', '{URL}').wait()")
     page.add_locator_handler(page.locator(".jp-Dialog", has_text="Server Connection Error"), close_for_good)
@@ -339,6 +344,32 @@ def test_works_where_the_settings_say(
         expect(summary).to_have_text("KubeAI in default on b")
 
         page.reload()
+        expect(summary).to_have_text("KubeAI in default on b")
+
+
+def test_goes_on_where_the_settings_say_after_its_server_was_started_anew(
+    page: Any,
+    installation: Installation,
+    clusters: tuple[FakeApi, FakeApi],
+    kubeconfig: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    from playwright.sync_api import expect
+
+    folder, port = tmp_path / "lab", free_port()
+    settings = folder / "settings" / "kubeai-notebook" / "plugin.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"context": "b"}')
+    option = f"--KubeAI.kubeconfig={kubeconfig(*(api.url for api in clusters))}"
+    page.add_locator_handler(page.locator(".jp-Dialog", has_text="Server Connection Error"), close_for_good)
+    with lab_with(installation, folder, option, port=port) as lab:
+        sidebar = opened(page, lab)
+        summary = sidebar.locator(".kubeai-sidebar-place summary")
+        expect(summary).to_have_text("KubeAI in default on b")
+    expect(sidebar.get_by_role("alert")).to_contain_text("The Jupyter server does not answer.")
+    clusters[1].put(MODELS, model("of-b"))
+    with lab_with(installation, folder, option, port=port):
+        expect(row(sidebar, "of-b")).to_be_visible()
         expect(summary).to_have_text("KubeAI in default on b")
 
 

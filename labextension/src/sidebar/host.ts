@@ -1,14 +1,14 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import type { INotebookTracker } from "@jupyterlab/notebook";
 import { insertInto } from "../notebooks";
-import { request } from "../server";
+import { serverHalf } from "../server";
 import { ModelsPanel } from "./panel";
 
 /** The sidebar's inside, beside these notebooks. */
 export function panelOf(app: JupyterFrontEnd, notebooks: INotebookTracker | null): ModelsPanel {
   return new ModelsPanel({
     server: app.serviceManager.serverSettings.baseUrl,
-    fetcher: (path, init) => request(app, path, init),
+    fetcher: serverHalf(app).fetcher,
     hasCommand: (name) => app.commands.hasCommand(name),
     execute: (name, values) => {
       void app.commands.execute(name, values);
