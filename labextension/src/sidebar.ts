@@ -1,5 +1,6 @@
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker } from "@jupyterlab/notebook";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { PanelLayout, Widget } from "@lumino/widgets";
 import { icon } from "./icon";
 import type { ModelsPanel } from "./sidebar/panel";
@@ -8,9 +9,14 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
   id: "kubeai-notebook:sidebar",
   description: "The Models that KubeAI serves, in the left sidebar.",
   autoStart: true,
-  optional: [INotebookTracker, ILayoutRestorer],
-  activate: (app, notebooks: INotebookTracker | null, restorer: ILayoutRestorer | null) => {
-    const widget = new Sidebar(async () => (await import("./sidebar/host")).panelOf(app, notebooks));
+  optional: [INotebookTracker, ISettingRegistry, ILayoutRestorer],
+  activate: (
+    app,
+    notebooks: INotebookTracker | null,
+    registry: ISettingRegistry | null,
+    restorer: ILayoutRestorer | null,
+  ) => {
+    const widget = new Sidebar(async () => (await import("./sidebar/host")).panelOf(app, notebooks, registry));
     // So it is open after a reload, and where it was moved to.
     restorer?.add(widget, widget.id);
     app.shell.add(widget, "left", { rank: 700 });

@@ -4,6 +4,7 @@ import { IConsoleTracker } from "@jupyterlab/console";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { labIcon } from "./icon";
 import { kindOf, TAB, TITLES, type Kind, type Place } from "./kinds";
+import { PLUGIN, settingsOf } from "./settings";
 
 /**
  * The form and the playground of Python, each in a tab of the main area with a kernel of its own.
@@ -15,7 +16,6 @@ import { kindOf, TAB, TITLES, type Kind, type Place } from "./kinds";
  */
 const CATEGORY = "KubeAI";
 const COMMANDS = ["kubeai:serve", "kubeai:playground"];
-const PLUGIN = "kubeai-notebook:plugin";
 
 export const tabs: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
@@ -64,8 +64,8 @@ function add(app: JupyterFrontEnd, command: string, kind: Kind): void {
 /** The place that the settings name; the server half is told to work there, too. */
 async function placeOf(app: JupyterFrontEnd, registry: ISettingRegistry | null): Promise<Place> {
   const place: Place = { context: "", namespace: "", endpoint: "" };
-  const settings = await registry?.load(PLUGIN).catch(() => null);
-  if (!settings) return place;
+  const settings = await settingsOf(registry);
+  if (settings === null) return place;
   const read = () => {
     const before = [place.context, place.namespace].join();
     for (const key of ["context", "namespace", "endpoint"] as const) {

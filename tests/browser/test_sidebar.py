@@ -13,7 +13,7 @@ from tests.support.fake_api import MODELS, model
 from .notebook import RECORD
 from .test_card_story import LOAD, SERVE, SETTLES_MS, URL, button, tells_phase
 from .test_form import fill
-from .test_sidebar_scripted import TAB, lab_with, opened, row
+from .test_sidebar_scripted import TAB, lab_with, opened, row, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -319,10 +319,7 @@ def test_works_where_the_settings_say(
         sidebar = opened(page, lab)
         summary = sidebar.locator(".kubeai-sidebar-place summary")
         expect(summary).to_have_text("KubeAI in default on a")
-        page.keyboard.press("Control+,")
-        page.locator(".jp-PluginList input").fill("KubeAI")
-        page.locator(".jp-PluginList-entry").filter(has_text="KubeAI").first.click()
-        context = page.locator('.jp-SettingsPanel input[id$="_context"]')
+        context = settings(page).locator('input[id$="_context"]')
         context.fill("b")
         expect(summary).to_have_text("KubeAI in default on b")
         expect(row(sidebar, "of-b")).to_be_visible()
@@ -357,9 +354,9 @@ def test_goes_on_where_the_settings_say_after_its_server_was_started_anew(
     from playwright.sync_api import expect
 
     folder, port = tmp_path / "lab", free_port()
-    settings = folder / "settings" / "kubeai-notebook" / "plugin.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"context": "b"}')
+    written = folder / "settings" / "kubeai-notebook" / "plugin.jupyterlab-settings"
+    written.parent.mkdir(parents=True)
+    written.write_text('{"context": "b"}')
     option = f"--KubeAI.kubeconfig={kubeconfig(*(api.url for api in clusters))}"
     page.add_locator_handler(page.locator(".jp-Dialog", has_text="Server Connection Error"), close_for_good)
     with lab_with(installation, folder, option, port=port) as lab:

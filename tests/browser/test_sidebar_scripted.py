@@ -119,6 +119,14 @@ def row(sidebar: Any, name: str) -> Any:
     return sidebar.locator(f'button[data-name="{name}"]')
 
 
+def settings(page: Any) -> Any:
+    """KubeAI's settings, opened as a user does."""
+    page.keyboard.press("Control+,")
+    page.locator(".jp-PluginList input").fill("KubeAI")
+    page.locator(".jp-PluginList-entry").filter(has_text="KubeAI").first.click()
+    return page.locator(".jp-SettingsPanel")
+
+
 def theme(page: Any, name: str) -> None:
     from playwright.sync_api import expect
 
@@ -255,6 +263,32 @@ def test_deletes_after_it_has_told_what_goes_and_that_somebody_else_served_it(
     sidebar.get_by_role("button", name="All Models").click()
     expect(row(sidebar, "m0001")).to_be_visible()
     expect(row(sidebar, "m0000")).to_have_count(0)
+
+
+def test_asks_a_second_time_as_long_as_the_settings_want_it(page: Any, scripted: Lab, api: FakeApi) -> None:
+    from playwright.sync_api import expect
+
+    put_models(api, 2)
+    sidebar = opened(page, scripted)
+    row(sidebar, "m0000").click()
+    ask = sidebar.get_by_role("button", name="Delete …")
+    expect(ask).to_be_visible()
+    wanted = settings(page).locator('input[id$="_confirmations"]')
+    wanted.uncheck()
+    expect(ask).to_be_hidden()
+    sidebar.get_by_role("button", name="Delete", exact=True).click()
+    # Somebody else served it: that is asked always.
+    question = sidebar.locator(".kubeai-panel")
+    expect(question).to_contain_text("m0000")
+    expect(question).not_to_contain_text("Really delete")
+    question.get_by_role("button", name="Do it all the same").click()
+    expect(sidebar.get_by_text("This Model is not there any more.")).to_be_visible()
+
+    wanted.check()
+    sidebar.get_by_role("button", name="All Models").click()
+    row(sidebar, "m0001").click()
+    ask.click()
+    expect(question).to_contain_text("Really delete m0001?")
 
 
 def test_puts_code_into_the_active_cell_and_copies_yaml(page: Any, scripted: Lab, api: FakeApi) -> None:

@@ -20,6 +20,8 @@ export interface Host {
   execute(name: string, values?: Record<string, string>): void;
   /** Put code into the active cell of the notebook that was used last; its title, and nothing where there is no cell. */
   insert(code: string): string;
+  /** Whether the user wants a question before a Model is deleted. */
+  confirms(): boolean;
 }
 
 /** The sidebar's inside; loaded when it is first opened. */
@@ -106,7 +108,8 @@ export class ModelsPanel extends Panel {
     super.dispose();
   }
 
-  private later(): void {
+  /** Draw it anew soon, as after something has changed that it shows. */
+  later(): void {
     if (this.drawing === 0) {
       // Not by frames: a page that is not seen has none, and would draw all at once later.
       this.drawing = window.setTimeout(() => {
@@ -207,9 +210,10 @@ class OpenedModel {
     store: Store,
     onBack: () => void,
   ) {
-    const asker = new ServerAsker(host.fetcher, model, () => {
+    const openPlayground = () => {
       host.execute("kubeai:playground", { name: model.name });
-    });
+    };
+    const asker = new ServerAsker(host.fetcher, model, openPlayground, () => host.confirms());
     const log = new LogView(host.fetcher, model);
     const clock = { now: () => store.now() };
     this.card = new StatusCardView(clock, asker, log);
