@@ -1,8 +1,8 @@
-import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ILayoutRestorer, type JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { PanelLayout, Widget } from "@lumino/widgets";
-import { icon } from "./icon";
+import { icon, labIcon } from "./icon";
 import type { ModelsPanel } from "./sidebar/panel";
 
 export const sidebar: JupyterFrontEndPlugin<void> = {
@@ -20,6 +20,15 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     // So it is open after a reload, and where it was moved to.
     restorer?.add(widget, widget.id);
     app.shell.add(widget, "left", { rank: 700 });
+    // A button of every notebook's toolbar runs it, as the schema of the settings says.
+    app.commands.addCommand("kubeai:models", {
+      label: "Show Models",
+      caption: "Show the Models that KubeAI serves",
+      icon: labIcon,
+      execute: () => {
+        app.shell.activateById(widget.id);
+      },
+    });
   },
 };
 

@@ -37,7 +37,7 @@ export const tabs: JupyterFrontEndPlugin<void> = {
     });
     add(app, "kubeai:serve", "serve");
     add(app, "kubeai:playground", "playground");
-    for (const command of COMMANDS) palette?.addItem({ command, category: CATEGORY });
+    for (const command of ["kubeai:models", ...COMMANDS]) palette?.addItem({ command, category: CATEGORY });
     void addCards(app);
   },
 };

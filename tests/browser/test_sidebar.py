@@ -84,6 +84,21 @@ def test_tells_how_to_start(open_notebook: Callable[..., Any]) -> None:
     notebook.picture("sidebar_dark")
 
 
+def test_is_opened_by_the_toolbar_of_a_notebook(open_notebook: Callable[..., Any]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook("1")
+    sidebar = notebook.page.locator("#kubeai-sidebar")
+    expect(sidebar).to_be_hidden()
+    opener = notebook.panel.locator(".jp-Toolbar").get_by_role("button", name="KubeAI")
+    opener.click()
+    expect(sidebar.get_by_role("button", name="Serve a model …")).to_be_visible()
+    # It opens, and closes nothing.
+    opener.click()
+    expect(sidebar).to_be_visible()
+    notebook.picture("toolbar")
+
+
 @pytest.mark.usefixtures("no_models")
 def test_serves_a_model_and_follows_it_until_it_is_deleted(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect

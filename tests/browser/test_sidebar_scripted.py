@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, 
 
 from .accessibility import serious_faults
 from .conftest import Lab, started_lab
+from .notebook import Notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +57,13 @@ def longest_task_ms(trace: bytes) -> float:
 
 
 @contextmanager
-def lab_with(installation: Installation, folder: Path, *options: str, port: int = 0) -> Iterator[Lab]:
-    """A JupyterLab of its own, with these options; one that was started before in the same folder starts again."""
+def lab_with(
+    installation: Installation, folder: Path, *options: str, port: int = 0, **variables: str
+) -> Iterator[Lab]:
+    """A JupyterLab of its own, with these options; one that was started before in the same folder starts again.
+
+    ``variables`` are laid over its environment.
+    """
     root, runtime = folder / "root", folder / "runtime"
     root.mkdir(parents=True, exist_ok=True)
     quiet = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
@@ -68,7 +75,7 @@ def lab_with(installation: Installation, folder: Path, *options: str, port: int 
     own = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
     own["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
     with (folder / "server.log").open("wb") as log:
-        environment = {**installation.environment, **own}
+        environment = {**installation.environment, **own, **variables}
         server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
         try:
             yield started_lab(server, runtime, root)
@@ -335,6 +342,37 @@ def test_opens_one_stream_for_seven_tabs_and_goes_on_when_its_tab_closes(
     api.change(MODELS, model("after"))
     for sidebar in sidebars[1:]:
         expect(row(sidebar, "after")).to_be_visible()
+
+
+def test_says_which_extra_this_machine_lacks(page: Any, installation: Installation, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.util as util; found = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name == 'xllamacpp' else found(name, package)\n"
+    )
+    path = os.pathsep.join(filter(None, [str(hidden), installation.environment.get("PYTHONPATH", "")]))
+    home = str(tmp_path / "local")  # else a daemon that an earlier story started would be found
+    words = (
+        "Serving on this machine needs xllamacpp, which is not installed.",
+        'Install it with: pip install "kubeai-notebook[local]"',
+    )
+    with lab_with(installation, tmp_path / "lab", PYTHONPATH=path, KUBEAI_LOCAL_HOME=home) as lab:
+        serve = "%load_ext kubeai_notebook\n%kubeai_serve smol --url ollama://smollm2:135m"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=[nbformat.v4.new_code_cell(serve)])
+        nbformat.write(book, lab.root / "serve.ipynb")
+        page.goto(f"{lab.url}lab/tree/serve.ipynb?reset&token={lab.token}")
+        notebook = Notebook(page, tmp_path)
+        notebook.wait()
+        notebook.run_cell(0)
+        page.locator(TAB).click()
+        for shown in (notebook.output(0), page.locator("#kubeai-sidebar").get_by_role("alert")):
+            for sentence in words:
+                expect(shown).to_contain_text(sentence, use_inner_text=True)
+        page.screenshot(path=tmp_path / "no_local_extra.png")
 
 
 def test_says_how_to_install_the_half_that_the_server_misses(
