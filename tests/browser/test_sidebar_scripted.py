@@ -57,9 +57,7 @@ def longest_task_ms(trace: bytes) -> float:
 
 
 @contextmanager
-def lab_with(
-    installation: Installation, folder: Path, *options: str, port: int = 0, **variables: str
-) -> Iterator[Lab]:
+def lab_with(installation: Installation, folder: Path, *options: str, port: int = 0, **variables: str) -> Iterator[Lab]:
     """A JupyterLab of its own, with these options; one that was started before in the same folder starts again.
 
     ``variables`` are laid over its environment.
@@ -178,13 +176,16 @@ def test_loads_little_before_it_is_opened(page: Any, scripted: Lab, api: FakeApi
 
     put_models(api, 1)
     answers: list[Any] = []
-    page.on("response", answers.append)
+
+    def note(answer: Any) -> None:
+        answers.append(answer)
 
     def loaded() -> dict[str, int]:
         """Our own files, and how many bytes each has."""
         ours = [answer for answer in answers if "/extensions/kubeai-notebook/static/" in answer.url]
         return {answer.url.rpartition("/")[2]: len(answer.body()) for answer in ours if ".js" in answer.url}
 
+    page.on("response", note)
     page.goto(f"{scripted.url}lab?reset&token={scripted.token}")
     expect(page.locator(".jp-LauncherCard", has_text="Serve a model")).to_be_visible()
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)

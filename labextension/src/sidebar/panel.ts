@@ -1,15 +1,18 @@
-import "../style/panel.css";
 import { Panel, Widget } from "@lumino/widgets";
+import css from "../../lib/style/panel.css";
 import { button, copyInto, element, put, putText, setBusy } from "../../widgets/dom";
 import type { CodeText, Contexts, NoticeLine, Where } from "../../widgets/types";
 import { StatusCardView } from "../../widgets/status_card";
 import { linkText } from "../../widgets/words";
+import { addStyle } from "../style";
 import { ServerAsker } from "./asker";
 import { ModelList } from "./list";
 import { LogView } from "./log";
 import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
 import { share } from "./shared";
 import { featuresOf, grouped, Store } from "./store";
+
+addStyle(css);
 
 /** What the panel needs of JupyterLab. */
 export interface Host {
