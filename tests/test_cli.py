@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def test_starts_jupyterlab_on_a_copy_of_the_tour_and_keeps_one_that_was_worked_i
     copy = folder / cli.TOUR
     for word in (str(copy), f"--ServerApp.root_dir={folder}", "--no-browser", "--ServerApp.port=9999"):
         assert word in said
+    # JupyterLab starts for root with it only.
+    assert ("--allow-root" in said) == (os.geteuid() == 0)
     assert nbformat.read(copy, as_version=4).cells
     copy.write_text("mine")
     subprocess.run(command, env=environment, capture_output=True, check=True)
@@ -39,8 +42,27 @@ def test_starts_jupyterlab_on_a_copy_of_the_tour_and_keeps_one_that_was_worked_i
 def test_says_in_a_sentence_what_the_demo_lacks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("UV", raising=False)
     monkeypatch.setitem(cli.NEEDED, "no_such_module", "JupyterLab's friend")
     assert cli.main(["demo", str(tmp_path / "new")]) == 1
     said = capsys.readouterr().err
     assert said == "The demo needs JupyterLab's friend: pip install 'kubeai-notebook[demo]'\n"
     assert not (tmp_path / "new").exists()
+
+
+def test_is_run_again_with_its_extra_by_the_uv_that_ran_it_without_and_only_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\nsys.exit(7)\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("UV", str(uv))
+    monkeypatch.setitem(cli.NEEDED, "no_such_module", "JupyterLab's friend")
+    assert cli.main(["demo", str(tmp_path / "new"), "--no-browser"]) == 7
+    said = capfd.readouterr()
+    tool, run, _, python, _, requirement, *command = json.loads(said.out)
+    assert (tool, run, python) == ("tool", "run", sys.base_prefix)
+    assert requirement.startswith(("kubeai-notebook[demo] @ file://", "kubeai-notebook[demo]=="))
+    assert said.err == "The demo needs JupyterLab's friend, which uv fetches.\n"
+    assert cli.main(command[1:]) == 1
+    assert "pip install 'kubeai-notebook[demo]'" in capfd.readouterr().err

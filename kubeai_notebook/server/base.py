@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RESOURCE = "kubeai"
 """What Jupyter's authorizer is asked about."""
+UNTOLD = "KubeAI-Untold"
+"""In each answer of a server that nobody has told where to work since it started: a mark of that server."""
 _KEY = "kubeai_notebook_service"
 _PROBLEMS = {
     403: ("NotAllowedByJupyter", "This Jupyter server does not let you do this.", "Log in to it again."),
@@ -59,9 +61,16 @@ class KubeAIHandler(APIHandler):
             there = self.settings[_KEY] = Service(default)
         return there
 
+    def say_if_untold(self) -> None:
+        """Let a page whose settings name a place know that this server has not heard of it, as after a restart."""
+        service: Service | None = self.settings.get(_KEY)
+        if service is not None and service.untold:
+            self.set_header(UNTOLD, service.untold)
+
     def answer(self, status: int, text: str) -> None:
         """End the request with JSON that no cache keeps."""
         self.set_status(status)
+        self.say_if_untold()
         self.set_header("Cache-Control", "no-store")
         self.finish(text)
 

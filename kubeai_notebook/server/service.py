@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import ConflictError, KubeAIError
@@ -52,11 +53,15 @@ class Service:
         self._threads = Threads()
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
         self.feeds = Feeds(self._threads, session)
+        self.untold = secrets.token_hex(8)
+        """A mark of this process, until somebody says where it shall work; what was refused was said, too."""
 
     async def answer(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Answer:
         """What is answered to a request that was checked."""
         if verb.action == "read":
             return await self._do(verb, name, values)
+        if verb.verb == "use":
+            self.untold = ""
         asked = json.dumps([verb.verb, name, values], sort_keys=True)
         task = self._under_way.get(asked)
         if task is None:

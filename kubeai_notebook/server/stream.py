@@ -55,6 +55,7 @@ class StreamHandler(KubeAIHandler):
             return
         for name, value in _HEADERS.items():
             self.set_header(name, value)
+        self.say_if_untold()
         self._gone = asyncio.get_running_loop().create_future()
         feed.listeners += 1
         try:

@@ -1,21 +1,34 @@
-import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ILayoutRestorer, type JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker } from "@jupyterlab/notebook";
-import { ServerConnection } from "@jupyterlab/services";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { PanelLayout, Widget } from "@lumino/widgets";
-import { icon } from "./icon";
-import { insertInto } from "./notebooks";
-import type { Host, ModelsPanel } from "./sidebar/panel";
+import { icon, labIcon } from "./icon";
+import type { ModelsPanel } from "./sidebar/panel";
 
 export const sidebar: JupyterFrontEndPlugin<void> = {
   id: "kubeai-notebook:sidebar",
   description: "The Models that KubeAI serves, in the left sidebar.",
   autoStart: true,
-  optional: [INotebookTracker, ILayoutRestorer],
-  activate: (app, notebooks: INotebookTracker | null, restorer: ILayoutRestorer | null) => {
-    const widget = new Sidebar(hostOf(app, notebooks));
+  optional: [INotebookTracker, ISettingRegistry, ILayoutRestorer],
+  activate: (
+    app,
+    notebooks: INotebookTracker | null,
+    registry: ISettingRegistry | null,
+    restorer: ILayoutRestorer | null,
+  ) => {
+    const widget = new Sidebar(async () => (await import("./sidebar/host")).panelOf(app, notebooks, registry));
     // So it is open after a reload, and where it was moved to.
     restorer?.add(widget, widget.id);
     app.shell.add(widget, "left", { rank: 700 });
+    // A button of every notebook's toolbar runs it, as the schema of the settings says.
+    app.commands.addCommand("kubeai:models", {
+      label: "Show Models",
+      caption: "Show the Models that KubeAI serves",
+      icon: labIcon,
+      execute: () => {
+        app.shell.activateById(widget.id);
+      },
+    });
   },
 };
 
@@ -24,7 +37,7 @@ class Sidebar extends Widget {
   private panel: ModelsPanel | undefined;
   private loading: Promise<void> | undefined;
 
-  constructor(private readonly host: Host) {
+  constructor(private readonly make: () => Promise<ModelsPanel>) {
     super({ node: document.createElement("section") });
     this.id = "kubeai-sidebar";
     this.addClass("kubeai-sidebar");
@@ -57,24 +70,8 @@ class Sidebar extends Widget {
   }
 
   private async load(): Promise<void> {
-    const { ModelsPanel } = await import("./sidebar/panel");
-    this.panel = new ModelsPanel(this.host);
+    this.panel = await this.make();
     (this.layout as PanelLayout).addWidget(this.panel);
     this.panel.follow(this.isVisible);
   }
-}
-
-function hostOf(app: JupyterFrontEnd, notebooks: INotebookTracker | null): Host {
-  const settings = app.serviceManager.serverSettings;
-  const root = `${settings.baseUrl}kubeai/`;
-  return {
-    server: root,
-    fetcher: (path, init = {}) => ServerConnection.makeRequest(root + path, init, settings),
-    hasCommand: (name) => app.commands.hasCommand(name),
-    execute: (name, values) => {
-      void app.commands.execute(name, values);
-    },
-    // The one that was used last: what is current may be another tab, or this sidebar in the main area.
-    insert: (code) => insertInto(notebooks?.currentWidget ?? null, code),
-  };
 }

@@ -1,23 +1,4 @@
-export type Kind = "serve" | "playground";
-
-export interface Place {
-  context: string;
-  namespace: string;
-  endpoint: string;
-}
-
-export const TITLES: Record<Kind, string> = { serve: "Serve a model", playground: "Model playground" };
-
-/** The path of a tab's session, by which the tab is known again after a reload. */
-const PATH = /(?:^|\/)kubeai-(serve|playground)-([a-z0-9.-]*)--[0-9a-f-]+$/;
-
-export function pathOf(kind: Kind, name: string, id: string): string {
-  return `kubeai-${kind}-${name}--${id}`;
-}
-
-export function kindOf(path: string): Kind | undefined {
-  return PATH.exec(path)?.[1] as Kind | undefined;
-}
+import { PATH, type Place } from "./kinds";
 
 /**
  * What a tab's kernel runs. A kernel that has it already, as after a reload of the page, shows the same object again, so

@@ -35,6 +35,8 @@ let panel: ModelsPanel;
 /** How often a stream was asked for, and whether each is refused. */
 let streams: number;
 let refusing: boolean;
+/** Whether the settings want a question before something is deleted. */
+let confirms: boolean;
 
 function changes(mark: string, uid = "u-1"): Changes {
   const row = { name: "smol", phase: "Ready", tone: "good", features: "", engine: "VLLM", profile: "cpu:1", problem: "", ready: 1, desired: 1 };
@@ -69,7 +71,7 @@ function button(text: string): HTMLButtonElement | undefined {
 beforeEach(() => {
   vi.useFakeTimers();
   sent = [];
-  [streams, refusing] = [0, false];
+  [streams, refusing, confirms] = [0, false, true];
 });
 
 afterEach(() => {
@@ -78,7 +80,7 @@ afterEach(() => {
 });
 
 function open(): void {
-  panel = new ModelsPanel({ fetcher, server: "x", hasCommand: () => false, execute: () => undefined, insert: () => "" });
+  panel = new ModelsPanel({ fetcher, server: "x", hasCommand: () => false, execute: () => undefined, insert: () => "", confirms: () => confirms });
   Widget.attach(panel, document.body);
   panel.follow(true);
 }
@@ -110,6 +112,22 @@ it("sends with each verb the place and the Model that were shown", async () => {
     { method: "DELETE", path: "models/smol", values: meant },
     { method: "POST", path: "models/smol/scale", values: { ...meant, replicas: 2 } },
   ]);
+});
+
+it("deletes without a question as soon as the settings want none, and asks again as soon as they want one", async () => {
+  await openSmol();
+  confirms = false;
+  panel.later();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(button("Delete …")).toBeUndefined();
+  await press("Delete");
+  expect(sent.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET models/smol/stake", "DELETE models/smol"]);
+  confirms = true;
+  panel.later();
+  await vi.advanceTimersByTimeAsync(100);
+  await press("Delete …");
+  expect(sent.map(({ method }) => method)).toEqual(["GET", "DELETE", "GET"]);
+  expect(button("Delete smol")).toBeDefined();
 });
 
 it("drops the card, its question and presses that settle when another tab has switched the place", async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { codeOf, kindOf, pathOf } from "../src/tab_code";
+import { kindOf, pathOf } from "../src/kinds";
+import { codeOf } from "../src/tab_code";
 
 const ID = "0f3c1a52-3f0e-4c58-8f5e-b4f2ab3a3f10";
 const NOWHERE = { context: "", namespace: "", endpoint: "" };

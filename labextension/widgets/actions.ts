@@ -63,6 +63,7 @@ export class ActionsView {
     this.scale.hidden = !verbs.includes("scale");
     for (const [verb, node] of Object.entries(this.verbs)) node.hidden = !verbs.some((allowed) => allowed === verb);
     this.playground.hidden = !card.playground;
+    putText(this.verbs.delete, this.confirms ? "Delete …" : "Delete");
     this.node.hidden = verbs.length === 0;
     if (verbs.length === 0) this.panel.close();
     this.showCount();
@@ -131,14 +132,16 @@ export class ActionsView {
   private askToDelete(): void {
     const name = this.card?.name ?? "";
     this.send({ verb: "delete", dry_run: true }, this.verbs.delete, (answer) => {
-      this.ask({
-        title: `Really delete ${name}? ${answer.note}`,
-        yes: `Delete ${name}`,
-        onYes: () => {
-          this.run({ verb: "delete" });
-        },
-      });
+      const onYes = () => {
+        this.run({ verb: "delete" }, this.verbs.delete);
+      };
+      if (this.confirms) this.ask({ title: `Really delete ${name}? ${answer.note}`, yes: `Delete ${name}`, onYes });
+      else onYes();
     });
+  }
+
+  private get confirms(): boolean {
+    return this.asker.confirms?.() ?? true;
   }
 
   private ask(question: Question): void {

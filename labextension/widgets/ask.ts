@@ -45,6 +45,8 @@ export type Wanted = Partial<Omit<Request, "id">> & Pick<Request, "verb">;
 /** Who is asked of a Model: the kernel of a notebook, or the Jupyter server. */
 export interface Asks {
   ask(wanted: Wanted, hear: (heard: Heard) => void): void;
+  /** Whether the user wants a question before a Model is deleted; left out, they do. */
+  confirms?(): boolean;
   stop(): void;
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .installation import REPOSITORY
+from tests.support.wheel import REPOSITORY
 
 AXE = REPOSITORY / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 # JupyterLab's body clips what leaves it and has no height, so axe would take all of the page for hidden.

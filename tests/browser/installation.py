@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.wheel import built_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,8 @@ def install(folder: Path) -> Installation:
     """Build the wheel of the working tree and install it."""
     installation = Installation(folder / "venv", folder / "home")
     installation.home.mkdir()
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(REPOSITORY)]
-    built = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr[-2000:]
+    wheel = built_in(folder)
     subprocess.run([sys.executable, "-m", "venv", str(installation.folder)], check=True)
-    (wheel,) = folder.glob("*.whl")
     # Compiling everything would take longer than compiling what is imported.
     pip = ("-m", "pip", "install", "--quiet", "--no-compile")
     installation.run("python", *pip, f"{wheel}[demo]", "jupyterlab")

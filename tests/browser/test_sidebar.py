@@ -13,7 +13,7 @@ from tests.support.fake_api import MODELS, model
 from .notebook import RECORD
 from .test_card_story import LOAD, SERVE, SETTLES_MS, URL, button, tells_phase
 from .test_form import fill
-from .test_sidebar_scripted import TAB, lab_with, opened, row
+from .test_sidebar_scripted import TAB, lab_with, opened, row, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,13 @@ def heads(sidebar: Any, heading: str) -> None:
     expect(sidebar.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=SETTLES_MS)
 
 
+def free_port() -> int:
+    """One for a server that is to start a second time at the same address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def main_tab(page: Any, title: str) -> Any:
     """A tab of the main area."""
     return page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(has_text=title)
@@ -75,6 +82,21 @@ def test_tells_how_to_start(open_notebook: Callable[..., Any]) -> None:
 
     notebook.theme("Dark")
     notebook.picture("sidebar_dark")
+
+
+def test_is_opened_by_the_toolbar_of_a_notebook(open_notebook: Callable[..., Any]) -> None:
+    from playwright.sync_api import expect
+
+    notebook = open_notebook("1")
+    sidebar = notebook.page.locator("#kubeai-sidebar")
+    expect(sidebar).to_be_hidden()
+    opener = notebook.panel.locator(".jp-Toolbar").get_by_role("button", name="KubeAI")
+    opener.click()
+    expect(sidebar.get_by_role("button", name="Serve a model …")).to_be_visible()
+    # It opens, and closes nothing.
+    opener.click()
+    expect(sidebar).to_be_visible()
+    notebook.picture("toolbar")
 
 
 @pytest.mark.usefixtures("no_models")
@@ -194,9 +216,7 @@ def test_says_that_its_server_is_away_and_goes_on_by_itself(
 ) -> None:
     from playwright.sync_api import expect
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     here = "import kubeai_notebook as k; k"
     installation.run("python", "-c", f"{here}.serve('smol', '{URL}').wait()")
     page.add_locator_handler(page.locator(".jp-Dialog", has_text="Server Connection Error"), close_for_good)
@@ -314,10 +334,7 @@ def test_works_where_the_settings_say(
         sidebar = opened(page, lab)
         summary = sidebar.locator(".kubeai-sidebar-place summary")
         expect(summary).to_have_text("KubeAI in default on a")
-        page.keyboard.press("Control+,")
-        page.locator(".jp-PluginList input").fill("KubeAI")
-        page.locator(".jp-PluginList-entry").filter(has_text="KubeAI").first.click()
-        context = page.locator('.jp-SettingsPanel input[id$="_context"]')
+        context = settings(page).locator('input[id$="_context"]')
         context.fill("b")
         expect(summary).to_have_text("KubeAI in default on b")
         expect(row(sidebar, "of-b")).to_be_visible()
@@ -339,6 +356,32 @@ def test_works_where_the_settings_say(
         expect(summary).to_have_text("KubeAI in default on b")
 
         page.reload()
+        expect(summary).to_have_text("KubeAI in default on b")
+
+
+def test_goes_on_where_the_settings_say_after_its_server_was_started_anew(
+    page: Any,
+    installation: Installation,
+    clusters: tuple[FakeApi, FakeApi],
+    kubeconfig: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    from playwright.sync_api import expect
+
+    folder, port = tmp_path / "lab", free_port()
+    written = folder / "settings" / "kubeai-notebook" / "plugin.jupyterlab-settings"
+    written.parent.mkdir(parents=True)
+    written.write_text('{"context": "b"}')
+    option = f"--KubeAI.kubeconfig={kubeconfig(*(api.url for api in clusters))}"
+    page.add_locator_handler(page.locator(".jp-Dialog", has_text="Server Connection Error"), close_for_good)
+    with lab_with(installation, folder, option, port=port) as lab:
+        sidebar = opened(page, lab)
+        summary = sidebar.locator(".kubeai-sidebar-place summary")
+        expect(summary).to_have_text("KubeAI in default on b")
+    expect(sidebar.get_by_role("alert")).to_contain_text("The Jupyter server does not answer.")
+    clusters[1].put(MODELS, model("of-b"))
+    with lab_with(installation, folder, option, port=port):
+        expect(row(sidebar, "of-b")).to_be_visible()
         expect(summary).to_have_text("KubeAI in default on b")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, 
 
 from .accessibility import serious_faults
 from .conftest import Lab, started_lab
+from .notebook import Notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MOST_ROWS = 60
 LONGEST_TASK_MS = 100
+MOST_BYTES_BEFORE, MOST_BYTES = 10_000, 150_000
 TAB = '.jp-SideBar .lm-TabBar-tab[data-id="kubeai-sidebar"]'
 # Go to the last row at once, then scroll from the first to it; give the most rows that stood in the page.
 SCROLL = """async (outer) => {
@@ -54,8 +57,11 @@ def longest_task_ms(trace: bytes) -> float:
 
 
 @contextmanager
-def lab_with(installation: Installation, folder: Path, *options: str, port: int = 0) -> Iterator[Lab]:
-    """A JupyterLab of its own, with these options; one that was started before in the same folder starts again."""
+def lab_with(installation: Installation, folder: Path, *options: str, port: int = 0, **variables: str) -> Iterator[Lab]:
+    """A JupyterLab of its own, with these options; one that was started before in the same folder starts again.
+
+    ``variables`` are laid over its environment.
+    """
     root, runtime = folder / "root", folder / "runtime"
     root.mkdir(parents=True, exist_ok=True)
     quiet = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
@@ -67,7 +73,7 @@ def lab_with(installation: Installation, folder: Path, *options: str, port: int 
     own = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
     own["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
     with (folder / "server.log").open("wb") as log:
-        environment = {**installation.environment, **own}
+        environment = {**installation.environment, **own, **variables}
         server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
         try:
             yield started_lab(server, runtime, root)
@@ -118,6 +124,14 @@ def row(sidebar: Any, name: str) -> Any:
     return sidebar.locator(f'button[data-name="{name}"]')
 
 
+def settings(page: Any) -> Any:
+    """KubeAI's settings, opened as a user does."""
+    page.keyboard.press("Control+,")
+    page.locator(".jp-PluginList input").fill("KubeAI")
+    page.locator(".jp-PluginList-entry").filter(has_text="KubeAI").first.click()
+    return page.locator(".jp-SettingsPanel")
+
+
 def theme(page: Any, name: str) -> None:
     from playwright.sync_api import expect
 
@@ -155,6 +169,32 @@ def test_shows_models_by_phase_and_what_another_client_makes_within_a_second(
     expect(sidebar.locator(".kubeai-card-name")).to_have_text("m0001")
     page.screenshot(path=tmp_path / "card_dark.png")
     assert serious_faults(sidebar) == []
+
+
+def test_loads_little_before_it_is_opened(page: Any, scripted: Lab, api: FakeApi) -> None:
+    from playwright.sync_api import expect
+
+    put_models(api, 1)
+    answers: list[Any] = []
+
+    def note(answer: Any) -> None:
+        answers.append(answer)
+
+    def loaded() -> dict[str, int]:
+        """Our own files, and how many bytes each has."""
+        ours = [answer for answer in answers if "/extensions/kubeai-notebook/static/" in answer.url]
+        return {answer.url.rpartition("/")[2]: len(answer.body()) for answer in ours if ".js" in answer.url}
+
+    page.on("response", note)
+    page.goto(f"{scripted.url}lab?reset&token={scripted.token}")
+    expect(page.locator(".jp-LauncherCard", has_text="Serve a model")).to_be_visible()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+    # The entry of module federation is its own code, and names every package that JupyterLab shares.
+    before = {name: size for name, size in loaded().items() if not name.startswith("remoteEntry")}
+    assert 0 < sum(before.values()) <= MOST_BYTES_BEFORE, before
+    page.locator(TAB).click()
+    expect(row(page.locator("#kubeai-sidebar"), "m0000")).to_be_visible()
+    assert sum(before.values()) < sum(loaded().values()) <= MOST_BYTES, loaded()
 
 
 def test_is_handled_by_keys(page: Any, scripted: Lab, api: FakeApi) -> None:
@@ -233,6 +273,32 @@ def test_deletes_after_it_has_told_what_goes_and_that_somebody_else_served_it(
     expect(row(sidebar, "m0000")).to_have_count(0)
 
 
+def test_asks_a_second_time_as_long_as_the_settings_want_it(page: Any, scripted: Lab, api: FakeApi) -> None:
+    from playwright.sync_api import expect
+
+    put_models(api, 2)
+    sidebar = opened(page, scripted)
+    row(sidebar, "m0000").click()
+    ask = sidebar.get_by_role("button", name="Delete …")
+    expect(ask).to_be_visible()
+    wanted = settings(page).locator('input[id$="_confirmations"]')
+    wanted.uncheck()
+    expect(ask).to_be_hidden()
+    sidebar.get_by_role("button", name="Delete", exact=True).click()
+    # Somebody else served it: that is asked always.
+    question = sidebar.locator(".kubeai-panel")
+    expect(question).to_contain_text("m0000")
+    expect(question).not_to_contain_text("Really delete")
+    question.get_by_role("button", name="Do it all the same").click()
+    expect(sidebar.get_by_text("This Model is not there any more.")).to_be_visible()
+
+    wanted.check()
+    sidebar.get_by_role("button", name="All Models").click()
+    row(sidebar, "m0001").click()
+    ask.click()
+    expect(question).to_contain_text("Really delete m0001?")
+
+
 def test_puts_code_into_the_active_cell_and_copies_yaml(page: Any, scripted: Lab, api: FakeApi) -> None:
     from playwright.sync_api import expect
 
@@ -277,6 +343,37 @@ def test_opens_one_stream_for_seven_tabs_and_goes_on_when_its_tab_closes(
     api.change(MODELS, model("after"))
     for sidebar in sidebars[1:]:
         expect(row(sidebar, "after")).to_be_visible()
+
+
+def test_says_which_extra_this_machine_lacks(page: Any, installation: Installation, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.util as util; found = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name == 'xllamacpp' else found(name, package)\n"
+    )
+    path = os.pathsep.join(filter(None, [str(hidden), installation.environment.get("PYTHONPATH", "")]))
+    home = str(tmp_path / "local")  # else a daemon that an earlier story started would be found
+    words = (
+        "Serving on this machine needs xllamacpp, which is not installed.",
+        'Install it with: pip install "kubeai-notebook[local]"',
+    )
+    with lab_with(installation, tmp_path / "lab", PYTHONPATH=path, KUBEAI_LOCAL_HOME=home) as lab:
+        serve = "%load_ext kubeai_notebook\n%kubeai_serve smol --url ollama://smollm2:135m"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=[nbformat.v4.new_code_cell(serve)])
+        nbformat.write(book, lab.root / "serve.ipynb")
+        page.goto(f"{lab.url}lab/tree/serve.ipynb?reset&token={lab.token}")
+        notebook = Notebook(page, tmp_path)
+        notebook.wait()
+        notebook.run_cell(0)
+        page.locator(TAB).click()
+        for shown in (notebook.output(0), page.locator("#kubeai-sidebar").get_by_role("alert")):
+            for sentence in words:
+                expect(shown).to_contain_text(sentence, use_inner_text=True)
+        page.screenshot(path=tmp_path / "no_local_extra.png")
 
 
 def test_says_how_to_install_the_half_that_the_server_misses(

@@ -4,7 +4,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from .installation import REPOSITORY, Installation
+from tests.support.wheel import REPOSITORY
+
+from .installation import Installation
 from .notebook import Notebook
 
 pytestmark = pytest.mark.browser

@@ -55,6 +55,21 @@ def test_changes_nothing_for_a_tab_that_shows_another_place(
     assert [writes(api) for api in clusters] == [[], []]
 
 
+def test_says_in_each_answer_that_nobody_has_told_it_its_place_until_somebody_has(
+    jupyter: Jupyter, clusters: tuple[FakeApi, FakeApi]
+) -> None:
+    def mark(method: str, path: str, body: Any = None) -> str | None:
+        with jupyter.opened(method, path, body) as answer:
+            return answer.headers["KubeAI-Untold"]
+
+    first = mark("GET", "where")
+    assert first
+    assert {mark("GET", path) for path in ("models", "models/nosuch", "stream", "changes")} == {first}
+    # What cannot be is somebody's word, too: a page that waits for another one would say it again and again.
+    assert mark("POST", "where", {"context": "nosuch"}) is None
+    assert {mark("GET", path) for path in ("models", "stream")} == {None}
+
+
 def test_takes_no_change_that_names_no_place(jupyter: Jupyter, clusters: tuple[FakeApi, FakeApi]) -> None:
     assert {send(jupyter, verb)[0] for verb in LEADING} == {422}
     assert [writes(api) for api in clusters] == [[], []]

@@ -16,6 +16,7 @@ export class ServerAsker implements Asks {
     private readonly fetcher: Fetcher,
     private readonly model: Shown,
     private readonly openPlayground: () => void,
+    readonly confirms: () => boolean,
   ) {}
 
   ask(wanted: Wanted, hear: (heard: Heard) => void): void {

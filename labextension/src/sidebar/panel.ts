@@ -1,15 +1,18 @@
-import "../style/panel.css";
 import { Panel, Widget } from "@lumino/widgets";
+import css from "../../lib/style/panel.css";
 import { button, copyInto, element, put, putText, setBusy } from "../../widgets/dom";
 import type { CodeText, Contexts, NoticeLine, Where } from "../../widgets/types";
 import { StatusCardView } from "../../widgets/status_card";
 import { linkText } from "../../widgets/words";
+import { addStyle } from "../style";
 import { ServerAsker } from "./asker";
 import { ModelList } from "./list";
 import { LogView } from "./log";
 import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
 import { share } from "./shared";
 import { featuresOf, grouped, Store } from "./store";
+
+addStyle(css);
 
 /** What the panel needs of JupyterLab. */
 export interface Host {
@@ -20,6 +23,8 @@ export interface Host {
   execute(name: string, values?: Record<string, string>): void;
   /** Put code into the active cell of the notebook that was used last; its title, and nothing where there is no cell. */
   insert(code: string): string;
+  /** Whether the user wants a question before a Model is deleted. */
+  confirms(): boolean;
 }
 
 /** The sidebar's inside; loaded when it is first opened. */
@@ -106,7 +111,8 @@ export class ModelsPanel extends Panel {
     super.dispose();
   }
 
-  private later(): void {
+  /** Draw it anew soon, as after something has changed that it shows. */
+  later(): void {
     if (this.drawing === 0) {
       // Not by frames: a page that is not seen has none, and would draw all at once later.
       this.drawing = window.setTimeout(() => {
@@ -207,9 +213,10 @@ class OpenedModel {
     store: Store,
     onBack: () => void,
   ) {
-    const asker = new ServerAsker(host.fetcher, model, () => {
+    const openPlayground = () => {
       host.execute("kubeai:playground", { name: model.name });
-    });
+    };
+    const asker = new ServerAsker(host.fetcher, model, openPlayground, () => host.confirms());
     const log = new LogView(host.fetcher, model);
     const clock = { now: () => store.now() };
     this.card = new StatusCardView(clock, asker, log);

@@ -1,0 +1,22 @@
+export type Kind = "serve" | "playground";
+
+export interface Place {
+  context: string;
+  namespace: string;
+  endpoint: string;
+}
+
+export const TITLES: Record<Kind, string> = { serve: "Serve a model", playground: "Model playground" };
+
+/** On a tab's panel. */
+export const TAB = "kubeai-tab";
+/** The path of a tab's session, by which the tab is known again after a reload. */
+export const PATH = /(?:^|\/)kubeai-(serve|playground)-([a-z0-9.-]*)--[0-9a-f-]+$/;
+
+export function pathOf(kind: Kind, name: string, id: string): string {
+  return `kubeai-${kind}-${name}--${id}`;
+}
+
+export function kindOf(path: string): Kind | undefined {
+  return PATH.exec(path)?.[1] as Kind | undefined;
+}

@@ -1,0 +1,9 @@
+import type { ISettingRegistry } from "@jupyterlab/settingregistry";
+
+/** The plugin whose schema holds the settings of all. */
+export const PLUGIN = "kubeai-notebook:plugin";
+
+/** The settings; none where this JupyterLab keeps none. */
+export async function settingsOf(registry: ISettingRegistry | null): Promise<ISettingRegistry.ISettings | null> {
+  return (await registry?.load(PLUGIN).catch(() => null)) ?? null;
+}
