@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_argument, set_field
+from kubeai_notebook.core.arguments import name_of
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, run, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
 from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.notice import Evidence, Finding
@@ -25,6 +26,12 @@ def _fitting_rank(case: Case) -> dict[str, str]:
     rank = case.values.get("rank", "")
     fitting = [str(known) for known in _RANKS if rank and known >= int(rank)]
     return {"fitting_rank": fitting[0]} if fitting else {}
+
+
+def _naming(case: Case) -> dict[str, str]:
+    """The argument that names the adapter's path."""
+    path = case.values.get("path", "")
+    return {"by": next((name_of(item) for item in case.scene.args if path and path in item), "")}
 
 
 _MADE_FOR_IT = advise("Use an adapter that was trained on this very base model.")
@@ -112,9 +119,18 @@ ADAPTERS: tuple[Rule, ...] = (
         code="AdapterNotLoaded",
         seen=("No adapter found for", "adapter_lora_init: failed to open"),
         take=(r"found for (?P<path>[\w/.-]+\w)", r"failed to open '(?P<path>[^']+)'"),
-        message=("There is no adapter in {path}.", "The adapter's folder is empty."),
+        derive=_naming,
+        message=(
+            "There is no adapter in {path}, which {by} names.",
+            "There is no adapter in {path}.",
+            "The adapter's folder is empty.",
+        ),
         who="user",
-        remedies=(_CHECK_URL,),
+        remedies=(
+            drop_argument("{by}"),
+            advise("Name the adapter in adapters in place of {by}: KubeAI fetches it and loads it by itself."),
+            advise("Check the adapter's url and whether a token is needed for it.", unless="by"),
+        ),
     ),
 )
 

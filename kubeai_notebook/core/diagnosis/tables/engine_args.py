@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.arguments import name_of, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     advise,
     drop_argument,
@@ -17,6 +17,15 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
+
+
+def _set_to(case: Case) -> dict[str, str]:
+    """Which of the Model's own settings holds the value that is refused; one that is written once."""
+    value = case.values.get("value", "").strip("'\"")
+    of_args = (name_of(item) for item in case.scene.args if value_of(case.scene.args, name_of(item)) == value)
+    of_env = (name for name, held in case.scene.env.items() if value in held.split(";"))
+    argument, variable = (next(iter(found), "") for found in ((of_args, of_env) if value else ((), ())))
+    return {"own_argument": argument, "own_variable": variable, "own": argument or variable}
 
 
 def _which_parser(case: Case) -> dict[str, str]:
@@ -43,9 +52,59 @@ def _named_argument(case: Case) -> dict[str, str]:
     return next(({"argument": name} for name in known if value_of(case.scene.args, name) is not None), {})
 
 
-_ARGUMENT = r"(?:argument (?:-\w+/)?|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]+)"
+def _glued(case: Case) -> dict[str, str]:
+    """The argument that stands with its value in one item of the args, a blank between them."""
+    glued = (item for item in case.scene.args if re.match(r"-[\w-]+ +\S", item) and item in case.line)
+    return next(({"argument": name_of(item)} for item in glued), {})
+
+
+_FAILED = re.compile(r"(\d+) validation errors? for (\w+)", re.IGNORECASE)
+_FIELD = re.compile(r"^(?P<field>[A-Za-z_]\w*)(?:\.[\w\[\],.]+)?$")
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def _validated(case: Case) -> dict[str, str]:
+    """What pydantic refuses: the argument of that name, or the one that holds the refused part of a setting.
+
+    It lists each refused field above what is wrong with it, and a field may follow from another one.
+    """
+    lines, index = case.passage.lines, case.index
+    head = next((at for at in range(index, max(-1, index - 60), -1) if _FAILED.search(lines[at])), None)
+    failed = _FAILED.search(lines[head]) if head is not None else None
+    if head is None or failed is None:
+        return {}
+    above = (_FIELD.search(line) for line in reversed(lines[head + 1 : index]))
+    field = next((match["field"] for match in above if match), "")
+    named = [
+        field,
+        *(match["field"] for match in map(_FIELD.search, lines[index : index + 3 * int(failed[1])]) if match),
+    ]
+    arguments = (f"--{name.replace('_', '-')}" for name in named if name)
+    own = next((name for name in arguments if value_of(case.scene.args, name) is not None), "")
+    holder = f"--{_CAPITAL.sub('-', failed[2]).lower()}"
+    if not own and value_of(case.scene.args, holder) is not None:
+        return {"field": field, "key": field, "argument": holder, "own": holder}
+    return {"field": field, "argument": own or field, "own": own}
+
+
+_ARGUMENT = r"(?:argument (?:-\w+/)?|Option '|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]+)"
+
+_ENUM = re.compile(r"ValueError: '[^']{0,60}' is not a valid [A-Z]\w+$")
+"""What Python says of a value that is no member of an enumeration."""
 
 ARGUMENTS: tuple[Rule, ...] = (
+    Rule(
+        code="UnknownArgument",
+        seen=("unrecognized arguments: -", "No such option: -"),
+        only=lambda case: bool(_glued(case)),
+        message=(
+            "{argument} and its value stand in one item of args, which the engine does not split.",
+            "An argument and its value stand in one item of args, which the engine does not split.",
+        ),
+        who="user",
+        derive=_glued,
+        remedies=(advise("Write {argument}=<value>, or its value as an item of its own."),),
+    ),
     Rule(
         code="UnknownArgument",
         seen=(
@@ -104,10 +163,17 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("error: argument -", "Invalid value for '--", "error: the following arguments are required"),
+        seen=(
+            "error: argument -",
+            "Invalid value for '--",
+            "error: the following arguments are required",
+            "Option '--… requires an argument",
+        ),
         unless=("--url-prefix",),
         take=(
             rf"{_ARGUMENT}[^:]*'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
+            rf"{_ARGUMENT}[^:]*: invalid choice: (?P<value>[^\s']\S*)",
+            rf"{_ARGUMENT}[^:]*: Value (?P<text>.{{1,80}}) cannot be converted to <function loads",
             _ARGUMENT,
             r"choose from (?P<choices>[^)]{1,200})",
             r"is not one of (?P<choices>.{1,200}?)\.?$",
@@ -115,6 +181,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         ),
         message=(
             "{argument} may not be {value}; choose from {choices}.",
+            "{argument} must be JSON, not {text}.",
             "{argument} must be an {expected}, not {value}.",
             "{argument} may not be {value}.",
             "{argument} has a value that the engine does not take.",
@@ -128,25 +195,60 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
+        seen=(".py: error: ", "vllm serve: error: "),
+        only=lambda case: case.has_ended and not case.had_started,
+        take=(r": error: (?P<why>.{1,200}?)\.?$", r"(?P<argument>--[a-z][\w-]+)"),
+        message=("The engine does not take its args: {why}.", "The engine does not take its args."),
+        who="user",
+        remedies=(drop_argument("{argument}"), advise("Correct {argument}.", "Correct args as it says.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
         seen=("is not a valid InferenceEngine", "is not a valid Device"),
-        take=(r"'(?P<value>[^']*)' is not a valid (?P<kind>InferenceEngine|Device)",),
+        take=(r"(?P<value>'[^']*') is not a valid (?:InferenceEngine|Device)",),
         message=(
+            "{own} may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE has a wrong value.",
         ),
         who="user",
+        derive=_set_to,
         remedies=(
-            drop_env("INFINITY_DEVICE", "INFINITY_ENGINE"),
-            drop_argument("--device", "--engine"),
+            drop_env("{own_variable}"),
+            drop_argument("{own_argument}"),
             advise("Use engine torch, ctranslate2 or optimum, and device auto, cpu, cuda or mps."),
         ),
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("invalid literal for int()",),
-        take=(r"base 10: (?P<value>'[^']*')",),
-        message=("A setting must be a whole number, not {value}.", "A setting must be a whole number."),
+        seen=("ValueError: '… is not a valid",),
+        only=lambda case: case.has_ended and _ENUM.search(case.line) is not None,
+        take=(r"ValueError: (?P<value>'[^']*') is not a valid (?P<kind>\w+)",),
+        message=(
+            "{own} may not be {value}: it is no {kind}.",
+            "A setting may not be {value}: it is no {kind}.",
+            "A setting has a value that the engine does not take.",
+        ),
         who="user",
+        derive=_set_to,
+        remedies=(
+            drop_env("{own_variable}"),
+            drop_argument("{own_argument}"),
+            advise("Correct what is set to {value} in args or env."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("invalid literal for int()", "could not convert string to float"),
+        only=lambda case: not case.had_started,
+        take=(r"(?:base 10|to float): (?P<value>'[^']*')",),
+        message=(
+            "{own} must be a number, not {value}.",
+            "A setting must be a number, not {value}.",
+            "A setting must be a number.",
+        ),
+        who="user",
+        derive=_set_to,
         remedies=(
             set_env("VLLM_CPU_KVCACHE_SPACE", "{kv_space}", "Write the number without its unit: env.{variable}."),
             advise("Write a plain number in place of {value}.", "Write a plain number."),
@@ -154,26 +256,57 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("Input should be",),
-        take=(
-            r"Input should be (?P<expected>[^\[]+)",
-            r"input_value=(?P<value>[^,\]]+)",
-            r"^(?P<argument>[a-z][a-z_]+)$",
-        ),
+        seen=("Unexpected keyword argument [type=", "Extra inputs are not permitted [type="),
+        derive=_validated,
         message=(
+            'The engine knows no "{key}" in {argument}.',
+            'The engine knows no "{field}" among its settings.',
+            "The engine does not know one of the settings.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument("{own}"),
+            advise('Take "{field}" out of {argument}, or spell it as the engine does.', "Take that setting out."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Field required [type=", "Missing required argument [type="),
+        only=lambda case: "validation error" in case.above(4),
+        derive=_validated,
+        message=(
+            '{argument} lacks its "{key}".',
+            'The engine lacks a setting: "{field}".',
+            "The engine lacks a setting.",
+        ),
+        who="user",
+        remedies=(drop_argument("{own}"), advise('Add "{field}" to {argument}.', "Add what it speaks of.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Input should be",),
+        take=(r"Input should be (?P<expected>[^\[]{1,160})", r"input_value=(?P<value>[^,\]]+)"),
+        derive=_validated,
+        message=(
+            'The "{key}" of {argument} should be {expected}, not {value}.',
             "{argument} should be {expected}, not {value}.",
             "An argument should be {expected}, not {value}.",
             "An argument has a value that the engine does not take.",
         ),
         who="user",
         remedies=(
-            drop_argument("--{argument}", title="Use the engine's own choice: remove {argument}."),
+            drop_argument("{own}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct {argument}.", "Correct the value."),
         ),
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("error parsing value for field", "in setup_logger", "Expected length", "libgomp: Thread creation failed"),
+        seen=(
+            "error parsing value for field",
+            "in setup_logger",
+            "Error: Expected length",
+            "libgomp: Thread creation failed",
+        ),
         take=(
             r'field "(?P<variable>\w+)"',
             r"(?:in )?(?P<variable>setup_logger)",
@@ -198,8 +331,15 @@ VALUES: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
-        seen=("V cache quantization requires flash_attn", "the supplied chat template is not supported"),
-        take=(r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",),
+        seen=(
+            "V cache quantization requires flash_attn",
+            "the supplied chat template is not supported",
+            "chat template parsing error",
+        ),
+        take=(
+            r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",
+            r"(?P<why>chat template parsing error)",
+        ),
         message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
         who="user",
         remedies=(

@@ -15,10 +15,52 @@ def _names_an_adapter(case: Case) -> bool:
     return any(word in case.scene.url.lower() for word in ("lora", "adapter"))
 
 
+_READERS = ("/sentence_transformers/", "/transformers/", "/tokenizers/")
+
+
+def _last_frame(case: Case) -> str:
+    """The file, the line and the code of the innermost frame above."""
+    before = case.above(8)
+    return before[before.rfind('file "') :]
+
+
+def _reads_files(case: Case) -> bool:
+    """Whether a library raised it over what stands in a file of the model."""
+    frame = _last_frame(case)
+    return "(**" in frame and any(module in frame for module in _READERS)
+
+
+def _reads_config(case: Case) -> bool:
+    frame = _last_frame(case)
+    return "config.get(" in frame or "configuration_utils.py" in frame or "config_dict" in frame
+
+
 _COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
+_NEWER = (
+    advise("Choose another model, or install a newer release of the engine.", only="this machine"),
+    advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
+)
 
 
 ARCHITECTURES: tuple[Rule, ...] = (
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("cannot be used as main model", "unknown model architecture: 'clip'"),
+        message=("The GGUF file is the part of a model that sees pictures (mmproj), and no model by itself.",),
+        who="user",
+        remedies=(advise("Name the model's own GGUF file, which lies beside it."),),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("unknown pre-tokenizer type", "vocabulary: unknown tokenizer: '"),
+        take=(r"tokenizer(?: type)?: '(?P<type>[^']+)'",),
+        message=(
+            'This version of the engine does not know the kind of tokenizer "{type}".',
+            "This version of the engine does not know the model's kind of tokenizer.",
+        ),
+        who="user",
+        remedies=_NEWER,
+    ),
     Rule(
         code="UnsupportedArchitecture",
         seen=(
@@ -31,7 +73,6 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "update Transformers with",
             "Model architectures … not supported for",
             "unknown model architecture",
-            "unknown pre-tokenizer type",
             "must be a dictionary with",
             "does not exist or is not currently imported",
             "Tokenizer class … is not currently imported",
@@ -43,14 +84,16 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "Unrecognized processing class",
             "module transformers has no attribute",
             "KeyError: <class 'transformers.models.",
+            'does not define a "… attribute/class',
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
             r"(?P<type>\w+) has no vLLM implementation",
             r"architectures \['(?P<type>\w+)'",
-            r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
+            r"architecture: '(?P<type>[^']+)'",
             r"`?(?P<type>rope_scaling)`? must be",
             r"Tokenizer class (?P<type>\w+)",
+            r"does not define a \"(?P<type>\w+)",
             r"KeyError: <class '[\w.]+\.(?P<type>\w+)'",
         ),
         message=(
@@ -58,10 +101,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "This version of the engine does not know the model's architecture.",
         ),
         who="user",
-        remedies=(
-            advise("Choose another model, or install a newer release of the engine.", only="this machine"),
-            advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
-        ),
+        remedies=_NEWER,
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -74,6 +114,18 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("got an unexpected keyword argument '",),
+        only=lambda case: case.has_ended and _reads_files(case),
+        take=(r"keyword argument '(?P<key>\w+)'",),
+        message=(
+            'The files of the model set "{key}", which this version of the engine does not know.',
+            "The files of the model set what this version of the engine does not know.",
+        ),
+        who="user",
+        remedies=_NEWER,
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -129,6 +181,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         seen=(
             "GGUFv1 is no longer supported",
             "only supports up to version",
+            "between the host and model endianness",
             ".gguf' is not a valid JSON",
             "GGUF model with architecture",
             "Unknown gguf model_type",
@@ -199,6 +252,14 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("'list' object has no attribute", "'str' object has no attribute", "list indices must be integers"),
+        only=lambda case: case.has_ended and _reads_config(case),
+        message=("config.json is valid JSON, but does not describe a model.",),
+        who="user",
+        remedies=(advise("Copy config.json again from the model's repository."),),
     ),
 )
 
@@ -306,6 +367,14 @@ WEIGHTS: tuple[Rule, ...] = (
         message=("The weights do not have the shapes that config.json, or this release of the engine, expects.",),
         who="user",
         remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("IndexError: index out of range in self",),
+        only=lambda case: case.has_ended and not case.had_started,
+        message=("The tokenizer, or config.json, knows more tokens or positions than the weights have.",),
+        who="user",
+        remedies=(advise("Take the tokenizer, config.json and the weights from one repository."),),
     ),
     Rule(
         code="ConfigWeightsMismatch",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.arguments import name_of, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     MORE_UNITS,
     READ_LOG,
@@ -85,19 +85,25 @@ _VARIABLE = re.compile(
 
 def _named(case: Case) -> str:
     """The argument that the line speaks of: one of the Model's own, else one that the engine knows, or begins with."""
+    low = case.passage.lowered[case.index]
     names = [word.lstrip("-").replace("_", "-") for word in _WORDS.findall(case.line)]
     own = (f"--{name}" for name in names if value_of(case.scene.args, f"--{name}") is not None)
     known = KNOWN.get(case.scene.engine, frozenset())
+    worded = (name for name in map(name_of, case.scene.args) if "-" in name[2:])
+    worded_own = next((name for name in worded if f"{name[2:].replace('-', ' ')} " in f"{low} "), "")
     first = _FIRST_WORD.search(case.line)
     spoken = f"--{first[1].replace('_', '-')}" if first else ""
-    low = case.passage.lowered[case.index]
     spelt = next((name for name in sorted(known) if name.count("-") > 1 and name.replace("-", " ") in low), "")
     words = (
         f"--{spelt}"
         if spelt
         else next((name for words, name in _SPOKEN.items() if words in low and name[2:] in known), "")
     )
-    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
+    return (
+        next(own, "")
+        or worded_own
+        or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
+    )
 
 
 def _refused_argument(case: Case) -> dict[str, str]:

@@ -216,6 +216,14 @@ _NAMES = (
 )
 
 _GATED_WORDS = ("Cannot access gated repo", "trying to access a gated repo", "is a gated repository")
+_FORBIDDEN = ("Make sure your token has the correct permissions",)
+
+
+def _is_of_weights(case: Case) -> bool:
+    # A thread of transformers asks a repository for its discussions, and does without them.
+    return case.has_ended and "discussion" not in case.above(4)
+
+
 # The hub's first sentence alone, where the one that says why was cut off.
 _GATED_SOMEHOW = (
     _not_authorized(
@@ -229,13 +237,28 @@ _GATED_SOMEHOW = (
     _without_token(seen=_GATED_WORDS),
     Rule(
         code="HubTokenLacksPermission",
-        seen=("Make sure your token has the correct permissions",),
-        # A thread of transformers asks a repository for its discussions, and does without them.
-        only=lambda case: case.has_ended and "discussion" not in case.above(4),
+        seen=_FORBIDDEN,
+        only=lambda case: token_given(case) and _is_of_weights(case),
         take=REPO,
         message=("The token may not read {repo}.", "The token may not read the repository."),
         who="user",
         remedies=(advise("Allow it to read the repository at https://huggingface.co/settings/tokens."), *_token),
+    ),
+    Rule(
+        # The hub's library words every 403 like this, also that of a proxy that nobody gave a token.
+        code="SourceUnreachable",
+        seen=_FORBIDDEN,
+        only=lambda case: _no_token(case) and _is_of_weights(case),
+        take=(*REPO, *HOST),
+        message=(
+            "{host} forbids to read {repo} (403), and no token was sent: a mirror, proxy or firewall may say so, too.",
+            "The source of the weights forbids to read them (403), and no token was sent.",
+        ),
+        who="user",
+        remedies=(
+            advise("Ask the one who runs {host} whether it lets this repository through.", "Ask who runs the source."),
+            *_token,
+        ),
     ),
 )
 

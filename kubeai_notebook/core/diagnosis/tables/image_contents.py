@@ -7,7 +7,7 @@ own.
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, set_argument, set_env, set_field
+from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, drop_env, set_argument, set_env, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 _RELEASED: tuple[Template, ...] = (
@@ -94,6 +94,7 @@ CONTENTS: tuple[Rule, ...] = (
         ),
         only=lambda case: case.has_ended,
         take=(
+            r"Error: (?P<package>[\w.-]+) is not available\. install via",
             r"(?:package|The) '?(?P<package>[\w-]+)'? (?:seems to be|is) not installed",
             r"metadata was found for '?(?P<package>[\w-]+)",
             r"The '(?P<package>[\w<>=.-]+)' distribution",
@@ -112,6 +113,7 @@ CONTENTS: tuple[Rule, ...] = (
                 "Set image to one that has {package}; installing into a running Pod does not last.",
                 "Set image to one that has it; installing into a running Pod does not last.",
             ),
+            drop_env("INFINITY_ENGINE"),
             _RELEASED[0],
         ),
     ),
