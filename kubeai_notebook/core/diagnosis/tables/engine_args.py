@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,11 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     set_env,
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+from kubeai_notebook.core.engine_arguments import KNOWN, meant_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 
@@ -45,17 +49,61 @@ def _of_mistral(case: Case) -> dict[str, str]:
     return {"of_mistral": " ".join(name for name in names if value_of(case.scene.args, name) == "mistral")}
 
 
+def _strings(value: object) -> Iterator[str]:
+    """The texts that a setting holds, deep in its JSON too; not the names of its keys."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        yield from _strings(part)
+    if isinstance(value, str):
+        yield value
+
+
+def _texts_of(value: str) -> list[str]:
+    try:
+        held = json.loads(value)
+    except ValueError:
+        held = value
+    return [text for text in _strings(held) if len(text) > 2 and text not in ("auto", "none", "model", "true")]
+
+
+def _holding(case: Case, said: str) -> str:
+    """The argument of the Model that holds a text of which the sentence speaks."""
+    names = (name_of(item) for item in case.scene.args)
+    words = _BETWEEN_WORDS.sub(" ", f" {said} ")
+    for name in names:
+        if any(f" {text} " in words for text in _texts_of(value_of(case.scene.args, name) or "")):
+            return name
+    return ""
+
+
+_BETWEEN_WORDS = re.compile(r"[^\w./-]+")
+
+
 def _named_argument(case: Case) -> dict[str, str]:
-    """The argument of the Model that the refusal speaks of, in any spelling."""
+    """The argument of the Model that the refusal speaks of: in any spelling, or by what it holds."""
     said = re.findall(r"[a-z][a-z0-9]+(?:[_-][a-z0-9]+)+|(?<=--)[a-z]+", case.values.get("why", ""))
     known = (f"--{word.replace('_', '-')}" for word in said)
-    return next(({"argument": name} for name in known if value_of(case.scene.args, name) is not None), {})
+    named = next((name for name in known if value_of(case.scene.args, name) is not None), "")
+    return {"argument": named or _holding(case, case.values.get("why", "").rstrip("."))}
+
+
+_GLUED = re.compile(r"(?:arguments|option): (?P<name>--[a-z][\w-]*) +(?!-)\S")
 
 
 def _glued(case: Case) -> dict[str, str]:
-    """The argument that stands with its value in one item of the args, a blank between them."""
-    glued = (item for item in case.scene.args if re.match(r"-[\w-]+ +\S", item) and item in case.line)
-    return next(({"argument": name_of(item)} for item in glued), {})
+    """The argument that the engine does know, but not with its value behind a blank in one item of the args."""
+    refused = _GLUED.search(case.line)
+    name = name_of(refused["name"]) if refused else ""
+    apart = any(item.strip() == name for item in case.scene.args)
+    return {"argument": name} if not apart and name[2:] in KNOWN.get(case.scene.engine, frozenset()) else {}
+
+
+def _meant(case: Case) -> dict[str, str]:
+    """The argument that the engine asks after, or else the one that is spelt nearly so."""
+    asked, given = case.values.get("meant", ""), case.values.get("argument", "")
+    near = meant_argument(case.scene.engine, name_of(given)[2:]) if given.startswith("--") else ""
+    return {"meant": asked or (f"--{near}" if near else "")}
 
 
 _FAILED = re.compile(r"(\d+) validation errors? for (\w+)", re.IGNORECASE)
@@ -95,7 +143,7 @@ _ENUM = re.compile(r"ValueError: '[^']{0,60}' is not a valid [A-Z]\w+$")
 ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         code="UnknownArgument",
-        seen=("unrecognized arguments: -", "No such option: -"),
+        seen=("unrecognized arguments: --", "No such option: --"),
         only=lambda case: bool(_glued(case)),
         message=(
             "{argument} and its value stand in one item of args, which the engine does not split.",
@@ -103,7 +151,12 @@ ARGUMENTS: tuple[Rule, ...] = (
         ),
         who="user",
         derive=_glued,
-        remedies=(advise("Write {argument}=<value>, or its value as an item of its own."),),
+        remedies=(
+            advise(
+                "Write {argument}=<value>, or its value as an item of its own.",
+                "Write an equals sign between them, or the value as an item of its own.",
+            ),
+        ),
     ),
     Rule(
         code="UnknownArgument",
@@ -126,13 +179,15 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"Did you mean '?(?P<meant>-(?!-help)[\w-]+)",
         ),
         message=(
-            "{engine} knows no argument {argument}; it asks whether {meant} was meant.",
+            "{engine} knows no argument {argument}; {meant} may be meant.",
             "{engine} (this version of its image) knows no argument {argument}.",
             "The engine knows no argument {argument}.",
             "The engine does not know one of the arguments.",
         ),
         who="user",
+        derive=_meant,
         remedies=(
+            advise("Write {meant} in place of {argument}."),
             drop_argument("{argument}"),
             advise("Remove {argument}; newer versions may have dropped it.", "Remove that argument."),
         ),
@@ -145,6 +200,24 @@ ARGUMENTS: tuple[Rule, ...] = (
         remedies=(
             set_argument("--tool-call-parser", "hermes", "Set {argument}, or the parser made for this model."),
             drop_argument("--enable-auto-tool-choice"),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Failed to load module '… .py",),
+        only=lambda case: case.has_ended and not case.had_started,
+        take=(r"from (?P<path>/\S+\.py)",),
+        message=(
+            "The plugin {path} is not in the container, or Python cannot load it.",
+            "A plugin is not in the container, or Python cannot load it.",
+        ),
+        who="user",
+        remedies=(
+            advise("Add it to files with the path {path}; an error in it stands below that line of the log."),
+            drop_argument(
+                "--tool-parser-plugin", "--reasoning-parser-plugin", title="Or do without: remove {argument}."
+            ),
+            advise("Add the plugin to files.", unless="path"),
         ),
     ),
     Rule(
@@ -175,6 +248,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             rf"{_ARGUMENT}[^:]*: invalid choice: (?P<value>[^\s']\S*)",
             rf"{_ARGUMENT}[^:]*: Value (?P<text>.{{1,80}}) cannot be converted to <function loads",
             _ARGUMENT,
+            r"Input should be (?P<should>[^\[]{1,160})",
             r"choose from (?P<choices>[^)]{1,200})",
             r"is not one of (?P<choices>.{1,200}?)\.?$",
             r"is not a valid (?P<expected>\w+)",
@@ -184,6 +258,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "{argument} must be JSON, not {text}.",
             "{argument} must be an {expected}, not {value}.",
             "{argument} may not be {value}.",
+            "{argument} holds something that should be {should}.",
             "{argument} has a value that the engine does not take.",
             "An argument has a value that the engine does not take.",
         ),
@@ -234,7 +309,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         remedies=(
             drop_env("{own_variable}"),
             drop_argument("{own_argument}"),
-            advise("Correct what is set to {value} in args or env."),
+            advise("Correct what is set to {value} in args or env.", "Correct args or env."),
         ),
     ),
     Rule(
@@ -451,13 +526,39 @@ VALUES: tuple[Rule, ...] = (
     ),
     Rule(
         code="BadArgumentValue",
+        seen=("Invalid attention backend", "Unknown attention backend"),
+        take=(r"backend:? '?(?P<backend>\w+)", r"Valid options are: (?P<choices>.{1,200})"),
+        message=(
+            'There is no attention backend "{backend}" in this engine.',
+            "There is no such attention backend in this engine.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument(
+                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
+            ),
+            drop_env("VLLM_ATTENTION_BACKEND"),
+            advise("Or set it to one of: {choices}", "Or set it to one that this engine has."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("FileNotFoundError: [Errno 2]", "ssl.SSLError: ", "PermissionError: [Errno 13]"),
+        only=lambda case: "load_cert_chain" in case.above(6) or "load_verify_locations" in case.above(6),
+        message=("The engine cannot read the certificate or the key that its arguments for TLS name.",),
+        who="user",
+        remedies=(
+            drop_argument("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"),
+            advise("Remove them: KubeAI asks an engine by http; TLS belongs to the ingress in front of KubeAI."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
         seen=(
             "Selected backend … is not valid for this configuration",
             "backend … does not support attention sinks",
-            "Invalid attention backend",
-            "Unknown attention backend",
         ),
-        take=(r"backend (?:AttentionBackendEnum\.)?(?P<backend>[A-Z][A-Z0-9_]+)\b", r"(?P<backend>\w+) backend"),
+        take=(r"backend:? '?(?:AttentionBackendEnum\.)?(?P<backend>[A-Z][A-Z0-9_]+)\b", r"(?P<backend>\w+) backend"),
         message=(
             "The attention backend {backend} cannot serve this model on this GPU.",
             "The attention backend that is set cannot serve this model on this GPU.",
@@ -528,6 +629,7 @@ VALUES: tuple[Rule, ...] = (
             "does not match the quantization method",
             "Cannot find the config file for",
             "quantization is currently not supported",
+            "in the model's quantization config",
         ),
         take=(
             r"(?P<method>[\w-]+) quantization is currently not supported",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -18,6 +19,24 @@ def _names_an_adapter(case: Case) -> bool:
 _READERS = ("/sentence_transformers/", "/transformers/", "/tokenizers/")
 
 
+_FILES = {
+    "modules_config": "modules.json",
+    "tokenizer_config": "tokenizer_config.json",
+    "tokenizer_file": "tokenizer.json",
+    "generation_config": "generation_config.json",
+    "preprocessor_config": "preprocessor_config.json",
+    "safetensors.index": "model.safetensors.index.json",
+    "index_file": "model.safetensors.index.json",
+}
+"""Names in the code of libraries, and the file that is read there."""
+
+
+def _which_file(case: Case) -> dict[str, str]:
+    """The file that a frame above speaks of; nothing where the line names one itself."""
+    above = case.above(16).split("\n")
+    return {"likely": next((file for line in reversed(above) for name, file in _FILES.items() if name in line), "")}
+
+
 def _last_frame(case: Case) -> str:
     """The file, the line and the code of the innermost frame above."""
     before = case.above(8)
@@ -28,6 +47,23 @@ def _reads_files(case: Case) -> bool:
     """Whether a library raised it over what stands in a file of the model."""
     frame = _last_frame(case)
     return "(**" in frame and any(module in frame for module in _READERS)
+
+
+_CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
+
+
+def _refuses_config(case: Case) -> bool:
+    """Whether the module that reads config.json raised it, or the hub's library that checks its fields."""
+    checked = "validation error for field" in case.line.lower() or "error parsing config for" in case.above(2)
+    return checked or any(module in _last_frame(case) for module in _CONFIG)
+
+
+_NO_JSON = re.compile(r"config file at '[^']+(?<!\.json)'")
+
+
+def _is_no_json(case: Case) -> bool:
+    """Whether the weights, or another file, stand where the engine looks for config.json."""
+    return _NO_JSON.search(case.line) is not None
 
 
 def _reads_config(case: Case) -> bool:
@@ -116,6 +152,18 @@ ARCHITECTURES: tuple[Rule, ...] = (
         remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
     ),
     Rule(
+        code="DtypeUnsupported",
+        seen=("module 'torch' has no attribute '",),
+        only=lambda case: re.search(r"attribute '(?:b?float|u?int|complex)\d", case.line) is not None,
+        take=(r"attribute '(?P<dtype>\w+)'",),
+        message=(
+            'PyTorch in this image knows no type "{dtype}", which config.json of the model asks for.',
+            "PyTorch in this image does not know the type that config.json of the model asks for.",
+        ),
+        who="user",
+        remedies=_NEWER,
+    ),
+    Rule(
         code="UnsupportedArchitecture",
         seen=("got an unexpected keyword argument '",),
         only=lambda case: case.has_ended and _reads_files(case),
@@ -196,6 +244,15 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="NoConfigJson",
+        seen=("config file at '… is not a valid JSON file",),
+        only=_is_no_json,
+        take=(r"file at '(?P<path>[^']+)'",),
+        message=("{path} is a file, and no folder that holds a config.json.", "The url names a file, and no folder."),
+        who="user",
+        remedies=(advise('Let the url name the folder; now it is "{url}".', "Let the url name the folder."),),
+    ),
+    Rule(
+        code="NoConfigJson",
         seen=(
             "Invalid repository ID or local directory",
             "No such file or directory: '…/config.json'",
@@ -221,6 +278,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
                 'Let the url name the folder that holds config.json; now it is "{url}".',
                 "Let the url name the folder that holds config.json.",
             ),
+            advise("If it is there, let the container's user read it (owner, mode, fsGroup).", only="cluster"),
         ),
     ),
     Rule(
@@ -244,14 +302,37 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "Error: Expecting … (char",
             "No model architectures are specified",
         ),
+        derive=_which_file,
         take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
         message=(
             "{file} is no valid JSON (line {row}, column {column}).",
             "{file} is no valid configuration of a model.",
+            "{likely} is damaged or incomplete.",
             "config.json or tokenizer.json is damaged or incomplete.",
         ),
         who="user",
         remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("ValueError: ", "KeyError: ", "TypeError: ", "ValidationError: ", "validation error for "),
+        unless=("AssertionError", "JSONDecodeError"),
+        only=lambda case: case.has_ended and not case.had_started and _refuses_config(case),
+        take=(
+            r"Error: ['\"]?(?P<why>.{1,200}?)['\".]*(?:, retrying \d of \d)?$",
+            r"validation error for (?P<why>.{1,160}?):?$",
+        ),
+        message=(
+            "config.json of the model does not describe one that the engine can build: {why}.",
+            "config.json of the model does not describe one that the engine can build.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument(
+                "--hf-overrides", "--rope-scaling", "--rope-theta", title="Leave it as it is: remove {argument}."
+            ),
+            advise("Copy config.json again from the model's repository, or set image to a newer release."),
+        ),
     ),
     Rule(
         code="ModelJsonInvalid",

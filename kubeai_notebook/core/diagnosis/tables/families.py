@@ -353,6 +353,18 @@ FAMILIES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        # A process's own limit; whose it is, the node's or the image's, the text does not say.
+        code="Unknown",
+        seen=("Errno 24] Too many open files",),
+        only=lambda case: case.has_ended,
+        message=("The container may not open as many files as the engine needs (ulimit -n).",),
+        who="admin",
+        remedies=(
+            advise("Raise the limit of open files (LimitNOFILE) of the nodes' container runtime."),
+            READ_LOG,
+        ),
+    ),
+    Rule(
         # A volume, a disk or a kernel: the text does not say which.
         code="Unknown",
         seen=(

@@ -61,8 +61,16 @@ FOLDERS: tuple[Rule, ...] = (
             "Load model from … File doesn't exist",
         ),
         unless=("file named config.json",),
-        take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
-        message=("There are no weights in {path}.", "There are no weights in the model's folder."),
+        take=(
+            r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])",
+            r"(?P<path>/[\w/.-]+) does not appear",
+            r"appear to have a file named (?P<file>[\w.-]+\.(?!bin|safetensors)\w+)",
+        ),
+        message=(
+            "There is no {file} in {path}.",
+            "There are no weights in {path}.",
+            "There are no weights in the model's folder.",
+        ),
     ),
     _incomplete(
         seen=(
