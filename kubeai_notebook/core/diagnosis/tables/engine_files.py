@@ -26,6 +26,7 @@ _FILES = {
     "generation_config": "generation_config.json",
     "preprocessor_config": "preprocessor_config.json",
     "safetensors.index": "model.safetensors.index.json",
+    "weight_map": "model.safetensors.index.json",
     "index_file": "model.safetensors.index.json",
 }
 """Names in the code of libraries, and the file that is read there."""
@@ -46,7 +47,7 @@ def _last_frame(case: Case) -> str:
 def _reads_files(case: Case) -> bool:
     """Whether a library raised it over what stands in a file of the model."""
     frame = _last_frame(case)
-    return "(**" in frame and any(module in frame for module in _READERS)
+    return "**" in frame and any(module in frame for module in _READERS)
 
 
 _CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
@@ -319,7 +320,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         unless=("AssertionError", "JSONDecodeError"),
         only=lambda case: case.has_ended and not case.had_started and _refuses_config(case),
         take=(
-            r"Error: ['\"]?(?P<why>.{1,200}?)['\".]*(?:, retrying \d of \d)?$",
+            r"Error: ['\"]?(?P<why>[^{}]{1,200}?)(?:: \{.*)?['\".]*(?:, retrying \d of \d)?$",
             r"validation error for (?P<why>.{1,160}?):?$",
         ),
         message=(
@@ -381,6 +382,16 @@ WEIGHTS: tuple[Rule, ...] = (
         seen=("MemoryError",),
         only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
         message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
+        who="user",
+        remedies=(_COPY_AGAIN,),
+    ),
+    Rule(
+        # PyTorch's own reader of pickles gives the number of the first byte that it cannot make sense of.
+        code="WeightsUnreadable",
+        seen=("Unsupported operand ", "pickle data was truncated", "UnpicklingError: unpickling stack underflow"),
+        unless=("operand type",),
+        only=lambda case: case.has_ended,
+        message=("A weights file (.bin, .pt) is damaged, cut off, or no weights file.",),
         who="user",
         remedies=(_COPY_AGAIN,),
     ),

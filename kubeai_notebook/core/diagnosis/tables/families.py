@@ -170,6 +170,32 @@ def _refuses_a_setting(case: Case) -> bool:
     return raised or bool(_CHOICES.search(case.passage.lowered[case.index]))
 
 
+_ABSENT = ("no such file", "not exist", "not found", "could not load", "cannot open", "failed to load")
+
+
+def _path_and_setting(case: Case) -> dict[str, str]:
+    """The path of which the line says that nothing is there, and which setting of the Model holds it."""
+    if not any(words in case.passage.lowered[case.index] for words in _ABSENT):
+        return {}
+    args = ((name_of(item), value_of(case.scene.args, name_of(item)) or "") for item in case.scene.args)
+    for name, value in (*args, *case.scene.env.items()):
+        if value.startswith("/") and len(value) > 2 and value in case.line:
+            kind = "own_argument" if name.startswith("-") else "own_variable"
+            return {"path": value, "setting": name, kind: name}
+    return {}
+
+
+_MODELS = ("/vllm/model_executor/models/", "/vllm/model_executor/layers/", "/transformers/models/")
+
+
+def _builds_the_model(case: Case) -> bool:
+    """Whether a part of the model raised it as it was made, and speaks of no argument of the Model's own."""
+    if not _is_a_sentence_of_the_start(case) or _refused_argument(case)["own"]:
+        return False
+    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    return bool(frames) and "in __init__" in frames[-1] and any(module in frames[-1] for module in _MODELS)
+
+
 FAMILIES: tuple[Rule, ...] = (
     Rule(
         code="DestinationNotWritable",
@@ -252,6 +278,22 @@ FAMILIES: tuple[Rule, ...] = (
         remedies=(set_argument("--dtype", "float32"), advise("Compute in float32, or take a profile with a GPU.")),
     ),
     Rule(
+        code="BadArgumentValue",
+        seen=("Error: … No such file or directory", "Error: … does not exist", "Error: … not found", "Error: … /"),
+        only=lambda case: _is_a_sentence_of_the_start(case) and bool(_path_and_setting(case)),
+        message=(
+            "There is no {path} in the container, which {setting} names.",
+            "There is no such file in the container as one of the settings names.",
+        ),
+        who="user",
+        derive=_path_and_setting,
+        remedies=(
+            advise("Add the file to files with the path {path}, or correct {setting}.", "Add it to files."),
+            drop_argument("{own_argument}"),
+            drop_env("{own_variable}"),
+        ),
+    ),
+    Rule(
         code="BrokenEngineImage",
         seen=("no such file or directory: '", "was not found but is required", "executable file not found"),
         unless=("nvidia-smi",),
@@ -260,6 +302,22 @@ FAMILIES: tuple[Rule, ...] = (
         message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
         who="user",
         remedies=_RELEASED,
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("ValueError: ", "AssertionError: ", "NotImplementedError: ", "KeyError: "),
+        unless=("load_weights",),
+        only=_builds_the_model,
+        take=(r"Error: ['\"]?(?P<why>[^{}]{1,200}?)['\"]?\.?$",),
+        message=(
+            "This engine cannot build the model that config.json describes: {why}.",
+            "This engine cannot build the model that config.json describes.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--hf-overrides", title="Leave config.json as it is: remove {argument}."),
+            advise("Copy config.json again from the model's repository, or set image to a newer release."),
+        ),
     ),
     Rule(
         code="BadArgumentValue",

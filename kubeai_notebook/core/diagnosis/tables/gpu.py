@@ -122,6 +122,8 @@ COUNTS: tuple[Rule, ...] = (
     Rule(
         code="TensorParallelNotDivisible",
         seen=("must be divisible by tensor parallel size", "AssertionError: … is not divisible by"),
+        # A model whose own numbers do not fit is no matter of how many GPUs share it.
+        unless=("num_heads (",),
         take=(
             r"heads \((?P<heads>\d+)\)",
             r"parallel size \((?P<size>\d+)\)",

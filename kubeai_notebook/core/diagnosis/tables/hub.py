@@ -103,7 +103,22 @@ _GATED = (
     _without_token(seen=("requires approval",), only=_no_token),
 )
 
+
+def _holds_foreign_letters(case: Case) -> bool:
+    """Whether the token cannot go into a header of HTTP, or what cannot is surely the token."""
+    given = case.scene.variable("HF_TOKEN") or case.scene.variable("HUGGING_FACE_HUB_TOKEN")
+    return case.has_ended and (not given.isascii() or "normalize_header_value" in case.above(6))
+
+
 _NAMES = (
+    Rule(
+        code="HubTokenInvalid",
+        seen=("codec can't encode character",),
+        only=_holds_foreign_letters,
+        message=("The Hugging Face token holds letters that no token has: it was not copied as it is.",),
+        who="user",
+        remedies=(drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), *_token),
+    ),
     Rule(
         code="HubTokenInvalid",
         seen=(

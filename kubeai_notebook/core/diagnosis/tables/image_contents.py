@@ -40,7 +40,12 @@ def _asking(case: Case) -> dict[str, str]:
     words = re.split(r"[\W_]+", case.values.get("package", "").lower())
     values = ((name_of(item), value_of(case.scene.args, name_of(item)) or "-") for item in case.scene.args)
     by_args = (name for name, value in values if value.partition(".")[0].lower() in words)
-    by_env = (name for name, value in case.scene.env.items() if value.lower() in words)
+    named = [word for word in words if len(word) > 2 and not word.isdigit()]
+    by_env = (
+        name
+        for name, value in case.scene.env.items()
+        if value.lower() in named or any(name.lower().endswith(f"_use_{word}") for word in named)
+    )
     return {"asking": next(by_args, ""), "asking_variable": next(by_env, "")}
 
 
