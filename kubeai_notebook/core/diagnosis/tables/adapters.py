@@ -47,6 +47,8 @@ _KEEP_ONE = set_field(
 )
 
 
+_READS_ADAPTERS = ("/vllm/lora/peft_helper.py", "/vllm/lora/lora_model.py")
+
 ADAPTERS: tuple[Rule, ...] = (
     Rule(
         code="LoraRankTooLarge",
@@ -131,6 +133,18 @@ ADAPTERS: tuple[Rule, ...] = (
             advise("Name the adapter in adapters in place of {by}: KubeAI fetches it and loads it by itself."),
             advise("Check the adapter's url and whether a token is needed for it.", unless="by"),
         ),
+    ),
+    Rule(
+        code="AdapterNotLoaded",
+        seen=("ValueError: ", "KeyError: ", "TypeError: "),
+        only=lambda case: any(module in case.above(3) for module in _READS_ADAPTERS),
+        take=(r"Error: (?P<why>[^{}]{1,160}?)(?:: \{.*)?$",),
+        message=(
+            "vLLM cannot read the adapter's adapter_config.json or its weights: {why}.",
+            "vLLM cannot read the adapter's adapter_config.json or its weights.",
+        ),
+        who="user",
+        remedies=(advise("Copy the whole adapter again, or take one that PEFT wrote for vLLM to load."),),
     ),
 )
 

@@ -301,6 +301,7 @@ ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         code="BadArgumentValue",
         seen=("Unexpected keyword argument [type=", "Extra inputs are not permitted [type="),
+        only=lambda case: case.has_ended and not case.had_started,
         derive=_validated,
         message=(
             'The engine knows no "{key}" in {argument}.',
@@ -316,7 +317,7 @@ ARGUMENTS: tuple[Rule, ...] = (
     Rule(
         code="BadArgumentValue",
         seen=("Field required [type=", "Missing required argument [type="),
-        only=lambda case: "validation error" in case.above(4),
+        only=lambda case: case.has_ended and not case.had_started,
         derive=_validated,
         message=(
             '{argument} lacks its "{key}".',

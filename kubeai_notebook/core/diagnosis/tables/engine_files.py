@@ -56,7 +56,8 @@ _CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
 def _refuses_config(case: Case) -> bool:
     """Whether the module that reads config.json raised it, or the hub's library that checks its fields."""
     checked = "validation error for field" in case.line.lower() or "error parsing config for" in case.above(2)
-    return checked or any(module in _last_frame(case) for module in _CONFIG)
+    frame = _last_frame(case)
+    return checked or ("/configuration_auto.py" not in frame and any(module in frame for module in _CONFIG))
 
 
 _NO_JSON = re.compile(r"config file at '[^']+(?<!\.json)'")
@@ -122,6 +123,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "module transformers has no attribute",
             "KeyError: <class 'transformers.models.",
             'does not define a "… attribute/class',
+            "not found in the forward method of <class",
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
@@ -131,6 +133,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             r"`?(?P<type>rope_scaling)`? must be",
             r"Tokenizer class (?P<type>\w+)",
             r"does not define a \"(?P<type>\w+)",
+            r"forward method of <class '[\w.]+\.(?P<type>\w+)'",
             r"KeyError: <class '[\w.]+\.(?P<type>\w+)'",
         ),
         message=(

@@ -231,6 +231,7 @@ _NAMES = (
 )
 
 _GATED_WORDS = ("Cannot access gated repo", "trying to access a gated repo", "is a gated repository")
+_HUB = "https://huggingface.co/"
 _FORBIDDEN = ("Make sure your token has the correct permissions",)
 
 
@@ -253,21 +254,21 @@ _GATED_SOMEHOW = (
     Rule(
         code="HubTokenLacksPermission",
         seen=_FORBIDDEN,
-        only=lambda case: token_given(case) and _is_of_weights(case),
+        only=lambda case: _is_of_weights(case) and (token_given(case) or _HUB in case.above(3)),
         take=REPO,
         message=("The token may not read {repo}.", "The token may not read the repository."),
         who="user",
         remedies=(advise("Allow it to read the repository at https://huggingface.co/settings/tokens."), *_token),
     ),
     Rule(
-        # The hub's library words every 403 like this, also that of a proxy that nobody gave a token.
+        # The hub's library words every 403 like this, also that of a mirror or proxy that nobody gave a token.
         code="SourceUnreachable",
         seen=_FORBIDDEN,
-        only=lambda case: _no_token(case) and _is_of_weights(case),
+        only=_is_of_weights,
         take=(*REPO, *HOST),
         message=(
-            "{host} forbids to read {repo} (403), and no token was sent: a mirror, proxy or firewall may say so, too.",
-            "The source of the weights forbids to read them (403), and no token was sent.",
+            "{host} forbids to read {repo} (403): a mirror, proxy or firewall may say so, or it wants a token.",
+            "The source of the weights forbids to read them (403).",
         ),
         who="user",
         remedies=(
