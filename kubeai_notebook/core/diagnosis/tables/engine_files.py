@@ -21,6 +21,7 @@ _READERS = ("/sentence_transformers/", "/transformers/", "/tokenizers/")
 
 _FILES = {
     "modules_config": "modules.json",
+    "module_config[": "modules.json",
     "tokenizer_config": "tokenizer_config.json",
     "tokenizer_file": "tokenizer.json",
     "generation_config": "generation_config.json",
@@ -70,7 +71,12 @@ def _is_no_json(case: Case) -> bool:
 
 def _reads_config(case: Case) -> bool:
     frame = _last_frame(case)
-    return "config.get(" in frame or "configuration_utils.py" in frame or "config_dict" in frame
+    return (
+        "config.get(" in frame
+        or "configuration_utils.py" in frame
+        or "config_dict" in frame
+        or 'module_config["' in frame
+    )
 
 
 _COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
@@ -340,11 +346,21 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelJsonInvalid",
-        seen=("'list' object has no attribute", "'str' object has no attribute", "list indices must be integers"),
-        only=lambda case: case.has_ended and _reads_config(case),
-        message=("config.json is valid JSON, but does not describe a model.",),
+        seen=(
+            "'list' object has no attribute",
+            "'str' object has no attribute",
+            "list indices must be integers",
+            "must be a mapping, not list",
+            "KeyError: '",
+        ),
+        only=lambda case: case.has_ended and (_reads_config(case) or _reads_files(case)),
+        derive=_which_file,
+        message=(
+            "{likely} is valid JSON, but lacks what the engine looks for in it.",
+            "config.json, or another JSON file of the model, lacks what the engine looks for in it.",
+        ),
         who="user",
-        remedies=(advise("Copy config.json again from the model's repository."),),
+        remedies=(advise("Copy {likely} again from the model's repository.", "Copy it again from its repository."),),
     ),
 )
 

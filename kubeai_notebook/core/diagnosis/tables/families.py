@@ -185,7 +185,12 @@ def _path_and_setting(case: Case) -> dict[str, str]:
     return {}
 
 
-_MODELS = ("/vllm/model_executor/models/", "/vllm/model_executor/layers/", "/transformers/models/")
+_MODELS = (
+    "/vllm/model_executor/models/",
+    "/vllm/model_executor/layers/",
+    "/transformers/models/",
+    "/transformers/activations.py",
+)
 
 
 def _builds_the_model(case: Case) -> bool:
@@ -193,7 +198,8 @@ def _builds_the_model(case: Case) -> bool:
     if not _is_a_sentence_of_the_start(case) or _refused_argument(case)["own"]:
         return False
     frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
-    return bool(frames) and "in __init__" in frames[-1] and any(module in frames[-1] for module in _MODELS)
+    built = bool(frames) and any(module in frames[-1] for module in _MODELS)
+    return built and not any(words in frames[-1] for words in ("in forward", "in load_", "weight_loader"))
 
 
 FAMILIES: tuple[Rule, ...] = (

@@ -65,6 +65,10 @@ def _holding(case: Case, said: str) -> str:
 _BETWEEN_WORDS = re.compile(r"[^\w./-]+")
 
 
+def _trips_over_the_model(case: Case) -> bool:
+    return "for modelconfig" in case.above(4) and _PYTHON_ONLY.search(case.line) is not None
+
+
 def _named_argument(case: Case) -> dict[str, str]:
     """The argument of the Model that the refusal speaks of: in any spelling, or by what it holds."""
     said = re.findall(r"[a-z][a-z0-9]+(?:[_-][a-z0-9]+)+|(?<=--)[a-z]+", case.values.get("why", ""))
@@ -76,7 +80,7 @@ def _named_argument(case: Case) -> dict[str, str]:
 _PYTHON_ONLY = re.compile(
     r"values to unpack|object (?:has no|is not|does not)|index out of range|unhashable|positional argument"
 )
-"""A slip of the engine's own code over something that it did not expect: that refuses no setting by name."""
+"""A slip of the engine's own code over something that it did not expect in a file of the model."""
 
 VALUES: tuple[Rule, ...] = (
     Rule(
@@ -295,8 +299,8 @@ VALUES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ChatTemplateFileMissing",
-        seen=("appears path-like, but doesn't exist",),
-        take=(r"string \((?P<path>[^)]+)\)",),
+        seen=("appears path-like, but doesn't exist", "chat template … but it failed to be opened"),
+        take=(r"(?:string|template) \((?P<path>[^)]+)\)",),
         message=(
             "--chat-template names {path}, which is not in the container.",
             "--chat-template names a file that is not in the container.",
@@ -376,7 +380,7 @@ REFUSED_SETTINGS: tuple[Rule, ...] = (
     Rule(
         code="BadArgumentValue",
         seen=("Value error, ", " [type="),
-        only=lambda case: "validation error" in case.above(4) and _PYTHON_ONLY.search(case.line) is None,
+        only=lambda case: "validation error" in case.above(4) and not _trips_over_the_model(case),
         take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)", r"^(?P<why>.+?)\.? \[type="),
         message=(
             "The engine refuses its settings for this model: {why}.",
