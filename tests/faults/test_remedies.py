@@ -10,12 +10,13 @@ from tests.core.diagnosis.scenes import NOW, merged, seen
 from .pure import READY
 from .pure_clusters import OF_CLUSTERS
 from .pure_engines import OF_ENGINES
+from .pure_recorded import OF_RECORDED
 from .pure_threads import OF_THREADS
 from .remedies import all_remedies, labels_of
 from .table import faults
 
 PLAYED = {(fault.code, fault.fix) for fault in faults()}
-IN_PURE_FORM = (*OF_CLUSTERS, *OF_ENGINES, *OF_THREADS)
+IN_PURE_FORM = (*OF_CLUSTERS, *OF_ENGINES, *OF_RECORDED, *OF_THREADS)
 IN_PURE = {pure.key for pure in IN_PURE_FORM}
 
 

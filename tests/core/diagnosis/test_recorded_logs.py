@@ -30,6 +30,22 @@ def test_a_recorded_log_is_explained_by_its_cause(entry):
         assert "{" not in finding.message
 
 
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if "line" in entry], ids=lambda entry: entry["name"])
+def test_shows_the_line_that_decides(entry):
+    (found,) = diagnose(recorded.observation(entry), now=NOW)
+    assert entry["line"] in found.evidence[0].text
+
+
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if "fix" in entry], ids=lambda entry: entry["name"])
+def test_offers_what_cures_a_recorded_log(entry):
+    (found,) = diagnose(recorded.observation(entry), now=NOW)
+    kind, _, words = entry["fix"].partition(" ")
+
+    offered = [(remedy.kind, remedy.title) for remedy in found.remedies]
+    assert any(how == kind and words.lower() in title.lower() for how, title in offered), offered
+    assert not [title for how, title in offered if how == "change" and kind == "change" and words not in title]
+
+
 def test_explains_the_wrong_length_with_both_numbers_and_the_right_one_as_fix():
     entry = next(entry for entry in ENTRIES if entry["code"] == "MaxModelLenTooLarge")
 

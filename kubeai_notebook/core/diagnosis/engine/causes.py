@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.tables import exits, nodes, start_times
 from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
-from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS, REFUSED_SETTINGS, VALUES
+from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS
 from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
 from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
 from kubeai_notebook.core.diagnosis.tables.families import FAMILIES
@@ -31,6 +31,7 @@ from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING,
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
+from kubeai_notebook.core.diagnosis.tables.setting_values import REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import ECHO, STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ HARMLESS = (
     "failed to create onednn linear",
     "attempted to load weight",
     "not implemented in <vllm",
+    "falling back to transformers implementation",
     "loading safetensors checkpoint shards",
     # others
     "[warning] the compute type inferred",
@@ -44,6 +46,10 @@ HARMLESS = (
     "cancellederror",
     "[shutdown]",
 )
+_DONE_WITHOUT = ("error saving model info cache",)
+"""What vLLM says above a traceback that it goes on after."""
+_FRAMES = 60
+_EXCEPTION = re.compile(r"[A-Z][\w.]*(?:Error|Exception)\b|(?:[a-z_]\w*\.)+[A-Z]\w*(?:Error|Exception)\b")
 _INTERRUPTED = "error while downloading from"
 _RESUMED = "trying to resume"
 
@@ -63,8 +69,22 @@ def without_harmless(lines: tuple[str, ...]) -> tuple[str, ...]:
     """Drop the harmless lines; an interrupted download is one only where it is resumed."""
     lowered = small(lines)
     whole = "\n".join(lowered)
+    if any(words in whole for words in _DONE_WITHOUT):
+        return without_harmless(tuple(_without_tracebacks(lines, lowered)))
     present = [fragment for fragment in HARMLESS if fragment in whole]
     return tuple(_kept(lines, lowered, present)) if present else lines
+
+
+def _without_tracebacks(lines: tuple[str, ...], lowered: tuple[str, ...]) -> Iterator[str]:
+    """The lines without the tracebacks that an engine goes on after: each to the exception at its end."""
+    left = 0
+    for line, low in zip(lines, lowered, strict=True):
+        if any(words in low for words in _DONE_WITHOUT):
+            left = _FRAMES
+        elif left:
+            left = 0 if _EXCEPTION.match(line) else left - 1
+        else:
+            yield line
 
 
 def _kept(lines: tuple[str, ...], lowered: tuple[str, ...], present: list[str]) -> Iterator[str]:

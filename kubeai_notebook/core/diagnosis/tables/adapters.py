@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run, set_argument, set_field
+from kubeai_notebook.core.arguments import name_of
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, run, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
 from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
 from kubeai_notebook.core.notice import Evidence, Finding
@@ -27,6 +28,12 @@ def _fitting_rank(case: Case) -> dict[str, str]:
     return {"fitting_rank": fitting[0]} if fitting else {}
 
 
+def _naming(case: Case) -> dict[str, str]:
+    """The argument that names the adapter's path."""
+    path = case.values.get("path", "")
+    return {"by": next((name_of(item) for item in case.scene.args if path and path in item), "")}
+
+
 _MADE_FOR_IT = advise("Use an adapter that was trained on this very base model.")
 _CHECK_URL = advise("Check the adapter's url and whether a token is needed for it.")
 
@@ -39,6 +46,8 @@ _KEEP_ONE = set_field(
     unless="min_replicas",
 )
 
+
+_READS_ADAPTERS = ("/vllm/lora/peft_helper.py", "/vllm/lora/lora_model.py")
 
 ADAPTERS: tuple[Rule, ...] = (
     Rule(
@@ -112,9 +121,30 @@ ADAPTERS: tuple[Rule, ...] = (
         code="AdapterNotLoaded",
         seen=("No adapter found for", "adapter_lora_init: failed to open"),
         take=(r"found for (?P<path>[\w/.-]+\w)", r"failed to open '(?P<path>[^']+)'"),
-        message=("There is no adapter in {path}.", "The adapter's folder is empty."),
+        derive=_naming,
+        message=(
+            "There is no adapter in {path}, which {by} names.",
+            "There is no adapter in {path}.",
+            "The adapter's folder is empty.",
+        ),
         who="user",
-        remedies=(_CHECK_URL,),
+        remedies=(
+            drop_argument("{by}"),
+            advise("Name the adapter in adapters in place of {by}: KubeAI fetches it and loads it by itself."),
+            advise("Check the adapter's url and whether a token is needed for it.", unless="by"),
+        ),
+    ),
+    Rule(
+        code="AdapterNotLoaded",
+        seen=("ValueError: ", "KeyError: ", "TypeError: "),
+        only=lambda case: any(module in case.above(3) for module in _READS_ADAPTERS),
+        take=(r"Error: (?P<why>[^{}]{1,160}?)(?:: \{.*)?$",),
+        message=(
+            "vLLM cannot read the adapter's adapter_config.json or its weights: {why}.",
+            "vLLM cannot read the adapter's adapter_config.json or its weights.",
+        ),
+        who="user",
+        remedies=(advise("Copy the whole adapter again, or take one that PEFT wrote for vLLM to load."),),
     ),
 )
 

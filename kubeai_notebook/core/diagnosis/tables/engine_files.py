@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -15,10 +16,95 @@ def _names_an_adapter(case: Case) -> bool:
     return any(word in case.scene.url.lower() for word in ("lora", "adapter"))
 
 
+_READERS = ("/sentence_transformers/", "/transformers/", "/tokenizers/")
+
+
+_FILES = {
+    "modules_config": "modules.json",
+    "module_config[": "modules.json",
+    "tokenizer_config": "tokenizer_config.json",
+    "tokenizer_file": "tokenizer.json",
+    "generation_config": "generation_config.json",
+    "preprocessor_config": "preprocessor_config.json",
+    "safetensors.index": "model.safetensors.index.json",
+    "weight_map": "model.safetensors.index.json",
+    "index_file": "model.safetensors.index.json",
+}
+"""Names in the code of libraries, and the file that is read there."""
+
+
+def _which_file(case: Case) -> dict[str, str]:
+    """The file that a frame above speaks of; nothing where the line names one itself."""
+    above = case.above(16).split("\n")
+    return {"likely": next((file for line in reversed(above) for name, file in _FILES.items() if name in line), "")}
+
+
+def _last_frame(case: Case) -> str:
+    """The file, the line and the code of the innermost frame above."""
+    before = case.above(8)
+    return before[before.rfind('file "') :]
+
+
+def _reads_files(case: Case) -> bool:
+    """Whether a library raised it over what stands in a file of the model."""
+    frame = _last_frame(case)
+    return "**" in frame and any(module in frame for module in _READERS)
+
+
+_CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
+
+
+def _refuses_config(case: Case) -> bool:
+    """Whether the module that reads config.json raised it, or the hub's library that checks its fields."""
+    checked = "validation error for field" in case.line.lower() or "error parsing config for" in case.above(2)
+    frame = _last_frame(case)
+    return checked or ("/configuration_auto.py" not in frame and any(module in frame for module in _CONFIG))
+
+
+_NO_JSON = re.compile(r"config file at '[^']+(?<!\.json)'")
+
+
+def _is_no_json(case: Case) -> bool:
+    """Whether the weights, or another file, stand where the engine looks for config.json."""
+    return _NO_JSON.search(case.line) is not None
+
+
+def _reads_config(case: Case) -> bool:
+    frame = _last_frame(case)
+    return (
+        "config.get(" in frame
+        or "configuration_utils.py" in frame
+        or "config_dict" in frame
+        or 'module_config["' in frame
+    )
+
+
 _COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
+_NEWER = (
+    advise("Choose another model, or install a newer release of the engine.", only="this machine"),
+    advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
+)
 
 
 ARCHITECTURES: tuple[Rule, ...] = (
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("cannot be used as main model", "unknown model architecture: 'clip'"),
+        message=("The GGUF file is the part of a model that sees pictures (mmproj), and no model by itself.",),
+        who="user",
+        remedies=(advise("Name the model's own GGUF file, which lies beside it."),),
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("unknown pre-tokenizer type", "vocabulary: unknown tokenizer: '"),
+        take=(r"tokenizer(?: type)?: '(?P<type>[^']+)'",),
+        message=(
+            'This version of the engine does not know the kind of tokenizer "{type}".',
+            "This version of the engine does not know the model's kind of tokenizer.",
+        ),
+        who="user",
+        remedies=_NEWER,
+    ),
     Rule(
         code="UnsupportedArchitecture",
         seen=(
@@ -31,7 +117,6 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "update Transformers with",
             "Model architectures … not supported for",
             "unknown model architecture",
-            "unknown pre-tokenizer type",
             "must be a dictionary with",
             "does not exist or is not currently imported",
             "Tokenizer class … is not currently imported",
@@ -43,14 +128,18 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "Unrecognized processing class",
             "module transformers has no attribute",
             "KeyError: <class 'transformers.models.",
+            'does not define a "… attribute/class',
+            "not found in the forward method of <class",
         ),
         take=(
             r"model type `(?P<type>[^`]+)`",
             r"(?P<type>\w+) has no vLLM implementation",
             r"architectures \['(?P<type>\w+)'",
-            r"(?:architecture|pre-tokenizer type): '(?P<type>[^']+)'",
+            r"architecture: '(?P<type>[^']+)'",
             r"`?(?P<type>rope_scaling)`? must be",
             r"Tokenizer class (?P<type>\w+)",
+            r"does not define a \"(?P<type>\w+)",
+            r"forward method of <class '[\w.]+\.(?P<type>\w+)'",
             r"KeyError: <class '[\w.]+\.(?P<type>\w+)'",
         ),
         message=(
@@ -58,10 +147,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "This version of the engine does not know the model's architecture.",
         ),
         who="user",
-        remedies=(
-            advise("Choose another model, or install a newer release of the engine.", only="this machine"),
-            advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
-        ),
+        remedies=_NEWER,
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -74,6 +160,30 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(advise("Set image to a newer release of the engine, or choose another engine or model."),),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("module 'torch' has no attribute '",),
+        only=lambda case: re.search(r"attribute '(?:b?float|u?int|complex)\d", case.line) is not None,
+        take=(r"attribute '(?P<dtype>\w+)'",),
+        message=(
+            'PyTorch in this image knows no type "{dtype}", which config.json of the model asks for.',
+            "PyTorch in this image does not know the type that config.json of the model asks for.",
+        ),
+        who="user",
+        remedies=_NEWER,
+    ),
+    Rule(
+        code="UnsupportedArchitecture",
+        seen=("got an unexpected keyword argument '",),
+        only=lambda case: case.has_ended and _reads_files(case),
+        take=(r"keyword argument '(?P<key>\w+)'",),
+        message=(
+            'The files of the model set "{key}", which this version of the engine does not know.',
+            "The files of the model set what this version of the engine does not know.",
+        ),
+        who="user",
+        remedies=_NEWER,
     ),
     Rule(
         code="UnsupportedArchitecture",
@@ -129,6 +239,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         seen=(
             "GGUFv1 is no longer supported",
             "only supports up to version",
+            "between the host and model endianness",
             ".gguf' is not a valid JSON",
             "GGUF model with architecture",
             "Unknown gguf model_type",
@@ -140,6 +251,15 @@ ARCHITECTURES: tuple[Rule, ...] = (
         remedies=(
             advise("Serve GGUF by engine OLlama, as ollama://hf.co/<repo>:<quantization>, from a current conversion."),
         ),
+    ),
+    Rule(
+        code="NoConfigJson",
+        seen=("config file at '… is not a valid JSON file",),
+        only=_is_no_json,
+        take=(r"file at '(?P<path>[^']+)'",),
+        message=("{path} is a file, and no folder that holds a config.json.", "The url names a file, and no folder."),
+        who="user",
+        remedies=(advise('Let the url name the folder; now it is "{url}".', "Let the url name the folder."),),
     ),
     Rule(
         code="NoConfigJson",
@@ -168,6 +288,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
                 'Let the url name the folder that holds config.json; now it is "{url}".',
                 "Let the url name the folder that holds config.json.",
             ),
+            advise("If it is there, let the container's user read it (owner, mode, fsGroup).", only="cluster"),
         ),
     ),
     Rule(
@@ -191,14 +312,55 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "Error: Expecting … (char",
             "No model architectures are specified",
         ),
+        derive=_which_file,
         take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
         message=(
             "{file} is no valid JSON (line {row}, column {column}).",
             "{file} is no valid configuration of a model.",
+            "{likely} is damaged or incomplete.",
             "config.json or tokenizer.json is damaged or incomplete.",
         ),
         who="user",
         remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("ValueError: ", "KeyError: ", "TypeError: ", "ValidationError: ", "validation error for "),
+        unless=("AssertionError", "JSONDecodeError"),
+        only=lambda case: case.has_ended and not case.had_started and _refuses_config(case),
+        take=(
+            r"Error: ['\"]?(?P<why>[^{}]{1,200}?)(?:: \{.*)?['\".]*(?:, retrying \d of \d)?$",
+            r"validation error for (?P<why>.{1,160}?):?$",
+        ),
+        message=(
+            "config.json of the model does not describe one that the engine can build: {why}.",
+            "config.json of the model does not describe one that the engine can build.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument(
+                "--hf-overrides", "--rope-scaling", "--rope-theta", title="Leave it as it is: remove {argument}."
+            ),
+            advise("Copy config.json again from the model's repository, or set image to a newer release."),
+        ),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=(
+            "'list' object has no attribute",
+            "'str' object has no attribute",
+            "list indices must be integers",
+            "must be a mapping, not list",
+            "KeyError: '",
+        ),
+        only=lambda case: case.has_ended and (_reads_config(case) or _reads_files(case)),
+        derive=_which_file,
+        message=(
+            "{likely} is valid JSON, but lacks what the engine looks for in it.",
+            "config.json, or another JSON file of the model, lacks what the engine looks for in it.",
+        ),
+        who="user",
+        remedies=(advise("Copy {likely} again from the model's repository.", "Copy it again from its repository."),),
     ),
 )
 
@@ -239,6 +401,16 @@ WEIGHTS: tuple[Rule, ...] = (
         seen=("MemoryError",),
         only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
         message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
+        who="user",
+        remedies=(_COPY_AGAIN,),
+    ),
+    Rule(
+        # PyTorch's own reader of pickles gives the number of the first byte that it cannot make sense of.
+        code="WeightsUnreadable",
+        seen=("Unsupported operand ", "pickle data was truncated", "UnpicklingError: unpickling stack underflow"),
+        unless=("operand type",),
+        only=lambda case: case.has_ended,
+        message=("A weights file (.bin, .pt) is damaged, cut off, or no weights file.",),
         who="user",
         remedies=(_COPY_AGAIN,),
     ),
@@ -306,6 +478,14 @@ WEIGHTS: tuple[Rule, ...] = (
         message=("The weights do not have the shapes that config.json, or this release of the engine, expects.",),
         who="user",
         remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("IndexError: index out of range in self",),
+        only=lambda case: case.has_ended and not case.had_started,
+        message=("The tokenizer, or config.json, knows more tokens or positions than the weights have.",),
+        who="user",
+        remedies=(advise("Take the tokenizer, config.json and the weights from one repository."),),
     ),
     Rule(
         code="ConfigWeightsMismatch",

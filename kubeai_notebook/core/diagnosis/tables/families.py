@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.arguments import name_of, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     MORE_UNITS,
     READ_LOG,
@@ -85,19 +85,25 @@ _VARIABLE = re.compile(
 
 def _named(case: Case) -> str:
     """The argument that the line speaks of: one of the Model's own, else one that the engine knows, or begins with."""
+    low = case.passage.lowered[case.index]
     names = [word.lstrip("-").replace("_", "-") for word in _WORDS.findall(case.line)]
     own = (f"--{name}" for name in names if value_of(case.scene.args, f"--{name}") is not None)
     known = KNOWN.get(case.scene.engine, frozenset())
+    worded = (name for name in map(name_of, case.scene.args) if "-" in name[2:])
+    worded_own = next((name for name in worded if f"{name[2:].replace('-', ' ')} " in f"{low} "), "")
     first = _FIRST_WORD.search(case.line)
     spoken = f"--{first[1].replace('_', '-')}" if first else ""
-    low = case.passage.lowered[case.index]
     spelt = next((name for name in sorted(known) if name.count("-") > 1 and name.replace("-", " ") in low), "")
     words = (
         f"--{spelt}"
         if spelt
         else next((name for words, name in _SPOKEN.items() if words in low and name[2:] in known), "")
     )
-    return next(own, "") or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
+    return (
+        next(own, "")
+        or worded_own
+        or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
+    )
 
 
 def _refused_argument(case: Case) -> dict[str, str]:
@@ -162,6 +168,38 @@ def _refuses_a_setting(case: Case) -> bool:
     frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
     raised = any(module in frames[-1] for module in _SETTINGS) if frames else False
     return raised or bool(_CHOICES.search(case.passage.lowered[case.index]))
+
+
+_ABSENT = ("no such file", "not exist", "not found", "could not load", "cannot open", "failed to load")
+
+
+def _path_and_setting(case: Case) -> dict[str, str]:
+    """The path of which the line says that nothing is there, and which setting of the Model holds it."""
+    if not any(words in case.passage.lowered[case.index] for words in _ABSENT):
+        return {}
+    args = ((name_of(item), value_of(case.scene.args, name_of(item)) or "") for item in case.scene.args)
+    for name, value in (*args, *case.scene.env.items()):
+        if value.startswith("/") and len(value) > 2 and value in case.line:
+            kind = "own_argument" if name.startswith("-") else "own_variable"
+            return {"path": value, "setting": name, kind: name}
+    return {}
+
+
+_MODELS = (
+    "/vllm/model_executor/models/",
+    "/vllm/model_executor/layers/",
+    "/transformers/models/",
+    "/transformers/activations.py",
+)
+
+
+def _builds_the_model(case: Case) -> bool:
+    """Whether a part of the model raised it as it was made, and speaks of no argument of the Model's own."""
+    if not _is_a_sentence_of_the_start(case) or _refused_argument(case)["own"]:
+        return False
+    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    built = bool(frames) and any(module in frames[-1] for module in _MODELS)
+    return built and not any(words in frames[-1] for words in ("in forward", "in load_", "weight_loader"))
 
 
 FAMILIES: tuple[Rule, ...] = (
@@ -246,6 +284,22 @@ FAMILIES: tuple[Rule, ...] = (
         remedies=(set_argument("--dtype", "float32"), advise("Compute in float32, or take a profile with a GPU.")),
     ),
     Rule(
+        code="BadArgumentValue",
+        seen=("Error: … No such file or directory", "Error: … does not exist", "Error: … not found", "Error: … /"),
+        only=lambda case: _is_a_sentence_of_the_start(case) and bool(_path_and_setting(case)),
+        message=(
+            "There is no {path} in the container, which {setting} names.",
+            "There is no such file in the container as one of the settings names.",
+        ),
+        who="user",
+        derive=_path_and_setting,
+        remedies=(
+            advise("Add the file to files with the path {path}, or correct {setting}.", "Add it to files."),
+            drop_argument("{own_argument}"),
+            drop_env("{own_variable}"),
+        ),
+    ),
+    Rule(
         code="BrokenEngineImage",
         seen=("no such file or directory: '", "was not found but is required", "executable file not found"),
         unless=("nvidia-smi",),
@@ -254,6 +308,22 @@ FAMILIES: tuple[Rule, ...] = (
         message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
         who="user",
         remedies=_RELEASED,
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("ValueError: ", "AssertionError: ", "NotImplementedError: ", "KeyError: "),
+        unless=("load_weights",),
+        only=_builds_the_model,
+        take=(r"Error: ['\"]?(?P<why>[^{}]{1,200}?)['\"]?\.?$",),
+        message=(
+            "This engine cannot build the model that config.json describes: {why}.",
+            "This engine cannot build the model that config.json describes.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--hf-overrides", title="Leave config.json as it is: remove {argument}."),
+            advise("Copy config.json again from the model's repository, or set image to a newer release."),
+        ),
     ),
     Rule(
         code="BadArgumentValue",
@@ -344,6 +414,18 @@ FAMILIES: tuple[Rule, ...] = (
         remedies=(
             advise("It is tried again; if it goes on, ask whether a firewall or proxy cuts the way out."),
             advise("Or name a mirror in env.HF_ENDPOINT or a proxy in env.HTTPS_PROXY.", only="cluster"),
+        ),
+    ),
+    Rule(
+        # A process's own limit; whose it is, the node's or the image's, the text does not say.
+        code="Unknown",
+        seen=("Errno 24] Too many open files",),
+        only=lambda case: case.has_ended,
+        message=("The container may not open as many files as the engine needs (ulimit -n).",),
+        who="admin",
+        remedies=(
+            advise("Raise the limit of open files (LimitNOFILE) of the nodes' container runtime."),
+            READ_LOG,
         ),
     ),
     Rule(

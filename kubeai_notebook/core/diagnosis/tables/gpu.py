@@ -49,7 +49,14 @@ def _gpus_there(case: Case) -> dict[str, str]:
     """How many GPUs the Pod has."""
     _, count = case.scene.profile
     gpus = int(number(case.values.get("gpus"))) or (count if is_gpu_profile(case) else 1)
-    return {"gpus_there": str(max(gpus, 1))}
+    asked = ((name, value_of(case.scene.args, name) or "1") for name in (SPREAD, *_OTHER_SPREADS))
+    spreads = [name for name, value in asked if value != "1"]
+    there = {"gpus_there": str(max(gpus, 1))} if not spreads or SPREAD in spreads else {}
+    return {"spread": spreads[0] if spreads else SPREAD, "other_spreads": " ".join(_OTHER_SPREADS), **there}
+
+
+_OTHER_SPREADS = ("--pipeline-parallel-size", "--data-parallel-size")
+"""By what else vLLM is told to use several devices."""
 
 
 def _divisor(case: Case) -> dict[str, str]:
@@ -100,20 +107,23 @@ COUNTS: tuple[Rule, ...] = (
             r"visible devices \(?(?P<gpus>\d+)",
         ),
         message=(
-            "--tensor-parallel-size asks for {size} GPUs, but the Pod has {gpus}.",
-            "--tensor-parallel-size asks for {size} devices, more than the Pod has.",
+            "{spread} asks for {size} GPUs, but the Pod has {gpus}.",
+            "{spread} asks for {size} devices, more than the Pod has.",
             "--tensor-parallel-size asks for more GPUs than the Pod has.",
         ),
         who="user",
         derive=_gpus_there,
         remedies=(
             set_argument(SPREAD, "{gpus_there}"),
+            drop_argument("{other_spreads}"),
             advise("Or take as many of the profile: {profile_name}:{size}."),
         ),
     ),
     Rule(
         code="TensorParallelNotDivisible",
         seen=("must be divisible by tensor parallel size", "AssertionError: … is not divisible by"),
+        # A model whose own numbers do not fit is no matter of how many GPUs share it.
+        unless=("num_heads (",),
         take=(
             r"heads \((?P<heads>\d+)\)",
             r"parallel size \((?P<size>\d+)\)",

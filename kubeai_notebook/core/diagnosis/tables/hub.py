@@ -103,7 +103,22 @@ _GATED = (
     _without_token(seen=("requires approval",), only=_no_token),
 )
 
+
+def _holds_foreign_letters(case: Case) -> bool:
+    """Whether the token cannot go into a header of HTTP, or what cannot is surely the token."""
+    given = case.scene.variable("HF_TOKEN") or case.scene.variable("HUGGING_FACE_HUB_TOKEN")
+    return case.has_ended and (not given.isascii() or "normalize_header_value" in case.above(6))
+
+
 _NAMES = (
+    Rule(
+        code="HubTokenInvalid",
+        seen=("codec can't encode character",),
+        only=_holds_foreign_letters,
+        message=("The Hugging Face token holds letters that no token has: it was not copied as it is.",),
+        who="user",
+        remedies=(drop_env("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), *_token),
+    ),
     Rule(
         code="HubTokenInvalid",
         seen=(
@@ -216,6 +231,15 @@ _NAMES = (
 )
 
 _GATED_WORDS = ("Cannot access gated repo", "trying to access a gated repo", "is a gated repository")
+_HUB = "https://huggingface.co/"
+_FORBIDDEN = ("Make sure your token has the correct permissions",)
+
+
+def _is_of_weights(case: Case) -> bool:
+    # A thread of transformers asks a repository for its discussions, and does without them.
+    return case.has_ended and "discussion" not in case.above(4)
+
+
 # The hub's first sentence alone, where the one that says why was cut off.
 _GATED_SOMEHOW = (
     _not_authorized(
@@ -229,13 +253,28 @@ _GATED_SOMEHOW = (
     _without_token(seen=_GATED_WORDS),
     Rule(
         code="HubTokenLacksPermission",
-        seen=("Make sure your token has the correct permissions",),
-        # A thread of transformers asks a repository for its discussions, and does without them.
-        only=lambda case: case.has_ended and "discussion" not in case.above(4),
+        seen=_FORBIDDEN,
+        only=lambda case: _is_of_weights(case) and (token_given(case) or _HUB in case.above(3)),
         take=REPO,
         message=("The token may not read {repo}.", "The token may not read the repository."),
         who="user",
         remedies=(advise("Allow it to read the repository at https://huggingface.co/settings/tokens."), *_token),
+    ),
+    Rule(
+        # The hub's library words every 403 like this, also that of a mirror or proxy that nobody gave a token.
+        code="SourceUnreachable",
+        seen=_FORBIDDEN,
+        only=_is_of_weights,
+        take=(*REPO, *HOST),
+        message=(
+            "{host} forbids to read {repo} (403): a mirror, proxy or firewall may say so, or it wants a token.",
+            "The source of the weights forbids to read them (403).",
+        ),
+        who="user",
+        remedies=(
+            advise("Ask the one who runs {host} whether it lets this repository through.", "Ask who runs the source."),
+            *_token,
+        ),
     ),
 )
 

@@ -7,8 +7,23 @@ own.
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, set_argument, set_env, set_field
+import re
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.arguments import name_of, value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    Template,
+    advise,
+    drop_argument,
+    drop_env,
+    set_argument,
+    set_env,
+    set_field,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _RELEASED: tuple[Template, ...] = (
     set_field("image", None, "Remove image, so that KubeAI takes its own."),
@@ -18,6 +33,20 @@ _RELEASED: tuple[Template, ...] = (
 
 _LIBRARIES = ("libcudart", "libcublas", "libcudnn", "libcusparse", "libnvrtc", "libnccl", "libtorch", "libGL.so")
 """Those that an engine's released image holds; another one may be the fault of what a user put around it."""
+
+
+def _asking(case: Case) -> dict[str, str]:
+    """The argument or variable of the Model whose value is the package: what asks for it."""
+    words = re.split(r"[\W_]+", case.values.get("package", "").lower())
+    values = ((name_of(item), value_of(case.scene.args, name_of(item)) or "-") for item in case.scene.args)
+    by_args = (name for name, value in values if value.partition(".")[0].lower() in words)
+    named = [word for word in words if len(word) > 2 and not word.isdigit()]
+    by_env = (
+        name
+        for name, value in case.scene.env.items()
+        if value.lower() in named or any(name.lower().endswith(f"_use_{word}") for word in named)
+    )
+    return {"asking": next(by_args, ""), "asking_variable": next(by_env, "")}
 
 
 COMPILERS: tuple[Rule, ...] = (
@@ -44,6 +73,17 @@ COMPILERS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             set_env("VLLM_USE_FLASHINFER_SAMPLER", "0", "Do without what it compiles: env.{variable}."),
+            *_RELEASED,
+        ),
+    ),
+    Rule(
+        code="BrokenEngineImage",
+        seen=("InvalidCxxCompiler",),
+        only=lambda case: case.has_ended and case.scene.engine == "Infinity",
+        message=("The image lacks the C++ compiler by which PyTorch compiles the model.",),
+        who="user",
+        remedies=(
+            set_env("INFINITY_COMPILE", "false", "Do without compiling the model, which is slower: env.{variable}."),
             *_RELEASED,
         ),
     ),
@@ -89,11 +129,14 @@ CONTENTS: tuple[Rule, ...] = (
             "Error: … seems to be not installed",
             "Error: … is not installed",
             "ModuleNotFoundError: No module named",
+            "Value error, … No module named",
+            "Value error, … pip install",
             "PackageNotFoundError: No package metadata was found for",
             "DistributionNotFound: The",
         ),
         only=lambda case: case.has_ended,
         take=(
+            r"Error: (?P<package>[\w.-]+) is not available\. install via",
             r"(?:package|The) '?(?P<package>[\w-]+)'? (?:seems to be|is) not installed",
             r"metadata was found for '?(?P<package>[\w-]+)",
             r"The '(?P<package>[\w<>=.-]+)' distribution",
@@ -112,8 +155,11 @@ CONTENTS: tuple[Rule, ...] = (
                 "Set image to one that has {package}; installing into a running Pod does not last.",
                 "Set image to one that has it; installing into a running Pod does not last.",
             ),
+            drop_argument("{asking}", title="Or do without what needs it: remove {argument}."),
+            drop_env("{asking_variable}"),
             _RELEASED[0],
         ),
+        derive=_asking,
     ),
     Rule(
         code="BrokenEngineImage",

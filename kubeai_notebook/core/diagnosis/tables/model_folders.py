@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, set_env
+from kubeai_notebook.core.arguments import name_of
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 from .hub import misread_claim
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _COPY_ALL = advise(
     "Copy the whole repository to {path}, every file of it.", "Copy the whole repository, every file of it."
@@ -18,12 +23,29 @@ _NAME_THE_FOLDER = (
 )
 _incomplete = partial(Rule, code="ModelFolderIncomplete", who="user", remedies=(_COPY_ALL,))
 
+
+def _naming(case: Case) -> dict[str, str]:
+    """The argument that names the path, where it is not the model's own."""
+    path = case.values.get("path", "")
+    naming = (name_of(item) for item in case.scene.args if path and path in item)
+    return {"by": next(naming, "")}
+
+
 FOLDERS: tuple[Rule, ...] = (
     _incomplete(
         seen=("repo id must … '/",),
         only=lambda case: "load_dir_path" in case.above(60),
         take=(r"'(?P<path>/[^']+)'\. Use", r"'(?P<path>/[^']+)'"),
         message=("The model's folder {path} lacks files.", "The model's folder lacks files."),
+    ),
+    _incomplete(
+        seen=("No such file or directory: … .safetensors",),
+        take=(r"directory: '?(?P<file>/[^\s':]+\.safetensors)",),
+        message=(
+            "There is no {file}, or the container's user may not read it.",
+            "A weights file is missing, or the container's user may not read it.",
+        ),
+        remedies=(_COPY_ALL, advise("If the file is there, let the container read it (owner, mode, fsGroup).")),
     ),
     _incomplete(
         seen=(
@@ -34,14 +56,21 @@ FOLDERS: tuple[Rule, ...] = (
             "Cannot find any model weights",
             "Cannot find any safetensors model weights",
             "referenced in index but missing",
-            "No such file or directory: … .safetensors",
             "does not appear to have a file named",
             "does not appear to have files named",
             "Load model from … File doesn't exist",
         ),
         unless=("file named config.json",),
-        take=(r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])", r"(?P<path>/[\w/.-]+) does not appear"),
-        message=("There are no weights in {path}.", "There are no weights in the model's folder."),
+        take=(
+            r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])",
+            r"(?P<path>/[\w/.-]+) does not appear",
+            r"appear to have a file named (?P<file>[\w.-]+\.(?!bin|safetensors)\w+)",
+        ),
+        message=(
+            "There is no {file} in {path}.",
+            "There are no weights in {path}.",
+            "There are no weights in the model's folder.",
+        ),
     ),
     _incomplete(
         seen=(
@@ -67,9 +96,18 @@ FOLDERS: tuple[Rule, ...] = (
             "Incorrect path_or_model_id: '/",
         ),
         take=(r"GGUF file '(?P<path>[^']+)'", r"'(?P<path>/[^']+)'"),
-        message=("There is no {path} in the container.", "The model's path does not exist in the container."),
+        derive=_naming,
+        message=(
+            "There is no {path} in the container, which {by} names.",
+            "There is no {path} in the container.",
+            "The model's path does not exist in the container.",
+        ),
         who="user",
-        remedies=(advise("Name the folder that holds the model, as in pvc://claim/folder."),),
+        remedies=(
+            drop_argument("{by}"),
+            advise("Name in {by} what is in the container, or a repository of the hub."),
+            advise("Name the folder that holds the model, as in pvc://claim/folder.", unless="by"),
+        ),
     ),
     Rule(
         code="InvalidModelUrl",

@@ -1,0 +1,397 @@
+"""Values that the engine takes for no model, for no model of this kind, or not together."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.arguments import name_of, value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    advise,
+    drop_argument,
+    drop_env,
+    set_argument,
+    set_env,
+)
+from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubeai_notebook.core.diagnosis.engine.case import Case
+
+
+def _wide_type(case: Case) -> dict[str, str]:
+    """A type with kernels on every GPU, by the name that the engine takes."""
+    named = {"FasterWhisper": {"whisper_type": "float16"}, "Infinity": {"half": "float16"}, "VLLM": {"half": "half"}}
+    return named.get(case.scene.engine, {})
+
+
+def _of_mistral(case: Case) -> dict[str, str]:
+    """The arguments that ask for Mistral's format; each of them can ask for another thing."""
+    names = ("--tokenizer-mode", "--config-format", "--load-format")
+    return {"of_mistral": " ".join(name for name in names if value_of(case.scene.args, name) == "mistral")}
+
+
+def _strings(value: object) -> Iterator[str]:
+    """The texts that a setting holds, deep in its JSON too; not the names of its keys."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        yield from _strings(part)
+    if isinstance(value, str):
+        yield value
+
+
+def _texts_of(value: str) -> list[str]:
+    try:
+        held = json.loads(value)
+    except ValueError:
+        held = value
+    return [text for text in _strings(held) if len(text) > 2 and text not in ("auto", "none", "model", "true")]
+
+
+def _holding(case: Case, said: str) -> str:
+    """The argument of the Model that holds a text of which the sentence speaks."""
+    names = (name_of(item) for item in case.scene.args)
+    words = _BETWEEN_WORDS.sub(" ", f" {said} ")
+    for name in names:
+        if any(f" {text} " in words for text in _texts_of(value_of(case.scene.args, name) or "")):
+            return name
+    return ""
+
+
+_BETWEEN_WORDS = re.compile(r"[^\w./-]+")
+
+
+def _trips_over_the_model(case: Case) -> bool:
+    return "for modelconfig" in case.above(4) and _PYTHON_ONLY.search(case.line) is not None
+
+
+def _named_argument(case: Case) -> dict[str, str]:
+    """The argument of the Model that the refusal speaks of: in any spelling, or by what it holds."""
+    said = re.findall(r"[a-z][a-z0-9]+(?:[_-][a-z0-9]+)+|(?<=--)[a-z]+", case.values.get("why", ""))
+    known = (f"--{word.replace('_', '-')}" for word in said)
+    named = next((name for name in known if value_of(case.scene.args, name) is not None), "")
+    return {"argument": named or _holding(case, case.values.get("why", "").rstrip("."))}
+
+
+_PYTHON_ONLY = re.compile(
+    r"values to unpack|object (?:has no|is not|does not)|index out of range|unhashable|positional argument"
+)
+"""A slip of the engine's own code over something that it did not expect in a file of the model."""
+
+VALUES: tuple[Rule, ...] = (
+    Rule(
+        code="BadArgumentValue",
+        seen=("Cannot re-initialize CUDA in forked subprocess",),
+        message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
+        who="user",
+        remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "V cache quantization requires flash_attn",
+            "the supplied chat template is not supported",
+            "chat template parsing error",
+        ),
+        take=(
+            r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",
+            r"(?P<why>chat template parsing error)",
+        ),
+        message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
+        who="user",
+        remedies=(
+            drop_env("OLLAMA_KV_CACHE_TYPE", "LLAMA_ARG_CACHE_TYPE_V", "LLAMA_ARG_CHAT_TEMPLATE"),
+            advise("Correct what it speaks of in args or env."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("ValueError: unsupported device", "ValueError: Invalid compute type", "Error: unsupported compute type"),
+        take=(r"(?:device|compute type):? (?P<value>\S+)",),
+        message=('The engine knows no "{value}".', "The engine does not know the device or the type that is set."),
+        who="user",
+        remedies=(
+            drop_env("WHISPER__INFERENCE_DEVICE", "WHISPER__COMPUTE_TYPE"),
+            advise("Use device auto, cpu or cuda, and compute type default, int8, float16 or float32."),
+        ),
+    ),
+    Rule(
+        code="MaxNumBatchedTokensTooSmall",
+        seen=("max_tokens_per_mm_item",),
+        take=(
+            r"max_tokens_per_mm_item \((?P<item>\d+)\)",
+            r"max_num_batched_tokens \((?P<batched>\d+)\)",
+        ),
+        message=(
+            "--max-num-batched-tokens is {batched}, less than the {item} tokens of one picture or sound.",
+            "--max-num-batched-tokens is less than the tokens of one picture or sound.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--max-num-batched-tokens", "{item}"),
+            advise("Set a larger --max-num-batched-tokens.", unless="item"),
+        ),
+    ),
+    Rule(
+        code="MaxNumBatchedTokensTooSmall",
+        seen=("must be greater than or equal to max_num_seqs",),
+        take=(r"max_num_batched_tokens \((?P<batched>\d+)\)", r"max_num_seqs \((?P<sequences>\d+)\)"),
+        message=(
+            "--max-num-batched-tokens is {batched}, less than the {sequences} requests that may run at once.",
+            "--max-num-batched-tokens is less than the requests that may run at once.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--max-num-seqs", "{batched}"),
+            set_argument("--max-num-batched-tokens", "{sequences}", "Or set {argument}."),
+            advise("Set a larger --max-num-batched-tokens, or a smaller --max-num-seqs.", unless="batched"),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "Failed to load mistral 'params.json'",
+            "Make sure that a Mistral tokenizer is present",
+            "Error: No tokenizer file found",
+        ),
+        message=("The arguments ask for Mistral's own file format, but the repository is in the hub's.",),
+        who="user",
+        remedies=(
+            drop_argument("{of_mistral}"),
+            advise("Remove what asks for Mistral's format; or take a repository that holds params.json."),
+        ),
+        derive=_of_mistral,
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "kv-cache is not supported with fp8",
+            "with FP8 KV cache not",
+            "Unsupported kv cache dtype",
+            "kv_cache_dtype … is not supported",
+        ),
+        message=("The engine cannot keep the cache of this model in the type that --kv-cache-dtype asks for.",),
+        who="user",
+        remedies=(
+            drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
+            advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("limit_mm_per_prompt` is only supported",),
+        message=(
+            "--limit-mm-per-prompt is for models that take pictures, sounds or films; this engine reads text here.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--limit-mm-per-prompt"),
+            advise("If the model does take them: set image to a newer release, which knows that."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("VLLM_USE_V1=1 is not supported",),
+        take=(r"is not supported with (?P<what>.+?)\.?$",),
+        message=(
+            "The V1 engine of this release does not support {what}.",
+            "The V1 engine of this release does not support what is asked of it.",
+        ),
+        who="user",
+        remedies=(
+            set_env("VLLM_USE_V1", "0", "Use the older engine: env.{variable}."),
+            advise("Or set image to a newer release."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("only supports V1", "V0 … is deprecated … VLLM_USE_V1", "VLLM_USE_V1=0 is not supported"),
+        message=("This release of vLLM has its newer engine (V1) only, and VLLM_USE_V1 asks for the older.",),
+        who="user",
+        remedies=(drop_env("VLLM_USE_V1"), advise("Remove VLLM_USE_V1 wherever it is set.")),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("Invalid attention backend", "Unknown attention backend"),
+        take=(r"backend:? '?(?P<backend>\w+)", r"Valid options are: (?P<choices>.{1,200})"),
+        message=(
+            'There is no attention backend "{backend}" in this engine.',
+            "There is no such attention backend in this engine.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument(
+                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
+            ),
+            drop_env("VLLM_ATTENTION_BACKEND"),
+            advise("Or set it to one of: {choices}", "Or set it to one that this engine has."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("FileNotFoundError: [Errno 2]", "ssl.SSLError: ", "PermissionError: [Errno 13]"),
+        only=lambda case: "load_cert_chain" in case.above(6) or "load_verify_locations" in case.above(6),
+        message=("The engine cannot read the certificate or the key that its arguments for TLS name.",),
+        who="user",
+        remedies=(
+            drop_argument("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"),
+            advise("Remove them: KubeAI asks an engine by http; TLS belongs to the ingress in front of KubeAI."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=(
+            "Selected backend … is not valid for this configuration",
+            "backend … does not support attention sinks",
+        ),
+        take=(r"backend:? '?(?:AttentionBackendEnum\.)?(?P<backend>[A-Z][A-Z0-9_]+)\b", r"(?P<backend>\w+) backend"),
+        message=(
+            "The attention backend {backend} cannot serve this model on this GPU.",
+            "The attention backend that is set cannot serve this model on this GPU.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument(
+                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
+            ),
+            drop_env("VLLM_ATTENTION_BACKEND"),
+            advise("Let the engine choose its attention backend; or set image to a newer release."),
+        ),
+    ),
+    Rule(
+        code="MaxNumBatchedTokensTooSmall",
+        seen=("is smaller than max_model_len",),
+        take=(r"max_num_batched_tokens \((?P<batched>\d+)\) is smaller than max_model_len \((?P<length>\d+)\)",),
+        message=(
+            "--max-num-batched-tokens is {batched}, less than the {length} tokens of one request.",
+            "--max-num-batched-tokens is less than the tokens of one request.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--max-num-batched-tokens", "{length}"),
+            set_argument("--max-model-len", "{batched}", "Or set {argument}."),
+            advise("Set --max-num-batched-tokens to at least the length of a request.", unless="length"),
+        ),
+    ),
+    Rule(
+        code="MaxModelLenTooLarge",
+        seen=("greater than the derived max_model_len",),
+        take=(
+            r"max_model_len \((?P<asked>\d+)\)",
+            r"(?:max_position_embeddings|max_seq_len|n_positions|max_length|model_max_length)\w*=(?P<limit>\d+)",
+            r"derived max_model_len \((?:\w+=)?(?P<limit>\d+)",
+        ),
+        message=(
+            "{weights} can take at most {limit} tokens, but --max-model-len asks for {asked}.",
+            "The model can take at most {limit} tokens, but --max-model-len asks for more.",
+            "--max-model-len asks for more tokens than the model can take.",
+        ),
+        who="user",
+        remedies=(
+            set_argument("--max-model-len", "{limit}"),
+            advise("Set --max-model-len to what the model can take.", unless="limit"),
+            drop_argument("--max-model-len", title="Or remove {argument}: the model knows its length."),
+        ),
+    ),
+    Rule(
+        code="ChatTemplateFileMissing",
+        seen=("appears path-like, but doesn't exist", "chat template … but it failed to be opened"),
+        take=(r"(?:string|template) \((?P<path>[^)]+)\)",),
+        message=(
+            "--chat-template names {path}, which is not in the container.",
+            "--chat-template names a file that is not in the container.",
+        ),
+        who="user",
+        remedies=(
+            advise("Add the template to files with the path {path}.", "Add the template to files."),
+            drop_argument("--chat-template", title="Or use the model's own template: remove {argument}."),
+        ),
+    ),
+    Rule(
+        code="QuantizationUnsupported",
+        seen=(
+            "Unknown quantization method",
+            "Unknown quantization type",
+            "does not match the quantization method",
+            "Cannot find the config file for",
+            "quantization is currently not supported",
+            "in the model's quantization config",
+        ),
+        take=(
+            r"(?P<method>[\w-]+) quantization is currently not supported",
+            r"quantization method: '?(?P<method>[\w.-]+\w)",
+            r"in the `quantization` argument \((?P<method>[\w-]+)\)",
+            r"config file for (?P<method>[\w-]+)",
+        ),
+        message=(
+            'This vLLM cannot load "{name}" with the quantization {method}.',
+            'This vLLM cannot load "{name}" with its quantization.',
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
+            advise(
+                "Choose another build of the model, or a newer image that knows {method}.",
+                "Choose another build of the model.",
+            ),
+        ),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("is not supported for quantization method",),
+        take=(r"torch\.(?P<dtype>\w+)", r"Supported dtypes: (?P<supported>\[[^\]]*\])"),
+        message=(
+            "The quantized weights cannot be computed in {dtype}.",
+            "The quantized weights cannot be computed in this dtype.",
+        ),
+        who="user",
+        remedies=(set_argument("--dtype", "half"),),
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("CUBLAS_STATUS_NOT_SUPPORTED",),
+        message=("This GPU cannot compute in the type that is set: its cuBLAS has no such routine.",),
+        who="user",
+        remedies=(
+            set_env("WHISPER__COMPUTE_TYPE", "{whisper_type}", "Compute in a type that it can: env.{variable}."),
+            set_argument("--dtype", "{half}"),
+            advise("Or set image to a newer release of the engine."),
+        ),
+        derive=_wide_type,
+    ),
+    Rule(
+        code="DtypeUnsupported",
+        seen=("Requested … compute type",),
+        take=(r"Requested (?P<dtype>\w+) compute type",),
+        message=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the asked type."),
+        who="user",
+        remedies=(
+            drop_env("WHISPER__COMPUTE_TYPE"),
+            set_env("WHISPER__COMPUTE_TYPE", "int8", "Or set env.{variable}, which every processor can."),
+        ),
+    ),
+)
+
+REFUSED_SETTINGS: tuple[Rule, ...] = (
+    Rule(
+        code="BadArgumentValue",
+        seen=("Value error, ", " [type="),
+        only=lambda case: "validation error" in case.above(4) and not _trips_over_the_model(case),
+        take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)", r"^(?P<why>.+?)\.? \[type="),
+        message=(
+            "The engine refuses its settings for this model: {why}.",
+            "The engine refuses its settings for this model.",
+        ),
+        who="user",
+        derive=_named_argument,
+        remedies=(
+            drop_argument("{argument}"),
+            advise("Correct the args or env that it speaks of; or choose another model, or a newer image."),
+        ),
+    ),
+)
+"""What the engine's own configuration refuses, in whatever words: behind all rows that know the words."""
