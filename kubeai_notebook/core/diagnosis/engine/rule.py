@@ -67,9 +67,17 @@ def _longest(fragment: str) -> str:
     return max(_parts(fragment), key=len)
 
 
+_RUN = re.compile(r"(?:\\\(\?)?\(\?P<\w+>(?P<chars>\[[^\]]+\]|\\[wdS])\+")
+
+
 @lru_cache(maxsize=1024)
-def _pattern(source: str) -> re.Pattern[str]:
-    return re.compile(source, re.IGNORECASE)
+def compiled(source: str) -> re.Pattern[str]:
+    """The pattern; one that begins with a run of characters is tried at the first of them only.
+
+    Tried at each, a line of one long word, which anybody can have an engine write, takes seconds.
+    """
+    run = _RUN.match(source)
+    return re.compile(f"(?<!{run['chars']}){source}" if run else source, re.IGNORECASE)
 
 
 def contains(line: str, fragment: str) -> bool:
@@ -121,7 +129,7 @@ def _first_groups(sources: tuple[str, ...], lines: tuple[str, ...]) -> dict[str,
     """Named groups of each pattern's first match; of two patterns for one name the earlier counts."""
     taken: dict[str, str] = {}
     for source in sources:
-        match = next((match for match in map(_pattern(source).search, lines) if match), None)
+        match = next((match for match in map(compiled(source).search, lines) if match), None)
         if match:
             taken = {key: value.strip() for key, value in match.groupdict().items() if value} | taken
     return taken

@@ -88,7 +88,7 @@ def _validated(case: Case) -> dict[str, str]:
 
 _OF_CONFIG_JSON = ("architectures", "model_type", "auto_map", "vocab_size", "quantization_config", "rope_parameters")
 
-_ARGUMENT = r"(?:argument (?:-\w+/)?|Option '|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]+)"
+_ARGUMENT = r"(?:argument (?:-\w+/)?|Option '|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]{1,80})"
 
 _ENUM = re.compile(r"ValueError: '[^']{0,60}' is not a valid [A-Z]\w+$")
 """What Python says of a value that is no member of an enumeration."""
@@ -197,8 +197,8 @@ ARGUMENTS: tuple[Rule, ...] = (
         ),
         unless=("--url-prefix",),
         take=(
-            rf"{_ARGUMENT}[^:]*'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
-            rf"{_ARGUMENT}[^:]*: invalid choice: (?P<value>[^\s']\S*)",
+            rf"{_ARGUMENT}[^:]{{0,120}}'?: (?:invalid [\w ]+: |ignored explicit argument )?(?P<value>'[^']*')",
+            rf"{_ARGUMENT}[^:]{{0,120}}: invalid choice: (?P<value>[^\s']\S*)",
             _ARGUMENT,
             r"Input should be (?P<should>[^\[]{1,160})",
             r"Value error, (?P<detail>[^\[]{1,160}?)\.? \[type=",

@@ -181,7 +181,7 @@ CONTENTS: tuple[Rule, ...] = (
             "GLIBCXX_… not found",
         ),
         only=lambda case: case.has_ended,
-        take=(r"(?P<library>[\w.+-]+\.so[\w.]*): cannot open", r"(?P<library>GLIBC(?:XX)?_[\d.]+)"),
+        take=(r"(?P<library>[\w.+-]+\.so[\w.]{0,40}): cannot open", r"(?P<library>GLIBC(?:XX)?_[\d.]+)"),
         message=("The image lacks the library {library}.", "The image lacks a library that the engine needs."),
         who="user",
         remedies=_RELEASED,

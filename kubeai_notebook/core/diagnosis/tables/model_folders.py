@@ -63,7 +63,7 @@ FOLDERS: tuple[Rule, ...] = (
         unless=("file named config.json",),
         take=(
             r"(?:directory|with) [`'\"]?(?P<path>[\w/.-]+[\w/-])",
-            r"(?P<path>/[\w/.-]+) does not appear",
+            r"(?<![\w/.-])(?P<path>/[\w/.-]+) does not appear",
             r"appear to have a file named (?P<file>[\w.-]+\.(?!bin|safetensors)\w+)",
         ),
         message=(

@@ -305,7 +305,7 @@ REFUSALS: tuple[Rule, ...] = (
     Rule(
         code="PodInvalid",
         seen=("is invalid: spec.", "is invalid: metadata.", "must be equal to … limit"),
-        take=(r"(?P<field>spec\.[\w.\[\]]+(?:\[[^\]]*\])?): (?P<why>.+)",),
+        take=(r"(?P<field>spec\.[\w.\[\]]{1,200}(?:\[[^\]]*\])?): (?P<why>.+)",),
         message=(
             "KubeAI's Pod for profile {profile} is not valid: {field}: {why}",
             "The Pod that KubeAI makes for this profile is not valid.",

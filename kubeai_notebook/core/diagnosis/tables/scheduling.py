@@ -73,7 +73,7 @@ SCALING: tuple[Rule, ...] = (
     Rule(
         code="AutoscalerCannotHelp",
         seen=("didn't trigger scale-up", "wouldn't fit if a new node is added"),
-        take=(r"scale-up[^:]*: (?P<reasons>.+)",),
+        take=(r"scale-up[^:]{0,120}: (?P<reasons>.+)",),
         message=(
             "No node that the cluster could add would take the Pod: {reasons}.",
             "No node that the cluster could add would take the Pod.",
