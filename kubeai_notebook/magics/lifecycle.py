@@ -112,7 +112,7 @@ def scale(call: Invocation) -> Model:
     options = call.options
     asked = [options.replicas is not None, options.pause, options.resume]
     if sum(asked) != 1:
-        hint = "Write it like %kubeai_scale smol 2, or with --pause or --resume."
+        hint = f"Write it like %kubeai_scale {options.name or 'smol'} 2, or with --pause or --resume."
         raise UsageError("%kubeai_scale needs one thing to do: a number of replicas, --pause or --resume.", hint)
     name, session = call.model.name, call.session
     with confirmed(call):

@@ -28,6 +28,8 @@ _ASKED = re.compile(r"(?<![\w.])(?P<verb>chat|embed|map)\(\)")
 _FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
+_SECRETS = re.compile(r'\bsecrets=\{(?P<pairs>"[^{}]{1,2000})\}')
+_SECRET = re.compile(r'"(?P<variable>\w{1,200})": SecretStr\("…"\)')
 _LOCAL = re.compile(
     r"(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
     # Of a magic's own options those behind a bare -- are the program's.
@@ -110,6 +112,8 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     '%kubeai_why smol says why; %kubeai_models lists what is there.'
     >>> in_magics("restart() does that.", "smol")
     '%kubeai_restart smol does that.'
+    >>> in_magics('Give what it holds: secrets={"HF_TOKEN": SecretStr("…")}.')
+    'Give what it holds: --secret HF_TOKEN=ask.'
     """
     there = _in(namespace)
     for python, magic in _SAYS.items():
@@ -122,6 +126,7 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
         text = _SCALED.sub(lambda found: f"{scaled}{found['replicas'] or '--' + found['verb']}{there}", text)
     text = _ASKED.sub(lambda found: f"{_ASKS[found['verb']]} {model_name or 'NAME'}{there}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
+    text = _SECRETS.sub(_secret_options, text)
     text = _OF_ALL.sub(lambda found: f"%kubeai_{found['verb']}{there}", text)
     return _LOCAL.sub(_local_magic, text)
 
@@ -133,6 +138,11 @@ def in_sidebar(text: str) -> str:
     'To work on this machine instead: switch to the context "local" at the top of the sidebar.'
     """
     return text.replace(_SAYS[_HERE], 'switch to the context "local" at the top of the sidebar')
+
+
+def _secret_options(secrets: re.Match[str]) -> str:
+    """Options by which a magic asks for the values: no notebook is to keep one."""
+    return " ".join(f"--secret {variable}=ask" for variable in _SECRET.findall(secrets["pairs"])) or secrets[0]
 
 
 def _local_magic(program: re.Match[str]) -> str:
