@@ -109,6 +109,13 @@ def test_names_no_package_but_our_own_to_install():
     assert 'pip install "kubeai-notebook[s3]"' in finding.remedies[0].title
 
 
+@pytest.mark.parametrize("name", ["--api-key", "--revision", "--no-trust-remote-code"])
+def test_takes_away_nothing_that_protects_because_a_log_says_so(name):
+    said = f"error: unrecognized arguments: {name} --seed"
+    found = specs_after(crash(said, model(args=[f"{name}=x", "--seed=1"])))
+    assert [spec["args"] for spec in found] == [[f"{name}=x"]]
+
+
 def test_corrects_a_claim_and_no_part_of_ones_name():
     said = 'persistentvolumeclaim "mod" not found'
     waiting = pod("model-m-abc-1", phase="Pending", conditions=[unplaced(said)])
