@@ -101,6 +101,16 @@ def test_gives_a_real_engine_nothing_of_the_owners_shell(owner, engine, name, ur
     assert said["environ"]["KNOWN"] == "declared"
 
 
+@pytest.mark.parametrize(("name", "file"), [("AWS_ENDPOINT_URL", "/dev/null"), ("AWS_DEFAULT_REGION", None)])
+def test_hides_the_owners_login_from_an_engine_whose_model_names_the_store(owner, name, file):
+    running, folder = owner
+    with served(running, "curious", engine="VLLM", url="s3://a/b", env={name: "http://127.0.0.1:9"}):
+        running.ready_pod("curious")
+        environment = report(folder, "vllm")["environ"]
+    assert environment[name] == "http://127.0.0.1:9"
+    assert {environment.get(key) for key in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")} == {file}
+
+
 @pytest.mark.finding("H7")
 @pytest.mark.parametrize("name", LOADERS)
 def test_refuses_a_variable_that_loads_code_whoever_writes_it(daemon_of_tests, name):

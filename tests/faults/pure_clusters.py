@@ -116,7 +116,7 @@ OF_CLUSTERS = (
     *TAGS_BEHIND_A_SLASH,
     Pure(
         code="ModelNotFound",
-        fix="set field url={meant}",
+        fix="set field url={meant_url}",
         why_not_played="a Model whose weights surely cannot be had is refused before it is sent",
         observation=crash(NOT_HERE, model(engine="OLlama", url="ollama://smolm2:135m")),
         cause=lambda spec: spec.get("url") == "ollama://smolm2:135m",

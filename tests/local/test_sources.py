@@ -338,6 +338,56 @@ def test_takes_folders_of_a_store(tmp_path, monkeypatch):
     assert path.is_relative_to(tmp_path / "cache")
 
 
+LOGIN_OF_THE_USERS = "[default]\naws_access_key_id = AKIAUSERS\naws_secret_access_key = x\naws_session_token = USERS\n"
+
+
+def asked_of_a_store(tmp_path, own, server, *, outside=()):
+    """What a store is sent for a Model with these variables, by a user who is logged in to AWS."""
+    (tmp_path / "user/.aws").mkdir(parents=True)
+    (tmp_path / "user/.aws/credentials").write_text(LOGIN_OF_THE_USERS)
+    environment = {**os.environ, "HOME": str(tmp_path / "user"), **dict(outside)}
+    weights = Weights(tmp_path / "cache", mapped={}, environment=environment)
+    with pytest.raises(LocalError) as refused:
+        asyncio.run(weights.fetch("s3://any/model", lambda *_: None, environment=own))
+    return str(refused.value), "".join(map(str, server.received))
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_sends_a_store_that_a_model_names_no_login_of_the_users(tmp_path, name):
+    pytest.importorskip("boto3")
+    with HttpServer(lambda _: Answer(status=403)) as server:
+        own = {name: server.address, "AWS_DEFAULT_REGION": "us-east-1"}
+        said, sent = asked_of_a_store(tmp_path / "none", own, server)
+        assert (sent, "Unable to locate credentials" in said) == ("", True)
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAMODELS", "AWS_SECRET_ACCESS_KEY": "x"}
+        _, sent = asked_of_a_store(tmp_path / "own", own | keys, server)
+    assert "Credential=AKIAMODELS/" in sent
+    assert "USERS" not in sent
+
+
+def test_sends_a_store_that_the_user_names_the_users_login(tmp_path):
+    pytest.importorskip("boto3")
+    with HttpServer(lambda _: Answer(status=403)) as server:
+        outside = {"AWS_ENDPOINT_URL": server.address, "AWS_DEFAULT_REGION": "us-east-1"}
+        _, sent = asked_of_a_store(tmp_path, {}, server, outside=outside)
+    assert "Credential=AKIAUSERS/" in sent
+
+
+@pytest.mark.parametrize(
+    ("own", "file"),
+    [({"AWS_ENDPOINT_URL": "http://minio"}, "/dev/null"), ({"AWS_DEFAULT_REGION": "us-east-1"}, "None")],
+)
+def test_says_no_library_of_a_store_where_the_users_login_is_once_a_model_names_the_store(tmp_path, own, file):
+    (tmp_path / "stand-in").mkdir()
+    told = "os.environ.get('AWS_SHARED_CREDENTIALS_FILE'), os.environ.get('AWS_CONFIG_FILE')"
+    (tmp_path / "stand-in/boto3.py").write_text(f"import os\nraise RuntimeError('told', {told})\n")
+    given = {**os.environ, "PYTHONPATH": str(tmp_path / "stand-in")}
+    weights = Weights(tmp_path / "cache", mapped={}, environment=given, installed=lambda _: True)
+    with pytest.raises(LocalError) as refused:
+        asyncio.run(weights.fetch("s3://any/model", lambda *_: None, environment=own))
+    assert str(refused.value).count(file) == 2
+
+
 @pytest.fixture
 def bucket(tmp_path):
     """An S3 store on loopback with one bucket; gives the environment of a Pod that uses it."""

@@ -73,10 +73,18 @@ SOURCE_VARIABLES = (
 FILE_VARIABLES = (
     *("*_TOKEN_FILE", "*_TOKEN_PATH", "HF_STORED_TOKENS_PATH", "NETRC", "BOTO_CONFIG", "KUBECONFIG", "DOCKER_CONFIG"),
     *("AWS_CONTAINER_*", "AWS_EC2_METADATA_*", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_LOGIN_CACHE_DIRECTORY"),
+    "AWS_CREDENTIAL_FILE",
     *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_GHA_CREDS_PATH", "CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR"),
     *("AZURE_CLIENT_CERTIFICATE_PATH", "SSH_AUTH_SOCK"),
 )
 """What names a login or a file of the user's, which would be sent away."""
+STORE_VARIABLES = (
+    *("AWS_ENDPOINT_URL*", "*S3_ENDPOINT*", "*GCS_ENDPOINT*", "CLOUDSDK_API_ENDPOINT_*", "STORAGE_EMULATOR_HOST"),
+    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+)
+"""What says which host a store, or whoever gives logins for it, is."""
+LOGIN_FILES = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "BOTO_CONFIG", "CLOUDSDK_CONFIG")
+"""What says where a library of a store looks for the user's login, which it else does in the home folder."""
 
 
 def parallel_of(args: Iterable[str]) -> int:
@@ -183,6 +191,18 @@ def without_steering(environment: Mapping[str, str]) -> dict[str, str]:
     {'HF_TOKEN': 'mine'}
     """
     return {name: value for name, value in environment.items() if not _steering(name)}
+
+
+def without_our_logins(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a program is given beside a Model's variables, so that a host which these name gets only their own login.
+
+    A program that looks in the home folder finds the user's, and would sign with it whatever that host is asked.
+
+    >>> without_our_logins({"AWS_ENDPOINT_URL": "http://minio"})["AWS_CONFIG_FILE"], without_our_logins({"A": "1"})
+    ('/dev/null', {})
+    """
+    named = any(fnmatchcase(name.upper(), pattern) for name in environment for pattern in STORE_VARIABLES)
+    return dict.fromkeys(LOGIN_FILES, "/dev/null") if named else {}
 
 
 def is_template(value: str) -> bool:

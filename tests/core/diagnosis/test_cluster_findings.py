@@ -132,6 +132,7 @@ def test_names_the_first_missing_adapter_or_the_loader_that_all_of_them_wait_for
 def test_gives_the_image_whose_tag_the_chart_wrote_behind_a_slash(image, meant):
     denied = "pull access denied, repository does not exist or may require authorization: insufficient_scope"
     text = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {denied}'
-    (found,) = diagnose(seen(None, waiting("ImagePullBackOff", text)), now=NOW)
+    asked = {"containers": [{"image": image.removeprefix("docker.io/").removesuffix(":latest")}]}
+    (found,) = diagnose(seen(None, waiting("ImagePullBackOff", text, spec=asked)), now=NOW)
     set_to = [change.value for remedy in found.remedies for change in remedy.changes if change.value]
     assert (found.code, set_to) == ("ImagePullUnauthorized", [meant] if meant else [])

@@ -14,8 +14,8 @@ from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, Literal
 
-from kubeai_notebook.core.arguments import SPREAD, without_arguments
-from kubeai_notebook.core.masking import masked_args
+from kubeai_notebook.core.arguments import SPREAD, name_of, without_arguments
+from kubeai_notebook.core.masking import is_secret_name, masked_args
 from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv, SetField
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ Place = Literal["cluster", "this machine"]
 
 # A name from an object or a log becomes a word of a command only where no shell and no program reads more in it.
 _HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)
+
+_PROTECTING = (
+    *("--revision", "--code-revision", "--tokenizer-revision", "--no-trust-remote-code", "--allowed-local-media-path"),
+    *("--allowed-media-domains", "--allowed-origins"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,9 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
     for change in changes:
         if change.value is None and not isinstance(change, SetField):
             names = filled([change.name], case.values) or ""
-            made += [replace(change, name=name) for name in names.split(", " if isinstance(change, SetEnv) else None)]
+            listed = names.split(", " if isinstance(change, SetEnv) else None)
+            from_text = names != change.name and isinstance(change, SetArgument)
+            made += [replace(change, name=name) for name in listed if not (from_text and _protects(name))]
         elif isinstance(change.value, str):
             value = filled([change.value], case.values) if change.value else ""
             if value is None:
@@ -95,6 +102,11 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
         else:
             made.append(change)
     return tuple(change for change in made if Remedy(title="", changes=(change,)).patch(case.scene.model))
+
+
+def _protects(name: str) -> bool:
+    """Whether an argument keeps something out: what a text says is no reason to take that away."""
+    return is_secret_name(name) or name_of(name) in _PROTECTING
 
 
 def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:

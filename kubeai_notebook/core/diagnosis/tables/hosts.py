@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import Template, advise, set_env, set_field
@@ -40,5 +41,7 @@ def meant_host(case: Case) -> Mapping[str, str]:
         "meant_image": str(scene.spec.get("image", "")),
         "meant_endpoint": scene.env.get(_ENDPOINT, ""),
     }
-    corrected = {name: text.replace(wrong, meant, 1) for name, text in written.items() if wrong in text}
+    # Where it is all of a host's name: a part of another's would make that one's a third.
+    whole = re.compile(rf"(?:^|(?<=//)|(?<=@)){re.escape(wrong)}(?![\w.-])")
+    corrected = {name: whole.sub(meant, text, count=1) for name, text in written.items() if whole.search(text)}
     return {"meant_host": meant, "wrong_host": wrong, "meant_here": "yes" if corrected else "", **corrected}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DELETE_POD, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.kubeai.chart import meant_image
+from kubeai_notebook.core.objects import maps_at, text_at
 
 from .hosts import did_you_mean, meant_host
 
@@ -38,7 +39,17 @@ _REGISTRY = (
 
 
 def _meant(case: Case) -> dict[str, str]:
-    return {"meant_image": meant_image(case.values.get("image", ""))}
+    """The image that is meant by the Pod's own, where the text names that: a registry's answer may name any other."""
+    named = case.values.get("image", "")
+    containers = maps_at(case.pod.raw, "spec", "containers") if case.pod else ()
+    own = [text_at(case.scene.spec, "image"), *(text_at(container, "image") for container in containers)]
+    same = _short(named) in {_short(image) for image in own}
+    return {"meant_image": meant_image(named) if same else ""}
+
+
+def _short(image: str) -> str:
+    """An image without what the kubelet adds to its name."""
+    return image.removeprefix("docker.io/").removesuffix(":latest")
 
 
 _MEANT_IMAGE = set_field("image", "{meant_image}", "Set image to {value}: its tag stands behind a slash now.")

@@ -8,6 +8,8 @@ from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DOWNLOAD_ONC
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _S3_KEYS = (
@@ -25,6 +27,14 @@ _GCP_SECRET = run(
     "Put the service account's key file into the Secret that KubeAI reads.",
     "kubectl -n {namespace} create secret generic kubeai-gcp --from-file=jsonKeyfile=<file>" + APPLIED,
 )
+
+
+def _without_tls(case: Case) -> Mapping[str, str]:
+    """The Model's own address by http, where the text speaks of that: anything may stand in a log."""
+    own = case.scene.variable("AWS_ENDPOINT_URL")
+    scheme, _, rest = own.partition("://")
+    same = rest.partition("/")[0] == case.values.get("endpoint", "")
+    return {"plain_endpoint": f"http://{rest}"} if same and scheme.lower() == "https" else {}
 
 
 def _synced_nothing(case: Case) -> bool:
@@ -198,8 +208,9 @@ S3_SETTINGS: tuple[Rule, ...] = (
             "The store speaks http, but was asked by https.",
         ),
         who="user",
+        derive=_without_tls,
         remedies=(
-            set_env("AWS_ENDPOINT_URL", "http://{endpoint}"),
+            set_env("AWS_ENDPOINT_URL", "{plain_endpoint}"),
             advise("Begin env.AWS_ENDPOINT_URL with http://."),
         ),
     ),

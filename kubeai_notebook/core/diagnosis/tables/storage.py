@@ -27,7 +27,7 @@ def _nearest_claim(case: Case) -> dict[str, str]:
     names = [text_at(claim, "metadata", "name") for claim in case.scene.observation.claims]
     wanted = case.values.get("missing", "")
     claim = nearest(wanted, names)
-    if not claim or case.scene.scheme != "pvc":
+    if not claim or case.scene.scheme != "pvc" or case.scene.url.claim != wanted:
         return {}
     url = case.scene.url.replace(f"pvc://{wanted}", f"pvc://{claim}", 1)
     return {"nearest_claim": claim, "nearest_url": url}

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, drop_env, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+from kubeai_notebook.core.near_urls import near_url
+from kubeai_notebook.core.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _OWN_FILE = 'Or use a file you have: kubeai-local add "{url}=FILE.gguf".'
 
@@ -33,6 +43,14 @@ _NO_ROOM = (
     'There is no room for the weights of "{name}" on this machine.',
 )
 _MAKE_ROOM = advise("Make room there; the download then goes on by itself.")
+
+
+def _meant(case: Case) -> Mapping[str, str]:
+    """The url that the text means, where it is a known one and spelt like the Model's: anything may stand in a log."""
+    meant, own = case.values.get("meant", ""), case.scene.url
+    known = meant in KNOWN and Source(meant).scheme == own.scheme
+    return {"meant_url": meant} if known and near_url(own, [meant]) else {}
+
 
 THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
@@ -125,7 +143,7 @@ THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
         code="ModelFormatUnsupported",
         seen=("which llama.cpp runs once they are converted",),
-        take=(r"converted: (?P<install>pip install [^ ]+)\.",),
+        take=(r"converted: (?P<install>pip install \"kubeai-notebook\[\w+\]\")\.",),
         message=(
             "{url} holds safetensors, which have to be converted before they run on this machine.",
             'The weights of "{name}" have to be converted before they run on this machine.',
@@ -159,7 +177,7 @@ THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
         code="PythonPackageMissing",
         seen=("urls need … pip install",),
-        take=(r"urls need (?P<library>\w+): (?P<install>pip install [^ ]+)\.",),
+        take=(r"urls need (?P<library>\w+): (?P<install>pip install \"kubeai-notebook\[\w+\]\")\.",),
         message=(
             "Fetching {url} needs {library}, which is not installed on this machine.",
             'Fetching the weights of "{name}" needs a library that is not installed on this machine.',
@@ -182,8 +200,9 @@ THIS_MACHINE: tuple[Rule, ...] = (
             'This machine has no weights for "{name}".',
         ),
         who="user",
+        derive=_meant,
         remedies=(
-            set_field("url", "{meant}", "Use {value}."),
+            set_field("url", "{meant_url}", "Use {value}."),
             advise("Use one of these urls, or a cluster."),
             advise(_OWN_FILE),
         ),
