@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
-from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.text import plain
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def support_report(view: View, *, software: str, now: datetime) -> str:
 
     ``software`` is a sentence on the versions of what runs here; ``now`` is in UTC.
     """
-    secrets, seen = secrets_of(view.model), view.observation
+    secrets, seen = view.observation.secrets, view.observation
     kubeai = f"KubeAI {seen.operator.version}, " if seen.operator.version else ""
     sections = [
         f"# {name_of(view.model)}: {view.status.phase}",
