@@ -23,7 +23,7 @@ from kubeai_notebook.core.answers import refuser_of, telling, words_in
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of
 from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.objects import number_at, text_at, texts_at
-from kubeai_notebook.core.observation import Answer, Observation, secrets_of
+from kubeai_notebook.core.observation import Answer, Observation
 from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, SessionClosedError, WaitInterruptedError
 
 from .http import library
@@ -214,7 +214,7 @@ def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str
         message, hint = f"{_NAMES[who]} before {GATEWAY} {where}, so {model} was not asked.", f"{_REDIRECTED} {hint}"
     else:
         fact = finding.message if finding else _fact(model, who, status)
-        words = _TO_WHO_STARTS_IT.sub("", words_in(answer.body, secrets_of(seen.model)))
+        words = _TO_WHO_STARTS_IT.sub("", words_in(answer.body, seen.secrets))
         message = _sentence(fact, status, words.rstrip("."))
     if endpoint.access.this_machine:
         message = message.replace(GATEWAY, f"{GATEWAY} on this machine", 1)

@@ -9,7 +9,7 @@ from kubeai_notebook.core.field_aliases import spelled
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import sanitized
-from kubeai_notebook.core.notice import Notice, wrong
+from kubeai_notebook.core.notice import MOST_UNKNOWN, Notice, more_unknown, wrong
 from kubeai_notebook.core.plain_data import check_fields
 from kubeai_notebook.errors import SpecError
 
@@ -61,7 +61,8 @@ def function_fields(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         raise SpecError([wrong("kind", "InvalidValue", message)])
     check_fields(given)
     fields, notices = spelled(_served(given))
-    notices += [_misplaced(field) for field in fields if field not in _OF_A_FUNCTION]
+    misplaced = [field for field in fields if field not in _OF_A_FUNCTION]
+    notices += [*map(_misplaced, misplaced[:MOST_UNKNOWN]), *more_unknown(len(misplaced))]
     for field, decided in KINDS[kind].items():
         if fields.setdefault(field, decided) not in (decided, [decided], (decided,)):
             message = f"A function of kind {kind} always has {decided}. Leave {field} out."

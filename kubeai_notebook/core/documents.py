@@ -32,6 +32,10 @@ _NO_URL = (
 )
 
 
+_MOST_KEYS = 200
+"""So many keys of an entry are compared with what they may mean; a Model has a tenth as many fields."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
     """One Model of a text."""
@@ -105,7 +109,7 @@ def _entry(name: str, entry: Mapping[str, Any], lines: Lines) -> Described:
     if not isinstance(entry.get("enabled", False), bool):
         message = f'"enabled" of {quoted(name)} must be true or false.'
         notices.append(wrong("enabled", "WrongType", message))
-    for key in [key for key in fields if did_you_mean(key, ["enabled"])]:
+    for key in [key for key in list(fields)[:_MOST_KEYS] if did_you_mean(key, ["enabled"])]:
         del fields[key]
         message = f'"{key[:80]}" is no key of Helm values for KubeAI\'s chart of models. Did you mean "enabled"?'
         notices.append(wrong(key, "UnknownField", _at_line(lines, (key,), message)))

@@ -18,6 +18,8 @@ NOT_ASKED = "NotAsked"
 """The code of a Notice that says what a check leaves open: it speaks neither for the Model nor against it."""
 Who = Literal["user", "admin", "nobody"]
 """Who can act next; ``nobody``: waiting is enough."""
+MOST_UNKNOWN = 20
+"""So many fields that no Model has are told one by one."""
 EvidenceKind = Literal["answer", "condition", "event", "field", "log", "refusal", "status"]
 
 
@@ -43,6 +45,13 @@ class Notice:
 def wrong(field: str, code: str, message: str, *remedies: Remedy) -> Notice:
     """A Notice of a wrong field; its message says what to do, or a Remedy does."""
     return Notice(code=code, field=field, message=message, remedies=remedies)
+
+
+def more_unknown(count: int) -> list[Notice]:
+    """Where there are more unknown fields than are told one by one, that there are: what each means takes time."""
+    if count <= MOST_UNKNOWN:
+        return []
+    return [wrong("", "UnknownField", f"… and {count - MOST_UNKNOWN:,} more that are no fields. Leave them out.")]
 
 
 @dataclass(frozen=True, slots=True)

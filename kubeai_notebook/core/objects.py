@@ -8,6 +8,7 @@ nobody indexes raw objects; status, diagnosis and every face read them through h
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from .kubeai.labels import FEATURE_LABEL
 KubernetesObject = Mapping[str, Any]
 NOTHING: Mapping[str, Any] = {}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+APPLIED = "kubeai-notebook/applied"
+"""The annotation with the specs of a Model that were applied before the present one, the oldest first."""
 # What Kubernetes calls an integer has 64 bits; Python writes no text of a much longer one.
 _INTEGERS = range(-(2**63), 2**63)
 
@@ -78,6 +81,15 @@ def texts_in(value: Any, *path: str) -> dict[str, str]:
     """The texts by their names in the mapping behind the keys, such as labels or env."""
     mapping = map_at(value, *path)
     return {key: item for key, item in mapping.items() if isinstance(key, str) and isinstance(item, str)}
+
+
+def earlier_specs(model: KubernetesObject) -> list[dict[str, Any]]:
+    """The specs stored in the annotation; an empty list if it holds anything else."""
+    try:
+        specs = json.loads(text_at(model, "metadata", "annotations", APPLIED) or "[]")
+    except (ValueError, RecursionError):
+        return []
+    return [spec for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
 
 
 def time_at(value: Any, *path: str) -> datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .masking import secret_values
-from .objects import KubernetesObject, Pod, map_at, text_at
+from .objects import KubernetesObject, Pod, earlier_specs, map_at, maps_at, text_at, texts_at
 from .source import Source
 
 if TYPE_CHECKING:
@@ -80,14 +80,24 @@ class Observation:
         """The Pods that run the engine: those of Jobs that fill the cache never answer, however ready they are."""
         return tuple(raw for raw in self.pods if isinstance(raw, Mapping) and not Pod(raw).is_of_job)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that nobody may see in what any of the Pods says, the longest first."""
+        return secrets_of(self.model, *self.pods)
+
 
 def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, ...]:
-    """Values that nobody may see: of the Model's env, args, urls and files, and of the Pods' env; the longest first."""
-    values = secret_values(map_at(model, "spec"))
-    for pod in map(Pod, pods):
-        variables = {name: text_at(entry, "value") for name, entry in pod.env.items()}
-        values += secret_values({"env": variables})
-    return tuple(sorted(dict.fromkeys(values), key=len, reverse=True))
+    """Values that nobody may see: of the Model's env, args, urls and files, and of the Pods' env and args.
+
+    A Pod may be of an earlier spec, or have more than the Model says, so earlier specs count too; the longest first.
+    """
+    specs = [map_at(model, "spec"), *earlier_specs(model)]
+    for pod in pods:
+        for container in (*maps_at(pod, "spec", "containers"), *maps_at(pod, "spec", "initContainers")):
+            variables = {text_at(entry, "name"): text_at(entry, "value") for entry in maps_at(container, "env")}
+            specs.append({"env": variables, "args": texts_at(container, "args")})
+    values = dict.fromkeys(value for spec in specs for value in secret_values(spec))
+    return tuple(sorted(values, key=len, reverse=True))
 
 
 def claim_of(model: Any) -> str:

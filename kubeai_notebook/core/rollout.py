@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .objects import Pod, is_going, map_at, maps_at, text_at, texts_at, texts_in
+from .objects import Pod, earlier_specs, is_going, map_at, maps_at, text_at, texts_at, texts_in
 from .remedy import Remedy, SetField
 from .source import Source
 from .spec_diff import changed_fields, patch_of
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .objects import KubernetesObject
-
-APPLIED = "kubeai-notebook/applied"
-"""The annotation with the specs that were applied before the present one, the oldest first."""
-
-
-def earlier_specs(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The specs stored in the annotation; an empty list if it holds anything else."""
-    try:
-        specs = json.loads(text_at(model, "metadata", "annotations", APPLIED) or "[]")
-    except (ValueError, RecursionError):
-        return []
-    return [spec for spec in specs if isinstance(spec, dict)] if isinstance(specs, list) else []
 
 
 def answering_pod(pods: Iterable[KubernetesObject]) -> Pod | None:

@@ -24,7 +24,7 @@ from kubeai_notebook.core.masking import masked, quoted, secret_values
 from kubeai_notebook.core.messages import sentence_of, with_article
 from kubeai_notebook.core.model_spec import ENGINES, FEATURES, ModelSpec
 from kubeai_notebook.core.naming import check_name, check_namespace
-from kubeai_notebook.core.notice import Notice, Severity, wrong
+from kubeai_notebook.core.notice import MOST_UNKNOWN, Notice, Severity, more_unknown, wrong
 from kubeai_notebook.core.objects import at, map_at, text_at
 from kubeai_notebook.core.plain_data import plain_fields
 from kubeai_notebook.core.profile import ResourceProfile, parse_profile
@@ -112,10 +112,7 @@ def draft_of(
     _read_profile(completed, notices)
     spec, more = checked({**completed, "inferred": (*meant, *inferred)})
     written = {to_snake(key): key for key in plain}
-    notices += [
-        unknown_field(written.get(notice.field, notice.field)) if notice.code == "UnknownField" else notice
-        for notice in more
-    ]
+    notices += [_as_written(notice, written) for notice in more]
     spec = with_known_profile(spec, facts.operator_config) if facts else spec
     notices += check_choices(spec, engines=schema.engines, features=schema.features)
     notices += check_name(spec.name) if isinstance(completed["name"], str) else []
@@ -198,9 +195,17 @@ def spec_of_yaml(text: str, *, default_profile: str = "cpu") -> ModelSpec:
     return specs[0]
 
 
+def _as_written(notice: Notice, written: Mapping[str, str]) -> Notice:
+    """One of an unknown field in the spelling in which it was given."""
+    is_of_one = notice.code == "UnknownField" and notice.field
+    return unknown_field(written.get(notice.field, notice.field)) if is_of_one else notice
+
+
 def _draft(spec: ModelSpec, notices: Iterable[Notice]) -> Draft:
     def place(notice: Notice) -> tuple[int, int]:
-        return _SEVERITIES.index(notice.severity), _ORDER.get(_top(notice.field), len(_ORDER))
+        is_of_more = notice.code == "UnknownField" and not notice.field  # (stands behind those that it speaks of)
+        last = len(_ORDER)
+        return _SEVERITIES.index(notice.severity), last if is_of_more else _ORDER.get(_top(notice.field), last)
 
     if given := spec.given_values:  # a rule quotes what is wrong, and somebody may have put a secret's value there
         notices = [replace(notice, message=masked(notice.message, given)) for notice in notices]
@@ -340,14 +345,19 @@ def _refused(manifest: Mapping[str, Any], schema: ModelSchema = KNOWN) -> list[N
 
 def _dropped(manifest: Mapping[str, Any], schema: ModelSchema, *, severity: Severity) -> Iterator[Notice]:
     """Fields that no Model of the KubeAI known here has: beside a wrong one they are often what was meant for it."""
-    for path in admit(manifest, strict=False).unknown_fields:
-        if path.removeprefix("spec.").partition(".")[0].partition("[")[0] in schema.fields - KNOWN.fields:
-            continue
+    newer = schema.fields - KNOWN.fields
+    unknown = [
+        path
+        for path in admit(manifest, strict=False).unknown_fields
+        if path.removeprefix("spec.").partition(".")[0].partition("[")[0] not in newer
+    ]
+    for path in unknown[:MOST_UNKNOWN]:
         notice = unknown_field(path)
         message = notice.message.replace("has no field", "of KubeAI 0.22 has no field", 1)
         value = at(manifest, *path.split(".")) if "[" not in path else None
         remedies = (Remedy(title=f"Write engine: {value} in its place."),) if value in schema.engines else ()
         yield replace(notice, severity=severity, message=message, remedies=remedies)
+    yield from (replace(notice, severity=severity) for notice in more_unknown(len(unknown)))
 
 
 def _is_known_there(cause: Cause, manifest: Mapping[str, Any], schema: ModelSchema) -> bool:

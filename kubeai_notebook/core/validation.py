@@ -15,7 +15,7 @@ from .masking import quoted
 from .messages import did_you_mean, nearest
 from .model_fields import FIELD_DOCS
 from .model_spec import ENGINES, FEATURES, ModelSpec
-from .notice import wrong
+from .notice import MOST_UNKNOWN, more_unknown, wrong
 from .remedy import Remedy, SetField
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ _FORMS = {
 _LEAST: Mapping[str, Any] = {"name": "", "url": "", "engine": "", "features": ()}
 _SPELLINGS = tuple(dict.fromkeys([*FIELD_DOCS, *(field.place[-1] for field in FIELDS)]))
 """Names of fields as Python writes them, and as YAML does."""
+_GROUPS = ("scaling", "load_balancing")
+"""Fields whose parts are wrong each by itself."""
 _ELSEWHERE: Mapping[str, str] = {
     "catalog": "Of Helm values a Model is one entry below it: its key is the name, and the fields stand below that.",
     "max_length": 'Engines take it as an argument, vLLM as args=["--max-model-len=…"].',
@@ -69,16 +71,19 @@ def checked(fields: Mapping[str, Any]) -> tuple[ModelSpec, list[Notice]]:
 
     A field that is wrong is left out; a part of ``scaling`` is left out by itself.
     """
-    good: dict[str, Any] = dict(fields)
-    notices: dict[tuple[str, str], Notice] = {}
+    good, wrong_ones = _to_take_from(fields), list[Mapping[str, Any]]()
     while True:
         try:
-            return ModelSpec.model_validate({**_LEAST, **good}), list(notices.values())
+            spec = ModelSpec.model_validate({**_LEAST, **good})
+            break
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_input=False):
-                notice = notice_of(detail)
-                notices.setdefault((notice.field, notice.message), notice)
-                good = _without(good, detail["loc"])
+                wrong_ones.append(detail)
+                _take(good, detail["loc"])
+    unknown = [detail for detail in wrong_ones if detail["type"] == "extra_forbidden"]
+    told = [detail for detail in wrong_ones if detail["type"] != "extra_forbidden"] + unknown[:MOST_UNKNOWN]
+    notices = [*map(notice_of, told), *more_unknown(len(unknown))]
+    return spec, list({(notice.field, notice.message): notice for notice in reversed(notices)}.values())[::-1]
 
 
 def validated(fields: Mapping[str, Any]) -> ModelSpec:
@@ -98,9 +103,14 @@ def check_choices(
 ) -> list[Notice]:
     """What is no engine and no feature of the cluster's; an empty engine is one that was left out."""
     notices = [] if spec.engine in ("", *engines) else [_unsupported("engine", spec.engine, engines)]
-    for number, name in enumerate(spec.features):
-        if name not in features:
-            notices.append(_unsupported(f"features[{number}]", name, features, among=spec.features))
+    unknown = [number for number, name in enumerate(spec.features) if name not in features]
+    notices += [
+        _unsupported(f"features[{number}]", spec.features[number], features, among=spec.features)
+        for number in unknown[:MOST_UNKNOWN]
+    ]
+    if len(unknown) > MOST_UNKNOWN:
+        message = f"… and {len(unknown) - MOST_UNKNOWN:,} more features that are none. Leave them out."
+        notices.append(wrong("features", "UnsupportedValue", message))
     return notices
 
 
@@ -125,13 +135,21 @@ def unknown_field(written: str) -> Notice:
     return wrong(written[:80], "UnknownField", f'A Model has no field "{written[:80]}".{near}')
 
 
-def _without(fields: Mapping[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
-    """The fields without the one that is wrong."""
+def _to_take_from(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _to_take_from(part) if name in _GROUPS and isinstance(part, Mapping) else part
+        for name, part in fields.items()
+    }
+
+
+def _take(fields: dict[str, Any], path: tuple[str | int, ...]) -> None:
+    """Take the one that is wrong out of the fields."""
     first, *rest = path
     part = fields.get(str(first))
-    if first in ("scaling", "load_balancing") and rest and isinstance(part, Mapping) and rest[0] in part:
-        return {**fields, str(first): _without(part, tuple(rest))}
-    return {name: value for name, value in fields.items() if name != first}
+    if first in _GROUPS and rest and isinstance(part, dict) and rest[0] in part:
+        _take(part, tuple(rest))
+    else:
+        fields.pop(str(first), None)
 
 
 def notice_of(detail: Mapping[str, Any]) -> Notice:

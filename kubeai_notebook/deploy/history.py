@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.objects import map_at, name_of
+from kubeai_notebook.core.objects import APPLIED as ANNOTATION
+from kubeai_notebook.core.objects import earlier_specs, map_at, name_of
 from kubeai_notebook.core.plan import requested
-from kubeai_notebook.core.rollout import APPLIED as ANNOTATION
-from kubeai_notebook.core.rollout import earlier_specs
 from kubeai_notebook.errors import NotFoundError
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.objects import LONG_AGO, Event, created_at, map_at, text_at
-from kubeai_notebook.core.observation import secrets_of
 
 from .stake import counted
 from .wire import LONGEST, Details, EventLine
@@ -37,7 +36,7 @@ def details_of(view: View, log: Log | None, problem: str = "") -> Details:
 
 def event_lines(view: View) -> tuple[EventLine, ...]:
     """All Events of one View, the newest first."""
-    secrets = secrets_of(view.model)
+    secrets = view.observation.secrets
     events = sorted(map(Event, view.observation.events), key=lambda event: event.order, reverse=True)
     return tuple(_line(event, secrets) for event in events)
 

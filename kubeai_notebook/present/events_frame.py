@@ -8,7 +8,6 @@ import pandas as pd
 
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.objects import LONG_AGO, Event, text_at
-from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.text import plain
 
 from .plain_frame import PlainFrame
@@ -21,7 +20,7 @@ COLUMNS = ("last seen", "type", "reason", "object", "message", "count")
 
 def events_frame(view: View) -> PlainFrame:
     """Events of the Model's Pods, Jobs and claims, the newest last; ``last seen`` is UTC, NaT where it is not known."""
-    secrets = secrets_of(view.model)
+    secrets = view.observation.secrets
     rows = [
         (
             pd.NaT if event.time == LONG_AGO else event.time,

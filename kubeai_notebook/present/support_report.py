@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core.manifest import cleaned, to_yaml
 from kubeai_notebook.core.masking import masked, masked_spec
 from kubeai_notebook.core.objects import LONG_AGO, Event, count_at, map_at, maps_at, name_of, text_at
-from kubeai_notebook.core.observation import secrets_of
-from kubeai_notebook.text import plain
+from kubeai_notebook.text import markdown, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,13 +26,13 @@ def support_report(view: View, *, software: str, now: datetime) -> str:
 
     ``software`` is a sentence on the versions of what runs here; ``now`` is in UTC.
     """
-    secrets, seen = secrets_of(view.model), view.observation
+    secrets, seen = view.observation.secrets, view.observation
     kubeai = f"KubeAI {seen.operator.version}, " if seen.operator.version else ""
     sections = [
-        f"# {name_of(view.model)}: {view.status.phase}",
-        f"{now:%Y-%m-%d %H:%M:%S} UTC. {view.status.detail}",
-        kubeai + software,
-        *_findings(view.findings),
+        f"# {_sentence(name_of(view.model))}: {view.status.phase}",
+        f"{now:%Y-%m-%d %H:%M:%S} UTC. {_sentence(view.status.detail, secrets)}",
+        _sentence(kubeai + software),
+        *_findings(view.findings, secrets),
         "## Model\n" + _fenced(to_yaml(_redacted(view.model)), "yaml"),
         "## Pods\n" + (_fenced("\n".join(_pod(pod, secrets) for pod in seen.pods)) or "None."),
         "## Events\n" + (_fenced("\n".join(_events(seen))) or "None."),
@@ -43,12 +42,29 @@ def support_report(view: View, *, software: str, now: datetime) -> str:
     return plain(masked(text, secrets)) + "\n"
 
 
-def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
+def _findings(findings: tuple[Finding, ...], secrets: tuple[str, ...]) -> Iterator[str]:
     for number, finding in enumerate(findings, 1):
-        lines = [f"## {number}. {finding.message} ({finding.code})"]
-        lines += [f"- {evidence.where}: `{evidence.text}`" for evidence in finding.evidence]
-        lines += [f"- Fix: {fix.title}" for fix in finding.remedies]
+        lines = [f"## {number}. {_sentence(finding.message, secrets)} ({finding.code})"]
+        lines += [f"- {_sentence(one.where, secrets)}: {_code(one.text, secrets)}" for one in finding.evidence]
+        lines += [f"- Fix: {_sentence(fix.title, secrets)}" for fix in finding.remedies]
         yield "\n".join(lines)
+
+
+def _sentence(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """One line that shows its words and does nothing else: what it says may be a log's.
+
+    Secrets are hidden before: they are not found among signs that were written otherwise, and what is hidden
+    afterwards could take the end of a code with it.
+    """
+    return markdown(one_line(masked(text, secrets))).strip()
+
+
+def _code(text: str, secrets: tuple[str, ...]) -> str:
+    """A line as code that no text can end: behind more backticks than it has in a row."""
+    line = one_line(masked(text, secrets))
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    edge, blank = "`" * (longest + 1), " " if longest else ""
+    return f"{edge}{blank}{line}{blank}{edge}"
 
 
 def _redacted(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +100,7 @@ def _logs(observation: Observation) -> Iterator[str]:
     for tail in observation.logs:
         run = " (the run before)" if tail.previous else ""
         lines = tail.text.splitlines()[-LAST_LINES:]
-        yield f"## Log of {tail.pod}/{tail.container}{run}\n" + _fenced("\n".join(lines))
+        yield f"## Log of {_sentence(f'{tail.pod}/{tail.container}')}{run}\n" + _fenced("\n".join(lines))
 
 
 def _fenced(text: str, language: str = "") -> str:

@@ -106,6 +106,8 @@ def kubeai_fix(name: str, remedy_id: str) -> dict[str, Any]:
         shown = session_verbs.fix(session, name, remedy_id, dry_run=True)
         current = session.cluster.model(name)
         check_owner(session, "fix", current, diff="\n".join(shown.diff))
+        if shown.action == "nothing":
+            return wire.done_of(shown).model_dump() | {"written": False}
         write = partial(session_verbs.fix, session, name, remedy_id, resource_version=shown.resource_version)
         return wire.done_of(shown).model_dump() | _proposed(current, write)
 

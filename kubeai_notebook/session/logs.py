@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import masked_lines
 from kubeai_notebook.core.objects import Pod
-from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.core.phase import broken_because
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.present.log import Log
@@ -27,7 +26,7 @@ def log_of(session: Connection, name: str, *, tail_lines: int, previous: bool, p
     view = look_at(session.publisher, name)
     pod, container = _place(name, view, pod=pod, container=container)
     text = session.cluster.pod_log(pod, tail_lines=tail_lines, previous=previous, container=container)
-    return Log("\n".join(masked_lines(text.split("\n"), secrets_of(view.model))), pod=pod)
+    return Log("\n".join(masked_lines(text.split("\n"), view.observation.secrets)), pod=pod)
 
 
 def follow(session: Connection, name: str, *, tail_lines: int, pod: str, container: str) -> Iterator[str]:
@@ -35,7 +34,7 @@ def follow(session: Connection, name: str, *, tail_lines: int, pod: str, contain
     view = look_at(session.publisher, name)
     pod, container = _place(name, view, pod=pod, container=container)
     lines = session.cluster.follow_log(pod, container=container, tail_lines=tail_lines)
-    return masked_lines(lines, secrets_of(view.model))
+    return masked_lines(lines, view.observation.secrets)
 
 
 def _place(name: str, view: View, *, pod: str, container: str) -> tuple[str, str]:

@@ -179,8 +179,13 @@ def fix(
     planned = deploy.plan_change(current, remedy.patch(current))
     if planned.action == "attach":
         note = f"Nothing was changed: {name} is so already. {remedy.title}"
-        asked = asked_of(current)
-        return Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run, asked=asked)
+        version = ""
+        if dry_run:
+            # That nothing would be changed was shown as well.
+            version = text_at(current, "metadata", "resourceVersion")
+            session.remember_dry_run(current, remedy)
+        done = Outcome(action="nothing", name=name, note=note, uid=planned.uid, dry_run=dry_run)
+        return replace(done, asked=asked_of(current), resource_version=version)
     if not dry_run:
         check_owner(session, "fix", current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, "fixed", current, patch=remedy.patch, dry_run=dry_run)

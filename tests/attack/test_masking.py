@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import textwrap
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -134,8 +135,8 @@ def canned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Fa
         session.close()
 
 
-def crashed(log: str, api: FakeApi, **spec: Any) -> None:
-    """A Model whose engine crashed with this log; an Event repeats its last line."""
+def crashed(log: str, api: FakeApi, **spec: Any) -> dict[str, Any]:
+    """A Model whose engine crashed with this log, and its Pod; an Event repeats its last line."""
     state = {
         "name": "server",
         "restartCount": 3,
@@ -157,6 +158,7 @@ def crashed(log: str, api: FakeApi, **spec: Any) -> None:
             "lastTimestamp": "2026-11-27T10:00:00Z", "count": 2,
         },
     )  # fmt: skip
+    return made
 
 
 def faces_of(found: Model) -> dict[str, str]:
@@ -186,6 +188,23 @@ def test_hides_what_the_engine_says_of_the_models_own_secrets(canned: tuple[Fake
     faces = faces_of(session.attach("m"))
     assert {name: leaked(text) for name, text in faces.items() if leaked(text)} == {}
     assert base64.b64encode(OTHER.encode()).decode() not in str(faces)
+
+
+def test_hides_what_only_an_earlier_spec_or_a_pod_has(canned: tuple[FakeApi, Session]) -> None:
+    api, session = canned
+    log = f"starting\nthe args are {WORD}\nPicoError: refused {WORD}, {OTHER}, {THIRD} and {FOURTH}"
+    made = crashed(log, api)
+    changed = model("m", engine="VLLM", args=["--api-key", "new-and-unsaid"])
+    earlier = json.dumps([{**changed["spec"], "args": ["--api-key", WORD]}])
+    changed["metadata"]["annotations"] = {"kubeai-notebook/applied": earlier}
+    made["spec"]["containers"][0] |= {"args": ["--api-key", OTHER]}
+    made["spec"]["containers"].append({"name": "proxy", "env": [{"name": "DB_PASS", "value": THIRD}]})
+    made["spec"]["initContainers"] = [{"name": "before", "args": [f"--token={FOURTH}"]}]
+    api.change(MODELS, changed)
+    api.change(PODS, made)
+    faces = faces_of(session.attach("m"))
+    assert {name: leaked(text) for name, text in faces.items() if leaked(text)} == {}
+    assert "PicoError: refused ***, ***, *** and ***" in faces["logs"]
 
 
 @pytest.mark.finding("H8")

@@ -16,6 +16,7 @@ from kubeai_notebook.core.fields import FIELDS
 from kubeai_notebook.core.kubeai.model_schema import ModelSchema
 from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.spec import Draft, draft_of, spec_of
+from kubeai_notebook.core.validation import checked
 from kubeai_notebook.errors import SpecError
 
 CATALOG = operator_config_of("""
@@ -198,3 +199,30 @@ def test_is_not_loaded_with_a_model_spec(statement: str) -> None:
     count = f"{statement}; import sys; print(len([name for name in sys.modules if name.startswith('kubeai_notebook')]))"
     done = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=True)
     assert int(done.stdout) <= 12
+
+
+MANY = {f"mx_model_len{number}": 1 for number in range(500)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        (MANY, "UnknownField"),
+        ({"url": "hf://org/a", "engine": "VLLM", "scaling": MANY}, "UnknownField"),
+        (
+            {"url": "hf://org/a", "engine": "VLLM", "adapters": [{"name": "a", "url": "hf://org/a", **MANY}]},
+            "UnknownField",
+        ),
+        ({"url": "hf://org/a", "engine": "VLLM", "features": [*MANY]}, "UnsupportedValue"),
+        ({"apiVersion": "kubeai.org/v1", "kind": "Model", "metadata": {"name": "a"}, "spec": MANY}, "UnknownField"),
+    ],
+)
+def test_tells_of_many_unknown_names_the_first_and_how_many_more(fields: dict[str, Any], code: str) -> None:
+    told = [notice.message for notice in draft_of(fields).notices if notice.code == code]
+    assert len([message for message in told if "mx_model_len" in message]) == 20
+    assert "480 more" in told[-1]
+
+
+def test_keeps_what_is_right_beside_what_is_wrong() -> None:
+    spec, notices = checked({"scaling": {"min_replicas": 2, "max_replicas": "x", **MANY}, "url": "hf://org/a"})
+    assert (spec.scaling.min_replicas, len(notices)) == (2, 22)

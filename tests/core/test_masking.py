@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -262,3 +264,35 @@ def test_takes_time_in_proportion_to_the_text(unit, end):
 def test_hides_a_value_that_no_word_is_as_long_as() -> None:
     assert masked("secret: " + "a" * 501) == "secret: ***"
     assert masked("secret: " + "a" * 12) == "secret: " + "a" * 12
+
+
+def many(count: int) -> dict:
+    """A spec with as many keys, every second of them as long as another."""
+    return {"args": [word for number in range(count) for word in ("--api-key", f"w{number:07d}{'é' * (number % 2)}")]}
+
+
+def test_looks_for_many_secrets_in_steps_in_proportion_to_their_number() -> None:
+    def calls(count: int) -> int:
+        made = [0]
+
+        def count_one(_frame, event, _argument) -> None:
+            made[0] += event in ("call", "c_call")
+
+        sys.setprofile(count_one)
+        try:
+            masked_spec(many(count))
+        finally:
+            sys.setprofile(None)
+        return made[0]
+
+    # Linear is 4 times as many, quadratic 16 times.
+    assert calls(1200) < 6 * calls(300)
+
+
+def test_hides_each_of_many_secrets_in_each_spelling() -> None:
+    values = secret_values(many(600))
+    assert len(values) == 600
+    text = " ".join(["made up", *values, "xw0000002x", *(quote(value) for value in values), "w000"])
+    assert set(masked(text, values).split()) == {"made", "up", "***", "x***x", "w000"}
+    short = tuple(f"k{number:03d}" for number in range(40))
+    assert masked("k001 k0011 xk001 k039.", short) == "*** k0011 xk001 ***."

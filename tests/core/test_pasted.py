@@ -10,3 +10,4 @@ def test_reads_many_wrong_fields_of_a_text_in_a_moment() -> None:
     with pytest.raises(SpecError) as raised:
         fields_of_text(text)
     assert raised.value.notices[0].message.startswith("Line 2: ")
+    assert raised.value.notices[-1].message == "… and 980 more that are no fields. Leave them out."

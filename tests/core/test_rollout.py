@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kubeai_notebook.core.rollout import APPLIED, answering_spec, rollback_to
+from kubeai_notebook.core.objects import APPLIED
+from kubeai_notebook.core.rollout import answering_spec, rollback_to
 
 OLD = {"url": "ollama://smollm2:135m", "engine": "OLlama", "args": ["--a=1"], "env": {"X": "1"}}
 FAILED = {**OLD, "url": "ollama://llama3.2:1b"}

@@ -16,6 +16,7 @@ from kubeai_notebook.errors import UsageError
 from kubeai_notebook.server import tools
 from kubeai_notebook.server.proposals import MOST, VALID_SECONDS, Proposals
 from kubeai_notebook.session.session import close_defaults
+from tests.session.test_fix import PROFILE, session_of
 from tests.support.daemon import SMOL, give
 from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod, writes
 
@@ -111,6 +112,16 @@ def test_fixes_by_the_remedy_that_was_listed(local: Session) -> None:
     proposal = tools.kubeai_fix("fixable", remedy["id"])
     assert "resourceProfile: cpus:1 → cpu:1" in proposal["diff"][0]
     assert tools.kubeai_confirm(proposal["proposal_id"])["action"] == "fixed"
+
+
+def test_proposes_nothing_where_nothing_would_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, cluster = session_of((PROFILE,))
+    monkeypatch.setattr("kubeai_notebook.session.session.default", lambda: connection)
+    assert tools.kubeai_fix("smol", PROFILE.id)["proposal_id"]
+    cluster.spec["resourceProfile"] = "cpu:1"
+    answer = tools.kubeai_fix("smol", PROFILE.id)
+    assert (answer["action"], answer["diff"], answer["written"]) == ("nothing", [], False)
+    assert "proposal_id" not in answer
 
 
 def test_proposes_nothing_for_what_somebody_else_served(local: Session) -> None:

@@ -287,3 +287,15 @@ def test_makes_no_other_change_than_was_shown_while_the_engine_is_tried_again() 
     with pytest.raises(ConflictError, match="smol was changed since this change was shown"):
         verbs.fix(session, "smol", PROFILE.id, resource_version=would.resource_version)
     assert cluster.patches == []
+
+
+def test_makes_no_change_where_none_was_shown_and_the_model_is_another_now() -> None:
+    session, cluster = session_of((PROFILE,))
+    cluster.spec["resourceProfile"] = "cpu:1"
+    shown = verbs.fix(session, "smol", PROFILE.id, dry_run=True)
+    assert (shown.action, shown.resource_version) == ("nothing", "1")
+    cluster.spec["resourceProfile"] = "cpus:1"
+    cluster.version += 1
+    with pytest.raises(ConflictError, match="was changed since this change was shown"):
+        verbs.fix(session, "smol", PROFILE.id, resource_version=shown.resource_version)
+    assert cluster.patches == []

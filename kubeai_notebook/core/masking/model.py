@@ -27,6 +27,8 @@ _SECRET_FILE = re.compile(
 _LONGEST_VALUE = 20_000
 _FILES_KEPT = 24
 """A View asks several times a second for what is secret in the same large files; this many are remembered."""
+_MODELS_KEPT = 64
+"""As often it asks for what is secret in the same arguments."""
 _TEXTS_KEPT = 1_024
 """A form validates at every key that is pressed, and only one of its many short texts is another."""
 
@@ -38,15 +40,20 @@ def hidden_in_args(args: Sequence[str], secrets: Iterable[str] = ()) -> list[tup
 
     ``secrets`` are looked for besides, and so is each value that is found, in all items.
     """
-    places = list(_walked(args))
-    found = [item[start:end] for item, own in zip(args, places, strict=True) for start, end in own]
-    known = [value for value in (*found, *secrets) if len(value) >= SHORTEST_SECRET]
+    return list(_hidden(tuple(args), tuple(secrets)))
+
+
+@lru_cache(maxsize=_MODELS_KEPT)
+def _hidden(args: tuple[str, ...], secrets: tuple[str, ...]) -> tuple[tuple[Place, ...], ...]:
+    places = tuple(_walked(args))
+    found = (item[start:end] for item, own in zip(args, places, strict=True) for start, end in own)
+    known = tuple(dict.fromkeys(value for value in (*found, *secrets) if len(value) >= SHORTEST_SECRET))
     if not known:
         return places
-    return [
+    return tuple(
         own if own == ((0, len(item)),) else tuple(joined([*own, *own_spans(item, known)]))
         for item, own in zip(args, places, strict=True)
-    ]
+    )
 
 
 def _walked(args: Sequence[str]) -> Iterator[tuple[Place, ...]]:

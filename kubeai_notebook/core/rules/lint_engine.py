@@ -41,6 +41,10 @@ def engine_traps(subject: Subject) -> Iterator[Notice]:
     yield from _image(subject.spec.image or "")
 
 
+_COMPARED = 100
+"""So many arguments are compared with all that the engine knows, which takes more than a millisecond each."""
+
+
 def _image(image: str) -> Iterator[Notice]:
     # A registry's host and a tag may have capitals.
     name = re.sub(r"^[^/]*[.:][^/]*/|[:@][^/]*$", "", image)
@@ -67,7 +71,7 @@ def _arguments(subject: Subject) -> Iterator[Notice]:
         elif name in _RETIRED_FLAGS and subject.spec.engine == "VLLM":
             message = f"Newer vLLM has no --{name} and ends at once."
             yield warning(field, "UnknownArgument", message, _without(args[flag.index]), step=f"Remove --{name}.")
-        elif meant := meant_argument(subject.spec.engine, name):
+        elif flag.index < _COMPARED and (meant := meant_argument(subject.spec.engine, name)):
             message = f"{subject.spec.engine} knows no argument --{name}."
             corrected = f"--{meant}{args[flag.index].lstrip('-')[len(name) :]}"
             change = SetField(name="args", value=[*args[: flag.index], corrected, *args[flag.index + 1 :]])

@@ -11,7 +11,7 @@ from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.core.notice import addressed
 from kubeai_notebook.core.objects import name_of, text_at, uid_of
-from kubeai_notebook.core.observation import Observation, claim_of, secrets_of
+from kubeai_notebook.core.observation import Observation, claim_of
 from kubeai_notebook.core.phase import ModelStatus, status_of
 from kubeai_notebook.core.retries import as_waiting
 from kubeai_notebook.core.rollout import answering_spec
@@ -59,6 +59,7 @@ def view_of(
     observation = replace(
         observation_of(model, watches=watches, tasks=tasks, moments=moments, now=now), this_machine=where.this_machine
     )
+    secrets = observation.secrets
     runs = runs_of(model, observation.pods, at_requests=False)
     findings: tuple[Finding, ...] = ()
     try:
@@ -66,13 +67,13 @@ def view_of(
     except Exception:  # (whatever a bug in one of hundreds of rules raises)
         _logger.exception("The diagnosis of %s failed.", name_of(model))
     return View(
-        status=_masked(status_of(observation, now), secrets_of(model)),
+        status=_masked(status_of(observation, now), secrets),
         findings=addressed(findings, kubectl),
         link=link,
         notes=(*watches.notes(), *tasks.notes(runs)),
         stand_in=stand_in_of(observation.pods),
-        remark=masked(remark_of(observation.pods), secrets_of(model)),
-        answering=masked(text_at(answering_spec(model, observation.pods), "url"), secrets_of(model)),
+        remark=masked(remark_of(observation.pods), secrets),
+        answering=masked(text_at(answering_spec(model, observation.pods), "url"), secrets),
         where=where,
         observation=observation,
         pending=pending,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.cluster.logs import Logs
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.objects import uid_of
-from kubeai_notebook.core.observation import secrets_of
 
 from .heartbeat import Heartbeat
 from .informers import EVERYTHING, Touch
@@ -105,7 +104,7 @@ class Tasks:
         """
         self.installation.look()
         asked = self._watches.want(view.model)
-        pods, secrets = view.observation.pods, secrets_of(view.model)
+        pods, secrets = view.observation.pods, view.observation.secrets
         runs, telling = runs_of(view.model, pods), runs_of(view.model, pods, at_requests=False)
         self._logs.forget(view.name, but=runs)
         for run in runs if closely else telling:

@@ -61,12 +61,16 @@ def kept_pod(pod: Object) -> Object | None:
     kept["annotations"] = {key: value for key, value in annotations.items() if key.startswith(_ANNOTATIONS)}
     kept["ownerReferences"] = [_only(owner, ("kind", "name")) for owner in maps_at(metadata, "ownerReferences")]
     claims = [volume for volume in maps_at(pod, "spec", "volumes") if "persistentVolumeClaim" in volume]
-    containers = [_kept_container(container) for container in maps_at(pod, "spec", "containers")]
+    containers = {
+        key: [_kept_container(container) for container in maps_at(pod, "spec", key)]
+        for key in ("containers", "initContainers")
+        if maps_at(pod, "spec", key) or key == "containers"
+    }
     return {
         "metadata": kept,
         "spec": {
             "nodeName": text_at(pod, "spec", "nodeName"),
-            "containers": containers,
+            **containers,
             "volumes": claims,
             **_only(map_at(pod, "spec"), ("schedulingGates",)),
         },

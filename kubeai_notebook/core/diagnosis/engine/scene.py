@@ -24,7 +24,7 @@ from kubeai_notebook.core.objects import (
     texts_at,
     texts_in,
 )
-from kubeai_notebook.core.observation import claim_of, secrets_of
+from kubeai_notebook.core.observation import claim_of
 from kubeai_notebook.core.phase import GRACE_SECONDS, quiet_seconds
 from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.source import Source
@@ -182,8 +182,8 @@ class Scene:
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """Values of the Model's and its newest Pod's own that must not be shown, the longest first."""
-        return secrets_of(self.model, *((self.newest.raw,) if self.newest else ()))
+        """Values of the Model's and its Pods' own that must not be shown, the longest first."""
+        return self.observation.secrets
 
     @property
     def resized(self) -> dict[str, str]:
