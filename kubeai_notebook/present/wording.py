@@ -28,6 +28,8 @@ _ASKED = re.compile(r"(?<![\w.])(?P<verb>chat|embed|map)\(\)")
 _FIX = re.compile(r'\battach\("(?P<name>[^"\s]{1,253})"\)\.fix\((?P<number>[0-9]{1,4})\)')
 _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
+_GIVEN = r'"(?P<env>\w{1,200})": SecretStr\("…"\)'
+_SECRETS = re.compile(r'\bsecrets=\{(?P<given>"\w{1,200}": SecretStr\("…"\)(?:, "\w{1,200}": SecretStr\("…"\))*)\}')
 _LOCAL = re.compile(
     r"(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
     # Of a magic's own options those behind a bare -- are the program's.
@@ -108,6 +110,8 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
 
     >>> in_magics('attach("smol").why() says why; models() lists what is there.')
     '%kubeai_why smol says why; %kubeai_models lists what is there.'
+    >>> in_magics('Give a token: secrets={"A": SecretStr("…"), "B": SecretStr("…")}.')
+    'Give a token: --secret A=ask --secret B=ask.'
     >>> in_magics("restart() does that.", "smol")
     '%kubeai_restart smol does that.'
     """
@@ -122,6 +126,9 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
         text = _SCALED.sub(lambda found: f"{scaled}{found['replicas'] or '--' + found['verb']}{there}", text)
     text = _ASKED.sub(lambda found: f"{_ASKS[found['verb']]} {model_name or 'NAME'}{there}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
+    text = _SECRETS.sub(
+        lambda found: re.sub(f"(?:, )?{_GIVEN}", r" --secret \g<env>=ask", found["given"]).lstrip(), text
+    )
     text = _OF_ALL.sub(lambda found: f"%kubeai_{found['verb']}{there}", text)
     return _LOCAL.sub(_local_magic, text)
 

@@ -48,6 +48,12 @@ def test_says_what_it_would_do_and_does_nothing(here: Callable[[str], Any]) -> N
     assert here("%kubeai_models").empty
 
 
+def test_says_how_a_line_takes_a_token(here: Callable[[str], Any]) -> None:
+    plan = str(here("%kubeai_serve big hf://meta-llama/Llama-3.1-70B --dry-run"))
+    assert "--secret HF_TOKEN=ask" in plan
+    assert "SecretStr" not in plan
+
+
 def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> None:
     here(f"%kubeai_serve smol --url {URL};")
     assert here("%kubeai_status smol --follow -o m") is None
