@@ -352,6 +352,7 @@ class Batch:
             with self._timed():
                 reply = await self._tries.ask(lambda: body or self._body(row), self._question.reply_in)
         except FailedTryError as failure:
+            self._ending = self._ending or self._tries.gone
             return Outcome(None, one_line(failure.explain().message))
         usage = reply.usage or Usage(0, 0)
         self._replies += 1

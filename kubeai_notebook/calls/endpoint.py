@@ -55,7 +55,7 @@ class Endpoint:
     The clients repeat nothing, since the gateway does. ``seen`` gives what is known of the Model of a name, without
     asking anybody: an error is explained with it, as by engine and arguments. ``waiting`` gives something again and
     again, each at once, until that Model can be asked, and raises where it never will: what users and their programs
-    send is sent then.
+    send is sent then. ``gone`` tells that there is no such Model any more, and is empty where that is not known.
     """
 
     def __init__(
@@ -64,10 +64,12 @@ class Endpoint:
         *,
         seen: Callable[[str], Observation | None] = lambda _name: None,
         waiting: Callable[[str], Iterable[object]] = lambda _name: (),
+        gone: Callable[[str], str] = lambda _name: "",
     ) -> None:
         self._access = access
         self.seen = seen
         self.waiting = waiting
+        self.gone = gone
         self._lock = threading.RLock()
         self._clients: dict[bool, openai.OpenAI] = {}
         self._async_client: openai.AsyncOpenAI | None = None

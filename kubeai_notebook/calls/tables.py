@@ -204,7 +204,11 @@ class ParquetTable:
 
 
 def texts_in(value: Any) -> Any:
-    """A Series, or the list of what holds texts one by one (tuple, array, generator …); ``None`` of anything else."""
+    """A Series, or the list of what holds texts one by one (tuple, array, generator …); ``None`` of anything else.
+
+    Raises:
+        UsageError: it is a list, and holds something that is no text.
+    """
     if hasattr(value, "to_frame") and hasattr(value, "to_list"):
         return value
     shape = getattr(value, "shape", None)
@@ -212,7 +216,14 @@ def texts_in(value: Any) -> Any:
     if not one_by_one:
         return None
     texts = list(value)
-    return texts if all(isinstance(text, str) or is_missing(text) for text in texts) else None
+    for place, text in enumerate(texts):
+        if not isinstance(text, str) and not is_missing(text):
+            what = with_article(_kind_of(text))
+            how = "pandas.DataFrame(items) makes a table" if hasattr(text, "keys") else "map(str, items) makes texts"
+            raise UsageError(
+                f"A list is to hold texts, and item {place} is {what}; nothing was sent.", f"{how} of them."
+            )
+    return texts
 
 
 def _check_paths(path: Path, to: Path) -> None:

@@ -2,14 +2,21 @@
 
 A try that fails gives its slot back while it waits, so others go on meanwhile, and comes before those that have not
 begun. What a busy server refuses is no failed try: it is asked less, and asked again.
+
+A gateway goes on holding a request where its Model is deleted meanwhile. So as long as something is asked, the watch is
+looked at as well, and all that waits ends where it tells that the Model is gone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
+
+from kubeai_notebook.errors import CallError
 
 from .limiter import Limiter
 from .poster import FailedTryError, Poster
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from .question import Limits, Target
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
+LOOK_SECONDS = 1.0
+"""Between two looks whether the Model is still there."""
 _Read = TypeVar("_Read")
 
 
@@ -38,21 +47,53 @@ class Tries:
         """Requests, further tries included."""
         self._poster = Poster(endpoint, target.model, timeout_seconds=limits.timeout_seconds)
         self._limits, self._path, self._check = limits, path, check
+        self.gone = ""
+        """What tells that the Model is gone; then nothing more is sent."""
+        self._look_for_gone = lambda: endpoint.gone(target.model)
+        self._looking: asyncio.Task[None] | None = None
+        self._held: set[asyncio.Timeout] = set()
 
     async def ask(self, body: Callable[[], bytes], read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
         """What ``read`` makes of the answer to ``body()``, which is made anew for each try: it may be long.
 
         Raises:
-            FailedTryError: the last try has failed.
+            FailedTryError: the last try has failed, or the Model is gone.
         """
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+        held = asyncio.timeout(None)
         try:
-            return await self._try(body, read, first=False)
-        except FailedTryError as failure:
-            return await self._try_again(body, read, failure)
+            async with held:
+                self._held.add(held)
+                self._refuse_gone()
+                try:
+                    return await self._try(body, read, first=False)
+                except FailedTryError as failure:
+                    return await self._try_again(body, read, failure)
+        except TimeoutError:
+            self._refuse_gone()
+            raise
+        finally:
+            self._held.discard(held)
 
     async def close(self) -> None:
         """End all connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
         await self._poster.close()
+
+    async def _look(self) -> None:
+        while not self.gone:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.gone = await asyncio.to_thread(self._look_for_gone)
+        for held in self._held:
+            held.reschedule(asyncio.get_running_loop().time())
+
+    def _refuse_gone(self) -> None:
+        if self.gone:
+            raise FailedTryError(lambda: CallError(self.gone, "models() lists what is there."), retryable=False)
 
     async def _try_again(
         self, body: Callable[[], bytes], read: Callable[[Mapping[str, Any]], _Read], failure: FailedTryError

@@ -62,6 +62,7 @@ _OTHER_PAGES_OF_OLLAMA = frozenset({
     "public", "api", "privacy", "terms", "discord", "install", "turbo",
 })  # fmt: skip
 _CODE = "InvalidModelUrl"
+UNSEEN = "which no Pod sees"
 _LONGEST, _LONGEST_NAME = 2000, 80
 _LIBRARY = "a model of Ollama's library"
 _HUB = "a repository of Hugging Face"
@@ -101,6 +102,16 @@ def read_spelling(text: str) -> Reading | None:
     return _of_repository(match["name"], _HUB) if match and holds_models else None
 
 
+def path_in(url: object) -> str:
+    """The path of this machine that was given as a url; ``""`` where it is something else.
+
+    >>> path_in("file:///data/m.gguf"), path_in("hf://org/model")
+    ('/data/m.gguf', '')
+    """
+    text = url.strip() if isinstance(url, str) else ""
+    return re.sub(r"(?i)\Afile:(//)?", "", text) if len(text) <= _LONGEST and _FILE.fullmatch(text) else ""
+
+
 def names_and_urls(words: Iterable[str]) -> tuple[list[str], list[str]]:
     """Which of the words that stand without an option, at most two, are names, and which are urls.
 
@@ -123,9 +134,7 @@ def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
 
     shown, text = quoted(text), text.strip()
     if _FILE.fullmatch(text):
-        return wrong(
-            "url", _CODE, " ".join([f"The url {shown} is a path of this machine, which no Pod sees.", *_ways(text)])
-        )
+        return wrong("url", _CODE, " ".join([f"The url {shown} is a path of this machine, {UNSEEN}.", *_ways(text)]))
     if _PAGE.fullmatch(text):
         return wrong("url", _CODE, f"The page {shown} shows no model. Give one such as huggingface.co/org/model.")
     if text.lower().startswith("store://"):
@@ -158,7 +167,9 @@ def _ways(path: str) -> Iterator[str]:
     if ending.lower() == "gguf":
         named = re.fullmatch(_WORD, stem) and len(stem) <= _LONGEST_NAME and masked(stem) == stem
         url = f"ollama://{stem.lower() if named else 'mine'}"
-        yield f"KubeAI on this machine serves it as {url}, once it runs so: kubeai-local start --weights {url}=FILE."
+        file = path_in(path)
+        shown = file if masked(file) == file and not set('"$`') & set(file) and file.isprintable() else "FILE"
+        yield f'KubeAI on this machine serves it as {url} after kubeai-local add "{url}={shown}".'
     yield "For a cluster, put it on a volume (pvc://claim/path) or in a bucket (s3://bucket/path)."
 
 

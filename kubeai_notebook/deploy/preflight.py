@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.kubeai.releases import PULLS_NOTHING
 from kubeai_notebook.core.kubeai.this_machine import RUNS_AS_YOU, code_refusal, kept
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.model_spec import SecretName
 from kubeai_notebook.core.near_urls import misspelt_url
 from kubeai_notebook.core.notice import NOT_ASKED, Notice
-from kubeai_notebook.core.objects import desired_replicas, text_at
+from kubeai_notebook.core.objects import desired_replicas, number_at, text_at
 from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.rules.lint import problems_of
 from kubeai_notebook.core.rules.machine_checks import against_machine, replicas_notices
@@ -114,11 +115,18 @@ def _loads(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
 
 
 def _misspelt(facts: Facts, spec: ModelSpec) -> Iterator[Notice]:
-    """A url that is one letter away from one that is known."""
-    if near := misspelt_url(spec.url, (offer.url for offer in facts.offers)):
+    """A url that is one letter away from one that is known; that a Model asks for it in vain makes it no known one."""
+    in_vain = {text_at(model, "spec", "url") for model in facts.models if _has_none_ready(model)}
+    urls = [one.url for one in facts.offers if one.here or one.url in KNOWN or one.url not in in_vain]
+    if near := misspelt_url(spec.url, urls):
         message = f"No model {quoted(spec.url)} is known here, and there is {quoted(near)}."
         step = f"Did you mean {near}?"
         yield warning("url", "UrlNotKnown", message, SetField(name="url", value=near), step=step)
+
+
+def _has_none_ready(model: Mapping[str, Any]) -> bool:
+    """Whether it is to have replicas, and none is ready."""
+    return bool(number_at(model, "spec", "replicas")) and not number_at(model, "status", "replicas", "ready")
 
 
 def _against_operator_config(facts: Facts, spec: ModelSpec) -> list[Notice]:

@@ -32,6 +32,8 @@ _IN_LINE = re.compile(
 )
 # A formula's braces stand behind a word or another brace, as in \frac{{x}}{{y}}; a template of Jinja's has statements.
 _NAME = re.compile(r"(?<![\w\\{}])\{\{\s*(?P<name>[A-Za-z_]\w*)\s*\}\}(?!\})", re.ASCII)
+# A line's variable has single braces as well; JSON has more than a name in them.
+_NAME_IN_LINE = re.compile(r"(?<![\w\\{}])\{(?P<double>\{)?\s*(?P<name>[A-Za-z_]\w*)\s*\}(?(double)\})(?!\})", re.ASCII)
 _STATEMENT = "{%"
 _SHOWN, _SHOWN_CHARACTERS = 5, 60
 _WHAT_IS_FILLED = "only a simple expression of your variables that has a value is filled in; name anything else first"
@@ -40,17 +42,18 @@ _WHAT_IS_FILLED = "only a simple expression of your variables that has a value i
 def check_names(call: Invocation, columns: Collection[str] = ()) -> None:
     """Refuse a prompt in whose double braces stands a name that is no variable, unless ``--raw``.
 
+    In a prompt that stands in the line, single braces are for variables too; what a value holds is not looked at.
     ``columns``: names that have a sentence of their own.
 
     Raises:
         UsageError: there is one; the sentence names it.
     """
-    text = call.body or ""
+    text, pattern = (call.line, _NAME_IN_LINE) if call.body is None else (call.body, _NAME)
     if call.options.raw or _STATEMENT in text:
         return
     # What IPython puts among the variables, such as Out and _, is never filled in, and not always there.
     known = {*call.shell.user_ns, *call.variables, *columns}
-    for match in _NAME.finditer(text):
+    for match in pattern.finditer(text):
         if (name := match["name"]) not in known and not name.startswith("_"):
             message = f'There is no variable "{name}" to be filled in.{did_you_mean(name, call.variables)}'
             raise UsageError(message, "Give it a value first; --raw sends all braces as they are.")

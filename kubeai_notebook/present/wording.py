@@ -112,8 +112,8 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     '%kubeai_why smol says why; %kubeai_models lists what is there.'
     >>> in_magics("restart() does that.", "smol")
     '%kubeai_restart smol does that.'
-    >>> in_magics('Give what it holds: secrets={"HF_TOKEN": SecretStr("…")}.')
-    'Give what it holds: --secret HF_TOKEN=ask.'
+    >>> in_magics('Give a token: secrets={"A": SecretStr("…"), "B": SecretStr("…")}.')
+    'Give a token: --secret A=ask --secret B=ask.'
     """
     there = _in(namespace)
     for python, magic in _SAYS.items():

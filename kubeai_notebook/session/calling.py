@@ -26,6 +26,7 @@ from .waiting_line import waiting_shown
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator
 
+    from kubeai_notebook.core.phase import Phase
     from kubeai_notebook.core.view import View
 
     from .connection import Connection
@@ -37,18 +38,20 @@ BREAK_SECONDS = 1.5
 """How long it may take until the end of a Pod is seen."""
 UNEXPLAINED_SECONDS = 0.8
 """How long a Model that has failed may go on without a word of why."""
+_COMES: frozenset[Phase] = frozenset({"Asleep", "Loading"})
+"""Without a replica that is ready, and one can be expected of a request."""
 
 
 def check_serves(session: Connection, view: View, feature: str) -> None:
     """Refuse what the Model was not served for; it is not even woken.
 
     Raises:
-        CallError: it was served for something else; the hint names the Models that were served for this.
+        CallError: it was served for something else; the hint names Models that do this.
     """
 
     def able() -> list[str]:
-        seen = map(session.publisher.view, session.publisher.names())
-        return [other.name for other in seen if feature in texts_at(other.model, "spec", "features")]
+        able = [view for view in session.publisher.views() if feature in texts_at(view.model, "spec", "features")]
+        return [view.name for view in able if view.status.ready or view.status.phase in _COMES]
 
     check_feature(view.name, map_at(view.model, "spec"), feature, stand_in=view.stand_in, others=able)
 

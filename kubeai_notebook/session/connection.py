@@ -24,7 +24,7 @@ from kubeai_notebook.core.naming import name_and_adapter
 from kubeai_notebook.core.objects import text_at, uid_of
 from kubeai_notebook.core.retries import is_tried_again
 from kubeai_notebook.core.served import user_name
-from kubeai_notebook.errors import KubeAIError, SessionClosedError
+from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError
 from kubeai_notebook.loopback.peers import KNOWN as WHOSE_IS_KNOWN
 
 from .live.publisher import Publisher
@@ -143,8 +143,8 @@ class Connection:
         cluster, connection = self.cluster, weakref.proxy(self)
 
         def make() -> Endpoint:
-            seen, waiting = partial(_seen, connection), partial(_waiting, connection)
-            return self._closes_too("endpoint", Endpoint(_access_to(cluster), seen=seen, waiting=waiting))
+            seen, waiting, gone = partial(_seen, connection), partial(_waiting, connection), partial(_gone, connection)
+            return self._closes_too("endpoint", Endpoint(_access_to(cluster), seen=seen, waiting=waiting, gone=gone))
 
         return self._part("endpoint", make)
 
@@ -315,6 +315,19 @@ def _seen(connection: Connection, request_name: str) -> Observation | None:
         return publisher.view(name_and_adapter(request_name)[0]).observation if publisher else None
     except (KubeAIError, ReferenceError):
         return None
+
+
+def _gone(connection: Connection, request_name: str) -> str:
+    """What tells that there is no Model of this name; empty where there is one, or the watch cannot tell."""
+    try:
+        publisher: Publisher | None = connection.known("publisher")
+        if publisher:
+            publisher.view(name_and_adapter(request_name)[0])
+    except NotFoundError as error:
+        return error.message
+    except (KubeAIError, ReferenceError):
+        pass
+    return ""
 
 
 def _waiting(connection: Connection, request_name: str) -> Iterable[object]:

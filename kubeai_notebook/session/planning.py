@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeai_notebook import deploy
@@ -20,6 +21,7 @@ from kubeai_notebook.core.naming import SUFFIX_LENGTH, check_name, check_namespa
 from kubeai_notebook.core.notice import NOT_ASKED, wrong
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.rules.operator_checks import with_known_profile
+from kubeai_notebook.core.source_spellings import UNSEEN, path_in
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.errors import ClusterError, NotFoundError, SpecError
 from kubeai_notebook.present.plan_report import PlanReport
@@ -35,6 +37,7 @@ _Read = TypeVar("_Read")
 
 _CHOSEN = frozenset({"engine", "features", "url", "adapters"})
 NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
+_NO_FILE = "where no such file is"
 _GOES_ON = ("url", "engine", "features", "resource_profile")
 """The fields that a Model keeps where others are named without a url."""
 
@@ -170,7 +173,22 @@ def _spec_of(session: Connection, fields: Mapping[str, Any], current: Mapping[st
         if fields.get("resources") is not None:
             del goes_on["resource_profile"]
     profile = session.settings.default_profile
-    return read_here(
-        session,
-        lambda schema: spec_of(fields, default_profile=profile, operator_config=config, there=goes_on, schema=schema),
-    )
+    try:
+        return read_here(
+            session,
+            lambda schema: spec_of(
+                fields, default_profile=profile, operator_config=config, there=goes_on, schema=schema
+            ),
+        )
+    except SpecError as error:
+        if (path := path_in(fields.get("url"))) and not _is_there(path):
+            missing = [replace(one, message=one.message.replace(UNSEEN, _NO_FILE, 1)) for one in error.notices]
+            raise SpecError(missing) from None
+        raise
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 0.7
 """How long a url stands still before a hub is asked about it."""
-_GROUPS = {"preset": "My presets", "model": "Running Models", "catalog": "Catalog"}
+_GROUPS = {"preset": "My presets", "model": "Models that are there", "catalog": "Catalog"}
 
 
 class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -107,7 +107,7 @@ def test_says_nothing_of_a_url_that_is_one() -> None:
     [
         (
             "./models/Tiny.gguf",
-            "ollama://tiny, once it runs so: kubeai-local start --weights ollama://tiny=FILE.",
+            'ollama://tiny after kubeai-local add "ollama://tiny=./models/Tiny.gguf".',
         ),
         ("~/m.gguf", "ollama://m"),
         (r"C:\models\m.gguf", "ollama://m"),

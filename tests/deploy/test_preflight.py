@@ -207,6 +207,14 @@ def test_warns_of_a_url_that_is_a_slip():
     assert bad(url="ollama://smollm2:1b") == bad(url="ollama://my-own:1") == []
 
 
+@pytest.mark.parametrize(("ready", "codes"), [(0, ["UrlNotKnown"]), (1, [])])
+def test_warns_of_a_slip_also_where_a_model_asks_for_it_in_vain(ready, codes):
+    asks = {"metadata": {"name": "x1"}, "spec": {"url": "ollama://smolm2:135m", "replicas": 1}}
+    known = facts(models=({**asks, "status": {"replicas": {"all": 1, "ready": ready}}},), this_machine=True)
+    told = url_notices(known, spec_of({"url": "ollama://smolm2:135m"}))
+    assert [line.code for line in told] == codes
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [("smolm2:135m", "UrlNotKnown"), ("qwen2.5:72b", "MayNotFit"), ("qwen3:8b", "MayNotFit"), ("smollm2:135m", None)],

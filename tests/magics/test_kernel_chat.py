@@ -257,6 +257,24 @@ def test_names_what_is_no_variable_before_anything_is_sent(kernel: Kernel, magic
     assert turns(kernel) == [("user", "Explain {{topik}}.")]
 
 
+@pytest.mark.parametrize("magic", ["chat smol", "compare smol smol_loud"])
+@pytest.mark.parametrize("typed", ["{topik}", "{{topik}}"])
+def test_names_what_is_no_variable_in_a_line_as_well(kernel: Kernel, magic: str, typed: str) -> None:
+    kernel.run("topic = 'tides'")
+    (shown,) = kernel.run(f"%kubeai_{magic} Explain {typed} in {{topic}}.")
+    assert 'There is no variable "topik" to be filled in. Did you mean "topic"?' in shown["text/plain"]
+    assert kernel.engine.asked == []
+    kernel.run(f"%kubeai_{magic} --raw Explain {typed}.")
+    assert turns(kernel) == [("user", f"Explain {typed}.")]
+
+
+@pytest.mark.parametrize("text", ['{"a": 1} {1, 2} {} {a: 1} \\frac{p}{q}', "the value {topic}"])
+def test_sends_braces_in_a_line_that_name_nothing(kernel: Kernel, text: str) -> None:
+    kernel.run("topic = '{unknown}'")
+    kernel.run(f"%kubeai_chat smol {text}")
+    assert turns(kernel) == [("user", text.replace("{topic}", "{unknown}"))]
+
+
 def test_fills_in_the_users_expressions(kernel: Kernel) -> None:
     kernel.run("topic = '{{braces}}'")
     kernel.run("%%kubeai_chat smol\nExplain {{topic}} and {{topic.upper()}}.")

@@ -14,6 +14,7 @@ from tests.support.daemon import give
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 URL = "ollama://smollm2:135m"
 IDLE = f"--url {URL} --min-replicas 0"
@@ -45,6 +46,12 @@ def test_says_what_it_would_do_and_does_nothing(here: Callable[[str], Any]) -> N
     receipt = here(f"%kubeai_serve later {IDLE} --dry-run")
     assert receipt.title == "later would be created."
     assert here("%kubeai_models").empty
+
+
+def test_says_how_a_line_takes_a_token(here: Callable[[str], Any]) -> None:
+    plan = str(here("%kubeai_serve big hf://meta-llama/Llama-3.1-70B --dry-run"))
+    assert "--secret HF_TOKEN=ask" in plan
+    assert "SecretStr" not in plan
 
 
 def test_follows_until_it_is_settled(here: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,6 +245,20 @@ def test_answers_a_mistake_with_one_sentence(run: Callable[[str], Any], line: st
     with pytest.raises(UsageError) as raised:
         run(line)
     assert sentence in str(raised.value)
+
+
+def test_names_the_line_that_makes_a_url_of_a_file_and_says_where_none_is(
+    run: Callable[[str], Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "tiny.gguf"
+    line = f'serves it as ollama://tiny after %kubeai_local add "ollama://tiny={file}".'
+    with pytest.raises(SpecError, match="where no such file is") as raised:
+        run(f"%kubeai_serve mine {file}")
+    assert line in str(raised.value)
+    file.touch()
+    with pytest.raises(SpecError, match="which no Pod sees") as raised:
+        run(f"%kubeai_serve mine {file}")
+    assert line in str(raised.value)
 
 
 def test_attaches_where_only_a_name_is_said(here: Callable[[str], Any]) -> None:

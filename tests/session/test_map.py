@@ -19,6 +19,7 @@ from kubeai_notebook.settings import Settings
 from tests.support.daemon import SMOL, kubeai_local
 from tests.support.fake_api import MODELS, PODS, FakeApi, pod
 from tests.support.fake_api import model as model_object
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,26 @@ def test_names_max_tokens_where_a_real_answer_is_cut(model: Model) -> None:
     out = model.map(pd.DataFrame({"text": ["Tell a long story."]}), "{text}", max_tokens=4, store=False)
     assert "The answer was cut after 4 tokens; a higher max_tokens lets" in out["error"][0]
     assert out["answer"][0]
+
+
+def test_ends_where_the_model_is_deleted_meanwhile(model: Model) -> None:
+    table = pd.DataFrame({"text": [f"Tell a long story of {number}." for number in range(300)]})
+    job = model.map(table, "{text}", max_tokens=30, store=False, block=False)
+    assert isinstance(job, BatchJob)
+    assert until(lambda: job.progress.done >= 2, 60)
+    model.delete(yes=True)
+    out = job.result(30)
+    gone = 'There is no Model "smol" in namespace "default" on this machine.'
+    assert job.progress.ended == gone
+    assert out["error"].iloc[-1] == f"Not asked: {gone}"
+    assert gone in set(out["error"])
+
+
+def test_waits_where_the_model_sleeps_and_comes_back(model: Model) -> None:
+    model.scale(0, yes=True)
+    job = model.map(messages()[:3], "{message}", max_tokens=4, store=False, block=False)
+    assert isinstance(job, BatchJob)
+    assert job.result(60)["error"].str.contains("no Model").sum() == 0
 
 
 def test_refuses_before_anything_is_sent(model: Model) -> None:

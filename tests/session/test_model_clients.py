@@ -253,8 +253,20 @@ def test_names_the_wrong_kind_of_model_before_anything_else(
 def test_names_the_models_that_were_served_for_it(api: FakeApi, away: Session) -> None:
     ranker(api, "Reranking")
     for name in ("mini", "bge"):
-        api.put(MODELS, model(name, features=["TextEmbedding"], engine="Infinity"))
+        api.put(MODELS, model(name, features=["TextEmbedding"], engine="Infinity", replicas=0))
     with pytest.raises(CallError, match=r'Ask it by rerank\(\)\. Here "bge" and "mini" can\.'):
+        away.attach("ranker").embed("Hi")
+
+
+def test_names_no_model_that_fails(api: FakeApi, away: Session) -> None:
+    ranker(api, "Reranking")
+    api.put(MODELS, model("bge", features=["TextEmbedding"], engine="Infinity", replicas=0))
+    api.put(MODELS, model("lost", features=["TextEmbedding"], engine="Infinity", replicas=1))
+    waiting = {"waiting": {"reason": "ImagePullBackOff"}}
+    status = {"name": "server", "ready": False, "restartCount": 0, "state": waiting, "lastState": {}}
+    api.put(PODS, pod("model-lost-a-1", "lost", ready=False, phase="Pending", containerStatuses=[status]))
+    assert away.attach("lost").status.phase == "Failing"
+    with pytest.raises(CallError, match=r'Here "bge" can\.'):
         away.attach("ranker").embed("Hi")
 
 

@@ -172,7 +172,7 @@ def test_offers_starts_and_fills_itself_from_one() -> None:
     models = [{"metadata": {"name": "smol"}, "spec": {**spec, "loadBalancing": balancing}}]
     form = form_of(context=FormContext(models=lambda: models))
     form.look()
-    assert [group["title"] for group in form._start_list.groups] == ["Running Models"]
+    assert [group["title"] for group in form._start_list.groups] == ["Models that are there"]
     choose(form, "smol")
     assert (form.name.value, form.url.value, form.min_replicas.value) == ("smol", URL, 3)
     assert "(1 set)" in form._fold.buttons[0]["title"]

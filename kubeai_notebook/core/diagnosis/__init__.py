@@ -16,8 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.near_urls import misspelt_url
 from kubeai_notebook.core.objects import is_going
+from kubeai_notebook.core.remedy import Remedy, SetField
 
 from .engine.causes import cause, ready_cause
 from .engine.cleaning import clean
@@ -42,6 +45,8 @@ _YIELD_TO_RESERVED = frozenset(
 """What an overridden setting explains better."""
 
 
+_NOT_ASKED = frozenset({"RegistryUnreachable", "SourceUnreachable"})
+"""The source of the weights gave no answer."""
 _VAGUE = frozenset({"CacheJobFailed", "Unknown"})
 
 
@@ -50,7 +55,7 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
     scene = Scene(observation, now)
     unique: dict[str, Finding] = {}
     for finding in _findings(scene):
-        unique.setdefault(finding.code, finding)
+        unique.setdefault(finding.code, _meant(finding, scene))
     return tuple(_hidden(finding, scene.secrets) for finding in unique.values())
 
 
@@ -59,6 +64,20 @@ def explanation_of(answer: Answer, observation: Observation, *, now: datetime) -
     scene = Scene(replace(observation, answer=answer), now)
     finding = spared("explanation", responses.explanation, scene, answer)
     return _hidden(finding, scene.secrets) if finding else None
+
+
+def _meant(finding: Finding, scene: Scene) -> Finding:
+    """With a known url first, where the one that could not be asked for is that in a misspelling.
+
+    Nobody answered that there is no such model, so the slip is told by the urls that we know.
+    """
+    if finding.code not in _NOT_ASKED or not scene.observation.this_machine:
+        return finding
+    meant = misspelt_url(scene.url, KNOWN)
+    if not meant:
+        return finding
+    change = Remedy(title=f"Did you mean {meant}? Set url to it.", changes=(SetField(name="url", value=meant),))
+    return replace(finding, remedies=(change, *finding.remedies))
 
 
 def _hidden(finding: Finding, secrets: tuple[str, ...]) -> Finding:

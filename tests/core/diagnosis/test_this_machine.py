@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.remedy import SetField
 
-from .scenes import NOW, crash
+from .scenes import NOW, crash, model
 
 OF_A_CLUSTER = re.compile(
     r"(the|this) cluster\b|\bcontainer\b|\bnodes?\b|\bimage\b|\badmin\b|\bvolume|pvc://|env\.H", re.I
@@ -69,6 +70,30 @@ def test_says_what_may_have_killed_an_engine_here():
     finding, *_ = here("loading", exit_code=137)
     assert finding.message == 'The engine of "m" was killed from outside (137): this machine may be short of memory.'
     assert finding.remedies[0].title.startswith("Close what takes memory")
+
+
+UNREACHED = {
+    "ollama://{}": 'Error: Could not reach Ollama\'s registry to fetch "{}": [Errno -2] Name or service not known.',
+    "hf://HuggingFaceTB/{}": FETCHED + "ConnectionError: HTTPSConnectionPool(host='huggingface.co', port=443): Max "
+    "retries exceeded (Caused by NewConnectionError: [Errno 111] Connection refused)",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "wrong", "right"),
+    [
+        ("ollama://{}", "smolm2:135m", "smollm2:135m"),
+        ("hf://HuggingFaceTB/{}", "SmolLM2-135M-Instrct", "SmolLM2-135M-Instruct"),
+    ],
+)
+def test_sets_the_known_url_first_where_a_misspelt_one_cannot_be_asked_for(url, wrong, right):
+    text, meant, engine = UNREACHED[url].format(wrong), url.format(right), "OLlama" if "ollama" in url else "VLLM"
+    finding, *_ = here(text, model_=model(url=url.format(wrong), engine=engine))
+    assert finding.code in ("RegistryUnreachable", "SourceUnreachable")
+    assert finding.remedies[0].title == f"Did you mean {meant}? Set url to it."
+    assert finding.remedies[0].changes == (SetField(name="url", value=meant),)
+    finding, *_ = here(text, model_=model(url=meant, engine=engine))
+    assert not any(remedy.changes for remedy in finding.remedies)
 
 
 def test_still_tells_a_clusters_user_who_acts_there():
