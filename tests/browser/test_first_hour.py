@@ -14,8 +14,7 @@ from tests.support.http_server import Answer, HttpServer
 from tests.support.hub import Hub
 from tests.support.processes import small_disk
 from tests.support.registry import Registry
-
-from .installation import REPOSITORY
+from tests.support.wheel import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

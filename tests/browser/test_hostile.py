@@ -9,8 +9,7 @@ import pytest
 from tests.support.hostile import hostile
 from tests.support.hostile_world import TALKS, Engine, hostile_cluster
 from tests.support.http_server import HttpServer
-
-from .installation import REPOSITORY
+from tests.support.wheel import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
