@@ -126,6 +126,7 @@ def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Not
     expect(notebook.output(1).locator(".kubeai-snapshot")).to_contain_text("Count from one to one thousand")
     notebook.picture("playground_saved", notebook.cell(1))
     notebook.run_cell(0)
+    notebook.run_cell(0)  # so that the next cell's number is another one than the saved
     play = notebook.run_cell(1).locator(".kubeai-playground")
     expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Count from one to one thousand")
     expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|is closed"))

@@ -59,7 +59,9 @@ def kernel(daemon: str) -> Iterator[Kernel]:
 
 
 def test_serves_streams_and_deletes(kernel: Kernel) -> None:
-    card = kernel.run("%kubeai_serve story --engine OLlama --url ollama://smollm2:135m --wait")
+    kernel.run("%kubeai_serve story --engine OLlama --url ollama://smollm2:135m --wait")
+    # The cell that waited renews its snapshot once a second, so perhaps after its end.
+    card = kernel.run("%kubeai_status story")
     assert "story (on this machine) Ready" in card
     assert "in place of Ollama" in card
     said = kernel.run("%%kubeai_chat story --max-tokens 8 --temperature 0 -o answer\nSay hello.")

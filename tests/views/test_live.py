@@ -13,6 +13,7 @@ from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.session.live.subscription import Change, Subscription
+from kubeai_notebook.session.session import close_defaults
 from kubeai_notebook.views import CardFace, live
 from kubeai_notebook.views.status_card import StatusCard
 from tests.support.views import view_in
@@ -25,8 +26,8 @@ class FakeSession:
     """Stands for a Session whose publisher leaves a Change when `now_is` is called."""
 
     def __init__(self) -> None:
-        self.cluster = SimpleNamespace(namespace="default")
         self.where = Whereabouts(this_machine=True, namespace="default")
+        self.cluster = SimpleNamespace(namespace="default", where=self.where)
         self.subscriptions: list[Subscription] = []
         self.view: View | None = None
         self.revision = 0
@@ -63,6 +64,7 @@ def shows(widget: StatusCard, **fields: str) -> bool:
 
 @pytest.fixture
 def session() -> Iterator[FakeSession]:
+    close_defaults()  # where a test before has left some, its place would count as where a magic looks
     session = FakeSession()
     session.now_is(view_in("Loading"))
     yield session
