@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from kubeai_notebook.session.session import Session
-from tests.support.daemon import kubeai_local
+from kubeai_notebook.session.session import Session, close_defaults
+from tests.support.daemon import MODELS as MODELS_PATH
+from tests.support.daemon import Daemon, kubeai_local
 from tests.support.fake_api import MODELS, FakeApi, model
 from tests.support.registry import Registry
 
@@ -36,13 +37,23 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def daemon(own_environment: None) -> Iterator[str]:
-    """A running single-machine KubeAI; gives its kubeconfig."""
+def machine(own_environment: None) -> Iterator[str]:
+    """A running single-machine KubeAI for all files; gives its kubeconfig."""
     started = kubeai_local("start")
     assert started.returncode == 0, started.stderr
     yield started.stdout.splitlines()[-1]
     stopped = kubeai_local("stop")
     assert stopped.returncode == 0, stopped.stderr
+
+
+@pytest.fixture(scope="module")
+def daemon(machine: str) -> Iterator[str]:
+    """That single-machine KubeAI, without the Models and the default Sessions of any file before; its kubeconfig."""
+    yield machine
+    close_defaults()
+    here = Daemon(Path(os.environ["KUBEAI_LOCAL_HOME"]))
+    for left in here.api("GET", MODELS_PATH)[1]["items"]:
+        here.delete(left["metadata"]["name"])
 
 
 @pytest.fixture

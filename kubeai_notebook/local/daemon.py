@@ -28,6 +28,7 @@ START_SECONDS = 30.0
 READY = b"\x06"
 """What a daemon that answers writes into the pipe of whoever started it; no text begins with it."""
 STOP_SECONDS = 15.0
+ENDING_SECONDS = 1.0
 _PACKAGES = ("aiohttp", "psutil", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"
 _STOPPED: dict[str, Any] = {
@@ -120,7 +121,7 @@ def status(home: Home) -> dict[str, Any]:
     try:
         models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
     except LocalError:
-        if home.pid() is None:  # it ended while it was asked
+        if _gone(home, ENDING_SECONDS):  # (one that is killed hangs up before its lock is free)
             return dict(_STOPPED)
         raise
     where = {"kubeconfig": str(home.kubeconfig), "api": access.api, "gateway": access.gateway}

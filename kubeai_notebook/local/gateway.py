@@ -121,7 +121,7 @@ class Gateway:
         self._active: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self._at_work: Counter[str] = Counter()
-        self._begun_at = store.now()
+        self._begun_at = store.now().replace(microsecond=0)  # (as a Model's time of creation has whole seconds)
         self._last_at: dict[str, datetime] = {}
 
     async def answer(self, request: web.Request, path: str) -> web.StreamResponse:

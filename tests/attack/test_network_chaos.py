@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from http.client import HTTPException
 
 import pytest
 
@@ -43,7 +44,7 @@ class Writer(threading.Thread):
             name = f"w{self._number}-{count}"
             try:
                 status, body = self._daemon.api("POST", MODELS, model_of(name, url=SCRIPTED, minReplicas=0))
-            except (OSError, ValueError, LookupError, TypeError):
+            except (OSError, HTTPException, ValueError, LookupError, TypeError):
                 continue  # The daemon is dead, or its kubeconfig is just being written.
             if status == 201:
                 self.acknowledged[name] = int(body["metadata"]["resourceVersion"])

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import threading
+from http.client import HTTPException
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_keeps_every_acknowledged_write_when_it_is_killed_in_the_middle(daemon):
                     if daemon.api("POST", CONFIG_MAPS, {"metadata": {"name": name}, "data": {"a": name}})[0] == 201:
                         kept.add(name)
                         enough.release()
-                except (OSError, ValueError):
+                except (OSError, HTTPException, ValueError):
                     return
 
         writers = [threading.Thread(target=write) for _ in range(4)]

@@ -44,6 +44,12 @@ def test_says_that_it_has_stopped_where_it_ends_while_it_is_asked(make_daemon):
     assert not status(Ending(make_daemon().home))["running"]
 
 
+def test_says_that_it_has_stopped_where_it_hangs_up_before_it_is_gone(make_daemon):
+    ended = make_daemon()
+    ended.stop()
+    assert not status(Ending(ended.home, pids=[1, 1, 1]))["running"]
+
+
 def test_stop_leaves_no_process(make_daemon):
     running = make_daemon()
     running.create("smol")
