@@ -20,10 +20,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from kubeai_notebook.core.batch_progress import SHOWN_FAILURES, FailedRow, Progress
+from kubeai_notebook.core.batch_progress import SHOWN_FAILURES, FailedRow, Progress, place_of
 from kubeai_notebook.core.chat_messages import Usage
 from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.text import one_line
@@ -45,7 +44,7 @@ _Result = TypeVar("_Result")
 TRIAL_ROWS = 5
 OPEN_CHUNKS = 4
 """Pieces of a file that are in memory at once."""
-_SHOWN_LABEL, _SHOWN_CHARACTERS = 60, 200
+_SHOWN_CHARACTERS = 200
 _SHORT = 1 << 16
 """Bytes of a request that is kept while its row waits."""
 QUICK_SECONDS = 0.002
@@ -106,9 +105,7 @@ class _Row(NamedTuple):
     @property
     def place(self) -> str:
         """What the user calls this row."""
-        labels, number = self.chunk.labels, self.chunk.first + self.offset
-        label = number if labels is None else labels[self.offset]
-        return f"{label:,}" if isinstance(label, Integral) else one_line(str(label), _SHOWN_LABEL)
+        return place_of(self.chunk.labels, self.offset, first=self.chunk.first)
 
 
 class _NotAskedError(Exception):

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+from kubeai_notebook.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SHOWN_FAILURES = 5
+_SHOWN_LABEL = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +20,18 @@ class FailedRow:
     """A row without an answer."""
 
     place: str
-    """The row's number from 0, as a reader finds it."""
+    """What the user calls the row, by `place_of`."""
     reason: str
+
+
+def place_of(labels: Sequence[Any] | None, offset: int, *, first: int = 0) -> str:
+    """What the user calls a row: its label in the table's index, or its number from 0 where the table has none.
+
+    >>> place_of(None, 5, first=1000), place_of(["a", "b"], 1)
+    ('1,005', 'b')
+    """
+    label = first + offset if labels is None else labels[offset]
+    return f"{label:,}" if isinstance(label, Integral) else one_line(str(label), _SHOWN_LABEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

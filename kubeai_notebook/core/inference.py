@@ -100,7 +100,7 @@ def _bounds(scaling: Any) -> tuple[dict[str, Any], str] | None:
         return None
     raised = type(most) is int and most < count
     bounds = {key: value for key, value in scaling.items() if key != "replicas"} | {"min_replicas": count}
-    why = f"replicas {count} stay, and autoscaling may add to them"
+    why = f"replicas {count} stay, and autoscaling may add to them" if count else "it sleeps while nobody asks it"
     if raised:
         return {**bounds, "max_replicas": count}, f"replicas {count} stay, so max_replicas is {count} and not {most}"
     return bounds, why

@@ -20,6 +20,8 @@ from .home import write_secret
 if TYPE_CHECKING:
     from .home import Home
 
+_GGUF = b"GGUF"
+"""What such a file begins with."""
 log = logging.getLogger("kubeai-local")
 
 
@@ -62,7 +64,17 @@ def added(file: Path) -> dict[str, Path]:
 
 
 def add(home: Home, mappings: Mapping[str, Path]) -> None:
-    """Have these paths stand for these urls from now on, whether a daemon runs or not."""
+    """Have these paths stand for these urls from now on, whether a daemon runs or not.
+
+    Raises:
+        LocalError: a file is no weights file; nothing was added.
+    """
+    for url, path in mappings.items():
+        if path.is_file() and not _is_gguf(path):
+            raise LocalError(
+                f'{path} cannot stand for "{masked(url)}": it is no GGUF file.',
+                "Name a .gguf file, or the folder of the model's files.",
+            )
     with home.starting():
         try:
             before = added(home.added_weights)
@@ -104,6 +116,11 @@ def _inside(url: str, root: Path, below: str) -> Path:
     if not path.exists():
         raise LocalError(f'"{masked(url)}" is not there: {path} does not exist.', "Check the path.")
     return path
+
+
+def _is_gguf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_GGUF)) == _GGUF
 
 
 def _usable(url: str, path: Path) -> Path:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.batch_progress import SHOWN_FAILURES, FailedRow, Progress
+from kubeai_notebook.core.batch_progress import SHOWN_FAILURES, FailedRow, Progress, place_of
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import name_and_adapter
@@ -181,21 +181,28 @@ def embed(call: Invocation) -> Any:
         begun_seconds = time.monotonic()
         result = model.embed_column(value, column, role=role, into=options.into)
         if not options.quiet:
-            reasons = nw.from_native(result, eager_only=True)[f"{options.into}_error"].to_list()
-            _count_failed(model.name, reasons, time.monotonic() - begun_seconds)
+            rows = nw.from_native(result, eager_only=True)
+            _count_failed(
+                model.name,
+                rows[f"{options.into}_error"].to_list(),
+                labels=nw.maybe_get_index(rows),
+                seconds=time.monotonic() - begun_seconds,
+            )
         return result
     # Its rows are named by their texts, which may be a model's words.
     return plain_view(model.embed(value, role=role))
 
 
-def _count_failed(model: str, reasons: list[Any], seconds: float) -> None:
+def _count_failed(model: str, reasons: list[Any], *, labels: Any, seconds: float) -> None:
     """Say how many rows have no vector, and why, in the words of a map; nothing where each has one."""
     from kubeai_notebook.present.batch_report import batch_text
 
     from .live_output import write
 
     failed = [
-        FailedRow(f"{place:,}", one_line(reason)) for place, reason in enumerate(reasons) if isinstance(reason, str)
+        FailedRow(place_of(labels, offset), one_line(reason))
+        for offset, reason in enumerate(reasons)
+        if isinstance(reason, str)
     ]
     if failed:
         rows, last = len(reasons), tuple(failed[-SHOWN_FAILURES:])

@@ -88,8 +88,8 @@ class ModelsFrame(PlainFrame):
                 "ready": self["ready"].astype(str) + "/" + self["desired"].astype(str),
                 **{column: self[column] for column in ("engine", "features", "profile")},
                 "age": self["age"].map(_age),
-                "what is wrong": self["problem"],
-                "GPUs held": self["gpus"],
+                "problem": self["problem"],
+                "gpus": self["gpus"],
                 "idle for": self["idle_seconds"].map(self._idle),
             }
         )

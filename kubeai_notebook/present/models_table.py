@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .wire import ModelsTable
 
-HEADS = ("name", "phase", "ready", "engine", "features", "profile", "age", "what is wrong")
+HEADS = ("name", "phase", "ready", "engine", "features", "profile", "age", "problem")
 LONGEST_CELL = 200
 """Characters of one cell: the card has the rest."""
 

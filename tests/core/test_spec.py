@@ -214,7 +214,7 @@ def test_names_a_model_by_its_url_and_its_tag(url: str, name: str) -> None:
     ("scaling", "bounds", "why"),
     [
         ({"replicas": 2}, (2, None, None), "replicas 2 stay, and autoscaling may add to them"),
-        ({"replicas": 0}, (0, None, None), "replicas 0 stay, and autoscaling may add to them"),
+        ({"replicas": 0}, (0, None, None), "it sleeps while nobody asks it"),
         ({"replicas": 2, "max_replicas": 5}, (2, 5, None), "replicas 2 stay, and autoscaling may add to them"),
         ({"replicas": 3, "max_replicas": 1}, (3, 3, None), "replicas 3 stay, so max_replicas is 3 and not 1"),
         ({"replicas": 3, "min_replicas": 1}, (1, None, 3), None),

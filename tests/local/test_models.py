@@ -99,6 +99,10 @@ def test_serves_weights_that_were_added_while_it_runs(make_daemon, kubeai, smol,
     file = next(line for line in kubeai.log(kubeai.ready_pod(smol)).splitlines() if "loading model '" in line)
     path = file.partition("loading model '")[2].rstrip("'")
     running = make_daemon("--cache", str(tmp_path / "unused"))
+    wrong = tmp_path / "train.py"
+    wrong.write_text("import torch")
+    refused = running.command("add", f"ollama://my/model:1={wrong}")
+    assert f'{wrong} cannot stand for "ollama://my/model:1": it is no GGUF file.' in refused.stderr
     assert running.command("add", f"ollama://my/model:1={path}").returncode == 0
     running.create("mine", url="ollama://my/model:1")
     assert running.events(running.ready_pod("mine"))["Pulled"].endswith("were already on this machine")

@@ -133,7 +133,7 @@ def test_makes_vectors_of_a_column_a_series_and_a_text(mini: Run, capsys: pytest
     assert out["vector_error"]["y"] == "The text is missing or empty; nothing was sent."
     shown = capsys.readouterr().out
     assert "mini: 2 of 2 rows, 1 failed" in shown
-    assert "row 1: The text is missing or empty; nothing was sent." in shown
+    assert "row y: The text is missing or empty; nothing was sent." in shown
     mini("%kubeai_embed mini reviews text --into quiet;")
     assert "failed" not in capsys.readouterr().out
     vectors = mini("vectors = %kubeai_embed mini reviews.text\nvectors")

@@ -69,7 +69,7 @@ def test_sorts_phases_as_the_phase_table_does(several: ModelsFrame) -> None:
 
 def test_shows_itself_as_a_table_that_reads_well(several: ModelsFrame) -> None:
     head, *rows = [line.split() for line in repr(several).splitlines()]
-    assert " ".join(head) == "name phase ready engine features profile age what is wrong GPUs held idle for"
+    assert " ".join(head) == "name phase ready engine features profile age problem gpus idle for"
     assert " ".join(rows[0]) == "b Ready 2/2 OLlama cpu:1 3 min 4 3 min"
     assert " ".join(rows[1]) == "a Failing 0/1 OLlama cpu:1 3 d The engine needs more memory. 0 in use"
     assert " ".join(rows[2]) == "c Scheduling 0/1 OLlama cpu:1 — 0 —"

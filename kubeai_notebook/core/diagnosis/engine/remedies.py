@@ -207,6 +207,8 @@ READ_LOG = run("Read the whole log.", "kubectl -n {namespace} logs {pod} --all-c
 LOOK_AGAIN = run(
     "After that, have KubeAI look again at once; by itself it may take 17 minutes to do so.",
     "kubectl -n {namespace} annotate model {name} touch={touches} --overwrite",
+    # What is mended on one's own machine is the Model, which is looked at again by that, or the daemon's start.
+    only="cluster",
 )
 STOP_ANOTHER = run(
     "Stop a Model that is not needed: find it, then scale it to 0 replicas.",

@@ -428,7 +428,11 @@ WEIGHTS: tuple[Rule, ...] = (
             "A weights file is damaged, cut off or not readable.",
         ),
         who="user",
-        remedies=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
+        remedies=(
+            _COPY_AGAIN,
+            advise("If the file is whole, let the container read it (owner, mode, fsGroup).", only="cluster"),
+            advise("If the file is whole, let yourself read it: chmod u+r {file}.", only="this machine"),
+        ),
     ),
     Rule(
         code="ConfigWeightsMismatch",

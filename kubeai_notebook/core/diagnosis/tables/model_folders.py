@@ -45,7 +45,10 @@ FOLDERS: tuple[Rule, ...] = (
             "There is no {file}, or the container's user may not read it.",
             "A weights file is missing, or the container's user may not read it.",
         ),
-        remedies=(_COPY_ALL, advise("If the file is there, let the container read it (owner, mode, fsGroup).")),
+        remedies=(
+            _COPY_ALL,
+            advise("If the file is there, let the container read it (owner, mode, fsGroup).", only="cluster"),
+        ),
     ),
     _incomplete(
         seen=(
