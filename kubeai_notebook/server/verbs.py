@@ -6,6 +6,7 @@ Nothing is decided here: what may be done and what follows from it is `session.v
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings
@@ -46,20 +47,22 @@ def use(session: Session, *, context: str | None = None, namespace: str | None =
 
     The place is a setting of this process: as in a notebook, the Sessions of before end, the next is of the new one.
     """
-    from kubeai_notebook.session.session import default
+    from kubeai_notebook.session.session import Session, default
 
     del session
+    now = settings.current()
+    wanted = replace(
+        now,
+        context=now.context if context is None else context,
+        namespace=now.namespace if namespace is None else namespace,
+    )
+    # Tried first: to change the settings and back would end the Sessions of now, and tell every browser of a place
+    # that was refused.
+    with Session(settings=wanted) as there:
+        there.cluster.check_namespace()
     traits = settings.configurable()
-    before = traits.context, traits.namespace
-    traits.context = traits.context if context is None else context
-    traits.namespace = traits.namespace if namespace is None else namespace
-    try:
-        used = where(default())
-        default().cluster.check_namespace()
-        return used
-    except KubeAIError:
-        traits.context, traits.namespace = before
-        raise
+    traits.context, traits.namespace = wanted.context, wanted.namespace
+    return where(default())
 
 
 def contexts(session: Session) -> wire.Contexts:

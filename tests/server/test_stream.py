@@ -102,6 +102,14 @@ def test_tells_a_model_that_nobody_served_from_here(jupyter: Jupyter, session: S
         assert first(events, "model", "kubectls")
 
 
+def test_ends_no_stream_for_a_place_that_is_refused(jupyter: Jupyter, session: Session) -> None:
+    with jupyter.stream() as events:
+        first(events, "link")
+        assert jupyter.ask("POST", "where", {"namespace": "nosuch"})[0] == 404
+        session.serve(name="stays", **ASLEEP)
+        assert first(events, "model", "stays")
+
+
 def test_serves_many_streams_by_one_subscription(jupyter: Jupyter, session: Session) -> None:
     with ExitStack() as stack:
         streams = [stack.enter_context(jupyter.stream()) for _ in range(20)]
