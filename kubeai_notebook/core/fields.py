@@ -230,4 +230,5 @@ FIELDS = (
         default=100,
     ),
 )
+FIELDS_BY_NAME = {field.name: field for field in FIELDS}
 """In the order of a Manifest, which is also that of Notices."""

@@ -22,8 +22,8 @@ NOTHING: Mapping[str, Any] = {}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 APPLIED = "kubeai-notebook/applied"
 """The annotation with the specs of a Model that were applied before the present one, the oldest first."""
-# What Kubernetes calls an integer has 64 bits; Python writes no text of a much longer one.
-_INTEGERS = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
+"""What Kubernetes, JSON Schema's readers and engines call an integer; Python writes no text of a much longer one."""
 
 
 def at(value: Any, *path: str) -> Any:
@@ -55,7 +55,7 @@ def text_at(value: Any, *path: str) -> str:
 def number_at(value: Any, *path: str) -> int | None:
     """The whole number behind the keys, of 64 bits at most as Kubernetes has them."""
     number = at(value, *path)
-    return number if isinstance(number, int) and not isinstance(number, bool) and number in _INTEGERS else None
+    return number if isinstance(number, int) and not isinstance(number, bool) and number in INT64 else None
 
 
 def count_at(value: Any, *path: str) -> int:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.map_fields import REQUEST
 from kubeai_notebook.core.naming import name_and_adapter
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.errors import CallError, UsageError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .invocation import Invocation
 
 _FENCE = "```json\n"
-_FIELDS = ("max_tokens", "temperature", "top_p", "seed", "stop")
 
 
 @cache
@@ -76,7 +76,7 @@ def chat(call: Invocation) -> Shown:
         _conversations()[key] = talk
         write("" if options.quiet else f"{full_name} begins a new conversation.\n")
         return Shown(None)
-    asked: Any = {name: getattr(options, name) for name in _FIELDS}
+    asked: Any = {name: getattr(options, name) for name in REQUEST}
     asked |= {"adapter": adapter or None, "schema": schema_of(call)}
     try:
         with talk.begin(prompt, asked, shown=not options.quiet) as deltas:

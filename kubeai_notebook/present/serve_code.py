@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeai_notebook.core import inference
 from kubeai_notebook.core.field_aliases import ASK, nested
-from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.fields import FIELDS_BY_NAME
 from kubeai_notebook.core.manifest import (
     SECRETS_ANNOTATION,
     cleaned,
@@ -45,7 +45,6 @@ _WIDTH = 100
 """Characters of a call in Python that stays in one line."""
 # What a line's reader would take for a variable of the user's, or for the place of its value.
 _FILLED = re.compile(r"\{[A-Za-z_]|\$[A-Za-z_]|[\ue000\ue001]")
-_FIELDS = {field.name: field for field in FIELDS}
 _INFERRED = ("name", "engine", "features", "resource_profile")
 
 
@@ -123,7 +122,7 @@ def _magic(stated: Mapping[str, Any]) -> str:
     body: dict[str, Any] = {}
     # The reader wants name and url side by side.
     for name, value in sorted(stated.items(), key=lambda item: item[0] == "namespace"):
-        own = _words(_FIELDS[name], value)
+        own = _words(FIELDS_BY_NAME[name], value)
         if own is None or not all(word.isprintable() and not _FILLED.search(word) for word in own):
             body[name] = value
         elif name == "args":
@@ -171,7 +170,7 @@ def _python(stated: Mapping[str, Any]) -> str:
     positional = [*names, *urls] == first and max(len(names), len(urls)) < 2
     arguments = [repr(fields.pop(name)) for name in ("name", "url") if positional and name in fields]
     balancing = nested(fields).get("scaling", {}).get("load_balancing")
-    flat = {name: value for name, value in fields.items() if len(_FIELDS[name].within) < 2}
+    flat = {name: value for name, value in fields.items() if len(FIELDS_BY_NAME[name].within) < 2}
     for name, value in {**flat, **({"load_balancing": balancing} if balancing else {})}.items():
         arguments.append(f"{name}={_secrets_in_python(value) if name == 'secrets' else repr(value)}")
     call = f"serve({', '.join(arguments)})"

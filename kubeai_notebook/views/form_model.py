@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.core import inference, pasted
 from kubeai_notebook.core.estimate import estimate_of, figures_of_name
 from kubeai_notebook.core.field_aliases import canonical, fields_of, flattened, nested, read_fields, repeated, to_snake
-from kubeai_notebook.core.fields import FIELDS
+from kubeai_notebook.core.fields import FIELDS, FIELDS_BY_NAME
 from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.notice import wrong
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 _Filling = tuple[dict[str, Any], Any, Mapping[str, Any] | None]
 """The fields, the url that their secrets were given for, and the Model that they were filled from."""
 _MAGIC = re.compile(r"\s*(?:\w[\w.]*\s*=\s*)?%%?kubeai")
-_FIELDS = {field.name: field for field in FIELDS}
 _PARTS = frozenset([*(part for field in FIELDS for part in field.within), "prefix_hash"])
 _SHOWN_UNDER = {"env_from": "secrets", "resources": "resource_profile", "processors": "resource_profile"}
 # What rules compare on the whole spec, among whose words "name" and "url" may stand for anything.
@@ -188,7 +187,7 @@ class FormModel:
 
     def show_all(self) -> None:
         """Take every field as touched: somebody wants to deploy."""
-        self._touched |= {*_FIELDS}
+        self._touched |= {*FIELDS_BY_NAME}
 
     def _notices(self) -> list[Notice]:
         """Of refused values, of the Draft, of the url as it was looked up and of secrets older than it, each once."""
@@ -422,11 +421,11 @@ def _place_of(url: str) -> tuple[str, str]:
 def _named_in(notice: Notice) -> tuple[str, ...]:
     """The fields that a Notice is about; one of the whole spec names them in its message."""
     if not notice.field:
-        return tuple(name for name in _FIELDS if name in _COMPARED and re.search(rf"\b{name}\b", notice.message))
+        return tuple(name for name in FIELDS_BY_NAME if name in _COMPARED and re.search(rf"\b{name}\b", notice.message))
     words = [word for word in re.sub(r"\[.*?\]", "", notice.field).split(".") if word not in _PARTS]
     name = to_snake(words[0]) if words else "strategy" if "load_balancing" in notice.field else "min_replicas"
     name = _SHOWN_UNDER.get(name, name)
-    return (name,) if name in _FIELDS else ()
+    return (name,) if name in FIELDS_BY_NAME else ()
 
 
 def _cured(flat: Mapping[str, Any], stated: Mapping[str, Any], remedy: Remedy) -> dict[str, Any]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 HASH_LABEL = "pod-hash"
 PORT_ANNOTATION = "model-pod-port"
 ADDRESS_ANNOTATION = "model-pod-ip"
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""Kubernetes' alphabet for generated names: no vowels, so no words."""
 _FROM_PROFILE = ("nodeSelector", "affinity", "tolerations", "schedulerName", "runtimeClassName")
 
 Object = Mapping[str, Any]
@@ -93,7 +94,7 @@ def safe_hash(text: str) -> str:
     value = 2166136261
     for byte in text.encode():
         value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
-    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(value))
+    return "".join(ALPHABET[ord(digit) % len(ALPHABET)] for digit in str(value))
 
 
 def _pod_spec(model: Object, config: OperatorConfig, *, system: Object, container: Object) -> dict[str, Any]:

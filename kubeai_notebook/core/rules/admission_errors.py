@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-INT64 = range(-(2**63), 2**63)
+from kubeai_notebook.core.objects import INT64
+
 NO_FIELD = "<nil>"
 """What the server writes for a problem of the object as a whole."""
 

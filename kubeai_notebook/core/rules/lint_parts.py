@@ -13,6 +13,7 @@ from kubeai_notebook.core.model_spec import SecretName, SecretValue
 from kubeai_notebook.core.naming import MAX_LABEL_LENGTH, label_word
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
+from .lint_source import GGUF
 from .subject import Subject, error, warning
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ MAX_CONFIG_MAP_BYTES = 1 << 20
 _CONFIG_MAP_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 # Folders that KubeAI mounts into the engine's container; Kubernetes refuses a second mount at the same path.
 _MOUNTED = ("/dev/shm", "/model", "/models", "/adapters", "/secrets/gcp-credentials")  # noqa: S108 - no file is made
-_GGUF = re.compile(r"gguf", re.I)
 _ADAPTER_REPOSITORY = re.compile(r"hf://[^/:]+/[^/:]+")
 
 
@@ -87,7 +87,7 @@ def _adapter_url(field: str, url: str, *, base: str) -> Iterator[Notice]:
     elif url.startswith("hf://") and not _ADAPTER_REPOSITORY.fullmatch(url):
         message = f"{quoted(url)} names no repository of the hub: an adapter's has an owner and a name."
         yield error(field, "AdapterNotLoaded", message, step="Write hf://<owner>/<name>.")
-    elif _GGUF.search(url):
+    elif GGUF.search(url):
         message = "This adapter seems to be in GGUF files, which vLLM does not load."
         yield warning(field, "AdapterNotLoaded", message, step="Use the adapter's safetensors repository.")
     elif url == base:

@@ -25,7 +25,7 @@ _OFFERED = {
 }
 _SWITCHES = ("insecure", "pull")
 _LORA = re.compile(r"(^|[-_/])(q?lora|adapter)s?([-_]|$)", re.I)
-_GGUF = re.compile(r"gguf", re.I)
+GGUF = re.compile(r"gguf", re.I)
 _BAD_URL = "InvalidModelUrl"
 
 
@@ -102,7 +102,7 @@ def _repository(subject: Subject, source: Source) -> Iterator[Notice]:
     elif reference.endswith("/"):
         message = "The slash at the end becomes part of the repository's name, which the hub refuses."
         yield error("url", _BAD_URL, message, _set_url(f"hf://{reference.rstrip('/')}"), step="Take the slash away.")
-    if _GGUF.search(reference) and subject.spec.engine != "OLlama":
+    if GGUF.search(reference) and subject.spec.engine != "OLlama":
         message = (
             f"This repository seems to hold GGUF files, which {subject.spec.engine} does not load from a repository."
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from kubeai_notebook.core.kubeai.pods import ALPHABET
 from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.rules.metadata import MAX_GENERATED_BASE
 from kubeai_notebook.local.emulation.kinds import (
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from .journal import Journal
 
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"
-"""Kubernetes' alphabet for generated names: no vowels, so no words."""
 _KEPT = (
     *("uid", "creationTimestamp", "name", "namespace", "generation"),
     *("deletionTimestamp", "deletionGracePeriodSeconds"),
@@ -260,5 +259,5 @@ def with_generated_name(item: Object) -> Object:
     base = metadata.get("generateName") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or metadata.get("name") or not base or not isinstance(base, str):
         return item
-    name = base[:MAX_GENERATED_BASE] + "".join(secrets.choice(_SAFE) for _ in range(5))
+    name = base[:MAX_GENERATED_BASE] + "".join(secrets.choice(ALPHABET) for _ in range(5))
     return {**item, "metadata": metadata | {"name": name}}

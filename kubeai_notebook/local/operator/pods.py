@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.kubeai.pods import UnusableSpecError, pod_of
+from kubeai_notebook.core.model_spec import ENGINES
 from kubeai_notebook.local.emulation.engine_commands import EngineSpec
 from kubeai_notebook.local.emulation.stand_in import ANNOTATION, stands_in
 from kubeai_notebook.local.engines.recipes import image_of
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from .system import System
 
 IMAGE_ANNOTATION = "kubeai-notebook/image-not-used"
-ENGINES = ("OLlama", "VLLM", "FasterWhisper", "Infinity")
 _PRIORITY_CLASSES = (None, "", "system-cluster-critical", "system-node-critical")
 """Those that every cluster has; this one has no others."""
 
