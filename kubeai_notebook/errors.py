@@ -41,7 +41,7 @@ LONGEST = 10_000
 LOCAL_GONE = (
     "KubeAI on this machine is not running.",
     # A kernel need not have kubeai-local on its PATH.
-    'In a notebook %kubeai_local start starts it again, in Python Session(context="local").models().',
+    'Session(context="local").models() starts it again.',
 )
 """Message and hint where our own daemon has ended."""
 

@@ -29,6 +29,7 @@ READY = b"\x06"
 """What a daemon that answers writes into the pipe of whoever started it; no text begins with it."""
 STOP_SECONDS = 15.0
 ENDING_SECONDS = 1.0
+"""One that is killed hangs up before its lock is free."""
 _PACKAGES = ("aiohttp", "psutil", "trustme", "xllamacpp")
 _START = "Start it with: kubeai-local start"
 _STOPPED: dict[str, Any] = {
@@ -60,7 +61,8 @@ def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool
         if (pid := home.pid()) is not None:
             if home.access() is None:
                 raise _unknown(home, pid)
-            return False
+            if not _is_ending(home):
+                return False
         readable, writable = os.pipe()
         with home.log.open("ab") as log:
             command = [sys.executable, "-P", "-m", __package__, *arguments, "--ready-fd", str(writable)]
@@ -121,7 +123,7 @@ def status(home: Home) -> dict[str, Any]:
     try:
         models = json.loads(ask(home, "/apis/kubeai.org/v1/models"))["items"]
     except LocalError:
-        if _gone(home, ENDING_SECONDS):  # (one that is killed hangs up before its lock is free)
+        if _gone(home, ENDING_SECONDS):
             return dict(_STOPPED)
         raise
     where = {"kubeconfig": str(home.kubeconfig), "api": access.api, "gateway": access.gateway}
@@ -175,6 +177,15 @@ def ask(home: Home, path: str) -> bytes:
             return bytes(response.read())
     except (OSError, HTTPException) as error:
         raise LocalError(f"kubeai-local does not answer: {error}.", f"See {home.log}.") from error
+
+
+def _is_ending(home: Home) -> bool:
+    """Whether the daemon that has the lock answers no more, and is gone in a moment."""
+    try:
+        ask(home, "/version")
+    except LocalError:
+        return _gone(home, ENDING_SECONDS)
+    return False
 
 
 def _gone(home: Home, seconds: float) -> bool:

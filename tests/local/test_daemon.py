@@ -14,7 +14,7 @@ import pytest
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local import app
 from kubeai_notebook.local.__main__ import main
-from kubeai_notebook.local.daemon import READY, status
+from kubeai_notebook.local.daemon import READY, start, status
 from kubeai_notebook.local.home import Home
 from tests.support.daemon import MODELS, SCRIPTED, is_alive, processes_of, scripted_options
 from tests.support.waiting import until
@@ -48,6 +48,14 @@ def test_says_that_it_has_stopped_where_it_hangs_up_before_it_is_gone(make_daemo
     ended = make_daemon()
     ended.stop()
     assert not status(Ending(ended.home, pids=[1, 1, 1]))["running"]
+
+
+def test_starts_anew_where_the_one_before_is_just_ending(make_daemon):
+    ended = make_daemon()
+    ended.stop()
+    home = Ending(ended.home, pids=[1, 1, 1])
+    assert start(home, ["run", "--home", str(home.folder)], dict(os.environ))
+    assert ended.status()["running"]
 
 
 def test_stop_leaves_no_process(make_daemon):

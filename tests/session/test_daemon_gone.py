@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.client import Cluster
 
 LINE = 'Session(context="local").models()'
-HINT = f"In a notebook %kubeai_local start starts it again, in Python {LINE}."
+HINT = f"{LINE} starts it again."
 
 
 def cluster_at(url: str, path: Path, *, ours: bool, monkeypatch: pytest.MonkeyPatch) -> Cluster:

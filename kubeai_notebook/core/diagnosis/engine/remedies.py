@@ -204,6 +204,7 @@ APPLIED = " --dry-run=client -o yaml | kubectl apply -f -"
 """Behind ``kubectl create``: replaces what is there, and sends YAML, which every API server takes."""
 DELETE_POD = run("Delete the Pod; KubeAI makes a new one.", "kubectl -n {namespace} delete pod {pod}")
 READ_LOG = run("Read the whole log.", "kubectl -n {namespace} logs {pod} --all-containers --tail=400")
+LET_READ = advise("If the file is there and whole, let the container read it (owner, mode, fsGroup).", only="cluster")
 LOOK_AGAIN = run(
     "After that, have KubeAI look again at once; by itself it may take 17 minutes to do so.",
     "kubectl -n {namespace} annotate model {name} touch={touches} --overwrite",

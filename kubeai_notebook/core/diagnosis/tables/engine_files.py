@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
+from kubeai_notebook.core.diagnosis.engine.remedies import LET_READ, advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 if TYPE_CHECKING:
@@ -428,11 +428,7 @@ WEIGHTS: tuple[Rule, ...] = (
             "A weights file is damaged, cut off or not readable.",
         ),
         who="user",
-        remedies=(
-            _COPY_AGAIN,
-            advise("If the file is whole, let the container read it (owner, mode, fsGroup).", only="cluster"),
-            advise("If the file is whole, let yourself read it: chmod u+r {file}.", only="this machine"),
-        ),
+        remedies=(_COPY_AGAIN, LET_READ),
     ),
     Rule(
         code="ConfigWeightsMismatch",

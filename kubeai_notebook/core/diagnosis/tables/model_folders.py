@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import name_of
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
+from kubeai_notebook.core.diagnosis.engine.remedies import LET_READ, advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 from .hub import misread_claim
@@ -45,10 +45,7 @@ FOLDERS: tuple[Rule, ...] = (
             "There is no {file}, or the container's user may not read it.",
             "A weights file is missing, or the container's user may not read it.",
         ),
-        remedies=(
-            _COPY_ALL,
-            advise("If the file is there, let the container read it (owner, mode, fsGroup).", only="cluster"),
-        ),
+        remedies=(_COPY_ALL, LET_READ),
     ),
     _incomplete(
         seen=(
