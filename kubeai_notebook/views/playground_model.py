@@ -22,7 +22,7 @@ from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
 from kubeai_notebook.core.phase_times import newest_pod
 from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
 from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, check_shown, not_shown, shown_arguments
-from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
+from kubeai_notebook.errors import CallError, KubeAIError, SessionClosedError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
 from kubeai_notebook.present.playground_settings import fields_of, in_labels, settings_of
@@ -329,12 +329,13 @@ class PlaygroundModel:
     def _run(self, run: AnswerRun, answer: Answer) -> None:
         state, note = "failed", ""
         try:
-            if run.allowed is not None:
-                answer = self._with_results(run, answer)
-            self._read(run, answer)
-            state = "stopped" if run.stopped.is_set() else "done"
-        except KubeAIError as error:
-            note = self._why(run, answer.model, error)
+            try:
+                if run.allowed is not None:
+                    answer = self._with_results(run, answer)
+                self._read(run, answer)
+                state = "stopped" if run.stopped.is_set() else "done"
+            except KubeAIError as error:
+                note = self._why(run, answer.model, error)
         except Exception as error:  # the thread's outermost frame: who waits for the answer is told
             _logger.exception("An answer of a playground failed.")
             note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
@@ -364,7 +365,7 @@ class PlaygroundModel:
         name, _ = name_and_adapter(request_name)
         seen = ""
         if run.reply and isinstance(error, CallError) and error.retryable and error.kind != "engine":
-            with suppress(NotFoundError):
+            with suppress(KubeAIError):  # deleted, or its Session was closed while it was looked at
                 seen = broken_line(look_after_break(self.session, name, run.known), run.known)
         return in_magics("\n".join(filter(None, (error.message, seen or error.hint))), name)
 

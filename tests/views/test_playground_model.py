@@ -410,6 +410,25 @@ def test_says_what_became_of_the_model_whose_answer_broke_off(cluster: tuple[Pag
     assert page.playground.dialogue.messages()[-1]["content"] == "Hel"
 
 
+def test_ends_an_answer_whose_session_closes_while_it_looks_why_that_broke_off(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    session = page.playground.session
+
+    def dies(exchange: Exchange) -> None:
+        exchange.say(STREAM.replace(b"\r\n\r\n", b"\r\nContent-Length: 9999\r\n\r\n") + BEGINNING)
+        assert until(lambda: page.told(0) == "Hel", SECONDS)
+        before = set(session.publisher._subscriptions)
+        exchange.end()
+        assert until(lambda: set(session.publisher._subscriptions) - before, SECONDS)
+        session.close("the setting context was changed")
+
+    engine.says = dies
+    page.playground.ask("Hi")
+    page.until_over()
+    assert (states(page), page.told(0)) == (["failed"], "Hel")
+    assert "broke off" in page.note
+
+
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
