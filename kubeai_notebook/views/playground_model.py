@@ -38,7 +38,7 @@ from kubeai_notebook.present.wording import in_magics
 from kubeai_notebook.session.calling import TICK_SECONDS, look_after_break, until_callable
 from kubeai_notebook.session.chatting import stream
 
-from .playground_run import AnswerRun, Sent
+from .playground_run import AnswerRun, Keeping, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,7 +76,8 @@ class PlaygroundModel:
         self.session, self.dialogue, self.tools = session, dialogue, list(tools)
         self.on_change: Callable[[], None] = lambda: None
         self.on_text: Callable[[Text], None] = lambda _text: None
-        self._keep_dialogue, self._clock = keep, clock
+        self._clock = clock
+        self._keeping = Keeping(lambda: keep(self.kept()), self._tell_problem)
         self._lock = threading.RLock()
         self._runs: dict[Place, AnswerRun] = {}
         self._sent: dict[Place, Sent] = {}
@@ -387,7 +388,7 @@ class PlaygroundModel:
             self._send(run, said)
         if now - run.kept_seconds >= KEEP_SECONDS:
             run.kept_seconds = now
-            self._keep()
+            self._keeping.soon()
 
     def _send(self, run: AnswerRun, deltas: Sequence[Delta]) -> None:
         """Send these pieces, as far as all of the answer may be shown."""
@@ -439,14 +440,17 @@ class PlaygroundModel:
                 self._sent_of(run.place).texts.append("\n\n")
         return answer
 
-    def _keep(self) -> None:
-        self._problem = self._keep_dialogue(self.kept())
+    def _tell_problem(self, problem: str) -> None:
+        with self._lock:
+            if problem != self._problem:
+                self._problem = problem
+                self._changed()
 
     def _changed(self, *, keeps: bool = False) -> None:
         # Whoever hears of it takes a lock of its own: always after this one, else two threads wait for each other.
         with self._lock:
             if keeps:
-                self._keep()
+                self._keeping.soon()
             self.on_change()
 
 

@@ -331,6 +331,36 @@ def test_keeps_what_has_come_when_the_kernel_ends(talk: tuple[Page, Engine]) -> 
     assert (kept.exchanges[0].answers[0].state, kept.messages()[-1]["content"]) == ("stopped", "Hel")
 
 
+class LockedFile:
+    """What keeps dialogues, as long as another kernel does not let it."""
+
+    def __init__(self) -> None:
+        self.free, self.asked = threading.Event(), threading.Event()
+        self.kept: list[Dialogue] = []
+
+    def keep(self, dialogue: Dialogue) -> str:
+        self.asked.set()
+        self.free.wait(SECONDS)
+        self.kept.append(dialogue)
+        return "It was not kept." if len(self.kept) == 1 else ""
+
+
+def test_waits_for_no_file_and_keeps_the_newest_as_soon_as_it_may(talk: tuple[Page, Engine]) -> None:
+    talking, _ = talk
+    file = LockedFile()
+    page = Page(PlaygroundModel(talking.playground.session, Dialogue(id="d", columns=("smol",)), keep=file.keep))
+    page.playground.set_settings({"seed": "1"})
+    assert file.asked.wait(SECONDS)
+    for seed in "23":
+        page.playground.set_settings({"seed": seed})
+    assert file.kept == []
+    problems: list[str] = []
+    page.playground.on_change = lambda: problems.append(page.playground.state().problem)
+    file.free.set()
+    assert until(lambda: len(file.kept) == 2 and len(problems) == 2, SECONDS)
+    assert (problems, [kept.fields["seed"] for kept in file.kept]) == (["It was not kept.", ""], [1, 3])
+
+
 def test_says_that_its_session_was_closed_while_an_answer_came(talk: tuple[Page, Engine]) -> None:
     page, engine = talk
     engine.says = hanging_after(BEGINNING)
