@@ -13,6 +13,7 @@ import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.chat_messages import Delta
 from kubeai_notebook.core.chat_request import chat_request
 from kubeai_notebook.core.context_length import logged_context, stated_context
 from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
@@ -43,7 +44,7 @@ from .playground_run import AnswerRun, Keeping, Sent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kubeai_notebook.core.chat_messages import Delta, ToolCall
+    from kubeai_notebook.core.chat_messages import ToolCall
     from kubeai_notebook.core.view import View
     from kubeai_notebook.session.connection import Connection
 
@@ -436,8 +437,8 @@ class PlaygroundModel:
         answer = answer.model_copy(update={"turns": (*answer.turns, *results)})
         with self._lock:
             self.dialogue.exchanges[run.place[0]].answers[run.place[1]] = answer
-            if answer.text:
-                self._sent_of(run.place).texts.append("\n\n")
+        if answer.text:
+            self._send(run, [Delta(text="\n\n")])
         return answer
 
     def _tell_problem(self, problem: str) -> None:

@@ -267,6 +267,19 @@ def test_calls_a_function_only_when_it_may(talk: tuple[Page, Engine], allowed: b
         page.playground.call(0, 0, allowed=True)
 
 
+def test_tells_a_page_where_a_paragraph_ends_before_a_call(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = saying(event({"index": 0, "delta": {"content": "Let me see."}, "finish_reason": None}) + CALLS)
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    engine.says = saying(said("It is 3."))
+    page.playground.call(0, 0, allowed=True)
+    page.until_over()
+    whole_text = page.playground.text(0, 0)
+    assert (page.told(0), whole_text.text) == ("Let me see.\n\nIt is 3.",) * 2
+    assert [piece.seq for piece in page.pieces] == [*range(whole_text.seq)]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
