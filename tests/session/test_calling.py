@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import openai
 import pytest
 
 from kubeai_notebook import settings
@@ -258,6 +259,30 @@ def test_asks_nobody_for_an_await_that_is_closed_while_it_waits(api, away, capsy
         assert await asyncio.wait_for(task, 10) is None
 
     asyncio.run(ask())
+
+
+def test_makes_no_client_in_the_event_loop_of_who_awaits(api, away, monkeypatch) -> None:
+    """To import openai takes half a second, in which nothing else would go on there."""
+    made: list[threading.Thread] = []
+
+    class Client(openai.AsyncOpenAI):
+        def __init__(self, **options: Any) -> None:
+            made.append(threading.current_thread())
+            super().__init__(**options)
+
+    monkeypatch.setattr(openai, "AsyncOpenAI", Client)
+    api.put(MODELS, model("smol", features=["TextGeneration"]))
+    api.put(PODS, pod("model-smol-1", "smol"))
+
+    async def ask() -> None:
+        deltas = away.attach("smol").astream("Hello")
+        task = asyncio.create_task(anext(deltas, None))
+        await asyncio.to_thread(until, lambda: made, 10)
+        deltas.close()
+        await asyncio.wait({task})
+
+    asyncio.run(ask())
+    assert threading.current_thread() not in made
 
 
 def test_ends_at_once_where_this_machine_has_no_gpu(session, capsys) -> None:
