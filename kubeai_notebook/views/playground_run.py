@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,8 +75,9 @@ class Keeping:
             if self._under_way:
                 return
             self._under_way = True
-        # No daemon: a kernel that ends waits until the last of it is kept.
-        threading.Thread(target=self._run, name="kubeai-keep").start()
+        with suppress(RuntimeError):  # the kernel ends, and starts no thread any more
+            # No daemon: a kernel that ends waits until the last of it is kept.
+            threading.Thread(target=self._run, name="kubeai-keep").start()
 
     def _run(self) -> None:
         while self._is_wanted():

@@ -204,6 +204,20 @@ def test_waits_for_no_file_and_keeps_the_newest_as_soon_as_it_may(talk: tuple[Pa
     assert (problems, [kept.fields["seed"] for kept in file.kept]) == (["It was not kept.", ""], [1, 3])
 
 
+def test_goes_on_and_says_so_where_keeping_fails_by_a_mistake(talk: tuple[Page, Engine]) -> None:
+    def keep(dialogue: Dialogue) -> str:
+        if dialogue.fields["seed"] == 1:
+            raise ValueError("a mistake")
+        return ""
+
+    talking, _ = talk
+    page = Page(PlaygroundModel(talking.playground.session, Dialogue(id="d", columns=("smol",)), keep=keep))
+    page.playground.set_settings({"seed": "1"})
+    page.until(lambda: "by a mistake (ValueError)" in page.playground.state().problem)
+    page.playground.set_settings({"seed": "2"})
+    page.until(lambda: page.playground.state().problem == "")
+
+
 def test_says_that_its_session_was_closed_while_an_answer_came(talk: tuple[Page, Engine]) -> None:
     page, engine = talk
     engine.says = hanging_after(BEGINNING)
