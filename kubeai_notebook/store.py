@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES = 1 << 30
-"""The size of the file from which on the oldest answers are forgotten."""
+"""Of answers, from which on the oldest are forgotten."""
 MODES = ("WAL", "TRUNCATE")
 """Kinds of journal, the best first."""
 BUSY_SECONDS = 5.0
@@ -43,6 +43,7 @@ _ROW_BYTES = 100
 """About what a row takes besides its text."""
 _KEPT_SHARE = 0.75
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (digest BLOB PRIMARY KEY, answer TEXT NOT NULL) STRICT"
+_KEEP_PRESET = "INSERT OR REPLACE INTO presets (name, fields) VALUES (?, ?)"
 _PRESETS = "CREATE TABLE IF NOT EXISTS presets (name TEXT PRIMARY KEY, fields TEXT NOT NULL) STRICT"
 _INSERT = "INSERT OR REPLACE INTO answers (digest, answer) VALUES (?, ?)"
 _FORGET_OLDEST = (
@@ -54,8 +55,19 @@ _STARTS = "CREATE TABLE IF NOT EXISTS starts (key BLOB PRIMARY KEY, seconds TEXT
 _FORGET_STARTS = "DELETE FROM starts WHERE rowid NOT IN (SELECT rowid FROM starts ORDER BY rowid DESC LIMIT ?)"
 MOST_DIALOGUES = 200
 MOST_DIALOGUE_CHARACTERS = 16_000_000
+MOST_DIALOGUE_BYTES = 1 << 27
+"""Of all dialogues; one alone is half of it at most."""
 _DIALOGUES = "CREATE TABLE IF NOT EXISTS dialogues (key BLOB PRIMARY KEY, dialogue TEXT NOT NULL) STRICT"
-_FORGET_DIALOGUES = "DELETE FROM dialogues WHERE rowid NOT IN (SELECT rowid FROM dialogues ORDER BY rowid DESC LIMIT ?)"
+_FORGET_DIALOGUES = (
+    "DELETE FROM dialogues WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER newest AS number,"
+    " sum(length(CAST(dialogue AS BLOB))) OVER newest AS bytes FROM dialogues WINDOW newest AS (ORDER BY rowid DESC))"
+    " WHERE number > ? OR bytes > ?)"
+)
+_BYTES_BESIDE_ANSWERS = {
+    "dialogues": "SELECT sum(length(CAST(dialogue AS BLOB))) FROM dialogues",
+    "presets": "SELECT sum(length(CAST(fields AS BLOB))) FROM presets",
+}
+"""By the table, where its rows may be long."""
 _as_json = json.JSONEncoder(separators=(",", ":")).encode
 _SELECT = "SELECT answer FROM answers WHERE digest = ?"
 _CLEAR = "kubeai_notebook.store.clear() empties it."
@@ -73,7 +85,8 @@ def default_path() -> Path:
 def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> int:
     """Forget all answers and playgrounds' dialogues; returns how many bytes that frees. Batches that run go on.
 
-    A file that is damaged, or that a full disk lets nobody write, is removed.
+    A file that is damaged, or that a full disk lets nobody write, is removed, and made anew with the presets of it that
+    can be read.
 
     Raises:
         UsageError: another program keeps the file locked, or it may not be written; nothing was forgotten.
@@ -93,8 +106,19 @@ def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> in
         if _code_of(error) not in {*_DAMAGED, sqlite3.SQLITE_FULL}:
             message = f"No answer was forgotten: {path} {_reason_of(error)}."
             raise UsageError(message, "End the batches that write there, and call it again.") from None
+        readable = _readable_presets(path)
         _remove(path)
+        for preset in readable:
+            _change_presets(path, _KEEP_PRESET, preset)
     return max(before - _size_of(path), 0)
+
+
+def _readable_presets(path: Path) -> list[tuple[str, str]]:
+    """Names and fields as they lie in a file that is damaged or full, as far as they can be read."""
+    rows: list[tuple[str, str]] = []
+    with suppress(sqlite3.Error, OSError), closing(_connected(str(path))) as database:
+        rows.extend(database.execute("SELECT name, fields FROM presets"))
+    return rows
 
 
 def presets(path: Path | None = None) -> dict[str, dict[str, Any]]:
@@ -129,7 +153,7 @@ def save_preset(name: str, fields: Mapping[str, Any], path: Path | None = None) 
     if not name.strip():
         raise UsageError("A preset needs a name.", "Give it one by which you will find it.")
     kept = nested(to_keep(stated_fields(flattened(read_fields(fields)[0]), None)))
-    _change_presets(path, "INSERT OR REPLACE INTO presets (name, fields) VALUES (?, ?)", (name.strip(), _as_json(kept)))
+    _change_presets(path, _KEEP_PRESET, (name.strip(), _as_json(kept)))
 
 
 def remove_preset(name: str, path: Path | None = None) -> None:
@@ -258,9 +282,12 @@ class Store:
             self._forget_oldest(file)
 
     def _forget_oldest(self, file: sqlite3.Connection) -> None:
-        """Make room where the file is too long: its pages are used again."""
+        """Make room where there are too many: their pages are used again. What is no answer takes no room of theirs."""
         self._unchecked_bytes = 0
-        while _used_bytes(file) > self._most_bytes and file.execute(_FORGET_OLDEST, (_KEPT_SHARE,)).rowcount:
+        if _used_bytes(file) <= self._most_bytes:
+            return
+        most_bytes = self._most_bytes + _bytes_beside_answers(file)
+        while _used_bytes(file) > most_bytes and file.execute(_FORGET_OLDEST, (_KEPT_SHARE,)).rowcount:
             pass
 
 
@@ -269,6 +296,12 @@ def _used_bytes(file: sqlite3.Connection) -> int:
         file.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
     )
     return int((pages - free) * size)
+
+
+def _bytes_beside_answers(file: sqlite3.Connection) -> int:
+    there = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    sums = (file.execute(query).fetchone()[0] for table, query in _BYTES_BESIDE_ANSWERS.items() if table in there)
+    return sum(filter(None, sums))
 
 
 _REASONS = {
@@ -326,13 +359,15 @@ class StartTimes:
 
 
 class Dialogues:
-    """What was said in playgrounds, as JSON by the dialogue's id: the last two hundred of them.
+    """What was said in playgrounds, as JSON by the dialogue's id: the last two hundred of them, of 128 MiB together.
 
     A file that cannot be used costs what would be kept, and no answer: `put` says why then.
     """
 
-    def __init__(self, path: Path | None = None, *, most: int = MOST_DIALOGUES) -> None:
-        self._path, self._most = path, most
+    def __init__(
+        self, path: Path | None = None, *, most: int = MOST_DIALOGUES, most_bytes: int = MOST_DIALOGUE_BYTES
+    ) -> None:
+        self._path, self._most, self._most_bytes = path, most, most_bytes
 
     def get(self, key: str) -> str | None:
         """The dialogue; None where none is known."""
@@ -357,7 +392,7 @@ class Dialogues:
                 database.execute(_DIALOGUES)
                 row = (_digest(key), dialogue)
                 database.execute("INSERT OR REPLACE INTO dialogues (key, dialogue) VALUES (?, ?)", row)
-                database.execute(_FORGET_DIALOGUES, (self._most,))
+                database.execute(_FORGET_DIALOGUES, (self._most, self._most_bytes))
         except (sqlite3.Error, OSError) as error:
             return f"This dialogue is not kept for the next kernel: {path} {_reason_of(error)}."
         return ""

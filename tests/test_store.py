@@ -6,10 +6,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from contextlib import closing, contextmanager
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -162,12 +162,9 @@ def test_gives_no_old_answer_where_a_new_one_met_a_lock(tmp_path: Path) -> None:
 
 def test_makes_no_writer_wait_that_must_not(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    kept = Store(path)  # (which waits five seconds for others)
-    with locked(path):
-        begun = time.monotonic()
-        with pytest.raises(BlockingIOError):
-            kept.put({digest(1): "a"}, waits=False)
-        assert time.monotonic() - begun < 1
+    kept = Store(path, busy_seconds=3600)
+    with locked(path), pytest.raises(BlockingIOError):
+        kept.put({digest(1): "a"}, waits=False)
     assert (kept.problem, kept.get(digest(1))) == ("", None)
     kept.put({digest(1): "a"}, waits=False)
     assert Store(path).get(digest(1)) == "a"
@@ -215,6 +212,25 @@ def test_stays_within_its_bound_whatever_a_model_says(tmp_path: Path) -> None:
     assert sum(part.stat().st_size for part in tmp_path.iterdir()) < 1.5 * most
     assert Store(path).get(digest(499)) is not None
     assert Store(path).get(digest(500)) is None
+
+
+def test_forgets_no_answer_for_the_sake_of_dialogues(tmp_path: Path) -> None:
+    path, most = tmp_path / "a.db", 1 << 20
+    kept = Store(path, most_bytes=most)
+    kept.put({digest(number): "x" * 100 for number in range(50)})
+    kept.close()
+    for number in range(20):
+        assert Dialogues(path).put(str(number), "y" * 100_000) == ""
+    kept = Store(path, most_bytes=most)
+    kept.put({digest(50): "x"})
+    kept.close()
+    kept = Store(path, most_bytes=most)
+    assert all(kept.get(digest(number)) for number in range(51))
+    for number in range(200):
+        kept.put({digest(number): "x" * 10_000})
+    assert kept.get(digest(199)) is not None
+    assert Dialogues(path).get("0") is not None
+    assert path.stat().st_size < 2_000_000 + 1.5 * most
 
 
 def test_is_emptied_by_one_line_while_it_is_used(tmp_path: Path) -> None:
@@ -280,6 +296,13 @@ def test_keeps_the_last_dialogues_by_their_ids(tmp_path: Path) -> None:
     assert [Dialogues(tmp_path / "answers.db").get(key) for key in "abc"] == ["3", None, "4"]
 
 
+def test_keeps_as_many_of_the_last_dialogues_as_their_bytes_let_it(tmp_path: Path) -> None:
+    dialogues = Dialogues(tmp_path / "answers.db", most_bytes=1000)
+    for key, text in (("a", "x" * 400), ("b", "é" * 200), ("c", "x" * 100), ("a", "x" * 450), ("d", "x" * 400)):
+        assert dialogues.put(key, text) == ""
+    assert [key for key in "abcd" if dialogues.get(key) is not None] == ["a", "c", "d"]
+
+
 def test_says_why_a_dialogue_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     path.write_text("no database" * 100)
@@ -302,6 +325,41 @@ def test_keeps_presets_until_they_are_removed(tmp_path: Path) -> None:
     store.remove_preset("b", path)
     store.remove_preset("b", path)
     assert list(store.presets(path)) == ["small"]
+
+
+class FullDisk(sqlite3.Connection):
+    """Of a file of which nothing can be deleted, since the journal has no room."""
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement.startswith("DELETE"):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return super().execute(statement, *values)
+
+
+def test_keeps_presets_where_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.db"
+    store.save_preset("mine", {"url": "hf://a/b"}, path)
+    Store(path).put({digest(1): "x" * 100_000})
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=FullDisk))
+        assert store.clear(path) > 50_000
+    assert Store(path).get(digest(1)) is None
+    assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
+
+
+def test_keeps_the_presets_of_a_damaged_file_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(Store(path, modes=("TRUNCATE",))) as kept:
+        store.save_preset("mine", {"url": "hf://a/b"}, path)
+        for number in range(2000):
+            kept.put({digest(number): "x" * 200})
+    with path.open("r+b") as file:
+        file.seek(200_000)
+        file.write(b"\xff" * 200_000)
+    store.clear(path)
+    assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
 
 
 def test_keeps_no_secret_in_a_preset(tmp_path: Path) -> None:

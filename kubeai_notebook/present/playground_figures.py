@@ -20,7 +20,9 @@ def figures_of(answer: Answer) -> str:
 
 
 def figures_so_far(pieces: int, *, first_seconds: float, since_first_seconds: float) -> str:
-    """Those of one that is coming: engines send mostly one token in a piece, and count them at the end."""
+    """Those of one that is coming, ``""`` before it comes: engines send mostly a token a piece, and count last."""
+    if not pieces:
+        return ""
     has_pace = pieces > 1 and since_first_seconds > 0
     pace = f", about {(pieces - 1) / since_first_seconds:.1f} tokens/s" if has_pace else ""
     return f"first after {first_seconds:.2f} s{pace}"

@@ -102,7 +102,9 @@ class Done(_Answer):
     uid: str = ""
     """Of the Model; a request that brings it reaches no other one of the same name."""
     under_way: bool = False
-    """It takes longer than a request may, and goes on; the stream of changes tells how."""
+    """It takes longer than a request may, and goes on; ``late`` tells how it ended."""
+    request_id: str = ""
+    """By which ``late`` knows it."""
     notices: tuple[NoticeLine, ...] = ()
     """What the API server warned of."""
 

@@ -114,11 +114,15 @@ class Feed:
         self._subscription.close()
 
     def _follow(self) -> None:
-        while not self.ended:
-            self._take(TICK_SECONDS)
-            self._take_link()
-            if not self.listeners and time.monotonic() - self._asked_at > IDLE_SECONDS:
-                self.close()
+        try:
+            while not self.ended:
+                self._take(TICK_SECONDS)
+                self._take_link()
+                if not self.listeners and time.monotonic() - self._asked_at > IDLE_SECONDS:
+                    self.close()
+        except Exception:  # the thread's outermost frame: streams end and begin anew, rather than hear nothing more
+            _logger.exception("The Models could not be followed any more.")
+            self.close()
         self._keep_link(Link("closed", since_seconds=time.time()))
         self.over = True
         self._tell()

@@ -49,6 +49,16 @@ class DescriptionHandler(KubeAIHandler):
     get = guarded("read", _get)
 
 
+class LateHandler(KubeAIHandler):
+    """How a request ended that took longer than an answer may."""
+
+    async def _get(self) -> None:
+        status, result = await self.service.late(self.get_query_argument("request_id", ""))
+        self.answer(status, result.model_dump_json())
+
+    get = guarded("read", _get)
+
+
 class NoRouteHandler(KubeAIHandler):
     """What else is asked below our root: answered in our form, and not by Jupyter's page."""
 
@@ -65,6 +75,7 @@ def routes() -> list[tuple[str, type[KubeAIHandler]]]:
     own: list[tuple[str, type[KubeAIHandler]]] = [
         ("stream", StreamHandler),
         ("changes", ChangesHandler),
+        ("late", LateHandler),
         ("openapi.json", DescriptionHandler),
     ]
     every: list[tuple[str, type[KubeAIHandler]]] = [*made, *own, (".*", NoRouteHandler)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _REF = "#/components/schemas/{model}"
 _EVENTS = "`model`, `gone` and `link` events, the types ModelChange, Gone and LinkState; `reset` before all of them."
+_REQUEST_ID = Parameter("request_id", {"type": "string"}, "That of the answer 202.", required=True)
 _SINCE = Parameter("since", {"type": "string"}, "The id of the last answer; all Models without it.")
 
 
@@ -35,6 +36,10 @@ def description(base_url: str) -> dict[str, Any]:
     paths["/stream"] = {"get": _asked("stream", "All Models now, then every change.", {"200": stream})}
     changes = _asked("changes", "What is new since the last poll.", _answers("Changes"))
     paths["/changes"] = {"get": {**changes, "parameters": [_in_query(_SINCE)]}}
+    late = _asked(
+        "late", "How a request ended that was answered 202; again 202 before.", _answers("Done", "200", "202")
+    )
+    paths["/late"] = {"get": {**late, "parameters": [_in_query(_REQUEST_ID)]}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "KubeAI Models on Jupyter Server", "version": version_of("kubeai-notebook")},

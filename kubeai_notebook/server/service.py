@@ -1,7 +1,7 @@
 """Service: what all requests of one Jupyter Server share: its Session, its threads and its feed.
 
-What changes a Model is done for one Model after the other; the same that is asked twice at a time, as by a double
-click, is done once and answered to both. The Session is the default one of this process, so that agents' tools
+What changes one Model, serving it included, is done one after the other; the same that is asked twice at a time, as by
+a double click, is done once and answered to both. The Session is the default one of this process, so that agents' tools
 (`server.tools`) and the sidebar share its watches; where one has ended, as by a setting, the next request has another.
 """
 
@@ -13,8 +13,9 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.errors import ConflictError, KubeAIError
-from kubeai_notebook.present.server_wire import Done
+from kubeai_notebook.present.server_wire import Done, Problem
 
 from . import verbs
 from .feed import Feeds
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 
 MOST = 100
 """Requests that wait or go on at one time."""
+MOST_LATE = 2 * MOST
+"""Of which it is remembered how they ended."""
 LONGEST_SECONDS = 25.0
-"""Proxies give up after 30 or 60 s; what takes longer goes on, and its caller is told so."""
+"""Proxies give up after 30 or 60 s; what takes longer goes on, and its caller asks `Service.late` how it ended."""
 
 _logger = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ class Service:
         self._session, self._longest_seconds = session, longest_seconds
         self._threads = Threads()
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
+        self._late: dict[str, tuple[str, asyncio.Task[Answer]]] = {}
+        """The Model and what took too long, by the id that its caller was given: the newest of them, ended or not."""
         self.feeds = Feeds(self._threads, session)
         self.untold = secrets.token_hex(8)
         """A mark of this process, until somebody says where it shall work; what was refused was said, too."""
@@ -67,11 +72,29 @@ class Service:
         if task is None:
             task = self._under_way[asked] = asyncio.create_task(self._do(verb, name, values))
             task.add_done_callback(lambda _: self._under_way.pop(asked))
+        return await self._ended(task) or self._goes_on(task, verb, name)
+
+    async def late(self, request_id: str) -> Answer:
+        """How a request ended that was answered 202; the same answer again where it still goes on."""
+        if request_id not in self._late:
+            message = "This Jupyter server knows of no such request any more, so it cannot say how it ended."
+            return 404, problem("NoSuchRequest", message, "Look at the Model.")
+        name, task = self._late[request_id]
+        return await self._ended(task) or _going_on(request_id, name)
+
+    async def _ended(self, task: asyncio.Task[Answer]) -> Answer | None:
         done, _ = await asyncio.wait({task}, timeout=self._longest_seconds)
-        if done:
-            return task.result()
-        note = f"This takes longer than {self._longest_seconds:.0f} s and goes on; the list of Models shows how."
-        return 202, Done(action="nothing", name=name, note=note, under_way=True)
+        return task.result() if done else None
+
+    def _goes_on(self, task: asyncio.Task[Answer], verb: Verb, name: str) -> Answer:
+        """Keep its end for whoever asks; the log has it too, since a page may be closed by then."""
+        request_id = secrets.token_hex(8)
+        if all(task is not late for _, late in self._late.values()):
+            task.add_done_callback(lambda ended: _log_failure(ended, f"{verb.verb} {name}".strip()))
+        self._late[request_id] = name, task
+        while len(self._late) > MOST_LATE:
+            del self._late[next(iter(self._late))]
+        return _going_on(request_id, name)
 
     async def _do(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Answer:
         if self._threads.waiting >= MOST:
@@ -81,11 +104,18 @@ class Service:
         given = dict(values)
         where = given.pop("where", "")
         named = (name,) if name else ()
-        queue = name or "a new Model" if verb.action == "write" else ""
         try:
+            queue = await self._queue(verb, name, given) if verb.action == "write" else ""
             return 200, await self._threads.run(lambda: function(self._in(where), *named, **given), queue=queue)
         except KubeAIError as error:
             return answer_to(error)
+
+    async def _queue(self, verb: Verb, name: str, given: Mapping[str, Any]) -> str:
+        """The Model that is changed, so that one waits for the other; what changes none waits for its like only."""
+        if name or "fields" not in given:
+            return name or f"({verb.verb})"
+        spec = (await self._threads.run(lambda: draft_of(given["fields"]))).spec
+        return spec.name if spec else f"({verb.verb})"  # of a mistake nothing is written
 
     def _in(self, where: str) -> Session:
         """The Session, which is in the place of this mark: what is done with it is done there, whoever switches now."""
@@ -94,3 +124,21 @@ class Service:
             message = f"This server works {session.where} by now, so nothing was done."
             raise ElsewhereError(message, "The sidebar shows it anew; ask again there.")
         return session
+
+
+def _going_on(request_id: str, name: str) -> Answer:
+    note = "This takes long and goes on; the list of Models shows how."
+    return 202, Done(action="nothing", name=name, note=note, under_way=True, request_id=request_id)
+
+
+def _log_failure(task: asyncio.Task[Answer], what: str) -> None:
+    if task.cancelled():
+        return
+    if error := task.exception():
+        _logger.error("%s failed, after its request was answered.", what, exc_info=error)
+        return
+    _, answer = task.result()
+    if isinstance(answer, Problem):
+        _logger.warning(
+            "%s failed, after its request was answered: %s", what, " ".join(line.message for line in answer.notices)
+        )

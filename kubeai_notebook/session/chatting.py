@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.calls.chat import complete as ask_to_complete
@@ -12,6 +12,7 @@ from kubeai_notebook.calls.stream import ChatStream
 from kubeai_notebook.core.chat_messages import Delta, Reply
 from kubeai_notebook.core.chat_request import ChatRequest, adapter_url, chat_request, complete_request
 from kubeai_notebook.core.naming import request_name
+from kubeai_notebook.errors import KubeAIError
 
 from .calling import TICK_SECONDS, awaken, check_serves, until_callable
 from .waiting import look_at
@@ -87,7 +88,7 @@ class AsyncChatStream(AsyncIterator[Delta]):
         if self._closed:
             raise StopAsyncIteration
         if self._stream is None:
-            asked = await asyncio.to_thread(_asked, self._session, self._name, self._request)
+            asked = await asyncio.to_thread(self._begin)
             with closing(until_callable(self._session, self._name)) as views:
                 for _ in views:
                     await asyncio.sleep(TICK_SECONDS)
@@ -97,6 +98,13 @@ class AsyncChatStream(AsyncIterator[Delta]):
                 raise StopAsyncIteration
             self._stream = _stream(self._session, asked, self._request, on_end=self._on_end)
         return await anext(self._stream)
+
+    def _begin(self) -> str:
+        """The name to ask for; and all that would stop an event loop: imports, clients, the way to the gateway."""
+        asked = _asked(self._session, self._name, self._request)
+        with suppress(KubeAIError):  # whoever needs the gateway is told
+            _ = self._session.endpoint.own_http
+        return asked
 
     def close(self) -> None:
         """End the request and the engine's work on it."""

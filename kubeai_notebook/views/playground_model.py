@@ -13,6 +13,7 @@ import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.chat_messages import Delta
 from kubeai_notebook.core.chat_request import chat_request
 from kubeai_notebook.core.context_length import logged_context, stated_context
 from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
@@ -22,7 +23,7 @@ from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
 from kubeai_notebook.core.phase_times import newest_pod
 from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
 from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, check_shown, not_shown, shown_arguments
-from kubeai_notebook.errors import CallError, KubeAIError, NotFoundError, SessionClosedError, UsageError
+from kubeai_notebook.errors import CallError, KubeAIError, SessionClosedError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
 from kubeai_notebook.present.playground_settings import fields_of, in_labels, settings_of
@@ -38,12 +39,12 @@ from kubeai_notebook.present.wording import in_magics
 from kubeai_notebook.session.calling import TICK_SECONDS, look_after_break, until_callable
 from kubeai_notebook.session.chatting import stream
 
-from .playground_run import AnswerRun, Sent
+from .playground_run import AnswerRun, Keeping, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kubeai_notebook.core.chat_messages import Delta, ToolCall
+    from kubeai_notebook.core.chat_messages import ToolCall
     from kubeai_notebook.core.view import View
     from kubeai_notebook.session.connection import Connection
 
@@ -76,7 +77,8 @@ class PlaygroundModel:
         self.session, self.dialogue, self.tools = session, dialogue, list(tools)
         self.on_change: Callable[[], None] = lambda: None
         self.on_text: Callable[[Text], None] = lambda _text: None
-        self._keep_dialogue, self._clock = keep, clock
+        self._clock = clock
+        self._keeping = Keeping(lambda: keep(self.kept()), self._tell_problem)
         self._lock = threading.RLock()
         self._runs: dict[Place, AnswerRun] = {}
         self._sent: dict[Place, Sent] = {}
@@ -329,12 +331,13 @@ class PlaygroundModel:
     def _run(self, run: AnswerRun, answer: Answer) -> None:
         state, note = "failed", ""
         try:
-            if run.allowed is not None:
-                answer = self._with_results(run, answer)
-            self._read(run, answer)
-            state = "stopped" if run.stopped.is_set() else "done"
-        except KubeAIError as error:
-            note = self._why(run, answer.model, error)
+            try:
+                if run.allowed is not None:
+                    answer = self._with_results(run, answer)
+                self._read(run, answer)
+                state = "stopped" if run.stopped.is_set() else "done"
+            except KubeAIError as error:
+                note = self._why(run, answer.model, error)
         except Exception as error:  # the thread's outermost frame: who waits for the answer is told
             _logger.exception("An answer of a playground failed.")
             note = f"This is a mistake of kubeai_notebook ({type(error).__name__}); the kernel's log has the traceback."
@@ -364,7 +367,7 @@ class PlaygroundModel:
         name, _ = name_and_adapter(request_name)
         seen = ""
         if run.reply and isinstance(error, CallError) and error.retryable and error.kind != "engine":
-            with suppress(NotFoundError):
+            with suppress(KubeAIError):  # deleted, or its Session was closed while it was looked at
                 seen = broken_line(look_after_break(self.session, name, run.known), run.known)
         return in_magics("\n".join(filter(None, (error.message, seen or error.hint))), name)
 
@@ -386,7 +389,7 @@ class PlaygroundModel:
             self._send(run, said)
         if now - run.kept_seconds >= KEEP_SECONDS:
             run.kept_seconds = now
-            self._keep()
+            self._keeping.soon()
 
     def _send(self, run: AnswerRun, deltas: Sequence[Delta]) -> None:
         """Send these pieces, as far as all of the answer may be shown."""
@@ -434,18 +437,21 @@ class PlaygroundModel:
         answer = answer.model_copy(update={"turns": (*answer.turns, *results)})
         with self._lock:
             self.dialogue.exchanges[run.place[0]].answers[run.place[1]] = answer
-            if answer.text:
-                self._sent_of(run.place).texts.append("\n\n")
+        if answer.text:
+            self._send(run, [Delta(text="\n\n")])
         return answer
 
-    def _keep(self) -> None:
-        self._problem = self._keep_dialogue(self.kept())
+    def _tell_problem(self, problem: str) -> None:
+        with self._lock:
+            if problem != self._problem:
+                self._problem = problem
+                self._changed()
 
     def _changed(self, *, keeps: bool = False) -> None:
         # Whoever hears of it takes a lock of its own: always after this one, else two threads wait for each other.
         with self._lock:
             if keeps:
-                self._keep()
+                self._keeping.soon()
             self.on_change()
 
 

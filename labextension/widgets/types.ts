@@ -240,6 +240,7 @@ export interface Done {
   resource_version: string;
   uid: string;
   under_way: boolean;
+  request_id: string;
   notices: NoticeLine[];
 }
 /**

@@ -238,7 +238,7 @@ def test_asks_for_a_model_and_its_adapters_side_by_side(tmp_path):
 
     def answer(_request):
         with suppress(threading.BrokenBarrierError):
-            together.wait(2)
+            together.wait(20)
         return Answer(status=404)
 
     with HttpServer(answer) as server:

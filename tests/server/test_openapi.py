@@ -31,7 +31,7 @@ def test_is_served(jupyter: Jupyter) -> None:
 def test_describes_every_row_once_and_every_type_it_names() -> None:
     made = description("/")
     operations = [operation["operationId"] for path in made["paths"].values() for operation in path.values()]
-    assert sorted(operations) == sorted([*(verb.verb for verb in VERBS), "stream", "changes"])
+    assert sorted(operations) == sorted([*(verb.verb for verb in VERBS), "stream", "changes", "late"])
     assert made["servers"] == [{"url": "/kubeai"}]
     schemas = made["components"]["schemas"]
     assert {ref.rpartition("/")[2] for ref in refs(made)} <= schemas.keys()

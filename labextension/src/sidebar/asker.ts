@@ -50,7 +50,7 @@ export class ServerAsker implements Asks {
     const path = `models/${name}`;
     const values = { where, uid, ...(yes ? { yes } : {}) };
     const post = (more: Record<string, string | number | boolean> = {}) =>
-      answerOf<Done>(this.fetcher, "POST", `${path}/${verb}`, { ...values, ...more }).then(partOf);
+      answerOf<Done>(this.fetcher, "POST", `${path}/${verb}`, { ...values, ...more }).then((done) => this.end(done));
     if (verb === "show") this.openPlayground();
     if (verb === "show" || verb === "idle") return {};
     if (verb === "look") {
@@ -59,12 +59,21 @@ export class ServerAsker implements Asks {
     }
     if (verb === "delete") {
       const target = dry_run ? `${path}/stake` : path;
-      return partOf(await answerOf<Done>(this.fetcher, dry_run ? "GET" : "DELETE", target, values));
+      return this.end(await answerOf<Done>(this.fetcher, dry_run ? "GET" : "DELETE", target, values));
     }
     if (verb === "scale") return post({ replicas: wanted.replicas ?? 0 });
     if (verb !== "fix") return post();
     const version = wanted.resource_version ? { resource_version: wanted.resource_version } : {};
     return post({ remedy_id: wanted.remedy_id ?? "", ...(dry_run ? { dry_run } : {}), ...version });
+  }
+
+  /** How it ended. The server answers within half a minute, done or not: what takes longer is asked for until it is. */
+  private async end(done: Done): Promise<Partial<Answer>> {
+    let told = done;
+    while (told.under_way && !this.stopped) {
+      told = await answerOf<Done>(this.fetcher, "GET", "late", { request_id: told.request_id });
+    }
+    return partOf(told);
   }
 }
 
