@@ -126,6 +126,13 @@ def test_says_what_is_wrong_in_its_message(project: Project) -> None:
     assert "smollm2:136m" in status.message
 
 
+def test_stops_no_other_model_that_has_its_name_by_now(asleep: Run, project: Project) -> None:
+    project.session.delete(asleep.name)
+    another = project.session.serve(name=asleep.name, **{key: SMOL[key] for key in ("url", "engine")}, **ASLEEP)
+    assert asleep.stop().status.state == "STOPPED"
+    assert project.session.names() == [another.name]
+
+
 def test_stops_and_deletes(asleep: Run, project: Project) -> None:
     assert asleep.stop() is asleep
     status = asleep.status

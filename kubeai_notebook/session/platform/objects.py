@@ -24,8 +24,9 @@ from kubeai_notebook.core.served import served_by
 from kubeai_notebook.core.source import SCHEMES, Source, parse_source
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.core.validation import validated
-from kubeai_notebook.errors import NotFoundError, SpecError
+from kubeai_notebook.errors import ConflictError, NotFoundError, SpecError
 from kubeai_notebook.session import presenter as display
+from kubeai_notebook.session import verbs
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.waiting import wait_seen
 from kubeai_notebook.text import one_line
@@ -152,9 +153,9 @@ class Run:
         self._end("DELETED", yes=yes)
 
     def _end(self, state: str, *, yes: bool) -> Run:
-        with suppress(NotFoundError):
+        with suppress(NotFoundError, ConflictError):  # (it is gone, or another Model has its name by now)
             if not self._ended:
-                self.model.delete(yes=yes)
+                verbs.delete(self.model.session, self.name, yes=yes, uid=self.id)
         self._ended = state
         kept, key = _stopped.setdefault(self.function.project.session, {}), (self.project, self.name)
         if state == "STOPPED":
