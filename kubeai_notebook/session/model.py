@@ -215,7 +215,7 @@ class Model(ModelChats, ModelClients):
     def scale(self, replicas: int, *, yes: bool = False) -> Model:
         """Ask for a number of replicas, and keep it: with autoscaling on, the lower bound moves with it.
 
-        0 lets the Model sleep until a request comes.
+        0 lets the Model sleep until a request comes; any other number ends a pause.
         """
         return self._after(verbs.scale(self._open, self.name, replicas, yes=yes))
 
