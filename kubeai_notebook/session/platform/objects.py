@@ -116,7 +116,8 @@ class Run:
     @property
     def spec(self) -> Fields:
         """What is served, without variables, which may hold what nobody should read in an output."""
-        shown = masked_spec({key: value for key, value in map_at(self._last, "spec").items() if key not in _HIDDEN})
+        whole = masked_spec(map_at(self._last, "spec"))  # (a variable's value may stand in what is shown, too)
+        shown = {key: value for key, value in whole.items() if key not in _HIDDEN}
         return Fields({"function": self.function.name, "action": platform.ACTION, **shown})
 
     def logs(self) -> str:
@@ -257,7 +258,7 @@ class Function:
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 
     def __repr__(self) -> str:
-        return one_line(f"Function({self.name!r}, {self.kind}, {self.fields['url']})")
+        return one_line(f"Function({self.name!r}, {self.kind}, {masked(self.fields['url'])})")
 
 
 def new_function(project: Project, name: str, *, kind: str, given: Mapping[str, Any]) -> Function:
