@@ -352,7 +352,7 @@ def _wait_seen(
         publisher = session.publisher
     except ClusterError as error:
         return f"What it is doing cannot be seen here: {error.message}"
-    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced, labels=labels)
+    waiting.wait_seen(publisher, done.name, done.generation, uid=done.uid, replaced=replaced, labels=labels)
     if serves:
         publisher.test(done.name, done.uid)
     return ""

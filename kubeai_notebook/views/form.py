@@ -89,6 +89,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._checks = Messages("checks", self._apply)
         self._actions = Actions(self._press)
         self._card = VBox()
+        self._shown: StatusCard | None = None
+        self._card_place = f"form {id(self)}"
         super().__init__(self._parts())
         self.add_class("kubeai-form")
         self._observe()
@@ -411,7 +413,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         from kubeai_notebook.views.live import follow
 
         model = self._model.serve(report, yes=yes)
-        return model, follow(model)
+        return model, follow(model, self._card_place)
 
     def _hand_off(self, status: str, work: Callable[[], Any]) -> None:
         edition = self._edition
@@ -448,9 +450,14 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._say(report.title)
 
     def _deployed(self, model: Model, card: StatusCard) -> None:
+        from kubeai_notebook.views.live import let_go
+
         self._served, self._report, self._asks_yes = model, None, False
         self._checks.show([])
+        former, self._shown = self._shown, card
         self._card.children = (card.box,)
+        if former is not None and former is not card:
+            let_go(model.session, former, self._card_place)
         self._say("")
 
     def close(self) -> None:

@@ -398,7 +398,8 @@ class Project:
         for model in models:
             if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
-                wait_seen(self.session.publisher, name_of(model), count_at(model, "metadata", "generation"))
+                generation = count_at(model, "metadata", "generation")
+                wait_seen(self.session.publisher, name_of(model), generation, uid=uid_of(model))
         all_of_them = [*((model, "") for model in models), *((model, "STOPPED") for model in stopped)]
         all_of_them.sort(key=lambda one: created_at(one[0]) or LONG_AGO, reverse=True)
         runs = [self._run(model, ended) for model, ended in all_of_them]
