@@ -64,6 +64,7 @@ def card_of(
     return Card(
         name=name,
         namespace=namespace,
+        uid=view.uid,
         where=str(view.where),
         phase=status.phase,
         tone=tone,

@@ -44,7 +44,7 @@ class StatusCard(BuiltWidget):
         self.shown = card
         """What is shown, as it was given to ``update``."""
         self.shown_in: dict[str, str] = {}
-        """The cells that show it, each with the request that ran it, and other places; ``""`` for one that has no name."""
+        """The cells that show it, each with the request that ran it, and other places; ``""``: one without a name."""
         self._snapshots = Snapshots(self._still)
         self._box: ipywidgets.VBox | None = None
         self._below: Any = None
