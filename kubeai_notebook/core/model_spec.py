@@ -169,13 +169,17 @@ class ModelSpec(_Part):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What is shown of it: nothing that may be a secret, whichever field somebody put it in."""
-        from .masking import masked, masked_args, masked_env, secret_values
+        from .masking import masked, masked_args, masked_env, masked_texts, secret_values
 
         files = [{"path": file.path, "content": file.content} for file in self.files]
-        given = {"url": self.url, "args": self.args, "env": self.env, "files": files}
+        adapters = [{"url": adapter.url} for adapter in self.adapters]
+        given = {"url": self.url, "args": self.args, "env": self.env, "files": files, "adapters": adapters}
         secrets = (*secret_values(given), *self.given_values)
         hidden = {
-            "url": masked(self.url, secrets),
+            **{name: masked_texts(value, secrets) for name, value in self if name in ("url", "image", "rest")},
+            "adapters": tuple(
+                adapter.model_copy(update={"url": masked(adapter.url, secrets)}) for adapter in self.adapters
+            ),
             "args": masked_args(self.args, secrets),
             "env": masked_env(self.env, secrets),
             "files": tuple(file.model_copy(update={"content": masked(file.content, secrets)}) for file in self.files),

@@ -28,6 +28,8 @@ from kubeai_notebook.errors import ClusterError, ConflictError, ForbiddenError, 
 
 from . import history, secrets
 from .plan import plan
+from .scaling import ANNOTATION as PAUSED
+from .scaling import is_paused, without_pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -147,12 +149,16 @@ def change(
 
 
 def rolled_back(current: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch back to the spec that was applied before the present one.
+    """The patch back to the spec that was applied before the present one, which was not paused.
 
     Raises:
         NotFoundError: there is none.
     """
     spec, annotations = history.previous(current)
+    if is_paused(current):
+        annotations[PAUSED] = None
+        # As `resumed` does: until KubeAI sets the number, it would look asleep.
+        spec.setdefault("replicas", map_at(without_pause(current), "spec")["replicas"])
     return {"metadata": {"annotations": annotations}, **patch_of(changed_fields(current, {"spec": spec}))}
 
 

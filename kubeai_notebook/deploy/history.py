@@ -10,6 +10,8 @@ from kubeai_notebook.core.objects import earlier_specs, map_at, name_of
 from kubeai_notebook.core.plan import requested
 from kubeai_notebook.errors import NotFoundError
 
+from .scaling import without_pause
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,8 +21,11 @@ LARGEST_BYTES = 128 * 1024
 
 
 def remembered(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Annotations that add the Model's present spec to those it can go back to; the oldest make room."""
-    present = requested(map_at(model, "spec"))
+    """Annotations that add the Model's present spec to those it can go back to; the oldest make room.
+
+    A pause is none of it: `resume` takes that back.
+    """
+    present = requested(map_at(without_pause(model), "spec"))
     # To go back to no spec is no way: the API server refuses a Model without a url.
     specs = [*earlier_specs(model), *([present] if present else [])][-KEPT:]
     while specs and len(text := json.dumps(specs, separators=(",", ":"))) > LARGEST_BYTES:

@@ -12,7 +12,7 @@ from kubeai_notebook.core.served import LAST_SERVED, three_way, to_remember
 from kubeai_notebook.core.spec_diff import changed_fields
 from kubeai_notebook.errors import ConflictError, NotFoundError
 
-from .scaling import ANNOTATION, is_paused, resumed
+from .scaling import ANNOTATION, is_paused, without_pause
 from .secrets import changed_values
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def plan(cluster: Cluster, spec: ModelSpec, *, seen: Mapping[str, Any] | None = 
         return Plan(action="create", manifest=manifest, hidden=spec.given_values)
     if is_going(current):
         raise ConflictError(f'"{spec.name}" is still being deleted.', "Run this again in a moment.")
-    awake = merged(current, resumed(current)) if is_paused(current) else current
+    awake = without_pause(current)
     manifest = three_way(awake, spec, seen=seen)
     stated = map_at(to_manifest(spec), "metadata", "annotations")
     manifest["metadata"]["annotations"] = {**stated, LAST_SERVED: to_remember(current, spec)}

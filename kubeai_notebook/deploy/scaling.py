@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import count_at, map_at, number_at, text_at
 from kubeai_notebook.errors import SpecError
@@ -22,12 +23,17 @@ def scaled(model: Mapping[str, Any], replicas: int) -> dict[str, Any]:
     """The patch for a number of replicas that stays.
 
     With autoscaling on KubeAI keeps the number between two bounds, so these are moved as well: fewer than
-    asked for are never left. 0 lets the Model sleep until a request comes.
+    asked for are never left. 0 lets the Model sleep until a request comes. Of a paused Model a number of replicas
+    takes the pause back first; 0 is what it has.
 
     Raises:
         SpecError: no whole number from 0 up.
     """
     check_replicas(replicas)
+    if replicas and is_paused(model):
+        awake = resumed(model)
+        number = scaled(without_pause(model), replicas)
+        return {**awake, "spec": {**awake["spec"], **map_at(number, "spec")}}
     spec = map_at(model, "spec")
     wanted = {"replicas": replicas}
     if spec.get("autoscalingDisabled") is not True:
@@ -59,12 +65,12 @@ def is_less(model: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def paused(model: Mapping[str, Any]) -> dict[str, Any]:
     """The patch that takes all Pods away until `resumed`: no request wakes the Model meanwhile."""
+    spec, wanted = map_at(model, "spec"), {"autoscalingDisabled": True, "replicas": 0}
     if is_paused(model):
-        return {}
-    spec = map_at(model, "spec")
+        # Somebody may have scaled it by hand since; what its scaling was before the first pause stays.
+        return {} if all(spec.get(field) == value for field, value in wanted.items()) else {"spec": wanted}
     before = {field: spec[field] for field in _FIELDS if spec.get(field) is not None}
-    annotations = {ANNOTATION: json.dumps(before)}
-    return {"metadata": {"annotations": annotations}, "spec": {"autoscalingDisabled": True, "replicas": 0}}
+    return {"metadata": {"annotations": {ANNOTATION: json.dumps(before)}}, "spec": wanted}
 
 
 def resumed(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +83,12 @@ def resumed(model: Mapping[str, Any]) -> dict[str, Any]:
     stated = before.get("autoscalingDisabled")
     fields = {"autoscalingDisabled": stated if isinstance(stated, bool) else None, "replicas": replicas}
     return {"metadata": {"annotations": {ANNOTATION: None}}, "spec": fields}
+
+
+def without_pause(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The Model as it is without its pause."""
+    awake: dict[str, Any] = merged(model, resumed(model))
+    return awake
 
 
 def _before(model: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from kubeai_notebook.core.kubeai.labels import ADAPTER_LABEL
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.model_spec import FEATURES
 from kubeai_notebook.core.objects import is_going, map_at, maps_at, name_of, text_at, texts_at
@@ -64,6 +64,7 @@ def card_of(
     return Card(
         name=name,
         namespace=namespace,
+        uid=view.uid,
         where=str(view.where),
         phase=status.phase,
         tone=tone,
@@ -244,7 +245,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
         "Adapters": _adapters(view),
         "Engine": stand_in if view.stand_in else engine,
         "Profile": text_at(spec, "resourceProfile"),
-        "Source": masked(text_at(spec, "url")),
+        "Source": masked(text_at(spec, "url"), secret_values(spec)),
     }
     return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 
-from kubeai_notebook.core.masking import masked
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.messages import duration
 from kubeai_notebook.core.objects import created_at, map_at, maps_at, name_of, text_at, texts_at
 from kubeai_notebook.core.phase import Phase
@@ -186,7 +186,7 @@ def _row(view: View, idle_seconds: float | None, now: datetime) -> tuple[Any, ..
         plain(problem.message) if problem else "",
         problem.code if problem else "",
         idle_seconds,
-        plain(masked(text_at(spec, "url"))),
+        plain(masked(text_at(spec, "url"), secret_values(spec))),
     )
 
 

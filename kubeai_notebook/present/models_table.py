@@ -28,6 +28,7 @@ def row_of(view: View) -> ModelRow:
     spec, created = map_at(view.model, "spec"), created_at(view.model)
     return ModelRow(
         name=view.name,
+        uid=view.uid,
         phase=view.status.phase,
         tone=tone_of(view),
         ready=view.status.ready,

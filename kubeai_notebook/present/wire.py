@@ -47,6 +47,8 @@ class Request(_Wire):
     verb: Verb | Question
     name: Annotated[str, Field(max_length=253)] = ""
     """Of a table, the Model's; a card knows its own."""
+    uid: Annotated[str, Field(max_length=64)] = ""
+    """Of the Model that was shown: nothing is done to another one that has its name by now."""
     replicas: Annotated[int, Field(ge=0, le=10_000)] = 0
     remedy_id: Annotated[str, Field(pattern=r"^([0-9a-f]{10})?$")] = ""
     resource_version: Annotated[str, Field(max_length=64)] = ""
@@ -150,6 +152,8 @@ class Card(_Wire):
 
     name: Words
     namespace: Words
+    uid: Words = ""
+    """The Model's own, which a `Request` carries; nothing where it is gone."""
     where: Words = ""
     """The namespace and the cluster, such as ``in team on prod`` or ``on this machine``."""
     phase: Words
@@ -187,6 +191,8 @@ class ModelRow(_Wire):
     """One Model in the live table."""
 
     name: Words
+    uid: Words = ""
+    """As that of a `Card`."""
     phase: Words
     tone: Tone
     ready: int

@@ -15,7 +15,7 @@ from kubeai_notebook.core.map_fields import MapFields
 from kubeai_notebook.core.objects import map_at, text_at, uid_of
 from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.core.task_fields import EmbedFields, checked_embed_fields
-from kubeai_notebook.errors import KubeAIError, NotFoundError, SessionClosedError, UsageError
+from kubeai_notebook.errors import ConflictError, KubeAIError, NotFoundError, SessionClosedError, UsageError
 from kubeai_notebook.text import one_line
 
 from . import presenter as display
@@ -64,14 +64,13 @@ class Model(ModelChats, ModelClients):
     """
 
     def __init__(
-        self, session: Connection, name: str, *, outcome: Outcome | None = None, created: bool = False
+        self, session: Connection, name: str, *, outcome: Outcome | None = None, created_uid: str = ""
     ) -> None:
         self.session = session
         self.name = name
         self.outcome = outcome
         """What the verb did that made this handle; ``None`` where none did."""
-        self.created = created
-        """Whether the ``serve`` that this handle comes from created the Model."""
+        self._created_uid = created_uid
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same Model: of the same name in the same place; what either handle did is no matter."""
@@ -85,6 +84,11 @@ class Model(ModelChats, ModelClients):
     def __reduce__(self) -> tuple[Any, ...]:
         """Its name and its Session's place: whoever unpickles it connects with a login of their own."""
         return Model, (self.session, self.name)
+
+    @property
+    def created(self) -> bool:
+        """Whether the ``serve`` that this handle comes from created the Model."""
+        return bool(self._created_uid)
 
     @property
     def note(self) -> str:
@@ -105,7 +109,7 @@ class Model(ModelChats, ModelClients):
         return self.session
 
     def _after(self, outcome: Outcome) -> Model:
-        return Model(self.session, self.name, outcome=outcome, created=self.created)
+        return Model(self.session, self.name, outcome=outcome, created_uid=self._created_uid)
 
     @property
     def status(self) -> ModelStatus:
@@ -211,7 +215,7 @@ class Model(ModelChats, ModelClients):
     def scale(self, replicas: int, *, yes: bool = False) -> Model:
         """Ask for a number of replicas, and keep it: with autoscaling on, the lower bound moves with it.
 
-        0 lets the Model sleep until a request comes.
+        0 lets the Model sleep until a request comes; any other number ends a pause.
         """
         return self._after(verbs.scale(self._open, self.name, replicas, yes=yes))
 
@@ -452,8 +456,9 @@ class Model(ModelChats, ModelClients):
 
     def __exit__(self, *_: object) -> None:
         if self.created:
-            with contextlib.suppress(NotFoundError):
-                self.delete(yes=True)
+            # By its uid: it may be gone by now, and its name another's, which somebody else has made.
+            with contextlib.suppress(NotFoundError, ConflictError):
+                verbs.delete(self._open, self.name, yes=True, uid=self._created_uid)
 
     def __repr__(self) -> str:
         from kubeai_notebook.present.card import line_of

@@ -120,7 +120,7 @@ class Session(Connection):
 
     def handle(self, outcome: Outcome) -> Model:
         """The handle on the Model that a verb has just changed."""
-        return Model(self, outcome.name, outcome=outcome, created=outcome.created)
+        return Model(self, outcome.name, outcome=outcome, created_uid=outcome.uid if outcome.created else "")
 
     def models(self) -> ModelsFrame:
         """All Models, one row each, as numbers, times and categories; `present.models_frame` names the columns.

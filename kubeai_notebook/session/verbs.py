@@ -143,7 +143,8 @@ def rollback(session: Connection, name: str, *, yes: bool = False, uid: str = ""
     check_owner(session, "rollback", current, yes=yes, diff=planned.diff)
     replaced = _replaced(session, name, planned)
     done = deploy.change(session.cluster, "rolled back", current, patch=deploy.rolled_back, remember=False)
-    return _noted(session, done, f"{name} goes back: {'; '.join(done.diff)}.", replaced=replaced)
+    note = f"{name} goes back: {'; '.join(done.diff)}.{_resumed(planned)}"
+    return _noted(session, done, note, replaced=replaced)
 
 
 def fix(
@@ -321,7 +322,8 @@ def _changed(
         return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid, asked=asked_of(current))
     check_owner(session, change.verb, current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, change.action, current, patch=change.patch, remember=False)
-    return _noted(session, done, change.note)
+    resumed = _resumed(planned) if change.action == "scaled" else ""
+    return _noted(session, done, change.note + resumed)
 
 
 def _noted(session: Connection, done: Outcome, note: str, *, replaced: frozenset[str] = frozenset()) -> Outcome:
@@ -350,7 +352,7 @@ def _wait_seen(
         publisher = session.publisher
     except ClusterError as error:
         return f"What it is doing cannot be seen here: {error.message}"
-    waiting.wait_seen(publisher, done.name, done.generation, replaced=replaced, labels=labels)
+    waiting.wait_seen(publisher, done.name, done.generation, uid=done.uid, replaced=replaced, labels=labels)
     if serves:
         publisher.test(done.name, done.uid)
     return ""
@@ -368,8 +370,7 @@ def _served(report: PlanReport, done: Outcome) -> str:
     if done.action == "updated":
         pods = "its Pods are replaced" if done.restarts else "its Pods go on"
         kept = "" if done.restarts or not report.plan.secrets else _OLD_VALUES
-        resumed = " It was paused, and is resumed." if scaling.is_paused(report.plan.current) else ""
-        updated = f"{name} is updated, {pods}: {'; '.join(done.diff)}.{kept}{resumed}{replicas}"
+        updated = f"{name} is updated, {pods}: {'; '.join(done.diff)}.{kept}{_resumed(report.plan)}{replicas}"
         changed = {"", *(to_snake(name) for name in report.plan.changes)}
         if report.plan.secrets or changed & {"env", "env_from"}:
             changed.add("secrets")
@@ -382,6 +383,12 @@ def _served(report: PlanReport, done: Outcome) -> str:
         inferred = "; ".join(f"{field.field} {field.value} ({field.why})" for field in report.spec.inferred)
         sentences.append(f"Inferred: {inferred}.")
     return " ".join([*sentences, *_cautions((*warnings, *done.warnings))])
+
+
+def _resumed(planned: deploy.Plan) -> str:
+    """A sentence where this ends a pause."""
+    annotations = map_at(planned.manifest, "metadata", "annotations")
+    return " It was paused, and is resumed." if annotations.get(scaling.ANNOTATION, "") is None else ""
 
 
 def _cautions(warnings: Iterable[Notice]) -> list[str]:

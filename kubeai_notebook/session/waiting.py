@@ -6,9 +6,9 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import Pod, count_at, name_of, texts_in
+from kubeai_notebook.core.objects import Pod, count_at, name_of, texts_in, uid_of
 from kubeai_notebook.core.phase import broken_because, fits_nowhere, is_ready
-from kubeai_notebook.errors import DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
+from kubeai_notebook.errors import ClusterError, DeployError, NotFoundError, WaitInterruptedError, WaitTimeoutError
 from kubeai_notebook.present.wording import numbered, step_in_python
 
 from .live.subscription import ALL
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from .connection import Connection
     from .live.publisher import Publisher
-    from .live.subscription import Change
+    from .live.subscription import Change, Subscription
 
 LOST_SECONDS = 3.0
 """How long this machine's KubeAI may be away: it is started again within that time, or not at all."""
 STUCK_SECONDS, REPLACED_SECONDS, SEEN_SECONDS, BEGUN_SECONDS = 3.0, 10.0, 10.0, 3.0
+UNSEEN_SECONDS = 0.5
+"""How often the API is asked whether a Model is there that was not seen here yet."""
 ANSWER_SECONDS = 1.0
 """How long somebody who looks waits for what is asked at that, such as the log of a Pod that crashed."""
 
@@ -68,10 +70,13 @@ def wait_seen(
     name: str,
     generation: int,
     *,
+    uid: str = "",
     replaced: frozenset[str] = frozenset(),
     labels: Mapping[str, str | None] | None = None,
 ) -> None:
     """Wait until a Model that was just written is seen here too, so that nobody is shown what was before.
+
+    ``uid``: its own, since a former one of its name may still be shown here.
 
     ``labels``: those that were written, None for one that was taken away: they move no generation.
 
@@ -81,6 +86,8 @@ def wait_seen(
 
     def seen(change: Change) -> bool:
         if change.view is None or count_at(change.view.model, "metadata", "generation") < generation:
+            return False
+        if uid and change.view.uid != uid:
             return False
         present = texts_in(change.view.model, "metadata", "labels")
         return all(present.get(key) == value for key, value in (labels or {}).items())
@@ -204,23 +211,49 @@ def _failed(session: Connection, view: View) -> DeployError:
     return DeployError(f"{view.name} is {view.status.phase}: {finding.message}", hint, findings=view.findings)
 
 
-def delete(session: Connection, name: str, limit_seconds: float, *, uid: str = "") -> None:
+def delete(session: Connection, name: str, limit_seconds: float, *, uid: str) -> None:
     """Delete the Model, that of this ``uid`` only, and return when it is gone; errors as `Model.delete`."""
     with session.publisher.subscribe([name], looks=False) as changes:
-        before = changes.latest(name)
         session.cluster.delete_model(name, uid)
         try:
-            gone = changes.until(lambda change: _is_gone(change, before), limit_seconds)
+            gone = _wait_gone(session, changes, name, uid=uid, limit_seconds=limit_seconds)
         except KeyboardInterrupt:
             raise WaitInterruptedError(f"Stopped waiting; {name} is being deleted all the same.") from None
-        if gone is None:
+        if not gone:
             message = f"{name} is being deleted, but is not gone after {limit_seconds:.0f} s."
             raise WaitTimeoutError(message, f'attach("{name}").why() says what holds it.')
 
 
-def _is_gone(change: Change, before: View | None) -> bool:
-    """Whether the Model is gone, even where another of its name is there already."""
-    return change.view is None or (before is not None and change.view.uid != before.uid)
+def _wait_gone(session: Connection, changes: Subscription, name: str, *, uid: str, limit_seconds: float) -> bool:
+    """Whether the Model goes in time, even where another of its name is there already.
+
+    One that was made a moment ago may not have been told of here: then the API is asked, which knows it.
+    """
+    latest = changes.latest(name)
+    seen = latest is not None and latest.uid == uid
+
+    def is_gone(change: Change) -> bool:
+        nonlocal seen
+        there = change.view is not None and change.view.uid == uid
+        seen = seen or there
+        return not there and seen
+
+    deadline = time.monotonic() + limit_seconds
+    while seen or _is_there(session, name, uid):
+        if (left := deadline - time.monotonic()) <= 0:
+            return False
+        if changes.until(is_gone, left if seen else min(left, UNSEEN_SECONDS)) is not None:
+            break
+    return True
+
+
+def _is_there(session: Connection, name: str, uid: str) -> bool:
+    try:
+        return uid_of(session.cluster.model(name)) == uid
+    except NotFoundError:
+        return False
+    except ClusterError:
+        return True  # as far as is known
 
 
 def restart_pods(session: Connection, name: str, limit_seconds: float) -> int:

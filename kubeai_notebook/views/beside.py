@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from IPython.display import DisplayHandle
 
+    Show = Callable[[Mapping[str, str]], None]
+    """Shows a snapshot, by its MIME types."""
+
 _STILL = {"text/plain", "text/html"}
 KEPT_SNAPSHOTS = 8
 """A widget is shown again by each cell that names it, and a cell that runs again throws its old output away."""
@@ -39,7 +42,9 @@ class Snapshots:
 
     def __init__(self, still: Callable[[], Mapping[str, str]], *, seconds: float = SNAPSHOT_SECONDS) -> None:
         self._still, self._seconds = still, seconds
-        self._shown: deque[Callable[[Mapping[str, str]], None]] = deque(maxlen=KEPT_SNAPSHOTS)
+        self._outputs: deque[Show] = deque(maxlen=KEPT_SNAPSHOTS)
+        # Not among the outputs: those of many cells would push them out.
+        self._holders: list[Show] = []
         # Cells show the widget in the main thread while another one renews the snapshots.
         self._lock = threading.Lock()
         self._timing = threading.Lock()
@@ -47,22 +52,22 @@ class Snapshots:
         self._renewed_seconds, self._is_over = -math.inf, False
         _open.add(self)
 
-    def add(self, show: Callable[[Mapping[str, str]], None]) -> None:
-        """From now on give this each new snapshot."""
+    def add(self, show: Show) -> None:
+        """From now on, until `drop`, give a widget that holds this one each new snapshot."""
         with self._lock:
-            self._shown.append(show)
+            self._holders.append(show)
 
-    def drop(self, show: Callable[[Mapping[str, str]], None]) -> None:
+    def drop(self, show: Show) -> None:
         """Give it none any more."""
         with self._lock:
-            self._shown.remove(show)
+            self._holders.remove(show)
 
     def show_beside(self, widget: Any) -> None:
         """Display the widget and then its snapshot."""
         with self._lock:
             show = display_beside(widget, self._still())
             if show is not None:
-                self._shown.append(show)
+                self._outputs.append(show)
 
     def renew(self, *, soon: bool = False) -> None:
         """Show the widget as it is now: at once where nothing was renewed a moment ago, else, or ``soon``, after it."""
@@ -96,7 +101,7 @@ class Snapshots:
         self._renewed_seconds = time.monotonic()
         with self._lock:
             still = self._still()
-            for show in self._shown:
+            for show in (*self._holders, *self._outputs):
                 show(still)
 
 
@@ -109,7 +114,7 @@ def _close_all() -> None:
         snapshots.close()
 
 
-def display_beside(widget: Any, snapshot: Mapping[str, str]) -> Callable[[Mapping[str, str]], None] | None:
+def display_beside(widget: Any, snapshot: Mapping[str, str]) -> Show | None:
     """Display the widget and then its snapshot, which what is returned renews; ``None`` where nobody listens."""
     bundle = widget._repr_mimebundle_() or {}
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

@@ -26,7 +26,7 @@ from kubeai_notebook.present.answer import answer_of, notices_of
 from kubeai_notebook.present.details import LOG_LINES, details_of, idle_text
 from kubeai_notebook.present.wire import Question, Request
 from kubeai_notebook.session import verbs
-from kubeai_notebook.session.guard import stake_of
+from kubeai_notebook.session.guard import check_same, stake_of
 from kubeai_notebook.session.idle import idle_seconds
 from kubeai_notebook.session.live.pool import Pool
 from kubeai_notebook.session.logs import log_of
@@ -202,20 +202,29 @@ def _fix(session: Connection, name: str, request: Request) -> Outcome:
         dry_run=request.dry_run,
         yes=request.yes,
         resource_version=request.resource_version,
+        uid=request.uid,
     )
 
 
 def _delete(session: Connection, name: str, request: Request) -> Outcome | Stake:
-    return stake_of(session, "delete", name) if request.dry_run else verbs.delete(session, name, yes=request.yes)
+    if not request.dry_run:
+        return verbs.delete(session, name, yes=request.yes, uid=request.uid)
+    stake = stake_of(session, "delete", name)
+    check_same(name, stake.uid, request.uid)
+    return stake
+
+
+def _scale(session: Connection, name: str, request: Request) -> Outcome:
+    return verbs.scale(session, name, request.replicas, yes=request.yes, uid=request.uid)
 
 
 _VERBS: Mapping[Verb | Question, Callable[[Connection, str, Request], Outcome | Stake | Details | str]] = {
     "look": _look,
     "idle": _idle,
     "fix": _fix,
-    "scale": lambda session, name, request: verbs.scale(session, name, request.replicas, yes=request.yes),
-    "pause": lambda session, name, request: verbs.pause(session, name, yes=request.yes),
-    "resume": lambda session, name, request: verbs.resume(session, name, yes=request.yes),
-    "restart": lambda session, name, request: verbs.restart(session, name, yes=request.yes),
+    "scale": _scale,
+    "pause": lambda session, name, request: verbs.pause(session, name, yes=request.yes, uid=request.uid),
+    "resume": lambda session, name, request: verbs.resume(session, name, yes=request.yes, uid=request.uid),
+    "restart": lambda session, name, request: verbs.restart(session, name, yes=request.yes, uid=request.uid),
     "delete": _delete,
 }

@@ -34,6 +34,7 @@ from kubeai_notebook.views.form_context import context_of
 from kubeai_notebook.views.form_controls import FOLDED, SHOWN, arguments_of, controls, secrets_apart, shown_value
 from kubeai_notebook.views.form_model import FormModel
 from kubeai_notebook.views.form_widgets import Actions, Code, Messages, Number, SecretValues, Starts
+from kubeai_notebook.views.live import follow, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -408,10 +409,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         return report if report.refusal or report.plan.action == "update" else self._serve(report)
 
     def _serve(self, report: PlanReport, *, yes: bool = False) -> tuple[Model, StatusCard]:
-        from kubeai_notebook.views.live import follow
-
         model = self._model.serve(report, yes=yes)
-        return model, follow(model)
+        return model, follow(model, self._card.model_id)
 
     def _hand_off(self, status: str, work: Callable[[], Any]) -> None:
         edition = self._edition
@@ -450,7 +449,9 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _deployed(self, model: Model, card: StatusCard) -> None:
         self._served, self._report, self._asks_yes = model, None, False
         self._checks.show([])
-        self._card.children = (card.box,)
+        before, self._card.children = self._card.children, (card.box,)
+        if before not in ((), (card.box,)):
+            let_go(model.session, before[0].children[0], self._card.model_id)
         self._say("")
 
     def close(self) -> None:

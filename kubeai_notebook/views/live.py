@@ -85,15 +85,23 @@ def _elsewhere(model: Model) -> str:
     return elsewhere(model.session)
 
 
-def follow(model: Model) -> StatusCard:
+def follow(model: Model, place: str = "") -> StatusCard:
     """The widget of this Model in this Session that has this handle's note.
+
+    ``place``: a word for where it is shown, so that `let_go` can take it away from there.
 
     Raises:
         NotFoundError: there is no such Model to follow.
     """
     cards, widget = _cards_and_widget(model)
-    cards.note_shown(widget, "", "")
+    cards.note_shown(widget, place, "")
     return widget
+
+
+def let_go(session: Connection, widget: StatusCard, place: str) -> None:
+    """The widget is not shown in this ``place`` any more; it is closed where it is shown nowhere else."""
+    if cards := _cards_by_session().get(session):
+        cards.let_go(widget, place)
 
 
 def _cards_and_widget(model: Model) -> tuple[_Cards, StatusCard]:
@@ -169,12 +177,29 @@ class _Cards:
         """
         with self._lock:
             widget.shown_in[cell] = request
-            for shown in self._shown.values() if cell else ():
+            for name, shown in tuple(self._shown.items()) if cell else ():
                 for done, other in tuple(shown.widgets.items()):
                     if other.shown_in.get(cell, request) != request:
-                        del other.shown_in[cell]
-                        if not other.shown_in:
-                            shown.widgets.pop(done).close()
+                        self._leave(name, done, cell)
+
+    def let_go(self, widget: StatusCard, place: str) -> None:
+        """Note that a card is not shown in this place any more; one that is shown nowhere is closed."""
+        with self._lock:
+            for name, shown in tuple(self._shown.items()):
+                for done, other in tuple(shown.widgets.items()):
+                    if other is widget and place in other.shown_in:
+                        self._leave(name, done, place)
+
+    def _leave(self, name: str, done: _Done, place: str) -> None:
+        widgets = self._shown[name].widgets
+        del widgets[done].shown_in[place]
+        if not widgets[done].shown_in:
+            widgets.pop(done).close()
+        if not widgets:
+            # Else its log would be followed for nobody, for as long as it is not well.
+            del self._shown[name]
+            self._gone.pop(name, None)
+            self.changes.drop(name)
 
     def _follow(self) -> None:
         for change in self.changes:

@@ -25,7 +25,7 @@ from kubeai_notebook.session.model import Model
 from kubeai_notebook.views.beside import Snapshots, kernel_listens
 
 from .commands import take
-from .live import follow
+from .live import follow, let_go
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.present.models_frame import ModelsFrame
     from kubeai_notebook.session.live.subscription import Change, Subscription
     from kubeai_notebook.session.session import Session
+
+    from .status_card import StatusCard
 
 _logger = logging.getLogger(__name__)
 
@@ -87,7 +89,8 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._link: dict[str, Any] = {}
         self._where = str(session.where)
         self._snapshots = Snapshots(lambda: _still(self.shown))
-        self._cards: dict[str, Any] = {}
+        self._cards: dict[str, StatusCard] = {}
+        self._place = f"table {id(self)}"
         self._lock = threading.Lock()  # each row's buttons are heard in a thread of their own
         self._take_all(self._changes)
         self.shown = self._now()
@@ -153,9 +156,12 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         """Show the Model's card below, or take it away; fifty rows below nobody would see it come."""
         session = self._session()
         with self._lock:
-            if self._cards.pop(name, None) is None and session is not None:
-                self._cards[name] = follow(Model(session, name)).box
-            self.children = (self._table, *self._cards.values())
+            taken = self._cards.pop(name, None)
+            if taken is None and session is not None:
+                self._cards[name] = follow(Model(session, name), self._place)
+            self.children = (self._table, *(card.box for card in self._cards.values()))
+            if taken is not None and session is not None:
+                let_go(session, taken, self._place)
         return f"The card of {name} is below the table." if name in self._cards else ""
 
     def _ipython_display_(self) -> None:

@@ -44,7 +44,7 @@ class StatusCard(BuiltWidget):
         self.shown = card
         """What is shown, as it was given to ``update``."""
         self.shown_in: dict[str, str] = {}
-        """The cells that show it, each with the request that ran it; ``""`` for wherever else it is shown."""
+        """The cells that show it, each with the request that ran it, and other places; ``""``: one without a name."""
         self._snapshots = Snapshots(self._still)
         self._box: ipywidgets.VBox | None = None
         self._below: Any = None
@@ -96,6 +96,9 @@ class StatusCard(BuiltWidget):
     def close(self) -> None:
         """End it, with its layout and its box, which ipywidgets would keep."""
         self._snapshots.close()
+        below, self._below = self._below, None
+        if below is not None:
+            below.snapshots.drop(self._renew_below)
         box, layout = self._box, self.layout
         super().close()
         for part in (layout, box, box and box.layout):

@@ -162,6 +162,68 @@ describe("the buttons of a card", () => {
   });
 });
 
+describe("a Model that is made anew under the name of the one that is shown", () => {
+  it("is not what is pressed for: each verb says which one is meant", () => {
+    const { model, press } = shown({ findings: [FINDING], playground: true });
+    for (const [text, verb] of [
+      ["Pause", "pause"],
+      ["Restart", "restart"],
+      ["Playground", "show"],
+      ["Show the change", "fix"],
+      ["+", "scale"],
+      ["Delete …", "delete"],
+    ] as const) {
+      press(text);
+      vi.advanceTimersByTime(1000);
+      expect(model.sent.at(-1)).toMatchObject({ verb, uid: "a" });
+      model.answer(verb, {});
+    }
+    press("Delete smol");
+    expect(model.sent.at(-1)).toMatchObject({ verb: "delete", dry_run: false, uid: "a" });
+  });
+
+  it("takes back what was asked, presses that settle, and Undo", () => {
+    const { el, model, part, press } = shown({ replicas: 1 });
+    press("−");
+    vi.advanceTimersByTime(1000);
+    model.answer("scale", {});
+    press("Delete …");
+    model.answer("delete", { note: "With it goes 1 Pod." });
+    press("+");
+    const before = model.sent.length;
+    model.receive({ uid: "b" });
+    vi.advanceTimersByTime(1000);
+    expect([part("panel").hidden, part("count").textContent, model.sent.length]).toEqual([true, "1", before]);
+    const undo = [...el.querySelectorAll("button")].find((one) => one.textContent === "Undo");
+    expect(undo?.hidden).toBe(true);
+  });
+
+  it("is asked nothing by an answer that comes late", () => {
+    const { model, part, press } = shown({ findings: [FINDING], replicas: 1 });
+    const hidden = () => [...document.querySelectorAll("button")].find((one) => one.textContent === "Undo")?.hidden;
+    press("Delete …");
+    press("Show the change");
+    press("−");
+    vi.advanceTimersByTime(1000);
+    model.receive({ uid: "b" });
+    model.answer("delete", { note: "With it goes 1 Pod." });
+    model.answer("fix", { diff: ["a → b"] });
+    model.answer("scale", {});
+    expect([part("panel").hidden, hidden()]).toEqual([true, true]);
+  });
+
+  it("is shown no fix of the one before", () => {
+    const { model, part, press } = shown({ findings: [FINDING] });
+    press("Show the change");
+    model.answer("fix", { diff: ["a → b"], resource_version: "7" });
+    press("Apply");
+    const before = model.sent.length;
+    model.receive({ uid: "b" });
+    model.answer("fix", { state: "failed", notices: [notice("ConflictError", "Another Model has its name now.")] });
+    expect([model.sent.length, part("outcome").textContent]).toEqual([before, "Another Model has its name now."]);
+  });
+});
+
 describe("a fix", () => {
   it("shows its change first, and is applied on the Model that it was shown for", () => {
     const { model, part, press } = shown({ findings: [FINDING] });

@@ -3,6 +3,7 @@ import type { Answer, Card, ModelsTable, Request } from "../widgets/types";
 
 export const CARD: Card = {
   name: "smol",
+  uid: "a",
   namespace: "default",
   where: "on this machine",
   phase: "Loading",

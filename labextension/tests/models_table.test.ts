@@ -5,6 +5,7 @@ import { FakeModel } from "./fake_model";
 
 const ROW: ModelRow = {
   name: "",
+  uid: "a",
   phase: "Ready",
   tone: "good",
   ready: 1,
@@ -101,6 +102,33 @@ describe("the table of Models", () => {
     press("Delete c");
     model.receive(rows("a"));
     expect(focused()).toBe("Delete a …");
+  });
+
+  it("takes the question back where another Model has the name by now, and keeps the row's place", () => {
+    const { model, press, lines } = shown("a", "b");
+    const anew = { rows: [{ ...ROW, name: "a", uid: "b" }, { ...ROW, name: "b" }] };
+    press("Delete a …");
+    model.answer("delete", {});
+    expect(model.sent.at(-1)).toMatchObject({ verb: "delete", name: "a", uid: "a" });
+    model.receive(anew);
+    expect(lines()).toEqual(["a", "b"]);
+    press("Card of a");
+    expect(model.sent.at(-1)).toMatchObject({ verb: "show", uid: "b" });
+  });
+
+  it("asks nothing of another Model by an answer that comes late", () => {
+    const { model, press, lines } = shown("a");
+    press("Delete a …");
+    model.receive({ rows: [{ ...ROW, name: "a", uid: "b" }] });
+    model.answer("delete", { note: "With it goes 1 Pod." });
+    expect(lines()).toEqual(["a"]);
+    press("Delete a …");
+    model.answer("delete", {});
+    press("Delete a");
+    model.receive({ rows: [{ ...ROW, name: "a", uid: "c" }] });
+    const theirs = { code: "NotYoursError", severity: "error", field: "", message: "a was served by bob.", remedy: "" } as const;
+    model.answer("delete", { state: "failed", notices: [theirs] });
+    expect(lines()).toEqual(["a", "a was served by bob."]);
   });
 
   it("says at the row what became of it, also where the row has gone", () => {

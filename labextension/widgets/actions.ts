@@ -45,11 +45,11 @@ export class ActionsView {
     });
     for (const verb of ["pause", "resume", "restart"] as const) {
       this.verbs[verb].addEventListener("click", () => {
-        this.run({ verb }, this.verbs[verb]);
+        this.run(this.meant({ verb }), this.verbs[verb]);
       });
     }
     this.playground.addEventListener("click", () => {
-      this.run({ verb: "show" }, this.playground);
+      this.run(this.meant({ verb: "show" }), this.playground);
     });
     this.verbs.delete.addEventListener("click", () => {
       this.askToDelete();
@@ -58,6 +58,7 @@ export class ActionsView {
 
   /** Show what can be done now; `alive`: somebody would do it. */
   show(card: Card, alive: boolean): void {
+    if (this.card !== undefined && this.card.uid !== card.uid) this.forget();
     this.card = card;
     const verbs = alive ? card.verbs : [];
     this.scale.hidden = !verbs.includes("scale");
@@ -76,20 +77,21 @@ export class ActionsView {
 
   /** Show what a Remedy would change, and ask whether it is to be done. */
   showRemedy(remedy: CardRemedy, pressed: HTMLButtonElement | undefined, before = ""): void {
-    const wanted: Wanted = { verb: "fix", remedy_id: remedy.id };
+    const wanted = this.meant({ verb: "fix", remedy_id: remedy.id });
     this.send({ ...wanted, dry_run: true }, pressed, (answer) => {
       if (answer.diff.length === 0) {
         this.tell(answer.note);
         return;
       }
-      this.ask({
+      this.ask(wanted, {
         title: [before, answer.note].filter(Boolean).join(" "),
         lines: answer.diff,
         yes: "Apply",
         onYes: () => {
           this.run({ ...wanted, resource_version: answer.resource_version }, undefined, (failed) => {
             // Somebody changed the Model since: what was agreed to is not what would be done.
-            if (failed.notices[0]?.code === "ConflictError") this.showRemedy(remedy, undefined, failed.notices[0].message);
+            const [notice] = failed.notices;
+            if (notice?.code === "ConflictError" && this.isShown(wanted)) this.showRemedy(remedy, undefined, notice.message);
           });
         },
       });
@@ -98,6 +100,19 @@ export class ActionsView {
 
   stop(): void {
     clearTimeout(this.settling);
+  }
+
+  /** Of a Model that was made anew nothing holds that was asked about the one before: no question, no press that settles. */
+  private forget(): void {
+    clearTimeout(this.settling);
+    this.wanted = undefined;
+    this.undo.hidden = true;
+    this.panel.close();
+  }
+
+  /** What is wanted of the Model that is shown now, and of no other that comes to have its name. */
+  private meant(wanted: Wanted): Wanted {
+    return { ...wanted, uid: this.card?.uid ?? "" };
   }
 
   private step(by: number): void {
@@ -109,16 +124,16 @@ export class ActionsView {
     this.settling = setTimeout(() => {
       const replicas = this.wanted ?? before;
       if (replicas === before) this.wanted = undefined;
-      else this.scaleTo(replicas, before);
+      else this.scaleTo(this.meant({ verb: "scale" }), replicas, before);
     }, SETTLES_MS);
   }
 
-  private scaleTo(replicas: number, before: number): void {
-    this.run({ verb: "scale", replicas }, undefined, undefined, () => {
-      this.undo.hidden = replicas > 0;
+  private scaleTo(scale: Wanted, replicas: number, before: number): void {
+    this.run({ ...scale, replicas }, undefined, undefined, () => {
+      this.undo.hidden = replicas > 0 || !this.isShown(scale);
       this.undo.onclick = () => {
         this.undo.hidden = true;
-        this.scaleTo(before, replicas);
+        this.scaleTo(scale, before, replicas);
       };
     });
   }
@@ -131,11 +146,12 @@ export class ActionsView {
 
   private askToDelete(): void {
     const name = this.card?.name ?? "";
-    this.send({ verb: "delete", dry_run: true }, this.verbs.delete, (answer) => {
+    const wanted = this.meant({ verb: "delete" });
+    this.send({ ...wanted, dry_run: true }, this.verbs.delete, (answer) => {
       const onYes = () => {
-        this.run({ verb: "delete" }, this.verbs.delete);
+        this.run(wanted, this.verbs.delete);
       };
-      if (this.confirms) this.ask({ title: `Really delete ${name}? ${answer.note}`, yes: `Delete ${name}`, onYes });
+      if (this.confirms) this.ask(wanted, { title: `Really delete ${name}? ${answer.note}`, yes: `Delete ${name}`, onYes });
       else onYes();
     });
   }
@@ -144,9 +160,14 @@ export class ActionsView {
     return this.asker.confirms?.() ?? true;
   }
 
-  private ask(question: Question): void {
+  /** Ask it, where the Model that it is about is still the one that is shown. */
+  private ask(wanted: Wanted, question: Question): void {
     this.tell("");
-    this.panel.ask(question);
+    if (this.isShown(wanted)) this.panel.ask(question);
+  }
+
+  private isShown(wanted: Wanted): boolean {
+    return wanted.uid === this.card?.uid;
   }
 
   /** Have a verb done, and tell how it went; what somebody else served is changed only after another question. */
@@ -172,7 +193,7 @@ export class ActionsView {
   }
 
   private askAgain(wanted: Wanted, title: string, pressed?: HTMLButtonElement): void {
-    this.ask({
+    this.ask(wanted, {
       title,
       yes: "Do it all the same",
       onYes: () => {

@@ -52,6 +52,7 @@ export interface Asks {
 
 const EMPTY: Omit<Request, "id" | "verb"> = {
   name: "",
+  uid: "",
   replicas: 0,
   remedy_id: "",
   resource_version: "",

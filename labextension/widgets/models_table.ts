@@ -1,8 +1,8 @@
 import type { RenderProps } from "@anywidget/types";
-import { Asker, failure, isOver, underWay } from "./ask";
+import { Asker, failure, isOver, underWay, type Wanted } from "./ask";
 import { button, element, iconOf, keepKeys, put, putText, setBusy } from "./dom";
 import { follow, type LiveView } from "./live_view";
-import { QuestionPanel } from "./question";
+import { QuestionPanel, type Question } from "./question";
 import type { ModelRow, ModelsTable, Request } from "./types";
 import { KernelClock, linkText, sinceText } from "./words";
 
@@ -79,6 +79,8 @@ class TableView implements LiveView {
     let at = this.body.firstElementChild;
     for (const row of table.rows) {
       const there = this.rows.get(row.name) ?? this.newRow(row.name);
+      // What was asked of a Model is not asked of another that has its name by now.
+      if (there.uid !== row.uid && this.aside.previousElementSibling === there.node) this.panel.close();
       there.show(row);
       if (at === this.aside) at = at.nextElementSibling;
       if (at === there.node) at = at.nextElementSibling;
@@ -112,10 +114,10 @@ class TableView implements LiveView {
   private newRow(name: string): RowView {
     const row = new RowView(name, {
       card: (pressed) => {
-        this.send({ verb: "show", name }, pressed);
+        this.send({ verb: "show", name, uid: row.uid }, pressed);
       },
       remove: (pressed) => {
-        this.askToDelete(name, pressed);
+        this.askToDelete({ verb: "delete", name, uid: row.uid }, pressed);
       },
     });
     this.rows.set(name, row);
@@ -130,20 +132,26 @@ class TableView implements LiveView {
     this.rows.delete(name);
   }
 
-  private askToDelete(name: string, pressed: HTMLButtonElement): void {
-    this.send({ verb: "delete", name, dry_run: true }, pressed, (note) => {
-      this.panel.ask({
+  private askToDelete(wanted: RowWanted, pressed: HTMLButtonElement): void {
+    const { name } = wanted;
+    this.send({ ...wanted, dry_run: true }, pressed, (note) => {
+      this.ask(wanted, {
         title: `Really delete ${name}? ${note}`,
         yes: `Delete ${name}`,
         onYes: () => {
-          this.send({ verb: "delete", name }, pressed);
+          this.send(wanted, pressed);
         },
       });
     });
   }
 
+  /** Ask it, where the row is still that of the Model that it is about. */
+  private ask({ name, uid }: RowWanted, question: Question): void {
+    if (this.rows.get(name)?.uid === uid) this.panel.ask(question);
+  }
+
   private send(
-    wanted: Partial<Request> & Pick<Request, "verb">,
+    wanted: RowWanted,
     pressed: HTMLButtonElement,
     onDone: (note: string) => void = () => undefined,
   ): void {
@@ -163,7 +171,7 @@ class TableView implements LiveView {
       putText(this.outcome, heard.state === "done" ? (wanted.dry_run ? "" : heard.note) : failure(heard));
       if (heard.state === "done") onDone(heard.note);
       else if (notice?.code === "NotYoursError") {
-        this.panel.ask({
+        this.ask(wanted, {
           title: notice.message,
           yes: "Do it all the same",
           onYes: () => {
@@ -194,6 +202,8 @@ class TableView implements LiveView {
   }
 }
 
+type RowWanted = Wanted & Pick<Request, "name" | "uid">;
+
 interface OnPress {
   card: (pressed: HTMLButtonElement) => void;
   remove: (pressed: HTMLButtonElement) => void;
@@ -201,6 +211,8 @@ interface OnPress {
 
 class RowView {
   readonly node = element("tr", "");
+  /** Of the Model that is shown: another one may come to have its name. */
+  uid = "";
   private readonly icon = element("span", "kubeai-models-icon");
   private readonly word = element("span", "");
   private readonly cells = HEADS.map((_, index) => element(index === 0 ? "th" : "td", ""));
@@ -229,6 +241,7 @@ class RowView {
   }
 
   show(row: ModelRow): void {
+    this.uid = row.uid;
     if (this.tone !== row.tone) {
       this.tone = row.tone;
       this.node.dataset.tone = row.tone;

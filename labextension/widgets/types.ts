@@ -7,6 +7,7 @@ export interface Request {
   id: string;
   verb: ("fix" | "scale" | "pause" | "resume" | "restart" | "delete") | ("look" | "idle" | "show");
   name: string;
+  uid: string;
   replicas: number;
   remedy_id: string;
   resource_version: string;
@@ -73,6 +74,7 @@ export interface NoticeLine {
 export interface Card {
   name: string;
   namespace: string;
+  uid: string;
   where: string;
   phase: string;
   tone: "good" | "busy" | "warn" | "bad" | "quiet" | "gone";
@@ -171,6 +173,7 @@ export interface ModelChange {
  */
 export interface ModelRow {
   name: string;
+  uid: string;
   phase: string;
   tone: "good" | "busy" | "warn" | "bad" | "quiet" | "gone";
   ready: number;

@@ -109,6 +109,32 @@ def test_gives_the_values_to_look_for():
     assert not [value for value in expected if value in str(masked_spec(spec))]
 
 
+def test_hides_a_value_wherever_else_a_model_says_it():
+    word = "swordfish99"
+    spec = {
+        "env": {"LOGIN_PASSWORD": word},
+        "url": f"hf://org/{word}",
+        "image": f"registry/{word}:1",
+        "args": [f"--served-model-name={word}"],
+        "adapters": [{"name": "loud", "url": f"hf://org/{word}"}, word],
+        "files": [{"path": f"/data/{word}", "content": word}],
+        "envFrom": [{"secretRef": {"name": word}}],
+        "replicas": 2,
+    }
+    shown = masked_spec(spec)
+    assert word not in str(shown)
+    assert (shown["adapters"][0]["name"], shown["replicas"]) == ("loud", 2)
+    assert shown["files"][0]["content"] == f"({len(word)} characters)"
+
+
+def test_hides_in_a_model_spec_the_value_of_a_variable_wherever_else_it_stands():
+    word = "swordfish99"
+    fields = {"adapters": {"loud": f"hf://org/{word}"}, "image": f"registry/{word}:1", "env": {"DB_PASSWORD": word}}
+    spec = spec_of({"url": f"hf://{word}/repo", "resource_profile": "cpu:1", **fields})
+    assert word not in repr(spec)
+    assert "hf://***/repo" in repr(spec)
+
+
 def test_reads_no_secrets_from_a_broken_spec():
     assert secret_values({"args": "x", "env": [1], "files": [None, {"path": 1}], "adapters": 3, "url": None}) == ()
     assert masked_spec({"files": [None], "adapters": [1], "env": {"A_TOKEN": 12345}})["env"] == {"A_TOKEN": "***"}

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from kubeai_notebook.core.merge_patch import merged
 from kubeai_notebook.deploy import history
+from kubeai_notebook.deploy.scaling import paused
 from kubeai_notebook.errors import NotFoundError
 
 
@@ -31,6 +33,12 @@ def test_goes_back_step_by_step():
 def test_leaves_out_what_the_operator_owns():
     annotations = history.remembered(model(replicas=3, url="hf://a/b"))
     assert json.loads(annotations[history.ANNOTATION]) == [{"url": "hf://a/b"}]
+
+
+def test_remembers_a_paused_model_as_it_was_before():
+    before = model({}, minReplicas=1, replicas=1, url="hf://a/b")
+    annotations = history.remembered(merged(before, paused(before)))
+    assert json.loads(annotations[history.ANNOTATION]) == [{"minReplicas": 1, "url": "hf://a/b"}]
 
 
 def test_lets_go_of_the_oldest_rather_than_grow_beyond_what_an_object_may_hold():

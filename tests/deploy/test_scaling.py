@@ -58,6 +58,29 @@ def test_has_nothing_to_do_where_it_is_so_already():
     assert scaling.scaled(model(replicas=3), 1) != {}
 
 
+@pytest.mark.parametrize("spec", [{"replicas": 1}, {"autoscalingDisabled": True, "replicas": 3}, {"maxReplicas": 1}])
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_takes_a_pause_back_where_a_number_is_asked_for(spec, replicas):
+    before = model(**spec)
+    asleep = merged(before, scaling.paused(before))
+    after = merged(asleep, scaling.scaled(asleep, replicas))
+    assert after == {**before, "spec": {"replicas": 1, **merged(before, scaling.scaled(before, replicas))["spec"]}}
+    assert scaling.paused(after) != {}
+
+
+def test_leaves_a_pause_where_no_replicas_are_asked_for():
+    before = model(replicas=1)
+    assert scaling.scaled(merged(before, scaling.paused(before)), 0) == {}
+
+
+def test_pauses_again_what_somebody_has_scaled_by_hand_meanwhile():
+    before = model(replicas=1)
+    by_hand = merged(merged(before, scaling.paused(before)), {"spec": {"replicas": 2}})
+    asleep = merged(by_hand, scaling.paused(by_hand))
+    assert asleep["spec"]["replicas"] == 0
+    assert merged(asleep, scaling.resumed(asleep)) == before
+
+
 @pytest.mark.parametrize(("replicas", "shown"), [("3", 'the text "3"'), (1.5, "1.5"), (True, "True"), (None, "None")])
 def test_takes_whole_numbers_only(replicas, shown):
     with pytest.raises(SpecError, match=f"must be a whole number from 0 up, not {shown}"):

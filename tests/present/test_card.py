@@ -50,6 +50,12 @@ def test_says_what_the_model_is_in_rows() -> None:
     }
 
 
+def test_hides_the_value_of_a_variable_in_the_source() -> None:
+    view = view_in("Ready", ready=1)
+    view.model["spec"] |= {"url": "hf://org/swordfish99", "env": {"DB_PASSWORD": "swordfish99"}}
+    assert rows(card_of(view, namespace="default"))["Source"] == "hf://org/***"
+
+
 def test_names_the_engine_that_stands_in() -> None:
     assert rows(card("Ready", stand_in="llama.cpp"))["Engine"] == "llama.cpp, in place of Ollama"
 

@@ -48,6 +48,12 @@ def test_is_data_that_can_be_sorted_and_summed(several: ModelsFrame) -> None:
     assert several["url"].tolist() == ["ollama://smollm2:135m"] * 3
 
 
+def test_hides_the_value_of_a_variable_in_the_url() -> None:
+    view = named("a")
+    view.model["spec"] |= {"url": "hf://org/swordfish99", "env": {"DB_PASSWORD": "swordfish99"}}
+    assert frame(view)["url"].tolist() == ["hf://org/***"]
+
+
 def test_has_a_type_for_each_column(several: ModelsFrame) -> None:
     for made in (several, frame()):
         kinds = {name: str(kind) for name, kind in made.dtypes.items()}

@@ -135,6 +135,15 @@ def test_deletes_at_the_end_of_a_with_block_what_it_created(session: Session) ->
     assert made.name not in session.names()
 
 
+@pytest.mark.parametrize("verb", [lambda model: model, lambda model: model.restart()], ids=["served", "and restarted"])
+def test_leaves_what_was_made_anew_in_a_with_block(session: Session, verb: Callable[[Model], Model]) -> None:
+    with verb(session.serve(name="short", min_replicas=0, **SMOL)) as made:
+        made.delete()
+        session.serve(name="short", min_replicas=0, **SMOL)
+        give(session, "short", "bob")
+    assert served_by(session.cluster.model("short")) == "bob"
+
+
 def test_deletes_the_others_and_names_the_nearest(session: Session) -> None:
     for name in ("one", "two", "three"):
         session.serve(name=name, min_replicas=0, **SMOL)

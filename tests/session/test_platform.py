@@ -126,6 +126,13 @@ def test_says_what_is_wrong_in_its_message(project: Project) -> None:
     assert "smollm2:136m" in status.message
 
 
+def test_stops_no_other_model_that_has_its_name_by_now(asleep: Run, project: Project) -> None:
+    project.session.delete(asleep.name)
+    another = project.session.serve(name=asleep.name, **{key: SMOL[key] for key in ("url", "engine")}, **ASLEEP)
+    assert asleep.stop().status.state == "STOPPED"
+    assert project.session.names() == [another.name]
+
+
 def test_stops_and_deletes(asleep: Run, project: Project) -> None:
     assert asleep.stop() is asleep
     status = asleep.status
@@ -317,8 +324,12 @@ def test_has_what_published_notebooks_read_of_a_run(asleep: Run) -> None:
 
 
 def test_shows_no_variable_of_a_run(project: Project) -> None:
-    run = project.new_function("llm", **SMOL).run(env={"SOME_KEY": VALUE}, **ASLEEP)
+    function = project.new_function("llm", **SMOL, image=f"registry/{VALUE}:1")
+    run = function.run(env={"SOME_KEY": VALUE}, args=["--alias", VALUE], **ASLEEP)
+    run.model.session.cluster.patch_model(run.name, {"spec": {"url": f"ollama://{VALUE}"}})
+    until(lambda: "***" in run.status.openai.modelUrl, 10)
     assert VALUE not in json.dumps(run.to_dict())
+    assert "env" not in run.spec.to_dict()
 
 
 def test_takes_what_the_platform_writes_down_and_nothing_serves(project: Project) -> None:

@@ -149,6 +149,20 @@ def test_has_nothing_to_do_where_the_model_is_so_already(session: Session) -> No
     assert "was not paused" in undone(sleeper.resume())
 
 
+def test_ends_a_pause_by_a_number_of_replicas(session: Session) -> None:
+    sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL).pause()
+    assert sleeper.scale(1).note == "sleeper is scaled to 1. It was paused, and is resumed."
+    assert sleeper.pause().note == "sleeper is paused."
+    assert sleeper.resume().spec.scaling.min_replicas == 1
+
+
+def test_ends_a_pause_by_going_back(session: Session) -> None:
+    session.serve(name="sleeper", min_replicas=0, **SMOL)
+    sleeper = session.serve(name="sleeper", min_replicas=0, args=["--a"], **SMOL).pause()
+    assert sleeper.rollback().note.endswith(" It was paused, and is resumed.")
+    assert sleeper.pause().note == "sleeper is paused."
+
+
 def test_restarts_with_another_pod(smol: Model) -> None:
     before = pods_of(smol)
     assert smol.restart(60).wait(60).note == "1 Pod is replaced."

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import DeployError, UnreachableError
+from kubeai_notebook.errors import DeployError, UnreachableError, WaitTimeoutError
+from kubeai_notebook.session import verbs
 from kubeai_notebook.session.live.subscription import Change
-from kubeai_notebook.session.waiting import wait_ready
+from kubeai_notebook.session.waiting import wait_ready, wait_seen
+from tests.support.fake_api import MODELS, FakeApi, model
+from tests.support.talking import talking_cluster
 from tests.support.views import view_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from kubeai_notebook.core.view import View
 
@@ -30,9 +34,10 @@ class Script:
     def __init__(self, *views: View) -> None:
         self.views, self.patience_seconds = list(views), []
 
-    def until(self, _: Callable[[Change], bool], timeout_seconds: float) -> Change | None:
+    def until(self, predicate: Callable[[Change], bool], timeout_seconds: float) -> Change | None:
         self.patience_seconds.append(timeout_seconds)
-        return Change("smol", self.views.pop(0), 1) if self.views else None
+        changes = (Change("smol", self.views.pop(0), 1) for _ in tuple(self.views))
+        return next(filter(predicate, changes), None)
 
     def __enter__(self) -> Script:
         return self
@@ -42,7 +47,7 @@ class Script:
 
 
 def session_of(script: Script, *, is_this_machine: bool = False) -> Any:
-    publisher = SimpleNamespace(subscribe=lambda _: script)
+    publisher = SimpleNamespace(subscribe=lambda _, **_options: script)
     cluster = SimpleNamespace(is_this_machine=is_this_machine)
     return SimpleNamespace(publisher=publisher, cluster=cluster, remember_shown=lambda *_: None)
 
@@ -76,3 +81,45 @@ def test_waits_on_for_this_machine_that_came_back() -> None:
     script = Script(LOADING, LOST, LOADING, READY)
     wait_ready(session_of(script, is_this_machine=True), "smol", 900)
     assert script.patience_seconds[-1] > 800
+
+
+def made(api: FakeApi, name: str, uid: str, **metadata: Any) -> dict[str, Any]:
+    """A Model that the API has and its watches have not told of yet."""
+    fresh = model(name)
+    fresh["metadata"] |= {"namespace": "default", "uid": uid, "resourceVersion": "0", **metadata}
+    api.objects[MODELS][name] = fresh
+    return fresh
+
+
+@pytest.mark.parametrize("name", ["fresh", "smol"], ids=["nothing is known of it", "a former one has its name"])
+def test_waits_for_a_model_that_was_not_seen_here_yet(tmp_path: Path, name: str) -> None:
+    with talking_cluster(tmp_path) as (smol, _, _, api):
+        assert smol.view.uid != "new"  # (it is known here)
+        former = api.objects[MODELS]["smol"]
+        made(api, name, "new", finalizers=["kubeai.org/cache-eviction"])
+        if name == "smol":
+            api.send(MODELS, {"type": "DELETED", "object": former})
+        with pytest.raises(WaitTimeoutError, match=f"{name} is being deleted, but is not gone after"):
+            verbs.delete(smol.session, name, yes=True, timeout_seconds=0.5)
+        api.change(MODELS, api.objects[MODELS][name], gone=True)
+
+
+@pytest.mark.parametrize("name", ["fresh", "smol"], ids=["nothing is known of it", "a former one has its name"])
+def test_sees_that_a_model_is_gone_of_which_nothing_was_told(tmp_path: Path, name: str) -> None:
+    with talking_cluster(tmp_path) as (smol, _, _, api):
+        assert smol.view.uid != "new"  # (it is known here)
+        made(api, name, "new")
+        assert verbs.delete(smol.session, name, yes=True).note == f"{name} is deleted."
+        assert name not in api.objects[MODELS]
+
+
+def test_has_not_seen_a_model_while_a_former_one_of_its_name_is_shown() -> None:
+    script = Script(of("former", 5), of("new", 1), of("new", 2))
+    wait_seen(session_of(script).publisher, "smol", 1, uid="new")
+    assert [view.uid for view in script.views] == ["new"]
+
+
+def of(uid: str, generation: int) -> View:
+    view = view_in("Ready")
+    view.model["metadata"] |= {"uid": uid, "generation": generation}
+    return view

@@ -124,7 +124,10 @@ class FakeApi:
 
     def _object(self, method: str, collection: str, name: str) -> web.Response:
         item = self.objects[collection][name]
-        if method == "DELETE":
+        if method == "DELETE" and item["metadata"].get("finalizers"):
+            going = {**item["metadata"], "deletionTimestamp": "2026-11-22T21:00:00Z"}
+            self.put(collection, {**item, "metadata": going})
+        elif method == "DELETE":
             self.put(collection, item, gone=True)
         return web.json_response(item)
 

@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.views.beside import Snapshots
+from kubeai_notebook.views.beside import KEPT_SNAPSHOTS, Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,23 @@ def test_shows_the_last_change_when_it_is_closed_and_none_after_it() -> None:
     shown.change("b")
     shown.snapshots.close()
     assert shown.seen == ["a"]
+
+
+def test_gives_each_snapshot_to_all_that_hold_it_until_they_drop_it() -> None:
+    shown = Shown(seconds=NEVER_SECONDS)
+    others: list[str] = []
+
+    def keep(still: Mapping[str, str]) -> None:
+        others.append(still["text/plain"])
+
+    for _ in range(KEPT_SNAPSHOTS + 1):
+        shown.snapshots.add(keep)
+    shown.change("a")
+    assert (shown.seen, others) == (["a"], ["a"] * (KEPT_SNAPSHOTS + 1))
+    shown.snapshots.drop(shown.show)
+    shown.change("b", soon=True)
+    shown.snapshots.close()
+    assert (shown.seen, others[-1]) == (["a"], "b")
 
 
 def test_shows_the_last_change_where_the_process_ends() -> None:

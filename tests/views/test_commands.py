@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.errors import NotFoundError, SpecError
-from kubeai_notebook.views.commands import Commands, Progress
+from kubeai_notebook.present.card import card_of
+from kubeai_notebook.present.models_table import row_of
+from kubeai_notebook.views.commands import Commands, Progress, take
+from tests.support.fake_api import MODELS, model, writes
+from tests.support.talking import talking_cluster
+from tests.support.views import view_in
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Told(list[Progress]):
@@ -120,6 +126,37 @@ def test_tells_a_bug_without_its_words_and_logs_it(caplog: pytest.LogCaptureFixt
     (notice,) = told.wait().notices
     assert (notice.code, "KeyError" in notice.message, "hf_secret" in str(notice)) == ("Bug", True, False)
     assert "A command failed." in caplog.text
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "scale": {"verb": "scale", "replicas": 2}, "pause": {"verb": "pause"}, "resume": {"verb": "resume"},
+    "restart": {"verb": "restart"}, "delete": {"verb": "delete", "yes": True},
+    "what a deletion takes away": {"verb": "delete", "dry_run": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ASKED)
+def test_does_nothing_to_another_model_than_the_one_that_was_shown(tmp_path: Path, verb: str) -> None:
+    with talking_cluster(tmp_path) as (smol, _, _, api):
+        shown = smol.view.uid
+        former, anew = api.objects[MODELS]["smol"], model("smol")
+        anew["metadata"]["uid"] = "another"
+        with smol.session.subscribe("smol", looks=False) as changes:
+            api.change(MODELS, former, gone=True)
+            api.change(MODELS, anew)
+            assert changes.until(lambda change: change.view is not None and change.view.uid == "another", 5)
+        answers: list[dict[str, Any]] = []
+        take(smol.session, "smol", {"id": "a", "uid": shown, **ASKED[verb]}, send=answers.append)
+        assert until(lambda: answers[-1:] and answers[-1]["state"] in ("done", "failed"), 5)
+        (notice,) = answers[-1]["notices"]
+        assert (notice["code"], "another Model has its name now" in notice["message"]) == ("ConflictError", True)
+        assert writes(api) == []
+
+
+def test_has_the_uid_of_what_is_shown_on_a_card_and_in_a_row() -> None:
+    view = view_in("Ready", ready=1)
+    view.model["metadata"]["uid"] = "its own"
+    assert (card_of(view, namespace="default").uid, row_of(view).uid) == ("its own", "its own")
 
 
 def test_leaves_no_thread() -> None:

@@ -1,18 +1,24 @@
 """What a form deploys, and what it asks before."""
 
 from collections.abc import Callable, Hashable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.present.plan_report import PlanReport
+from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.session import Session
+from kubeai_notebook.views import live
 from kubeai_notebook.views.commands import Progress
 from kubeai_notebook.views.form import Form
 from kubeai_notebook.views.form_context import FormContext, context_of
 from kubeai_notebook.views.form_model import FormModel
+from tests.support.fake_api import MODELS, model
 from tests.support.forms import URL, AtOnce, Cluster, form_of, from_browser
+from tests.support.talking import talking_cluster
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -165,3 +171,17 @@ def test_goes_on_where_the_same_is_asked_for_twice() -> None:
     assert "Not done" not in form._actions.status
     waiting[-1]()
     assert not form._busy
+
+
+def test_looks_away_from_a_model_that_it_has_served_before(tmp_path: Path) -> None:
+    with talking_cluster(tmp_path) as (smol, _, _, api):
+        other = model("other")
+        api.change(MODELS, other)
+        until(lambda: "other" in smol.session.publisher.names(), 5)
+        handles = [smol, smol, Model(smol.session, "other")]
+        context = FormContext(plan=Cluster("create").plan, serve=lambda *_, **_how: handles.pop(0))
+        form = form_of(context=context, url=URL)
+        for shown in ({"smol"}, {"smol"}, {"other"}):
+            form.deploy()
+            assert live._cards_by_session()[smol.session].changes.names == shown
+            assert [box.children[0].shown.name for box in form._card.children] == list(shown)

@@ -226,16 +226,20 @@ def test_keeps_cards_of_as_many_models_that_are_gone_and_no_more(session: FakeSe
     changes = session.subscriptions[0]
     for number in range(live.KEPT_GONE):
         name = f"short-{number}"
-        view = view_in("Loading")
         model = FakeModel(session)
-        named = replace(view.observation, model={**view.model, "metadata": {"name": name}})
-        model.name, session.view = name, replace(view, observation=named)
+        model.name, session.view = name, named(name)
         widget = live.follow(model)
         session.revision += 1
         changes.put(Change(name, None, session.revision))
         assert shows(widget, phase="Deleted")
     assert not changes.covers("smol")
     assert changes.covers("short-0")
+
+
+def named(name: str) -> View:
+    """The View of a Model of this name."""
+    view = view_in("Loading")
+    return replace(view, observation=replace(view.observation, model={**view.model, "metadata": {"name": name}}))
 
 
 class FakeKernel:
@@ -274,6 +278,34 @@ def test_closes_the_card_of_a_cell_that_ran_again(session: FakeSession) -> None:
         live.show(FakeModel(session, note=f"smol is scaled to {number}."), kernel)
     assert len(set(_instances) - before) == 4  # the last card and its box, each with its layout
     assert (len(session.subscriptions), living(session)) == (1, ["smol is scaled to 19."])
+
+
+def test_looks_away_from_a_model_of_which_no_card_is_left(session: FakeSession) -> None:
+    kernel = FakeKernel()
+    kernel.runs("a")
+    live.show(FakeModel(session), kernel)
+    changes = session.subscriptions[0]
+    other = FakeModel(session)
+    other.name, session.view = "other", named("other")
+    kernel.runs("a")
+    live.show(other, kernel)
+    assert changes.names == {"other"}
+    kernel.runs("b")
+    session.view = view_in("Ready", ready=1)
+    live.show(FakeModel(session), kernel)
+    assert changes.names == {"other", "smol"}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["shown nowhere else", "shown in a cell too"])
+def test_lets_a_card_go_that_is_taken_away(session: FakeSession, elsewhere: bool) -> None:
+    widget, kernel = live.follow(FakeModel(session), "a table"), FakeKernel()
+    if elsewhere:
+        kernel.runs("a")
+        live.show(FakeModel(session), kernel)
+    live.let_go(session, widget, "a table")
+    live.let_go(session, widget, "a table")
+    assert session.subscriptions[0].covers("smol") is elsewhere
+    assert (widget.comm is not None) is elsewhere
 
 
 def test_keeps_the_cards_of_one_run_and_those_of_other_cells(session: FakeSession) -> None:

@@ -9,12 +9,15 @@ import pytest
 
 from kubeai_notebook.core.whereabouts import Whereabouts
 from kubeai_notebook.session.live.subscription import ALL, Change, Subscription
+from kubeai_notebook.views import live
 from kubeai_notebook.views.models_table import LiveModels
+from tests.support.talking import talking_cluster
 from tests.support.views import view_in
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from kubeai_notebook.core.view import View
 
@@ -113,3 +116,16 @@ def test_takes_nothing_but_verbs_for_models_that_it_shows(session: FakeSession, 
     sent: list[Any] = []
     LiveModels(session)._taken(content, sent.append)
     assert sent == []
+
+
+def test_looks_away_from_a_model_whose_card_is_taken_away(tmp_path: Path) -> None:
+    with talking_cluster(tmp_path) as (smol, _, _, _):
+        table = LiveModels(smol.session)
+        assert table._toggle_card("smol") == "The card of smol is below the table."
+        cards = live._cards_by_session()[smol.session]
+        assert (len(table.children), cards.changes.names) == (2, {"smol"})
+        assert table._toggle_card("smol") == ""
+        assert (len(table.children), cards.changes.names) == (1, set())
+        assert table._toggle_card("smol") == "The card of smol is below the table."
+        assert cards.changes.names == {"smol"}
+        table.close()

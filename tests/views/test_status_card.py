@@ -62,7 +62,7 @@ def test_keeps_the_snapshots_of_the_last_few_cells_up_to_date() -> None:
     card = StatusCard(CARD)
     handles = [Handle() for _ in range(KEPT_SNAPSHOTS + 1)]
     for handle in handles:
-        card._snapshots.add(handle.update)
+        card._snapshots._outputs.append(handle.update)
     card.update(CARD.model_copy(update={"progress": 0.5}))
     assert [handle.shown for handle in handles] == [""] * len(handles)
     card.update(CARD.model_copy(update={"phase": "Ready"}))
@@ -100,6 +100,18 @@ def test_shows_what_it_opens_below_it_and_in_the_saved_notebook() -> None:
     opened.snapshots.close()
     card.close()
     assert "smol: Ho" not in stills[-1]
+
+
+@pytest.mark.usefixtures("built")
+def test_hears_no_more_of_what_it_has_opened_once_it_is_closed() -> None:
+    card, opened = StatusCard(CARD), Opened()
+    assert card.box
+    card.toggle_below(lambda: opened)
+    card.close()
+    opened.says = "smol: Ho"
+    opened.snapshots.renew()
+    opened.snapshots.close()
+    assert "smol: Ho" not in card._below_still["text/plain"]
 
 
 @pytest.mark.usefixtures("built")

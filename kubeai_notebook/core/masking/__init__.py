@@ -19,6 +19,7 @@ from .model import (
     masked_content,
     masked_env,
     masked_spec,
+    masked_texts,
     secret_values,
 )
 from .names import is_secret_name
@@ -35,6 +36,7 @@ __all__ = [
     "masked_env",
     "masked_lines",
     "masked_spec",
+    "masked_texts",
     "quoted",
     "secret_values",
 ]

@@ -129,30 +129,35 @@ def is_secret_file(path: str) -> bool:
 
 
 def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``spec`` of a Model's manifest to show to others: secrets hidden, files by their length only."""
+    """The ``spec`` of a Model's manifest to show to others: secrets hidden, files by their length only.
+
+    It takes the whole spec: a secret of one field is hidden in all others.
+    """
     secrets = secret_values(spec)
-    shown = {key: masked(value, secrets) if isinstance(value, str) else value for key, value in spec.items()}
+    shown: dict[str, Any] = {key: masked_texts(value, secrets) for key, value in spec.items() if key != "files"}
     if isinstance(spec.get("env"), Mapping):
         shown["env"] = masked_env({str(name): str(value) for name, value in spec["env"].items()}, secrets)
     if isinstance(spec.get("args"), list | tuple):
         shown["args"] = list(masked_args([str(item) for item in spec["args"]], secrets))
     if isinstance(spec.get("files"), list | tuple):
-        shown["files"] = [_without_content(file) for file in spec["files"]]
-    if isinstance(spec.get("adapters"), list | tuple):
-        shown["adapters"] = [_masked_texts(adapter) for adapter in spec["adapters"]]
-    return shown
+        shown["files"] = [_without_content(file, secrets) for file in spec["files"]]
+    return {key: shown[key] for key in spec if key in shown}
 
 
-def _without_content(file: Any) -> Any:
+def _without_content(file: Any, secrets: Sequence[str]) -> Any:
     if not isinstance(file, Mapping):
         return MASK
-    return {**file, "content": f"({len(str(file.get('content', '')))} characters)"}
+    content = f"({len(str(file.get('content', '')))} characters)"
+    return {**masked_texts({**file, "content": ""}, secrets), "content": content}
 
 
-def _masked_texts(part: Any) -> Any:
-    if not isinstance(part, Mapping):
-        return masked(str(part))
-    return {key: masked(value) if isinstance(value, str) else value for key, value in part.items()}
+def masked_texts(value: Any, secrets: Sequence[str] = ()) -> Any:
+    """Plain data with every secret in its texts hidden, however deep they lie."""
+    if isinstance(value, Mapping):
+        return {key: masked_texts(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked_texts(item, secrets) for item in value]
+    return masked(value, secrets) if isinstance(value, str) else value
 
 
 def secret_values(spec: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ from kubeai_notebook.core.served import served_by
 from kubeai_notebook.core.source import SCHEMES, Source, parse_source
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.core.validation import validated
-from kubeai_notebook.errors import NotFoundError, SpecError
+from kubeai_notebook.errors import ConflictError, NotFoundError, SpecError
 from kubeai_notebook.session import presenter as display
+from kubeai_notebook.session import verbs
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.waiting import wait_seen
 from kubeai_notebook.text import one_line
@@ -115,7 +116,8 @@ class Run:
     @property
     def spec(self) -> Fields:
         """What is served, without variables, which may hold what nobody should read in an output."""
-        shown = masked_spec({key: value for key, value in map_at(self._last, "spec").items() if key not in _HIDDEN})
+        whole = masked_spec(map_at(self._last, "spec"))  # (a variable's value may stand in what is shown, too)
+        shown = {key: value for key, value in whole.items() if key not in _HIDDEN}
         return Fields({"function": self.function.name, "action": platform.ACTION, **shown})
 
     def logs(self) -> str:
@@ -152,9 +154,9 @@ class Run:
         self._end("DELETED", yes=yes)
 
     def _end(self, state: str, *, yes: bool) -> Run:
-        with suppress(NotFoundError):
+        with suppress(NotFoundError, ConflictError):  # (it is gone, or another Model has its name by now)
             if not self._ended:
-                self.model.delete(yes=yes)
+                verbs.delete(self.model.session, self.name, yes=yes, uid=self.id)
         self._ended = state
         kept, key = _stopped.setdefault(self.function.project.session, {}), (self.project, self.name)
         if state == "STOPPED":
@@ -256,7 +258,7 @@ class Function:
         return spec.model_copy(update={"labels": {**spec.labels, **labels}})
 
     def __repr__(self) -> str:
-        return one_line(f"Function({self.name!r}, {self.kind}, {self.fields['url']})")
+        return one_line(f"Function({self.name!r}, {self.kind}, {masked(self.fields['url'])})")
 
 
 def new_function(project: Project, name: str, *, kind: str, given: Mapping[str, Any]) -> Function:
@@ -396,7 +398,8 @@ class Project:
         for model in models:
             if name_of(model) not in seen:
                 # Somebody else made it a moment ago.
-                wait_seen(self.session.publisher, name_of(model), count_at(model, "metadata", "generation"))
+                generation = count_at(model, "metadata", "generation")
+                wait_seen(self.session.publisher, name_of(model), generation, uid=uid_of(model))
         all_of_them = [*((model, "") for model in models), *((model, "STOPPED") for model in stopped)]
         all_of_them.sort(key=lambda one: created_at(one[0]) or LONG_AGO, reverse=True)
         runs = [self._run(model, ended) for model, ended in all_of_them]

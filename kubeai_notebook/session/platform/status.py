@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import masked, secret_values
 from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_at
 
 from .fields import Fields
@@ -50,7 +51,7 @@ def _status(model: Mapping[str, Any], base_url: str, *, state: str, message: str
     openai = {
         "baseUrl": base_url,
         "model": name_of(model),
-        "modelUrl": text_at(spec, "url"),
+        "modelUrl": masked(text_at(spec, "url"), secret_values(spec)),
         "engine": text_at(spec, "engine"),
         "features": features,
         "adapters": [{"name": text_at(adapter, "name")} for adapter in maps_at(spec, "adapters")],
