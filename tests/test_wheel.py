@@ -53,6 +53,7 @@ def test_leaves_nothing_behind_when_it_is_uninstalled(wheel: Path, tmp_path: Pat
         "share/jupyter/labextensions/kubeai-notebook/schemas/kubeai-notebook/plugin.json",
     )
     assert set(parts) <= installed
+    assert any(path.endswith("kubeai_notebook/locale/it_IT/LC_MESSAGES/kubeai_notebook.json") for path in installed)
     assert any("__pycache__" in path for path in installed)
     pip("uninstall", "--quiet", "--yes", "kubeai-notebook")
     left = {path for path in there() - before if not (environment / path).is_dir()}

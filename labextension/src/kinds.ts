@@ -1,3 +1,5 @@
+import { trans } from "../widgets/translate";
+
 export type Kind = "serve" | "playground";
 
 export interface Place {
@@ -6,7 +8,9 @@ export interface Place {
   endpoint: string;
 }
 
-export const TITLES: Record<Kind, string> = { serve: "Serve a model", playground: "Model playground" };
+export function titleOf(kind: Kind): string {
+  return kind === "serve" ? trans.__("Serve a model") : trans.__("Model playground");
+}
 
 /** On a tab's panel. */
 export const TAB = "kubeai-tab";

@@ -1,5 +1,8 @@
+import { ITranslator } from "@jupyterlab/translation";
 import type { Application, IPlugin } from "@lumino/application";
+import { trans } from "../widgets/translate";
 import type { ModelPlace } from "./follow";
+import { speakAs } from "./language";
 import { cellsAround, isNotebook, type Shell } from "./notebooks";
 
 /**
@@ -21,9 +24,11 @@ export const reconnect: IPlugin<Application<Shell>, void> = {
   id: "kubeai-notebook:reconnect",
   description: "Follows a Model again from a card whose kernel has gone.",
   autoStart: true,
-  activate: (app) => {
+  requires: [ITranslator],
+  activate: (app, translator: ITranslator) => {
+    speakAs(translator);
     app.commands.addCommand(COMMAND, {
-      label: "Reconnect to a Model",
+      label: trans.__("Reconnect to a Model"),
       execute: async (args) => {
         const panel = app.shell.currentWidget;
         const place = placeOf(args.name, args.namespace);

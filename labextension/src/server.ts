@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { Notification, showErrorMessage } from "@jupyterlab/apputils";
 import { ServerConnection } from "@jupyterlab/services";
+import { trans } from "../widgets/translate";
 import { ServerHalf } from "./server_half";
 
 let half: ServerHalf | undefined;
@@ -21,7 +22,7 @@ function tellWhy(why: string): void {
   shown = "";
   if (why === "") return;
   // A notification holds 140 characters.
-  const message = "KubeAI cannot work where its settings say; the Jupyter server stays in the place it was in.";
-  const callback = () => void showErrorMessage("KubeAI's settings", why);
-  shown = Notification.error(message, { autoClose: false, actions: [{ label: "Why", callback }] });
+  const message = trans.__("KubeAI cannot work where its settings say; the Jupyter server stays in the place it was in.");
+  const callback = () => void showErrorMessage(trans.__("KubeAI's settings"), why);
+  shown = Notification.error(message, { autoClose: false, actions: [{ label: trans.__("Why"), callback }] });
 }

@@ -1,29 +1,35 @@
 import { ILayoutRestorer, type JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { ITranslator } from "@jupyterlab/translation";
 import { PanelLayout, Widget } from "@lumino/widgets";
+import { trans } from "../widgets/translate";
 import { icon, labIcon } from "./icon";
+import { speakAs } from "./language";
 import type { ModelsPanel } from "./sidebar/panel";
 
 export const sidebar: JupyterFrontEndPlugin<void> = {
   id: "kubeai-notebook:sidebar",
   description: "The Models that KubeAI serves, in the left sidebar.",
   autoStart: true,
+  requires: [ITranslator],
   optional: [INotebookTracker, ISettingRegistry, ILayoutRestorer],
   activate: (
     app,
+    translator: ITranslator,
     notebooks: INotebookTracker | null,
     registry: ISettingRegistry | null,
     restorer: ILayoutRestorer | null,
   ) => {
+    speakAs(translator);
     const widget = new Sidebar(async () => (await import("./sidebar/host")).panelOf(app, notebooks, registry));
     // So it is open after a reload, and where it was moved to.
     restorer?.add(widget, widget.id);
     app.shell.add(widget, "left", { rank: 700 });
     // A button of every notebook's toolbar runs it, as the schema of the settings says.
     app.commands.addCommand("kubeai:models", {
-      label: "Show Models",
-      caption: "Show the Models that KubeAI serves",
+      label: trans.__("Show Models"),
+      caption: trans.__("Show the Models that KubeAI serves"),
       icon: labIcon,
       execute: () => {
         app.shell.activateById(widget.id);

@@ -4,8 +4,9 @@ import type { ConsolePanel } from "@jupyterlab/console";
 import type { Kernel } from "@jupyterlab/services";
 import { UUID } from "@lumino/coreutils";
 import { Widget } from "@lumino/widgets";
+import { trans } from "../widgets/translate";
 import { labIcon } from "./icon";
-import { pathOf, TITLES, type Kind, type Place } from "./kinds";
+import { pathOf, titleOf, type Kind, type Place } from "./kinds";
 import { serverHalf } from "./server";
 import { codeOf } from "./tab_code";
 
@@ -15,7 +16,7 @@ const ENDED: readonly Kernel.Status[] = ["autorestarting", "dead", "restarting",
 export async function openNew(app: JupyterFrontEnd, kind: Kind, given: string | undefined): Promise<void> {
   const name = given ?? (kind === "serve" ? "" : await chosenName(app));
   if (name === null) return;
-  await open(app, pathOf(kind, name, UUID.uuid4()), name ? `${TITLES[kind]}: ${name}` : TITLES[kind]);
+  await open(app, pathOf(kind, name, UUID.uuid4()), [titleOf(kind), name].filter(Boolean).join(": "));
 }
 
 /** Open a console for this path, which says what it shows. */
@@ -34,7 +35,7 @@ export function adopt(app: JupyterFrontEnd, panel: ConsolePanel, kind: Kind, pla
   context.kernelPreference = { ...context.kernelPreference, shutdownOnDispose: true };
   panel.title.iconClass = "";
   panel.title.icon = labIcon;
-  panel.title.caption = TITLES[kind];
+  panel.title.caption = titleOf(kind);
   panel.toolbar.hide();
   const show = async () => {
     await context.ready;
@@ -87,12 +88,12 @@ function settled(kernel: Kernel.IKernelConnection): Promise<void> {
 function endedNotice(restart: () => void): Widget {
   const node = document.createElement("div");
   const text = document.createElement("span");
-  text.textContent = "The kernel of this tab has ended; Models that were served go on. ";
+  text.textContent = trans.__("The kernel of this tab has ended; Models that were served go on.");
   const button = document.createElement("button");
   button.className = "jp-mod-styled jp-mod-accept";
-  button.textContent = "Restart";
+  button.textContent = trans.__("Restart");
   button.addEventListener("click", restart);
-  node.append(text, button);
+  node.append(text, " ", button);
   const notice = new Widget({ node });
   notice.addClass("kubeai-tab-ended");
   node.setAttribute("role", "alert");
@@ -103,11 +104,11 @@ function endedNotice(restart: () => void): Widget {
 /** The name of a Model that the user chooses; null where they choose none. */
 async function chosenName(app: JupyterFrontEnd): Promise<string | null> {
   const names = await modelNames(app);
-  const title = "Model playground";
+  const title = titleOf("playground");
   const { value } =
     names.length > 0
-      ? await InputDialog.getItem({ title, label: "Model", items: names })
-      : await InputDialog.getText({ title, label: "Name of a Model that is served" });
+      ? await InputDialog.getItem({ title, label: trans.__("Model"), items: names })
+      : await InputDialog.getText({ title, label: trans.__("Name of a Model that is served") });
   return value === "" ? null : value;
 }
 

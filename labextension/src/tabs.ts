@@ -2,8 +2,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/applica
 import { ICommandPalette } from "@jupyterlab/apputils";
 import { IConsoleTracker } from "@jupyterlab/console";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
+import { ITranslator } from "@jupyterlab/translation";
+import { trans } from "../widgets/translate";
 import { labIcon } from "./icon";
-import { kindOf, TAB, TITLES, type Kind, type Place } from "./kinds";
+import { kindOf, TAB, titleOf, type Kind, type Place } from "./kinds";
+import { speakAs } from "./language";
 import { PLUGIN, settingsOf } from "./settings";
 
 /**
@@ -21,9 +24,16 @@ export const tabs: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
   description: "Serve a Model, or try one, in a tab of its own.",
   autoStart: true,
-  requires: [IConsoleTracker],
+  requires: [IConsoleTracker, ITranslator],
   optional: [ICommandPalette, ISettingRegistry],
-  activate: (app, consoles: IConsoleTracker, palette: ICommandPalette | null, registry: ISettingRegistry | null) => {
+  activate: (
+    app,
+    consoles: IConsoleTracker,
+    translator: ITranslator,
+    palette: ICommandPalette | null,
+    registry: ISettingRegistry | null,
+  ) => {
+    speakAs(translator);
     const place = placeOf(app, registry);
     consoles.widgetAdded.connect((_, panel) => {
       const kind = kindOf(panel.sessionContext.path);
@@ -51,8 +61,8 @@ async function addCards(app: JupyterFrontEnd): Promise<void> {
 
 function add(app: JupyterFrontEnd, command: string, kind: Kind): void {
   app.commands.addCommand(command, {
-    label: TITLES[kind],
-    caption: kind === "serve" ? "Fill in a form and serve a Model with KubeAI" : "Talk to a Model that is served",
+    label: titleOf(kind),
+    caption: kind === "serve" ? trans.__("Fill in a form and serve a Model with KubeAI") : trans.__("Talk to a Model that is served"),
     icon: labIcon,
     execute: async ({ name }) => {
       const { openNew } = await import("./tab");

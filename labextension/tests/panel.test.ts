@@ -2,6 +2,7 @@ import { Widget } from "@lumino/widgets";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ModelsPanel } from "../src/sidebar/panel";
 import { POLL_MS, SILENT_MS } from "../src/sidebar/stream";
+import { speak, trans } from "../widgets/translate";
 import type { Changes } from "../widgets/types";
 import { CARD } from "./fake_model";
 
@@ -91,7 +92,7 @@ async function openSmol(): Promise<void> {
   open();
   await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 500);
   panel.node.querySelector<HTMLElement>(".kubeai-sidebar-list")?.click();
-  expect(button("‹ All Models")).toBeDefined();
+  expect(button(trans.__("‹ All Models"))).toBeDefined();
   sent = [];
 }
 
@@ -181,4 +182,31 @@ it("gives the focus to the way back when the Model that was deleted is gone", as
   told = { ...changes("staging"), models: [] };
   await vi.advanceTimersByTimeAsync(2 * POLL_MS);
   expect(document.activeElement).toBe(button("‹ All Models"));
+});
+
+/** What is seen of the panel, or read out. */
+function textsOf(node: Node): string[] {
+  const own = node instanceof Element ? ["aria-label", "placeholder", "title"].map((name) => node.getAttribute(name) ?? "") : [];
+  if (node instanceof Text) own.push(node.data.trim());
+  return [...own.filter(Boolean), ...[...node.childNodes].flatMap(textsOf)];
+}
+
+it("has every word translated that does not come from the server", async () => {
+  const english = trans;
+  speak({
+    __: (text, ...values) => `«${english.__(text, ...values)}»`,
+    _n: (one, many, count, ...values) => `«${english._n(one, many, count, ...values)}»`,
+  });
+  try {
+    await openSmol();
+    await press("«Delete …»");
+    await press("«Copy YAML»");
+  } finally {
+    speak(english);
+  }
+  const ofTheServer = JSON.stringify(told);
+  const texts = textsOf(panel.node).filter((text) => /[a-z]{2}/i.test(text));
+  expect(texts.filter((text) => text.startsWith("«")).length).toBeGreaterThan(40);
+  const others = texts.filter((text) => !text.startsWith("«") && !ofTheServer.includes(text) && !/^(%|KubeAI )/.test(text));
+  expect(others).toEqual([]);
 });

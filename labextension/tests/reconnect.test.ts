@@ -1,3 +1,4 @@
+import { nullTranslator } from "@jupyterlab/translation";
 import { beforeEach, expect, it, vi } from "vitest";
 import { reconnect } from "../src/reconnect";
 
@@ -31,7 +32,7 @@ function opened(html: string, { outputs, trusted = true }: { outputs: number; tr
   const panel = { node, content: { widgets: [cell], activeCell: cell }, sessionContext };
   const shell = { widgets: () => [panel], currentWidget: panel };
   const app = { commands: { addCommand: () => undefined }, shell };
-  void reconnect.activate(app as unknown as Parameters<typeof reconnect.activate>[0]);
+  void reconnect.activate(app as unknown as Parameters<typeof reconnect.activate>[0], nullTranslator);
   const press = async () => {
     const detail = { name: "smol", namespace: "default" };
     node.querySelector(".kubeai-card button")?.dispatchEvent(new CustomEvent("kubeai:reconnect", { bubbles: true, detail }));

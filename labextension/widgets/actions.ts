@@ -1,6 +1,7 @@
 import { failure, isOver, underWay, type Asks, type Heard, type Wanted } from "./ask";
 import { button, element, putText, setBusy } from "./dom";
 import { QuestionPanel, type Question } from "./question";
+import { trans } from "./translate";
 import type { Answer, Card, CardRemedy } from "./types";
 
 /** Presses of − and + within this time are one request. */
@@ -13,26 +14,26 @@ export class ActionsView {
   readonly panel = new QuestionPanel();
   readonly outcome = element("p", "kubeai-card-outcome");
   private readonly buttons = element("div", "kubeai-buttons");
-  private readonly less = button("−", "Fewer replicas");
+  private readonly less = button("−", trans.__("Fewer replicas"));
   private readonly count = element("span", "kubeai-card-count");
-  private readonly more = button("+", "More replicas");
+  private readonly more = button("+", trans.__("More replicas"));
   private readonly scale = element("span", "kubeai-card-scale");
   private readonly verbs: Record<"pause" | "resume" | "restart" | "delete", HTMLButtonElement> = {
-    pause: button("Pause"),
-    resume: button("Resume"),
-    restart: button("Restart"),
-    delete: button("Delete …"),
+    pause: button(trans.__("Pause")),
+    resume: button(trans.__("Resume")),
+    restart: button(trans.__("Restart")),
+    delete: button(trans.__("Delete …")),
   };
-  private readonly playground = button("Playground");
-  private readonly undo = button("Undo");
+  private readonly playground = button(trans.__("Playground"));
+  private readonly undo = button(trans.__("Undo"));
   private card: Card | undefined;
   private wanted: number | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly asker: Asks) {
     this.scale.setAttribute("role", "group");
-    this.scale.setAttribute("aria-label", "Replicas");
-    this.scale.append("Replicas", this.less, this.count, this.more);
+    this.scale.setAttribute("aria-label", trans.__("Replicas"));
+    this.scale.append(trans.__("Replicas"), this.less, this.count, this.more);
     this.outcome.setAttribute("aria-live", "polite");
     this.undo.hidden = true;
     this.buttons.append(this.playground, this.scale, ...Object.values(this.verbs), this.undo);
@@ -64,7 +65,7 @@ export class ActionsView {
     this.scale.hidden = !verbs.includes("scale");
     for (const [verb, node] of Object.entries(this.verbs)) node.hidden = !verbs.some((allowed) => allowed === verb);
     this.playground.hidden = !card.playground;
-    putText(this.verbs.delete, this.confirms ? "Delete …" : "Delete");
+    putText(this.verbs.delete, this.confirms ? trans.__("Delete …") : trans.__("Delete"));
     this.node.hidden = verbs.length === 0;
     if (verbs.length === 0) this.panel.close();
     this.showCount();
@@ -86,7 +87,7 @@ export class ActionsView {
       this.ask(wanted, {
         title: [before, answer.note].filter(Boolean).join(" "),
         lines: answer.diff,
-        yes: "Apply",
+        yes: trans.__("Apply"),
         onYes: () => {
           this.run({ ...wanted, resource_version: answer.resource_version }, undefined, (failed) => {
             // Somebody changed the Model since: what was agreed to is not what would be done.
@@ -151,7 +152,8 @@ export class ActionsView {
       const onYes = () => {
         this.run(wanted, this.verbs.delete);
       };
-      if (this.confirms) this.ask(wanted, { title: `Really delete ${name}? ${answer.note}`, yes: `Delete ${name}`, onYes });
+      const title = trans.__("Really delete %1? %2", name, answer.note);
+      if (this.confirms) this.ask(wanted, { title, yes: trans.__("Delete %1", name), onYes });
       else onYes();
     });
   }
@@ -195,7 +197,7 @@ export class ActionsView {
   private askAgain(wanted: Wanted, title: string, pressed?: HTMLButtonElement): void {
     this.ask(wanted, {
       title,
-      yes: "Do it all the same",
+      yes: trans.__("Do it all the same"),
       onYes: () => {
         this.run({ ...wanted, yes: true }, pressed);
       },

@@ -1,5 +1,6 @@
 import type { AnyModel } from "@anywidget/types";
 import { send } from "./gone";
+import { trans } from "./translate";
 import type { Answer, Request } from "./types";
 
 /** How long the kernel may be silent before its reader is told why nothing happens. */
@@ -139,8 +140,8 @@ export function isOver(heard: Heard): heard is Answer {
 
 /** That a request goes on, in words; nothing where it is over. */
 export function underWay(heard: Heard): string {
-  if (heard === "busy") return "Queued: the kernel is busy, and does this when its cell has ended.";
-  return { queued: "Queued.", doing: "Working …", done: "", failed: "" }[heard.state];
+  if (heard === "busy") return trans.__("Queued: the kernel is busy, and does this when its cell has ended.");
+  return { queued: trans.__("Queued."), doing: trans.__("Working …"), done: "", failed: "" }[heard.state];
 }
 
 /** Why a request failed, and what to do. */

@@ -1,5 +1,6 @@
 import { failure, isOver, underWay, type Asks } from "./ask";
 import { element, isSeen, put, putText } from "./dom";
+import { trans } from "./translate";
 import type { Details } from "./types";
 
 /** How often what is unfolded is asked for again. */
@@ -17,9 +18,9 @@ export class DetailsView {
   constructor(private readonly asker: Asks) {
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "region");
-    this.log.setAttribute("aria-label", "End of the log");
-    this.events.setAttribute("aria-label", "Events, the newest first");
-    this.node.append(element("summary", "", "Events and log"), this.state, this.events, this.heading, this.log);
+    this.log.setAttribute("aria-label", trans.__("End of the log"));
+    this.events.setAttribute("aria-label", trans.__("Events, the newest first"));
+    this.node.append(element("summary", "", trans.__("Events and log")), this.state, this.events, this.heading, this.log);
     for (const part of [this.events, this.log]) part.hidden = true;
     this.node.addEventListener("toggle", () => {
       this.stop();
@@ -54,7 +55,8 @@ export class DetailsView {
   }
 
   private show(details: Details): void {
-    put(this.state, details.events.length === 0 ? "No Events of its Pods are left; Kubernetes keeps them for an hour." : "");
+    const none = details.events.length === 0 ? trans.__("No Events of its Pods are left; Kubernetes keeps them for an hour.") : "";
+    put(this.state, none);
     this.events.hidden = details.events.length === 0;
     this.events.replaceChildren(
       ...details.events.map(({ at_seconds, text }) => {
@@ -64,11 +66,11 @@ export class DetailsView {
         return line;
       }),
     );
-    put(this.heading, details.problem || (details.pod === "" ? "" : `Log of ${details.pod}`));
+    put(this.heading, details.problem || (details.pod === "" ? "" : trans.__("Log of %1", details.pod)));
     // Whoever has scrolled up reads there; whoever is at the end follows it.
     const follows = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 20;
     this.log.hidden = details.pod === "";
-    putText(this.log, details.log || "It has written nothing so far.");
+    putText(this.log, details.log || trans.__("It has written nothing so far."));
     if (follows) this.log.scrollTop = this.log.scrollHeight;
   }
 }

@@ -1,3 +1,4 @@
+import { trans } from "./translate";
 import type { Card } from "./types";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -89,7 +90,7 @@ export function atEnd(signal: AbortSignal | undefined, stop: () => void): (() =>
 export function copyable(line: string): HTMLElement {
   const node = element("span", "kubeai-copy");
   const code = element("code", "", line);
-  const copy = button("Copy", `Copy ${line}`);
+  const copy = button(trans.__("Copy"), trans.__("Copy %1", line));
   copy.addEventListener("click", () => {
     void copyInto(code, copy);
   });
@@ -97,14 +98,18 @@ export function copyable(line: string): HTMLElement {
   return node;
 }
 
-/** Copy a text, by default that of the node; where there is no clipboard the node is selected. */
-export async function copyInto(code: HTMLElement, pressed: HTMLButtonElement, text = code.textContent): Promise<void> {
+/**
+ * Copy a text, by default that of the node; where there is no clipboard the node is selected. Whether it was copied.
+ */
+export async function copyInto(code: HTMLElement, pressed: HTMLButtonElement, text = code.textContent): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
-    putText(pressed, "Copied");
+    putText(pressed, trans.__("Copied"));
+    return true;
   } catch {
     // No clipboard without https or permission: then the line is left selected for the reader's own copy.
     getSelection()?.selectAllChildren(code);
-    putText(pressed, "Selected");
+    putText(pressed, trans.__("Selected"));
+    return false;
   }
 }

@@ -1,8 +1,6 @@
 import type { AnyModel } from "@anywidget/types";
 import { element } from "./dom";
-
-export const GONE =
-  "The kernel has gone. The cell gives an empty form when it runs again: copy the YAML below first, and paste it there.";
+import { trans } from "./translate";
 
 /** Who is told where a message cannot be sent, by the model that it was for. */
 const listeners = new WeakMap<AnyModel, Set<() => void>>();
@@ -60,7 +58,10 @@ export function disableForm(el: HTMLElement): void {
     else if (control.closest(".kubeai-card, [role=tablist], [data-works-alone]") === null) control.disabled = true;
   }
   for (const queued of form.querySelectorAll<HTMLElement>(".kubeai-form-queued")) queued.hidden = true;
-  const note = element("p", "kubeai-form-gone", GONE);
+  const text = trans.__(
+    "The kernel has gone. The cell gives an empty form when it runs again: copy the YAML below first, and paste it there.",
+  );
+  const note = element("p", "kubeai-form-gone", text);
   note.setAttribute("role", "alert");
   form.prepend(note);
 }

@@ -1,4 +1,5 @@
 import { button, element } from "./dom";
+import { trans } from "./translate";
 
 /** What is asked before something is done: what it would change or take away, and two buttons. */
 export interface Question {
@@ -29,7 +30,7 @@ export class QuestionPanel {
     diff.append(...lines.map((line) => element("li", "", line)));
     diff.hidden = lines.length === 0;
     const act = button(yes);
-    const keep = button("Keep as it is");
+    const keep = button(trans.__("Keep as it is"));
     act.addEventListener("click", () => {
       this.close();
       onYes();

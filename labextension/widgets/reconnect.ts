@@ -1,4 +1,5 @@
 import { button, copyable, element } from "./dom";
+import { trans } from "./translate";
 import type { Card } from "./types";
 
 /** The JupyterLab extension sets it on the page's body: it hears the event below. */
@@ -9,9 +10,9 @@ export function reconnectNode(card: Card): HTMLElement[] {
   if (card.phase === "Deleted") return [];
   if (!document.body.classList.contains(RECONNECTS)) {
     const lines = ["%load_ext kubeai_notebook", `%kubeai_attach ${card.name} -n ${card.namespace}`];
-    return [element("span", "", "These two lines follow it again:"), ...lines.map(copyable)];
+    return [element("span", "", trans.__("These two lines follow it again:")), ...lines.map(copyable)];
   }
-  const again = button("Reconnect", `Reconnect to ${card.name}`);
+  const again = button(trans.__("Reconnect"), trans.__("Reconnect to %1", card.name));
   again.addEventListener("click", () => {
     const detail = { name: card.name, namespace: card.namespace };
     again.dispatchEvent(new CustomEvent("kubeai:reconnect", { bubbles: true, detail }));

@@ -5,6 +5,7 @@ import { DetailsView } from "./details";
 import { atEnd, button, copyable, element, iconOf, isSeen, keepKeys, put, putText } from "./dom";
 import { follow, type LiveView } from "./live_view";
 import { reconnectNode } from "./reconnect";
+import { trans } from "./translate";
 import type { Card, CardFact, CardFinding, CardRemedy, CardStep } from "./types";
 import { KernelClock, lengthText, linkText, sinceText, stepText } from "./words";
 
@@ -89,7 +90,7 @@ export class StatusCardView implements LiveView {
     head.append(title, phase);
 
     this.bar.setAttribute("role", "progressbar");
-    this.bar.setAttribute("aria-label", "Progress");
+    this.bar.setAttribute("aria-label", trans.__("Progress"));
     this.bar.append(element("div", "kubeai-card-done"));
     this.progress.append(this.bar, this.percent);
     // A screen reader hears a phase once, not the seconds nor each percent.
@@ -98,7 +99,7 @@ export class StatusCardView implements LiveView {
     this.urgent.setAttribute("role", "alert");
     this.urgent.setAttribute("aria-live", "assertive");
     keepKeys(this.node);
-    this.steps.setAttribute("aria-label", "Steps of its start");
+    this.steps.setAttribute("aria-label", trans.__("Steps of its start"));
     this.node.append(head, this.link, this.reconnect, this.steps, this.detail, this.next, this.progress);
     this.node.append(this.findings, this.actions.panel.node, this.actions.outcome, this.facts, this.idle);
     this.node.append(this.actions.node, this.details.node, this.note, this.fresh, this.polite, this.urgent);
@@ -128,14 +129,14 @@ export class StatusCardView implements LiveView {
   private askIdle(): void {
     if (this.disconnected || this.card?.phase !== "Ready" || !isSeen(this.node)) return;
     this.asker.ask({ verb: "idle" }, (heard) => {
-      if (isOver(heard)) put(this.idle, heard.note === "" ? "" : `Idle for ${heard.note}`);
+      if (isOver(heard)) put(this.idle, heard.note === "" ? "" : trans.__("Idle for %1", heard.note));
     });
   }
 
   show(card: Card): void {
     this.card = card;
     this.node.dataset.tone = card.tone;
-    this.node.setAttribute("aria-label", `Model ${card.name}`);
+    this.node.setAttribute("aria-label", trans.__("Model %1", card.name));
     this.draw(this.icon, [card.tone], iconOf);
     putText(this.name, card.name);
     putText(this.namespace, card.where || card.namespace);
@@ -163,9 +164,10 @@ export class StatusCardView implements LiveView {
     if (this.card === undefined) return;
     const now = this.clock.now();
     this.node.classList.toggle("kubeai-card-closed", this.disconnected);
-    put(this.fresh, this.disconnected || this.card.link !== "live" ? "" : `Live; last change ${agoText(this.card, now)}`);
+    const ago = trans.__("Live; last change %1 ago", lengthText(now - this.card.sent_at_seconds));
+    put(this.fresh, this.disconnected || this.card.link !== "live" ? "" : ago);
     if (this.disconnected) {
-      put(this.link, "No longer followed. Run the cell again to follow it.");
+      put(this.link, trans.__("No longer followed. Run the cell again to follow it."));
       return;
     }
     putText(this.elapsed, sinceText(this.card.phase_since_seconds, now));
@@ -224,11 +226,6 @@ function stepNode(step: CardStep): HTMLElement {
   return node;
 }
 
-/** How long ago the kernel sent the card. */
-function agoText(card: Card, now: number): string {
-  return `${lengthText(now - card.sent_at_seconds)} ago`;
-}
-
 type OnFix = (remedy: CardRemedy, pressed: HTMLButtonElement) => void;
 
 function findingNode(finding: CardFinding, onFix?: OnFix): HTMLElement {
@@ -237,7 +234,7 @@ function findingNode(finding: CardFinding, onFix?: OnFix): HTMLElement {
   if (finding.evidence !== "") {
     const evidence = element("pre", "", finding.evidence);
     evidence.tabIndex = 0;
-    evidence.setAttribute("aria-label", "Evidence");
+    evidence.setAttribute("aria-label", trans.__("Evidence"));
     evidence.setAttribute("role", "region");
     node.append(evidence);
   }
@@ -254,7 +251,7 @@ function remedyNode(remedy: CardRemedy, onFix?: OnFix): HTMLElement {
   const node = element("li", "", remedy.title);
   node.value = remedy.number;
   if (remedy.kind === "change" && onFix !== undefined) {
-    const show = button("Show the change", `Show the change of fix ${String(remedy.number)}`);
+    const show = button(trans.__("Show the change"), trans.__("Show the change of fix %1", remedy.number));
     show.addEventListener("click", () => {
       onFix(remedy, show);
     });

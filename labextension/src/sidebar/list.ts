@@ -1,6 +1,7 @@
 import { WindowedLayout, WindowedList, WindowedListModel } from "@jupyterlab/ui-components";
 import { Widget } from "@lumino/widgets";
 import { element, iconOf, putText } from "../../widgets/dom";
+import { trans } from "../../widgets/translate";
 import type { ModelRow } from "../../widgets/types";
 import type { Group } from "./store";
 
@@ -108,7 +109,7 @@ export class ModelList extends WindowedList {
     });
     this.node.tabIndex = 0;
     this.node.setAttribute("role", "group");
-    this.node.setAttribute("aria-label", "Models");
+    this.node.setAttribute("aria-label", trans.__("Models"));
     this.node.dataset.lmSuppressShortcuts = "true";
     this.node.addEventListener("keydown", (event) => {
       this.pressed(event);

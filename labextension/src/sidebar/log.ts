@@ -1,4 +1,5 @@
 import { button, element, isSeen, put, putText } from "../../widgets/dom";
+import { trans } from "../../widgets/translate";
 import type { Events, LogText } from "../../widgets/types";
 import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
 
@@ -9,8 +10,8 @@ const LINES = 1_000;
 export class LogView {
   readonly node = element("details", "kubeai-card-details");
   private readonly find = element("input", "");
-  private readonly following = checkbox("Follow", true);
-  private readonly previous = checkbox("Run before", false);
+  private readonly following = checkbox(trans.__("Follow"), true);
+  private readonly previous = checkbox(trans.__("Run before"), false);
   private readonly found = element("span", "kubeai-card-faint");
   private readonly events = element("ol", "kubeai-card-events");
   private readonly heading = element("p", "kubeai-card-faint");
@@ -25,14 +26,14 @@ export class LogView {
   ) {
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "region");
-    this.log.setAttribute("aria-label", `Log of ${model.name}`);
-    this.events.setAttribute("aria-label", "Events, the newest first");
+    this.log.setAttribute("aria-label", trans.__("Log of %1", model.name));
+    this.events.setAttribute("aria-label", trans.__("Events, the newest first"));
     this.find.type = "search";
-    this.find.placeholder = "Find in the log";
-    this.find.setAttribute("aria-label", "Find in the log");
+    this.find.placeholder = trans.__("Find in the log");
+    this.find.setAttribute("aria-label", this.find.placeholder);
     this.found.setAttribute("role", "status");
     this.heading.setAttribute("role", "status");
-    const next = button("Next", "Next place in the log");
+    const next = button(trans.__("Next"), trans.__("Next place in the log"));
     next.addEventListener("click", () => {
       this.go();
     });
@@ -45,7 +46,7 @@ export class LogView {
     });
     const row = element("div", "kubeai-sidebar-row");
     row.append(this.find, next, this.found, this.following.label, this.previous.label);
-    this.node.append(element("summary", "", "Events and log"), this.events, this.heading, row, this.log);
+    this.node.append(element("summary", "", trans.__("Events and log")), this.events, this.heading, row, this.log);
     this.node.addEventListener("toggle", () => {
       this.look();
     });
@@ -82,7 +83,7 @@ export class LogView {
       this.showEvents(events);
       const wanted = { where, tail_lines: LINES, previous: this.previous.input.checked };
       const { pod, text } = await answerOf<LogText>(this.fetcher, "GET", `${path}/logs`, wanted);
-      put(this.heading, `Log of ${pod}`);
+      put(this.heading, trans.__("Log of %1", pod));
       this.show(text);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -113,7 +114,7 @@ export class LogView {
   private mark(): void {
     const sought = this.find.value.toLowerCase();
     if (sought === "") {
-      putText(this.log, this.text || "It has written nothing so far.");
+      putText(this.log, this.text || trans.__("It has written nothing so far."));
       putText(this.found, "");
       return;
     }
@@ -140,7 +141,7 @@ export class LogView {
 
   private tell(): void {
     const count = this.log.querySelectorAll("mark").length;
-    putText(this.found, this.at < 0 ? `${String(count)} found` : `${String(this.at + 1)} of ${String(count)}`);
+    putText(this.found, this.at < 0 ? trans._n("%1 found", "%1 found", count) : trans.__("%1 of %2", this.at + 1, count));
   }
 }
 

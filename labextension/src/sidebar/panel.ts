@@ -1,6 +1,7 @@
 import { Panel, Widget } from "@lumino/widgets";
 import css from "../../lib/style/panel.css";
 import { button, copyInto, element, put, putText, setBusy } from "../../widgets/dom";
+import { trans } from "../../widgets/translate";
 import type { CodeText, Contexts, NoticeLine, Where } from "../../widgets/types";
 import { StatusCardView } from "../../widgets/status_card";
 import { linkText } from "../../widgets/words";
@@ -38,7 +39,7 @@ export class ModelsPanel extends Panel {
   private readonly place = new PlaceView(this);
   private readonly search = element("input", "kubeai-sidebar-search");
   private readonly feature = element("select", "");
-  private readonly serve = button("Serve a model …");
+  private readonly serve = button(trans.__("Serve a model …"));
   private readonly link = element("p", "kubeai-sidebar-faint");
   private readonly notices = element("div", "kubeai-sidebar-notices");
   private readonly none = element("p", "kubeai-sidebar-faint");
@@ -55,9 +56,9 @@ export class ModelsPanel extends Panel {
     super();
     this.addClass("kubeai-sidebar-panel");
     this.search.type = "search";
-    this.search.placeholder = "Search Models";
-    this.search.setAttribute("aria-label", "Search Models");
-    this.feature.setAttribute("aria-label", "Feature");
+    this.search.placeholder = trans.__("Search Models");
+    this.search.setAttribute("aria-label", this.search.placeholder);
+    this.feature.setAttribute("aria-label", trans.__("Feature"));
     this.link.setAttribute("role", "status");
     this.notices.setAttribute("role", "alert");
     this.none.setAttribute("role", "status");
@@ -74,7 +75,7 @@ export class ModelsPanel extends Panel {
     });
     this.filters.append(this.search, this.feature, this.serve);
     this.empty.append(
-      element("p", "", "There are no Models here yet. In a notebook, these two lines serve a small one:"),
+      element("p", "", trans.__("There are no Models here yet. In a notebook, these two lines serve a small one:")),
       copyLine("%load_ext kubeai_notebook"),
       copyLine("%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m"),
     );
@@ -139,7 +140,7 @@ export class ModelsPanel extends Panel {
     showNotices(this.notices, notices);
     const old = known && (problem.length > 0 || link.link !== "live");
     put(this.link, old ? linkText({ link: "reconnecting", link_since_seconds: link.since_seconds }, this.store.now())
-      : known || notices.length > 0 ? "" : "Connecting …");
+      : known || notices.length > 0 ? "" : trans.__("Connecting …"));
     this.filters.hidden = this.opened !== undefined;
     this.serve.hidden = !this.host.hasCommand("kubeai:serve");
     this.search.hidden = this.feature.hidden = models.size === 0;
@@ -147,7 +148,7 @@ export class ModelsPanel extends Panel {
     const groups = this.shown();
     this.list.draw(groups);
     const unmatched = this.opened === undefined && models.size > 0 && groups.length === 0;
-    put(this.none, unmatched ? "No Model here matches. Search for less, or choose all features." : "");
+    put(this.none, unmatched ? trans.__("No Model here matches. Search for less, or choose all features.") : "");
     this.list.setHidden(this.opened !== undefined || models.size === 0);
     this.empty.hidden = this.opened !== undefined || models.size > 0 || !known || notices.length > 0;
     this.opened?.show(this.store);
@@ -158,7 +159,7 @@ export class ModelsPanel extends Panel {
     const wanted = ["", ...all];
     if ([...this.feature.options].map(({ value }) => value).join() === wanted.join()) return;
     const before = this.feature.value;
-    this.feature.replaceChildren(...wanted.map((name) => new Option(name || "All features", name)));
+    this.feature.replaceChildren(...wanted.map((name) => new Option(name || trans.__("All features"), name)));
     this.feature.value = wanted.includes(before) ? before : "";
   }
 
@@ -201,9 +202,9 @@ export class ModelsPanel extends Panel {
 /** One Model: its card, what can be copied of it, Events and log. */
 class OpenedModel {
   readonly node = element("div", "");
-  readonly back = button("‹ All Models");
+  readonly back = button(trans.__("‹ All Models"));
   private readonly card: StatusCardView;
-  private readonly gone = element("p", "", "This Model is not there any more.");
+  private readonly gone = element("p", "", trans.__("This Model is not there any more."));
   private readonly tools = element("div", "kubeai-buttons");
   private readonly said = element("p", "kubeai-sidebar-faint");
 
@@ -223,20 +224,22 @@ class OpenedModel {
     this.back.addEventListener("click", onBack);
     this.said.setAttribute("role", "status");
     this.gone.hidden = true;
-    const insert = button("Insert code");
-    const yaml = button("Copy YAML");
+    const insert = button(trans.__("Insert code"));
+    const copyYaml = trans.__("Copy YAML");
+    const yaml = button(copyYaml);
     insert.addEventListener("click", () => {
       void this.text("code", insert, (text) => {
         const title = host.insert(text);
-        putText(this.said, title ? `The code is in the active cell of ${title}.` : "Open a notebook first: no cell is active.");
+        const there = trans.__("The code is in the active cell of %1.", title);
+        putText(this.said, title ? there : trans.__("Open a notebook first: no cell is active."));
         return Promise.resolve();
       });
     });
     yaml.addEventListener("click", () => {
       void this.text("yaml", yaml, async (text) => {
-        await copyInto(this.said, yaml, text);
-        putText(this.said, yaml.textContent === "Copied" ? "The YAML is copied." : text);
-        putText(yaml, "Copy YAML");
+        const copied = await copyInto(this.said, yaml, text);
+        putText(this.said, copied ? trans.__("The YAML is copied.") : text);
+        putText(yaml, copyYaml);
       });
     });
     this.tools.append(insert, yaml);
@@ -292,14 +295,14 @@ class PlaceView {
   private readonly who = element("p", "kubeai-sidebar-faint");
   private readonly context = element("select", "");
   private readonly namespace = element("input", "");
-  private readonly go = button("Switch");
+  private readonly go = button(trans.__("Switch"));
   private readonly said = element("p", "");
   private where = "";
 
   constructor(private readonly panel: { host: Host; hurry(): void }) {
     this.said.setAttribute("role", "status");
     const form = element("form", "kubeai-sidebar-form");
-    form.append(labelled("Context", this.context), labelled("Namespace", this.namespace), this.go);
+    form.append(labelled(trans.__("Context"), this.context), labelled(trans.__("Namespace"), this.namespace), this.go);
     this.go.type = "submit";
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -332,14 +335,14 @@ class PlaceView {
 
   private show({ label, cluster, namespace, server, user, this_machine: here }: Where): void {
     putText(this.summary, `KubeAI ${label}`);
-    putText(this.who, [server, user === "" ? "" : `as ${user}`].filter(Boolean).join(" "));
+    putText(this.who, [server, user === "" ? "" : trans.__("as %1", user)].filter(Boolean).join(" "));
     this.context.value = here ? "local" : cluster;
     this.namespace.value = namespace;
   }
 
   private async change(): Promise<void> {
     setBusy(this.go, true);
-    putText(this.said, "Working …");
+    putText(this.said, trans.__("Working …"));
     const values = { context: this.context.value, namespace: this.namespace.value.trim() };
     try {
       this.show(await answerOf<Where>(this.panel.host.fetcher, "POST", "where", values));
@@ -376,7 +379,7 @@ function labelled(text: string, control: HTMLElement): HTMLElement {
 function copyLine(text: string): HTMLElement {
   const line = element("div", "kubeai-sidebar-line");
   const code = element("code", "", text);
-  const copy = button("Copy", `Copy ${text}`);
+  const copy = button(trans.__("Copy"), trans.__("Copy %1", text));
   copy.addEventListener("click", () => {
     void copyInto(code, copy);
   });

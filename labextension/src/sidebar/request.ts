@@ -1,3 +1,4 @@
+import { trans } from "../../widgets/translate";
 import type { NoticeLine } from "../../widgets/types";
 
 /** Sends a request with the page's login; `path` is below the server half's root. */
@@ -24,12 +25,19 @@ export interface Shown {
   readonly uid: string;
 }
 
-const AWAY = notice("JupyterAway", "The Jupyter server does not answer.", "All goes on as soon as it is back.");
-const MISSING = notice(
-  "ServerHalfMissing",
-  "This Jupyter server does not have kubeai_notebook, so it cannot show Models.",
-  "Run pip install kubeai-notebook in the environment that JupyterLab runs in, and start JupyterLab again.",
-);
+/** What no server half can say of itself. */
+const NOTICES = {
+  away: () =>
+    notice("JupyterAway", trans.__("The Jupyter server does not answer."), trans.__("All goes on as soon as it is back.")),
+  missing: () =>
+    notice(
+      "ServerHalfMissing",
+      trans.__("This Jupyter server does not have kubeai_notebook, so it cannot show Models."),
+      trans.__("Run pip install kubeai-notebook in the environment that JupyterLab runs in, and start JupyterLab again."),
+    ),
+  other: (status: number) =>
+    notice("HttpError", trans.__("The Jupyter server answered %1.", status), trans.__("Try again in a moment.")),
+};
 
 /** A response that is well; else a Refusal, whose Notices are the server's own where it gave any. */
 export async function asked(fetcher: Fetcher, path: string, init: RequestInit = {}): Promise<Response> {
@@ -38,13 +46,12 @@ export async function asked(fetcher: Fetcher, path: string, init: RequestInit = 
     response = await fetcher(path, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Refusal(0, [AWAY]);
+    throw new Refusal(0, [NOTICES.away()]);
   }
   if (response.ok) return response;
   const problem: unknown = await response.json().catch(() => null);
   if (isProblem(problem)) throw new Refusal(response.status, problem.notices, problem.note, problem.diff);
-  const other = notice("HttpError", `The Jupyter server answered ${String(response.status)}.`, "Try again in a moment.");
-  throw new Refusal(response.status, [response.status === 404 ? MISSING : other]);
+  throw new Refusal(response.status, [response.status === 404 ? NOTICES.missing() : NOTICES.other(response.status)]);
 }
 
 /** What a verb answers. */
