@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.core.diagnosis.cluster_cases import CASES, failed
+from tests.core.diagnosis.cluster_cases import CASES, failed, of_claim
 from tests.core.diagnosis.quoted import quotes
 from tests.core.diagnosis.scenes import answered, container, crash, event, model, pod, seen, waiting
 
-from .pure import READY, Pure, Spec
+from .pure import READY, Pure, Spec, units_of
 
 NO_CACHE = "this machine has no cache profiles: its operator refuses the Model that the Remedy makes"
 PROBED = [event("Killing", "Container server failed startup probe, will be restarted", level="Normal")]
@@ -185,6 +185,13 @@ OF_CLUSTERS = (
         cause=of_standard_cache,
     ),
     Pure(
+        code="PvcUnbound",
+        fix="drop field cacheProfile",
+        why_not_played=NO_CACHE,
+        observation=of_claim("no persistent volumes available for this claim and no storage class is set"),
+        cause=of_standard_cache,
+    ),
+    Pure(
         code="InvalidModelUrl",
         fix="set field url={better_url}",
         why_not_played=NO_CACHE,
@@ -234,6 +241,26 @@ OF_CLUSTERS = (
             "used: requests.nvidia.com/gpu=6, limited: requests.nvidia.com/gpu=8",
         ),
         cause=lambda spec: 6 + int(spec["resourceProfile"].partition(":")[2]) > 8,
+    ),
+    Pure(
+        code="NodeRefusedPod",
+        fix="set field resourceProfile={half_profile}",
+        why_not_played="the daemon's node has no NUMA nodes",
+        observation=seen(
+            model(resourceProfile="nvidia-gpu-l4:8"),
+            *failed("TopologyAffinityError", "Resources cannot be allocated with Topology locality").pods,
+        ),
+        cause=lambda spec: units_of(spec) > 4,
+    ),
+    Pure(
+        code="BadArgumentValue",
+        fix="drop env CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES",
+        why_not_played="this machine has no GPU that is divided",
+        observation=crash(
+            "ValueError: invalid literal for int() with base 10: 'MIG-377e0049-554c-540b-93c6-d0976f8426cb'",
+            model(env={"CUDA_VISIBLE_DEVICES": "MIG-377e0049-554c-540b-93c6-d0976f8426cb"}),
+        ),
+        cause=lambda spec: "CUDA_VISIBLE_DEVICES" in (spec.get("env") or {}),
     ),
     Pure(
         code="CudaOutOfMemory",

@@ -20,7 +20,13 @@ from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.gpu_faults import CRASHES
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
 from kubeai_notebook.core.diagnosis.tables.image_contents import COMPILERS, CONTENTS
-from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
+from kubeai_notebook.core.diagnosis.tables.images import (
+    BROKEN_IN_LOG,
+    IMAGES,
+    IMAGES_IN_LOG,
+    NOT_STARTED,
+    OLLAMA_REGISTRY,
+)
 from kubeai_notebook.core.diagnosis.tables.loader import DISK_FULL, LOADER
 from kubeai_notebook.core.diagnosis.tables.model_folders import FOLDERS
 from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, NETWORK
@@ -93,7 +99,7 @@ LOG: tuple[Rule, ...] = (
     *LAST_RESORT,
     *CRASHES,
 )
-_STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME, ECHO)
+_STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME, ECHO, NOT_STARTED)
 
 
 def cause(scene: Scene, pod: Pod) -> Finding | None:

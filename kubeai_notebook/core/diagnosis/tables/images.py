@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DELETE_POD, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.kubeai.chart import meant_image
@@ -325,6 +326,47 @@ IMAGES: tuple[Rule, ...] = (
         remedies=_OTHER_IMAGE,
     ),
 )
+
+_STARTS = (
+    *("unable to start container process", "failed to create shim task", "OCI runtime create failed"),
+    *("failed to create containerd container", "failed to create containerd task", "container create failed"),
+    *("failed to start shim", "failed to reserve container name", "container_linux.go", "runc create failed"),
+)
+_WRAPS = (
+    "container init: ",
+    "start container process: ",
+    "create failed: ",
+    "shim task: ",
+    "process caused: ",
+    "desc = ",
+)
+
+
+def _innermost(case: Case) -> dict[str, str]:
+    """What the runtime said itself, without the words of those that called it."""
+    ends = [case.line.rfind(words) + len(words) for words in _WRAPS if words in case.line]
+    return {"why": excerpt(case.line[max(ends) :].removesuffix(": unknown"))} if ends else {}
+
+
+NOT_STARTED = Rule(
+    code="ContainerNotStarted",
+    seen=_STARTS,
+    derive=_innermost,
+    message=(
+        "Node {node} cannot start the container: {why}.",
+        "The container runtime of the node cannot start the container.",
+    ),
+    who="admin",
+    remedies=(
+        advise(
+            "Look at the container runtime and the kernel of node {node} (journalctl -u containerd or crio), and at "
+            "the securityContext and runtimeClassName that the Pod has from kubeai-config.",
+            "Look at the container runtime and the kernel of the node.",
+        ),
+        DELETE_POD,
+    ),
+)
+"""Behind all that know why."""
 
 IMAGES_IN_LOG: tuple[Rule, ...] = (
     Rule(

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     FEWER_UNITS,
     LOOK_AGAIN,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
 
+_WEBHOOK = (r"webhook \\?\"(?P<policy>[^\"\\]+)",)
 _LIMIT_RANGE = (
     r"(?:maximum|minimum) (?P<resource>\S+) usage per (?P<each>\w+) is (?P<allowed>[\w.]+), but (?:limit|request) is "
     r"(?P<asked>[\w.]+)",
@@ -56,6 +58,17 @@ _denied = partial(
     who="admin",
 )
 _ABOUT: Mapping[str, tuple[str, ...]] = {
+    "signature": (
+        "signature",
+        "not signed",
+        "unsigned",
+        "cosign",
+        "attest",
+        "notary",
+        "failed to verify image",
+        "unverified image",
+        "trust data",
+    ),
     "security": (
         "podsecurity",
         "security context",
@@ -76,7 +89,6 @@ _ABOUT: Mapping[str, tuple[str, ...]] = {
         "image tag",
         "latest tag",
         "/image/",
-        "signature",
     ),
     "limits": ("limit", "resources", "request>", "cpu request", "memory request"),
     "labels": ("label", "annotation"),
@@ -231,9 +243,40 @@ REFUSALS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="PriorityClassMissing",
+        seen=("priorityClass is not permitted in", "quota to match these scopes"),
+        take=(r"pods with (?P<priority>[\w.-]+) priorityClass", r"PriorityClass In \[(?P<priority>[^\]]+)\]"),
+        message=(
+            'Pods of this namespace may not have the PriorityClass "{priority}".',
+            "Pods of this namespace may not have that PriorityClass.",
+        ),
+        who="user",
+        remedies=(
+            set_field("priorityClassName", None, "Remove priorityClassName."),
+            advise("Or the admin makes a ResourceQuota here whose scope lets that class in."),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
+        code="PolicyDenied",
+        seen=("failed calling webhook … x509", "failed calling webhook … certificate"),
+        take=_WEBHOOK,
+        message=(
+            'The certificate of the webhook "{policy}", which has to agree to every Pod, is not trusted.',
+            "The certificate of a webhook that has to agree to every Pod is not trusted.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Renew the certificate, or the caBundle in the webhook's configuration (cert-manager's cainjector)."
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
         code="PolicyDenied",
         seen=("failed calling webhook",),
-        take=(r"webhook \\?\"(?P<policy>[^\"\\]+)",),
+        take=_WEBHOOK,
         message=(
             'The webhook "{policy}", which has to agree to every Pod, does not answer.',
             "A webhook that has to agree to every Pod does not answer.",
@@ -257,6 +300,14 @@ REFUSALS: tuple[Rule, ...] = (
                 "nonroot-v2 (oc adm policy add-scc-to-user)."
             ),
             advise("Or take runAsUser and fsGroup out of modelServerPods in kubeai-config: OpenShift chooses them."),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        only=lambda case: _is_about("signature", case),
+        remedies=(
+            advise("Sign the engine's image with a key that the policy knows, or exempt it from the policy."),
+            advise("Or set image to a signed copy of it."),
             LOOK_AGAIN,
         ),
     ),
@@ -321,6 +372,36 @@ REFUSALS: tuple[Rule, ...] = (
     ),
 )
 
+_NO_ACCOUNT = Rule(
+    code="CreationRefused",
+    seen=("looking up service account", "serviceaccount … not found"),
+    take=(r"service ?account (?P<account>[\w./-]*\w)",),
+    message=(
+        "The Model's Pods are to run as service account {account}, which does not exist.",
+        "The service account as which the Model's Pods are to run does not exist.",
+    ),
+    who="admin",
+    remedies=(
+        advise(
+            "Make the service account {account}, or correct modelServerPods.serviceAccountName in KubeAI's values.",
+            "Make the service account.",
+        ),
+        LOOK_AGAIN,
+    ),
+)
+_REFUSED_SO = Rule(
+    code="CreationRefused",
+    seen=(),
+    message=('The API server refuses the Pods of "{name}": {why}',),
+    who="admin",
+    remedies=(
+        advise(
+            "Correct what it names, in resource profile {profile_name} or in modelServerPods of kubeai-config.",
+            "Correct what it names, in the resource profile or in modelServerPods of kubeai-config.",
+        ),
+        LOOK_AGAIN,
+    ),
+)
 _REFUSED = Rule(
     code="CreationRefused",
     seen=(),
@@ -347,10 +428,12 @@ def refused(scene: Scene) -> Finding | None:
         message = " ".join(scene.observation.refusal.split())
         texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
     texts = [text for text in texts if not _only_warned(text.lines[0])]
-    finding = first(REFUSALS, tuple(texts), scene)
+    finding = first((*REFUSALS, _NO_ACCOUNT), tuple(texts), scene)
     if finding or not texts:
         return finding
-    return stated(_REFUSED, scene, Evidence(texts[0].kind, texts[0].where, texts[0].lines[0]))
+    said = texts[0].lines[0]
+    why = said.partition(" is forbidden: ")[2] or said
+    return stated(_REFUSED_SO, scene, Evidence(texts[0].kind, texts[0].where, said), why=excerpt(why))
 
 
 def no_pods(scene: Scene) -> Finding | None:
@@ -362,4 +445,4 @@ def no_pods(scene: Scene) -> Finding | None:
     return stated(_REFUSED, scene, Evidence("field", f"Model {scene.name}", text))
 
 
-ALL: tuple[Rule, ...] = (*REFUSALS, _REFUSED)
+ALL: tuple[Rule, ...] = (*REFUSALS, _NO_ACCOUNT, _REFUSED_SO, _REFUSED)

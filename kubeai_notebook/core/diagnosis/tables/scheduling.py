@@ -12,6 +12,9 @@ from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition
 from kubeai_notebook.core.notice import Evidence
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, maps_at, text_at
 
+from .placement import AND_RULES, BETWEEN_PODS, DEVICE_CLAIMS, GPU_RESOURCES, GPU_TAINTS, KEPT_BY_RULES, PORTS, TAINTS
+from .storage import ZONES
+
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -20,19 +23,23 @@ if TYPE_CHECKING:
 _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "SchedulerError")
 _NOT_SCALED = ("NotTriggerScaleUp", "FailedScaleUp")
-_SHORT = (r"(?P<short>\d+) Insufficient (?P<resource>[\w./-]*\w)", r"0/(?P<nodes>\d+) nodes")
-_GPUS = (
-    "nvidia.com/",  # gpu, gpu.shared, mig-1g.10gb
-    "amd.com/",
-    "google.com/tpu",
-    "habana.ai/",
-    "gpu.intel.com/",
-    "aws.amazon.com/neuron",
-    "huawei.com/",
-    "intel.com/",
-    "cambricon.com/",
-    "aliyun.com/gpu",
+_NO_QUOTA = ("quota exceeded", "QuotaExceeded", "VcpuLimitExceeded", "exceeding approved … quota")
+_SOLD_OUT = (
+    "out of resources",
+    "resource pool exhausted",
+    "ZONE_RESOURCE_POOL_EXHAUSTED",
+    "stockout",
+    "InsufficientInstanceCapacity",
+    "SkuNotAvailable",
+    "AllocationFailed",
+    "OverconstrainedZonalAllocation",
 )
+_POOL = (
+    # Of many node pools the one with the accelerators counts.
+    r"(?:nodepool|provisioner) \\?\"(?P<pool>[\w.-]+)\\?\"[^;]*\\?\"(?:nvidia|amd|habana|aws\.amazon)\.",
+    r"(?:nodepool|provisioner) \\?\"(?P<pool>[\w.-]+)",
+)
+_SHORT = (r"(?P<short>\d+) Insufficient (?P<resource>[\w./-]*\w)", r"0/(?P<nodes>\d+) nodes")
 _ACCELERATOR = re.compile(r"insufficient \S*(?:gpu|npu|tpu|xpu|mlu|gcu|dcu|hpu|cuda)")
 """The resource of a vendor who is not among those, by what accelerators are called."""
 
@@ -53,6 +60,26 @@ SCALING: tuple[Rule, ...] = (
     ),
     Rule(
         code="AutoscalerAtLimit",
+        seen=_NO_QUOTA,
+        reasons=_NOT_SCALED,
+        message=("The cloud refused to add a node: the account's quota is used up.",),
+        who="admin",
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Ask the cloud for more quota.")),
+    ),
+    Rule(
+        code="AutoscalerAtLimit",
+        seen=_SOLD_OUT,
+        reasons=_NOT_SCALED,
+        message=("The cloud refused to add a node: machines of this kind are sold out there at the moment.",),
+        who="admin",
+        remedies=(
+            advise("Wait: it is tried again. Or add a node group in another zone, or of another machine type."),
+            *FEWER_UNITS,
+            STOP_ANOTHER,
+        ),
+    ),
+    Rule(
+        code="AutoscalerAtLimit",
         seen=("in backoff after failed scale-up", "associated with this pod failed"),
         reasons=_NOT_SCALED,
         message=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
@@ -70,6 +97,9 @@ SCALING: tuple[Rule, ...] = (
         who="admin",
         remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Raise the autoscaler's limit.")),
     ),
+)
+
+_NO_HELP: tuple[Rule, ...] = (
     Rule(
         code="AutoscalerCannotHelp",
         seen=("didn't trigger scale-up", "wouldn't fit if a new node is added"),
@@ -89,14 +119,35 @@ SCALING: tuple[Rule, ...] = (
     ),
     Rule(
         code="AutoscalerCannotHelp",
-        seen=("no instance type", "had a required offering"),
+        seen=("required offering",),
         only=_from_karpenter,
-        message=("No machine that Karpenter could add would take the Pod, or they are sold out now.",),
+        take=_POOL,
+        message=(
+            'Karpenter\'s node pool "{pool}" has machines that would take the Pod, and gets none now: they are sold '
+            "out, or not offered in its zones and capacity types.",
+            "Karpenter has machines that would take the Pod, and gets none now: they are sold out, or not offered in "
+            "the zones and capacity types of its node pools.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Wait: Karpenter tries again. Or let the node pool choose among more machine types and zones."),
+            *FEWER_UNITS,
+        ),
+    ),
+    Rule(
+        code="AutoscalerCannotHelp",
+        seen=("no instance type",),
+        only=_from_karpenter,
+        take=_POOL,
+        message=(
+            'No machine that Karpenter\'s node pool "{pool}" may choose is large enough for the Pod.',
+            "No machine that Karpenter could add would take the Pod.",
+        ),
         who="user",
         remedies=(
             *FEWER_UNITS,
             advise(
-                "Or the admin adds a node pool that fits profile {profile_name}.",
+                "Or the admin adds a node pool that fits profile {profile_name}, or lets one choose larger machines.",
                 "Or the admin adds a node pool that fits.",
             ),
         ),
@@ -174,27 +225,30 @@ _WHERE_OFFERED = run(
     "kubectl get nodes -o custom-columns='NAME:.metadata.name,ALLOCATABLE:.status.allocatable'",
 )
 
-NODES: tuple[Rule, ...] = (
+SHORT: tuple[Rule, ...] = (
     Rule(
         code="InsufficientGpu",
-        # The second is a device that is asked for by a ResourceClaim.
-        seen=(*(f"Insufficient {resource}" for resource in _GPUS), "cannot allocate all claims"),
-        take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
+        seen=tuple(f"Insufficient {resource}" for resource in GPU_RESOURCES),
+        take=(
+            r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)",
+            r"0/(?P<nodes>\d+) nodes",
+            KEPT_BY_RULES,
+        ),
         message=_SHORT_OF_GPUS,
         who="user",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED),
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED, AND_RULES),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
         seen=("Insufficient memory", "Insufficient cpu", "Insufficient ephemeral-storage"),
-        take=(r"(?P<short>\d+) Insufficient (?P<resource>memory|cpu|ephemeral-storage)", *_SHORT),
+        take=(r"(?P<short>\d+) Insufficient (?P<resource>memory|cpu|ephemeral-storage)", *_SHORT, KEPT_BY_RULES),
         message=(
             "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
             "No node has enough free {resource}.",
             "No node has enough free processors, memory or disk.",
         ),
         who="user",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node.")),
+        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node."), AND_RULES),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
@@ -202,6 +256,17 @@ NODES: tuple[Rule, ...] = (
         message=("The nodes run as many Pods already as they may.",),
         who="user",
         remedies=(STOP_ANOTHER, advise("Or the admin adds a node.")),
+    ),
+)
+"""What is short on nodes that the Pod may go to."""
+
+KEPT_OFF: tuple[Rule, ...] = (
+    Rule(
+        code="NodeUnavailable",
+        seen=("no nodes available to schedule",),
+        message=("The cluster has no node yet that takes Pods.",),
+        who="admin",
+        remedies=(run("Add a node, or see why those that should be there are not.", "kubectl get nodes"),),
     ),
     Rule(
         code="NodeUnavailable",
@@ -214,25 +279,15 @@ NODES: tuple[Rule, ...] = (
         who="admin",
         remedies=(run("Repair or uncordon the node.", "kubectl get nodes"),),
     ),
-    Rule(
-        code="UntoleratedTaint",
-        seen=("had untolerated taint", "had taint {", "did not tolerate"),
-        take=(r"taint\(?s?\)? \\?\"?\{?(?P<taint>[\w./-]+(?:[:=] ?[\w-]+)*)",),
-        message=(
-            "The nodes keep off Pods without a toleration for {taint}.",
-            "The nodes keep off Pods without a toleration for their taint.",
-        ),
-        who="admin",
-        remedies=(
-            advise(
-                "Add the toleration to resource profile {profile_name} in kubeai-config.",
-                "Add the toleration to the profile.",
-            ),
-        ),
-    ),
+    *TAINTS,
     Rule(
         code="NodeSelectorMismatch",
-        seen=("match Pod's node affinity/selector", "match node selector", "does not have known values"),
+        seen=(
+            "match Pod's node affinity/selector",
+            "match node selector",
+            "does not have known values",
+            "incompatible requirements",
+        ),
         message=(
             "No node has the labels that profile {profile_name} asks for.",
             "No node has the labels that the profile asks for.",
@@ -267,7 +322,9 @@ _DISPLACED = Rule(
     who="user",
     remedies=(advise("Set priorityClassName to a class that is not displaced."), *FEWER_UNITS),
 )
-SCHEDULING: tuple[Rule, ...] = (*QUEUES, *SCALING, *NODES, _DISPLACED)
+BEFORE_STORAGE: tuple[Rule, ...] = (*QUEUES, *SCALING, *GPU_TAINTS, *_NO_HELP, *DEVICE_CLAIMS, *SHORT)
+BEHIND_ZONES: tuple[Rule, ...] = (*BETWEEN_PODS, *PORTS, *KEPT_OFF)
+SCHEDULING: tuple[Rule, ...] = (*BEFORE_STORAGE, *BEHIND_ZONES, _DISPLACED)
 
 
 def unscheduled(pod: Pod) -> bool:
@@ -328,7 +385,7 @@ def displaced(scene: Scene) -> tuple[Passage, ...]:
 def why_unscheduled(scene: Scene, pod: Pod, more: tuple[Rule, ...], *, behind: tuple[Passage, ...]) -> Finding | None:
     """The first reason that can be cured; ``more`` are rules that stand below these, ``behind`` what claims say."""
     passages = (*scheduling_passages(scene, pod), *behind, *displaced(scene))
-    return first((*QUEUES, *SCALING, *NODES, *more, _DISPLACED), passages, scene, pod=pod)
+    return first((*BEFORE_STORAGE, *ZONES, *BEHIND_ZONES, *more, _DISPLACED), passages, scene, pod=pod)
 
 
 _OTHER_RESOURCES: tuple[Rule, ...] = (
