@@ -243,6 +243,17 @@ OF_CLUSTERS = (
         cause=lambda spec: 6 + int(spec["resourceProfile"].partition(":")[2]) > 8,
     ),
     Pure(
+        code="PolicyDenied",
+        fix="set field resourceProfile={half_profile}",
+        why_not_played="the daemon has no admission webhooks",
+        observation=seen(
+            model(pods=0, resourceProfile="cpu:16"),
+            refusal='admission webhook "warden" denied the request: {"[denied by autogke-pod-limit-constraints]":["Total '
+            "cpu requested by containers for workload 'm' is higher than the Autopilot maximum of '11'.\"]}",
+        ),
+        cause=lambda spec: units_of(spec) > 11,
+    ),
+    Pure(
         code="NodeRefusedPod",
         fix="set field resourceProfile={half_profile}",
         why_not_played="the daemon's node has no NUMA nodes",

@@ -229,6 +229,21 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="RegistryUnreachable",
+        seen=("desc = context deadline exceeded", "desc = context canceled", "pull … no progress"),
+        reasons=_PULL,
+        take=_IMAGE,
+        message=(
+            "The image {image} did not arrive in the time that the node gives it.",
+            "The image did not arrive in the time that the node gives it.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Wait: it is tried again, and what has arrived may be kept; images of engines take 5 to 20 GB."),
+            advise("Or the admin puts a mirror near the nodes, or has them pull the image beforehand (crictl pull)."),
+        ),
+    ),
+    Rule(
+        code="RegistryUnreachable",
         seen=(
             "RegistryUnavailable",
             "registry is unavailable",
@@ -339,6 +354,8 @@ _WRAPS = (
     "shim task: ",
     "process caused: ",
     "desc = ",
+    "containerd container: ",
+    "containerd task: ",
 )
 
 
@@ -351,6 +368,7 @@ def _innermost(case: Case) -> dict[str, str]:
 NOT_STARTED = Rule(
     code="ContainerNotStarted",
     seen=_STARTS,
+    unless=("pod sandbox",),
     derive=_innermost,
     message=(
         "Node {node} cannot start the container: {why}.",
@@ -367,6 +385,22 @@ NOT_STARTED = Rule(
     ),
 )
 """Behind all that know why."""
+
+NO_SECCOMP = Rule(
+    code="ContainerNotStarted",
+    seen=("cannot load seccomp profile", "seccomp profile … no such file"),
+    take=(r"seccomp profile \\?\"(?P<path>[^\"\\]+)",),
+    message=(
+        "Node {node} has no seccomp profile {path}, which the Pod names.",
+        "The node has no such seccomp profile as the Pod names.",
+    ),
+    who="admin",
+    remedies=(
+        advise(
+            "Put the profile on the nodes, or set seccompProfile.type: RuntimeDefault in modelServerPods (kubeai-config)."
+        ),
+    ),
+)
 
 IMAGES_IN_LOG: tuple[Rule, ...] = (
     Rule(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, FEWER_UNITS, STOP_ANOTHER, advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 from .gpu_memory import is_gpu_profile
@@ -170,6 +170,22 @@ DEVICE_CLAIMS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="InsufficientGpu",
+        seen=("NodeUnfitPod", "node unregistered", "CardInsufficient", "NodeInsufficientDevice", "do not meet"),
+        only=lambda case: "hami" in case.passage.source or "nodeunfit" in case.passage.haystack,
+        message=("No node has a GPU with as large a share of memory and cores free as the Pod asks for (HAMi).",),
+        who="user",
+        remedies=(
+            *FEWER_UNITS,
+            STOP_ANOTHER,
+            advise(
+                "Or the admin sets smaller gpumem and gpucores in profile {profile_name}, and sees that HAMi's device "
+                "plugin runs on each GPU node.",
+                "Or the admin sees that HAMi's device plugin runs on each GPU node.",
+            ),
+        ),
+    ),
+    Rule(
         code="ClaimNotFound",
         seen=(
             "resourceclaim … not found",
@@ -196,7 +212,31 @@ DEVICE_CLAIMS: tuple[Rule, ...] = (
         ),
     ),
 )
-"""Devices that are asked for by a ResourceClaim (dynamic resource allocation)."""
+"""Devices that are asked for by a ResourceClaim (dynamic resource allocation), and shares of GPUs (HAMi)."""
+
+PREPARED: tuple[Rule, ...] = (
+    Rule(
+        code="NodeRefusedPod",
+        seen=("Failed to prepare dynamic resources",),
+        reasons=("FailedPrepareDynamicResources",),
+        take=(
+            r"DRA driver (?P<driver>\S+) is not registered",
+            r"dynamic resources: (?:prepare dynamic resources: )?(?P<why>.+)",
+        ),
+        message=(
+            "Node {node} cannot give the Pod its device: the DRA driver {driver} does not run there.",
+            "Node {node} cannot give the Pod its device: {why}",
+            "The node cannot give the Pod its device.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Start {driver} on node {node}: its DaemonSet may lack a toleration or a label for it."),
+            advise("Read the log of the devices' DRA driver on node {node}.", "Read the log of the node's DRA driver."),
+            DELETE_POD,
+        ),
+    ),
+)
+"""What the kubelet says of a device that the scheduler chose."""
 
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 _NEVER_MEANT = (*_CONTROL_PLANE, "criticaladdonsonly", "eks.amazonaws.com/compute-type", "virtual-kubelet.io/provider")
@@ -238,7 +278,8 @@ def _of_gpus(_count: int, key: str, value: str) -> bool:
     return key.lower().startswith(GPU_RESOURCES) or "gpu" in (key.lower(), value.lower())
 
 
-def _taint(case: Case) -> Mapping[str, str]:
+def taint_of(case: Case) -> Mapping[str, str]:
+    """The taint that keeps the Pod off nodes which are meant for it."""
     taints = _taints(case)
     if not taints:
         return {}
@@ -264,7 +305,7 @@ def _only_control_plane(case: Case) -> bool:
     return bool(taints) and all(key.lower() in _CONTROL_PLANE for _, key, _ in taints)
 
 
-_TOLERATE = advise(
+TOLERATE = advise(
     "Add a toleration for {taint} to resource profile {profile_name} in kubeai-config.",
     "Add the toleration to the profile.",
 )
@@ -279,13 +320,13 @@ GPU_TAINTS: tuple[Rule, ...] = (
         code="UntoleratedTaint",
         seen=_SEEN,
         only=_asks_for_the_tainted,
-        derive=_taint,
+        derive=taint_of,
         message=(
             "The nodes with GPUs keep off Pods without a toleration for {taint}.",
             "The nodes with GPUs keep off Pods without a toleration for their taint.",
         ),
         who="admin",
-        remedies=(_TOLERATE,),
+        remedies=(TOLERATE,),
     ),
 )
 """That other nodes are short of GPUs says nothing then: they have none."""
@@ -295,7 +336,7 @@ TAINTS: tuple[Rule, ...] = (
         code="NodeUnavailable",
         seen=_SEEN,
         only=lambda case: _all_are(_STARTING, case),
-        derive=_taint,
+        derive=taint_of,
         message=(
             "The node that would fit is not set up yet ({taint}).",
             "The node that would fit is not set up yet.",
@@ -313,7 +354,7 @@ TAINTS: tuple[Rule, ...] = (
         code="NodeUnavailable",
         seen=_SEEN,
         only=lambda case: _all_are(_LEAVING, case),
-        derive=_taint,
+        derive=taint_of,
         message=(
             "The node that would fit is about to be taken away ({taint}).",
             "The node that would fit is about to be taken away.",
@@ -328,7 +369,7 @@ TAINTS: tuple[Rule, ...] = (
         code="UntoleratedTaint",
         seen=_SEEN,
         only=_only_control_plane,
-        derive=_taint,
+        derive=taint_of,
         message=("No node but those of the control plane would take the Pod.",),
         who="admin",
         remedies=(
@@ -339,5 +380,5 @@ TAINTS: tuple[Rule, ...] = (
             ),
         ),
     ),
-    Rule(code="UntoleratedTaint", seen=_SEEN, derive=_taint, message=_KEPT_OFF, who="admin", remedies=(_TOLERATE,)),
+    Rule(code="UntoleratedTaint", seen=_SEEN, derive=taint_of, message=_KEPT_OFF, who="admin", remedies=(TOLERATE,)),
 )

@@ -47,6 +47,8 @@ _denied = partial(
         "image policy webhook backend denied",
     ),
     take=(
+        # Gatekeeper and GKE name the policy behind the webhook.
+        r"\[denied by (?P<policy>[\w.-]+)\](?:\\?\":\[\\?\"| )(?P<why>[^\"\\\[]+)",
         r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
         r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
         r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
@@ -80,6 +82,11 @@ _ABOUT: Mapping[str, tuple[str, ...]] = {
         "capabilit",
         "seccomp",
         "hostpath",
+        "host port",
+        "hostport",
+        "hostnetwork",
+        "hostpid",
+        "hostipc",
     ),
     "image": (
         "image reg",
@@ -90,6 +97,7 @@ _ABOUT: Mapping[str, tuple[str, ...]] = {
         "latest tag",
         "/image/",
     ),
+    "placement": ("node selector", "nodeselector", "toleration", "node affinity", "nodeaffinity", "runtimeclass"),
     "limits": ("limit", "resources", "request>", "cpu request", "memory request"),
     "labels": ("label", "annotation"),
 }
@@ -100,6 +108,13 @@ def _is_about(subject: str, case: Case) -> bool:
     words = case.passage.lowered[case.index].partition("denied the request:")
     low = words[2] or words[0]
     return next((about for about, known in _ABOUT.items() if any(word in low for word in known)), "") == subject
+
+
+_TOO_MUCH = ("higher than", "exceed", "maximum", "greater than", "max allowed", "more than", "larger than")
+
+
+def _wants_less(case: Case) -> bool:
+    return any(words in case.passage.lowered[case.index] for words in _TOO_MUCH)
 
 
 _NONE = Fraction(0)
@@ -321,6 +336,29 @@ REFUSALS: tuple[Rule, ...] = (
         ),
     ),
     _denied(
+        only=lambda case: _is_about("placement", case),
+        remedies=(
+            advise(
+                "Set the nodeSelector, tolerations and runtimeClassName that it wants in resource profile "
+                "{profile_name} in kubeai-config.",
+                "Set the nodeSelector, tolerations and runtimeClassName that it wants in the resource profile.",
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
+        only=lambda case: _is_about("limits", case) and _wants_less(case),
+        remedies=(
+            *FEWER_UNITS,
+            advise(
+                "Set smaller limits and requests in resource profile {profile_name} in kubeai-config, or raise the "
+                "policy's maximum.",
+                "Set smaller limits and requests in the resource profile, or raise the policy's maximum.",
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    _denied(
         only=lambda case: _is_about("limits", case),
         remedies=(
             advise(
@@ -389,6 +427,20 @@ _NO_ACCOUNT = Rule(
         LOOK_AGAIN,
     ),
 )
+_NO_RIGHT = Rule(
+    code="CreationRefused",
+    seen=('User "system:serviceaccount:… cannot create resource "pods"',),
+    take=(r"serviceaccount:(?P<account>[\w.:-]*\w)",),
+    message=(
+        "The service account {account} may not create Pods in namespace {namespace}.",
+        "KubeAI's service account may not create Pods there.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Give it back the Role that KubeAI's chart makes: run helm upgrade, or compare Role and RoleBinding."),
+        LOOK_AGAIN,
+    ),
+)
 _REFUSED_SO = Rule(
     code="CreationRefused",
     seen=(),
@@ -428,7 +480,7 @@ def refused(scene: Scene) -> Finding | None:
         message = " ".join(scene.observation.refusal.split())
         texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
     texts = [text for text in texts if not _only_warned(text.lines[0])]
-    finding = first((*REFUSALS, _NO_ACCOUNT), tuple(texts), scene)
+    finding = first((*REFUSALS, _NO_ACCOUNT, _NO_RIGHT), tuple(texts), scene)
     if finding or not texts:
         return finding
     said = texts[0].lines[0]
@@ -445,4 +497,4 @@ def no_pods(scene: Scene) -> Finding | None:
     return stated(_REFUSED, scene, Evidence("field", f"Model {scene.name}", text))
 
 
-ALL: tuple[Rule, ...] = (*REFUSALS, _NO_ACCOUNT, _REFUSED_SO, _REFUSED)
+ALL: tuple[Rule, ...] = (*REFUSALS, _NO_ACCOUNT, _NO_RIGHT, _REFUSED_SO, _REFUSED)

@@ -12,7 +12,18 @@ from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition
 from kubeai_notebook.core.notice import Evidence
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, maps_at, text_at
 
-from .placement import AND_RULES, BETWEEN_PODS, DEVICE_CLAIMS, GPU_RESOURCES, GPU_TAINTS, KEPT_BY_RULES, PORTS, TAINTS
+from .placement import (
+    AND_RULES,
+    BETWEEN_PODS,
+    DEVICE_CLAIMS,
+    GPU_RESOURCES,
+    GPU_TAINTS,
+    KEPT_BY_RULES,
+    PORTS,
+    TAINTS,
+    TOLERATE,
+    taint_of,
+)
 from .storage import ZONES
 
 if TYPE_CHECKING:
@@ -154,6 +165,40 @@ _NO_HELP: tuple[Rule, ...] = (
     ),
 )
 
+_OF_POOLS: tuple[Rule, ...] = (
+    Rule(
+        code="UntoleratedTaint",
+        seen=("did not tolerate",),
+        only=_from_karpenter,
+        derive=taint_of,
+        message=(
+            "Karpenter's node pools keep off Pods without a toleration for {taint}.",
+            "Karpenter's node pools keep off Pods without a toleration for their taint.",
+        ),
+        who="admin",
+        remedies=(TOLERATE,),
+    ),
+    Rule(
+        code="NodeSelectorMismatch",
+        seen=("incompatible requirements", "does not have known values"),
+        only=_from_karpenter,
+        take=(r"incompatible requirements, (?P<why>[^;]+)",),
+        message=(
+            "No node pool of Karpenter makes nodes with the labels that profile {profile_name} asks for: {why}.",
+            "No node pool of Karpenter makes nodes with the labels that the Pod asks for.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Add those values to the node pool's requirements, or correct the nodeSelector of profile "
+                "{profile_name}.",
+                "Add those values to the node pool's requirements.",
+            ),
+        ),
+    ),
+)
+"""What each of Karpenter's node pools has against the Pod, where it is not the size of machines."""
+
 _GATED = "non-empty scheduling gates"
 _KUEUE = "kueue.x-k8s.io/"
 
@@ -286,7 +331,6 @@ KEPT_OFF: tuple[Rule, ...] = (
             "match Pod's node affinity/selector",
             "match node selector",
             "does not have known values",
-            "incompatible requirements",
         ),
         message=(
             "No node has the labels that profile {profile_name} asks for.",
@@ -322,7 +366,7 @@ _DISPLACED = Rule(
     who="user",
     remedies=(advise("Set priorityClassName to a class that is not displaced."), *FEWER_UNITS),
 )
-BEFORE_STORAGE: tuple[Rule, ...] = (*QUEUES, *SCALING, *GPU_TAINTS, *_NO_HELP, *DEVICE_CLAIMS, *SHORT)
+BEFORE_STORAGE: tuple[Rule, ...] = (*QUEUES, *SCALING, *GPU_TAINTS, *_NO_HELP, *_OF_POOLS, *DEVICE_CLAIMS, *SHORT)
 BEHIND_ZONES: tuple[Rule, ...] = (*BETWEEN_PODS, *PORTS, *KEPT_OFF)
 SCHEDULING: tuple[Rule, ...] = (*BEFORE_STORAGE, *BEHIND_ZONES, _DISPLACED)
 
@@ -361,6 +405,7 @@ _STEPS_AFTER = {
     "FailedScheduling": ("Scheduled", "SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
     "FailedAttachVolume": ("SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
     "FailedMount": ("Pulling", "Pulled", "Created", "Started"),
+    "FailedPrepareDynamicResources": ("Pulling", "Pulled", "Created", "Started"),
     "FailedCreatePodSandBox": ("Pulling", "Pulled", "Created", "Started"),
     "Failed": ("Started",),
 }

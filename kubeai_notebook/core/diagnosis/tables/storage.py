@@ -118,6 +118,11 @@ _NOT_MADE = (
         "Give the driver's service account the role that its documentation names (IAM, workload identity).",
     ),
     (
+        ("than the minimum", "minimum size", "smaller than", "invalid size", "than the maximum"),
+        "the storage class makes no volumes of this size",
+        "Set a size that it makes in the cache profile (storageSize), or name another class there.",
+    ),
+    (
         ("no topology key", "no available topology", "accessibility requirements", "topology requirement"),
         "the storage driver runs on none of the nodes that fit",
         "See that the driver's DaemonSet runs on the nodes of the profile, and that the class allows their zone.",
@@ -199,6 +204,26 @@ _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
         ("access denied by server", "mount.nfs: Operation not permitted"),
         "the file server does not let this node in",
         (advise("Let the nodes' addresses into the server's export, or its access policy (EFS: the access point)."),),
+    ),
+    (
+        ("sidecar container in Pod spec", "inject the sidecar"),
+        "its driver works by a sidecar, and the Pod has none",
+        (
+            advise(
+                'Set the annotation gke-gcsfuse/volumes: "true" on the Model\'s Pods (modelServerPods.jsonPatches in '
+                "kubeai-config), and see that the driver's webhook runs."
+            ),
+        ),
+    ),
+    (
+        ("PermissionDenied", "Permission … denied on", "Forbidden", "Access Denied", "AccessDenied", "Unauthenticated"),
+        "the storage refuses the login of the Pod or of the driver",
+        (
+            advise(
+                "Give the service account of the Pods, or that of the driver, the right to list and read it (IAM, "
+                "workload identity)."
+            ),
+        ),
     ),
     (
         ("need a /sbin/mount", "bad option", "unknown filesystem type", "executable file not found"),
