@@ -248,8 +248,8 @@ OF_CLUSTERS = (
         why_not_played="the daemon has no admission webhooks",
         observation=seen(
             model(pods=0, resourceProfile="cpu:16"),
-            refusal='admission webhook "warden" denied the request: {"[denied by autogke-pod-limit-constraints]":["Total '
-            "cpu requested by containers for workload 'm' is higher than the Autopilot maximum of '11'.\"]}",
+            refusal='admission webhook "warden" denied the request: {"[denied by autogke-pod-limit-constraints]":['
+            "\"Total cpu requested by containers for workload 'm' is higher than the Autopilot maximum of '11'.\"]}",
         ),
         cause=lambda spec: units_of(spec) > 11,
     ),

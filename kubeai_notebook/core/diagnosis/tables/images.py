@@ -395,11 +395,7 @@ NO_SECCOMP = Rule(
         "The node has no such seccomp profile as the Pod names.",
     ),
     who="admin",
-    remedies=(
-        advise(
-            "Put the profile on the nodes, or set seccompProfile.type: RuntimeDefault in modelServerPods (kubeai-config)."
-        ),
-    ),
+    remedies=(advise("Put the profile on the nodes, or set seccompProfile.type: RuntimeDefault in modelServerPods."),),
 )
 
 IMAGES_IN_LOG: tuple[Rule, ...] = (
