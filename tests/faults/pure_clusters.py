@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.core.diagnosis.cluster_cases import CASES, failed, of_claim
 from tests.core.diagnosis.quoted import quotes
-from tests.core.diagnosis.scenes import answered, container, crash, event, model, pod, seen, waiting
+from tests.core.diagnosis.scenes import answered, container, crash, event, model, pod, seen, unscheduled, waiting
 
 from .pure import READY, Pure, Spec, units_of
 
@@ -111,7 +111,33 @@ TAGS_BEHIND_A_SLASH = tuple(
     for code, refusal in SLASH_REFUSALS.items()
 )
 
+FREE_ELSEWHERE = {
+    "InsufficientGpu": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+    "InsufficientCpuOrMemory": "0/3 nodes are available: 3 Insufficient memory.",
+    "UntoleratedTaint": "0/3 nodes are available: 3 node(s) had untolerated taint {team: other}.",
+    "NodeSelectorMismatch": "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
+    "AutoscalerAtLimit": "pod didn't trigger scale-up: 1 max node group size reached",
+    "AutoscalerCannotHelp": "pod didn't trigger scale-up: 2 Insufficient nvidia.com/gpu",
+}
+TWO_PROFILES = {name: {"limits": {"nvidia.com/gpu": "1"}} for name in ("nvidia-gpu-l4", "nvidia-gpu-a100-80gb")}
+OTHER_PROFILES = tuple(
+    Pure(
+        code=code,
+        fix="set field resourceProfile={other_profile}",
+        why_not_played="this machine is one node, whose profiles have the same room",
+        observation=seen(
+            model(resourceProfile="nvidia-gpu-l4:1"),
+            unscheduled(text),
+            config={"resourceProfiles": TWO_PROFILES},
+            free={"nvidia-gpu-l4": 0, "nvidia-gpu-a100-80gb": 4},
+        ),
+        cause=lambda spec: spec["resourceProfile"].startswith("nvidia-gpu-l4"),
+    )
+    for code, text in FREE_ELSEWHERE.items()
+)
+
 OF_CLUSTERS = (
+    *OTHER_PROFILES,
     *MISSPELT_HOSTS,
     *TAGS_BEHIND_A_SLASH,
     Pure(

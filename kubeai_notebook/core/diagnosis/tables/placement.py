@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, FEWER_UNITS, STOP_ANOTHER, advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DELETE_POD,
+    FEWER_UNITS,
+    OTHER_PROFILE,
+    STOP_ANOTHER,
+    advise,
+    run,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 from .gpu_memory import is_gpu_profile
@@ -326,7 +333,7 @@ GPU_TAINTS: tuple[Rule, ...] = (
             "The nodes with GPUs keep off Pods without a toleration for their taint.",
         ),
         who="admin",
-        remedies=(TOLERATE,),
+        remedies=(TOLERATE, OTHER_PROFILE),
     ),
 )
 """That other nodes are short of GPUs says nothing then: they have none."""
@@ -380,5 +387,12 @@ TAINTS: tuple[Rule, ...] = (
             ),
         ),
     ),
-    Rule(code="UntoleratedTaint", seen=_SEEN, derive=taint_of, message=_KEPT_OFF, who="admin", remedies=(TOLERATE,)),
+    Rule(
+        code="UntoleratedTaint",
+        seen=_SEEN,
+        derive=taint_of,
+        message=_KEPT_OFF,
+        who="admin",
+        remedies=(TOLERATE, OTHER_PROFILE),
+    ),
 )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
-from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, STOP_ANOTHER, advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, OTHER_PROFILE, STOP_ANOTHER, advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
 from kubeai_notebook.core.notice import Evidence
@@ -75,7 +75,7 @@ SCALING: tuple[Rule, ...] = (
         reasons=_NOT_SCALED,
         message=("The cloud refused to add a node: the account's quota is used up.",),
         who="admin",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Ask the cloud for more quota.")),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Ask the cloud for more quota.")),
     ),
     Rule(
         code="AutoscalerAtLimit",
@@ -85,6 +85,7 @@ SCALING: tuple[Rule, ...] = (
         who="admin",
         remedies=(
             advise("Wait: it is tried again. Or add a node group in another zone, or of another machine type."),
+            OTHER_PROFILE,
             *FEWER_UNITS,
             STOP_ANOTHER,
         ),
@@ -95,7 +96,7 @@ SCALING: tuple[Rule, ...] = (
         reasons=_NOT_SCALED,
         message=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
         who="admin",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Ask for more quota, or add another node group.")),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Ask for more quota, or add another node group.")),
     ),
     Rule(
         code="AutoscalerAtLimit",
@@ -106,7 +107,7 @@ SCALING: tuple[Rule, ...] = (
         ),
         message=("The cluster may not grow further: {limit} is reached.", "The cluster may not grow further."),
         who="admin",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Raise the autoscaler's limit.")),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Raise the autoscaler's limit.")),
     ),
 )
 
@@ -121,6 +122,7 @@ _NO_HELP: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(
+            OTHER_PROFILE,
             *FEWER_UNITS,
             advise(
                 "Or the admin adds a node group that fits profile {profile_name}.",
@@ -156,6 +158,7 @@ _NO_HELP: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(
+            OTHER_PROFILE,
             *FEWER_UNITS,
             advise(
                 "Or the admin adds a node pool that fits profile {profile_name}, or lets one choose larger machines.",
@@ -176,7 +179,7 @@ _OF_POOLS: tuple[Rule, ...] = (
             "Karpenter's node pools keep off Pods without a toleration for their taint.",
         ),
         who="admin",
-        remedies=(TOLERATE,),
+        remedies=(TOLERATE, OTHER_PROFILE),
     ),
     Rule(
         code="NodeSelectorMismatch",
@@ -194,6 +197,7 @@ _OF_POOLS: tuple[Rule, ...] = (
                 "{profile_name}.",
                 "Add those values to the node pool's requirements.",
             ),
+            OTHER_PROFILE,
         ),
     ),
 )
@@ -281,7 +285,7 @@ SHORT: tuple[Rule, ...] = (
         ),
         message=_SHORT_OF_GPUS,
         who="user",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED, AND_RULES),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED, AND_RULES),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
@@ -293,7 +297,7 @@ SHORT: tuple[Rule, ...] = (
             "No node has enough free processors, memory or disk.",
         ),
         who="user",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node."), AND_RULES),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node."), AND_RULES),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
@@ -342,6 +346,7 @@ KEPT_OFF: tuple[Rule, ...] = (
                 "Compare the nodes' labels with the profile's nodeSelector; label a node or change the profile.",
                 "kubectl get nodes --show-labels",
             ),
+            OTHER_PROFILE,
         ),
     ),
     Rule(
