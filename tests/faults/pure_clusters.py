@@ -290,6 +290,16 @@ OF_CLUSTERS = (
         cause=lambda spec: units_of(spec) > 4,
     ),
     Pure(
+        code="NoGpuVisible",
+        fix="drop env CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES",
+        why_not_played="this machine has no GPU to number",
+        observation=crash(
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 101: invalid device ordinal",
+            model(env={"CUDA_VISIBLE_DEVICES": "4"}),
+        ),
+        cause=lambda spec: "CUDA_VISIBLE_DEVICES" in (spec.get("env") or {}),
+    ),
+    Pure(
         code="BadArgumentValue",
         fix="drop env CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES",
         why_not_played="this machine has no GPU that is divided",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, advise, set_argument
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, advise, drop_env, set_argument
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 DRIVER_UPDATED = (
@@ -117,6 +117,18 @@ FAULTS: tuple[Rule, ...] = (
         message=DRIVER_UPDATED,
         who="admin",
         remedies=AFTER_AN_UPDATE,
+    ),
+    Rule(
+        # As CUDA counts them, before an engine has chosen any.
+        code="NoGpuVisible",
+        seen=("Error 101: invalid device ordinal",),
+        message=("CUDA_VISIBLE_DEVICES names a GPU that the Pod does not have.",),
+        who="user",
+        remedies=(
+            drop_env("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+            advise("Leave it to the profile which GPUs the Pod sees; it names none itself."),
+            DELETE_POD,
+        ),
     ),
     Rule(
         code="GpuMemoryInUseByOthers",

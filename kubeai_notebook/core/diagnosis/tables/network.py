@@ -171,6 +171,29 @@ NETWORK: tuple[Rule, ...] = (
         remedies=_OTHER_PROXY,
     ),
     Rule(
+        # The hub itself has let this download in: its files lie elsewhere.
+        code="SourceUnreachable",
+        seen=(
+            "403 Client Error: Forbidden for url: https://cdn-lfs",
+            "403 Client Error: Forbidden for url: https://cas-bridge",
+            "Client error '403 Forbidden' for url 'https://cdn-lfs",
+            "Client error '403 Forbidden' for url 'https://cas-bridge",
+            "403, … xethub.hf.co",
+        ),
+        only=lambda case: case.has_ended,
+        take=HOST,
+        message=(
+            "The hub gives the model out, but {host}, where its files lie, refuses them: mostly a firewall or proxy.",
+            "The hub gives the model out, but the host where its files lie refuses them: mostly a firewall or proxy.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Open the way out to {host} too: *.hf.co and *.xethub.hf.co.", "Open the way out to *.hf.co too."),
+            _without_xet,
+            advise("Or name a mirror in env.HF_ENDPOINT, or put the weights on a volume and use a pvc:// url."),
+        ),
+    ),
+    Rule(
         code="DownloadInterrupted",
         seen=("CAS service error", "CAS client error"),
         message=("The download broke off in the hub's Xet storage.",),

@@ -31,7 +31,7 @@ _OF_RUNTIME = (
 
 _SANDBOX = Rule(
     code="PodSandboxFailed",
-    seen=("Failed to create pod sandbox", "Failed create pod sandbox"),
+    seen=("Failed to create pod sandbox", "Failed create pod sandbox", "network is not ready:"),
     unless=("containerd.sock", "crio.sock", "cri-dockerd.sock", *(f"sandbox … {word}" for word in _OF_RUNTIME)),
     message=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
     who="admin",
@@ -81,6 +81,7 @@ _NO_ADDRESS = Rule(
         DELETE_POD,
     ),
 )
+_NO_SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
 _SANDBOX_TRIES = 2
 """A new node fails once or twice before its network is up."""
 
@@ -118,6 +119,13 @@ FAILED_PODS: tuple[Rule, ...] = (
             DOWNLOAD_ONCE,
             advise("The admin raises ephemeral-storage in the profile's limits."),
         ),
+    ),
+    Rule(
+        code="Evicted",
+        seen=("EvictionByEvictionAPI", "Eviction API: evicting"),
+        message=("The Pod was moved off node {node}, which is being drained.", "The Pod's node is being drained."),
+        who="user",
+        remedies=(DELETE_POD,),
     ),
     Rule(
         code="Evicted",
@@ -245,6 +253,6 @@ def _innermost(message: str) -> str:
 
 def sandbox(scene: Scene, pod: Pod, passages: tuple[Passage, ...]) -> Finding | None:
     """A Pod whose network failed more than twice."""
-    events = (event for event in scene.events_of(pod) if event.reason == "FailedCreatePodSandBox")
+    events = (event for event in scene.events_of(pod) if event.reason in _NO_SANDBOX)
     tries = sum(event.count for event in events)
     return first((_NO_ADDRESS, _SANDBOX, _NO_RUNTIME), passages, scene, pod=pod) if tries > _SANDBOX_TRIES else None

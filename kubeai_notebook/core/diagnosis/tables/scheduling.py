@@ -411,6 +411,7 @@ _STEPS_AFTER = {
     "FailedAttachVolume": ("SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
     "FailedMount": ("Pulling", "Pulled", "Created", "Started"),
     "FailedPrepareDynamicResources": ("Pulling", "Pulled", "Created", "Started"),
+    "NetworkNotReady": ("Pulling", "Pulled", "Created", "Started"),
     "FailedCreatePodSandBox": ("Pulling", "Pulled", "Created", "Started"),
     "Failed": ("Started",),
 }

@@ -50,6 +50,20 @@ CLAIMS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="ClaimNotFound",
+        seen=("persistentvolumeclaim … is being deleted",),
+        take=_CLAIM,
+        message=(
+            'The PersistentVolumeClaim "{missing}" is being deleted; it goes when no Pod uses it any more.',
+            "The PersistentVolumeClaim of the url is being deleted.",
+        ),
+        who="user",
+        remedies=(
+            advise("Correct the url, or make the claim again once the old one is gone."),
+            run("See which Pods still use it.", "kubectl -n {namespace} describe pvc {missing}"),
+        ),
+    ),
+    Rule(
         code="StorageClassNotFound",
         seen=("storageclass.storage.k8s.io … not found",),
         take=_CLAIM,
@@ -168,6 +182,15 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
         code="PvcUnbound",
         seen=("failed to provision volume",),
         take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
+        message=("The volume could not be made: {why}", "The volume could not be made."),
+        who="admin",
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+    ),
+    Rule(
+        code="PvcUnbound",
+        seen=("failed", "error", "cannot", "could not", "not found"),
+        reasons=("ProvisioningFailed", "FailedBinding"),
+        take=(r"(?P<why>\S.+)",),
         message=("The volume could not be made: {why}", "The volume could not be made."),
         who="admin",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
