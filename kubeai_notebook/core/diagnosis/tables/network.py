@@ -189,7 +189,6 @@ NETWORK: tuple[Rule, ...] = (
         who="admin",
         remedies=(
             advise("Open the way out to {host} too: *.hf.co and *.xethub.hf.co.", "Open the way out to *.hf.co too."),
-            _without_xet,
             advise("Or name a mirror in env.HF_ENDPOINT, or put the weights on a volume and use a pvc:// url."),
         ),
     ),

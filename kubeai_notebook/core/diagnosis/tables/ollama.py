@@ -117,95 +117,11 @@ PULLS: tuple[Rule, ...] = (
 RUNNER: tuple[Rule, ...] = (
     Rule(
         code="RunnerDied",
-        seen=("GGML_ASSERT(",),
-        take=(r"(?P<check>GGML_ASSERT\(.+?\)) failed",),
-        message=(
-            "Ollama's runner stopped at a check of its own: {check}.",
-            "Ollama's runner stopped at a check of its own.",
-        ),
-        who="user",
-        remedies=(
-            advise("Set image to a current ollama/ollama release, or choose another build of the model."),
-            READ_LOG,
-        ),
-    ),
-    # Ollama goes on without the GPU after this, so it stands below whatever stopped it.
-    Rule(
-        code="NvidiaDriverTooOld",
-        seen=("NVIDIA driver too old",),
-        message=("The node's NVIDIA driver is too old for this Ollama, which goes on by CPU.",),
-        who="admin",
-        remedies=(advise("Update the node's driver, or set image to an older release."),),
-    ),
-)
-
-PULLS: tuple[Rule, ...] = (
-    Rule(
-        code="ProxyUnreachable",
-        seen=("does not look like a TLS handshake", "server gave HTTP response to HTTPS client"),
-        only=lambda case: any(case.scene.variable(name) for name in PROXIES),
-        message=("The proxy of HTTPS_PROXY speaks http, but is asked by https.",),
-        who="user",
-        remedies=(advise("Begin env.HTTPS_PROXY with http://: the way to the proxy, not the way through it."),),
-    ),
-    Rule(
-        code="RegistryUnreachable",
-        seen=(
-            "does not look like a TLS handshake",
-            "server gave HTTP response to HTTPS client",
-            'pull model manifest: Get "',
-            'pull model manifest: Head "',
-            "pull model manifest: 5",
-        ),
-        take=(r"https?://(?P<host>[\w.-]+)",),
-        message=(
-            "The Pod gets no usable answer from {host}, from where it pulls the model.",
-            "The Pod gets no usable answer from the model's registry.",
-        ),
-        who="user",
-        remedies=(
-            advise("If the cluster goes out through a proxy, set env.HTTPS_PROXY."),
-            advise("Else the admin opens the way out to {host}.", "Else the admin opens the way out."),
-        ),
-    ),
-    Rule(
-        code="DownloadInterrupted",
-        seen=("Error: max retries exceeded", "Error: pull … unexpected EOF", "Error: unexpected EOF"),
+        seen=("has terminated: signal: killed", "has terminated: signal: 9"),
         only=lambda case: case.scene.engine == "OLlama",
-        message=("The download of the model broke off.",),
-        who="nobody",
-        remedies=(
-            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts long downloads."),
-        ),
-    ),
-    Rule(
-        code="ModelNotFound",
-        seen=("pull model manifest: ", "Error: pull … manifest unknown", "Error: invalid model name"),
-        take=(r"pull model manifest: (?P<why>.{1,160})",),
-        message=(
-            'The registry does not give out the model of "{url}": {why}',
-            'The registry does not give out the model of "{url}".',
-            "The registry does not give out the model.",
-        ),
+        message=("Ollama's runner was killed while it loaded the model: its Pod is short of memory.",),
         who="user",
-        remedies=(advise("Correct the url: the repository, and the tag or quantization behind its colon."),),
-    ),
-)
-"""A pull of Ollama that failed in other words than the rows above know: never is it well."""
-
-RUNNER: tuple[Rule, ...] = (
-    Rule(
-        code="DownloadInterrupted",
-        seen=("Error: ",),
-        unless=("could not connect to", "server not responding", "connection refused"),
-        only=lambda case: case.scene.engine == "OLlama" and case.passage.kind == "event",
-        take=(r"Error: (?P<why>.{1,160})",),
-        message=("The pull of the model failed: {why}", "The pull of the model failed."),
-        who="nobody",
-        remedies=(
-            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts the way out."),
-            READ_LOG,
-        ),
+        remedies=(MORE_UNITS, advise("Or choose a smaller or more strongly quantized model."), READ_LOG),
     ),
     Rule(
         code="RunnerDied",
@@ -224,6 +140,19 @@ RUNNER: tuple[Rule, ...] = (
         message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
         who="user",
         remedies=(READ_LOG, MORE_UNITS),
+    ),
+    Rule(
+        code="DownloadInterrupted",
+        seen=("Error: ",),
+        unless=("could not connect to", "server not responding", "connection refused"),
+        only=lambda case: case.scene.engine == "OLlama" and case.passage.kind == "event",
+        take=(r"Error: (?P<why>.{1,160})",),
+        message=("The pull of the model failed: {why}", "The pull of the model failed."),
+        who="nobody",
+        remedies=(
+            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts the way out."),
+            READ_LOG,
+        ),
     ),
 )
 """What Ollama says of any pull that failed and any death of its runner: behind all that knows a cause."""
