@@ -24,6 +24,7 @@ from kubeai_notebook.core.objects import number_at
 from kubeai_notebook.core.rules.quantity import quantity_of
 from kubeai_notebook.errors import SpecError
 
+from .loader_pods import reaching_the_loader
 from .policies import POLICIES
 
 if TYPE_CHECKING:
@@ -314,7 +315,8 @@ def refused(scene: Scene) -> Finding | None:
     texts = [text for text in texts if not _only_warned(text.lines[0])]
     finding = first((*REFUSALS, _NO_ACCOUNT, _NO_RIGHT), tuple(texts), scene)
     if finding or not texts:
-        return finding
+        of_job = finding is not None and finding.evidence[0].kind == "event"
+        return reaching_the_loader(finding, scene) if finding and of_job else finding
     said = texts[0].lines[0]
     why = said.partition(" is forbidden: ")[2] or said
     return stated(_REFUSED_SO, scene, Evidence(texts[0].kind, texts[0].where, said), why=excerpt(why))
