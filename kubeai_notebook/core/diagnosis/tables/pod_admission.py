@@ -96,7 +96,27 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="QuotaExceeded",
-        seen=("maximum … usage per", "max limit to request ratio"),
+        seen=("max limit to request ratio",),
+        take=(
+            r"(?P<resource>\S+) max limit to request ratio per \w+ is (?P<allowed>[\d.]+)",
+            r"provided ratio is (?P<asked>\d+(?:\.\d*[1-9])?)",
+        ),
+        message=(
+            "A LimitRange lets the limit of {resource} be {allowed} times its request; the profile makes it {asked}.",
+            "A LimitRange of the namespace wants limits nearer to the requests than the profile has them.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Set request and limit nearer to each other in resource profile {profile_name} in kubeai-config.",
+                "Set request and limit nearer to each other in the resource profile.",
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
+        code="QuotaExceeded",
+        seen=("maximum … usage per",),
         take=_LIMIT_RANGE,
         derive=_fitting,
         message=(
@@ -226,6 +246,13 @@ REFUSALS: tuple[Rule, ...] = (
     *POLICIES,
     Rule(
         code="PodInvalid",
+        seen=("is invalid: metadata … must be no more than 63", "is invalid: metadata.name"),
+        message=('The name "{name}" is too long, or not one that Kubernetes takes, for the labels of its Pods.',),
+        who="user",
+        remedies=(advise("Serve the Model under a shorter name, of small letters, digits and dashes."),),
+    ),
+    Rule(
+        code="PodInvalid",
         seen=("is invalid: spec.", "is invalid: metadata.", "must be equal to … limit"),
         take=(r"(?P<field>spec\.[\w.\[\]]{1,200}(?:\[[^\]]*\])?): (?P<why>.+)",),
         message=(
@@ -274,6 +301,35 @@ _NO_RIGHT = Rule(
         LOOK_AGAIN,
     ),
 )
+_NAMESPACE_GOES = Rule(
+    code="CreationRefused",
+    seen=("because it is being terminated",),
+    message=("Namespace {namespace} is being deleted: nothing can be made in it.", "The namespace is being deleted."),
+    who="user",
+    remedies=(advise("Serve the Model in another namespace, or wait until this one is gone and made again."),),
+)
+_API_FAILS = Rule(
+    code="CreationRefused",
+    seen=(
+        "etcdserver:",
+        "conversion webhook for",
+        "unable to handle the request",
+        "Internal error occurred",
+        "request timed out",
+        "context deadline exceeded",
+        "too many requests",
+    ),
+    take=(r"(?P<why>\S.{0,200})",),
+    message=(
+        "The API server could not make the Model's Pods: {why}",
+        "The API server could not make the Model's Pods.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Wait: KubeAI tries again. If it goes on, look at the API server, its etcd and the webhook it names."),
+        LOOK_AGAIN,
+    ),
+)
 _REFUSED_SO = Rule(
     code="CreationRefused",
     seen=(),
@@ -287,6 +343,7 @@ _REFUSED_SO = Rule(
         LOOK_AGAIN,
     ),
 )
+_OTHERS = (_NO_ACCOUNT, _NO_RIGHT, _NAMESPACE_GOES, _API_FAILS)
 _REFUSED = Rule(
     code="CreationRefused",
     seen=(),
@@ -313,7 +370,7 @@ def refused(scene: Scene) -> Finding | None:
         message = " ".join(scene.observation.refusal.split())
         texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
     texts = [text for text in texts if not _only_warned(text.lines[0])]
-    finding = first((*REFUSALS, _NO_ACCOUNT, _NO_RIGHT), tuple(texts), scene)
+    finding = first((*REFUSALS, *_OTHERS), tuple(texts), scene)
     if finding or not texts:
         of_job = finding is not None and finding.evidence[0].kind == "event"
         return reaching_the_loader(finding, scene) if finding and of_job else finding
@@ -331,4 +388,4 @@ def no_pods(scene: Scene) -> Finding | None:
     return stated(_REFUSED, scene, Evidence("field", f"Model {scene.name}", text))
 
 
-ALL: tuple[Rule, ...] = (*REFUSALS, _NO_ACCOUNT, _NO_RIGHT, _REFUSED_SO, _REFUSED)
+ALL: tuple[Rule, ...] = (*REFUSALS, *_OTHERS, _REFUSED_SO, _REFUSED)
