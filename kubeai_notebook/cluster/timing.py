@@ -64,6 +64,8 @@ class Timing:
     """How often a View that depends on the time is computed anew while somebody looks."""
     tick_share: float = 0.1
     """How much of one processor that takes at most: hundreds of failing Models are computed anew less often."""
+    free_fresh: float = 60.0
+    """All nodes and Pods of a cluster are many, and what is free on them is an estimate anyway."""
     installation_fresh: float = 300.0
     """A change of KubeAI's configuration restarts it, so it is rare; who made it looks at a Model afterwards."""
     installation_retry: float = 10.0

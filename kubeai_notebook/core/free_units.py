@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import suppress
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import SpecError
 
+from .accelerators import accelerator_of
 from .objects import at, map_at, maps_at, name_of, text_at, texts_in
 from .rules.quantity import quantity_of
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .kubeai.operator_config import Profile
+    from .profile import ResourceProfile
 
 _OVER = frozenset({"Succeeded", "Failed"})
 Amounts = dict[str, Fraction]
@@ -28,13 +31,64 @@ def free_units(
     profiles: Iterable[Profile], nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]
 ) -> dict[str, int]:
     """Units by profile; a profile that asks for nothing is left out: any number of it could start."""
+    return {name: sum(units) for name, units in _units_by_node(profiles, nodes, pods).items()}
+
+
+def units_on_one_node(
+    profiles: Iterable[Profile], nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]
+) -> dict[str, int]:
+    """The most units that one Pod could have now, by profile: those of the node with the most room for it."""
+    return {name: max(units, default=0) for name, units in _units_by_node(profiles, nodes, pods).items()}
+
+
+def other_profile(
+    wanted: ResourceProfile, profiles: Mapping[str, Profile], free: Mapping[str, int]
+) -> tuple[str, int] | None:
+    """Another profile, with its count, that gives as much as the one that is wanted and fits on a node now.
+
+    As much: as many accelerators of the same resource, none of them known to have less memory; of a profile without
+    accelerators, as much memory. The one that takes the least is given.
+    """
+    own, count = profiles.get(wanted.name), wanted.multiple or 0
+    if own is None or count < 1:
+        return None
+    own_memory = _memory(own)
+    found = []
+    for other in profiles.values():
+        units, memory = _as_much(own, count, other), _memory(other)
+        enough = own_memory is None or (memory is not None and memory >= own_memory)
+        if other.name != own.name and 0 < units <= free.get(other.name, 0) and enough:
+            found.append((memory or 0, units, other.name))
+    return next(((best, units) for _, units, best in sorted(found)), None)
+
+
+def _memory(profile: Profile) -> int | None:
+    product = accelerator_of(profile)
+    return product.memory_bytes if product else None
+
+
+def _as_much(own: Profile, count: int, other: Profile) -> int:
+    """How many units of the other profile give what is counted; 0 where none does."""
+    mine, others = own.amounts(), other.amounts()
+    counted = {resource for resource in mine if "/" in resource}
+    if counted != {resource for resource in others if "/" in resource}:
+        return 0
+    needed = {resource: mine[resource] * count for resource in counted or {"memory"} & mine.keys()}
+    if not needed or any(not others.get(resource) for resource in needed):
+        return 0
+    return max(ceil(amount / others[resource]) for resource, amount in needed.items())
+
+
+def _units_by_node(
+    profiles: Iterable[Profile], nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]
+) -> dict[str, list[int]]:
     used: dict[str, list[Amounts]] = defaultdict(list)
     for pod in pods:
         if text_at(pod, "status", "phase") not in _OVER:
             used[text_at(pod, "spec", "nodeName")].append(_requests(pod))
     rooms = [(node, _left(node, used[name_of(node)])) for node in nodes if _takes_pods(node)]
     return {
-        profile.name: sum(_units(amounts, left) for node, left in rooms if _suits(profile, node))
+        profile.name: [_units(amounts, left) for node, left in rooms if _suits(profile, node)]
         for profile in profiles
         if (amounts := {name: amount for name, amount in profile.amounts().items() if amount})
     }

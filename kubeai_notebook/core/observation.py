@@ -72,6 +72,8 @@ class Observation:
     refusal: str | None = None
     """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
     answer: Answer | None = None
+    free: Mapping[str, int] | None = None
+    """How many units of each resource profile one node could take; ``None`` where it was not asked or may not be."""
     this_machine: bool = False
     """Whether engines run on the user's own machine: what a cluster's admin would do there is the user's to do."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from kubeai_notebook.core.accelerators import accelerator_of
 from kubeai_notebook.core.estimate import Estimate, Figures, estimate_of, figures_of_hub, figures_of_name
-from kubeai_notebook.core.free_units import free_units
+from kubeai_notebook.core.free_units import free_units, units_on_one_node
 from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.spec import spec_of
 
@@ -163,6 +163,14 @@ def test_counts_the_units_that_could_start_now() -> None:
     free = free_units(CONFIG.profiles.values(), nodes, pods)
     # Each L4 asks for 6 of 16 processors; a GPU alone asks for nothing else, and cpu does not tolerate the taint.
     assert (free["nvidia-gpu-l4"], free["nvidia-gpu-h100"], free["cpu"], free["amd-gpu-mi300x"]) == (2, 2, 0, 0)
+
+
+def test_counts_what_one_node_could_take_where_a_pod_is_to_fit() -> None:
+    nodes, profiles = [node("a"), node("b")], CONFIG.profiles.values()
+    pods = [pod("a", **{"nvidia.com/gpu": "1"})]
+    assert free_units(profiles, nodes, pods)["nvidia-gpu-h100"] == 7
+    assert units_on_one_node(profiles, nodes, pods)["nvidia-gpu-h100"] == 4
+    assert set(units_on_one_node(profiles, [], pods).values()) == {0}
 
 
 def test_counts_nothing_of_nodes_that_make_no_sense() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.core.diagnosis.cluster_cases import CASES, failed
+from tests.core.diagnosis.cluster_cases import CASES, failed, of_claim
 from tests.core.diagnosis.quoted import quotes
-from tests.core.diagnosis.scenes import answered, container, crash, event, model, pod, seen, waiting
+from tests.core.diagnosis.scenes import answered, container, crash, event, model, pod, seen, unscheduled, waiting
 
-from .pure import READY, Pure, Spec
+from .pure import READY, Pure, Spec, units_of
 
 NO_CACHE = "this machine has no cache profiles: its operator refuses the Model that the Remedy makes"
 PROBED = [event("Killing", "Container server failed startup probe, will be restarted", level="Normal")]
@@ -111,7 +111,33 @@ TAGS_BEHIND_A_SLASH = tuple(
     for code, refusal in SLASH_REFUSALS.items()
 )
 
+FREE_ELSEWHERE = {
+    "InsufficientGpu": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+    "InsufficientCpuOrMemory": "0/3 nodes are available: 3 Insufficient memory.",
+    "UntoleratedTaint": "0/3 nodes are available: 3 node(s) had untolerated taint {team: other}.",
+    "NodeSelectorMismatch": "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
+    "AutoscalerAtLimit": "pod didn't trigger scale-up: 1 max node group size reached",
+    "AutoscalerCannotHelp": "pod didn't trigger scale-up: 2 Insufficient nvidia.com/gpu",
+}
+TWO_PROFILES = {name: {"limits": {"nvidia.com/gpu": "1"}} for name in ("nvidia-gpu-l4", "nvidia-gpu-a100-80gb")}
+OTHER_PROFILES = tuple(
+    Pure(
+        code=code,
+        fix="set field resourceProfile={other_profile}",
+        why_not_played="this machine is one node, whose profiles have the same room",
+        observation=seen(
+            model(resourceProfile="nvidia-gpu-l4:1"),
+            unscheduled(text),
+            config={"resourceProfiles": TWO_PROFILES},
+            free={"nvidia-gpu-l4": 0, "nvidia-gpu-a100-80gb": 4},
+        ),
+        cause=lambda spec: spec["resourceProfile"].startswith("nvidia-gpu-l4"),
+    )
+    for code, text in FREE_ELSEWHERE.items()
+)
+
 OF_CLUSTERS = (
+    *OTHER_PROFILES,
     *MISSPELT_HOSTS,
     *TAGS_BEHIND_A_SLASH,
     Pure(
@@ -185,6 +211,13 @@ OF_CLUSTERS = (
         cause=of_standard_cache,
     ),
     Pure(
+        code="PvcUnbound",
+        fix="drop field cacheProfile",
+        why_not_played=NO_CACHE,
+        observation=of_claim("no persistent volumes available for this claim and no storage class is set"),
+        cause=of_standard_cache,
+    ),
+    Pure(
         code="InvalidModelUrl",
         fix="set field url={better_url}",
         why_not_played=NO_CACHE,
@@ -234,6 +267,47 @@ OF_CLUSTERS = (
             "used: requests.nvidia.com/gpu=6, limited: requests.nvidia.com/gpu=8",
         ),
         cause=lambda spec: 6 + int(spec["resourceProfile"].partition(":")[2]) > 8,
+    ),
+    Pure(
+        code="PolicyDenied",
+        fix="set field resourceProfile={half_profile}",
+        why_not_played="the daemon has no admission webhooks",
+        observation=seen(
+            model(pods=0, resourceProfile="cpu:16"),
+            refusal='admission webhook "warden" denied the request: {"[denied by autogke-pod-limit-constraints]":['
+            "\"Total cpu requested by containers for workload 'm' is higher than the Autopilot maximum of '11'.\"]}",
+        ),
+        cause=lambda spec: units_of(spec) > 11,
+    ),
+    Pure(
+        code="NodeRefusedPod",
+        fix="set field resourceProfile={half_profile}",
+        why_not_played="the daemon's node has no NUMA nodes",
+        observation=seen(
+            model(resourceProfile="nvidia-gpu-l4:8"),
+            *failed("TopologyAffinityError", "Resources cannot be allocated with Topology locality").pods,
+        ),
+        cause=lambda spec: units_of(spec) > 4,
+    ),
+    Pure(
+        code="NoGpuVisible",
+        fix="drop env CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES",
+        why_not_played="this machine has no GPU to number",
+        observation=crash(
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 101: invalid device ordinal",
+            model(env={"CUDA_VISIBLE_DEVICES": "4"}),
+        ),
+        cause=lambda spec: "CUDA_VISIBLE_DEVICES" in (spec.get("env") or {}),
+    ),
+    Pure(
+        code="BadArgumentValue",
+        fix="drop env CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES",
+        why_not_played="this machine has no GPU that is divided",
+        observation=crash(
+            "ValueError: invalid literal for int() with base 10: 'MIG-377e0049-554c-540b-93c6-d0976f8426cb'",
+            model(env={"CUDA_VISIBLE_DEVICES": "MIG-377e0049-554c-540b-93c6-d0976f8426cb"}),
+        ),
+        cause=lambda spec: "CUDA_VISIBLE_DEVICES" in (spec.get("env") or {}),
     ),
     Pure(
         code="CudaOutOfMemory",

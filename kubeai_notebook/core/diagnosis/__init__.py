@@ -112,7 +112,11 @@ def _findings(scene: Scene) -> Iterator[Finding]:
         yield from (finding for finding in (*_of_cache(scene), *_of_pods(scene)) if finding.code not in _VAGUE)
         return
     refused = _seen(pod_admission.refused, scene) or _seen(pod_admission.no_pods, scene)
-    findings = (*refused, *_of_cache(scene), *_of_pods(scene)) or _seen(responses.answer, scene)
+    cached = _of_cache(scene)
+    if refused:
+        # That its Pods are refused is why the Job failed.
+        cached = tuple(finding for finding in cached if finding.code not in _VAGUE)
+    findings = (*refused, *cached, *_of_pods(scene)) or _seen(responses.answer, scene)
     yield from spared("reserved", _with_reserved, scene, findings) or findings
     if not findings:
         yield from _seen(operator_rejections.infinity_chat, scene)

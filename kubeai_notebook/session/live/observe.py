@@ -98,6 +98,7 @@ def observation_of(
         logs=tuple(tasks.logs(model, pods)),
         operator=tasks.operator,
         refusal=tasks.refusal(model),
+        free=tasks.free,
         answer=tasks.answer(model, pods),
     )
 

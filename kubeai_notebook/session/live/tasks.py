@@ -14,6 +14,7 @@ from kubeai_notebook.cluster.logs import Logs
 from kubeai_notebook.cluster.rights import right_to
 from kubeai_notebook.core.objects import uid_of
 
+from .free_units import FreeUnits
 from .heartbeat import Heartbeat
 from .informers import EVERYTHING, Touch
 from .installation_cache import Installation
@@ -23,7 +24,7 @@ from .pool import Pool
 from .readiness_probe import ReadinessProbes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.cluster.client import Cluster
@@ -58,6 +59,7 @@ class Tasks:
         self._logs = Logs(cluster, on_read=on_change, on_line=on_line, timing=timing)
         self._probes = ReadinessProbes(endpoint, on_change, self._pool)
         self._dry_runs = PodDryRuns(cluster, on_change, self._pool)
+        self._free = FreeUnits(cluster, on_change, pool=self._pool, timing=timing)
         self._heartbeat = Heartbeat(cluster, watches, pool=self._pool, timing=timing)
         self.installation = Installation(cluster, lambda: touch(EVERYTHING), pool=self._pool, timing=timing)
 
@@ -67,6 +69,11 @@ class Tasks:
     def operator(self) -> Operator:
         """The KubeAI installation."""
         return self.installation.known
+
+    @property
+    def free(self) -> Mapping[str, int] | None:
+        """Units of each resource profile that one node could take, where that was asked."""
+        return self._free.known
 
     def answer(self, model: KubernetesObject, pods: Objects) -> Answer | None:
         """What the Model answered to the test request."""
@@ -92,7 +99,10 @@ class Tasks:
 
     def pending(self, model: KubernetesObject, pods: Objects) -> bool:
         """Whether something that was asked about the Model is still to come; the test request may take long."""
-        asked = self._dry_runs.pending(uid_of(model)) or any(map(self._logs.pending, runs_of(model, pods)))
+        uid = uid_of(model)
+        asked = (
+            self._dry_runs.pending(uid) or self._free.pending(uid) or any(map(self._logs.pending, runs_of(model, pods)))
+        )
         return asked or self._watches.pending(model)
 
     # What is asked.
@@ -113,6 +123,7 @@ class Tasks:
                 self._pool.submit("log", view.uid, partial(self._logs.read, run, secrets=secrets))
         if closely:
             asked |= self._dry_runs.look(view)
+            asked |= self._free.look(view)
         return asked
 
     def look_away(self, name: str) -> None:

@@ -90,6 +90,9 @@ CASES = {
     "NodeUnavailable": pending(message=quoted("NodeUnavailable")),
     "UntoleratedTaint": pending(message=quoted("UntoleratedTaint")),
     "NodeSelectorMismatch": pending(message=quoted("NodeSelectorMismatch")),
+    "SpreadUnsatisfied": pending(message=quoted("SpreadUnsatisfied")),
+    "PodAffinityUnsatisfied": pending(message=quoted("PodAffinityUnsatisfied")),
+    "HostPortTaken": pending(message=quoted("HostPortTaken")),
     "Preempted": failed("Preempting", quoted("Preempted")),
     "WaitingInQueue": pending(message=quoted("WaitingInQueue")),
     "ClaimNotFound": pending(message=quoted("ClaimNotFound")),
@@ -111,6 +114,7 @@ CASES = {
         None, pod("model-m-abc-1", container(waiting="RunContainerError", message=quoted("BrokenEngineImage")))
     ),
     "NvidiaRuntimeMissing": starting(event("FailedCreatePodSandBox", quoted("NvidiaRuntimeMissing"))),
+    "ContainerNotStarted": starting(text=quoted("ContainerNotStarted"), reason="RunContainerError"),
     "PodSandboxFailed": starting(event("FailedCreatePodSandBox", quoted("PodSandboxFailed"), count=3)),
     "NodeRefusedPod": failed("OutOfcpu", quoted("NodeRefusedPod")),
     "NodeLost": failed("Terminated", quoted("NodeLost")),

@@ -5,7 +5,7 @@ import pytest
 from kubeai_notebook.core.diagnosis import diagnose
 
 from .cluster_cases import CASES, LOADED, NEAR_MISSES, pending, probed
-from .scenes import NOW, container, event, log, model, pod, seen, waiting
+from .scenes import NOW, container, event, log, model, pod, seen, unscheduled, waiting
 
 OF_THE_JOB = {"ownerReferences": [{"kind": "Job", "name": "load-cache-m"}]}
 
@@ -103,6 +103,49 @@ def test_says_how_large_kubeai_makes_a_cache_where_it_is_full():
     job = {"metadata": {"name": "load-cache-m"}, "status": {"failed": 1}}
     (found,) = diagnose(seen(LOADED, loader, jobs=(job,), logs=[told]), now=NOW)
     assert [remedy.title for remedy in found.remedies if "storageSize" in remedy.title and "10Gi" in remedy.title]
+
+
+JOB = {"metadata": {"name": "load-cache-m"}, "status": {"failed": 1}}
+REFUSED_LOADER = (
+    'pods "load-cache-m-" is forbidden: failed quota: q: must specify limits.cpu for: loader',
+    'admission webhook "validation.gatekeeper.sh" denied the request: container <loader> has no resource limits',
+    'admission webhook "validation.gatekeeper.sh" denied the request: container <loader> has an invalid image repo',
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(REFUSED_LOADER[0], "LimitRange"), (REFUSED_LOADER[1], "LimitRange"), (REFUSED_LOADER[2], "modelLoading.image")],
+)
+def test_gives_a_refused_loader_what_reaches_it_and_no_profile(text, words):
+    told = event("FailedCreate", f"Error creating: {text}", kind="Job", name="load-cache-m")
+    (found,) = diagnose(seen(LOADED, jobs=(JOB,), events=[told]), now=NOW)
+    titles = [remedy.title for remedy in found.remedies]
+    assert words in titles[0]
+    assert not [title for title in titles if "profile" in title or "modelServers" in title]
+
+
+LOADERS = {
+    "LimitRange": pod("load-cache-m-x", container("loader", exit_code=137, reason="OOMKilled"), metadata=OF_THE_JOB),
+    "takes any Pod": unscheduled(
+        "0/3 nodes are available: 3 node(s) had untolerated taint {sku: gpu}.", name="load-cache-m-x"
+    ),
+    "modelLoading.image": pod(
+        "load-cache-m-x",
+        container("loader", waiting="ErrImagePull", message="manifest unknown"),
+        phase="Pending",
+        metadata=OF_THE_JOB,
+    ),
+}
+
+
+@pytest.mark.parametrize("words", LOADERS)
+def test_gives_a_loader_that_does_not_run_what_reaches_it_and_no_profile(words):
+    loader = LOADERS[words]
+    loader["metadata"] |= OF_THE_JOB
+    (found,) = diagnose(seen(LOADED, loader, jobs=(JOB,)), now=NOW)
+    assert words in found.remedies[0].title
+    assert not [change for remedy in found.remedies for change in remedy.changes]
 
 
 def test_does_not_blame_zero_units_which_kubeai_takes():

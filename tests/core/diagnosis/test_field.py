@@ -10,7 +10,8 @@ from kubeai_notebook.core.diagnosis import diagnose
 from .scenes import NOW, ago, container, event, log, model, pod, seen, unscheduled
 from .test_world import PLACES
 
-FIELD = yaml.safe_load((Path(__file__).parents[2] / "golden" / "field.yaml").read_text())
+GOLDEN = Path(__file__).parents[2] / "golden"
+FIELD = [row for name in ("field", "clusters") for row in yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())]
 
 
 def served(made, text):

@@ -20,7 +20,14 @@ from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.gpu_faults import CRASHES
 from kubeai_notebook.core.diagnosis.tables.hub import HUB
 from kubeai_notebook.core.diagnosis.tables.image_contents import COMPILERS, CONTENTS
-from kubeai_notebook.core.diagnosis.tables.images import BROKEN_IN_LOG, IMAGES, IMAGES_IN_LOG, OLLAMA_REGISTRY
+from kubeai_notebook.core.diagnosis.tables.images import (
+    BROKEN_IN_LOG,
+    IMAGES,
+    IMAGES_IN_LOG,
+    NO_SECCOMP,
+    NOT_STARTED,
+    OLLAMA_REGISTRY,
+)
 from kubeai_notebook.core.diagnosis.tables.loader import DISK_FULL, LOADER
 from kubeai_notebook.core.diagnosis.tables.model_folders import FOLDERS
 from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, NETWORK
@@ -28,6 +35,7 @@ from kubeai_notebook.core.diagnosis.tables.node_memory import NODE_MEMORY
 from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_NOTHING, S3_SETTINGS
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
 from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, OVERRIDDEN_IN_LOG
+from kubeai_notebook.core.diagnosis.tables.placement import PREPARED
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
@@ -93,7 +101,17 @@ LOG: tuple[Rule, ...] = (
     *LAST_RESORT,
     *CRASHES,
 )
-_STARTING: tuple[Rule, ...] = (*REFUSED_HERE, *STORAGE, *IMAGES, *IMAGES_IN_LOG, *GPU_RUNTIME, ECHO)
+_STARTING: tuple[Rule, ...] = (
+    *REFUSED_HERE,
+    *STORAGE,
+    *IMAGES,
+    *IMAGES_IN_LOG,
+    *GPU_RUNTIME,
+    *PREPARED,
+    ECHO,
+    NO_SECCOMP,
+    NOT_STARTED,
+)
 
 
 def cause(scene: Scene, pod: Pod) -> Finding | None:

@@ -190,6 +190,11 @@ SPREAD_LESS = Template(
         SetArgument(name=SPREAD, value="{half_spread}"),
     ),
 )
+OTHER_PROFILE = set_field(
+    "resourceProfile",
+    "{other_profile}",
+    "Take profile {other_name}, of which a node has {other_free} free now: resourceProfile {value}.",
+)
 FEWER_UNITS = (
     # Else the engine would ask for the GPUs that it no longer gets.
     SPREAD_LESS,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kubeai_notebook.core.objects import Pod
+    from kubeai_notebook.core.remedy import Remedy
 
     from .scene import Scene
 
@@ -182,8 +183,15 @@ def finding_of(rule: Rule, case: Case) -> Finding:
         evidence=(Evidence(case.passage.kind, case.passage.where, text),),
         # On one's own machine there is nobody else who could act.
         who="user" if rule.who == "admin" and case.scene.observation.this_machine else rule.who,
-        remedies=tuple(dict.fromkeys(remedies)),
+        remedies=_without_or(tuple(dict.fromkeys(remedies))),
     )
+
+
+def _without_or(remedies: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
+    """The first Remedy is no alternative: what it was one to does not suit this Model."""
+    title = remedies[0].title if remedies else ""
+    rest = title.removeprefix("Or ").removeprefix("Else ")
+    return (replace(remedies[0], title=rest[:1].upper() + rest[1:]), *remedies[1:]) if rest != title else remedies
 
 
 def stated(rule: Rule, scene: Scene, evidence: Evidence, *, pod: Pod | None = None, **taken: str) -> Finding:

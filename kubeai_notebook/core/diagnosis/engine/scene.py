@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.arguments import SPREAD, value_of
+from kubeai_notebook.core.free_units import other_profile
+from kubeai_notebook.core.kubeai.operator_config import operator_config_of
 from kubeai_notebook.core.objects import (
     Event,
     Pod,
@@ -28,6 +31,7 @@ from kubeai_notebook.core.observation import claim_of
 from kubeai_notebook.core.phase import GRACE_SECONDS, quiet_seconds
 from kubeai_notebook.core.profile import ResourceProfile
 from kubeai_notebook.core.source import Source
+from kubeai_notebook.errors import SpecError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -196,6 +200,22 @@ class Scene:
         return {"twice_profile": twice, "half_profile": half, "half_spread": spread}
 
     @property
+    def elsewhere(self) -> dict[str, str]:
+        """Another resource profile of the cluster that gives as much and has room now, where that is known."""
+        free = self.observation.free
+        if not free:
+            return {}
+        with suppress(SpecError):
+            other = other_profile(self.resource_profile, operator_config_of(self.config).profiles, free)
+            if other:
+                return {
+                    "other_profile": f"{other[0]}:{other[1]}",
+                    "other_name": other[0],
+                    "other_free": str(free[other[0]]),
+                }
+        return {}
+
+    @property
     def usable_cache(self) -> str:
         """A cache profile for a Model that has none; only for sources that KubeAI can cache, and in a cluster."""
         if self.observation.this_machine:
@@ -220,6 +240,7 @@ class Scene:
             "profile_name": profile,
             "profile_count": str(count) if count else "",
             **self.resized,
+            **self.elsewhere,
             "min_replicas": str(number_at(self.spec, "minReplicas") or ""),
             "usable_cache": self.usable_cache,
             "own_claim": claim_of(self.model),

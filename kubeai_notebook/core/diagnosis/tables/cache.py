@@ -14,6 +14,7 @@ from kubeai_notebook.core.diagnosis.engine.unknown import UNKNOWN
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import at, maps_at, number_at, text_at, texts_at
 
+from .loader_pods import reaching_the_loader
 from .nodes import FAILED_PODS
 from .operator_rejections import FINALIZER, RELEASE
 from .storage import waiting_claim
@@ -60,7 +61,7 @@ def _of_loader(scene: Scene) -> Finding | None:
     finding = cause(scene, loader) if loader else None
     if finding and finding.code == UNKNOWN.code and finding.evidence[0].kind != "log":
         return stated(JOB_FAILED, scene, finding.evidence[0], pod=loader)
-    return finding
+    return finding and reaching_the_loader(finding, scene, loader)
 
 
 def _of_job(scene: Scene) -> Finding | None:

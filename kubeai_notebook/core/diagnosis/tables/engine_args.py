@@ -282,6 +282,22 @@ ARGUMENTS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        # A device plugin names GPUs so; no setting of the Model does.
+        code="BadArgumentValue",
+        seen=("invalid literal for int() … 'MIG-", "invalid literal for int() … 'GPU-"),
+        take=(r"base 10: '(?P<device>(?:MIG|GPU)-[\w-]+)",),
+        message=(
+            "This release of the engine cannot read the name of its GPU in CUDA_VISIBLE_DEVICES ({device}).",
+            "This release of the engine cannot read the name of its GPU in CUDA_VISIBLE_DEVICES.",
+        ),
+        who="user",
+        remedies=(
+            drop_env("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+            advise("Set image to a newer release of the engine; or take a profile with whole GPUs."),
+            advise("Or the admin has the device plugin name GPUs by number (deviceIDStrategy: index)."),
+        ),
+    ),
+    Rule(
         code="BadArgumentValue",
         seen=("invalid literal for int()", "could not convert string to float"),
         only=lambda case: not case.had_started,

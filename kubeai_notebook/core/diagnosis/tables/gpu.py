@@ -19,7 +19,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.remedy import SetArgument, SetField
 
 from .accelerators import ACCELERATORS
-from .gpu_faults import FAULTS
+from .gpu_faults import AFTER_AN_UPDATE, DRIVER_UPDATED, FAULTS
 from .gpu_links import LINKS
 from .gpu_memory import MEMORY, is_gpu_profile, number
 
@@ -422,16 +422,10 @@ DRIVERS: tuple[Rule, ...] = (
 GPU_RUNTIME: tuple[Rule, ...] = (
     Rule(
         code="NvidiaRuntimeMissing",
-        seen=("driver/library version mismatch",),
-        message=(
-            "The NVIDIA driver of node {node} was updated under its running kernel module: the two differ.",
-            "The NVIDIA driver of the node was updated under its running kernel module: the two differ.",
-        ),
+        seen=("driver/library version mismatch", "NVML/RM version mismatch"),
+        message=DRIVER_UPDATED,
         who="admin",
-        remedies=(
-            advise("Drain and reboot the node, or unload and load the NVIDIA kernel modules; then delete the Pod."),
-            DELETE_POD,
-        ),
+        remedies=AFTER_AN_UPDATE,
     ),
     Rule(
         code="NvidiaDriverTooOld",
@@ -446,15 +440,46 @@ GPU_RUNTIME: tuple[Rule, ...] = (
     ),
     Rule(
         code="NvidiaRuntimeMissing",
+        seen=("unresolvable CDI devices", "CDI host device", "CDI device injection failed", "failed to inject devices"),
+        take=(r"unresolvable CDI devices (?P<device>[\w./=-]+)",),
+        message=(
+            "Node {node} has no description (CDI) of the GPU {device} that the Pod was given.",
+            "The node has no description (CDI) of the GPU that the Pod was given.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Have the description made anew on the node: restart its NVIDIA container toolkit and device plugin, "
+                "or run nvidia-ctk cdi generate."
+            ),
+            advise("See that runtimeClassName of profile {profile_name} and the device plugin agree on CDI."),
+            DELETE_POD,
+        ),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=("NVIDIA Container Runtime Hook directly",),
+        message=(
+            "The NVIDIA toolkit of node {node} passes GPUs in by CDI, and the Pod is started by another runtime.",
+            "The NVIDIA toolkit of the node passes GPUs in by CDI, and the Pod is started by another runtime.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Set runtimeClassName: nvidia in profile {profile_name}, or make nvidia the node's default runtime.",
+                "Set runtimeClassName: nvidia in the profile, or make nvidia the node's default runtime.",
+            ),
+            DELETE_POD,
+        ),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
         seen=(
             'no runtime for "nvidia"',
             "nvidia-container-cli:",
             "nvidia-container-runtime … executable file not found",
-            "unresolvable CDI devices",
-            "CDI host device",
-            "CDI device injection failed",
-            "failed to inject devices",
             "could not select device driver",
+            'RuntimeHandler "nvidia',
         ),
         message=(
             "Node {node} cannot start GPU containers: its NVIDIA runtime or driver is missing or broken.",

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, advise, set_argument
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, advise, drop_env, set_argument
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+DRIVER_UPDATED = (
+    "The NVIDIA driver of node {node} was updated under its running kernel module: the two differ.",
+    "The NVIDIA driver of the node was updated under its running kernel module: the two differ.",
+)
+AFTER_AN_UPDATE = (
+    advise("Drain and reboot the node, or unload and load the NVIDIA kernel modules; then delete the Pod."),
+    DELETE_POD,
+)
 
 CRASHES: tuple[Rule, ...] = (
     Rule(
@@ -50,6 +59,11 @@ FAULTS: tuple[Rule, ...] = (
             "ErrorDeviceLost",
             "DeviceLostError",
             "NVRM: Xid",
+            "over nvlink or a hardware error",
+            "hardware stack error",
+            "GPU requires reset",
+            "GPU_IS_LOST",
+            "NVMLError_GpuIsLost",
         ),
         message=(
             "A GPU of node {node} is faulty, or has to be reset.",
@@ -82,9 +96,6 @@ FAULTS: tuple[Rule, ...] = (
             "cudaGetDeviceCount() … Error 3:",
             "Error: CUDA error: initialization error",
             "Failed to initialize NVML: Unknown Error",
-            "Failed to initialize NVML: Driver/library version mismatch",
-            "Error: NVML: Driver/library version mismatch",
-            "NVMLError_LibRmVersionMismatch",
         ),
         message=(
             "CUDA cannot be started on node {node}: the container's way to the driver is broken.",
@@ -94,6 +105,29 @@ FAULTS: tuple[Rule, ...] = (
         remedies=(
             DELETE_POD,
             advise("If the next Pod fails too: reload the NVIDIA kernel modules on the node, or reboot it."),
+        ),
+    ),
+    Rule(
+        code="NvidiaRuntimeMissing",
+        seen=(
+            "Failed to initialize NVML: Driver/library version mismatch",
+            "Error: NVML: Driver/library version mismatch",
+            "NVMLError_LibRmVersionMismatch",
+        ),
+        message=DRIVER_UPDATED,
+        who="admin",
+        remedies=AFTER_AN_UPDATE,
+    ),
+    Rule(
+        # As CUDA counts them, before an engine has chosen any.
+        code="NoGpuVisible",
+        seen=("Error 101: invalid device ordinal",),
+        message=("CUDA_VISIBLE_DEVICES names a GPU that the Pod does not have.",),
+        who="user",
+        remedies=(
+            drop_env("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
+            advise("Leave it to the profile which GPUs the Pod sees; it names none itself."),
+            DELETE_POD,
         ),
     ),
     Rule(

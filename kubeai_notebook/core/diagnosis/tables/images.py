@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
 from kubeai_notebook.core.diagnosis.engine.remedies import APPLIED, DELETE_POD, advise, run, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.kubeai.chart import meant_image
@@ -228,6 +229,21 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="RegistryUnreachable",
+        seen=("desc = context deadline exceeded", "desc = context canceled", "pull … no progress"),
+        reasons=_PULL,
+        take=_IMAGE,
+        message=(
+            "The image {image} did not arrive in the time that the node gives it.",
+            "The image did not arrive in the time that the node gives it.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Wait: it is tried again, and what has arrived may be kept; images of engines take 5 to 20 GB."),
+            advise("Or the admin puts a mirror near the nodes, or has them pull the image beforehand (crictl pull)."),
+        ),
+    ),
+    Rule(
+        code="RegistryUnreachable",
         seen=(
             "RegistryUnavailable",
             "registry is unavailable",
@@ -324,6 +340,62 @@ IMAGES: tuple[Rule, ...] = (
         who="user",
         remedies=_OTHER_IMAGE,
     ),
+)
+
+_STARTS = (
+    *("unable to start container process", "failed to create shim task", "OCI runtime create failed"),
+    *("failed to create containerd container", "failed to create containerd task", "container create failed"),
+    *("failed to start shim", "failed to reserve container name", "container_linux.go", "runc create failed"),
+)
+_WRAPS = (
+    "container init: ",
+    "start container process: ",
+    "create failed: ",
+    "shim task: ",
+    "process caused: ",
+    "desc = ",
+    "containerd container: ",
+    "containerd task: ",
+)
+
+
+def _innermost(case: Case) -> dict[str, str]:
+    """What the runtime said itself, without the words of those that called it."""
+    ends = [case.line.rfind(words) + len(words) for words in _WRAPS if words in case.line]
+    return {"why": excerpt(case.line[max(ends) :].removesuffix(": unknown"))} if ends else {}
+
+
+NOT_STARTED = Rule(
+    code="ContainerNotStarted",
+    seen=_STARTS,
+    unless=("pod sandbox",),
+    derive=_innermost,
+    message=(
+        "Node {node} cannot start the container: {why}.",
+        "The container runtime of the node cannot start the container.",
+    ),
+    who="admin",
+    remedies=(
+        advise(
+            "Look at the container runtime and the kernel of node {node} (journalctl -u containerd or crio), and at "
+            "the securityContext and runtimeClassName that the Pod has from kubeai-config.",
+            "Look at the container runtime and the kernel of the node.",
+        ),
+        DELETE_POD,
+    ),
+)
+"""Behind all that know why."""
+
+NO_SECCOMP = Rule(
+    code="ContainerNotStarted",
+    seen=("cannot load seccomp profile", "seccomp profile … no such file"),
+    take=(r"seccomp profile \\?\"(?P<path>[^\"\\]+)",),
+    message=(
+        "Node {node} has no seccomp profile {path}, which the Pod names.",
+        "The node has no such seccomp profile as the Pod names.",
+    ),
+    who="admin",
+    remedies=(advise("Put the profile on the nodes, or set seccompProfile.type: RuntimeDefault in modelServerPods."),),
 )
 
 IMAGES_IN_LOG: tuple[Rule, ...] = (

@@ -74,6 +74,10 @@ NETWORK: tuple[Rule, ...] = (
             "doesn't match either of",
             "x509:",
             "invalid peer certificate",
+            "InvalidCertificate(",
+            "UnknownIssuer",
+            "tlsv1 alert unknown ca",
+            "SSL certificate problem",
             "SSLCertVerificationError: hostname",
             "suitable TLS CA certificate bundle",
         ),
@@ -165,6 +169,28 @@ NETWORK: tuple[Rule, ...] = (
         message=("The address of the proxy (HTTPS_PROXY) lacks its http://, or has another scheme than is known.",),
         who="user",
         remedies=_OTHER_PROXY,
+    ),
+    Rule(
+        # The hub itself has let this download in: its files lie elsewhere.
+        code="SourceUnreachable",
+        seen=(
+            "403 Client Error: Forbidden for url: https://cdn-lfs",
+            "403 Client Error: Forbidden for url: https://cas-bridge",
+            "Client error '403 Forbidden' for url 'https://cdn-lfs",
+            "Client error '403 Forbidden' for url 'https://cas-bridge",
+            "403, … xethub.hf.co",
+        ),
+        only=lambda case: case.has_ended,
+        take=HOST,
+        message=(
+            "The hub gives the model out, but {host}, where its files lie, refuses them: mostly a firewall or proxy.",
+            "The hub gives the model out, but the host where its files lie refuses them: mostly a firewall or proxy.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Open the way out to {host} too: *.hf.co and *.xethub.hf.co.", "Open the way out to *.hf.co too."),
+            advise("Or name a mirror in env.HF_ENDPOINT, or put the weights on a volume and use a pvc:// url."),
+        ),
     ),
     Rule(
         code="DownloadInterrupted",

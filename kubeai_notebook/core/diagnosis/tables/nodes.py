@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, DOWNLOAD_ONCE, MORE_UNITS, advise
+from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, DOWNLOAD_ONCE, FEWER_UNITS, MORE_UNITS, advise
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, worded
 from kubeai_notebook.core.notice import Evidence, Finding
@@ -14,13 +14,46 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.objects import Pod
 
+_OF_RUNTIME = (
+    "shim",
+    "runc",
+    "cgroup",
+    "systemd",
+    "seccomp",
+    "apparmor",
+    "RuntimeHandler",
+    "no runtime for",
+    "sandbox image",
+    "name … is reserved",
+    "no space left",
+)
+"""What speaks of the runtime under the Pod and not of its network."""
 
 _SANDBOX = Rule(
     code="PodSandboxFailed",
-    seen=("Failed to create pod sandbox",),
+    seen=("Failed to create pod sandbox", "Failed create pod sandbox", "network is not ready:"),
+    unless=("containerd.sock", "crio.sock", "cri-dockerd.sock", *(f"sandbox … {word}" for word in _OF_RUNTIME)),
     message=("Node {node} cannot set up the Pod's network.", "The node cannot set up the Pod's network."),
     who="admin",
     remedies=(advise("Look at the node's network plugin."), DELETE_POD),
+)
+_NO_RUNTIME = Rule(
+    code="PodSandboxFailed",
+    seen=("Failed to create pod sandbox", "Failed create pod sandbox"),
+    take=(r"desc = (?P<why>.+)",),
+    message=(
+        "The container runtime of node {node} cannot start the Pod: {why}",
+        "The container runtime of the node cannot start the Pod.",
+    ),
+    who="admin",
+    remedies=(
+        advise(
+            "Look at the runtime on node {node} (journalctl -u containerd or crio, and kubelet); restart it, or drain "
+            "the node.",
+            "Look at the node's container runtime; restart it, or drain the node.",
+        ),
+        DELETE_POD,
+    ),
 )
 _NO_ADDRESS = Rule(
     code="PodSandboxFailed",
@@ -33,6 +66,10 @@ _NO_ADDRESS = Rule(
         "Insufficient … IP",
         "InsufficientFreeAddresses",
         "IP pool … exhausted",
+        "allocate IP",
+        "assign IP",
+        "postIpamFailure",
+        "no free IP",
     ),
     message=(
         "Node {node} has no network address left for the Pod.",
@@ -44,6 +81,7 @@ _NO_ADDRESS = Rule(
         DELETE_POD,
     ),
 )
+_NO_SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
 _SANDBOX_TRIES = 2
 """A new node fails once or twice before its network is up."""
 
@@ -81,6 +119,13 @@ FAILED_PODS: tuple[Rule, ...] = (
             DOWNLOAD_ONCE,
             advise("The admin raises ephemeral-storage in the profile's limits."),
         ),
+    ),
+    Rule(
+        code="Evicted",
+        seen=("EvictionByEvictionAPI", "Eviction API: evicting"),
+        message=("The Pod was moved off node {node}, which is being drained.", "The Pod's node is being drained."),
+        who="user",
+        remedies=(DELETE_POD,),
     ),
     Rule(
         code="Evicted",
@@ -137,6 +182,31 @@ _GPU_LOST = Rule(
         DELETE_POD,
     ),
 )
+_MISALIGNED = Rule(
+    code="NodeRefusedPod",
+    seen=(),
+    message=(
+        "Node {node} took the Pod and refused it: it cannot give processors, memory and GPUs from one NUMA node.",
+        "A node took the Pod and refused it: it cannot give processors, memory and GPUs from one NUMA node.",
+    ),
+    who="admin",
+    remedies=(
+        *FEWER_UNITS,
+        advise("Set the kubelet's topologyManagerPolicy to best-effort on GPU nodes, or ask for fewer processors."),
+        DELETE_POD,
+    ),
+)
+_DEVICE_PLUGIN = Rule(
+    code="NodeRefusedPod",
+    seen=(),
+    message=(
+        "Node {node} took the Pod and refused it: its device plugin gave no device: {why}",
+        "A node took the Pod and refused it: its device plugin gave no device: {why}",
+        "A node took the Pod and refused it: its device plugin gave no device.",
+    ),
+    who="admin",
+    remedies=(advise("Restart the device plugin on the node, and look at its log and at the driver."), DELETE_POD),
+)
 _LOST = ("gpu is lost", "no healthy devices", "fallen off the bus")
 _REFUSALS = ("UnexpectedAdmissionError", "TopologyAffinityError", "SMTAlignmentError", "NodeAffinity")
 _PREEMPTED = Rule(
@@ -161,15 +231,28 @@ def failed_phase(scene: Scene, pod: Pod) -> Finding | None:
         return None
     evidence = Evidence("status", f"{pod.name} status.reason", worded(reason, message))
     if reason.startswith("OutOf") or reason in _REFUSALS:
-        lost = any(words in message.lower() for words in _LOST)
-        return stated(_GPU_LOST if lost else _REFUSED, scene, evidence, pod=pod, reason=reason)
+        return stated(_refusal(reason, message), scene, evidence, pod=pod, reason=reason, why=_innermost(message))
     if reason.startswith("Preempt"):
         return stated(_PREEMPTED, scene, evidence, pod=pod, by=message.removeprefix("Preempted by "))
     return first(FAILED_PODS, (Passage("status", evidence.where, (evidence.text,)),), scene, pod=pod)
 
 
+def _refusal(reason: str, message: str) -> Rule:
+    low = message.lower()
+    if reason == "TopologyAffinityError":
+        return _MISALIGNED
+    if any(words in low for words in _LOST):
+        return _GPU_LOST
+    return _DEVICE_PLUGIN if "device plugin" in low else _REFUSED
+
+
+def _innermost(message: str) -> str:
+    """What a device plugin said, without the kubelet's words around it."""
+    return message.rpartition("desc = ")[2].removesuffix(", which is unexpected")
+
+
 def sandbox(scene: Scene, pod: Pod, passages: tuple[Passage, ...]) -> Finding | None:
     """A Pod whose network failed more than twice."""
-    events = (event for event in scene.events_of(pod) if event.reason == "FailedCreatePodSandBox")
+    events = (event for event in scene.events_of(pod) if event.reason in _NO_SANDBOX)
     tries = sum(event.count for event in events)
-    return first((_NO_ADDRESS, _SANDBOX), passages, scene, pod=pod) if tries > _SANDBOX_TRIES else None
+    return first((_NO_ADDRESS, _SANDBOX, _NO_RUNTIME), passages, scene, pod=pod) if tries > _SANDBOX_TRIES else None

@@ -116,17 +116,12 @@ PULLS: tuple[Rule, ...] = (
 
 RUNNER: tuple[Rule, ...] = (
     Rule(
-        code="DownloadInterrupted",
-        seen=("Error: ",),
-        unless=("could not connect to", "server not responding", "connection refused"),
-        only=lambda case: case.scene.engine == "OLlama" and case.passage.kind == "event",
-        take=(r"Error: (?P<why>.{1,160})",),
-        message=("The pull of the model failed: {why}", "The pull of the model failed."),
-        who="nobody",
-        remedies=(
-            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts the way out."),
-            READ_LOG,
-        ),
+        code="RunnerDied",
+        seen=("has terminated: signal: killed", "has terminated: signal: 9"),
+        only=lambda case: case.scene.engine == "OLlama",
+        message=("Ollama's runner was killed while it loaded the model: its Pod is short of memory.",),
+        who="user",
+        remedies=(MORE_UNITS, advise("Or choose a smaller or more strongly quantized model."), READ_LOG),
     ),
     Rule(
         code="RunnerDied",
@@ -145,6 +140,19 @@ RUNNER: tuple[Rule, ...] = (
         message=("Ollama's runner died while it loaded the model, and the log says no cause.",),
         who="user",
         remedies=(READ_LOG, MORE_UNITS),
+    ),
+    Rule(
+        code="DownloadInterrupted",
+        seen=("Error: ",),
+        unless=("could not connect to", "server not responding", "connection refused"),
+        only=lambda case: case.scene.engine == "OLlama" and case.passage.kind == "event",
+        take=(r"Error: (?P<why>.{1,160})",),
+        message=("The pull of the model failed: {why}", "The pull of the model failed."),
+        who="nobody",
+        remedies=(
+            advise("Wait: it is tried again. If it goes on, ask whether a firewall or proxy cuts the way out."),
+            READ_LOG,
+        ),
     ),
 )
 """What Ollama says of any pull that failed and any death of its runner: behind all that knows a cause."""

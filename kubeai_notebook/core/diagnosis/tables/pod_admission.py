@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     FEWER_UNITS,
     LOOK_AGAIN,
@@ -24,72 +24,20 @@ from kubeai_notebook.core.objects import number_at
 from kubeai_notebook.core.rules.quantity import quantity_of
 from kubeai_notebook.errors import SpecError
 
+from .loader_pods import reaching_the_loader
+from .policies import POLICIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubeai_notebook.core.diagnosis.engine.case import Case
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
 
+_WEBHOOK = (r"webhook \\?\"(?P<policy>[^\"\\]+)",)
 _LIMIT_RANGE = (
     r"(?:maximum|minimum) (?P<resource>\S+) usage per (?P<each>\w+) is (?P<allowed>[\w.]+), but (?:limit|request) is "
     r"(?P<asked>[\w.]+)",
 )
-_denied = partial(
-    Rule,
-    code="PolicyDenied",
-    seen=(
-        "violates PodSecurity",
-        "admission webhook … denied",
-        "validate against any security context constraint",
-        "ValidatingAdmissionPolicy … denied request",
-        "image policy webhook backend denied",
-    ),
-    take=(
-        r"violates PodSecurity \\?\"(?P<policy>[^\"\\]+)\\?\": (?P<why>.+)",
-        r"admission webhook \\?\"(?P<policy>[^\"\\]+)\\?\" denied the request: (?P<why>.+)",
-        r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+)",
-    ),
-    message=(
-        'The policy "{policy}" forbids the Model\'s Pods: {why}',
-        "A policy of the cluster forbids the Model's Pods.",
-    ),
-    who="admin",
-)
-_ABOUT: Mapping[str, tuple[str, ...]] = {
-    "security": (
-        "podsecurity",
-        "security context",
-        "securitycontext",
-        "privilege",
-        "runas",
-        "run as",
-        "root",
-        "capabilit",
-        "seccomp",
-        "hostpath",
-    ),
-    "image": (
-        "image reg",
-        "image repo",
-        "images must",
-        "image must",
-        "image tag",
-        "latest tag",
-        "/image/",
-        "signature",
-    ),
-    "limits": ("limit", "resources", "request>", "cpu request", "memory request"),
-    "labels": ("label", "annotation"),
-}
-"""What a policy is about, by the words of its refusal; the first that fits."""
-
-
-def _is_about(subject: str, case: Case) -> bool:
-    words = case.passage.lowered[case.index].partition("denied the request:")
-    low = words[2] or words[0]
-    return next((about for about, known in _ABOUT.items() if any(word in low for word in known)), "") == subject
-
-
 _NONE = Fraction(0)
 _GROWS = re.compile(r"(?:requests\.|limits\.)?(?:cpu|memory|ephemeral-storage|[\w.-]+/[\w.-]+)")
 """What a Pod asks more of with each unit of its profile; of others, such as ``pods``, it does not."""
@@ -148,7 +96,27 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         code="QuotaExceeded",
-        seen=("maximum … usage per", "max limit to request ratio"),
+        seen=("max limit to request ratio",),
+        take=(
+            r"(?P<resource>\S+) max limit to request ratio per \w+ is (?P<allowed>[\d.]+)",
+            r"provided ratio is (?P<asked>\d+(?:\.\d*[1-9])?)",
+        ),
+        message=(
+            "A LimitRange lets the limit of {resource} be {allowed} times its request; the profile makes it {asked}.",
+            "A LimitRange of the namespace wants limits nearer to the requests than the profile has them.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Set request and limit nearer to each other in resource profile {profile_name} in kubeai-config.",
+                "Set request and limit nearer to each other in the resource profile.",
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
+        code="QuotaExceeded",
+        seen=("maximum … usage per",),
         take=_LIMIT_RANGE,
         derive=_fitting,
         message=(
@@ -231,9 +199,40 @@ REFUSALS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="PriorityClassMissing",
+        seen=("priorityClass is not permitted in", "quota to match these scopes"),
+        take=(r"pods with (?P<priority>[\w.-]+) priorityClass", r"PriorityClass In \[(?P<priority>[^\]]+)\]"),
+        message=(
+            'Pods of this namespace may not have the PriorityClass "{priority}".',
+            "Pods of this namespace may not have that PriorityClass.",
+        ),
+        who="user",
+        remedies=(
+            set_field("priorityClassName", None, "Remove priorityClassName."),
+            advise("Or the admin makes a ResourceQuota here whose scope lets that class in."),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
+        code="PolicyDenied",
+        seen=("failed calling webhook … x509", "failed calling webhook … certificate"),
+        take=_WEBHOOK,
+        message=(
+            'The certificate of the webhook "{policy}", which has to agree to every Pod, is not trusted.',
+            "The certificate of a webhook that has to agree to every Pod is not trusted.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Renew the certificate, or the caBundle in the webhook's configuration (cert-manager's cainjector)."
+            ),
+            LOOK_AGAIN,
+        ),
+    ),
+    Rule(
         code="PolicyDenied",
         seen=("failed calling webhook",),
-        take=(r"webhook \\?\"(?P<policy>[^\"\\]+)",),
+        take=_WEBHOOK,
         message=(
             'The webhook "{policy}", which has to agree to every Pod, does not answer.',
             "A webhook that has to agree to every Pod does not answer.",
@@ -244,63 +243,13 @@ REFUSALS: tuple[Rule, ...] = (
             LOOK_AGAIN,
         ),
     ),
-    _denied(
-        seen=("validate against any security context constraint",),
-        take=(r"provider \"?restricted[\w-]*\"?: (?P<why>(?!Forbidden).+?)(?:, provider|\]$)",),
-        message=(
-            "No security context constraint of OpenShift lets the Model's Pods in: {why}.",
-            "No security context constraint of OpenShift lets the Model's Pods in.",
-        ),
-        remedies=(
-            advise(
-                "Give the Pods' service account a security context constraint that allows it, such as anyuid or "
-                "nonroot-v2 (oc adm policy add-scc-to-user)."
-            ),
-            advise("Or take runAsUser and fsGroup out of modelServerPods in kubeai-config: OpenShift chooses them."),
-            LOOK_AGAIN,
-        ),
-    ),
-    _denied(
-        only=lambda case: _is_about("image", case),
+    *POLICIES,
+    Rule(
+        code="PodInvalid",
+        seen=("is invalid: metadata … must be no more than 63", "is invalid: metadata.name"),
+        message=('The name "{name}" is too long, or not one that Kubernetes takes, for the labels of its Pods.',),
         who="user",
-        remedies=(
-            advise("Set image to the engine's image in a registry, and with a tag, that the policy allows."),
-            advise("Or the admin sets modelServers' images in kubeai-config so, for all Models."),
-            LOOK_AGAIN,
-        ),
-    ),
-    _denied(
-        only=lambda case: _is_about("limits", case),
-        remedies=(
-            advise(
-                "Set the limits and requests that it wants in resource profile {profile_name} in kubeai-config.",
-                "Set the limits and requests that it wants in the resource profile.",
-            ),
-            LOOK_AGAIN,
-        ),
-    ),
-    _denied(
-        only=lambda case: _is_about("labels", case),
-        remedies=(
-            advise("Add the labels or annotations that it wants by modelServerPods.jsonPatches in kubeai-config."),
-            advise("Or exempt the Model's Pods from the policy."),
-            LOOK_AGAIN,
-        ),
-    ),
-    _denied(
-        only=lambda case: _is_about("security", case),
-        remedies=(
-            advise(
-                "Set modelServerPods' securityContext in kubeai-config as the policy wants it, or change the policy."
-            ),
-            LOOK_AGAIN,
-        ),
-    ),
-    _denied(
-        remedies=(
-            advise("Do what the policy says, in modelServerPods of kubeai-config, or exempt the Model's Pods from it."),
-            LOOK_AGAIN,
-        ),
+        remedies=(advise("Serve the Model under a shorter name, of small letters, digits and dashes."),),
     ),
     Rule(
         code="PodInvalid",
@@ -321,6 +270,80 @@ REFUSALS: tuple[Rule, ...] = (
     ),
 )
 
+_NO_ACCOUNT = Rule(
+    code="CreationRefused",
+    seen=("looking up service account", "serviceaccount … not found"),
+    take=(r"service ?account (?P<account>[\w./-]*\w)",),
+    message=(
+        "The Model's Pods are to run as service account {account}, which does not exist.",
+        "The service account as which the Model's Pods are to run does not exist.",
+    ),
+    who="admin",
+    remedies=(
+        advise(
+            "Make the service account {account}, or correct modelServerPods.serviceAccountName in KubeAI's values.",
+            "Make the service account.",
+        ),
+        LOOK_AGAIN,
+    ),
+)
+_NO_RIGHT = Rule(
+    code="CreationRefused",
+    seen=('User "system:serviceaccount:… cannot create resource "pods"',),
+    take=(r"serviceaccount:(?P<account>[\w.:-]*\w)",),
+    message=(
+        "The service account {account} may not create Pods in namespace {namespace}.",
+        "KubeAI's service account may not create Pods there.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Give it back the Role that KubeAI's chart makes: run helm upgrade, or compare Role and RoleBinding."),
+        LOOK_AGAIN,
+    ),
+)
+_NAMESPACE_GOES = Rule(
+    code="CreationRefused",
+    seen=("because it is being terminated",),
+    message=("Namespace {namespace} is being deleted: nothing can be made in it.", "The namespace is being deleted."),
+    who="user",
+    remedies=(advise("Serve the Model in another namespace, or wait until this one is gone and made again."),),
+)
+_API_FAILS = Rule(
+    code="CreationRefused",
+    seen=(
+        "etcdserver:",
+        "conversion webhook for",
+        "unable to handle the request",
+        "Internal error occurred",
+        "request timed out",
+        "context deadline exceeded",
+        "too many requests",
+    ),
+    take=(r"(?P<why>\S.{0,200})",),
+    message=(
+        "The API server could not make the Model's Pods: {why}",
+        "The API server could not make the Model's Pods.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Wait: KubeAI tries again. If it goes on, look at the API server, its etcd and the webhook it names."),
+        LOOK_AGAIN,
+    ),
+)
+_REFUSED_SO = Rule(
+    code="CreationRefused",
+    seen=(),
+    message=('The API server refuses the Pods of "{name}": {why}',),
+    who="admin",
+    remedies=(
+        advise(
+            "Correct what it names, in resource profile {profile_name} or in modelServerPods of kubeai-config.",
+            "Correct what it names, in the resource profile or in modelServerPods of kubeai-config.",
+        ),
+        LOOK_AGAIN,
+    ),
+)
+_OTHERS = (_NO_ACCOUNT, _NO_RIGHT, _NAMESPACE_GOES, _API_FAILS)
 _REFUSED = Rule(
     code="CreationRefused",
     seen=(),
@@ -347,10 +370,13 @@ def refused(scene: Scene) -> Finding | None:
         message = " ".join(scene.observation.refusal.split())
         texts.insert(0, Passage("refusal", "dry run of the Model's Pod", (message,)))
     texts = [text for text in texts if not _only_warned(text.lines[0])]
-    finding = first(REFUSALS, tuple(texts), scene)
+    finding = first((*REFUSALS, *_OTHERS), tuple(texts), scene)
     if finding or not texts:
-        return finding
-    return stated(_REFUSED, scene, Evidence(texts[0].kind, texts[0].where, texts[0].lines[0]))
+        of_job = finding is not None and finding.evidence[0].kind == "event"
+        return reaching_the_loader(finding, scene) if finding and of_job else finding
+    said = texts[0].lines[0]
+    why = said.partition(" is forbidden: ")[2] or said
+    return stated(_REFUSED_SO, scene, Evidence(texts[0].kind, texts[0].where, said), why=excerpt(why))
 
 
 def no_pods(scene: Scene) -> Finding | None:
@@ -362,4 +388,4 @@ def no_pods(scene: Scene) -> Finding | None:
     return stated(_REFUSED, scene, Evidence("field", f"Model {scene.name}", text))
 
 
-ALL: tuple[Rule, ...] = (*REFUSALS, _REFUSED)
+ALL: tuple[Rule, ...] = (*REFUSALS, *_OTHERS, _REFUSED_SO, _REFUSED)

@@ -6,11 +6,25 @@ import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.cleaning import excerpt
-from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, STOP_ANOTHER, advise, run
+from kubeai_notebook.core.diagnosis.engine.remedies import FEWER_UNITS, OTHER_PROFILE, STOP_ANOTHER, advise, run
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage, condition_passage, event_passage
 from kubeai_notebook.core.notice import Evidence
 from kubeai_notebook.core.objects import LONG_AGO, Event, Pod, maps_at, text_at
+
+from .placement import (
+    AND_RULES,
+    BETWEEN_PODS,
+    DEVICE_CLAIMS,
+    GPU_RESOURCES,
+    GPU_TAINTS,
+    KEPT_BY_RULES,
+    PORTS,
+    TAINTS,
+    TOLERATE,
+    taint_of,
+)
+from .storage import ZONES
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -20,19 +34,23 @@ if TYPE_CHECKING:
 _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 _UNSCHEDULED = ("FailedScheduling", "Unschedulable", "SchedulerError")
 _NOT_SCALED = ("NotTriggerScaleUp", "FailedScaleUp")
-_SHORT = (r"(?P<short>\d+) Insufficient (?P<resource>[\w./-]*\w)", r"0/(?P<nodes>\d+) nodes")
-_GPUS = (
-    "nvidia.com/",  # gpu, gpu.shared, mig-1g.10gb
-    "amd.com/",
-    "google.com/tpu",
-    "habana.ai/",
-    "gpu.intel.com/",
-    "aws.amazon.com/neuron",
-    "huawei.com/",
-    "intel.com/",
-    "cambricon.com/",
-    "aliyun.com/gpu",
+_NO_QUOTA = ("quota exceeded", "QuotaExceeded", "VcpuLimitExceeded", "exceeding approved … quota")
+_SOLD_OUT = (
+    "out of resources",
+    "resource pool exhausted",
+    "ZONE_RESOURCE_POOL_EXHAUSTED",
+    "stockout",
+    "InsufficientInstanceCapacity",
+    "SkuNotAvailable",
+    "AllocationFailed",
+    "OverconstrainedZonalAllocation",
 )
+_POOL = (
+    # Of many node pools the one with the accelerators counts.
+    r"(?:nodepool|provisioner) \\?\"(?P<pool>[\w.-]+)\\?\"[^;]*\\?\"(?:nvidia|amd|habana|aws\.amazon)\.",
+    r"(?:nodepool|provisioner) \\?\"(?P<pool>[\w.-]+)",
+)
+_SHORT = (r"(?P<short>\d+) Insufficient (?P<resource>[\w./-]*\w)", r"0/(?P<nodes>\d+) nodes")
 _ACCELERATOR = re.compile(r"insufficient \S*(?:gpu|npu|tpu|xpu|mlu|gcu|dcu|hpu|cuda)")
 """The resource of a vendor who is not among those, by what accelerators are called."""
 
@@ -53,11 +71,32 @@ SCALING: tuple[Rule, ...] = (
     ),
     Rule(
         code="AutoscalerAtLimit",
+        seen=_NO_QUOTA,
+        reasons=_NOT_SCALED,
+        message=("The cloud refused to add a node: the account's quota is used up.",),
+        who="admin",
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Ask the cloud for more quota.")),
+    ),
+    Rule(
+        code="AutoscalerAtLimit",
+        seen=_SOLD_OUT,
+        reasons=_NOT_SCALED,
+        message=("The cloud refused to add a node: machines of this kind are sold out there at the moment.",),
+        who="admin",
+        remedies=(
+            advise("Wait: it is tried again. Or add a node group in another zone, or of another machine type."),
+            OTHER_PROFILE,
+            *FEWER_UNITS,
+            STOP_ANOTHER,
+        ),
+    ),
+    Rule(
+        code="AutoscalerAtLimit",
         seen=("in backoff after failed scale-up", "associated with this pod failed"),
         reasons=_NOT_SCALED,
         message=("The cloud refused to add a node: it is sold out, or the account's quota is used up.",),
         who="admin",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Ask for more quota, or add another node group.")),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Ask for more quota, or add another node group.")),
     ),
     Rule(
         code="AutoscalerAtLimit",
@@ -68,8 +107,11 @@ SCALING: tuple[Rule, ...] = (
         ),
         message=("The cluster may not grow further: {limit} is reached.", "The cluster may not grow further."),
         who="admin",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Raise the autoscaler's limit.")),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Raise the autoscaler's limit.")),
     ),
+)
+
+_NO_HELP: tuple[Rule, ...] = (
     Rule(
         code="AutoscalerCannotHelp",
         seen=("didn't trigger scale-up", "wouldn't fit if a new node is added"),
@@ -80,6 +122,7 @@ SCALING: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(
+            OTHER_PROFILE,
             *FEWER_UNITS,
             advise(
                 "Or the admin adds a node group that fits profile {profile_name}.",
@@ -89,19 +132,76 @@ SCALING: tuple[Rule, ...] = (
     ),
     Rule(
         code="AutoscalerCannotHelp",
-        seen=("no instance type", "had a required offering"),
+        seen=("required offering",),
         only=_from_karpenter,
-        message=("No machine that Karpenter could add would take the Pod, or they are sold out now.",),
+        take=_POOL,
+        message=(
+            'Karpenter\'s node pool "{pool}" has machines that would take the Pod, and gets none now: they are sold '
+            "out, or not offered in its zones and capacity types.",
+            "Karpenter has machines that would take the Pod, and gets none now: they are sold out, or not offered in "
+            "the zones and capacity types of its node pools.",
+        ),
+        who="admin",
+        remedies=(
+            advise("Wait: Karpenter tries again. Or let the node pool choose among more machine types and zones."),
+            *FEWER_UNITS,
+        ),
+    ),
+    Rule(
+        code="AutoscalerCannotHelp",
+        seen=("no instance type",),
+        only=_from_karpenter,
+        take=_POOL,
+        message=(
+            'No machine that Karpenter\'s node pool "{pool}" may choose is large enough for the Pod.',
+            "No machine that Karpenter could add would take the Pod.",
+        ),
         who="user",
         remedies=(
+            OTHER_PROFILE,
             *FEWER_UNITS,
             advise(
-                "Or the admin adds a node pool that fits profile {profile_name}.",
+                "Or the admin adds a node pool that fits profile {profile_name}, or lets one choose larger machines.",
                 "Or the admin adds a node pool that fits.",
             ),
         ),
     ),
 )
+
+_OF_POOLS: tuple[Rule, ...] = (
+    Rule(
+        code="UntoleratedTaint",
+        seen=("did not tolerate",),
+        only=_from_karpenter,
+        derive=taint_of,
+        message=(
+            "Karpenter's node pools keep off Pods without a toleration for {taint}.",
+            "Karpenter's node pools keep off Pods without a toleration for their taint.",
+        ),
+        who="admin",
+        remedies=(TOLERATE, OTHER_PROFILE),
+    ),
+    Rule(
+        code="NodeSelectorMismatch",
+        seen=("incompatible requirements", "does not have known values"),
+        only=_from_karpenter,
+        take=(r"incompatible requirements, (?P<why>[^;]+)",),
+        message=(
+            "No node pool of Karpenter makes nodes with the labels that profile {profile_name} asks for: {why}.",
+            "No node pool of Karpenter makes nodes with the labels that the Pod asks for.",
+        ),
+        who="admin",
+        remedies=(
+            advise(
+                "Add those values to the node pool's requirements, or correct the nodeSelector of profile "
+                "{profile_name}.",
+                "Add those values to the node pool's requirements.",
+            ),
+            OTHER_PROFILE,
+        ),
+    ),
+)
+"""What each of Karpenter's node pools has against the Pod, where it is not the size of machines."""
 
 _GATED = "non-empty scheduling gates"
 _KUEUE = "kueue.x-k8s.io/"
@@ -174,27 +274,30 @@ _WHERE_OFFERED = run(
     "kubectl get nodes -o custom-columns='NAME:.metadata.name,ALLOCATABLE:.status.allocatable'",
 )
 
-NODES: tuple[Rule, ...] = (
+SHORT: tuple[Rule, ...] = (
     Rule(
         code="InsufficientGpu",
-        # The second is a device that is asked for by a ResourceClaim.
-        seen=(*(f"Insufficient {resource}" for resource in _GPUS), "cannot allocate all claims"),
-        take=(r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)", r"0/(?P<nodes>\d+) nodes"),
+        seen=tuple(f"Insufficient {resource}" for resource in GPU_RESOURCES),
+        take=(
+            r"(?P<short>\d+) Insufficient (?P<resource>\S+\.(?:com|ai)/[\w.-]*\w)",
+            r"0/(?P<nodes>\d+) nodes",
+            KEPT_BY_RULES,
+        ),
         message=_SHORT_OF_GPUS,
         who="user",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, _WHERE_OFFERED, AND_RULES),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
         seen=("Insufficient memory", "Insufficient cpu", "Insufficient ephemeral-storage"),
-        take=(r"(?P<short>\d+) Insufficient (?P<resource>memory|cpu|ephemeral-storage)", *_SHORT),
+        take=(r"(?P<short>\d+) Insufficient (?P<resource>memory|cpu|ephemeral-storage)", *_SHORT, KEPT_BY_RULES),
         message=(
             "Profile {profile} needs more {resource} than is free on {short} of {nodes} nodes.",
             "No node has enough free {resource}.",
             "No node has enough free processors, memory or disk.",
         ),
         who="user",
-        remedies=(*FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node.")),
+        remedies=(OTHER_PROFILE, *FEWER_UNITS, STOP_ANOTHER, advise("Or the admin adds a node."), AND_RULES),
     ),
     Rule(
         code="InsufficientCpuOrMemory",
@@ -202,6 +305,17 @@ NODES: tuple[Rule, ...] = (
         message=("The nodes run as many Pods already as they may.",),
         who="user",
         remedies=(STOP_ANOTHER, advise("Or the admin adds a node.")),
+    ),
+)
+"""What is short on nodes that the Pod may go to."""
+
+KEPT_OFF: tuple[Rule, ...] = (
+    Rule(
+        code="NodeUnavailable",
+        seen=("no nodes available to schedule",),
+        message=("The cluster has no node yet that takes Pods.",),
+        who="admin",
+        remedies=(run("Add a node, or see why those that should be there are not.", "kubectl get nodes"),),
     ),
     Rule(
         code="NodeUnavailable",
@@ -214,25 +328,14 @@ NODES: tuple[Rule, ...] = (
         who="admin",
         remedies=(run("Repair or uncordon the node.", "kubectl get nodes"),),
     ),
-    Rule(
-        code="UntoleratedTaint",
-        seen=("had untolerated taint", "had taint {", "did not tolerate"),
-        take=(r"taint\(?s?\)? \\?\"?\{?(?P<taint>[\w./-]+(?:[:=] ?[\w-]+)*)",),
-        message=(
-            "The nodes keep off Pods without a toleration for {taint}.",
-            "The nodes keep off Pods without a toleration for their taint.",
-        ),
-        who="admin",
-        remedies=(
-            advise(
-                "Add the toleration to resource profile {profile_name} in kubeai-config.",
-                "Add the toleration to the profile.",
-            ),
-        ),
-    ),
+    *TAINTS,
     Rule(
         code="NodeSelectorMismatch",
-        seen=("match Pod's node affinity/selector", "match node selector", "does not have known values"),
+        seen=(
+            "match Pod's node affinity/selector",
+            "match node selector",
+            "does not have known values",
+        ),
         message=(
             "No node has the labels that profile {profile_name} asks for.",
             "No node has the labels that the profile asks for.",
@@ -243,6 +346,7 @@ NODES: tuple[Rule, ...] = (
                 "Compare the nodes' labels with the profile's nodeSelector; label a node or change the profile.",
                 "kubectl get nodes --show-labels",
             ),
+            OTHER_PROFILE,
         ),
     ),
     Rule(
@@ -267,7 +371,9 @@ _DISPLACED = Rule(
     who="user",
     remedies=(advise("Set priorityClassName to a class that is not displaced."), *FEWER_UNITS),
 )
-SCHEDULING: tuple[Rule, ...] = (*QUEUES, *SCALING, *NODES, _DISPLACED)
+BEFORE_STORAGE: tuple[Rule, ...] = (*QUEUES, *SCALING, *GPU_TAINTS, *_NO_HELP, *_OF_POOLS, *DEVICE_CLAIMS, *SHORT)
+BEHIND_ZONES: tuple[Rule, ...] = (*BETWEEN_PODS, *PORTS, *KEPT_OFF)
+SCHEDULING: tuple[Rule, ...] = (*BEFORE_STORAGE, *BEHIND_ZONES, _DISPLACED)
 
 
 def unscheduled(pod: Pod) -> bool:
@@ -304,6 +410,8 @@ _STEPS_AFTER = {
     "FailedScheduling": ("Scheduled", "SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
     "FailedAttachVolume": ("SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"),
     "FailedMount": ("Pulling", "Pulled", "Created", "Started"),
+    "FailedPrepareDynamicResources": ("Pulling", "Pulled", "Created", "Started"),
+    "NetworkNotReady": ("Pulling", "Pulled", "Created", "Started"),
     "FailedCreatePodSandBox": ("Pulling", "Pulled", "Created", "Started"),
     "Failed": ("Started",),
 }
@@ -328,7 +436,7 @@ def displaced(scene: Scene) -> tuple[Passage, ...]:
 def why_unscheduled(scene: Scene, pod: Pod, more: tuple[Rule, ...], *, behind: tuple[Passage, ...]) -> Finding | None:
     """The first reason that can be cured; ``more`` are rules that stand below these, ``behind`` what claims say."""
     passages = (*scheduling_passages(scene, pod), *behind, *displaced(scene))
-    return first((*QUEUES, *SCALING, *NODES, *more, _DISPLACED), passages, scene, pod=pod)
+    return first((*BEFORE_STORAGE, *ZONES, *BEHIND_ZONES, *more, _DISPLACED), passages, scene, pod=pod)
 
 
 _OTHER_RESOURCES: tuple[Rule, ...] = (

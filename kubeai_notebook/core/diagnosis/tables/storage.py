@@ -50,6 +50,20 @@ CLAIMS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="ClaimNotFound",
+        seen=("persistentvolumeclaim … is being deleted",),
+        take=_CLAIM,
+        message=(
+            'The PersistentVolumeClaim "{missing}" is being deleted; it goes when no Pod uses it any more.',
+            "The PersistentVolumeClaim of the url is being deleted.",
+        ),
+        who="user",
+        remedies=(
+            advise("Correct the url, or make the claim again once the old one is gone."),
+            run("See which Pods still use it.", "kubectl -n {namespace} describe pvc {missing}"),
+        ),
+    ),
+    Rule(
         code="StorageClassNotFound",
         seen=("storageclass.storage.k8s.io … not found",),
         take=_CLAIM,
@@ -70,7 +84,16 @@ CLAIMS: tuple[Rule, ...] = (
             "MULTI_NODE_MULTI_WRITER",
             "invalid AccessModes",
             "only supports ReadWriteOnce",
-            "specified multi writer",
+            "multi writer",
+            "multiWriter",
+            "MultiWriter",
+            "ReadWriteMany … not supported",
+            "ReadWriteMany volumes require",
+            "not support ReadWriteMany",
+            "RWX … not supported",
+            "only supported for access type: block",
+            "access mode … not supported",
+            "unsupported access mode",
         ),
         take=(r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)",),
         message=(
@@ -85,6 +108,47 @@ CLAIMS: tuple[Rule, ...] = (
     ),
 )
 
+_NOT_MADE = (
+    (
+        ("quota", "ResourceExhausted", "limit exceeded", "LimitExceeded"),
+        "the storage's quota is used up",
+        "Ask for more of that quota, delete volumes that nobody needs, or name another class in the cache profile.",
+    ),
+    (
+        (
+            "access denied",
+            "Unauthenticated",
+            "PermissionDenied",
+            "permission denied",
+            "UnauthorizedOperation",
+            "not authorized",
+            "AuthorizationFailed",
+            "forbidden",
+            "AccessDenied",
+            "no EC2 IMDS role",
+            "could not find credentials",
+        ),
+        "the storage driver may not do it in the cloud's account",
+        "Give the driver's service account the role that its documentation names (IAM, workload identity).",
+    ),
+    (
+        ("than the minimum", "minimum size", "smaller than", "invalid size", "than the maximum"),
+        "the storage class makes no volumes of this size",
+        "Set a size that it makes in the cache profile (storageSize), or name another class there.",
+    ),
+    (
+        ("no topology key", "no available topology", "accessibility requirements", "topology requirement"),
+        "the storage driver runs on none of the nodes that fit",
+        "See that the driver's DaemonSet runs on the nodes of the profile, and that the class allows their zone.",
+    ),
+    (
+        ("DeadlineExceeded", "context deadline exceeded", "timed out", "connection refused", "Unavailable"),
+        "the storage system does not answer its driver",
+        "Look at the driver's controller and at the storage system; it is tried again.",
+    ),
+)
+"""Why a volume is not made, by the words of its driver: the fragments, the reason and the cure."""
+
 WAITING_CLAIMS: tuple[Rule, ...] = (
     Rule(
         code="PvcUnbound",
@@ -93,10 +157,40 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
         who="nobody",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
     ),
+    *(
+        Rule(
+            code="PvcUnbound",
+            seen=tuple(f"failed to provision volume … {fragment}" for fragment in fragments),
+            take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
+            message=(f"The volume could not be made: {why}.",),
+            who="admin",
+            remedies=(advise(cure), _LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+        )
+        for fragments, why, cure in _NOT_MADE
+    ),
+    Rule(
+        code="PvcUnbound",
+        seen=("no storage class is set",),
+        message=("The claim names no storage class, and the cluster has no default one.",),
+        who="admin",
+        remedies=(
+            run("Make a class the default one, or name one in the cache profile.", "kubectl get storageclass"),
+            set_field("cacheProfile", None, "Or do without the cache: remove cacheProfile."),
+        ),
+    ),
     Rule(
         code="PvcUnbound",
         seen=("failed to provision volume",),
         take=(r"StorageClass \\?\"[^\"\\]+\\?\": (?P<why>.+)", r"StorageClass \\?\"(?P<storage_class>[^\"\\]+)"),
+        message=("The volume could not be made: {why}", "The volume could not be made."),
+        who="admin",
+        remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
+    ),
+    Rule(
+        code="PvcUnbound",
+        seen=("failed", "error", "cannot", "could not", "not found"),
+        reasons=("ProvisioningFailed", "FailedBinding"),
+        take=(r"(?P<why>\S.+)",),
         message=("The volume could not be made: {why}", "The volume could not be made."),
         who="admin",
         remedies=(_LOOK_AT_CLAIMS, _LOOK_AT_ALL),
@@ -114,7 +208,8 @@ WAITING_CLAIMS: tuple[Rule, ...] = (
     ),
 )
 
-_OF_SECRETS = ("secret … not found", "configmap … not found", "find key", "failed to sync")
+# The last: the kubelet has not read it yet, and tries again.
+_OF_SECRETS = ("secret … not found", "configmap … not found", "find key", "failed to sync", "… not registered")
 _ACTIONS = ("MountVolume.SetUp", "MountVolume.MountDevice", "AttachVolume.Attach")
 _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
     (
@@ -132,6 +227,26 @@ _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
         ("access denied by server", "mount.nfs: Operation not permitted"),
         "the file server does not let this node in",
         (advise("Let the nodes' addresses into the server's export, or its access policy (EFS: the access point)."),),
+    ),
+    (
+        ("sidecar container in Pod spec", "inject the sidecar"),
+        "its driver works by a sidecar, and the Pod has none",
+        (
+            advise(
+                'Set the annotation gke-gcsfuse/volumes: "true" on the Model\'s Pods (modelServerPods.jsonPatches in '
+                "kubeai-config), and see that the driver's webhook runs."
+            ),
+        ),
+    ),
+    (
+        ("PermissionDenied", "Permission … denied on", "Forbidden", "Access Denied", "AccessDenied", "Unauthenticated"),
+        "the storage refuses the login of the Pod or of the driver",
+        (
+            advise(
+                "Give the service account of the Pods, or that of the driver, the right to list and read it (IAM, "
+                "workload identity)."
+            ),
+        ),
     ),
     (
         ("need a /sbin/mount", "bad option", "unknown filesystem type", "executable file not found"),
@@ -156,6 +271,27 @@ _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
         (advise("Open the way from the nodes to the storage (EFS and NFS: port 2049), and see that it runs."),),
     ),
     (
+        ("failed to fetch token",),
+        "the API server gives the kubelet no token for the Pod's service account",
+        (
+            advise(
+                "See that the service account of modelServerPods exists in namespace {namespace}, and that the API "
+                "server issues tokens.",
+            ),
+        ),
+    ),
+    (
+        ("already attached", "VolumeInUse", "in use by", "already used by", "volume is in use"),
+        "another node still holds it",
+        (
+            advise(
+                "Wait some minutes while the other node lets go of it; if it stays, delete its VolumeAttachment, or "
+                "stop the Pod that uses it."
+            ),
+            run("See which node holds it.", "kubectl get volumeattachments"),
+        ),
+    ),
+    (
         ("attachment limit", "maximum number of … volumes", "Attachment limit", "too many … volumes"),
         "the node holds as many volumes as it may",
         (advise("Take a node that may hold more volumes, or put fewer Pods with volumes on it."), DELETE_POD),
@@ -163,7 +299,7 @@ _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
 )
 """What keeps a volume from a node, by the words of its driver; the first that fits."""
 
-VOLUMES: tuple[Rule, ...] = (
+ZONES: tuple[Rule, ...] = (
     Rule(
         code="VolumeNodeAffinity",
         seen=("volume node affinity conflict", "match PersistentVolume's node affinity", "no available volume zone"),
@@ -173,6 +309,32 @@ VOLUMES: tuple[Rule, ...] = (
         ),
         who="admin",
         remedies=(advise("Make the volume in the zone of those nodes, or add nodes in its zone."),),
+    ),
+)
+
+VOLUMES: tuple[Rule, ...] = (
+    Rule(
+        code="VolumeMountFailed",
+        seen=("exceed max volume count",),
+        message=("The nodes that fit hold as many volumes as they may.",),
+        who="admin",
+        remedies=(advise("Add a node, or put fewer Pods with volumes on those that fit."),),
+    ),
+    Rule(
+        code="VolumeMountFailed",
+        seen=("failed to prepare subPath",),
+        take=(r"volumeMount \\?\"(?P<volume>[^\"\\]+)",),
+        message=(
+            'The volume "{volume}" is there, but the folder or file of it that the container is to get is not.',
+            "A volume is there, but the folder or file of it that the container is to get is not.",
+        ),
+        who="admin",
+        remedies=(
+            DELETE_POD,
+            advise(
+                "If the next Pod fails too: look at subPath in modelServerPods, and at the volume's owner and mode."
+            ),
+        ),
     ),
     Rule(
         code="VolumeMountFailed",
@@ -229,7 +391,7 @@ ECHO = Rule(
     remedies=(_LOOK_AT_ALL, advise("Look at the storage system and at its driver on the node.")),
 )
 """The kubelet's echo of what another Event, or nobody, explains."""
-STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *VOLUMES)
+STORAGE: tuple[Rule, ...] = (*CLAIMS, *WAITING_CLAIMS, *ZONES, *VOLUMES)
 
 
 def claim_passages(scene: Scene, pod: Pod | None = None) -> tuple[Passage, ...]:
