@@ -44,6 +44,11 @@ _CODE = "InvalidModelUrl"
 _URL = re.compile(r"[a-z0-9]+://[a-zA-Z0-9._:/-]+(\?.*)?", re.DOTALL)
 
 
+def names_gguf(url: str) -> bool:
+    """Whether the url says that GGUF files lie behind it, as repositories of these are mostly called."""
+    return "gguf" in url.lower()
+
+
 class Source(str):
     """A Model's url, ``scheme://reference?parameters``: a text that knows its parts.
 

@@ -12,8 +12,8 @@ from kubeai_notebook.core.masking import masked, quoted
 from kubeai_notebook.core.model_spec import SecretName, SecretValue
 from kubeai_notebook.core.naming import MAX_LABEL_LENGTH, label_word
 from kubeai_notebook.core.remedy import SetArgument, SetField
+from kubeai_notebook.core.source import names_gguf
 
-from .lint_source import GGUF
 from .subject import Subject, error, warning
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _adapter_url(field: str, url: str, *, base: str) -> Iterator[Notice]:
     elif url.startswith("hf://") and not _ADAPTER_REPOSITORY.fullmatch(url):
         message = f"{quoted(url)} names no repository of the hub: an adapter's has an owner and a name."
         yield error(field, "AdapterNotLoaded", message, step="Write hf://<owner>/<name>.")
-    elif GGUF.search(url):
+    elif names_gguf(url):
         message = "This adapter seems to be in GGUF files, which vLLM does not load."
         yield warning(field, "AdapterNotLoaded", message, step="Use the adapter's safetensors repository.")
     elif url == base:

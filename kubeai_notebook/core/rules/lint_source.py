@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.inference import feature_of
 from kubeai_notebook.core.remedy import SetArgument, SetEnv, SetField
-from kubeai_notebook.core.source import CLAIM_VARIABLES, LOADABLE
+from kubeai_notebook.core.source import CLAIM_VARIABLES, LOADABLE, names_gguf
 
 from .subject import Subject, error, warning
 
@@ -25,7 +24,6 @@ _OFFERED = {
 }
 _SWITCHES = ("insecure", "pull")
 _LORA = re.compile(r"(^|[-_/])(q?lora|adapter)s?([-_]|$)", re.I)
-GGUF = re.compile(r"gguf", re.I)
 _BAD_URL = "InvalidModelUrl"
 
 
@@ -102,7 +100,7 @@ def _repository(subject: Subject, source: Source) -> Iterator[Notice]:
     elif reference.endswith("/"):
         message = "The slash at the end becomes part of the repository's name, which the hub refuses."
         yield error("url", _BAD_URL, message, _set_url(f"hf://{reference.rstrip('/')}"), step="Take the slash away.")
-    if GGUF.search(reference) and subject.spec.engine != "OLlama":
+    if names_gguf(reference) and subject.spec.engine != "OLlama":
         message = (
             f"This repository seems to hold GGUF files, which {subject.spec.engine} does not load from a repository."
         )
