@@ -54,6 +54,8 @@ class Service:
     def __init__(self, session: Callable[[], Session], *, longest_seconds: float = LONGEST_SECONDS) -> None:
         self._session, self._longest_seconds = session, longest_seconds
         self._threads = Threads()
+        self._ordering = asyncio.Lock()
+        """For whoever finds out which Model a change is of, so that nobody overtakes who came first."""
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
         self._late: dict[str, tuple[str, asyncio.Task[Answer]]] = {}
         """The Model and what took too long, by the id that its caller was given: the newest of them, ended or not."""
@@ -105,7 +107,10 @@ class Service:
         where = given.pop("where", "")
         named = (name,) if name else ()
         try:
-            queue = await self._queue(verb, name, given) if verb.action == "write" else ""
+            queue = ""
+            if verb.action == "write":
+                async with self._ordering:
+                    queue = await self._queue(verb, name, given)
             return 200, await self._threads.run(lambda: function(self._in(where), *named, **given), queue=queue)
         except KubeAIError as error:
             return answer_to(error)
@@ -114,8 +119,9 @@ class Service:
         """The Model that is changed, so that one waits for the other; what changes none waits for its like only."""
         if name or "fields" not in given:
             return name or f"({verb.verb})"
-        spec = (await self._threads.run(lambda: draft_of(given["fields"]))).spec
-        return spec.name if spec else f"({verb.verb})"  # of a mistake nothing is written
+        # In a queue of its own, else it would stand behind what only reads.
+        draft = await self._threads.run(lambda: draft_of(given["fields"]), queue="(fields)")
+        return draft.spec.name if draft.spec else f"({verb.verb})"  # of a mistake nothing is written
 
     def _in(self, where: str) -> Session:
         """The Session, which is in the place of this mark: what is done with it is done there, whoever switches now."""

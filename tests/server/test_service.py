@@ -123,3 +123,18 @@ def test_serves_a_model_after_what_else_is_done_to_it_and_waits_for_no_other() -
         assert {status for status, _ in await asyncio.gather(*waiting)} == {404}
 
     asyncio.run(ask())
+
+
+def test_does_what_is_asked_of_one_model_in_the_order_in_which_it_was_asked() -> None:
+    async def ask() -> None:
+        gate = Gate()
+        service, ended = Service(gate), []
+        gate.opened.set()
+        serving = asyncio.create_task(service.answer(SERVE, "", {"fields": {"url": "hf://a/b", "name": "smol"}}))
+        scaling = asyncio.create_task(service.answer(SCALE, "smol", {"replicas": 1}))
+        for task in (serving, scaling):
+            task.add_done_callback(ended.append)
+        await asyncio.gather(serving, scaling)
+        assert ended == [serving, scaling]
+
+    asyncio.run(ask())
