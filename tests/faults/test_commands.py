@@ -33,6 +33,9 @@ LEFT = sorted(all_remedies(commands=True) - PLAYED)
 NAME, CLAIM = "commanded", "shared-model-cache-standard"
 NOT_HERE = {
     "get nodes": "this machine is no node of the API",
+    "taint nodes": "this machine is no node of the API",
+    "get deviceclasses": "no devices are claimed here",
+    "get volumeattachments": "no volumes here",
     "get authorizationpolicies": "no mesh here",
     "get pods,services,endpoints": "no Services here",
     "get service ": "no Services here",
@@ -65,7 +68,7 @@ def objects(stage: Stage) -> Iterator[dict[str, str]]:
 def facts(stage: Stage, objects: dict[str, str]) -> dict[str, str]:
     """Those objects, and the Pod that the Model has now: some commands delete it, and KubeAI makes another."""
     pod = stage.daemon.ready_pod(NAME)["metadata"]["name"]
-    return {**objects, "pod": pod, "other": pod, "late": pod}
+    return {**objects, "pod": pod, "other": pod, "late": pod, "missing": CLAIM}
 
 
 def command_of(code: str, label: str, facts: dict[str, str]) -> str:

@@ -207,3 +207,11 @@ def test_names_what_moves_the_folder_that_has_no_room(folder, how):
     (found,) = diagnose(crash(text), now=NOW)
     assert f"need 98 MB in {folder}, where 3 MB are free" in found.message
     assert how in found.remedies[-1].title
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(139, "139 (a segmentation fault, SIGSEGV)"), (134, "SIGABRT"), (3, "3, for")]
+)
+def test_names_the_signal_of_an_exit_code_that_stands_for_one(code, words):
+    (found,) = diagnose(crash("INFO loading", exit_code=code), now=NOW)
+    assert (found.code, words in found.message) == ("Unknown", True)

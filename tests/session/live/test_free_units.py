@@ -15,6 +15,8 @@ from kubeai_notebook.errors import ForbiddenError
 from kubeai_notebook.session.live.free_units import FreeUnits
 from kubeai_notebook.session.live.pool import Pool
 from tests.core.diagnosis.scenes import CONFIG
+from tests.session.live.seen import seen
+from tests.support.fake_api import MODELS, PODS, model, pod
 from tests.support.views import view_in
 from tests.support.waiting import until
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubeai_notebook.core.view import View
+    from kubeai_notebook.session.live.publisher import Publisher
+    from tests.support.fake_api import FakeApi
 
 NODE = {
     "metadata": {"name": "a"},
@@ -85,3 +89,40 @@ def test_asks_nothing_for_any_other(pool: Pool, view: View) -> None:
     nodes = Nodes()
     assert not looking(nodes, pool).look(view)
     assert nodes.asked == []
+
+
+PROFILES = """
+resourceProfiles:
+  nvidia-gpu-l4: {limits: {nvidia.com/gpu: 1}, nodeSelector: {gpu: l4}}
+  nvidia-gpu-a100-80gb: {limits: {nvidia.com/gpu: 1}, nodeSelector: {gpu: a100}}
+"""
+GPU_NODE = {
+    "metadata": {"name": "a", "labels": {"gpu": "a100"}},
+    "status": {"allocatable": {"nvidia.com/gpu": "4"}, "conditions": [{"type": "Ready", "status": "True"}]},
+}
+
+
+@pytest.fixture
+def roomy(canned: FakeApi) -> FakeApi:
+    """A cluster of two profiles, whose one node suits the second."""
+    config = {"metadata": {"name": "kubeai-config", "labels": {}}, "data": {"system.yaml": PROFILES}}
+    canned.objects["api/v1/namespaces/default/configmaps"] = {"kubeai-config": config}
+    canned.objects |= {"api/v1/nodes": {"a": GPU_NODE}, "api/v1/pods": {}}
+    return canned
+
+
+def test_offers_who_looks_at_a_model_that_waits_the_profile_with_room(roomy: FakeApi, publisher: Publisher) -> None:
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+    }
+    made = pod("model-m-a-1", "m", ready=False, phase="Pending", conditions=[condition], containerStatuses=[])
+    made["spec"]["nodeName"] = ""
+    roomy.change(MODELS, model("m", resourceProfile="nvidia-gpu-l4:1"))
+    roomy.change(PODS, made)
+
+    view = seen(publisher, "m", lambda view: bool(view.observation.free))
+
+    offered = [change.value for finding in view.findings for remedy in finding.remedies for change in remedy.changes]
+    assert offered == ["nvidia-gpu-a100-80gb:1"]

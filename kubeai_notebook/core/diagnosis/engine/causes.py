@@ -25,6 +25,7 @@ from kubeai_notebook.core.diagnosis.tables.images import (
     IMAGES,
     IMAGES_IN_LOG,
     NO_SECCOMP,
+    NOT_MADE,
     NOT_STARTED,
     OLLAMA_REGISTRY,
 )
@@ -111,6 +112,7 @@ _STARTING: tuple[Rule, ...] = (
     ECHO,
     NO_SECCOMP,
     NOT_STARTED,
+    NOT_MADE,
 )
 
 

@@ -66,6 +66,13 @@ _ADVICE = re.compile(
     r"\b(?i:set|setting|try|use|using|with|export)\b[^.=]{0,60}?"
     rf"\b(?P<name>{'|'.join(_HARMLESS)})=(?P<value>\w{{1,40}})(?![\w.:/-])"
 )
+_SIGNALS = {
+    134: "it aborted itself, SIGABRT",
+    135: "a bus error, SIGBUS",
+    136: "an error in arithmetic, SIGFPE",
+    139: "a segmentation fault, SIGSEGV",
+}
+"""Exit codes by which a shell, and the kubelet, tell a signal: 128 and its number."""
 QUIET_EXITS = (0, 143)
 """Ends that are no failure: done, and asked to end (SIGTERM)."""
 
@@ -105,6 +112,10 @@ def error_line(passage: Passage | None) -> str:
     return complaint or wrapper
 
 
+def _named(code: int | None) -> str:
+    return f"{code} ({_SIGNALS[code]})" if code in _SIGNALS else str(code)
+
+
 def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
     """A Pod that surely failed and that nothing explained."""
     code = number_at(pod.main.ended, "exitCode")
@@ -127,4 +138,4 @@ def unknown(scene: Scene, pod: Pod, log: Passage | None) -> Finding | None:
         said = f"{reason}, exit code {code}" if ended else worded(reason, text_at(pod.raw, "status", "message"))
         evidence = Evidence("status", f"{pod.name}/{pod.main.name}", excerpt(said))
     rule = replace(UNKNOWN, remedies=(*_advised(line), *UNKNOWN.remedies))
-    return stated(rule, scene, evidence, pod=pod, code=str(code) if ended else "")
+    return stated(rule, scene, evidence, pod=pod, code=_named(code) if ended else "")

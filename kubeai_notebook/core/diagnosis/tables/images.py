@@ -118,7 +118,11 @@ IMAGES: tuple[Rule, ...] = (
     ),
     Rule(
         code="PolicyDenied",
-        seen=("container has runAsNonRoot and image will run as root",),
+        seen=(
+            "container has runAsNonRoot and image will run as root",
+            "runAsUser breaks non-root policy",
+            "has runAsNonRoot and image has non-numeric user",
+        ),
         reasons=_CONFIG,
         message=("The cluster wants containers that do not run as root, and the image of the engine does.",),
         who="admin",
@@ -386,6 +390,24 @@ NOT_STARTED = Rule(
 )
 """Behind all that know why."""
 
+NOT_MADE = Rule(
+    code="ContainerNotStarted",
+    seen=("CreateContainerError: ", "RunContainerError: ", "CreateContainerConfigError: "),
+    unless=("context deadline exceeded",),
+    reasons=("CreateContainerError", "RunContainerError", "CreateContainerConfigError"),
+    take=(r"Container(?:Config)?Error: (?P<why>\S.{0,300})",),
+    message=(
+        "The kubelet of node {node} cannot make the container: {why}",
+        "The kubelet of the node cannot make the container: {why}",
+        "The kubelet of the node cannot make the container.",
+    ),
+    who="admin",
+    remedies=(
+        advise("Correct what it names, in modelServerPods or the profile in kubeai-config; else look at the node."),
+        DELETE_POD,
+    ),
+)
+"""Last of all that a kubelet says before a container has ever run."""
 NO_SECCOMP = Rule(
     code="ContainerNotStarted",
     seen=("cannot load seccomp profile", "seccomp profile … no such file"),

@@ -213,7 +213,7 @@ _OF_SECRETS = ("secret … not found", "configmap … not found", "find key", "f
 _ACTIONS = ("MountVolume.SetUp", "MountVolume.MountDevice", "AttachVolume.Attach")
 _MOUNT_FAILS: tuple[tuple[tuple[str, ...], str, tuple[Template, ...]], ...] = (
     (
-        ("registered CSI drivers",),
+        ("registered CSI drivers", "does not contain driver"),
         "its CSI driver does not run on the node",
         (
             advise(
@@ -357,7 +357,7 @@ VOLUMES: tuple[Rule, ...] = (
             seen=tuple(f"{action} failed for volume … {fragment}" for action in _ACTIONS for fragment in fragments),
             unless=_OF_SECRETS,
             reasons=_MOUNTS,
-            take=(r"for volume \\?\"(?P<volume>[^\"\\]+)", r"driver name (?P<driver>\S+)"),
+            take=(r"for volume \\?\"(?P<volume>[^\"\\]+)", r"driver(?: name)? (?P<driver>[\w-]+\.[\w.-]*\w)"),
             message=(
                 f'The volume "{{volume}}" cannot be mounted: {why}.',
                 f"A volume cannot be mounted: {why}.",
