@@ -4,7 +4,7 @@
 
     KubeAIError                    message, hint; a cell shows these two and no stack
     ├── SpecError                  nothing was sent; ``notices`` holds each wrong field
-    ├── UsageError                 a magic's line could not be read
+    ├── UsageError                 an argument, of a call or of a line, cannot be used; nothing was sent
     ├── SessionClosedError         the Session was closed, or what it was made for is no longer set
     ├── NotYoursError              somebody else served the Model; ``stake`` says what would be lost
     ├── ClusterError               the Kubernetes API did not do what was asked
@@ -17,7 +17,7 @@
     │   ├── UnreachableError       no answer from the API server
     │   └── NotInstalledError      this cluster has no KubeAI
     ├── DeployError                the Model cannot become ready; ``findings`` say why
-    ├── WaitTimeoutError           it may still become ready, but not within the time given
+    ├── WaitTimeoutError           what was waited for did not come within the time given; it may come still
     ├── CallError                  the gateway or the engine refused a request
     └── LocalError                 this machine lacks an engine, weights or room for them
 
@@ -98,7 +98,7 @@ class SpecError(KubeAIError):
 
 
 class UsageError(KubeAIError):
-    """A magic's line could not be read."""
+    """An argument, of a call or of a magic's line, cannot be used; nothing was sent."""
 
 
 class SessionClosedError(KubeAIError):
@@ -164,7 +164,7 @@ class DeployError(KubeAIError):
 
 
 class WaitTimeoutError(KubeAIError):
-    """The Model was not ready within the time given; it keeps starting."""
+    """What was waited for did not come within the time given; it may come still."""
 
 
 Refuser = Literal["", "engine", "gateway", "proxy", "mesh", "login", "api-server", "network"]

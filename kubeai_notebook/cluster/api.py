@@ -209,7 +209,8 @@ class Api:
     def _decoded(self, answer: urllib3.BaseHTTPResponse, read_seconds: float | None) -> dict[str, Any]:
         data, more = self.read(answer, most=MOST_BYTES, read_seconds=read_seconds)
         if more:
-            raise ClusterError(f"{self.where.api} answers with more than {MOST_BYTES >> 20} MiB.")
+            step = "Look what answers at that address: no page of a Kubernetes API's list is that large."
+            raise ClusterError(f"{self.where.api} answers with more than {MOST_BYTES >> 20} MiB.", step)
         document = object_of(data, self.where.address)
         if document.get("kind") == "Status" and document.get("status") == "Failure":
             code = document.get("code")

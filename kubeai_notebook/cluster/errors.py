@@ -103,12 +103,20 @@ def error_of(
         fields = _UNKNOWN.findall(message)
         error = SpecError([wrong(field, "UnknownField", f'KubeAI here knows no field "{field}".') for field in fields])
     elif message:
-        error = ClusterError(f"{where.api} answered {status}: {message}")
+        error = ClusterError(f"{where.api} answered {status}: {message}", _next(status, where))
     else:
-        error = ClusterError(f"{where.api} answered {status} without an explanation.", "Try again.")
+        error = ClusterError(f"{where.api} answered {status} without an explanation.", _next(status, where))
     if isinstance(error, ClusterError) and answer:
         error.said = message
     return error
+
+
+def _next(status: int, where: Whereabouts) -> str:
+    """The next step after an answer that no rule explains: a server that is not well may be, the next time."""
+    ask = (
+        "Session().doctor() looks closer." if where.this_machine else "Ask whoever runs the cluster, with this answer."
+    )
+    return f"Try again in a moment. {ask}" if status >= 500 else ask
 
 
 def _busy(retry_after: str | None, where: Whereabouts) -> BusyError:
@@ -175,7 +183,8 @@ def _forbidden(answer: Mapping[str, Any], message: str, where: Whereabouts) -> K
         refusal = f'You ("{denied["user"]}") may not {denied["verb"]} {denied["resource"]} {there}.'
         return ForbiddenError(refusal, "Ask an administrator for that right.")
     if answer:
-        return ForbiddenError(f"{where.api} refused this: {message or 'it gives no reason.'}")
+        step = "Change what it names, or ask an administrator what is allowed."
+        return ForbiddenError(f"{where.api} refused this: {message or 'it gives no reason.'}", step)
     step = "Check the network (a login page of a wifi, a proxy)."
     between = f"Something before the Kubernetes API at {where.address} refused this: {message or 'it gives no reason'}."
     return NoApiError(between, _or_here(step, where))

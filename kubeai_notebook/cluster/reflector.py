@@ -165,7 +165,8 @@ class Reflector:
                 longest = timing.longest_pause_refused if isinstance(error, _REFUSED) else longest
             except Exception as error:  # the thread's outermost frame: shown as the state of the link
                 _logger.exception("The watch of %s failed and begins anew.", self._path)
-                version = self._failed(ClusterError(f"What the API sent could not be read ({error!r})."), "")
+                message = f"What the API sent could not be read ({error!r})."
+                version = self._failed(ClusterError(message, "It is asked again by itself."), "")
             self._listed.set()
             # A list that came does not count, however long it took: where only the watch is refused, or its events
             # are odd, listing again and again would be no better than polling.

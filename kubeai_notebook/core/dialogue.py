@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .chat_request import Turn
 
 MOST_COLUMNS = 4
+_STALE = "Run the cell again to see the dialogue as it is."
 _BEGINNING = -1
 """Stands for the exchange before the first one."""
 _ASKING = ("system", "developer", "user")
@@ -163,7 +164,7 @@ class Dialogue(BaseModel):
         """Say which column answered better; None takes that back."""
         exchange = self._at(number)
         if column is not None and column not in exchange.answers:
-            raise UsageError(f"Column {column + 1} has no answer there to vote for.")
+            raise UsageError(f"Column {column + 1} has no answer there to vote for.", _STALE)
         exchange.vote = column
 
     def turns(self, number: int, column: int) -> list[dict[str, Any]]:
@@ -227,7 +228,7 @@ class Dialogue(BaseModel):
 
     def _at(self, number: int) -> Exchange:
         if not 0 <= number < len(self.exchanges):
-            raise UsageError(f"There is no exchange {number} in this dialogue.")
+            raise UsageError(f"There is no exchange {number} in this dialogue.", _STALE)
         return self.exchanges[number]
 
     def _add(self, asked: Sequence[Mapping[str, Any]], *, after: int) -> Exchange:

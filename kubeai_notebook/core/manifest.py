@@ -131,7 +131,7 @@ def _whole_secrets(sources: Any) -> list[Any]:
 
 
 def _rest(whole: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``whole`` says beyond ``told``."""
+    """What ``whole`` says beyond what is ``known``."""
     rest: dict[str, Any] = {}
     for key, value in whole.items():
         if key not in known:

@@ -130,5 +130,6 @@ def _usable(url: str, path: Path) -> Path:
     files = sorted(path.glob("*.gguf"))
     if len(files) != 1:
         reason = f"{path} holds {len(files)} .gguf files, not one"
-        raise LocalError(f'The weights for "{masked(url)}" are not usable: {reason}.')
+        step = "Name one of these files." if files else "Name a .gguf file, or a folder with a config.json."
+        raise LocalError(f'The weights for "{masked(url)}" are not usable: {reason}.', step)
     return files[0]

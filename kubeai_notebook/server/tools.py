@@ -20,12 +20,10 @@ from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.errors import KubeAIError, NotYoursError
 from kubeai_notebook.present import server_wire as wire
 from kubeai_notebook.present.answer import notices_of
-from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.stake import going
 from kubeai_notebook.session import planning
 from kubeai_notebook.session import verbs as session_verbs
 from kubeai_notebook.session.guard import check_owner
-from kubeai_notebook.session.waiting import look_at
 
 from . import verbs
 from .proposals import Proposals
@@ -57,12 +55,8 @@ def kubeai_status(name: str) -> dict[str, Any]:
 
 def kubeai_why(name: str) -> dict[str, Any]:
     """Explain why a KubeAI Model is not ready: every finding with its evidence, and remedies by id for kubeai_fix."""
-
-    def why(session: Any) -> dict[str, Any]:
-        card = card_of(look_at(session.publisher, name), namespace=session.cluster.namespace)
-        return card.model_dump(include={"name", "phase", "detail", "findings"})
-
-    return _answered(why)
+    wanted = {"name", "phase", "detail", "findings"}
+    return _answered(lambda session: verbs.get(session, name).model_dump(include=wanted))
 
 
 def kubeai_logs(name: str, tail_lines: int = 100, previous: bool = False) -> dict[str, Any]:

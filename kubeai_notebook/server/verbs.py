@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook import settings
 from kubeai_notebook.cluster.connect import contexts_of
-from kubeai_notebook.core.catalog.offers import matching
 from kubeai_notebook.core.spec import draft_of
 from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.present import server_wire as wire
@@ -183,8 +182,7 @@ def catalog(
     session: Session, *, text: str = "", feature: str = "", here: bool = False, fits: bool = False
 ) -> wire.Catalog:
     """What can be served."""
-    session.forget_facts()  # a download of a moment ago lies here now
-    return wire.catalog_of(matching(session.facts.offers, text, feature, here=here, fits=fits))
+    return wire.catalog_of(planning.offers(session, text, feature=feature, here=here, fits=fits))
 
 
 def rights(session: Session) -> wire.RightsList:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeai_notebook import deploy
+from kubeai_notebook.core.catalog.offers import matching
 from kubeai_notebook.core.field_aliases import spelled
 from kubeai_notebook.core.kubeai.model_schema import KNOWN
 from kubeai_notebook.core.manifest import cleaned, fields_of_manifest, spec_of_manifest
@@ -29,6 +30,7 @@ from kubeai_notebook.present.plan_report import PlanReport
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kubeai_notebook.core.catalog.offers import Offer
     from kubeai_notebook.core.kubeai.model_schema import ModelSchema
 
     from .connection import Connection
@@ -59,6 +61,14 @@ def plan(
     report = _planned(session, what, unique=unique, seen=seen)
     # What is refused already needs no second refusal, which would hide the list of the first.
     return report if report.refusal else _tried(session, report)
+
+
+def offers(
+    session: Connection, text: str = "", *, feature: str = "", here: bool = False, fits: bool = False
+) -> tuple[Offer, ...]:
+    """What can be served, as the cluster says at this moment; arguments and errors as those of `Session.catalog`."""
+    session.forget_facts()  # a download of a moment ago lies here now
+    return matching(session.facts.offers, text, feature, here=here, fits=fits)
 
 
 def plan_to_serve(session: Connection, what: ModelSpec | Mapping[str, Any], *, unique: bool, force: bool) -> PlanReport:

@@ -155,11 +155,9 @@ class Session(Connection):
         Raises:
             SpecError: KubeAI has no such feature.
         """
-        from kubeai_notebook.core.catalog.offers import matching
         from kubeai_notebook.present.catalog_frame import catalog_frame
 
-        self.forget_facts()  # a download of a moment ago lies here now
-        return catalog_frame(matching(self.facts.offers, text, feature, here=here, fits=fits))
+        return catalog_frame(planning.offers(self, text, feature=feature, here=here, fits=fits))
 
     def waiting_for(self, request_name: str) -> Iterator[View]:
         """The Views of a Model until it can be asked, without waiting for any; errors as `Model.complete`."""

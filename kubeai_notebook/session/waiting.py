@@ -203,7 +203,8 @@ def _failed(session: Connection, view: View) -> DeployError:
     """The error of a Model for which nothing comes of waiting; its steps are numbered as `why` numbers them."""
     finding = next(iter(view.findings), None)
     if finding is None:
-        return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}")
+        hint = f'attach("{view.name}").why() says what is seen of it.'
+        return DeployError(f"{view.name} is {view.status.phase}: {view.status.detail}", hint)
     shown = list(numbered(view.findings))
     session.remember_shown(view.uid, tuple(step.remedy for _, remedies in shown for step in remedies))
     seen = [f"  {evidence.text}" for evidence in finding.evidence[:1]]
@@ -285,7 +286,7 @@ def _wait_replaced(session: Connection, name: str, pod_name: str, *, limit_secon
             gone = changes.until(lambda change: pod_name not in names(change), limit_seconds)
             if gone is None:
                 message = f"The Pod {pod_name} is being deleted, but is not gone after {limit_seconds:.0f} s."
-                raise WaitTimeoutError(message)
+                raise WaitTimeoutError(message, f'attach("{name}").why() says what holds it.')
             if gone.view is not None and len(names(gone)) < count:
                 longest = min(limit_seconds, REPLACED_SECONDS)
                 changes.until(lambda change: change.view is None or len(names(change)) >= count, longest)

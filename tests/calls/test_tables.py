@@ -242,5 +242,5 @@ def test_writes_nothing_over_the_file_that_it_reads(quick: Running, tmp_path: Pa
     for fields in ({}, {"to": source}, {"to": tmp_path / "b.parquet", "errors": "frame"}):
         with pytest.raises(UsageError):
             mapped(quick.url, source, **fields)
-    with pytest.raises(UsageError, match="There is no file"):
+    with pytest.raises(UsageError, match="There is no file .* Check the path"):
         mapped(quick.url, tmp_path / "no.parquet", to=tmp_path / "b.parquet")

@@ -83,6 +83,22 @@ def test_names_every_cause_of_a_refusal() -> None:
     assert len(found.notices) == 7
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "hint"),
+    [
+        (500, {"message": "etcd is away"}, "Try again in a moment. Ask whoever runs the cluster, with this answer."),
+        (418, {"message": "I am a teapot"}, "Ask whoever runs the cluster, with this answer."),
+        (503, {}, "Try again in a moment. Ask whoever runs the cluster, with this answer."),
+        (403, {"message": "a webhook denied it"}, "Change what it names, or ask an administrator what is allowed."),
+    ],
+)
+def test_names_the_next_step_after_an_answer_that_no_rule_explains(
+    status: int, body: dict[str, str], hint: str
+) -> None:
+    found = error_of(status, json.dumps({"kind": "Status", **body}).encode())
+    assert getattr(found, "hint", "") == hint
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"\xff\xfe", b'{"kind": "Pod"}'])
 def test_explains_an_answer_that_is_no_status(body: bytes) -> None:
     assert "answered 502" in str(error_of(502, body))

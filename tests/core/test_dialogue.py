@@ -100,6 +100,15 @@ def test_refuses_what_is_no_turn() -> None:
         dialogue().ask("  ")
 
 
+def test_tells_a_page_that_is_older_than_it_how_to_see_it() -> None:
+    talk = dialogue("a")
+    talk.ask("One?")
+    for pressed in (lambda: talk.choose(5), lambda: talk.vote(0, 0)):
+        with pytest.raises(UsageError) as raised:
+            pressed()
+        assert raised.value.hint == "Run the cell again to see the dialogue as it is."
+
+
 def test_is_the_same_after_it_was_kept() -> None:
     talk = dialogue("a", "b", fields={"temperature": 0})
     first = answered(talk.ask("One?"), "A", "B")

@@ -155,11 +155,28 @@ def test_reads_the_answer_behind_the_reasoning() -> None:
     assert parsed('<think>hm</think>\n{"city": "Rome"}', PLACE) == {"city": "Rome"}
 
 
+class Counted(dict[str, Any]):
+    """A part of a schema that counts how often it is read."""
+
+    reads = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.reads += 1
+        return super().get(key, default)
+
+
 def test_reads_a_part_once_that_stands_in_many_places() -> None:
-    part: dict[str, Any] = {"type": "string"}
-    for _ in range(40):
+    lone, shared = Counted(type="string"), Counted(type="string")
+    reply_schema({"type": "object", "properties": {"a": lone}})
+    part: dict[str, Any] = shared
+    for _ in range(12):
         part = {"type": "object", "properties": {"a": part, "b": part}}
+    assert reply_schema(part).given is part
+    assert shared.reads == lone.reads > 0
+
+
+def test_takes_a_part_that_holds_itself() -> None:
+    part: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
     part["properties"]["itself"] = part
-    reply_schema(part)
     tuples = {"type": "array", "prefixItems": [{"type": "string"}], "items": {"$ref": "#/prefixItems/0"}}
-    reply_schema(tuples)
+    assert [reply_schema(one).given for one in (part, tuples)] == [part, tuples]

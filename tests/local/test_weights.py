@@ -283,7 +283,7 @@ def test_refuses_a_folder_with_two_candidates(tmp_path):
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).touch()
     weights = Weights(tmp_path / "cache", mapped={"pvc://mine": tmp_path}, environment={})
-    with pytest.raises(LocalError, match=r"holds 2 \.gguf files, not one"):
+    with pytest.raises(LocalError, match=r"holds 2 \.gguf files, not one\. Name one of these files\."):
         weights.present("pvc://mine")
 
 

@@ -11,7 +11,7 @@ from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import DeployError, UnreachableError, WaitTimeoutError
 from kubeai_notebook.session import verbs
 from kubeai_notebook.session.live.subscription import Change
-from kubeai_notebook.session.waiting import wait_ready, wait_seen
+from kubeai_notebook.session.waiting import restart_pods, wait_ready, wait_seen
 from tests.support.fake_api import MODELS, FakeApi, model
 from tests.support.talking import talking_cluster
 from tests.support.views import view_in
@@ -75,6 +75,22 @@ def test_waits_three_seconds_for_this_machine_though_no_view_comes_after_the_los
     with pytest.raises(UnreachableError):
         wait_ready(session_of(script, is_this_machine=True), "smol", 900)
     assert script.patience_seconds[-1] <= 3
+
+
+def test_names_the_next_step_where_nothing_explains_a_failure() -> None:
+    with pytest.raises(DeployError) as raised:
+        wait_ready(session_of(Script(STUCK)), "smol", 60)
+    assert raised.value.hint == 'attach("smol").why() says what is seen of it.'
+
+
+def test_says_where_to_look_for_what_holds_a_pod() -> None:
+    session = session_of(Script())
+    pods = ({"metadata": {"name": "model-smol-1"}},)
+    session.publisher.view = lambda _: SimpleNamespace(observation=SimpleNamespace(engine_pods=pods))
+    session.cluster.delete_pod = lambda _: None
+    with pytest.raises(WaitTimeoutError, match="model-smol-1 is being deleted") as raised:
+        restart_pods(session, "smol", 1)
+    assert raised.value.hint == 'attach("smol").why() says what holds it.'
 
 
 def test_waits_on_for_this_machine_that_came_back() -> None:

@@ -44,7 +44,5 @@ NARROW_URLS = Behaviour(since=(0, 23, 2))
 """A url may hold few characters only; the operator refuses others, and only its log says so."""
 PULLS_NOTHING = Behaviour(since=(0, 23, 2), before=(0, 23, 5))
 """The startup probe of OLlama pulls no model, so that a Pod is ready and answers 404 (KubeAI's issue 721)."""
-RESPONSES = Behaviour(since=(0, 23, 0))
-"""The gateway has the route ``/openai/v1/responses``; an older one answers 404 in Go's own words."""
 LABELS_ON_PODS = Behaviour(since=(0, 23, 2))
 """A Model's own labels are on its Pods too, but for those that KubeAI sets itself."""
