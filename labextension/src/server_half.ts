@@ -1,5 +1,5 @@
 import type { Place } from "./kinds";
-import { answerOf, Refusal, type Fetcher } from "./sidebar/request";
+import { answerOf, Refusal, type Fetcher } from "./request";
 
 /** In each answer of a server that nobody has told where to work since it started: a mark of that server. */
 const UNTOLD = "KubeAI-Untold";

@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { ServerHalf } from "../src/server_half";
-import type { Fetcher } from "../src/sidebar/request";
+import type { Fetcher } from "../src/request";
 
 const PROD = { context: "prod", namespace: "team" };
 const NOWHERE = { context: "", namespace: "" };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Refusal, type Fetcher } from "../src/sidebar/request";
+import { Refusal, type Fetcher } from "../src/request";
 import { share } from "../src/sidebar/shared";
 import { grouped, Store, type News } from "../src/sidebar/store";
 import { joined, listen, newsOf, POLL_MS, SILENT_MS } from "../src/sidebar/stream";

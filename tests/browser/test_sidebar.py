@@ -62,15 +62,17 @@ def main_tab(page: Any, title: str) -> Any:
     return page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(has_text=title)
 
 
-def test_tells_how_to_start(open_notebook: Callable[..., Any]) -> None:
+def test_tells_how_to_start(open_notebook: Callable[..., Any], installation: Installation) -> None:
     from playwright.sync_api import expect
 
+    # Where a story before has ended its daemon, the server half says that, and starts none anew.
+    installation.run("kubeai-local", "start")
     notebook = open_notebook("1")
     page = notebook.page
     notebook.theme("Light")
     sidebar = shown(page)
-    # The text that is seen: these lines come once the server half has a cluster, for which it starts the daemon.
-    lines = "%load_ext kubeai_notebook", "%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m"
+    # The text that is seen: these lines come once the server half has a cluster.
+    lines = "%load_ext kubeai_notebook", "%kubeai_serve smol ollama://smollm2:135m"
     expect(sidebar).to_contain_text(lines[0], use_inner_text=True, timeout=STARTS_MS)
     expect(sidebar).to_contain_text(lines[1], use_inner_text=True)
     notebook.picture("sidebar_light")

@@ -1,6 +1,6 @@
 import type { Asks, Heard, Wanted } from "../../widgets/ask";
 import type { Answer, Done, Events } from "../../widgets/types";
-import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
+import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
 
 /** How long the server may take before its reader is told that it works. */
 const SILENCE_MS = 300;

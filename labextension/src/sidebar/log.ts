@@ -1,7 +1,7 @@
 import { button, element, isSeen, put, putText } from "../../widgets/dom";
 import { trans } from "../../widgets/translate";
 import type { Events, LogText } from "../../widgets/types";
-import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
+import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
 
 const LOOKS_MS = 2_000;
 const LINES = 1_000;

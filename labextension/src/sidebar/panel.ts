@@ -9,7 +9,7 @@ import { addStyle } from "../style";
 import { ServerAsker } from "./asker";
 import { ModelList } from "./list";
 import { LogView } from "./log";
-import { answerOf, Refusal, type Fetcher, type Shown } from "./request";
+import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
 import { share } from "./shared";
 import { featuresOf, grouped, Store } from "./store";
 
@@ -77,7 +77,7 @@ export class ModelsPanel extends Panel {
     this.empty.append(
       element("p", "", trans.__("There are no Models here yet. In a notebook, these two lines serve a small one:")),
       copyLine("%load_ext kubeai_notebook"),
-      copyLine("%kubeai_serve smol --engine OLlama --url ollama://smollm2:135m"),
+      copyLine("%kubeai_serve smol ollama://smollm2:135m"),
     );
     this.model.hidden = true;
     const head = element("div", "kubeai-sidebar-head");

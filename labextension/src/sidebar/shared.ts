@@ -1,4 +1,4 @@
-import type { Fetcher } from "./request";
+import type { Fetcher } from "../request";
 import type { News, Store } from "./store";
 import { isOver, listen } from "./stream";
 

@@ -1,5 +1,5 @@
 import type { Changes, LinkState, ModelChange } from "../../widgets/types";
-import { asked, answerOf, Refusal, type Fetcher } from "./request";
+import { asked, answerOf, Refusal, type Fetcher } from "../request";
 import type { News } from "./store";
 
 /** A proxy that holds answers back lets not even the stream's first line through. */
