@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import name_of, value_of
@@ -18,6 +19,9 @@ from kubeai_notebook.core.engine_arguments import KNOWN, meant_argument
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
+
+refused = partial(Rule, code="BadArgumentValue", who="user")
+"""A value that the engine does not take."""
 
 
 def _set_to(case: Case) -> dict[str, str]:
@@ -86,6 +90,17 @@ def _validated(case: Case) -> dict[str, str]:
     return {"field": field, "argument": own or field, "own": own}
 
 
+def _no_batch(case: Case) -> dict[str, str]:
+    """The setting that leaves Infinity nothing to try its model with."""
+    variable, argument = "INFINITY_BATCH_SIZE", "--batch-size"
+    of_args = value_of(case.scene.args, argument)
+    size = of_args or case.scene.env.get(variable, "")
+    if case.scene.engine != "Infinity" or not re.search(r"(?:^|;)(?:-\d+|0+)(?:;|$)", size):
+        return {}
+    own = {"own_argument": argument} if of_args else {"own_variable": variable}
+    return {"value": size, "own": argument if of_args else variable, **own}
+
+
 _OF_CONFIG_JSON = ("architectures", "model_type", "auto_map", "vocab_size", "quantization_config", "rope_parameters")
 
 _ARGUMENT = r"(?:argument (?:-\w+/)?|Option '|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]{1,80})"
@@ -145,18 +160,15 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Remove {argument}; newer versions may have dropped it.", "Remove that argument."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("requires --tool-call-parser",),
         message=("--enable-auto-tool-choice needs --tool-call-parser beside it.",),
-        who="user",
         remedies=(
             set_argument("--tool-call-parser", "hermes", "Set {argument}, or the parser made for this model."),
             drop_argument("--enable-auto-tool-choice"),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Failed to load module '… .py",),
         only=lambda case: case.has_ended and not case.had_started,
         take=(r"from (?P<path>/\S+\.py)",),
@@ -164,7 +176,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             "The plugin {path} is not in the container, or Python cannot load it.",
             "A plugin is not in the container, or Python cannot load it.",
         ),
-        who="user",
         remedies=(
             advise("Add it to files with the path {path}; an error in it stands below that line of the log."),
             drop_argument(
@@ -173,22 +184,19 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Add the plugin to files.", unless="path"),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("invalid tool call parser", "invalid reasoning parser", "parser … not found. Available"),
         take=(
             r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",
             r"parser '(?P<value>[^']+)' not found\. Available \w+: \[?(?P<choices>[^\]]{0,200})",
         ),
         message=('There is no parser "{value}" in this vLLM.', "There is no such parser in this vLLM."),
-        who="user",
         derive=_which_parser,
         remedies=(
             advise("Set {parser_argument} to one of: {choices}", "Set {parser_argument} to one that this vLLM has."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "error: argument -",
             "Invalid value for '--",
@@ -216,24 +224,20 @@ ARGUMENTS: tuple[Rule, ...] = (
             "{argument} has a value that the engine does not take.",
             "An argument has a value that the engine does not take.",
         ),
-        who="user",
         derive=_form,
         remedies=(
             drop_argument("{argument}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct the value of {argument}.", "Correct the value."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(".py: error: ", "vllm serve: error: "),
         only=lambda case: case.has_ended and not case.had_started,
         take=(r": error: (?P<why>.{1,200}?)\.?$", r"(?P<argument>--[a-z][\w-]+)"),
         message=("The engine does not take its args: {why}.", "The engine does not take its args."),
-        who="user",
         remedies=(drop_argument("{argument}"), advise("Correct {argument}.", "Correct args as it says.")),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("is not a valid InferenceEngine", "is not a valid Device"),
         take=(r"(?P<value>'[^']*') is not a valid (?:InferenceEngine|Device)",),
         message=(
@@ -241,7 +245,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             "INFINITY_ENGINE or INFINITY_DEVICE may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE has a wrong value.",
         ),
-        who="user",
         derive=_set_to,
         remedies=(
             drop_env("{own_variable}"),
@@ -249,13 +252,11 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Use engine torch, ctranslate2 or optimum, and device auto, cpu, cuda or mps."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("ValueError: Unknown level: '",),
         only=lambda case: case.has_ended,
         take=(r"level: (?P<value>'[^']*')",),
         message=("{own} may not be {value}: it is no level of a log.", "A setting is no level of a log."),
-        who="user",
         derive=_set_to,
         remedies=(
             drop_env("{own_variable}"),
@@ -263,8 +264,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Use DEBUG, INFO, WARNING or ERROR."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("ValueError: '… is not a valid",),
         only=lambda case: case.has_ended and _ENUM.search(case.line) is not None,
         take=(r"ValueError: (?P<value>'[^']*') is not a valid (?P<kind>\w+)",),
@@ -273,7 +273,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             "A setting may not be {value}: it is no {kind}.",
             "A setting has a value that the engine does not take.",
         ),
-        who="user",
         derive=_set_to,
         remedies=(
             drop_env("{own_variable}"),
@@ -281,8 +280,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Correct what is set to {value} in args or env.", "Correct args or env."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("invalid literal for int()", "could not convert string to float"),
         only=lambda case: not case.had_started,
         take=(r"(?:base 10|to float): (?P<value>'[^']*')",),
@@ -291,15 +289,24 @@ ARGUMENTS: tuple[Rule, ...] = (
             "A setting must be a number, not {value}.",
             "A setting must be a number.",
         ),
-        who="user",
         derive=_set_to,
         remedies=(
             set_env("VLLM_CPU_KVCACHE_SPACE", "{kv_space}", "Write the number without its unit: env.{variable}."),
             advise("Write a plain number in place of {value}.", "Write a plain number."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
+        seen=("IndexError: list index out of range", "ValueError: max() arg is an empty sequence"),
+        only=lambda case: case.has_ended and "warmup" in case.above(30) and bool(_no_batch(case)),
+        derive=_no_batch,
+        message=("{own} must be 1 or more, not {value}.", "The size of a batch must be 1 or more."),
+        remedies=(
+            drop_env("{own_variable}"),
+            drop_argument("{own_argument}"),
+            advise("Use a batch size of 1 or more."),
+        ),
+    ),
+    refused(
         seen=("Unexpected keyword argument [type=", "Extra inputs are not permitted [type="),
         only=lambda case: case.has_ended and not case.had_started,
         derive=_validated,
@@ -308,14 +315,12 @@ ARGUMENTS: tuple[Rule, ...] = (
             'The engine knows no "{field}" among its settings.',
             "The engine does not know one of the settings.",
         ),
-        who="user",
         remedies=(
             drop_argument("{own}"),
             advise('Take "{field}" out of {argument}, or spell it as the engine does.', "Take that setting out."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Field required [type=", "Missing required argument [type="),
         only=lambda case: case.has_ended and not case.had_started,
         derive=_validated,
@@ -324,7 +329,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             'The engine lacks a setting: "{field}".',
             "The engine lacks a setting.",
         ),
-        who="user",
         remedies=(drop_argument("{own}"), advise('Add "{field}" to {argument}.', "Add what it speaks of.")),
     ),
     Rule(
@@ -344,8 +348,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Copy config.json again from the model's repository."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Input should be",),
         take=(r"Input should be (?P<expected>[^\[]{1,160})", r"input_value=(?P<value>[^,\]]+)"),
         derive=_validated,
@@ -355,14 +358,12 @@ ARGUMENTS: tuple[Rule, ...] = (
             "An argument should be {expected}, not {value}.",
             "An argument has a value that the engine does not take.",
         ),
-        who="user",
         remedies=(
             drop_argument("{own}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct {argument}.", "Correct the value."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "error parsing value for field",
             "in setup_logger",
@@ -375,7 +376,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"(?P<variable>libgomp)",
         ),
         message=("A setting of the engine has a value that it does not take.",),
-        who="user",
         remedies=(
             drop_env("LOG_LEVEL", "PRELOAD_MODELS", "VLLM_CPU_OMP_THREADS_BIND"),
             advise("Correct or remove the variable; lists are JSON, log levels debug, info, warning or error."),

@@ -16,6 +16,8 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+from .engine_args import refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,16 +84,18 @@ _PYTHON_ONLY = re.compile(
 )
 """A slip of the engine's own code over something that it did not expect in a file of the model."""
 
+_LET_IT_CHOOSE = (
+    drop_argument("--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."),
+    drop_env("VLLM_ATTENTION_BACKEND"),
+)
+
 VALUES: tuple[Rule, ...] = (
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Cannot re-initialize CUDA in forked subprocess",),
         message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
-        who="user",
         remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "V cache quantization requires flash_attn",
             "the supplied chat template is not supported",
@@ -102,18 +106,15 @@ VALUES: tuple[Rule, ...] = (
             r"(?P<why>chat template parsing error)",
         ),
         message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
-        who="user",
         remedies=(
             drop_env("OLLAMA_KV_CACHE_TYPE", "LLAMA_ARG_CACHE_TYPE_V", "LLAMA_ARG_CHAT_TEMPLATE"),
             advise("Correct what it speaks of in args or env."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("ValueError: unsupported device", "ValueError: Invalid compute type", "Error: unsupported compute type"),
         take=(r"(?:device|compute type):? (?P<value>\S+)",),
         message=('The engine knows no "{value}".', "The engine does not know the device or the type that is set."),
-        who="user",
         remedies=(
             drop_env("WHISPER__INFERENCE_DEVICE", "WHISPER__COMPUTE_TYPE"),
             advise("Use device auto, cpu or cuda, and compute type default, int8, float16 or float32."),
@@ -151,23 +152,20 @@ VALUES: tuple[Rule, ...] = (
             advise("Set a larger --max-num-batched-tokens, or a smaller --max-num-seqs.", unless="batched"),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "Failed to load mistral 'params.json'",
             "Make sure that a Mistral tokenizer is present",
             "Error: No tokenizer file found",
         ),
         message=("The arguments ask for Mistral's own file format, but the repository is in the hub's.",),
-        who="user",
         remedies=(
             drop_argument("{of_mistral}"),
             advise("Remove what asks for Mistral's format; or take a repository that holds params.json."),
         ),
         derive=_of_mistral,
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "kv-cache is not supported with fp8",
             "with FP8 KV cache not",
@@ -175,75 +173,60 @@ VALUES: tuple[Rule, ...] = (
             "kv_cache_dtype … is not supported",
         ),
         message=("The engine cannot keep the cache of this model in the type that --kv-cache-dtype asks for.",),
-        who="user",
         remedies=(
             drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
             advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("limit_mm_per_prompt` is only supported",),
         message=(
             "--limit-mm-per-prompt is for models that take pictures, sounds or films; this engine reads text here.",
         ),
-        who="user",
         remedies=(
             drop_argument("--limit-mm-per-prompt"),
             advise("If the model does take them: set image to a newer release, which knows that."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("VLLM_USE_V1=1 is not supported",),
         take=(r"is not supported with (?P<what>.+?)\.?$",),
         message=(
             "The V1 engine of this release does not support {what}.",
             "The V1 engine of this release does not support what is asked of it.",
         ),
-        who="user",
         remedies=(
             set_env("VLLM_USE_V1", "0", "Use the older engine: env.{variable}."),
             advise("Or set image to a newer release."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("only supports V1", "V0 … is deprecated … VLLM_USE_V1", "VLLM_USE_V1=0 is not supported"),
         message=("This release of vLLM has its newer engine (V1) only, and VLLM_USE_V1 asks for the older.",),
-        who="user",
         remedies=(drop_env("VLLM_USE_V1"), advise("Remove VLLM_USE_V1 wherever it is set.")),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Invalid attention backend", "Unknown attention backend"),
         take=(r"backend:? '?(?P<backend>\w+)", r"Valid options are: (?P<choices>.{1,200})"),
         message=(
             'There is no attention backend "{backend}" in this engine.',
             "There is no such attention backend in this engine.",
         ),
-        who="user",
         remedies=(
-            drop_argument(
-                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
-            ),
-            drop_env("VLLM_ATTENTION_BACKEND"),
+            *_LET_IT_CHOOSE,
             advise("Or set it to one of: {choices}", "Or set it to one that this engine has."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("FileNotFoundError: [Errno 2]", "ssl.SSLError: ", "PermissionError: [Errno 13]"),
         only=lambda case: "load_cert_chain" in case.above(6) or "load_verify_locations" in case.above(6),
         message=("The engine cannot read the certificate or the key that its arguments for TLS name.",),
-        who="user",
         remedies=(
             drop_argument("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"),
             advise("Remove them: KubeAI asks an engine by http; TLS belongs to the ingress in front of KubeAI."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "Selected backend … is not valid for this configuration",
             "backend … does not support attention sinks",
@@ -253,12 +236,8 @@ VALUES: tuple[Rule, ...] = (
             "The attention backend {backend} cannot serve this model on this GPU.",
             "The attention backend that is set cannot serve this model on this GPU.",
         ),
-        who="user",
         remedies=(
-            drop_argument(
-                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
-            ),
-            drop_env("VLLM_ATTENTION_BACKEND"),
+            *_LET_IT_CHOOSE,
             advise("Let the engine choose its attention backend; or set image to a newer release."),
         ),
     ),
@@ -377,8 +356,7 @@ VALUES: tuple[Rule, ...] = (
 )
 
 REFUSED_SETTINGS: tuple[Rule, ...] = (
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Value error, ", " [type="),
         only=lambda case: "validation error" in case.above(4) and not _trips_over_the_model(case),
         take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)", r"^(?P<why>.+?)\.? \[type="),
@@ -386,7 +364,6 @@ REFUSED_SETTINGS: tuple[Rule, ...] = (
             "The engine refuses its settings for this model: {why}.",
             "The engine refuses its settings for this model.",
         ),
-        who="user",
         derive=_named_argument,
         remedies=(
             drop_argument("{argument}"),
