@@ -14,7 +14,7 @@ from kubeai_notebook.core.diagnosis.tables import exits, nodes, start_times
 from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
 from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS
 from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
-from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
+from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES
 from kubeai_notebook.core.diagnosis.tables.families import FAMILIES
 from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.gpu_faults import CRASHES
@@ -31,11 +31,12 @@ from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING,
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
-from kubeai_notebook.core.diagnosis.tables.setting_values import REFUSED_SETTINGS, VALUES
+from kubeai_notebook.core.diagnosis.tables.setting_values import ENDS_AT_ONCE, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import ECHO, STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
+from kubeai_notebook.core.diagnosis.tables.weight_files import WEIGHTS
 from kubeai_notebook.core.notice import Evidence, Finding
 
 from .case import Case
@@ -181,7 +182,7 @@ def _from_log(scene: Scene, pod: Pod) -> Finding | None:
     )
     passages = (*_pulls(scene, pod), *((log,) if log else ()))
     if pod.main.ended.get("exitCode") in QUIET_EXITS or _finished(log):
-        return first(S3_NOTHING, passages, scene, pod=pod) if pod.is_of_job else None
+        return first(S3_NOTHING if pod.is_of_job else ENDS_AT_ONCE, passages, scene, pod=pod)
     return first(LOG, passages, scene, pod=pod)
 
 

@@ -40,6 +40,8 @@ _WRAPPERS = (
     "failed to load model",
     "unable to load model",
     "failed to create context",
+    "failed to create_context",
+    "failed to initialize http server",
     "llama runner terminated",
     "llama runner process has terminated",
     "error loading llama server",

@@ -38,7 +38,7 @@ def _which_parser(case: Case) -> dict[str, str]:
     return {"parser_argument": "--reasoning-parser" if reasoning else "--tool-call-parser"}
 
 
-_GLUED = re.compile(r"(?:arguments|option): (?P<name>--[a-z][\w-]*) +(?!-)\S")
+_GLUED = re.compile(r"(?:arguments|option): (?P<name>--[a-z][\w-]*) +(?!-|Did you mean)\S")
 
 
 def _glued(case: Case) -> dict[str, str]:
@@ -88,6 +88,21 @@ def _validated(case: Case) -> dict[str, str]:
     if not own and value_of(case.scene.args, holder) is not None:
         return {"field": field, "key": field, "argument": holder, "own": holder}
     return {"field": field, "argument": own or field, "own": own}
+
+
+def _imported(case: Case) -> dict[str, str]:
+    """The package that a plugin imports in vain, as the traceback below tells."""
+    path = case.values.get("path", "")
+    told = (_NO_MODULE.search(line) for line in case.passage.lines[case.index : case.index + 60])
+    named = (match[1] for match in told if match)
+    return {"package": next((name for name in named if f"/{name.replace('.', '/')}.py" not in path), "")}
+
+
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+
+
+def _reads_its_config(case: Case) -> bool:
+    return case.has_ended and "load_config_file" in case.above(120)
 
 
 def _no_batch(case: Case) -> dict[str, str]:
@@ -168,6 +183,45 @@ ARGUMENTS: tuple[Rule, ...] = (
             drop_argument("--enable-auto-tool-choice"),
         ),
     ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("Failed to load module '… .py",),
+        only=lambda case: case.has_ended and not case.had_started and bool(_imported(case)["package"]),
+        take=(r"from (?P<path>/\S+\.py)",),
+        derive=_imported,
+        message=(
+            "The plugin {path} imports {package}, which is not in the image.",
+            "A plugin imports a Python package that is not in the image.",
+        ),
+        who="user",
+        remedies=(
+            advise(
+                "Set image to one that has {package}, or correct the plugin's import.",
+                "Set image to one that has it, or correct the plugin's import.",
+            ),
+            drop_argument(
+                "--tool-parser-plugin", "--reasoning-parser-plugin", title="Or do without: remove {argument}."
+            ),
+        ),
+    ),
+    refused(
+        seen=("yaml.scanner.ScannerError", "yaml.parser.ParserError", "FileNotFoundError: ", "AttributeError: '"),
+        only=_reads_its_config,
+        take=(
+            r"No such file or directory: '(?P<gone>[^']+)'",
+            r'in "(?P<path>/[^"]{1,300})", line (?P<row>\d{1,9})',
+        ),
+        message=(
+            "There is no {gone} in the container, which --config names.",
+            "{path}, which --config names, is no valid YAML (line {row}).",
+            "The file that --config names does not hold arguments with their values.",
+        ),
+        remedies=(
+            advise("Add the file to files with the path {gone}."),
+            advise("Correct the file: a line for each argument, as in max-model-len: 4096.", unless="gone"),
+            drop_argument("--config", title="Or do without it: remove {argument}."),
+        ),
+    ),
     refused(
         seen=("Failed to load module '… .py",),
         only=lambda case: case.has_ended and not case.had_started,
@@ -202,6 +256,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             "Invalid value for '--",
             "error: the following arguments are required",
             "Option '--… requires an argument",
+            "Option '--… does not take a value",
         ),
         unless=("--url-prefix",),
         take=(
@@ -210,12 +265,17 @@ ARGUMENTS: tuple[Rule, ...] = (
             _ARGUMENT,
             r"Input should be (?P<should>[^\[]{1,160})",
             r"Value error, (?P<detail>[^\[]{1,160}?)\.? \[type=",
+            r"(?P<unknown>Unexpected keyword argument|Extra inputs are not permitted)",
+            r"^(?P<key>[a-z]\w{0,60}(?:\.\w{1,60}){0,4})$",
             r"choose from (?P<choices>[^)]{1,200})",
             r"is not one of (?P<choices>.{1,200}?)\.?$",
             r"is not a valid (?P<expected>\w+)",
+            r"(?P<switch>does not take a value)",
         ),
         message=(
+            "{argument} {switch}: write it alone.",
             "{argument} must be written in {form}.",
+            '{argument} holds "{key}", which the engine does not know there ({unknown}).',
             "{argument} may not be {value}; choose from {choices}.",
             "{argument} must be an {expected}, not {value}.",
             "{argument} may not be {value}.",
@@ -238,8 +298,11 @@ ARGUMENTS: tuple[Rule, ...] = (
         remedies=(drop_argument("{argument}"), advise("Correct {argument}.", "Correct args as it says.")),
     ),
     refused(
-        seen=("is not a valid InferenceEngine", "is not a valid Device"),
-        take=(r"(?P<value>'[^']*') is not a valid (?:InferenceEngine|Device)",),
+        seen=("is not a valid InferenceEngine", "is not a valid Device", "ValueError: Unknown device "),
+        take=(
+            r"(?P<value>'[^']*') is not a valid (?:InferenceEngine|Device)",
+            r"Unknown device (?P<value>\w+)",
+        ),
         message=(
             "{own} may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE may not be {value}.",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+from .weight_files import COPY_AGAIN
+
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
@@ -79,7 +81,6 @@ def _reads_config(case: Case) -> bool:
     )
 
 
-_COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
 _NEWER = (
     advise("Choose another model, or install a newer release of the engine.", only="this machine"),
     advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
@@ -321,7 +322,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "config.json or tokenizer.json is damaged or incomplete.",
         ),
         who="user",
-        remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+        remedies=(COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
     ),
     Rule(
         code="ModelJsonInvalid",
@@ -361,138 +362,5 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(advise("Copy {likely} again from the model's repository.", "Copy it again from its repository."),),
-    ),
-)
-
-_UNREADABLE = (
-    "while deserializing header",
-    "incomplete metadata, file not fully covered",
-    "invalid magic characters",
-    "failed to read magic",
-    "failed to read key-value pairs",
-    "not within the file bounds",
-    "key not found in model",
-    "check_tensor_dims",
-    "invalid payload size",
-    "into an index-sized integer",
-    "invalid load key, ",
-    "PytorchStreamReader failed",
-    "Unable to load weights from pytorch checkpoint file",
-    "failed to read tensor info",
-    "Protobuf parsing failed",
-    "error loading model: missing tensor",
-    "error loading model: … split file",
-    "failed to load GGUF split",
-    "has invalid ggml type",
-    "Error: File … is incomplete: failed to read",
-    "GGUF file … Permission denied",
-)
-
-WEIGHTS: tuple[Rule, ...] = (
-    Rule(
-        code="WeightsUnreadable",
-        seen=("header too large", "HeaderTooLarge", "invalid magic characters: 'vers", "invalid load key, 'v'"),
-        message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
-        who="user",
-        remedies=(_COPY_AGAIN,),
-    ),
-    Rule(
-        code="WeightsUnreadable",
-        seen=("MemoryError",),
-        only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
-        message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
-        who="user",
-        remedies=(_COPY_AGAIN,),
-    ),
-    Rule(
-        # PyTorch's own reader of pickles gives the number of the first byte that it cannot make sense of.
-        code="WeightsUnreadable",
-        seen=("Unsupported operand ", "pickle data was truncated", "UnpicklingError: unpickling stack underflow"),
-        unless=("operand type",),
-        only=lambda case: case.has_ended,
-        message=("A weights file (.bin, .pt) is damaged, cut off, or no weights file.",),
-        who="user",
-        remedies=(_COPY_AGAIN,),
-    ),
-    Rule(
-        code="WeightsUnreadable",
-        seen=_UNREADABLE,
-        take=(
-            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+?)(?: failed|[\s']|$)",
-            r"tensor '(?P<tensor>[^']+)'",
-            r"header: (?P<why>[^:]+)$",
-        ),
-        message=(
-            "{file} is damaged, cut off, no weights file or not readable.",
-            "A weights file is damaged or cut off ({why}).",
-            "A weights file is damaged, cut off or not readable.",
-        ),
-        who="user",
-        remedies=(_COPY_AGAIN, advise("If the file is whole, let the container read it (owner, mode, fsGroup).")),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("loading state_dict for", "size mismatch for", "exceeds dimension size"),
-        take=(
-            r"shape (?P<theirs>torch\.Size\([^)]*\)) from checkpoint",
-            r"current model is (?P<ours>torch\.Size\([^)]*\))",
-        ),
-        message=(
-            "The weights have shape {theirs} where config.json expects {ours}: they are of two models.",
-            "The weights do not have the shapes that config.json expects: they are of two models.",
-        ),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=(
-            "weights were not initialized from checkpoint",
-            "weights are not initialized from checkpoint",
-            "There is no module or parameter named",
-        ),
-        take=(r"named '(?P<part>[^']+)' in (?P<architecture>\w+)",),
-        message=(
-            'The weights hold "{part}", which this version of the engine does not know in {architecture}.',
-            "The weights have other parts than the engine expects of this architecture.",
-        ),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("KeyError: '",),
-        only=lambda case: any(words in case.above(6) for words in ("params_dict[", "in load_weights")),
-        take=(r"KeyError: '(?P<part>[^']+)'",),
-        message=(
-            'The weights hold "{part}", which this version of the engine does not know in this architecture.',
-            "The weights have other parts than the engine expects of this architecture.",
-        ),
-        who="user",
-        remedies=(advise("Choose another build of the model, or set image to a newer release of the engine."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("AssertionError",),
-        only=lambda case: "loaded_weight.s" in case.above(3),
-        message=("The weights do not have the shapes that config.json, or this release of the engine, expects.",),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("IndexError: index out of range in self",),
-        only=lambda case: case.has_ended and not case.had_started,
-        message=("The tokenizer, or config.json, knows more tokens or positions than the weights have.",),
-        who="user",
-        remedies=(advise("Take the tokenizer, config.json and the weights from one repository."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("must match the size of tensor",),
-        only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
-        message=("The weights do not have the shapes that config.json expects: they are of two models.",),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository."),),
     ),
 )

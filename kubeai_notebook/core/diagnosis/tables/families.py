@@ -28,6 +28,7 @@ from kubeai_notebook.core.masking.names import is_secret_name
 
 from .gpu_memory import is_gpu_profile
 from .hub import HOST
+from .setting_values import holding
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -102,7 +103,10 @@ def _named(case: Case) -> str:
     return (
         next(own, "")
         or worded_own
-        or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
+        or next((f"--{name}" for name in names if "-" in name and name in known), "")
+        or spoken
+        or words
+        or holding(case, case.line)
     )
 
 

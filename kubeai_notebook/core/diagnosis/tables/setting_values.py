@@ -51,10 +51,11 @@ def _texts_of(value: str) -> list[str]:
         held = json.loads(value)
     except ValueError:
         held = value
-    return [text for text in _strings(held) if len(text) > 2 and text not in ("auto", "none", "model", "true")]
+    parts = (part for text in _strings(held) for part in {text, *text.split(":")})
+    return [part for part in parts if len(part) > 2 and part not in ("auto", "none", "model", "true")]
 
 
-def _holding(case: Case, said: str) -> str:
+def holding(case: Case, said: str) -> str:
     """The argument of the Model that holds a text of which the sentence speaks."""
     names = (name_of(item) for item in case.scene.args)
     words = _BETWEEN_WORDS.sub(" ", f" {said} ")
@@ -76,7 +77,13 @@ def _named_argument(case: Case) -> dict[str, str]:
     said = re.findall(r"[a-z][a-z0-9]+(?:[_-][a-z0-9]+)+|(?<=--)[a-z]+", case.values.get("why", ""))
     known = (f"--{word.replace('_', '-')}" for word in said)
     named = next((name for name in known if value_of(case.scene.args, name) is not None), "")
-    return {"argument": named or _holding(case, case.values.get("why", "").rstrip("."))}
+    return {"argument": named or holding(case, case.values.get("why", "").rstrip("."))}
+
+
+def _no_member(case: Case) -> dict[str, str]:
+    """The argument whose text is no member of an enumeration, which Python only looks up."""
+    value = case.values.get("value", "")
+    return {"argument": holding(case, value) if "_member_map_" in case.above(3) else ""}
 
 
 _PYTHON_ONLY = re.compile(
@@ -91,19 +98,31 @@ _LET_IT_CHOOSE = (
 
 VALUES: tuple[Rule, ...] = (
     refused(
+        seen=("KeyError: '",),
+        only=lambda case: case.has_ended and bool(_no_member(case)["argument"]),
+        take=(r"KeyError: '(?P<value>[^']{1,80})'",),
+        derive=_no_member,
+        message=('The engine knows no "{value}", which {argument} asks for.', "A setting has an unknown value."),
+        remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
+    ),
+    refused(
         seen=("Cannot re-initialize CUDA in forked subprocess",),
         message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
         remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
     ),
     refused(
         seen=(
-            "V cache quantization requires flash_attn",
+            "V cache … requires flash_attn",
+            "failed to initialize the context: ",
+            "server is built without SSL support",
             "the supplied chat template is not supported",
             "chat template parsing error",
         ),
+        unless=("memory", "alloc"),
         take=(
-            r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",
-            r"(?P<why>chat template parsing error)",
+            r"(?P<why>V cache[\w ]{0,30} requires \w+|chat template is not supported: \S+)",
+            r"(?P<why>chat template parsing error|server is built without SSL support)",
+            r"initialize the context: (?P<why>.{1,200}?)\.?$",
         ),
         message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
         remedies=(
@@ -177,6 +196,11 @@ VALUES: tuple[Rule, ...] = (
             drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
             advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
         ),
+    ),
+    refused(
+        seen=("Engines must have unique model names",),
+        message=("Infinity is to serve several models, and two of them under one name.",),
+        remedies=(advise("Name one model in INFINITY_MODEL_ID, and serve each other one as a Model of its own."),),
     ),
     refused(
         seen=("limit_mm_per_prompt` is only supported",),
@@ -354,6 +378,19 @@ VALUES: tuple[Rule, ...] = (
         ),
     ),
 )
+
+ENDS_AT_ONCE: tuple[Rule, ...] = (
+    refused(
+        seen=("Preloaded configuration successfully",),
+        message=("Infinity ends as soon as it has loaded its model: INFINITY_PRELOAD_ONLY is on.",),
+        remedies=(
+            drop_env("INFINITY_PRELOAD_ONLY"),
+            drop_argument("--preload-only"),
+            advise("Remove INFINITY_PRELOAD_ONLY or --preload-only wherever it is set."),
+        ),
+    ),
+)
+"""What makes an engine end, and well, that should serve."""
 
 REFUSED_SETTINGS: tuple[Rule, ...] = (
     refused(
