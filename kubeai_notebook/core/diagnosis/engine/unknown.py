@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
     r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
+    r"|^Exception: "
     r"|^[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+: "  # httpx.UnsupportedProtocol: …
     r"|\bwhat\(\):|\berror loading [\w ]{1,40}: |\bSIG(?:SEGV|ABRT|BUS|FPE)\b"
 )

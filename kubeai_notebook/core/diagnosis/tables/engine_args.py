@@ -17,6 +17,8 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.engine_arguments import KNOWN, meant_argument
 
+from .engine_files import builds_of_files
+
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
@@ -28,7 +30,7 @@ def _set_to(case: Case) -> dict[str, str]:
     """Which of the Model's own settings holds the value that is refused; one that is written once."""
     value = case.values.get("value", "").strip("'\"")
     of_args = (name_of(item) for item in case.scene.args if value_of(case.scene.args, name_of(item)) == value)
-    of_env = (name for name, held in case.scene.env.items() if value in held.split(";"))
+    of_env = (name for name, held in case.scene.env.items() if value in (held, *held.split(";")))
     argument, variable = (next(iter(found), "") for found in ((of_args, of_env) if value else ((), ())))
     return {"own_argument": argument, "own_variable": variable, "own": argument or variable}
 
@@ -117,6 +119,18 @@ def _no_batch(case: Case) -> dict[str, str]:
 
 
 _OF_CONFIG_JSON = ("architectures", "model_type", "auto_map", "vocab_size", "quantization_config", "rope_parameters")
+
+
+def _is_of_config_json(case: Case) -> bool:
+    """Whether the refused field is one of config.json: no setting of the Model, and no argument that vLLM has."""
+    found = _validated(case)
+    field = found.get("field", "")
+    if field in _OF_CONFIG_JSON:
+        return True
+    stated = any(field in text for text in (*case.scene.args, *case.scene.env.values()))
+    known = field.replace("_", "-") in KNOWN.get(case.scene.engine, frozenset())
+    return case.scene.engine == "VLLM" and bool(field) and not (found.get("own") or stated or known)
+
 
 _ARGUMENT = r"(?:argument (?:-\w+/)?|Option '|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]{1,80})"
 
@@ -345,7 +359,7 @@ ARGUMENTS: tuple[Rule, ...] = (
     ),
     refused(
         seen=("invalid literal for int()", "could not convert string to float"),
-        only=lambda case: not case.had_started,
+        only=lambda case: not case.had_started and not builds_of_files(case),
         take=(r"(?:base 10|to float): (?P<value>'[^']*')",),
         message=(
             "{own} must be a number, not {value}.",
@@ -398,7 +412,7 @@ ARGUMENTS: tuple[Rule, ...] = (
         # The engine's own part of a configuration that it reads from config.json.
         code="ModelJsonInvalid",
         seen=("Input should be",),
-        only=lambda case: _validated(case).get("field") in _OF_CONFIG_JSON,
+        only=_is_of_config_json,
         take=(r"Input should be (?P<expected>[^\[]{1,160})",),
         derive=_validated,
         message=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
@@ -28,6 +29,9 @@ _FILES = {
     "tokenizer_file": "tokenizer.json",
     "generation_config": "generation_config.json",
     "preprocessor_config": "preprocessor_config.json",
+    "special_tokens_map": "special_tokens_map.json",
+    "self._model_config = ": "config_sentence_transformers.json",
+    "sbert_config": "sentence_bert_config.json",
     "safetensors.index": "model.safetensors.index.json",
     "weight_map": "model.safetensors.index.json",
     "index_file": "model.safetensors.index.json",
@@ -51,6 +55,25 @@ def _reads_files(case: Case) -> bool:
     """Whether a library raised it over what stands in a file of the model."""
     frame = _last_frame(case)
     return "**" in frame and any(module in frame for module in _READERS)
+
+
+_NO_NUMBERS = (
+    "'str' object cannot be interpreted as",
+    "'NoneType' object cannot be interpreted as",
+    "invalid literal for int()",
+    "TypeError: unsupported operand type(s) for",
+    "TypeError: '… not supported between instances of",
+    "TypeError: can't multiply sequence",
+    "TypeError: empty() received an invalid combination",
+    "ZeroDivisionError: ",
+)
+"""What Python says where it reckons with a text, with nothing, or by zero."""
+
+
+def builds_of_files(case: Case) -> bool:
+    """Whether libraries that make a model of its files raised it, below their own code."""
+    frames = case.frames(12)
+    return any(module in frame for frame in frames[-3:] for module in (*_READERS, "/vllm/model_executor/"))
 
 
 _CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
@@ -314,7 +337,12 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "No model architectures are specified",
         ),
         derive=_which_file,
-        take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
+        take=(
+            r"file at '(?P<file>[^']+)'",
+            r"(?P<file>/[\w/.-]+\.json)",
+            r"' in (?P<file>/\S+)$",
+            r"line (?P<row>\d+) column (?P<column>\d+)",
+        ),
         message=(
             "{file} is no valid JSON (line {row}, column {column}).",
             "{file} is no valid configuration of a model.",
@@ -343,6 +371,45 @@ ARCHITECTURES: tuple[Rule, ...] = (
                 "--hf-overrides", "--rope-scaling", "--rope-theta", title="Leave it as it is: remove {argument}."
             ),
             advise("Copy config.json again from the model's repository, or set image to a newer release."),
+        ),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("Exception: … at line … column ", "ValueError: Error parsing line b'"),
+        unless=("untagged enum",),
+        only=lambda case: case.has_ended,
+        derive=_which_file,
+        take=(r"line (?P<row>\d{1,9}) column (?P<column>\d{1,9})$", r"' in (?P<file>/\S{1,300})$"),
+        message=(
+            "{likely} holds what the engine does not take (line {row}, column {column}).",
+            "{file} is damaged, or no file of a tokenizer.",
+            "tokenizer.json, or another file of the tokenizer, is damaged.",
+        ),
+        who="user",
+        remedies=(COPY_AGAIN,),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("max_model_len must be a positive integer",),
+        only=lambda case: value_of(case.scene.args, "--max-model-len") is None,
+        message=(
+            "By config.json the model reads no token at all: max_position_embeddings or rope_scaling is wrong in it.",
+        ),
+        who="user",
+        remedies=(advise("Copy config.json again from the model's repository."),),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=_NO_NUMBERS,
+        only=lambda case: case.has_ended and not case.had_started and builds_of_files(case),
+        take=(r"argument '(?P<key>\w{1,60})': ", r"\bconfig\.(?P<key>\w{1,60})"),
+        message=(
+            'A JSON file of the model holds no number where one belongs ("{key}").',
+            "config.json, or another JSON file of the model, holds no number where one belongs.",
+        ),
+        who="user",
+        remedies=(
+            advise("Copy the JSON files again from the model's repository; numbers stand there without quotes."),
         ),
     ),
     Rule(

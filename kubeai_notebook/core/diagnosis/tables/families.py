@@ -169,7 +169,7 @@ def _refuses_a_setting(case: Case) -> bool:
     """Whether the module that reads settings raised it, or the line lists what may be chosen."""
     if not _is_a_sentence_of_the_start(case):
         return False
-    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    frames = case.frames(8)
     raised = any(module in frames[-1] for module in _SETTINGS) if frames else False
     return raised or bool(_CHOICES.search(case.passage.lowered[case.index]))
 
@@ -201,9 +201,26 @@ def _builds_the_model(case: Case) -> bool:
     """Whether a part of the model raised it as it was made, and speaks of no argument of the Model's own."""
     if not _is_a_sentence_of_the_start(case) or _refused_argument(case)["own"]:
         return False
-    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    frames = case.frames(8)
     built = bool(frames) and any(module in frames[-1] for module in _MODELS)
     return built and not any(words in frames[-1] for words in ("in forward", "in load_", "weight_loader"))
+
+
+_QUANTIZED = (
+    "/layers/quantization/",
+    "in get_quant_config",
+    "/transformers/quantizers/",
+    "/compressed_tensors/",
+    "_fp8_",
+)
+
+
+def _loads_quantized(case: Case) -> bool:
+    """Whether the code that reads or makes quantized weights raised it as the engine started."""
+    if not _is_a_sentence_of_the_start(case):
+        return False
+    frames = case.frames(18)
+    return any(words in frame for frame in frames[-5:] for words in _QUANTIZED)
 
 
 FAMILIES: tuple[Rule, ...] = (
@@ -312,6 +329,22 @@ FAMILIES: tuple[Rule, ...] = (
         message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
         who="user",
         remedies=_RELEASED,
+    ),
+    Rule(
+        code="QuantizationUnsupported",
+        seen=("Error: ", "AssertionError"),
+        unless=("allocate", "memory"),
+        only=_loads_quantized,
+        take=(r"Error: (?P<why>.{1,200}?)\.?$",),
+        message=(
+            'This engine cannot load "{name}" with its quantization: {why}.',
+            'This engine cannot load "{name}" with its quantization.',
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
+            advise("Choose another build of the model, another profile, or a newer image."),
+        ),
     ),
     Rule(
         code="ModelJsonInvalid",

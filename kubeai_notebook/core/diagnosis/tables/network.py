@@ -39,6 +39,7 @@ UNREACHABLE = (
     "SSLZeroReturnError",
     "[SSL: UNEXPECTED_EOF_WHILE_READING]",
     "Connection reset by peer'))",
+    "ConnectError: All connection attempts failed",
 )
 # The library's wrapper around seven different failures: only when nothing else in the whole log speaks.
 WRAPPED = ("LocalEntryNotFoundError", "couldn't connect to '")

@@ -31,13 +31,18 @@ _OF_THE_MODEL = re.compile(r'file "[^"]*/transformers_modules/[^"]*?(?P<file>[\w
 
 def _own_code(case: Case) -> dict[str, str]:
     """The file of the model's own Python code in whose frame it was raised; libraries are not its own."""
-    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    frames = case.frames(8)
     own = _OF_THE_MODEL.match(frames[-1]) if frames else None
     return {"file": own["file"]} if own else {}
 
 
 def _fails_in_own_code(case: Case) -> bool:
     return case.has_ended and not case.had_started and bool(_own_code(case))
+
+
+def _is_no_python(case: Case) -> bool:
+    """Whether transformers could not even read the code, as it looks for what that imports."""
+    return case.has_ended and case.line.startswith("SyntaxError") and "/dynamic_module_utils.py" in case.above(20)
 
 
 PYTHON_CODE: tuple[Rule, ...] = (
@@ -115,9 +120,9 @@ PYTHON_CODE: tuple[Rule, ...] = (
     ),
     Rule(
         code="Unknown",
-        seen=("Error: ", "SyntaxError"),
+        seen=("Error: ",),
         unless=("ModuleNotFoundError",),
-        only=_fails_in_own_code,
+        only=lambda case: _fails_in_own_code(case) or _is_no_python(case),
         take=(r"^(?P<why>\w{1,60}: .{1,200}?)\.?$",),
         derive=_own_code,
         message=(

@@ -198,6 +198,30 @@ VALUES: tuple[Rule, ...] = (
         ),
     ),
     refused(
+        seen=("ValueError: Unable to configure ",),
+        only=lambda case: case.has_ended and "logging/config.py" in case.above(4),
+        take=(r"Unable to configure (?P<part>[\w ]{1,40} '[^']{1,60}'|[\w ]{1,40})",),
+        message=(
+            "The engine cannot set up its log as it is told to: {part} of that configuration is wrong.",
+            "The engine cannot set up its log as it is told to.",
+        ),
+        remedies=(
+            drop_env("VLLM_LOGGING_STREAM", "VLLM_LOGGING_CONFIG_PATH"),
+            drop_argument("--log-config-file", "--logging-config"),
+            advise("Correct what sets up the log; the lines above say what is wrong in it."),
+        ),
+    ),
+    refused(
+        seen=("only pre-sharded checkpoints are currently supported",),
+        message=(
+            "--load-format=sharded_state reads weights that vLLM itself has saved in shards, and there are none.",
+        ),
+        remedies=(
+            drop_argument("--load-format"),
+            advise("Remove --load-format, or name a folder with such shards."),
+        ),
+    ),
+    refused(
         seen=("Engines must have unique model names",),
         message=("Infinity is to serve several models, and two of them under one name.",),
         remedies=(advise("Name one model in INFINITY_MODEL_ID, and serve each other one as a Model of its own."),),
@@ -319,6 +343,8 @@ VALUES: tuple[Rule, ...] = (
         seen=(
             "Unknown quantization method",
             "Unknown quantization type",
+            "Unsupported quantization config",
+            "Unsupported activation scheme",
             "does not match the quantization method",
             "Cannot find the config file for",
             "quantization is currently not supported",

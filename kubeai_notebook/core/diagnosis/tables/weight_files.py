@@ -146,6 +146,23 @@ WEIGHTS: tuple[Rule, ...] = (
     Rule(
         code="ConfigWeightsMismatch",
         seen=("must match the size of tensor",),
+        only=lambda case: "position_embedding" in case.above(4),
+        take=(r"tensor a \((?P<asked>\d{1,9})\).{0,80}tensor b \((?P<held>\d{1,9})\)",),
+        message=(
+            "Texts of {asked} tokens are let through, and the weights have positions for {held}.",
+            "Longer texts are let through than the weights have positions for.",
+        ),
+        who="user",
+        remedies=(
+            advise(
+                "Set max_seq_length (sentence_bert_config.json) or model_max_length (tokenizer_config.json) to {held}.",
+                "Set a smaller max_seq_length (sentence_bert_config.json) or model_max_length (tokenizer_config.json).",
+            ),
+        ),
+    ),
+    Rule(
+        code="ConfigWeightsMismatch",
+        seen=("must match the size of tensor",),
         only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
         message=("The weights do not have the shapes that config.json expects: they are of two models.",),
         who="user",
