@@ -64,6 +64,7 @@ _NO_NUMBERS = (
     "TypeError: unsupported operand type(s) for",
     "TypeError: '… not supported between instances of",
     "TypeError: can't multiply sequence",
+    "Trying to create tensor with negative dimension",
     "TypeError: empty() received an invalid combination",
     "ZeroDivisionError: ",
 )
@@ -404,8 +405,8 @@ ARCHITECTURES: tuple[Rule, ...] = (
         only=lambda case: case.has_ended and not case.had_started and builds_of_files(case),
         take=(r"argument '(?P<key>\w{1,60})': ", r"\bconfig\.(?P<key>\w{1,60})"),
         message=(
-            'A JSON file of the model holds no number where one belongs ("{key}").',
-            "config.json, or another JSON file of the model, holds no number where one belongs.",
+            'A JSON file of the model holds no usable number where one belongs ("{key}").',
+            "config.json, or another JSON file of the model, holds no usable number where one belongs.",
         ),
         who="user",
         remedies=(

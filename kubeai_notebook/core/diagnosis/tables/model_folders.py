@@ -100,7 +100,11 @@ FOLDERS: tuple[Rule, ...] = (
             "Can't load video processor for '",
             "Can't load processor for '",
         ),
-        message=('"{name}" has no tokenizer files beside its weights.',),
+        take=(r"directory containing a (?P<missing>\w{1,60}\.json) file",),
+        message=(
+            '"{name}" has no {missing} beside its weights.',
+            '"{name}" has no tokenizer files beside its weights.',
+        ),
     ),
     _incomplete(
         seen=("error: … NoneType",),
