@@ -27,7 +27,7 @@ from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, NETWORK
 from kubeai_notebook.core.diagnosis.tables.node_memory import NODE_MEMORY
 from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_NOTHING, S3_SETTINGS
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
-from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, OVERRIDDEN_IN_LOG
+from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, NO_SUCH_HOST, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
 from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
@@ -70,6 +70,7 @@ LOADING: tuple[Rule, ...] = (
     *THIS_MACHINE,
     DISK_FULL,
     *SURROUNDINGS,
+    NO_SUCH_HOST,
     *STORES,
     *LOADER,
     *FOLDERS,

@@ -65,6 +65,9 @@ _NO_NUMBERS = (
     "TypeError: '… not supported between instances of",
     "TypeError: can't multiply sequence",
     "Trying to create tensor with negative dimension",
+    "must be float, not str",
+    "must be int, not str",
+    "is out of bounds for dimension 0 with size 0",
     "TypeError: empty() received an invalid combination",
     "ZeroDivisionError: ",
 )
@@ -73,8 +76,8 @@ _NO_NUMBERS = (
 
 def builds_of_files(case: Case) -> bool:
     """Whether libraries that make a model of its files raised it, below their own code."""
-    frames = case.frames(12)
-    return any(module in frame for frame in frames[-3:] for module in (*_READERS, "/vllm/model_executor/"))
+    frames = case.frames(24)
+    return any(module in frame for frame in frames[-6:] for module in (*_READERS, "/vllm/model_executor/"))
 
 
 _CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
@@ -99,6 +102,8 @@ def _reads_config(case: Case) -> bool:
     frame = _last_frame(case)
     return (
         "config.get(" in frame
+        or "json.load(" in frame
+        or "weight_map[" in frame
         or "configuration_utils.py" in frame
         or "config_dict" in frame
         or 'module_config["' in frame
@@ -391,6 +396,14 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelJsonInvalid",
+        seen=("expected a non-empty list of Tensors",),
+        only=lambda case: case.has_ended and "/pooling.py" in case.above(4),
+        message=("1_Pooling/config.json switches on no way to make one vector of a text.",),
+        who="user",
+        remedies=(advise("Copy 1_Pooling/config.json again; one of its pooling_mode fields is true there."),),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
         seen=("max_model_len must be a positive integer",),
         only=lambda case: value_of(case.scene.args, "--max-model-len") is None,
         message=(
@@ -419,6 +432,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "'list' object has no attribute",
             "'str' object has no attribute",
             "list indices must be integers",
+            "string indices must be integers",
             "must be a mapping, not list",
             "KeyError: '",
         ),

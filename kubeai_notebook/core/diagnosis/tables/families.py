@@ -40,6 +40,8 @@ _RELEASED: tuple[Template, ...] = (
 _WORDS = re.compile(r"--[a-z][a-z0-9-]+|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 _FIRST_WORD = re.compile(r"Error: `?([a-z]+(?:_[a-z]+)+)`? ?[=(]\d")
 """A setting and its value, of which the whole sentence speaks."""
+_SUBJECT = re.compile(r"error: [`']?([a-z]+)\b")
+"""The word of which the sentence speaks."""
 _BAD = (
     "invalid",
     "not a valid",
@@ -88,6 +90,7 @@ def _named(case: Case) -> str:
     """The argument that the line speaks of: one of the Model's own, else one that the engine knows, or begins with."""
     low = case.passage.lowered[case.index]
     names = [word.lstrip("-").replace("_", "-") for word in _WORDS.findall(case.line)]
+    names += _SUBJECT.findall(low)[:1]
     own = (f"--{name}" for name in names if value_of(case.scene.args, f"--{name}") is not None)
     known = KNOWN.get(case.scene.engine, frozenset())
     worded = (name for name in map(name_of, case.scene.args) if "-" in name[2:])

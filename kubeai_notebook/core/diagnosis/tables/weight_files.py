@@ -49,6 +49,18 @@ WEIGHTS: tuple[Rule, ...] = (
         remedies=(COPY_AGAIN,),
     ),
     Rule(
+        code="WeightsUnreadable",
+        seen=("Unsupported global: GLOBAL ", "Unsupported class "),
+        only=lambda case: case.has_ended and "weightsunpickler" in case.line.lower(),
+        take=(r"(?:GLOBAL|class) (?P<object>[\w.]{1,120}?)\.? was not",),
+        message=(
+            "A weights file (.bin, .pt) holds {object} beside tensors, and PyTorch opens no such file for safety.",
+            "A weights file (.bin, .pt) holds other things than tensors, and PyTorch opens no such file for safety.",
+        ),
+        who="user",
+        remedies=(advise("Take a build in safetensors; what a training saved has to be converted into it first."),),
+    ),
+    Rule(
         # PyTorch's own reader of pickles gives the number of the first byte that it cannot make sense of.
         code="WeightsUnreadable",
         seen=("Unsupported operand ", "pickle data was truncated", "UnpicklingError: unpickling stack underflow"),
