@@ -86,6 +86,13 @@ def _no_member(case: Case) -> dict[str, str]:
     return {"argument": holding(case, value) if "_member_map_" in case.above(3) else ""}
 
 
+def _no_such_part(case: Case) -> dict[str, str]:
+    """The argument that names a part of a Python module, which the module does not have."""
+    whole = {case.values.get("module", "") + between + case.values.get("part", "") for between in ".:"}
+    names = (name_of(item) for item in case.scene.args)
+    return {"argument": next((name for name in names if value_of(case.scene.args, name) in whole), "")}
+
+
 _PYTHON_ONLY = re.compile(
     r"values to unpack|object (?:has no|is not|does not)|index out of range|unhashable|positional argument"
 )
@@ -97,6 +104,17 @@ _LET_IT_CHOOSE = (
 )
 
 VALUES: tuple[Rule, ...] = (
+    refused(
+        seen=("AttributeError: module '… has no attribute '",),
+        only=lambda case: case.has_ended and bool(_no_such_part(case)["argument"]),
+        take=(r"^AttributeError: module '(?P<module>[\w.]{1,120})' has no attribute '(?P<part>\w{1,80})'",),
+        derive=_no_such_part,
+        message=(
+            '{argument} names "{part}" of the Python module {module}, which has no such part.',
+            "A setting names a part of a Python module that the module does not have.",
+        ),
+        remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
+    ),
     refused(
         seen=("KeyError: '",),
         only=lambda case: case.has_ended and bool(_no_member(case)["argument"]),
