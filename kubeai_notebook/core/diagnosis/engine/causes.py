@@ -29,7 +29,7 @@ from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
 from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, NO_SUCH_HOST, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
-from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
+from kubeai_notebook.core.diagnosis.tables.responses import DIED, FAILS_AGAIN
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.setting_values import ENDS_AT_ONCE, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
@@ -45,7 +45,7 @@ from .remedies import DELETE_POD, remedy_of
 from .repeated import repeated
 from .rule import Rule, first, spared, stated
 from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
-from .unknown import QUIET_EXITS, unknown
+from .unknown import QUIET_EXITS, error_line, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,9 +182,28 @@ def _from_log(scene: Scene, pod: Pod) -> Finding | None:
         else None
     )
     passages = (*_pulls(scene, pod), *((log,) if log else ()))
+    if log is not None and not pod.is_of_job and (fatal := _fatal(log)) is not None:
+        return first(LOG, (fatal,), scene, pod=pod) or _died(scene, pod, fatal)
     if pod.main.ended.get("exitCode") in QUIET_EXITS or _finished(log):
         return first(S3_NOTHING if pod.is_of_job else ENDS_AT_ONCE, passages, scene, pod=pod)
     return first(LOG, passages, scene, pod=pod)
+
+
+_FATAL = ("enginecore encountered a fatal error", "enginedeaderror", "died unexpectedly")
+
+
+def _fatal(log: Passage) -> Passage | None:
+    """What vLLM said since the last answer before its engine died; its server then ends by itself, and well."""
+    at = next((at for at, line in enumerate(log.lowered) if any(words in line for words in _FATAL)), None)
+    answered = [number for number, line in enumerate(log.lowered[:at]) if '" 200 ok' in line or '" 4' in line]
+    served = any("application startup complete" in line for line in log.lowered[:at])
+    if at is None or not served:
+        return None
+    return replace(log, lines=log.lines[answered[-1] + 1 if answered else 0 :])
+
+
+def _died(scene: Scene, pod: Pod, log: Passage) -> Finding:
+    return stated(DIED, scene, Evidence("log", log.where, error_line(log)), pod=pod)
 
 
 def _finished(log: Passage | None) -> bool:

@@ -68,7 +68,7 @@ _NO_NUMBERS = (
     "must be float, not str",
     "must be int, not str",
     "is out of bounds for dimension 0 with size 0",
-    "TypeError: empty() received an invalid combination",
+    "type must be tuple of ints,but got",
     "ZeroDivisionError: ",
 )
 """What Python says where it reckons with a text, with nothing, or by zero."""

@@ -239,6 +239,19 @@ FAILS_AGAIN = Rule(
     ),
 )
 
+DIED = Rule(
+    code="RunnerDied",
+    seen=(),
+    message=('The engine of "{name}" served until a request ended it.',),
+    who="user",
+    remedies=(
+        READ_LOG,
+        advise(
+            "Change what the error speaks of in args or env, set image to another release, or send no such request."
+        ),
+    ),
+)
+
 
 def answer(scene: Scene) -> Finding | None:
     """What the one test request says, where it failed."""
