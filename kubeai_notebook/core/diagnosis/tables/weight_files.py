@@ -150,7 +150,8 @@ WEIGHTS: tuple[Rule, ...] = (
     Rule(
         code="ConfigWeightsMismatch",
         seen=("IndexError: index out of range in self",),
-        only=lambda case: case.has_ended and not case.had_started,
+        # A client's own ids are refused before they come here, so a request that ends the engine shows it as well.
+        only=lambda case: case.has_ended and (not case.had_started or "enginedeaderror" in case.passage.haystack),
         message=("The tokenizer, or config.json, knows more tokens or positions than the weights have.",),
         who="user",
         remedies=(advise("Take the tokenizer, config.json and the weights from one repository."),),
