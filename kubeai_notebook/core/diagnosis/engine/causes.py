@@ -29,7 +29,7 @@ from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
 from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, NO_SUCH_HOST, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
-from kubeai_notebook.core.diagnosis.tables.responses import DIED, FAILS_AGAIN
+from kubeai_notebook.core.diagnosis.tables.responses import DIED, FAILS_AGAIN, VANISHED
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.setting_values import ENDS_AT_ONCE, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
@@ -203,6 +203,10 @@ def _fatal(log: Passage) -> Passage | None:
 
 
 def _died(scene: Scene, pod: Pod, log: Passage) -> Finding:
+    """The engine's own last error; one that was killed has none, and only its server speaks."""
+    if not any(_FATAL[0] in line for line in log.lowered):
+        wrapper = next(line for line, low in zip(log.lines, log.lowered, strict=True) if any(x in low for x in _FATAL))
+        return stated(VANISHED, scene, Evidence("log", log.where, excerpt(wrapper)), pod=pod)
     return stated(DIED, scene, Evidence("log", log.where, error_line(log)), pod=pod)
 
 

@@ -80,6 +80,11 @@ def builds_of_files(case: Case) -> bool:
     return any(module in frame for frame in frames[-6:] for module in (*_READERS, "/vllm/model_executor/"))
 
 
+def _is_of_tokenizer(case: Case) -> bool:
+    """Whether it names a file, or is one of the exceptions without a name that the hub's tokenizers raise."""
+    return "'" in case.line or (case.line.startswith("Exception: ") and "tokeniz" in _last_frame(case))
+
+
 _CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
 
 
@@ -104,6 +109,7 @@ def _reads_config(case: Case) -> bool:
         "config.get(" in frame
         or "json.load(" in frame
         or "weight_map[" in frame
+        or "config.architectures[" in frame
         or "configuration_utils.py" in frame
         or "config_dict" in frame
         or 'module_config["' in frame
@@ -194,7 +200,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
     Rule(
         code="DtypeUnsupported",
         seen=("module 'torch' has no attribute '",),
-        only=lambda case: re.search(r"attribute '(?:b?float|u?int|complex)\d", case.line) is not None,
+        only=lambda case: re.search(r"attribute '(?:b?float|b?fp|bf|u?int|complex)\d", case.line) is not None,
         take=(r"attribute '(?P<dtype>\w+)'",),
         message=(
             'PyTorch in this image knows no type "{dtype}", which config.json of the model asks for.',
@@ -381,9 +387,9 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelJsonInvalid",
-        seen=("Exception: … at line … column ", "ValueError: Error parsing line b'"),
+        seen=("Exception: ", "ValueError: Error parsing line b'"),
         unless=("untagged enum",),
-        only=lambda case: case.has_ended,
+        only=lambda case: case.has_ended and _is_of_tokenizer(case),
         derive=_which_file,
         take=(r"line (?P<row>\d{1,9}) column (?P<column>\d{1,9})$", r"' in (?P<file>/\S{1,300})$"),
         message=(
@@ -396,11 +402,18 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelJsonInvalid",
-        seen=("expected a non-empty list of Tensors",),
+        seen=("expected a non-empty list of Tensors", "Set invalid pooling mode"),
         only=lambda case: case.has_ended and "/pooling.py" in case.above(4),
-        message=("1_Pooling/config.json switches on no way to make one vector of a text.",),
+        message=("1_Pooling/config.json switches on no way to make one vector of a text that the engine has.",),
         who="user",
         remedies=(advise("Copy 1_Pooling/config.json again; one of its pooling_mode fields is true there."),),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("ValueError: Engines cannot be empty",),
+        message=("Infinity made no model of the folder: its modules.json lists no part of one.",),
+        who="user",
+        remedies=(advise("Copy modules.json again from the model's repository."),),
     ),
     Rule(
         code="ModelJsonInvalid",
@@ -432,6 +445,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "'list' object has no attribute",
             "'str' object has no attribute",
             "list indices must be integers",
+            "'NoneType' object is not",
             "string indices must be integers",
             "must be a mapping, not list",
             "KeyError: '",

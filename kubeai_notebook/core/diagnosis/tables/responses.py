@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.answers import refuser_of, words_in
 from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.case import Case
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, Template, advise, run, set_features
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DELETE_POD,
+    MORE_UNITS,
+    READ_LOG,
+    Template,
+    advise,
+    run,
+    set_features,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, finding_of, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.foreign import is_page
@@ -250,6 +258,14 @@ DIED = Rule(
             "Change what the error speaks of in args or env, set image to another release, or send no such request."
         ),
     ),
+)
+
+VANISHED = Rule(
+    code="RunnerDied",
+    seen=(),
+    message=('The engine of "{name}" was gone while it served, without a word: it may lack memory.',),
+    who="user",
+    remedies=(MORE_UNITS, READ_LOG),
 )
 
 
