@@ -29,7 +29,7 @@ from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
 from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, NO_SUCH_HOST, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
-from kubeai_notebook.core.diagnosis.tables.responses import DIED, FAILS_AGAIN, VANISHED
+from kubeai_notebook.core.diagnosis.tables.responses import DIED, FAILS_AGAIN, STOPPED, VANISHED
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
 from kubeai_notebook.core.diagnosis.tables.setting_values import ENDS_AT_ONCE, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
@@ -121,7 +121,21 @@ def _unexplained(scene: Scene, pod: Pod) -> Finding | None:
 
 def ready_cause(scene: Scene, pod: Pod) -> Finding | None:
     """What is wrong behind a Ready Pod: what loads late, and what fails at every request."""
-    return _loaded_late(scene, pod) or _fails_again(scene, pod)
+    return _loaded_late(scene, pod) or _stopped(scene, pod) or _fails_again(scene, pod)
+
+
+_THREADS = ("in _core_batch", "in _preprocess_batch", "in _postprocess_batch")
+
+
+def _stopped(scene: Scene, pod: Pod) -> Finding | None:
+    """Infinity's server goes on, and reports health, when a request ends a thread that works for all requests."""
+    log = log_passage(scene, pod) if scene.engine == "Infinity" else None
+    lines = zip(log.lines, log.lowered, strict=True) if log else ()
+    last = next((line for line, low in lines if any(words in low for words in _THREADS)), None)
+    if log is None or last is None:
+        return None
+    known = first((*LOADING, *NODE_MEMORY), (replace(log, lines=(last,)),), scene, pod=pod)
+    return _deletable(known or stated(STOPPED, scene, Evidence("log", log.where, excerpt(last)), pod=pod), scene, pod)
 
 
 def _fails_again(scene: Scene, pod: Pod) -> Finding | None:
@@ -228,7 +242,7 @@ def _restarted(scene: Scene, pod: Pod) -> Finding | None:
 
 
 def _deletable(finding: Finding, scene: Scene, pod: Pod) -> Finding:
-    """KubeAI neither replaces nor forgets a Failed Pod."""
+    """The Finding with the fix that deletes the Pod: KubeAI neither replaces nor forgets one that is as it is."""
     remedy = remedy_of(DELETE_POD, Case(scene, Passage("status", pod.name, ("",)), 0, pod))
     known = finding.remedies
     return finding if remedy is None or remedy in known else replace(finding, remedies=(remedy, *known))

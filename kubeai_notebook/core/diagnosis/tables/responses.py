@@ -260,6 +260,17 @@ DIED = Rule(
     ),
 )
 
+STOPPED = Rule(
+    code="ReadyButNotAnswering",
+    seen=(),
+    message=('A request ended a thread of "{name}"\'s engine: it reports to be ready, and answers no more.',),
+    who="user",
+    remedies=(
+        DELETE_POD,
+        READ_LOG,
+        advise("If it happens again, send shorter texts, or set image to another release."),
+    ),
+)
 VANISHED = Rule(
     code="RunnerDied",
     seen=(),

@@ -159,7 +159,7 @@ WEIGHTS: tuple[Rule, ...] = (
     Rule(
         code="ConfigWeightsMismatch",
         seen=("must match the size of tensor",),
-        only=lambda case: "position_embedding" in case.above(4),
+        only=lambda case: "position_embedding" in case.above(4) + case.line,
         take=(r"tensor a \((?P<asked>\d{1,9})\).{0,80}tensor b \((?P<held>\d{1,9})\)",),
         message=(
             "Texts of {asked} tokens are let through, and the weights have positions for {held}.",
