@@ -441,10 +441,18 @@ ARGUMENTS: tuple[Rule, ...] = (
         ),
     ),
     refused(
+        seen=("Error: Expected length",),
+        take=(r"Expected length (?P<models>\d{1,6}) but got (?P<values>\d{1,6})",),
+        message=(
+            "One of Infinity's settings has {values} values; it takes one for each of its models ({models}).",
+            "One of Infinity's settings lists more or fewer values than there are models.",
+        ),
+        remedies=(advise("Give each setting as many values, with ; between them, as INFINITY_MODEL_ID names models."),),
+    ),
+    refused(
         seen=(
             "error parsing value for field",
             "in setup_logger",
-            "Error: Expected length",
             "libgomp: Thread creation failed",
         ),
         take=(
