@@ -153,7 +153,7 @@ _SETTINGS = (
     "/vllm/config",
     "/vllm/engine/arg_utils.py",
     "/vllm/envs.py",
-    "/vllm/entrypoints/openai/cli_args.py",
+    "/cli_args.py",
     "/vllm/utils/argparse_utils.py",
     "/infinity_emb/args.py",
     "/infinity_emb/env.py",
