@@ -20,6 +20,10 @@ NO_INFINITY = "this machine has no Infinity"
 NO_DRAFT = "huggingface_hub.errors.HFValidationError: Repo id must use alphanumeric chars: '/draft'."
 NO_MODELSCOPE = "ImportError: Please install modelscope>=1.18.1 via `pip install modelscope>=1.18.1` to use ModelScope."
 
+NO_HOST = "ERROR:    [Errno -3] Temporary failure in name resolution"
+NO_BLOCKS = "ValueError: No available memory for the cache blocks."
+PRELOADED = "INFO: Preloaded configuration successfully. -> exit ."
+
 
 def in_the_log(name: str, *more: str) -> Observation:
     """The Model whose engine wrote the recorded log, with more args than it had."""
@@ -50,6 +54,62 @@ OF_RECORDED = (
         "BadArgumentValue",
         "drop argument --tool-parser-plugin --reasoning-parser-plugin",
         in_the_log("vllm-plugin-file"),
+        given("--tool-parser-plugin"),
+    ),
+    _pure("BadArgumentValue", "drop argument {asked_by}", in_the_log("vllm-tool-server"), given("--tool-server")),
+    _pure(
+        "BadArgumentValue",
+        "drop argument --config",
+        in_the_log("vllm-config-gone", "--config=/etc/vllm/serve.yaml"),
+        given("--config"),
+    ),
+    _pure("BadArgumentValue", "drop argument --load-format", in_the_log("vllm-load-sharded"), given("--load-format")),
+    _pure(
+        "BadArgumentValue",
+        "drop argument --log-config-file --logging-config",
+        in_the_log("vllm-log-stream", "--log-config-file=/etc/log.json"),
+        given("--log-config-file"),
+    ),
+    _pure(
+        "BadArgumentValue",
+        "drop env VLLM_LOGGING_STREAM VLLM_LOGGING_CONFIG_PATH",
+        in_the_log("vllm-log-stream"),
+        lambda spec: "VLLM_LOGGING_STREAM" in engine_of(spec).env,
+    ),
+    _pure(
+        "BadArgumentValue",
+        "drop argument --num-gpu-blocks-override",
+        crash(NO_BLOCKS, model(args=["--num-gpu-blocks-override=1"])),
+        given("--num-gpu-blocks-override"),
+    ),
+    _pure(
+        "BadArgumentValue",
+        "drop argument --preload-only",
+        crash(PRELOADED, model(engine="Infinity", args=["--preload-only"]), exit_code=0),
+        given("--preload-only"),
+    ),
+    _pure(
+        "BadArgumentValue",
+        "drop env INFINITY_PRELOAD_ONLY",
+        in_the_log("inf-preload-exit"),
+        lambda spec: engine_of(spec).env.get("INFINITY_PRELOAD_ONLY", "false") == "true",
+    ),
+    _pure(
+        "CannotListen",
+        "drop argument --host",
+        crash(NO_HOST, model(engine="Infinity", args=["--host=engine.invalid"])),
+        given("--host"),
+    ),
+    _pure(
+        "CannotListen",
+        "drop env INFINITY_HOST UVICORN_HOST",
+        crash(NO_HOST, model(engine="Infinity", env={"INFINITY_HOST": "engine.invalid"})),
+        lambda spec: "INFINITY_HOST" in engine_of(spec).env,
+    ),
+    _pure(
+        "PythonPackageMissing",
+        "drop argument --tool-parser-plugin --reasoning-parser-plugin",
+        in_the_log("vllm-parser-plugin-import"),
         given("--tool-parser-plugin"),
     ),
     _pure(

@@ -36,7 +36,7 @@ def observation(entry, folder=LOGS):
     lora = "lora-" in entry["name"] and entry["ended"] == "running"
     if lora:
         spec["adapters"] = [{"name": "colorist", "url": "hf://org/lora"}]
-    ready = entry["ended"] == "running" and (engine == "FasterWhisper" or lora)
+    ready = entry["ended"] == "running" and (engine == "FasterWhisper" or lora or entry.get("ready", False))
     made = model(served, ready=int(ready), **spec)
     name = f"model-{served}-abc-1"
     state, previous = _state("server", entry)

@@ -10,7 +10,8 @@ from .quoted import quotes
 from .rules import CODES
 from .scenes import NOW, answered, container, crash, event, log, model, pod, seen
 
-RECORDED = {entry["code"]: entry["name"] for entry in recorded.entries() if entry["code"]}
+# What a serving engine told while it was Ready is read of a Ready Pod, too.
+RECORDED = {entry["code"]: entry["name"] for entry in recorded.entries() if entry["code"] and not entry.get("ready")}
 OF_OLLAMA = {"EngineStartTimeout", "RunnerDied", "ModelNotPulledThoughReady"}
 ANSWERED = {
     *("ModelNotFoundAtGateway", "BadRequestAtGateway", "GatewayError", "ChatTemplateMissing", "ToolParserMissing"),

@@ -74,3 +74,22 @@ def test_says_nothing_of(text):
 def test_reads_the_access_logs_of_other_engines(line, spec):
     text = "".join(raised(minute, "RuntimeError: broken") + line.format(minute) for minute in (1, 2, 3))
     assert [finding.code for finding in found(text, **spec)] == ["ReadyButNotAnswering"]
+
+
+def test_says_that_an_infinity_answers_no_more_once_a_request_ended_its_thread():
+    ended = (
+        "ERROR    2026-11-22 19:01:02,833 infinity_emb ERROR: nope    batch_handler.py:587\n"
+        "         Traceback (most recent call last):\n"
+        '           File "/app/infinity_emb/inference/batch_handler.py", line 576,\n'
+        "         in _core_batch\n"
+        "         RuntimeError: nope\n"
+    )
+    spec = {"engine": "Infinity", "url": "hf://org/repo", "features": ["TextEmbedding"]}
+
+    (finding,) = found(STARTED + ended, **spec)
+
+    assert (finding.code, finding.remedies[0].title) == (
+        "ReadyButNotAnswering",
+        "Delete the Pod; KubeAI makes a new one.",
+    )
+    assert found(STARTED + ended.replace("_core_batch", "encode_core"), **spec) == ()

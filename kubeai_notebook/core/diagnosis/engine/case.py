@@ -50,6 +50,10 @@ class Case:
         """The lowered lines before the deciding one."""
         return "\n".join(self.passage.lowered[max(0, self.index - count) : self.index])
 
+    def frames(self, count: int) -> list[str]:
+        """The lowered frames of Python's traceback among the lines before; the innermost is the last."""
+        return [line for line in self.above(count).split("\n") if line.startswith('file "')]
+
     @cached_property
     def values(self) -> Mapping[str, str]:
         """Everything a sentence may name; only what is known is in it."""

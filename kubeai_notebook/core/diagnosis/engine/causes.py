@@ -14,7 +14,7 @@ from kubeai_notebook.core.diagnosis.tables import exits, nodes, start_times
 from kubeai_notebook.core.diagnosis.tables.adapters import ADAPTERS, missing_adapters, unlabelled
 from kubeai_notebook.core.diagnosis.tables.engine_args import ARGUMENTS
 from kubeai_notebook.core.diagnosis.tables.engine_features import FEATURES
-from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES, WEIGHTS
+from kubeai_notebook.core.diagnosis.tables.engine_files import ARCHITECTURES
 from kubeai_notebook.core.diagnosis.tables.families import FAMILIES
 from kubeai_notebook.core.diagnosis.tables.gpu import GPU, GPU_RUNTIME
 from kubeai_notebook.core.diagnosis.tables.gpu_faults import CRASHES
@@ -35,16 +35,17 @@ from kubeai_notebook.core.diagnosis.tables.network import LAST_RESORT, NETWORK
 from kubeai_notebook.core.diagnosis.tables.node_memory import NODE_MEMORY
 from kubeai_notebook.core.diagnosis.tables.object_stores import CREDENTIALS, S3_NOTHING, S3_SETTINGS
 from kubeai_notebook.core.diagnosis.tables.ollama import OLLAMA, PULLS, RUNNER
-from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, OVERRIDDEN_IN_LOG
+from kubeai_notebook.core.diagnosis.tables.overridden_settings import LISTENING, NO_SUCH_HOST, OVERRIDDEN_IN_LOG
 from kubeai_notebook.core.diagnosis.tables.placement import PREPARED
 from kubeai_notebook.core.diagnosis.tables.python_code import PYTHON_CODE
-from kubeai_notebook.core.diagnosis.tables.responses import FAILS_AGAIN
+from kubeai_notebook.core.diagnosis.tables.responses import DIED, FAILS_AGAIN, STOPPED, VANISHED
 from kubeai_notebook.core.diagnosis.tables.scheduling import still_true, unplaced, unscheduled, why_unscheduled
-from kubeai_notebook.core.diagnosis.tables.setting_values import REFUSED_SETTINGS, VALUES
+from kubeai_notebook.core.diagnosis.tables.setting_values import ENDS_AT_ONCE, REFUSED_SETTINGS, VALUES
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import ECHO, STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
 from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
+from kubeai_notebook.core.diagnosis.tables.weight_files import WEIGHTS
 from kubeai_notebook.core.notice import Evidence, Finding
 
 from .case import Case
@@ -53,7 +54,7 @@ from .remedies import DELETE_POD, remedy_of
 from .repeated import repeated
 from .rule import Rule, first, spared, stated
 from .text_source import Passage, condition_passage, container_passages, event_passage, log_passage
-from .unknown import QUIET_EXITS, unknown
+from .unknown import QUIET_EXITS, error_line, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,7 @@ LOADING: tuple[Rule, ...] = (
     *THIS_MACHINE,
     DISK_FULL,
     *SURROUNDINGS,
+    NO_SUCH_HOST,
     *STORES,
     *LOADER,
     *FOLDERS,
@@ -139,7 +141,21 @@ def _unexplained(scene: Scene, pod: Pod) -> Finding | None:
 
 def ready_cause(scene: Scene, pod: Pod) -> Finding | None:
     """What is wrong behind a Ready Pod: what loads late, and what fails at every request."""
-    return _loaded_late(scene, pod) or _fails_again(scene, pod)
+    return _loaded_late(scene, pod) or _stopped(scene, pod) or _fails_again(scene, pod)
+
+
+_THREADS = ("in _core_batch", "in _preprocess_batch", "in _postprocess_batch")
+
+
+def _stopped(scene: Scene, pod: Pod) -> Finding | None:
+    """Infinity's server goes on, and reports health, when a request ends a thread that works for all requests."""
+    log = log_passage(scene, pod) if scene.engine == "Infinity" else None
+    lines = zip(log.lines, log.lowered, strict=True) if log else ()
+    last = next((line for line, low in lines if any(words in low for words in _THREADS)), None)
+    if log is None or last is None:
+        return None
+    known = first((*LOADING, *NODE_MEMORY), (replace(log, lines=(last,)),), scene, pod=pod)
+    return _deletable(known or stated(STOPPED, scene, Evidence("log", log.where, excerpt(last)), pod=pod), scene, pod)
 
 
 def _fails_again(scene: Scene, pod: Pod) -> Finding | None:
@@ -200,9 +216,32 @@ def _from_log(scene: Scene, pod: Pod) -> Finding | None:
         else None
     )
     passages = (*_pulls(scene, pod), *((log,) if log else ()))
+    if log is not None and not pod.is_of_job and (fatal := _fatal(log)) is not None:
+        return first(LOG, (fatal,), scene, pod=pod) or _died(scene, pod, fatal)
     if pod.main.ended.get("exitCode") in QUIET_EXITS or _finished(log):
-        return first(S3_NOTHING, passages, scene, pod=pod) if pod.is_of_job else None
+        return first(S3_NOTHING if pod.is_of_job else ENDS_AT_ONCE, passages, scene, pod=pod)
     return first(LOG, passages, scene, pod=pod)
+
+
+_FATAL = ("enginecore encountered a fatal error", "enginedeaderror", "died unexpectedly")
+
+
+def _fatal(log: Passage) -> Passage | None:
+    """What vLLM said since the last answer before its engine died; its server then ends by itself, and well."""
+    at = next((at for at, line in enumerate(log.lowered) if any(words in line for words in _FATAL)), None)
+    answered = [number for number, line in enumerate(log.lowered[:at]) if '" 200 ok' in line or '" 4' in line]
+    served = any("application startup complete" in line for line in log.lowered[:at])
+    if at is None or not served:
+        return None
+    return replace(log, lines=log.lines[answered[-1] + 1 if answered else 0 :])
+
+
+def _died(scene: Scene, pod: Pod, log: Passage) -> Finding:
+    """The engine's own last error; one that was killed has none, and only its server speaks."""
+    if not any(_FATAL[0] in line for line in log.lowered):
+        wrapper = next(line for line, low in zip(log.lines, log.lowered, strict=True) if any(x in low for x in _FATAL))
+        return stated(VANISHED, scene, Evidence("log", log.where, excerpt(wrapper)), pod=pod)
+    return stated(DIED, scene, Evidence("log", log.where, error_line(log)), pod=pod)
 
 
 def _finished(log: Passage | None) -> bool:
@@ -223,7 +262,7 @@ def _restarted(scene: Scene, pod: Pod) -> Finding | None:
 
 
 def _deletable(finding: Finding, scene: Scene, pod: Pod) -> Finding:
-    """KubeAI neither replaces nor forgets a Failed Pod."""
+    """The Finding with the fix that deletes the Pod: KubeAI neither replaces nor forgets one that is as it is."""
     remedy = remedy_of(DELETE_POD, Case(scene, Passage("status", pod.name, ("",)), 0, pod))
     known = finding.remedies
     return finding if remedy is None or remedy in known else replace(finding, remedies=(remedy, *known))

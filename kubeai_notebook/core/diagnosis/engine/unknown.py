@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EXCEPTION = re.compile(
     r"\b(?:[A-Z]\w*(?:Error|Exception))\b|\b(?i:error:|cannot (?:create|open|access|stat|read|write)\b)"
     r"|terminate called after throwing|Segmentation fault|Bus error|Fatal Python error|\bFATAL ERROR\b|^panic: "
+    r"|^Exception: "
     r"|^[a-z_]\w*(?:\.\w+)*\.[A-Z]\w+: "  # httpx.UnsupportedProtocol: …
     r"|\bwhat\(\):|\berror loading [\w ]{1,40}: |\bSIG(?:SEGV|ABRT|BUS|FPE)\b"
 )
@@ -40,6 +41,8 @@ _WRAPPERS = (
     "failed to load model",
     "unable to load model",
     "failed to create context",
+    "failed to create_context",
+    "failed to initialize http server",
     "llama runner terminated",
     "llama runner process has terminated",
     "error loading llama server",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.arguments import name_of, value_of
@@ -16,15 +17,20 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.engine_arguments import KNOWN, meant_argument
 
+from .engine_files import builds_of_files
+
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
+
+refused = partial(Rule, code="BadArgumentValue", who="user")
+"""A value that the engine does not take."""
 
 
 def _set_to(case: Case) -> dict[str, str]:
     """Which of the Model's own settings holds the value that is refused; one that is written once."""
     value = case.values.get("value", "").strip("'\"")
     of_args = (name_of(item) for item in case.scene.args if value_of(case.scene.args, name_of(item)) == value)
-    of_env = (name for name, held in case.scene.env.items() if value in held.split(";"))
+    of_env = (name for name, held in case.scene.env.items() if value in (held, *held.split(";")))
     argument, variable = (next(iter(found), "") for found in ((of_args, of_env) if value else ((), ())))
     return {"own_argument": argument, "own_variable": variable, "own": argument or variable}
 
@@ -34,7 +40,7 @@ def _which_parser(case: Case) -> dict[str, str]:
     return {"parser_argument": "--reasoning-parser" if reasoning else "--tool-call-parser"}
 
 
-_GLUED = re.compile(r"(?:arguments|option): (?P<name>--[a-z][\w-]*) +(?!-)\S")
+_GLUED = re.compile(r"(?:arguments|option): (?P<name>--[a-z][\w-]*) +(?!-|Did you mean)\S")
 
 
 def _glued(case: Case) -> dict[str, str]:
@@ -86,7 +92,45 @@ def _validated(case: Case) -> dict[str, str]:
     return {"field": field, "argument": own or field, "own": own}
 
 
+def _imported(case: Case) -> dict[str, str]:
+    """The package that a plugin imports in vain, as the traceback below tells."""
+    path = case.values.get("path", "")
+    told = (_NO_MODULE.search(line) for line in case.passage.lines[case.index : case.index + 60])
+    named = (match[1] for match in told if match)
+    return {"package": next((name for name in named if f"/{name.replace('.', '/')}.py" not in path), "")}
+
+
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+
+
+def _reads_its_config(case: Case) -> bool:
+    return case.has_ended and "load_config_file" in case.above(120)
+
+
+def _no_batch(case: Case) -> dict[str, str]:
+    """The setting that leaves Infinity nothing to try its model with."""
+    variable, argument = "INFINITY_BATCH_SIZE", "--batch-size"
+    of_args = value_of(case.scene.args, argument)
+    size = of_args or case.scene.env.get(variable, "")
+    if case.scene.engine != "Infinity" or not re.search(r"(?:^|;)(?:-\d+|0+)(?:;|$)", size):
+        return {}
+    own = {"own_argument": argument} if of_args else {"own_variable": variable}
+    return {"value": size, "own": argument if of_args else variable, **own}
+
+
 _OF_CONFIG_JSON = ("architectures", "model_type", "auto_map", "vocab_size", "quantization_config", "rope_parameters")
+
+
+def _is_of_config_json(case: Case) -> bool:
+    """Whether the refused field is one of config.json: no setting of the Model, and no argument that vLLM has."""
+    found = _validated(case)
+    field = found.get("field", "")
+    if field in _OF_CONFIG_JSON:
+        return True
+    stated = any(field in text for text in (*case.scene.args, *case.scene.env.values()))
+    known = field.replace("_", "-") in KNOWN.get(case.scene.engine, frozenset())
+    return case.scene.engine == "VLLM" and bool(field) and not (found.get("own") or stated or known)
+
 
 _ARGUMENT = r"(?:argument (?:-\w+/)?|Option '|value for '(?:-\w+' / ')?)(?P<argument>--[\w-]{1,80})"
 
@@ -145,18 +189,54 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Remove {argument}; newer versions may have dropped it.", "Remove that argument."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("requires --tool-call-parser",),
         message=("--enable-auto-tool-choice needs --tool-call-parser beside it.",),
-        who="user",
         remedies=(
             set_argument("--tool-call-parser", "hermes", "Set {argument}, or the parser made for this model."),
             drop_argument("--enable-auto-tool-choice"),
         ),
     ),
     Rule(
-        code="BadArgumentValue",
+        code="PythonPackageMissing",
+        seen=("Failed to load module '… .py",),
+        only=lambda case: case.has_ended and not case.had_started and bool(_imported(case)["package"]),
+        take=(r"from (?P<path>/\S+\.py)",),
+        derive=_imported,
+        message=(
+            "The plugin {path} imports {package}, which is not in the image.",
+            "A plugin imports a Python package that is not in the image.",
+        ),
+        who="user",
+        remedies=(
+            advise(
+                "Set image to one that has {package}, or correct the plugin's import.",
+                "Set image to one that has it, or correct the plugin's import.",
+            ),
+            drop_argument(
+                "--tool-parser-plugin", "--reasoning-parser-plugin", title="Or do without: remove {argument}."
+            ),
+        ),
+    ),
+    refused(
+        seen=("yaml.scanner.ScannerError", "yaml.parser.ParserError", "FileNotFoundError: ", "AttributeError: '"),
+        only=_reads_its_config,
+        take=(
+            r"No such file or directory: '(?P<gone>[^']+)'",
+            r'in "(?P<path>/[^"]{1,300})", line (?P<row>\d{1,9})',
+        ),
+        message=(
+            "There is no {gone} in the container, which --config names.",
+            "{path}, which --config names, is no valid YAML (line {row}).",
+            "The file that --config names does not hold arguments with their values.",
+        ),
+        remedies=(
+            advise("Add the file to files with the path {gone}."),
+            advise("Correct the file: a line for each argument, as in max-model-len: 4096.", unless="gone"),
+            drop_argument("--config", title="Or do without it: remove {argument}."),
+        ),
+    ),
+    refused(
         seen=("Failed to load module '… .py",),
         only=lambda case: case.has_ended and not case.had_started,
         take=(r"from (?P<path>/\S+\.py)",),
@@ -164,7 +244,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             "The plugin {path} is not in the container, or Python cannot load it.",
             "A plugin is not in the container, or Python cannot load it.",
         ),
-        who="user",
         remedies=(
             advise("Add it to files with the path {path}; an error in it stands below that line of the log."),
             drop_argument(
@@ -173,27 +252,25 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Add the plugin to files.", unless="path"),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("invalid tool call parser", "invalid reasoning parser", "parser … not found. Available"),
         take=(
             r"parser: (?P<value>\S+) \(chose from \{ ?(?P<choices>[^}]{0,200})",
             r"parser '(?P<value>[^']+)' not found\. Available \w+: \[?(?P<choices>[^\]]{0,200})",
         ),
         message=('There is no parser "{value}" in this vLLM.', "There is no such parser in this vLLM."),
-        who="user",
         derive=_which_parser,
         remedies=(
             advise("Set {parser_argument} to one of: {choices}", "Set {parser_argument} to one that this vLLM has."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "error: argument -",
             "Invalid value for '--",
             "error: the following arguments are required",
             "Option '--… requires an argument",
+            "Option '--… does not take a value",
         ),
         unless=("--url-prefix",),
         take=(
@@ -202,12 +279,17 @@ ARGUMENTS: tuple[Rule, ...] = (
             _ARGUMENT,
             r"Input should be (?P<should>[^\[]{1,160})",
             r"Value error, (?P<detail>[^\[]{1,160}?)\.? \[type=",
+            r"(?P<unknown>Unexpected keyword argument|Extra inputs are not permitted)",
+            r"^(?P<key>[a-z]\w{0,60}(?:\.\w{1,60}){0,4})$",
             r"choose from (?P<choices>[^)]{1,200})",
             r"is not one of (?P<choices>.{1,200}?)\.?$",
             r"is not a valid (?P<expected>\w+)",
+            r"(?P<switch>does not take a value)",
         ),
         message=(
+            "{argument} {switch}: write it alone.",
             "{argument} must be written in {form}.",
+            '{argument} holds "{key}", which the engine does not know there ({unknown}).',
             "{argument} may not be {value}; choose from {choices}.",
             "{argument} must be an {expected}, not {value}.",
             "{argument} may not be {value}.",
@@ -216,32 +298,30 @@ ARGUMENTS: tuple[Rule, ...] = (
             "{argument} has a value that the engine does not take.",
             "An argument has a value that the engine does not take.",
         ),
-        who="user",
         derive=_form,
         remedies=(
             drop_argument("{argument}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct the value of {argument}.", "Correct the value."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(".py: error: ", "vllm serve: error: "),
         only=lambda case: case.has_ended and not case.had_started,
         take=(r": error: (?P<why>.{1,200}?)\.?$", r"(?P<argument>--[a-z][\w-]+)"),
         message=("The engine does not take its args: {why}.", "The engine does not take its args."),
-        who="user",
         remedies=(drop_argument("{argument}"), advise("Correct {argument}.", "Correct args as it says.")),
     ),
-    Rule(
-        code="BadArgumentValue",
-        seen=("is not a valid InferenceEngine", "is not a valid Device"),
-        take=(r"(?P<value>'[^']*') is not a valid (?:InferenceEngine|Device)",),
+    refused(
+        seen=("is not a valid InferenceEngine", "is not a valid Device", "ValueError: Unknown device "),
+        take=(
+            r"(?P<value>'[^']*') is not a valid (?:InferenceEngine|Device)",
+            r"Unknown device (?P<value>\w+)",
+        ),
         message=(
             "{own} may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE may not be {value}.",
             "INFINITY_ENGINE or INFINITY_DEVICE has a wrong value.",
         ),
-        who="user",
         derive=_set_to,
         remedies=(
             drop_env("{own_variable}"),
@@ -249,13 +329,11 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Use engine torch, ctranslate2 or optimum, and device auto, cpu, cuda or mps."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("ValueError: Unknown level: '",),
         only=lambda case: case.has_ended,
         take=(r"level: (?P<value>'[^']*')",),
         message=("{own} may not be {value}: it is no level of a log.", "A setting is no level of a log."),
-        who="user",
         derive=_set_to,
         remedies=(
             drop_env("{own_variable}"),
@@ -263,8 +341,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Use DEBUG, INFO, WARNING or ERROR."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("ValueError: '… is not a valid",),
         only=lambda case: case.has_ended and _ENUM.search(case.line) is not None,
         take=(r"ValueError: (?P<value>'[^']*') is not a valid (?P<kind>\w+)",),
@@ -273,7 +350,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             "A setting may not be {value}: it is no {kind}.",
             "A setting has a value that the engine does not take.",
         ),
-        who="user",
         derive=_set_to,
         remedies=(
             drop_env("{own_variable}"),
@@ -297,25 +373,33 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Or the admin has the device plugin name GPUs by number (deviceIDStrategy: index)."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("invalid literal for int()", "could not convert string to float"),
-        only=lambda case: not case.had_started,
+        only=lambda case: not case.had_started and not builds_of_files(case),
         take=(r"(?:base 10|to float): (?P<value>'[^']*')",),
         message=(
             "{own} must be a number, not {value}.",
             "A setting must be a number, not {value}.",
             "A setting must be a number.",
         ),
-        who="user",
         derive=_set_to,
         remedies=(
             set_env("VLLM_CPU_KVCACHE_SPACE", "{kv_space}", "Write the number without its unit: env.{variable}."),
             advise("Write a plain number in place of {value}.", "Write a plain number."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
+        seen=("IndexError: list index out of range", "ValueError: max() arg is an empty sequence"),
+        only=lambda case: case.has_ended and "warmup" in case.above(30) and bool(_no_batch(case)),
+        derive=_no_batch,
+        message=("{own} must be 1 or more, not {value}.", "The size of a batch must be 1 or more."),
+        remedies=(
+            drop_env("{own_variable}"),
+            drop_argument("{own_argument}"),
+            advise("Use a batch size of 1 or more."),
+        ),
+    ),
+    refused(
         seen=("Unexpected keyword argument [type=", "Extra inputs are not permitted [type="),
         only=lambda case: case.has_ended and not case.had_started,
         derive=_validated,
@@ -324,14 +408,12 @@ ARGUMENTS: tuple[Rule, ...] = (
             'The engine knows no "{field}" among its settings.',
             "The engine does not know one of the settings.",
         ),
-        who="user",
         remedies=(
             drop_argument("{own}"),
             advise('Take "{field}" out of {argument}, or spell it as the engine does.', "Take that setting out."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Field required [type=", "Missing required argument [type="),
         only=lambda case: case.has_ended and not case.had_started,
         derive=_validated,
@@ -340,14 +422,13 @@ ARGUMENTS: tuple[Rule, ...] = (
             'The engine lacks a setting: "{field}".',
             "The engine lacks a setting.",
         ),
-        who="user",
         remedies=(drop_argument("{own}"), advise('Add "{field}" to {argument}.', "Add what it speaks of.")),
     ),
     Rule(
         # The engine's own part of a configuration that it reads from config.json.
         code="ModelJsonInvalid",
         seen=("Input should be",),
-        only=lambda case: _validated(case).get("field") in _OF_CONFIG_JSON,
+        only=_is_of_config_json,
         take=(r"Input should be (?P<expected>[^\[]{1,160})",),
         derive=_validated,
         message=(
@@ -360,8 +441,7 @@ ARGUMENTS: tuple[Rule, ...] = (
             advise("Copy config.json again from the model's repository."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Input should be",),
         take=(r"Input should be (?P<expected>[^\[]{1,160})", r"input_value=(?P<value>[^,\]]+)"),
         derive=_validated,
@@ -371,18 +451,24 @@ ARGUMENTS: tuple[Rule, ...] = (
             "An argument should be {expected}, not {value}.",
             "An argument has a value that the engine does not take.",
         ),
-        who="user",
         remedies=(
             drop_argument("{own}", title="Use the engine's own choice: remove {argument}."),
             advise("Correct {argument}.", "Correct the value."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
+        seen=("Error: Expected length",),
+        take=(r"Expected length (?P<models>\d{1,6}) but got (?P<values>\d{1,6})",),
+        message=(
+            "One of Infinity's settings has {values} values; it takes one for each of its models ({models}).",
+            "One of Infinity's settings lists more or fewer values than there are models.",
+        ),
+        remedies=(advise("Give each setting as many values, with ; between them, as INFINITY_MODEL_ID names models."),),
+    ),
+    refused(
         seen=(
             "error parsing value for field",
             "in setup_logger",
-            "Error: Expected length",
             "libgomp: Thread creation failed",
         ),
         take=(
@@ -391,7 +477,6 @@ ARGUMENTS: tuple[Rule, ...] = (
             r"(?P<variable>libgomp)",
         ),
         message=("A setting of the engine has a value that it does not take.",),
-        who="user",
         remedies=(
             drop_env("LOG_LEVEL", "PRELOAD_MODELS", "VLLM_CPU_OMP_THREADS_BIND"),
             advise("Correct or remove the variable; lists are JSON, log levels debug, info, warning or error."),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import LET_READ, advise, drop_argument, set_env
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+from .weight_files import COPY_AGAIN
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -26,6 +29,9 @@ _FILES = {
     "tokenizer_file": "tokenizer.json",
     "generation_config": "generation_config.json",
     "preprocessor_config": "preprocessor_config.json",
+    "special_tokens_map": "special_tokens_map.json",
+    "self._model_config = ": "config_sentence_transformers.json",
+    "sbert_config": "sentence_bert_config.json",
     "safetensors.index": "model.safetensors.index.json",
     "weight_map": "model.safetensors.index.json",
     "index_file": "model.safetensors.index.json",
@@ -51,6 +57,34 @@ def _reads_files(case: Case) -> bool:
     return "**" in frame and any(module in frame for module in _READERS)
 
 
+_NO_NUMBERS = (
+    "'str' object cannot be interpreted as",
+    "'NoneType' object cannot be interpreted as",
+    "invalid literal for int()",
+    "TypeError: unsupported operand type(s) for",
+    "TypeError: '… not supported between instances of",
+    "TypeError: can't multiply sequence",
+    "Trying to create tensor with negative dimension",
+    "must be float, not str",
+    "must be int, not str",
+    "is out of bounds for dimension 0 with size 0",
+    "type must be tuple of ints,but got",
+    "ZeroDivisionError: ",
+)
+"""What Python says where it reckons with a text, with nothing, or by zero."""
+
+
+def builds_of_files(case: Case) -> bool:
+    """Whether libraries that make a model of its files raised it, below their own code."""
+    frames = case.frames(24)
+    return any(module in frame for frame in frames[-6:] for module in (*_READERS, "/vllm/model_executor/"))
+
+
+def _is_of_tokenizer(case: Case) -> bool:
+    """Whether it names a file, or is one of the exceptions without a name that the hub's tokenizers raise."""
+    return "'" in case.line or (case.line.startswith("Exception: ") and "tokeniz" in _last_frame(case))
+
+
 _CONFIG = ("/configuration_", "/transformers/modeling_rope_utils.py")
 
 
@@ -73,13 +107,15 @@ def _reads_config(case: Case) -> bool:
     frame = _last_frame(case)
     return (
         "config.get(" in frame
+        or "json.load(" in frame
+        or "weight_map[" in frame
+        or "config.architectures[" in frame
         or "configuration_utils.py" in frame
         or "config_dict" in frame
         or 'module_config["' in frame
     )
 
 
-_COPY_AGAIN = advise("Copy {file} again, with git-lfs installed.", "Copy the files again, with git-lfs installed.")
 _NEWER = (
     advise("Choose another model, or install a newer release of the engine.", only="this machine"),
     advise("Set image to a newer release of the engine, or choose another engine or model.", only="cluster"),
@@ -164,7 +200,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
     Rule(
         code="DtypeUnsupported",
         seen=("module 'torch' has no attribute '",),
-        only=lambda case: re.search(r"attribute '(?:b?float|u?int|complex)\d", case.line) is not None,
+        only=lambda case: re.search(r"attribute '(?:b?float|b?fp|bf|u?int|complex)\d", case.line) is not None,
         take=(r"attribute '(?P<dtype>\w+)'",),
         message=(
             'PyTorch in this image knows no type "{dtype}", which config.json of the model asks for.',
@@ -313,7 +349,12 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "No model architectures are specified",
         ),
         derive=_which_file,
-        take=(r"file at '(?P<file>[^']+)'", r"(?P<file>/[\w/.-]+\.json)", r"line (?P<row>\d+) column (?P<column>\d+)"),
+        take=(
+            r"file at '(?P<file>[^']+)'",
+            r"(?P<file>/[\w/.-]+\.json)",
+            r"' in (?P<file>/\S+)$",
+            r"line (?P<row>\d+) column (?P<column>\d+)",
+        ),
         message=(
             "{file} is no valid JSON (line {row}, column {column}).",
             "{file} is no valid configuration of a model.",
@@ -321,7 +362,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
             "config.json or tokenizer.json is damaged or incomplete.",
         ),
         who="user",
-        remedies=(_COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
+        remedies=(COPY_AGAIN, advise("An error in line 1, column 1 means that a web page was saved in its place.")),
     ),
     Rule(
         code="ModelJsonInvalid",
@@ -346,10 +387,66 @@ ARCHITECTURES: tuple[Rule, ...] = (
     ),
     Rule(
         code="ModelJsonInvalid",
+        seen=("Exception: ", "ValueError: Error parsing line b'"),
+        unless=("untagged enum",),
+        only=lambda case: case.has_ended and _is_of_tokenizer(case),
+        derive=_which_file,
+        take=(r"line (?P<row>\d{1,9}) column (?P<column>\d{1,9})$", r"' in (?P<file>/\S{1,300})$"),
+        message=(
+            "{likely} holds what the engine does not take (line {row}, column {column}).",
+            "{file} is damaged, or no file of a tokenizer.",
+            "tokenizer.json, or another file of the tokenizer, is damaged.",
+        ),
+        who="user",
+        remedies=(COPY_AGAIN,),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("expected a non-empty list of Tensors", "Set invalid pooling mode"),
+        only=lambda case: case.has_ended and "/pooling.py" in case.above(4),
+        message=("1_Pooling/config.json switches on no way to make one vector of a text that the engine has.",),
+        who="user",
+        remedies=(advise("Copy 1_Pooling/config.json again; one of its pooling_mode fields is true there."),),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("ValueError: Engines cannot be empty",),
+        message=("Infinity made no model of the folder: its modules.json lists no part of one.",),
+        who="user",
+        remedies=(advise("Copy modules.json again from the model's repository."),),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=("max_model_len must be a positive integer",),
+        only=lambda case: value_of(case.scene.args, "--max-model-len") is None,
+        message=(
+            "By config.json the model reads no token at all: max_position_embeddings or rope_scaling is wrong in it.",
+        ),
+        who="user",
+        remedies=(advise("Copy config.json again from the model's repository."),),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
+        seen=_NO_NUMBERS,
+        only=lambda case: case.has_ended and not case.had_started and builds_of_files(case),
+        take=(r"argument '(?P<key>\w{1,60})': ", r"\bconfig\.(?P<key>\w{1,60})"),
+        message=(
+            'A JSON file of the model holds no usable number where one belongs ("{key}").',
+            "config.json, or another JSON file of the model, holds no usable number where one belongs.",
+        ),
+        who="user",
+        remedies=(
+            advise("Copy the JSON files again from the model's repository; numbers stand there without quotes."),
+        ),
+    ),
+    Rule(
+        code="ModelJsonInvalid",
         seen=(
             "'list' object has no attribute",
             "'str' object has no attribute",
             "list indices must be integers",
+            "'NoneType' object is not",
+            "string indices must be integers",
             "must be a mapping, not list",
             "KeyError: '",
         ),
@@ -361,138 +458,5 @@ ARCHITECTURES: tuple[Rule, ...] = (
         ),
         who="user",
         remedies=(advise("Copy {likely} again from the model's repository.", "Copy it again from its repository."),),
-    ),
-)
-
-_UNREADABLE = (
-    "while deserializing header",
-    "incomplete metadata, file not fully covered",
-    "invalid magic characters",
-    "failed to read magic",
-    "failed to read key-value pairs",
-    "not within the file bounds",
-    "key not found in model",
-    "check_tensor_dims",
-    "invalid payload size",
-    "into an index-sized integer",
-    "invalid load key, ",
-    "PytorchStreamReader failed",
-    "Unable to load weights from pytorch checkpoint file",
-    "failed to read tensor info",
-    "Protobuf parsing failed",
-    "error loading model: missing tensor",
-    "error loading model: … split file",
-    "failed to load GGUF split",
-    "has invalid ggml type",
-    "Error: File … is incomplete: failed to read",
-    "GGUF file … Permission denied",
-)
-
-WEIGHTS: tuple[Rule, ...] = (
-    Rule(
-        code="WeightsUnreadable",
-        seen=("header too large", "HeaderTooLarge", "invalid magic characters: 'vers", "invalid load key, 'v'"),
-        message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
-        who="user",
-        remedies=(_COPY_AGAIN,),
-    ),
-    Rule(
-        code="WeightsUnreadable",
-        seen=("MemoryError",),
-        only=lambda case: "in parse_safetensors_file_metadata" in case.above(12),
-        message=("A weights file is a git-lfs pointer: a few lines of text in place of the weights.",),
-        who="user",
-        remedies=(_COPY_AGAIN,),
-    ),
-    Rule(
-        # PyTorch's own reader of pickles gives the number of the first byte that it cannot make sense of.
-        code="WeightsUnreadable",
-        seen=("Unsupported operand ", "pickle data was truncated", "UnpicklingError: unpickling stack underflow"),
-        unless=("operand type",),
-        only=lambda case: case.has_ended,
-        message=("A weights file (.bin, .pt) is damaged, cut off, or no weights file.",),
-        who="user",
-        remedies=(_COPY_AGAIN,),
-    ),
-    Rule(
-        code="WeightsUnreadable",
-        seen=_UNREADABLE,
-        take=(
-            r"(?:load model from|GGUF file) '?(?P<file>[^\s']+?)(?: failed|[\s']|$)",
-            r"tensor '(?P<tensor>[^']+)'",
-            r"header: (?P<why>[^:]+)$",
-        ),
-        message=(
-            "{file} is damaged, cut off, no weights file or not readable.",
-            "A weights file is damaged or cut off ({why}).",
-            "A weights file is damaged, cut off or not readable.",
-        ),
-        who="user",
-        remedies=(_COPY_AGAIN, LET_READ),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("loading state_dict for", "size mismatch for", "exceeds dimension size"),
-        take=(
-            r"shape (?P<theirs>torch\.Size\([^)]*\)) from checkpoint",
-            r"current model is (?P<ours>torch\.Size\([^)]*\))",
-        ),
-        message=(
-            "The weights have shape {theirs} where config.json expects {ours}: they are of two models.",
-            "The weights do not have the shapes that config.json expects: they are of two models.",
-        ),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=(
-            "weights were not initialized from checkpoint",
-            "weights are not initialized from checkpoint",
-            "There is no module or parameter named",
-        ),
-        take=(r"named '(?P<part>[^']+)' in (?P<architecture>\w+)",),
-        message=(
-            'The weights hold "{part}", which this version of the engine does not know in {architecture}.',
-            "The weights have other parts than the engine expects of this architecture.",
-        ),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("KeyError: '",),
-        only=lambda case: any(words in case.above(6) for words in ("params_dict[", "in load_weights")),
-        take=(r"KeyError: '(?P<part>[^']+)'",),
-        message=(
-            'The weights hold "{part}", which this version of the engine does not know in this architecture.',
-            "The weights have other parts than the engine expects of this architecture.",
-        ),
-        who="user",
-        remedies=(advise("Choose another build of the model, or set image to a newer release of the engine."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("AssertionError",),
-        only=lambda case: "loaded_weight.s" in case.above(3),
-        message=("The weights do not have the shapes that config.json, or this release of the engine, expects.",),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository, or set image to a newer release."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("IndexError: index out of range in self",),
-        only=lambda case: case.has_ended and not case.had_started,
-        message=("The tokenizer, or config.json, knows more tokens or positions than the weights have.",),
-        who="user",
-        remedies=(advise("Take the tokenizer, config.json and the weights from one repository."),),
-    ),
-    Rule(
-        code="ConfigWeightsMismatch",
-        seen=("must match the size of tensor",),
-        only=lambda case: "in add_lora" not in case.passage.haystack and "add_lora method" not in case.passage.haystack,
-        message=("The weights do not have the shapes that config.json expects: they are of two models.",),
-        who="user",
-        remedies=(advise("Take config.json and the weights from one repository."),),
     ),
 )

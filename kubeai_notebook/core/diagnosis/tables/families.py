@@ -28,6 +28,7 @@ from kubeai_notebook.core.masking.names import is_secret_name
 
 from .gpu_memory import is_gpu_profile
 from .hub import HOST
+from .setting_values import holding
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
@@ -39,6 +40,8 @@ _RELEASED: tuple[Template, ...] = (
 _WORDS = re.compile(r"--[a-z][a-z0-9-]+|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 _FIRST_WORD = re.compile(r"Error: `?([a-z]+(?:_[a-z]+)+)`? ?[=(]\d")
 """A setting and its value, of which the whole sentence speaks."""
+_SUBJECT = re.compile(r"error: [`']?([a-z]+)\b")
+"""The word of which the sentence speaks."""
 _BAD = (
     "invalid",
     "not a valid",
@@ -87,6 +90,7 @@ def _named(case: Case) -> str:
     """The argument that the line speaks of: one of the Model's own, else one that the engine knows, or begins with."""
     low = case.passage.lowered[case.index]
     names = [word.lstrip("-").replace("_", "-") for word in _WORDS.findall(case.line)]
+    names += _SUBJECT.findall(low)[:1]
     own = (f"--{name}" for name in names if value_of(case.scene.args, f"--{name}") is not None)
     known = KNOWN.get(case.scene.engine, frozenset())
     worded = (name for name in map(name_of, case.scene.args) if "-" in name[2:])
@@ -102,7 +106,10 @@ def _named(case: Case) -> str:
     return (
         next(own, "")
         or worded_own
-        or next((f"--{name}" for name in names if "-" in name and name in known), spoken or words)
+        or next((f"--{name}" for name in names if "-" in name and name in known), "")
+        or spoken
+        or words
+        or holding(case, case.line)
     )
 
 
@@ -146,7 +153,7 @@ _SETTINGS = (
     "/vllm/config",
     "/vllm/engine/arg_utils.py",
     "/vllm/envs.py",
-    "/vllm/entrypoints/openai/cli_args.py",
+    "/cli_args.py",
     "/vllm/utils/argparse_utils.py",
     "/infinity_emb/args.py",
     "/infinity_emb/env.py",
@@ -165,7 +172,7 @@ def _refuses_a_setting(case: Case) -> bool:
     """Whether the module that reads settings raised it, or the line lists what may be chosen."""
     if not _is_a_sentence_of_the_start(case):
         return False
-    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    frames = case.frames(8)
     raised = any(module in frames[-1] for module in _SETTINGS) if frames else False
     return raised or bool(_CHOICES.search(case.passage.lowered[case.index]))
 
@@ -197,9 +204,26 @@ def _builds_the_model(case: Case) -> bool:
     """Whether a part of the model raised it as it was made, and speaks of no argument of the Model's own."""
     if not _is_a_sentence_of_the_start(case) or _refused_argument(case)["own"]:
         return False
-    frames = [line for line in case.above(8).split("\n") if line.startswith('file "')]
+    frames = case.frames(8)
     built = bool(frames) and any(module in frames[-1] for module in _MODELS)
     return built and not any(words in frames[-1] for words in ("in forward", "in load_", "weight_loader"))
+
+
+_QUANTIZED = (
+    "/layers/quantization/",
+    "in get_quant_config",
+    "/transformers/quantizers/",
+    "/compressed_tensors/",
+    "_fp8_",
+)
+
+
+def _loads_quantized(case: Case) -> bool:
+    """Whether the code that reads or makes quantized weights raised it as the engine started."""
+    if not _is_a_sentence_of_the_start(case):
+        return False
+    frames = case.frames(18)
+    return any(words in frame for frame in frames[-5:] for words in _QUANTIZED)
 
 
 FAMILIES: tuple[Rule, ...] = (
@@ -308,6 +332,22 @@ FAMILIES: tuple[Rule, ...] = (
         message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
         who="user",
         remedies=_RELEASED,
+    ),
+    Rule(
+        code="QuantizationUnsupported",
+        seen=("Error: ", "AssertionError"),
+        unless=("allocate", "memory"),
+        only=_loads_quantized,
+        take=(r"Error: (?P<why>.{1,200}?)\.?$",),
+        message=(
+            'This engine cannot load "{name}" with its quantization: {why}.',
+            'This engine cannot load "{name}" with its quantization.',
+        ),
+        who="user",
+        remedies=(
+            drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
+            advise("Choose another build of the model, another profile, or a newer image."),
+        ),
     ),
     Rule(
         code="ModelJsonInvalid",

@@ -10,6 +10,7 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
     MORE_UNITS,
     Template,
     advise,
+    drop_argument,
     set_argument,
     set_env,
     set_field,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ACCELERATORS = ("gpu", "tpu", "gaudi", "npu", "neuron", "xpu", "ascend")
 """What names of extended resources and of profiles call them by."""
+_BLOCKS = "--num-gpu-blocks-override"
 _BLOCK = 16
 """Tokens of vLLM's usual cache block: lengths are rounded down to whole blocks."""
 
@@ -132,6 +134,17 @@ MEMORY: tuple[Rule, ...] = (
             set_argument("--max-model-len", "{fitting_length}"),
             set_env("VLLM_CPU_KVCACHE_SPACE", "{room}", "Or give the cache more of the Pod's memory: env.{variable}."),
             advise("Or raise --gpu-memory-utilization, or take a bigger profile."),
+        ),
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=("No available memory for the cache blocks",),
+        only=lambda case: value_of(case.scene.args, _BLOCKS) is not None,
+        message=(f"{_BLOCKS} leaves the cache too few blocks to begin with.",),
+        who="user",
+        remedies=(
+            drop_argument(_BLOCKS, title="Let the engine count its memory: remove {argument}."),
+            advise(f"Set a larger {_BLOCKS}, or none."),
         ),
     ),
     Rule(

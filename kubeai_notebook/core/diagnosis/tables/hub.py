@@ -276,6 +276,19 @@ _GATED_SOMEHOW = (
             *_token,
         ),
     ),
+    Rule(
+        # The hub gives a reason with each 401; a mirror in front of it, or in its place, mostly does not.
+        code="HubTokenInvalid",
+        seen=("Client error '401 Unauthorized' for url", "401 Client Error: Unauthorized for url"),
+        only=lambda case: _is_of_weights(case) and not misread_claim(case),
+        take=HOST,
+        message=(
+            "{host} wants a login (401): the token is missing, wrong, or none of this mirror's.",
+            "The source of the weights wants a login (401): the token is missing, wrong, or none of this mirror's.",
+        ),
+        who="user",
+        remedies=_token,
+    ),
 )
 
 HUB: tuple[Rule, ...] = (*_GATED, *_NAMES, *_GATED_SOMEHOW)

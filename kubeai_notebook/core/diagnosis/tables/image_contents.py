@@ -49,6 +49,8 @@ def _asking(case: Case) -> dict[str, str]:
     return {"asking": next(by_args, ""), "asking_variable": next(by_env, "")}
 
 
+_ALONE = re.compile(r"RuntimeError: \w{2,40} is not available\.?")
+
 COMPILERS: tuple[Rule, ...] = (
     Rule(
         code="BrokenEngineImage",
@@ -160,6 +162,22 @@ CONTENTS: tuple[Rule, ...] = (
             _RELEASED[0],
         ),
         derive=_asking,
+    ),
+    Rule(
+        # vLLM's connectors and kernels say no more of a package that is not there.
+        code="PythonPackageMissing",
+        seen=("RuntimeError: … is not available",),
+        only=lambda case: case.has_ended and not case.had_started and _ALONE.fullmatch(case.line) is not None,
+        take=(r"^RuntimeError: (?P<package>\w{1,40}) is",),
+        message=("The image lacks {package}, which a setting asks for.", "The image lacks what a setting asks for."),
+        who="user",
+        remedies=(
+            advise(
+                "Set image to one that has {package}, or take out of args what asks for it.",
+                "Take out of args what asks for it.",
+            ),
+            _RELEASED[0],
+        ),
     ),
     Rule(
         code="BrokenEngineImage",

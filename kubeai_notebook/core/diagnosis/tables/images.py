@@ -447,7 +447,11 @@ BROKEN_IN_LOG: tuple[Rule, ...] = (
             "is not found or cannot be loaded",
             "Unable to load any of {lib",
         ),
-        message=("The engine's image is broken: its own libraries do not fit each other.",),
+        far=(r"ModuleNotFoundError: No module named '(?P<package>[\w.]{1,80})'",),
+        message=(
+            "The engine's image is broken: it lacks the Python package {package}.",
+            "The engine's image is broken: its own libraries do not fit each other.",
+        ),
         who="user",
         remedies=(advise("Set image to a released one, or remove image."),),
     ),

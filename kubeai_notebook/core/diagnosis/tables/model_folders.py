@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,17 @@ def _naming(case: Case) -> dict[str, str]:
     return {"by": next(naming, "")}
 
 
+_OF_A_MODEL = re.compile(r"directory: '/[^']+\.(?:py|json|txt|model|jinja|bin|pt)'")
+_READERS = ("/transformers/", "/sentence_transformers/", "/vllm/transformers_utils/", "/vllm/tokenizers/")
+
+
+def _reads_the_folder(case: Case) -> bool:
+    """Whether a library that reads a model's files missed one of them."""
+    frames = case.frames(8)
+    reads = bool(frames) and any(module in frames[-1] for module in _READERS)
+    return reads and _OF_A_MODEL.search(case.line) is not None
+
+
 FOLDERS: tuple[Rule, ...] = (
     _incomplete(
         seen=("repo id must … '/",),
@@ -46,6 +58,13 @@ FOLDERS: tuple[Rule, ...] = (
             "A weights file is missing, or the container's user may not read it.",
         ),
         remedies=(_COPY_ALL, LET_READ),
+    ),
+    _incomplete(
+        seen=("No such file or directory: '",),
+        unless=("/config.json'", ".safetensors"),
+        only=lambda case: case.has_ended and _reads_the_folder(case),
+        take=(r"directory: '(?P<file>/[^']{1,300})'",),
+        message=("There is no {file}, which another file of the model asks for.", "A file of the model is missing."),
     ),
     _incomplete(
         seen=(
@@ -81,7 +100,11 @@ FOLDERS: tuple[Rule, ...] = (
             "Can't load video processor for '",
             "Can't load processor for '",
         ),
-        message=('"{name}" has no tokenizer files beside its weights.',),
+        take=(r"directory containing a (?P<missing>\w{1,60}\.json) file",),
+        message=(
+            '"{name}" has no {missing} beside its weights.',
+            '"{name}" has no tokenizer files beside its weights.',
+        ),
     ),
     _incomplete(
         seen=("error: … NoneType",),

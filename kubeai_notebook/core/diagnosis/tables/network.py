@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_env, set_env
+from kubeai_notebook.core.arguments import value_of
+from kubeai_notebook.core.diagnosis.engine.remedies import advise, drop_argument, drop_env, set_env
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
 from .hosts import did_you_mean, meant_host
@@ -37,6 +39,7 @@ UNREACHABLE = (
     "SSLZeroReturnError",
     "[SSL: UNEXPECTED_EOF_WHILE_READING]",
     "Connection reset by peer'))",
+    "ConnectError: All connection attempts failed",
 )
 # The library's wrapper around seven different failures: only when nothing else in the whole log speaks.
 WRAPPED = ("LocalEntryNotFoundError", "couldn't connect to '")
@@ -55,6 +58,21 @@ _OWN_NETWORK = (
     advise('Or use a file you have: kubeai-local add "{url}=FILE.gguf".', only="this machine"),
 )
 _without_xet = set_env("HF_HUB_DISABLE_XET", "1", "Download without the Xet storage: env.{variable}.")
+
+
+_OF_TOOLS = "--tool-server"
+_BESIDE = ("--otlp-traces-endpoint", "--master-addr", "--data-parallel-address", _OF_TOOLS)
+"""Arguments of vLLM that name another program which it asks as it starts."""
+
+
+def _beside(case: Case) -> dict[str, str]:
+    """The argument that names what cannot be reached, where that is another program and no source of weights."""
+    host = next((match["host"] for source in HOST if (match := re.search(source, case.line))), "")
+    for name in _BESIDE:
+        address = value_of(case.scene.args, name)
+        if address and ((host and host in address) or (name == _OF_TOOLS and "add_tool_server" in case.above(60))):
+            return {"asked_by": name, "address": address}
+    return {}
 
 
 def _proxied(case: Case) -> bool:
@@ -142,6 +160,21 @@ NETWORK: tuple[Rule, ...] = (
         message=("The proxy {proxy} cannot be reached.", "The proxy cannot be reached."),
         who="user",
         remedies=_OTHER_PROXY,
+    ),
+    Rule(
+        code="BadArgumentValue",
+        seen=UNREACHABLE,
+        only=lambda case: case.has_ended and bool(_beside(case)),
+        derive=_beside,
+        message=(
+            "The engine reaches nothing at {address}, which {asked_by} names.",
+            "The engine reaches nothing at the address that one of its settings names.",
+        ),
+        who="user",
+        remedies=(
+            drop_argument("{asked_by}", title="Do without it: remove {argument}."),
+            advise("Start what {asked_by} names, or correct the address.", "Correct the address."),
+        ),
     ),
     Rule(
         code="ProxyUnreachable",

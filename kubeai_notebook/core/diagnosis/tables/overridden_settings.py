@@ -59,6 +59,20 @@ OVERRIDDEN_IN_LOG: tuple[Rule, ...] = (
         remedies=(*_REMOVE, advise("Look in args, env, envFrom and image for what sets it.")),
     ),
 )
+_BY_UVICORN = re.compile(r"ERROR: +\[Errno")
+NO_SUCH_HOST = Rule(
+    # uvicorn's whole line, as it opens its port; who fetches something names the library and the host.
+    code="CannotListen",
+    seen=("[Errno -3] Temporary failure in name resolution", "[Errno -2] Name or service not known"),
+    only=lambda case: _BY_UVICORN.match(case.line) is not None,
+    message=("The engine cannot listen: it is told to by a host whose name is not known.",),
+    who="user",
+    remedies=(
+        drop_argument("--host", title="Let KubeAI choose: remove {argument}."),
+        drop_env("INFINITY_HOST", "UVICORN_HOST"),
+        advise("Remove --host, or the variable in its place, wherever it is set."),
+    ),
+)
 LISTENING: tuple[Rule, ...] = (
     Rule(
         code="CannotListen",

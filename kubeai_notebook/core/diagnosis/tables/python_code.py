@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from kubeai_notebook.core.diagnosis.engine.remedies import DOWNLOAD_ONCE, advise, drop_argument, drop_env, set_argument
+import re
+from typing import TYPE_CHECKING
+
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DOWNLOAD_ONCE,
+    READ_LOG,
+    advise,
+    drop_argument,
+    drop_env,
+    set_argument,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+
+if TYPE_CHECKING:
+    from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _ASKED_FOR = (
     "which is not part of Sentence Transformers. Importing it executes",
@@ -13,6 +26,25 @@ _ASKED_FOR = (
     "No module named 'custom_st'",
     "Error: … using the `--trust-remote-code` flag",
 )
+_OF_THE_MODEL = re.compile(r'file "[^"]*/transformers_modules/[^"]*?(?P<file>[\w.-]+\.py)"')
+
+
+def _own_code(case: Case) -> dict[str, str]:
+    """The file of the model's own Python code in whose frame it was raised; libraries are not its own."""
+    frames = case.frames(8)
+    own = _OF_THE_MODEL.match(frames[-1]) if frames else None
+    return {"file": own["file"]} if own else {}
+
+
+def _fails_in_own_code(case: Case) -> bool:
+    return case.has_ended and not case.had_started and bool(_own_code(case))
+
+
+def _is_no_python(case: Case) -> bool:
+    """Whether transformers could not even read the code, as it looks for what that imports."""
+    return case.has_ended and case.line.startswith("SyntaxError") and "/dynamic_module_utils.py" in case.above(20)
+
+
 PYTHON_CODE: tuple[Rule, ...] = (
     Rule(
         code="TrustRemoteCodeNeeded",
@@ -62,6 +94,45 @@ PYTHON_CODE: tuple[Rule, ...] = (
         remedies=(
             drop_env("HF_HUB_ENABLE_HF_TRANSFER"),
             advise("Remove HF_HUB_ENABLE_HF_TRANSFER wherever it is set."),
+        ),
+    ),
+    Rule(
+        code="PythonPackageMissing",
+        seen=("ImportError: cannot import name '", "AttributeError: module '… has no attribute '"),
+        only=_fails_in_own_code,
+        take=(
+            r"name '(?P<part>\w+)' from '(?P<package>\w+)",
+            r"^AttributeError: module '(?P<package>\w{1,80})[\w.]{0,200}' has no attribute '(?P<part>\w+)'",
+        ),
+        derive=_own_code,
+        message=(
+            "The model's own code ({file}) needs {part} of {package}, which the image's release of it does not have.",
+            "The model's own code needs a part of a package that the image's release of it does not have.",
+        ),
+        who="user",
+        remedies=(
+            advise(
+                "Set image to a release of the engine that has another {package}; the model's page tells which.",
+                "Set image to another release of the engine; the model's page tells which.",
+            ),
+            advise("Or set --revision to one in which the model's code fits."),
+        ),
+    ),
+    Rule(
+        code="Unknown",
+        seen=("Error: ",),
+        unless=("ModuleNotFoundError",),
+        only=lambda case: _fails_in_own_code(case) or _is_no_python(case),
+        take=(r"^(?P<why>\w{1,60}: .{1,200}?)\.?$",),
+        derive=_own_code,
+        message=(
+            "The model's own code ({file}) fails in this engine: {why}.",
+            "The model's own code fails in this engine.",
+        ),
+        who="user",
+        remedies=(
+            advise("Set --revision to one in which the model's code works, or image to another release of the engine."),
+            READ_LOG,
         ),
     ),
 )

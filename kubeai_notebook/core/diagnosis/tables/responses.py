@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.answers import refuser_of, words_in
 from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.diagnosis.engine.case import Case
-from kubeai_notebook.core.diagnosis.engine.remedies import DELETE_POD, READ_LOG, Template, advise, run, set_features
+from kubeai_notebook.core.diagnosis.engine.remedies import (
+    DELETE_POD,
+    MORE_UNITS,
+    READ_LOG,
+    Template,
+    advise,
+    run,
+    set_features,
+)
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, finding_of, first, stated
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.foreign import is_page
@@ -237,6 +245,38 @@ FAILS_AGAIN = Rule(
         advise("Look for what the requests have in common; a newer image, or other args, may be what the model needs."),
         DELETE_POD,
     ),
+)
+
+DIED = Rule(
+    code="RunnerDied",
+    seen=(),
+    message=('The engine of "{name}" served until a request ended it.',),
+    who="user",
+    remedies=(
+        READ_LOG,
+        advise(
+            "Change what the error speaks of in args or env, set image to another release, or send no such request."
+        ),
+    ),
+)
+
+STOPPED = Rule(
+    code="ReadyButNotAnswering",
+    seen=(),
+    message=('A request ended a thread of "{name}"\'s engine: it reports to be ready, and answers no more.',),
+    who="user",
+    remedies=(
+        DELETE_POD,
+        READ_LOG,
+        advise("If it happens again, send shorter texts, or set image to another release."),
+    ),
+)
+VANISHED = Rule(
+    code="RunnerDied",
+    seen=(),
+    message=('The engine of "{name}" was gone while it served, without a word: it may lack memory.',),
+    who="user",
+    remedies=(MORE_UNITS, READ_LOG),
 )
 
 

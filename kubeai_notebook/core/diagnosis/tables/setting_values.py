@@ -16,16 +16,13 @@ from kubeai_notebook.core.diagnosis.engine.remedies import (
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 
+from .engine_args import refused
+from .number_types import NUMBER_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubeai_notebook.core.diagnosis.engine.case import Case
-
-
-def _wide_type(case: Case) -> dict[str, str]:
-    """A type with kernels on every GPU, by the name that the engine takes."""
-    named = {"FasterWhisper": {"whisper_type": "float16"}, "Infinity": {"half": "float16"}, "VLLM": {"half": "half"}}
-    return named.get(case.scene.engine, {})
 
 
 def _of_mistral(case: Case) -> dict[str, str]:
@@ -49,10 +46,11 @@ def _texts_of(value: str) -> list[str]:
         held = json.loads(value)
     except ValueError:
         held = value
-    return [text for text in _strings(held) if len(text) > 2 and text not in ("auto", "none", "model", "true")]
+    parts = (part for text in _strings(held) for part in {text, *text.split(":")})
+    return [part for part in parts if len(part) > 2 and part not in ("auto", "none", "model", "true")]
 
 
-def _holding(case: Case, said: str) -> str:
+def holding(case: Case, said: str) -> str:
     """The argument of the Model that holds a text of which the sentence speaks."""
     names = (name_of(item) for item in case.scene.args)
     words = _BETWEEN_WORDS.sub(" ", f" {said} ")
@@ -74,7 +72,20 @@ def _named_argument(case: Case) -> dict[str, str]:
     said = re.findall(r"[a-z][a-z0-9]+(?:[_-][a-z0-9]+)+|(?<=--)[a-z]+", case.values.get("why", ""))
     known = (f"--{word.replace('_', '-')}" for word in said)
     named = next((name for name in known if value_of(case.scene.args, name) is not None), "")
-    return {"argument": named or _holding(case, case.values.get("why", "").rstrip("."))}
+    return {"argument": named or holding(case, case.values.get("why", "").rstrip("."))}
+
+
+def _no_member(case: Case) -> dict[str, str]:
+    """The argument whose text is no member of an enumeration, which Python only looks up."""
+    value = case.values.get("value", "")
+    return {"argument": holding(case, value) if "_member_map_" in case.above(3) else ""}
+
+
+def _no_such_part(case: Case) -> dict[str, str]:
+    """The argument that names a part of a Python module, which the module does not have."""
+    whole = {case.values.get("module", "") + between + case.values.get("part", "") for between in ".:"}
+    names = (name_of(item) for item in case.scene.args)
+    return {"argument": next((name for name in names if value_of(case.scene.args, name) in whole), "")}
 
 
 _PYTHON_ONLY = re.compile(
@@ -82,38 +93,60 @@ _PYTHON_ONLY = re.compile(
 )
 """A slip of the engine's own code over something that it did not expect in a file of the model."""
 
+_LET_IT_CHOOSE = (
+    drop_argument("--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."),
+    drop_env("VLLM_ATTENTION_BACKEND"),
+)
+
 VALUES: tuple[Rule, ...] = (
-    Rule(
-        code="BadArgumentValue",
+    refused(
+        seen=("AttributeError: module '… has no attribute '",),
+        only=lambda case: case.has_ended and bool(_no_such_part(case)["argument"]),
+        take=(r"^AttributeError: module '(?P<module>[\w.]{1,120})' has no attribute '(?P<part>\w{1,80})'",),
+        derive=_no_such_part,
+        message=(
+            '{argument} names "{part}" of the Python module {module}, which has no such part.',
+            "A setting names a part of a Python module that the module does not have.",
+        ),
+        remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
+    ),
+    refused(
+        seen=("KeyError: '",),
+        only=lambda case: case.has_ended and bool(_no_member(case)["argument"]),
+        take=(r"KeyError: '(?P<value>[^']{1,80})'",),
+        derive=_no_member,
+        message=('The engine knows no "{value}", which {argument} asks for.', "A setting has an unknown value."),
+        remedies=(drop_argument("{argument}"), advise("Correct the value of {argument}.", "Correct the value.")),
+    ),
+    refused(
         seen=("Cannot re-initialize CUDA in forked subprocess",),
         message=("vLLM's worker processes were forked after CUDA was started, which CUDA does not allow.",),
-        who="user",
         remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
-            "V cache quantization requires flash_attn",
+            "V cache … requires flash_attn",
+            "failed to initialize the context: ",
+            "server is built without SSL support",
             "the supplied chat template is not supported",
             "chat template parsing error",
         ),
+        unless=("memory", "alloc"),
         take=(
-            r"(?P<why>V cache quantization requires \w+|chat template is not supported: \S+)",
-            r"(?P<why>chat template parsing error)",
+            r"(?P<why>V cache[\w ]{0,30} requires \w+|chat template is not supported: \S+)",
+            r"(?P<why>chat template parsing error|server is built without SSL support)",
+            r"initialize the context: (?P<why>.{1,200}?)\.?$",
         ),
         message=("llama.cpp refuses one of its settings: {why}.", "llama.cpp refuses one of its settings."),
-        who="user",
         remedies=(
             drop_env("OLLAMA_KV_CACHE_TYPE", "LLAMA_ARG_CACHE_TYPE_V", "LLAMA_ARG_CHAT_TEMPLATE"),
             advise("Correct what it speaks of in args or env."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("ValueError: unsupported device", "ValueError: Invalid compute type", "Error: unsupported compute type"),
         take=(r"(?:device|compute type):? (?P<value>\S+)",),
         message=('The engine knows no "{value}".', "The engine does not know the device or the type that is set."),
-        who="user",
         remedies=(
             drop_env("WHISPER__INFERENCE_DEVICE", "WHISPER__COMPUTE_TYPE"),
             advise("Use device auto, cpu or cuda, and compute type default, int8, float16 or float32."),
@@ -151,23 +184,20 @@ VALUES: tuple[Rule, ...] = (
             advise("Set a larger --max-num-batched-tokens, or a smaller --max-num-seqs.", unless="batched"),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "Failed to load mistral 'params.json'",
             "Make sure that a Mistral tokenizer is present",
             "Error: No tokenizer file found",
         ),
         message=("The arguments ask for Mistral's own file format, but the repository is in the hub's.",),
-        who="user",
         remedies=(
             drop_argument("{of_mistral}"),
             advise("Remove what asks for Mistral's format; or take a repository that holds params.json."),
         ),
         derive=_of_mistral,
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "kv-cache is not supported with fp8",
             "with FP8 KV cache not",
@@ -175,75 +205,89 @@ VALUES: tuple[Rule, ...] = (
             "kv_cache_dtype … is not supported",
         ),
         message=("The engine cannot keep the cache of this model in the type that --kv-cache-dtype asks for.",),
-        who="user",
         remedies=(
             drop_argument("--kv-cache-dtype", title="Use the engine's own choice: remove {argument}."),
             advise("Use the engine's own choice: remove --kv-cache-dtype wherever it is set."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
+        seen=("ValueError: Unable to configure ",),
+        only=lambda case: case.has_ended and "logging/config.py" in case.above(4),
+        take=(r"Unable to configure (?P<part>[\w ]{1,40} '[^']{1,60}'|[\w ]{1,40})",),
+        message=(
+            "The engine cannot set up its log as it is told to: {part} of that configuration is wrong.",
+            "The engine cannot set up its log as it is told to.",
+        ),
+        remedies=(
+            drop_env("VLLM_LOGGING_STREAM", "VLLM_LOGGING_CONFIG_PATH"),
+            drop_argument("--log-config-file", "--logging-config"),
+            advise("Correct what sets up the log; the lines above say what is wrong in it."),
+        ),
+    ),
+    refused(
+        seen=("only pre-sharded checkpoints are currently supported",),
+        message=(
+            "--load-format=sharded_state reads weights that vLLM itself has saved in shards, and there are none.",
+        ),
+        remedies=(
+            drop_argument("--load-format"),
+            advise("Remove --load-format, or name a folder with such shards."),
+        ),
+    ),
+    refused(
+        seen=("Engines must have unique model names",),
+        message=("Infinity is to serve several models, and two of them under one name.",),
+        remedies=(advise("Name one model in INFINITY_MODEL_ID, and serve each other one as a Model of its own."),),
+    ),
+    refused(
         seen=("limit_mm_per_prompt` is only supported",),
         message=(
             "--limit-mm-per-prompt is for models that take pictures, sounds or films; this engine reads text here.",
         ),
-        who="user",
         remedies=(
             drop_argument("--limit-mm-per-prompt"),
             advise("If the model does take them: set image to a newer release, which knows that."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("VLLM_USE_V1=1 is not supported",),
         take=(r"is not supported with (?P<what>.+?)\.?$",),
         message=(
             "The V1 engine of this release does not support {what}.",
             "The V1 engine of this release does not support what is asked of it.",
         ),
-        who="user",
         remedies=(
             set_env("VLLM_USE_V1", "0", "Use the older engine: env.{variable}."),
             advise("Or set image to a newer release."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("only supports V1", "V0 … is deprecated … VLLM_USE_V1", "VLLM_USE_V1=0 is not supported"),
         message=("This release of vLLM has its newer engine (V1) only, and VLLM_USE_V1 asks for the older.",),
-        who="user",
         remedies=(drop_env("VLLM_USE_V1"), advise("Remove VLLM_USE_V1 wherever it is set.")),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Invalid attention backend", "Unknown attention backend"),
         take=(r"backend:? '?(?P<backend>\w+)", r"Valid options are: (?P<choices>.{1,200})"),
         message=(
             'There is no attention backend "{backend}" in this engine.',
             "There is no such attention backend in this engine.",
         ),
-        who="user",
         remedies=(
-            drop_argument(
-                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
-            ),
-            drop_env("VLLM_ATTENTION_BACKEND"),
+            *_LET_IT_CHOOSE,
             advise("Or set it to one of: {choices}", "Or set it to one that this engine has."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("FileNotFoundError: [Errno 2]", "ssl.SSLError: ", "PermissionError: [Errno 13]"),
         only=lambda case: "load_cert_chain" in case.above(6) or "load_verify_locations" in case.above(6),
         message=("The engine cannot read the certificate or the key that its arguments for TLS name.",),
-        who="user",
         remedies=(
             drop_argument("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"),
             advise("Remove them: KubeAI asks an engine by http; TLS belongs to the ingress in front of KubeAI."),
         ),
     ),
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=(
             "Selected backend … is not valid for this configuration",
             "backend … does not support attention sinks",
@@ -253,12 +297,8 @@ VALUES: tuple[Rule, ...] = (
             "The attention backend {backend} cannot serve this model on this GPU.",
             "The attention backend that is set cannot serve this model on this GPU.",
         ),
-        who="user",
         remedies=(
-            drop_argument(
-                "--attention-backend", "--attention-config", title="Let the engine choose: remove {argument}."
-            ),
-            drop_env("VLLM_ATTENTION_BACKEND"),
+            *_LET_IT_CHOOSE,
             advise("Let the engine choose its attention backend; or set image to a newer release."),
         ),
     ),
@@ -311,74 +351,24 @@ VALUES: tuple[Rule, ...] = (
             drop_argument("--chat-template", title="Or use the model's own template: remove {argument}."),
         ),
     ),
-    Rule(
-        code="QuantizationUnsupported",
-        seen=(
-            "Unknown quantization method",
-            "Unknown quantization type",
-            "does not match the quantization method",
-            "Cannot find the config file for",
-            "quantization is currently not supported",
-            "in the model's quantization config",
-        ),
-        take=(
-            r"(?P<method>[\w-]+) quantization is currently not supported",
-            r"quantization method: '?(?P<method>[\w.-]+\w)",
-            r"in the `quantization` argument \((?P<method>[\w-]+)\)",
-            r"config file for (?P<method>[\w-]+)",
-        ),
-        message=(
-            'This vLLM cannot load "{name}" with the quantization {method}.',
-            'This vLLM cannot load "{name}" with its quantization.',
-        ),
-        who="user",
+    *NUMBER_TYPES,
+)
+
+ENDS_AT_ONCE: tuple[Rule, ...] = (
+    refused(
+        seen=("Preloaded configuration successfully",),
+        message=("Infinity ends as soon as it has loaded its model: INFINITY_PRELOAD_ONLY is on.",),
         remedies=(
-            drop_argument("--quantization", "-q", title="Let the model say its own: remove {argument}."),
-            advise(
-                "Choose another build of the model, or a newer image that knows {method}.",
-                "Choose another build of the model.",
-            ),
-        ),
-    ),
-    Rule(
-        code="DtypeUnsupported",
-        seen=("is not supported for quantization method",),
-        take=(r"torch\.(?P<dtype>\w+)", r"Supported dtypes: (?P<supported>\[[^\]]*\])"),
-        message=(
-            "The quantized weights cannot be computed in {dtype}.",
-            "The quantized weights cannot be computed in this dtype.",
-        ),
-        who="user",
-        remedies=(set_argument("--dtype", "half"),),
-    ),
-    Rule(
-        code="DtypeUnsupported",
-        seen=("CUBLAS_STATUS_NOT_SUPPORTED",),
-        message=("This GPU cannot compute in the type that is set: its cuBLAS has no such routine.",),
-        who="user",
-        remedies=(
-            set_env("WHISPER__COMPUTE_TYPE", "{whisper_type}", "Compute in a type that it can: env.{variable}."),
-            set_argument("--dtype", "{half}"),
-            advise("Or set image to a newer release of the engine."),
-        ),
-        derive=_wide_type,
-    ),
-    Rule(
-        code="DtypeUnsupported",
-        seen=("Requested … compute type",),
-        take=(r"Requested (?P<dtype>\w+) compute type",),
-        message=("This hardware cannot compute in {dtype}.", "This hardware cannot compute in the asked type."),
-        who="user",
-        remedies=(
-            drop_env("WHISPER__COMPUTE_TYPE"),
-            set_env("WHISPER__COMPUTE_TYPE", "int8", "Or set env.{variable}, which every processor can."),
+            drop_env("INFINITY_PRELOAD_ONLY"),
+            drop_argument("--preload-only"),
+            advise("Remove INFINITY_PRELOAD_ONLY or --preload-only wherever it is set."),
         ),
     ),
 )
+"""What makes an engine end, and well, that should serve."""
 
 REFUSED_SETTINGS: tuple[Rule, ...] = (
-    Rule(
-        code="BadArgumentValue",
+    refused(
         seen=("Value error, ", " [type="),
         only=lambda case: "validation error" in case.above(4) and not _trips_over_the_model(case),
         take=(r"Value error, (?P<why>.+?)\.?(?: \[type=|$)", r"^(?P<why>.+?)\.? \[type="),
@@ -386,7 +376,6 @@ REFUSED_SETTINGS: tuple[Rule, ...] = (
             "The engine refuses its settings for this model: {why}.",
             "The engine refuses its settings for this model.",
         ),
-        who="user",
         derive=_named_argument,
         remedies=(
             drop_argument("{argument}"),
