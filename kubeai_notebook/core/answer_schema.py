@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from kubeai_notebook.errors import UsageError
 
-from .objects import INT64, map_at, maps_at
+from .objects import is_int64, map_at, maps_at
 
 Kind = Literal["text", "integer", "number", "boolean", "any", "vector"]
 """What a column holds; ``any``: lists and objects; ``vector``: of an embedding, float32."""
@@ -67,7 +67,7 @@ class AnswerSchema:
         fields = object_in(text, model).model_dump(mode="json", by_alias=True)
         values = tuple(fields.get(key) for key in self.keys)
         for (name, kind), value in zip(self.columns.items(), values, strict=True):
-            if kind == "integer" and value is not None and value not in INT64:
+            if kind == "integer" and value is not None and not is_int64(value):
                 raise NotTheSchemaError(f"The answer is not a {model.__name__} ({name} needs more than 64 bits).")
         return values
 

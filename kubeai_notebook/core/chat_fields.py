@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 from kubeai_notebook.errors import UsageError
 
 from .messages import did_you_mean
-from .objects import INT64
+from .objects import is_int64
 from .shown_fields import docs_of
 
 
@@ -64,7 +64,7 @@ _NUMBERS: Mapping[str, _Number] = {
     "max_tokens": _Number(_WHOLE, lambda number: 1 <= number < 2**31, "a whole number from 1 up"),
     "temperature": _Number(_REAL, lambda number: 0 <= number < math.inf, "a number from 0 up"),
     "top_p": _Number(_REAL, lambda number: 0 < number <= 1, "a number above 0, up to 1"),
-    "seed": _Number(_WHOLE, lambda number: number in INT64, "a whole number of 64 bits"),
+    "seed": _Number(_WHOLE, is_int64, "a whole number of 64 bits"),
     "presence_penalty": _Number(_REAL, lambda number: -2 <= number <= 2, "a number from -2 to 2"),
     "frequency_penalty": _Number(_REAL, lambda number: -2 <= number <= 2, "a number from -2 to 2"),
     "dimensions": _Number(_WHOLE, lambda number: 1 <= number < 2**31, "a whole number from 1 up"),

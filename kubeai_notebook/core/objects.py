@@ -22,8 +22,6 @@ NOTHING: Mapping[str, Any] = {}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 APPLIED = "kubeai-notebook/applied"
 """The annotation with the specs of a Model that were applied before the present one, the oldest first."""
-INT64 = range(-(2**63), 2**63)
-"""What Kubernetes, JSON Schema's readers and engines call an integer; Python writes no text of a much longer one."""
 
 
 def at(value: Any, *path: str) -> Any:
@@ -38,6 +36,16 @@ def at(value: Any, *path: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def is_int64(number: int) -> bool:
+    """Whether it is what Kubernetes and engines call an integer; Python writes no text of a much longer one.
+
+    >>> is_int64(2**63 - 1), is_int64(2**63)
+    (True, False)
+    """
+    # Compared: a range finds numbers of Python's own type only, and looks for numpy's one by one.
+    return -(2**63) <= number < 2**63
 
 
 def map_at(value: Any, *path: str) -> Mapping[str, Any]:
@@ -55,7 +63,7 @@ def text_at(value: Any, *path: str) -> str:
 def number_at(value: Any, *path: str) -> int | None:
     """The whole number behind the keys, of 64 bits at most as Kubernetes has them."""
     number = at(value, *path)
-    return number if isinstance(number, int) and not isinstance(number, bool) and number in INT64 else None
+    return number if isinstance(number, int) and not isinstance(number, bool) and is_int64(number) else None
 
 
 def count_at(value: Any, *path: str) -> int:

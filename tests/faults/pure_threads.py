@@ -77,6 +77,26 @@ OF_THREADS = (
     ),
     Pure(
         code="BadArgumentValue",
+        fix="drop env OLLAMA_CONTEXT_LENGTH LLAMA_ARG_CTX_SIZE",
+        why_not_played=NO_OTHER_ENGINE,
+        observation=crash(
+            "llama_init_from_model: failed to initialize the context: n_ctx_seq == 0",
+            model(engine="OLlama", url="ollama://x", env={"OLLAMA_CONTEXT_LENGTH": "-5"}),
+        ),
+        cause=lambda spec: engine_of(spec).env.get("OLLAMA_CONTEXT_LENGTH", "4096") == "-5",
+    ),
+    Pure(
+        code="BadArgumentValue",
+        fix="drop argument --ctx-size --max-model-len",
+        why_not_played=NO_OTHER_ENGINE,
+        observation=crash(
+            "llama_init_from_model: failed to initialize the context: n_ctx_seq == 0",
+            model(engine="OLlama", url="ollama://x", args=["--ctx-size=-5"]),
+        ),
+        cause=lambda spec: "--ctx-size=-5" in engine_of(spec).args,
+    ),
+    Pure(
+        code="BadArgumentValue",
         fix="drop env OLLAMA_KV_CACHE_TYPE LLAMA_ARG_CACHE_TYPE_V LLAMA_ARG_CHAT_TEMPLATE",
         why_not_played=NO_OTHER_ENGINE,
         observation=crash(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from kubeai_notebook.core.objects import INT64
+from kubeai_notebook.core.objects import is_int64
 
 NO_FIELD = "<nil>"
 """What the server writes for a problem of the object as a whole."""
@@ -87,7 +87,7 @@ def kind_of(value: Any) -> str:
         case bool():
             return "boolean"
         case int():
-            return "integer" if value in INT64 else "number"
+            return "integer" if is_int64(value) else "number"
         case float():
             return "number"
         case str():
@@ -128,7 +128,7 @@ def _number(value: float, *, exponent_from: float = 1e6, exponent_below: float =
     """A number as Go prints it: %v by default, JSON with bounds further out."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int) and value in INT64:
+    if isinstance(value, int) and is_int64(value):
         return str(value)
     number = _as_float(value)
     if not math.isfinite(number):

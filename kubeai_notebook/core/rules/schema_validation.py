@@ -15,8 +15,6 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kubeai_notebook.core.objects import INT64
-
 from .admission_errors import (
     INVALID,
     NO_FIELD,
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 _NOTHING: Schema = {}
 # Whole numbers that JSON's readers agree on; kube-openapi takes no larger float for an integer.
 _SAFE_INTEGER = 2.0**53 - 1
-_BOUNDS = {"int32": range(-(2**31), 2**31)}
+_BOUNDS = {"int32": 2**31}
 
 
 def pruned(value: Any, schema: Schema | None, *, path: str, unknown: list[str]) -> Any:
@@ -136,7 +134,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _check_number(value: float, schema: Schema, *, path: str, causes: list[Cause]) -> None:
     form, least = schema.get("format"), schema.get("minimum")
-    if value % 1 or int(value) not in _BOUNDS.get(form or "", INT64):
+    bound = _BOUNDS.get(form or "", 2**63)
+    if value % 1 or not -bound <= value < bound:
         named = f"with format {form}" if form else "(default format)"
         text = f"Checked value must be of type integer {named} in {path}"
         causes.append(cause(INVALID, NO_FIELD, "", detail=text))

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, validators
 
+from kubeai_notebook.core.objects import is_int64
 from kubeai_notebook.core.rules.admission import Verdict, admit, summary_message
-from kubeai_notebook.core.rules.admission_errors import INT64, NOT_CHECKED
+from kubeai_notebook.core.rules.admission_errors import NOT_CHECKED
 from kubeai_notebook.core.rules.schema import MODEL
 
 from .documents import ANY_MODELS, BROKEN_MODELS, JSON, model
@@ -32,7 +33,8 @@ DEFAULTS = {
 WHOLE = Draft7Validator.TYPE_CHECKER.redefine(
     "integer",
     lambda _, value: (
-        (type(value) is int and value in INT64) or (type(value) is float and abs(value) < 2**53 and value == int(value))
+        (type(value) is int and is_int64(value))
+        or (type(value) is float and abs(value) < 2**53 and value == int(value))
     ),
 )
 ShapeValidator = validators.extend(Draft7Validator, type_checker=WHOLE)

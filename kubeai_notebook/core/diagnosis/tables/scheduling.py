@@ -372,8 +372,9 @@ _DISPLACED = Rule(
     remedies=(advise("Set priorityClassName to a class that is not displaced."), *FEWER_UNITS),
 )
 BEFORE_STORAGE: tuple[Rule, ...] = (*QUEUES, *SCALING, *GPU_TAINTS, *_NO_HELP, *_OF_POOLS, *DEVICE_CLAIMS, *SHORT)
-BEHIND_ZONES: tuple[Rule, ...] = (*BETWEEN_PODS, *PORTS, *KEPT_OFF)
-SCHEDULING: tuple[Rule, ...] = (*BEFORE_STORAGE, *BEHIND_ZONES, _DISPLACED)
+# A Pod that gave way had a node: what keeps the next one off all nodes, but for a lack, follows from that.
+BEHIND_ZONES: tuple[Rule, ...] = (_DISPLACED, *BETWEEN_PODS, *PORTS, *KEPT_OFF)
+SCHEDULING: tuple[Rule, ...] = (*BEFORE_STORAGE, *BEHIND_ZONES)
 
 
 def unscheduled(pod: Pod) -> bool:
@@ -436,7 +437,7 @@ def displaced(scene: Scene) -> tuple[Passage, ...]:
 def why_unscheduled(scene: Scene, pod: Pod, more: tuple[Rule, ...], *, behind: tuple[Passage, ...]) -> Finding | None:
     """The first reason that can be cured; ``more`` are rules that stand below these, ``behind`` what claims say."""
     passages = (*scheduling_passages(scene, pod), *behind, *displaced(scene))
-    return first((*BEFORE_STORAGE, *ZONES, *BEHIND_ZONES, *more, _DISPLACED), passages, scene, pod=pod)
+    return first((*BEFORE_STORAGE, *ZONES, *BEHIND_ZONES, *more), passages, scene, pod=pod)
 
 
 _OTHER_RESOURCES: tuple[Rule, ...] = (

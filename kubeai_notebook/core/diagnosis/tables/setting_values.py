@@ -124,6 +124,15 @@ VALUES: tuple[Rule, ...] = (
         remedies=(set_env("VLLM_WORKER_MULTIPROC_METHOD", "spawn", "Start them anew in its place: env.{variable}."),),
     ),
     refused(
+        seen=("failed to initialize the context: n_ctx",),
+        message=("The context that is set has no room for a single token of each request.",),
+        remedies=(
+            drop_argument("--ctx-size", "--max-model-len", title="Let the engine choose it: remove {argument}."),
+            drop_env("OLLAMA_CONTEXT_LENGTH", "LLAMA_ARG_CTX_SIZE"),
+            advise("Set a context of some hundred tokens at least."),
+        ),
+    ),
+    refused(
         seen=(
             "V cache … requires flash_attn",
             "failed to initialize the context: ",
