@@ -93,7 +93,7 @@ OF_THREADS = (
             "llama_init_from_model: failed to initialize the context: n_ctx_seq == 0",
             model(engine="OLlama", url="ollama://x", args=["--ctx-size=-5"]),
         ),
-        cause=lambda spec: "--ctx-size=-5" in engine_of(spec).args,
+        cause=lambda spec: "--ctx-size=-5" in spec.get("args", ()),
     ),
     Pure(
         code="BadArgumentValue",
