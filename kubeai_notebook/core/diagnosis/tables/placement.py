@@ -282,7 +282,9 @@ def _taints(case: Case) -> list[tuple[int, str, str]]:
 
 
 def _of_gpus(_count: int, key: str, value: str) -> bool:
-    return key.lower().startswith(GPU_RESOURCES) or "gpu" in (key.lower(), value.lower())
+    """Whether the taint marks nodes with GPUs; ``gpu: no`` marks those without."""
+    names_them = key.lower().startswith(GPU_RESOURCES) or "gpu" in (key.lower(), value.lower())
+    return names_them and value.lower() not in ("no", "none", "false", "0")
 
 
 def taint_of(case: Case) -> Mapping[str, str]:
