@@ -1,4 +1,7 @@
-"""What a scripted node says of a Pod has its cause by itself: the daemon's own scheduler speaks first, and is heard."""
+"""Each message of a scripted node leads to the right cause, without what the daemon's scheduler said of the Pod before.
+
+`test_faults` takes any Finding that comes in time, so one that the scheduler's first words caused would satisfy it.
+"""
 
 from __future__ import annotations
 
