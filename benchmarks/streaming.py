@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 TOKENS, PACE = 2_000, 100
 FAST_TOKENS, FAST_PACE = 8_000, 5_000
-TURNS, FIRSTS, ROUNDS = 20, 20, 3
+TURNS, FIRSTS, ROUNDS = 20, 20, 5
 LONG_MS, REST_MS = 90_000, 2_000
 
 START = """
@@ -46,7 +46,7 @@ START = """
 %config KubeAI.context = "x"
 %config KubeAI.kubeconfig = {config!r}
 %config KubeAI.endpoint = {gateway!r}
-import json, time, ipywidgets, kubeai_notebook
+import json, threading, time, ipywidgets, kubeai_notebook
 from IPython.display import display
 smol = kubeai_notebook.attach("smol")
 question = [{{"role": "user", "content": "{pace} {tokens}"}}]
@@ -70,10 +70,12 @@ PLAY = "play = smol.playground()\nplay"
 OURS = """
 play = smol.playground(new=True)
 display(play)
+ended = threading.Event()
+play.observe(lambda change: change.new["busy"] or ended.set(), "state")
 def answered(prompt):
+    ended.clear()
     play._playground.ask(prompt)
-    while play.state["busy"]:
-        time.sleep(0.1)
+    ended.wait()
 answered("0 5")
 """
 RUN_OURS = f"""cost_of(lambda: answered("{PACE} {TOKENS}"))"""

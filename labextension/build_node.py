@@ -24,7 +24,7 @@ AUTHORITIES = (
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
     "/etc/ssl/cert.pem",  # macOS
 )
-OLDEST_NODE = (20, 19)  # what rspack needs
+OLDEST_NODE = (20, 0)  # older ones are not kept any more
 
 
 class BuildNodeHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is the builder's own configuration

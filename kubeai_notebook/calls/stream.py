@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.chat_messages import Delta, Reply, ReplyInProgress, delta_of
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 LONGEST_EVENT_BYTES = 16 << 20
 READ_AHEAD_BYTES = 1 << 20
-PAUSE_SECONDS = 0.1
+MUCH_BYTES = 1 << 14
+REST_SHARE = 0.05
+PAUSE_SECONDS = 0.125
 
 
 class ChatStream(Iterator[Delta], AsyncIterator[Delta]):
@@ -235,18 +237,28 @@ class _Arrived:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._size, self.seconds = 0, 0.0
+        self._size, self._first, self.seconds = 0, 0.0, 0.0
         self._over = False
-        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._news, self._room, self._wanted = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def put(self, piece: bytes) -> None:
-        """Add this, and wait while there is too much: a reader that pauses makes the other side pause."""
+        """Add this, and wait while there is too much: a reader that pauses makes the other side pause.
+
+        While nobody waits for more, rest: to wake up for each token costs more than to read it. Yet arrivals tell how
+        fast an engine is, so a rest is a small part of the time since the first of them.
+        """
         self._pieces.append(piece)
         self._size, self.seconds = self._size + len(piece), time.perf_counter()
+        self._first = self._first or self.seconds
         self._news.set()
         if self._size > READ_AHEAD_BYTES:
             self._room.clear()
             await self._room.wait()
+        elif len(piece) < MUCH_BYTES:
+            rest_seconds = min(PAUSE_SECONDS, REST_SHARE * (self.seconds - self._first))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest_seconds):
+                    await self._wanted.wait()
 
     def end(self) -> None:
         """No more comes."""
@@ -255,9 +267,11 @@ class _Arrived:
 
     async def piece(self) -> bytes:
         """Wait for more, and take all of it."""
+        self._wanted.set()
         while not self._pieces and not self._over:
             self._news.clear()
             await self._news.wait()
+        self._wanted.clear()
         piece, self._pieces, self._size = b"".join(self._pieces), [], 0
         self._room.set()
         return piece

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 LOG_LINES = 2_000
 """In which an engine's first words are looked for."""
-KEEP_SECONDS = 3.0
+KEEP_SECONDS = 5.0
 """How often an answer that is coming is kept."""
 _CUT_OFF = "The kernel ended before the answer did."
 _logger = logging.getLogger(__name__)

@@ -1,9 +1,4 @@
-/**
- * Put rules into the page.
- *
- * Not by the `style` of package.json, nor by an import that rspack sees: each of them brings a loader along that is three
- * times as large as what every page has to know.
- */
+/** Put rules into the page: by the `style` of package.json they would be a module of their own to load. */
 export function addStyle(css: string): void {
   const style = document.createElement("style");
   style.textContent = css;

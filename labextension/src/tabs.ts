@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { ICommandPalette } from "@jupyterlab/apputils";
 import { IConsoleTracker } from "@jupyterlab/console";
+import { ILauncher } from "@jupyterlab/launcher";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator } from "@jupyterlab/translation";
 import { trans } from "../widgets/translate";
@@ -25,13 +26,15 @@ export const tabs: JupyterFrontEndPlugin<void> = {
   description: "Serve a Model, or try one, in a tab of its own.",
   autoStart: true,
   requires: [IConsoleTracker, ITranslator],
-  optional: [ICommandPalette, ISettingRegistry],
+  // Notebook 7 has no launcher, and shares no package of it.
+  optional: [ICommandPalette, ISettingRegistry, ILauncher].filter(Boolean),
   activate: (
     app,
     consoles: IConsoleTracker,
     translator: ITranslator,
     palette: ICommandPalette | null,
     registry: ISettingRegistry | null,
+    launcher: ILauncher | null | undefined,
   ) => {
     speakAs(translator);
     const place = placeOf(app, registry);
@@ -48,16 +51,9 @@ export const tabs: JupyterFrontEndPlugin<void> = {
     add(app, "kubeai:serve", "serve");
     add(app, "kubeai:playground", "playground");
     for (const command of ["kubeai:models", ...COMMANDS]) palette?.addItem({ command, category: CATEGORY });
-    void addCards(app);
+    for (const [rank, command] of COMMANDS.entries()) launcher?.add({ command, category: CATEGORY, rank });
   },
 };
-
-/** Notebook 7 has no launcher and shares no package of it: naming it above would keep this whole extension out. */
-async function addCards(app: JupyterFrontEnd): Promise<void> {
-  const launchers = await import("@jupyterlab/launcher").catch(() => null);
-  const launcher = launchers && (await app.resolveOptionalService(launchers.ILauncher));
-  for (const [rank, command] of COMMANDS.entries()) launcher?.add({ command, category: CATEGORY, rank });
-}
 
 function add(app: JupyterFrontEnd, command: string, kind: Kind): void {
   app.commands.addCommand(command, {

@@ -188,8 +188,7 @@ def test_loads_little_before_it_is_opened(page: Any, scripted: Lab, api: FakeApi
     page.goto(f"{scripted.url}lab?reset&token={scripted.token}")
     expect(page.locator(".jp-LauncherCard", has_text="Serve a model")).to_be_visible()
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
-    # The entry of module federation is its own code, and names every package that JupyterLab shares.
-    before = {name: size for name, size in loaded().items() if not name.startswith("remoteEntry")}
+    before = loaded()
     assert 0 < sum(before.values()) <= MOST_BYTES_BEFORE, before
     page.locator(TAB).click()
     expect(row(page.locator("#kubeai-sidebar"), "m0000")).to_be_visible()

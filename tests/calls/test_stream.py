@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from kubeai_notebook.calls.endpoint import Endpoint
-from kubeai_notebook.calls.stream import LONGEST_EVENT_BYTES, ChatStream
+from kubeai_notebook.calls.stream import LONGEST_EVENT_BYTES, ChatStream, _Arrived
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError, SessionClosedError, WaitInterruptedError
 from tests.support.scripted_gateway import PIECE, STREAM, Exchange, Gateway, scripted_gateway, streamed, whole
@@ -145,6 +146,25 @@ def test_gives_what_came_before_an_error_in_the_same_piece() -> None:
         with pytest.raises(CallError, match="out of memory"):
             read(ChatStream(endpoint, "m", TURNS))
         assert got == ["a", "b"]
+
+
+def test_reads_less_often_than_tokens_come_while_bursts_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 150
+    reads: list[bytes] = []
+
+    def answer(exchange: Exchange) -> None:
+        exchange.say(STREAM)
+        for event in said(*"x" * count).split(b"\n\n")[:-1]:
+            time.sleep(0.01)
+            exchange.say(event + b"\n\n")
+        exchange.end()
+
+    put = _Arrived.put
+    monkeypatch.setattr(_Arrived, "put", lambda self, piece: reads.append(piece) or put(self, piece))
+    with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
+        deltas = list(itertools.chain.from_iterable(ChatStream(endpoint, "m", TURNS).bursts()))
+    assert "".join(delta.text for delta in deltas) == "x" * count
+    assert len(reads) < 0.7 * count
 
 
 def test_pauses_no_longer_than_until_it_is_closed() -> None:

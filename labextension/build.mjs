@@ -1,0 +1,62 @@
+// Builds the sidebar by esbuild, which builds the widgets too: two style sheets, the modules, and the entry that
+// JupyterLab loads with every page (src/container.ts says why it is not a bundler's own).
+import { build } from "esbuild";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const { name, version, description, license, jupyterlab } = JSON.parse(readFileSync("package.json", "utf8"));
+const { outputDir, schemaDir } = jupyterlab;
+const SCHEMAS = path.join(outputDir, "schemas", name);
+const STATIC = path.join(outputDir, "static");
+/** How esbuild writes that a module needs names of a package. */
+const IMPORT = /import\{([^}]*)\}from"(@(?:jupyterlab|lumino)\/[^"]*)";/g;
+const options = {
+  bundle: true,
+  chunkNames: "[name].[hash]",
+  entryNames: "[name].[hash]",
+  format: "esm",
+  minify: true,
+  outdir: STATIC,
+  target: "es2022",
+};
+
+rmSync(outputDir, { force: true, recursive: true });
+mkdirSync(SCHEMAS, { recursive: true });
+await build({ bundle: true, entryPoints: ["style/index.css", "style/panel.css"], minify: true, outdir: "lib/style" });
+const modules = await build({
+  ...options,
+  entryPoints: ["src/index.ts"],
+  external: ["@jupyterlab/*", "@lumino/*"],
+  loader: { ".css": "text" },
+  splitting: true,
+  write: false,
+});
+/** The packages that JupyterLab shares with these modules: a browser finds none by its name, the container has them. */
+const packages = new Set();
+const FOUND = `const shared=_JUPYTERLAB["${name}"].packages;`;
+mkdirSync(STATIC);
+for (const { path: file, text } of modules.outputFiles) {
+  const linked = text.replace(IMPORT, (_, names, one) => {
+    packages.add(one);
+    return `const{${names.replaceAll(" as ", ":")}}=shared["${one}"];`;
+  });
+  writeFileSync(file, linked === text ? text : FOUND + linked);
+}
+const index = `./${path.basename(modules.outputFiles[0].path)}`;
+const container = await build({
+  ...options,
+  // JupyterLab loads a script and no module, so that its names would be everybody's.
+  banner: { js: "(()=>{" },
+  define: { INDEX: JSON.stringify(index), NAME: JSON.stringify(name), PACKAGES: JSON.stringify([...packages]) },
+  entryPoints: ["src/container.ts"],
+  external: [index],
+  footer: { js: "})()" },
+  metafile: true,
+});
+
+const load = path.posix.join("static", path.basename(Object.keys(container.metafile.outputs)[0]));
+const described = { name, version, description, license, jupyterlab: { ...jupyterlab, _build: { extension: "./extension", load } } };
+copyFileSync(path.join(schemaDir, "plugin.json"), path.join(SCHEMAS, "plugin.json"));
+// JupyterLab asks the first for its plugins, and the second for the version of their settings.
+for (const file of [path.join(outputDir, "package.json"), path.join(SCHEMAS, "package.json.orig")])
+  writeFileSync(file, `${JSON.stringify(described, null, 2)}\n`);
