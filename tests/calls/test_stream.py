@@ -160,7 +160,12 @@ def test_reads_less_often_than_tokens_come_while_bursts_pause(monkeypatch: pytes
         exchange.end()
 
     put = _Arrived.put
-    monkeypatch.setattr(_Arrived, "put", lambda self, piece: reads.append(piece) or put(self, piece))
+
+    async def note(arrived: _Arrived, piece: bytes) -> None:
+        reads.append(piece)
+        await put(arrived, piece)
+
+    monkeypatch.setattr(_Arrived, "put", note)
     with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
         deltas = list(itertools.chain.from_iterable(ChatStream(endpoint, "m", TURNS).bursts()))
     assert "".join(delta.text for delta in deltas) == "x" * count
