@@ -28,6 +28,7 @@ const modules = await build({
   entryPoints: ["src/index.ts"],
   external: ["@jupyterlab/*", "@lumino/*"],
   loader: { ".css": "text" },
+  metafile: true,
   splitting: true,
   write: false,
 });
@@ -42,6 +43,9 @@ for (const { path: file, text } of modules.outputFiles) {
   });
   writeFileSync(file, linked === text ? text : FOUND + linked);
 }
+// What JupyterLab shows under Help, Licenses.
+if (Object.keys(modules.metafile.inputs).some((file) => file.startsWith("node_modules/"))) throw new Error("Name their licenses here.");
+writeFileSync(path.join(STATIC, "third-party-licenses.json"), JSON.stringify({ packages: [] }));
 const index = `./${path.basename(modules.outputFiles[0].path)}`;
 const container = await build({
   ...options,
