@@ -18,7 +18,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ("package.json", "yarn.lock", "schema", "src", "style", "widgets")
+SOURCES = ("build.mjs", "package.json", "yarn.lock", "schema", "shared", "src", "style", "widgets")
 AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL

@@ -32,7 +32,7 @@ const TRANSLATED = "CallExpression[callee.property.name=/^(__|_n)$/] > *";
 const translated = [
   {
     selector: `:matches(Literal[value=/${WORDS}/], TemplateElement[value.raw=/${WORDS}/]):not(${TRANSLATED}, ${NOT_SHOWN})`,
-    message: "Have it translated: trans.__(text) of widgets/translate.ts, with %1 for a value.",
+    message: "Have it translated: trans.__(text) of shared/translate.ts, with %1 for a value.",
   },
   {
     selector: "CallExpression[callee.object.name='trans']:not(:function *, PropertyDefinition *)",
@@ -51,14 +51,14 @@ function restrict(files, restrictions) {
 
 export default tseslint.config(
   {
-    ignores: ["lib/", "node_modules/", "widgets/types.ts", "widgets/*_types.ts"],
+    ignores: ["lib/", "node_modules/", "shared/types.ts", "widgets/*_types.ts"],
   },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
   },
-  restrict(["widgets/*.ts"], [sent]),
+  restrict(["shared/*.ts", "widgets/*.ts"], [sent]),
   restrict(Object.keys(metafile.inputs).filter((file) => !WRITE_CODE.includes(file)), [sent, ...translated]),
-  restrict(["widgets/gone.ts"], translated),
+  restrict(["shared/gone.ts"], translated),
 );

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
 
 const ROOTS = [
-  ["Request", "{wire,server_wire}", "widgets/types.ts"],
+  ["Request", "{wire,server_wire}", "shared/types.ts"],
   ["FormWidgets", "form_wire", "widgets/form_types.ts"],
   ["EmbeddingWidgets", "embedding_wire", "widgets/embedding_types.ts"],
   ["TrialWidget", "trial_wire", "widgets/trial_types.ts"],

@@ -17,6 +17,7 @@ translation_utils = pytest.importorskip("jupyterlab_server.translation_utils")
 
 ROOT = Path(__file__).parents[1]
 CATALOGUES = sorted(Path(kubeai_notebook.__file__).parent.glob("locale/*/LC_MESSAGES/*.json"))
+FOLDERS = ("shared", "src", "widgets")
 CALL = re.compile(r"\btrans\.(?:__|_n)\(")
 PLACE = re.compile(r"%\d")
 
@@ -25,7 +26,7 @@ Message = str | tuple[str, str]
 
 def messages() -> list[Message]:
     """What the front end hands to its translator; of what is counted, both forms."""
-    folders = [("src/**.ts", "javascript"), ("widgets/**.ts", "javascript")]
+    folders = [(f"{folder}/**.ts", "javascript") for folder in FOLDERS]
     keywords = {"__": None, "_n": (1, 2)}
     found = extract.extract_from_dir(ROOT / "labextension", method_map=folders, keywords=keywords)
     return [message for _file, _line, message, _comments, _context in found]
@@ -37,7 +38,7 @@ def catalogue(path: Path) -> dict[str, list[str]]:
 
 
 def test_reads_every_word_that_the_front_end_has_translated() -> None:
-    paths = [path for folder in ("src", "widgets") for path in (ROOT / "labextension" / folder).rglob("*.ts")]
+    paths = [path for folder in FOLDERS for path in (ROOT / "labextension" / folder).rglob("*.ts")]
     calls = sum(len(CALL.findall(path.read_text(encoding="utf-8"))) for path in paths)
     assert len(messages()) == calls > 0
 

@@ -47,7 +47,8 @@ def check_installed() -> None:
     """LocalError when the ``[local]`` extra is missing."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
-        raise LocalError(f"Serving on this machine needs {' and '.join(missing)}, which is not installed.", _INSTALL)
+        which = "which is" if len(missing) == 1 else "which are"
+        raise LocalError(f"Serving on this machine needs {' and '.join(missing)}, {which} not installed.", _INSTALL)
 
 
 def start(home: Home, arguments: list[str], environment: dict[str, str]) -> bool:

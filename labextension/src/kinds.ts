@@ -1,4 +1,4 @@
-import { trans } from "../widgets/translate";
+import { trans } from "../shared/translate";
 
 export type Kind = "serve" | "playground";
 

@@ -1,5 +1,5 @@
 import type { ITranslator } from "@jupyterlab/translation";
-import { speak } from "../widgets/translate";
+import { speak } from "../shared/translate";
 
 /** Speak as JupyterLab does, where the catalogue of this package has its language. */
 export function speakAs(translator: ITranslator): void {

@@ -1,6 +1,6 @@
 import { ITranslator } from "@jupyterlab/translation";
 import type { Application, IPlugin } from "@lumino/application";
-import { trans } from "../widgets/translate";
+import { trans } from "../shared/translate";
 import type { ModelPlace } from "./follow";
 import { speakAs } from "./language";
 import { cellsAround, isNotebook, type Shell } from "./notebooks";

@@ -1,5 +1,5 @@
-import { trans } from "../widgets/translate";
-import type { NoticeLine } from "../widgets/types";
+import { trans } from "../shared/translate";
+import type { NoticeLine } from "../shared/types";
 
 /** Sends a request with the page's login; `path` is below the server half's root. */
 export type Fetcher = (path: string, init?: RequestInit) => Promise<Response>;

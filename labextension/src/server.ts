@@ -1,7 +1,7 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { Notification, showErrorMessage } from "@jupyterlab/apputils";
 import { ServerConnection } from "@jupyterlab/services";
-import { trans } from "../widgets/translate";
+import { trans } from "../shared/translate";
 import { ServerHalf } from "./server_half";
 
 let half: ServerHalf | undefined;

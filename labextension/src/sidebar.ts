@@ -3,7 +3,7 @@ import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator } from "@jupyterlab/translation";
 import { PanelLayout, Widget } from "@lumino/widgets";
-import { trans } from "../widgets/translate";
+import { trans } from "../shared/translate";
 import { icon, labIcon } from "./icon";
 import { speakAs } from "./language";
 import type { ModelsPanel } from "./sidebar/panel";

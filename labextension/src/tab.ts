@@ -4,7 +4,7 @@ import type { ConsolePanel } from "@jupyterlab/console";
 import type { Kernel } from "@jupyterlab/services";
 import { UUID } from "@lumino/coreutils";
 import { Widget } from "@lumino/widgets";
-import { trans } from "../widgets/translate";
+import { trans } from "../shared/translate";
 import { labIcon } from "./icon";
 import { pathOf, titleOf, type Kind, type Place } from "./kinds";
 import { serverHalf } from "./server";

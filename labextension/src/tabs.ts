@@ -4,7 +4,7 @@ import { IConsoleTracker } from "@jupyterlab/console";
 import { ILauncher } from "@jupyterlab/launcher";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator } from "@jupyterlab/translation";
-import { trans } from "../widgets/translate";
+import { trans } from "../shared/translate";
 import { labIcon } from "./icon";
 import { kindOf, TAB, titleOf, type Kind, type Place } from "./kinds";
 import { speakAs } from "./language";

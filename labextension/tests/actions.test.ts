@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { SILENCE_MS } from "../widgets/ask";
+import { SILENCE_MS } from "../shared/ask";
 import { LOOKS_MS } from "../widgets/details";
 import { RECONNECTS } from "../widgets/reconnect";
 import statusCard from "../widgets/status_card";
-import type { Card, CardFinding, NoticeLine } from "../widgets/types";
+import type { Card, CardFinding, NoticeLine } from "../shared/types";
 import { CARD, FakeModel } from "./fake_model";
 
 const HOUR_MS = 3_600_000;

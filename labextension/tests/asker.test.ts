@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ServerAsker } from "../src/sidebar/asker";
-import type { Answer } from "../widgets/types";
+import type { Answer } from "../shared/types";
 
 const DONE = { action: "nothing", name: "smol", note: "", diff: [], restarts: false, resource_version: "", notices: [] };
 const GOES_ON = { ...DONE, note: "This goes on.", under_way: true, request_id: "r-1" };

@@ -1,5 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
-import type { Answer, Card, ModelsTable, Request } from "../widgets/types";
+import type { Answer, Card, ModelsTable, Request } from "../shared/types";
 
 export const CARD: Card = {
   name: "smol",

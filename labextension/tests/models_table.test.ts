@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import modelsTable from "../widgets/models_table";
-import type { ModelRow, ModelsTable } from "../widgets/types";
+import type { ModelRow, ModelsTable } from "../shared/types";
 import { FakeModel } from "./fake_model";
 
 const ROW: ModelRow = {

@@ -2,8 +2,8 @@ import { Widget } from "@lumino/widgets";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ModelsPanel } from "../src/sidebar/panel";
 import { POLL_MS, SILENT_MS } from "../src/sidebar/stream";
-import { speak, trans } from "../widgets/translate";
-import type { Changes } from "../widgets/types";
+import { speak, trans } from "../shared/translate";
+import type { Changes } from "../shared/types";
 import { CARD } from "./fake_model";
 
 // The list's rows need sizes, which jsdom does not have: what opens a card is all that is wanted of it here.

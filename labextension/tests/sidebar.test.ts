@@ -3,7 +3,7 @@ import { Refusal, type Fetcher } from "../src/request";
 import { share } from "../src/sidebar/shared";
 import { grouped, Store, type News } from "../src/sidebar/store";
 import { joined, listen, newsOf, POLL_MS, SILENT_MS } from "../src/sidebar/stream";
-import type { LinkState, ModelChange } from "../widgets/types";
+import type { LinkState, ModelChange } from "../shared/types";
 
 const LIVE = { link: "live", since_seconds: 0, where: "in default on x", notices: [] } as unknown as LinkState;
 const CLOSED = { ...LIVE, link: "closed" } as unknown as LinkState;

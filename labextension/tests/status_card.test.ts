@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import statusCard from "../widgets/status_card";
-import type { Card, CardRemedy } from "../widgets/types";
+import type { Card, CardRemedy } from "../shared/types";
 import { CARD, FakeModel } from "./fake_model";
 
 const NOW = 1_800_000_000;

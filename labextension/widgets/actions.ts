@@ -1,8 +1,8 @@
-import { failure, isOver, underWay, type Asks, type Heard, type Wanted } from "./ask";
-import { button, element, putText, setBusy } from "./dom";
+import { failure, isOver, underWay, type Asks, type Heard, type Wanted } from "../shared/ask";
+import { button, element, putText, setBusy } from "../shared/dom";
 import { QuestionPanel, type Question } from "./question";
-import { trans } from "./translate";
-import type { Answer, Card, CardRemedy } from "./types";
+import { trans } from "../shared/translate";
+import type { Answer, Card, CardRemedy } from "../shared/types";
 
 /** Presses of − and + within this time are one request. */
 const SETTLES_MS = 600;

@@ -1,5 +1,5 @@
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
-import { element } from "./dom";
+import { element } from "../shared/dom";
 
 /** What the kernel sends: the text that is new, and its number from 0; of a long answer what stands below it, too. */
 export interface Piece {

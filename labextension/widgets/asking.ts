@@ -1,7 +1,7 @@
 import type { AnyModel } from "@anywidget/types";
-import { SILENCE_MS, underWay } from "./ask";
-import { element, put } from "./dom";
-import { disableForm, kernelIsIdle, send, whenGone } from "./gone";
+import { SILENCE_MS, underWay } from "../shared/ask";
+import { element, put } from "../shared/dom";
+import { disableForm, kernelIsIdle, send, whenGone } from "../shared/gone";
 
 /** How many times in a row a kernel is idle and silent before it counts as gone: three seconds. */
 const MOST_SILENCES = 10;

@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asking, shown } from "./asking";
-import { element, put } from "./dom";
+import { element, put } from "../shared/dom";
 import type { ActionsState } from "./form_types";
 
 type Props = Pick<RenderProps<ActionsState>, "model" | "el" | "signal">;

@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asking, heard, shown } from "./asking";
-import { element, keepKeys, put } from "./dom";
+import { element, keepKeys, put } from "../shared/dom";
 import type { CodeState, CodeTab } from "./form_types";
 
 type Props = Pick<RenderProps<CodeState>, "model" | "el" | "signal">;

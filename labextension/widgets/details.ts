@@ -1,7 +1,7 @@
-import { failure, isOver, underWay, type Asks } from "./ask";
-import { element, isSeen, put, putText } from "./dom";
-import { trans } from "./translate";
-import type { Details } from "./types";
+import { failure, isOver, underWay, type Asks } from "../shared/ask";
+import { element, isSeen, put, putText } from "../shared/dom";
+import { trans } from "../shared/translate";
+import type { Details } from "../shared/types";
 
 /** How often what is unfolded is asked for again. */
 export const LOOKS_MS = 4000;

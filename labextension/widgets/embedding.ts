@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { button, element, keepKeys } from "./dom";
+import { button, element, keepKeys } from "../shared/dom";
 import { cell, ending, field, fill, line, putRows, StatusLine } from "./embedding_parts";
 import type { EmbeddingRequest, EmbeddingState } from "./embedding_types";
 

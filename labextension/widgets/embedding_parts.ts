@@ -1,8 +1,8 @@
 import type { AnyModel } from "@anywidget/types";
-import { SILENCE_MS, underWay } from "./ask";
-import { element, putText } from "./dom";
+import { SILENCE_MS, underWay } from "../shared/ask";
+import { element, putText } from "../shared/dom";
 import type { Row } from "./embedding_types";
-import { send, whenGone } from "./gone";
+import { send, whenGone } from "../shared/gone";
 
 /** Says what goes on, why it failed, and also that nothing goes on because the kernel runs a cell or has gone. */
 export class StatusLine {

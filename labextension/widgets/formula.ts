@@ -1,5 +1,5 @@
 import type { Token, TokenizerExtensionFunction, TokenizerStartFunction, Tokens } from "marked";
-import { UntilItComes } from "./ask";
+import { UntilItComes } from "../shared/ask";
 
 /** Draws a formula in the place of its words, now or later. */
 export type DrawFormula = (place: HTMLElement, tex: string, display: boolean) => void;

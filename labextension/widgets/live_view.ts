@@ -1,6 +1,6 @@
 import type { AnyModel } from "@anywidget/types";
-import { atEnd } from "./dom";
-import { whenGone } from "./gone";
+import { atEnd } from "../shared/dom";
+import { whenGone } from "../shared/gone";
 
 /** What is drawn of a widget in one place of a page. */
 export interface LiveView {

@@ -1,9 +1,9 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { button, element, keepKeys, putText } from "./dom";
+import { button, element, keepKeys, putText } from "../shared/dom";
 import { ending, field, putRows, StatusLine } from "./embedding_parts";
 import type { Hover, MapRequest, MapState } from "./embedding_types";
-import { send } from "./gone";
+import { send } from "../shared/gone";
 import { MapPlot, rendererOf, type Renderer } from "./map_plot";
 
 // No interface: anywidget's model wants one with an index.

@@ -1,5 +1,5 @@
 import createScatterplot, { createRenderer } from "regl-scatterplot";
-import { element } from "./dom";
+import { element } from "../shared/dom";
 
 /** What is drawn: `points` holds x and y in turn, the others a number a point. */
 export interface PlotData {

@@ -6,7 +6,7 @@ import sql from "highlight.js/lib/languages/sql";
 import yaml from "highlight.js/lib/languages/yaml";
 import { createLowlight } from "lowlight";
 import { getDefaults, Lexer, type MarkedToken, type Token, type Tokens } from "marked";
-import { element } from "./dom";
+import { element } from "../shared/dom";
 import { type DrawFormula, FORMULAS, type FormulaToken, isFormula } from "./formula";
 
 /**

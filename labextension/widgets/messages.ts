@@ -1,6 +1,6 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { Asking, heard, shown } from "./asking";
-import { element, iconOf } from "./dom";
+import { element, iconOf } from "../shared/dom";
 import type { MessageLine, MessagesState } from "./form_types";
 
 type Model = AnyModel<MessagesState>;

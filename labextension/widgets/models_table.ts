@@ -1,10 +1,10 @@
 import type { RenderProps } from "@anywidget/types";
-import { Asker, failure, isOver, underWay, type Wanted } from "./ask";
-import { button, element, iconOf, keepKeys, put, putText, setBusy } from "./dom";
+import { Asker, failure, isOver, underWay, type Wanted } from "../shared/ask";
+import { button, element, iconOf, keepKeys, put, putText, setBusy } from "../shared/dom";
 import { follow, type LiveView } from "./live_view";
 import { QuestionPanel, type Question } from "./question";
-import type { ModelRow, ModelsTable, Request } from "./types";
-import { KernelClock, linkText, sinceText } from "./words";
+import type { ModelRow, ModelsTable, Request } from "../shared/types";
+import { KernelClock, linkText, sinceText } from "../shared/words";
 
 // No interface: anywidget's model wants one with an index.
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions

@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { element, keepKeys } from "./dom";
+import { element, keepKeys } from "../shared/dom";
 import type { NumberState } from "./form_types";
 
 type Props = Pick<RenderProps<NumberState>, "model" | "el" | "signal">;

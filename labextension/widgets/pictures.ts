@@ -1,4 +1,4 @@
-import { button, element } from "./dom";
+import { button, element } from "../shared/dom";
 
 export const KINDS = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 /** Of all pictures of a prompt, as `core/pictures.py` has it. */

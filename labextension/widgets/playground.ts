@@ -1,8 +1,8 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
-import { SILENCE_MS, underWay, UntilItComes } from "./ask";
-import { atEnd, button, copyInto, element, keepKeys, put, putText } from "./dom";
+import { SILENCE_MS, underWay, UntilItComes } from "../shared/ask";
+import { atEnd, button, copyInto, element, keepKeys, put, putText } from "../shared/dom";
 import { keepFocus } from "./focus";
-import { send, whenGone } from "./gone";
+import { send, whenGone } from "../shared/gone";
 import { type DrawFormula, Formulas } from "./formula";
 import { MarkdownView } from "./markdown";
 import { Paced } from "./paced";

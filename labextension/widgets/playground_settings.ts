@@ -1,4 +1,4 @@
-import { button, element } from "./dom";
+import { button, element } from "../shared/dom";
 import type { Send } from "./playground";
 import type { PlaygroundState } from "./playground_types";
 

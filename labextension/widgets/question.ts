@@ -1,5 +1,5 @@
-import { button, element } from "./dom";
-import { trans } from "./translate";
+import { button, element } from "../shared/dom";
+import { trans } from "../shared/translate";
 
 /** What is asked before something is done: what it would change or take away, and two buttons. */
 export interface Question {

@@ -1,6 +1,6 @@
-import { button, copyable, element } from "./dom";
-import { trans } from "./translate";
-import type { Card } from "./types";
+import { button, copyable, element } from "../shared/dom";
+import { trans } from "../shared/translate";
+import type { Card } from "../shared/types";
 
 /** The JupyterLab extension sets it on the page's body: it hears the event below. */
 export const RECONNECTS = "kubeai-reconnects";

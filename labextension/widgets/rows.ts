@@ -1,6 +1,6 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { element, keepKeys } from "./dom";
+import { element, keepKeys } from "../shared/dom";
 import type { RowColumn, RowsState } from "./form_types";
 
 type Model = AnyModel<RowsState>;

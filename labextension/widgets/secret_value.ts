@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asking, shown } from "./asking";
-import { element, keepKeys, putText } from "./dom";
+import { element, keepKeys, putText } from "../shared/dom";
 import type { SecretValueState } from "./form_types";
 
 type Props = Pick<RenderProps<SecretValueState>, "model" | "el" | "signal">;

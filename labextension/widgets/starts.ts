@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { Asking, shown } from "./asking";
-import { element } from "./dom";
+import { element } from "../shared/dom";
 import type { StartsState } from "./form_types";
 
 type Props = Pick<RenderProps<StartsState>, "model" | "el" | "signal">;

@@ -1,13 +1,13 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { ActionsView } from "./actions";
-import { Asker, isOver, type Asks } from "./ask";
+import { Asker, isOver, type Asks } from "../shared/ask";
 import { DetailsView } from "./details";
-import { atEnd, button, copyable, element, iconOf, isSeen, keepKeys, put, putText } from "./dom";
+import { atEnd, button, copyable, element, iconOf, isSeen, keepKeys, put, putText } from "../shared/dom";
 import { follow, type LiveView } from "./live_view";
 import { reconnectNode } from "./reconnect";
-import { trans } from "./translate";
-import type { Card, CardFact, CardFinding, CardRemedy, CardStep } from "./types";
-import { KernelClock, lengthText, linkText, sinceText, stepText } from "./words";
+import { trans } from "../shared/translate";
+import type { Card, CardFact, CardFinding, CardRemedy, CardStep } from "../shared/types";
+import { KernelClock, lengthText, linkText, sinceText, stepText } from "../shared/words";
 
 // No interface: anywidget's model wants one with an index.
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions

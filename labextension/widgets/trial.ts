@@ -1,6 +1,6 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
-import { button, element, keepKeys, putText } from "./dom";
+import { button, element, keepKeys, putText } from "../shared/dom";
 import { ending, field, putRows, StatusLine } from "./embedding_parts";
 import type { TrialRequest, TrialState } from "./trial_types";
 

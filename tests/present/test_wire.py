@@ -20,7 +20,7 @@ from kubeai_notebook.present.wire import (
 )
 
 MODELS = [Answer, Card, CardFact, CardFinding, CardRemedy, CardStep, Details, EventLine, NoticeLine, Request]
-TYPES = (Path(__file__).parents[2] / "labextension" / "widgets" / "types.ts").read_text()
+TYPES = (Path(__file__).parents[2] / "labextension" / "shared" / "types.ts").read_text()
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -1,5 +1,5 @@
-import type { Asks, Heard, Wanted } from "../../widgets/ask";
-import type { Answer, Done, Events } from "../../widgets/types";
+import type { Asks, Heard, Wanted } from "../../shared/ask";
+import type { Answer, Done, Events } from "../../shared/types";
 import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
 
 /** How long the server may take before its reader is told that it works. */

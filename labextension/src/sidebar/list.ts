@@ -1,8 +1,8 @@
 import { WindowedLayout, WindowedList, WindowedListModel } from "@jupyterlab/ui-components";
 import { Widget } from "@lumino/widgets";
-import { element, iconOf, putText } from "../../widgets/dom";
-import { trans } from "../../widgets/translate";
-import type { ModelRow } from "../../widgets/types";
+import { element, iconOf, putText } from "../../shared/dom";
+import { trans } from "../../shared/translate";
+import type { ModelRow } from "../../shared/types";
 import type { Group } from "./store";
 
 const HEIGHT = 30;

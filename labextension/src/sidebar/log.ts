@@ -1,6 +1,6 @@
-import { button, element, isSeen, put, putText } from "../../widgets/dom";
-import { trans } from "../../widgets/translate";
-import type { Events, LogText } from "../../widgets/types";
+import { button, element, isSeen, put, putText } from "../../shared/dom";
+import { trans } from "../../shared/translate";
+import type { Events, LogText } from "../../shared/types";
 import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
 
 const LOOKS_MS = 2_000;

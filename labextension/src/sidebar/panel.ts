@@ -1,10 +1,10 @@
 import { Panel, Widget } from "@lumino/widgets";
 import css from "../../lib/style/panel.css";
-import { button, copyInto, element, put, putText, setBusy } from "../../widgets/dom";
-import { trans } from "../../widgets/translate";
-import type { CodeText, Contexts, NoticeLine, Where } from "../../widgets/types";
+import { button, copyInto, element, put, putText, setBusy } from "../../shared/dom";
+import { trans } from "../../shared/translate";
+import type { CodeText, Contexts, NoticeLine, Where } from "../../shared/types";
 import { StatusCardView } from "../../widgets/status_card";
-import { linkText } from "../../widgets/words";
+import { linkText } from "../../shared/words";
 import { addStyle } from "../style";
 import { ServerAsker } from "./asker";
 import { ModelList } from "./list";

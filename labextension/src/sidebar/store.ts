@@ -1,4 +1,4 @@
-import type { LinkState, ModelChange, NoticeLine } from "../../widgets/types";
+import type { LinkState, ModelChange, NoticeLine } from "../../shared/types";
 
 /** What a stream, a poll or another tab tells. */
 export interface News {

@@ -1,4 +1,4 @@
-import type { Changes, LinkState, ModelChange } from "../../widgets/types";
+import type { Changes, LinkState, ModelChange } from "../../shared/types";
 import { asked, answerOf, Refusal, type Fetcher } from "../request";
 import type { News } from "./store";
 
