@@ -119,7 +119,7 @@ class NotYoursError(KubeAIError):
 class ClusterError(KubeAIError):
     """The Kubernetes API did not do what was asked."""
 
-    said: str = ""
+    server_message: str = ""
     """The API server's own words, if there were some."""
 
 

@@ -28,7 +28,7 @@ from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.text import one_line
 
 from .poster import FailedTryError
-from .question import Outcome
+from .question import RowOutcome
 from .tries import Tries
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Chunk:
     table: Any
     labels: Sequence[Any] | None = None
     """What the user calls the rows, where that is not their number."""
-    outcomes: list[Outcome | None] = field(init=False)
+    outcomes: list[RowOutcome | None] = field(init=False)
     left: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class _NotAskedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BatchPlan:
     """Everything that a batch needs to know."""
 
     question: Question
@@ -126,7 +126,7 @@ class Plan:
 class Batch:
     """One run over a table; `run` is for the background loop, all else for any thread."""
 
-    def __init__(self, endpoint: Endpoint, plan: Plan, table: Table, *, store: Store) -> None:
+    def __init__(self, endpoint: Endpoint, plan: BatchPlan, table: Table, *, store: Store) -> None:
         self._plan, self._question, self._limits = plan, plan.question, plan.limits
         self._table, self._store = table, store
         self._tries = Tries(endpoint, self._question.target, self._limits, path=self._question.path, check=self._check)
@@ -249,7 +249,7 @@ class Batch:
         for chunk in chain(self._open, self._chunks):
             for index, outcome in enumerate(chunk.outcomes):
                 if outcome is None:
-                    chunk.outcomes[index] = Outcome(None, f"Not asked: {self._ending}")
+                    chunk.outcomes[index] = RowOutcome(None, f"Not asked: {self._ending}")
             self._table.finish(chunk)
 
     async def _in_thread(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -304,7 +304,7 @@ class Batch:
         template = self._plan.template
         if problem := template.problem_of(row.cells):
             self._unsent += 1
-            await self._settle(row, Outcome(None, problem))
+            await self._settle(row, RowOutcome(None, problem))
             return False
         body = self._body(row)
         digest = self._question.digest(body)
@@ -328,7 +328,7 @@ class Batch:
         await self._commit(digest, min((time.monotonic() - begun_seconds) * GATHERED_SHARE, MOST_GATHERED_SECONDS))
         return known is None
 
-    async def _known(self, digest: bytes) -> Outcome | None:
+    async def _known(self, digest: bytes) -> RowOutcome | None:
         """The values that an answer of before gives."""
         text = self._uncommitted.get(digest)
         if text is None:
@@ -343,14 +343,14 @@ class Batch:
         """The row's request."""
         return self._question.body(self._plan.template.fill(row.cells))
 
-    async def _ask(self, row: _Row, digest: bytes, body: bytes | None) -> Outcome:
+    async def _ask(self, row: _Row, digest: bytes, body: bytes | None) -> RowOutcome:
         """Send it; a ``body`` that is too long to be kept is made anew for each try, since a thousand rows may wait."""
         try:
             with self._timed():
                 reply = await self._tries.ask(lambda: body or self._body(row), self._question.reply_in)
         except FailedTryError as failure:
             self._ending = self._ending or self._tries.gone
-            return Outcome(None, one_line(failure.explain().message))
+            return RowOutcome(None, one_line(failure.explain().message))
         usage = reply.usage or Usage(0, 0)
         self._replies += 1
         self._prompt_tokens += usage.prompt_tokens
@@ -414,7 +414,7 @@ class Batch:
         self._ending = self._ending or f"max_tokens_total={bound} is spent."
         return True
 
-    async def _settle(self, row: _Row, outcome: Outcome) -> None:
+    async def _settle(self, row: _Row, outcome: RowOutcome) -> None:
         chunk = row.chunk
         chunk.outcomes[row.offset] = outcome
         chunk.left -= 1

@@ -23,7 +23,7 @@ from kubeai_notebook.core.answers import refuser_of, telling, words_in
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES, described, is_page, origin_of
 from kubeai_notebook.core.messages import what_it_does
 from kubeai_notebook.core.objects import number_at, text_at, texts_at
-from kubeai_notebook.core.observation import Answer, Observation
+from kubeai_notebook.core.observation import HttpAnswer, Observation
 from kubeai_notebook.errors import LOCAL_GONE, CallError, KubeAIError, SessionClosedError, WaitInterruptedError
 
 from .http import library
@@ -60,7 +60,7 @@ class Asked(Protocol):
 class ErrorInAnswerError(Exception):
     """A success, or an event of a stream, that tells of an error; `explained` makes a CallError of it."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpAnswer) -> None:
         super().__init__("the answer tells of an error")
         self.answer = answer
 
@@ -180,7 +180,7 @@ def object_of(data: bytes, model: str) -> Mapping[str, Any]:
     if answer.get("error") or answer.get("object") == "error":
         code = number_at(answer, "error", "code") or number_at(answer, "code")
         status = code if code in range(400, 600) else 200
-        raise ErrorInAnswerError(Answer(status=status, body=data[:MOST_ERROR_BYTES].decode(errors="replace")))
+        raise ErrorInAnswerError(HttpAnswer(status=status, body=data[:MOST_ERROR_BYTES].decode(errors="replace")))
     return answer
 
 
@@ -188,19 +188,19 @@ def no_answer(model: str, data: bytes) -> CallError:
     """The error of a success that is no JSON: a page says who answered in the Model's place."""
     if not is_page(data):
         return unreadable(model, f"it is {described(data)}")
-    kind = refuser_of(Answer(status=200, body=data[:MOST_ERROR_BYTES].decode(errors="replace")))
+    kind = refuser_of(HttpAnswer(status=200, body=data[:MOST_ERROR_BYTES].decode(errors="replace")))
     message = f"{_NAMES.get(kind, 'A proxy')} answers in the place of {model}: {described(data)}."
     hint = "Look at the gateway's address; Session().doctor() names it."
     return CallError(message, hint, status=200, kind=kind)
 
 
-def answer_of(response: Any) -> Answer:
+def answer_of(response: Any) -> HttpAnswer:
     """What is kept of an answer that is no success; its body is bounded by the client already."""
     body = response.content[:MOST_ERROR_BYTES].decode(errors="replace")
-    return Answer(status=int(response.status_code), body=body, headers=telling(response.headers))
+    return HttpAnswer(status=int(response.status_code), body=body, headers=telling(response.headers))
 
 
-def refused(model: str, answer: Answer, endpoint: Asked, *, headers: Mapping[str, str]) -> CallError:
+def refused(model: str, answer: HttpAnswer, endpoint: Asked, *, headers: Mapping[str, str]) -> CallError:
     """The error of an answer that is no success, in the sentence of the row that explains it."""
     from kubeai_notebook.core.diagnosis import explanation_of
 

@@ -14,7 +14,7 @@ from kubeai_notebook.core.prompt_template import PromptTemplate, names_in
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.store import Store, default_path
 
-from .batch import Batch, Plan
+from .batch import Batch, BatchPlan
 from .job import Job
 from .question import MOST_FAILED_SHARE, Limits, Question, Target
 from .tables import Answers, FrameTable, ParquetTable, texts_in
@@ -35,7 +35,7 @@ Errors = Literal["column", "frame", "raise"]
 class PlannedMap:
     """A batch of which nothing was sent so far."""
 
-    plan: Plan
+    plan: BatchPlan
     table: FrameTable | ParquetTable
     store_path: Path | None
     fresh: bool = False
@@ -65,7 +65,7 @@ def planned_map(target: Target, table: Any, *, prompt: str, fields: MapFields) -
     table, prompt = _with_texts(table, prompt)
     checked_table = _table_of(table, fields, answers)
     template = PromptTemplate(prompt, checked_table.columns, chosen=fields.get("columns"))
-    plan = Plan(question=question, template=template, limits=_limits_of(fields), raises=answers.errors == "raise")
+    plan = BatchPlan(question=question, template=template, limits=_limits_of(fields), raises=answers.errors == "raise")
     return PlannedMap(plan, checked_table, _store_path(fields.get("store")), fresh=bool(fields.get("fresh")))
 
 

@@ -19,7 +19,7 @@ import aiohttp
 
 from kubeai_notebook.core.answers import telling
 from kubeai_notebook.core.foreign import MOST_ERROR_BYTES
-from kubeai_notebook.core.observation import Answer
+from kubeai_notebook.core.observation import HttpAnswer
 from kubeai_notebook.errors import CallError, KubeAIError
 
 from .errors import PASSING, ErrorInAnswerError, late, not_connected, object_of, refused, retry_after_seconds
@@ -135,7 +135,7 @@ class Poster:
     def _refused(self, response: aiohttp.ClientResponse, data: bytes) -> FailedTryError:
         status, headers = response.status, dict(response.headers)
         lower = {name.lower(): value for name, value in headers.items()}
-        answer = Answer(status=status, body=data.decode(errors="replace"), headers=telling(lower))
+        answer = HttpAnswer(status=status, body=data.decode(errors="replace"), headers=telling(lower))
         return FailedTryError(
             lambda: refused(self._model, answer, self._endpoint, headers=lower),
             busy=status in BUSY,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.answers import parsed, refuser_of
 from kubeai_notebook.core.objects import maps_at
-from kubeai_notebook.core.observation import Answer
+from kubeai_notebook.core.observation import HttpAnswer
 from kubeai_notebook.errors import KubeAIError
 
 from .errors import answer_of
@@ -39,10 +39,10 @@ class Probe:
     def __init__(self, endpoint: Endpoint, model: str, features: Sequence[str]) -> None:
         self._endpoint, self._model, self._features = endpoint, model, features
         self._lock = threading.Lock()
-        self._asking: Future[Answer | None] | None = None
+        self._asking: Future[HttpAnswer | None] | None = None
         self._cancelled = False
 
-    def run(self) -> Answer | None:
+    def run(self) -> HttpAnswer | None:
         """The answer.
 
         ``None`` when it was cancelled, when the gateway cannot be reached or refuses us, and for a Model
@@ -83,7 +83,7 @@ async def small_request(client: Any, model: str, features: Sequence[str]) -> Any
     return await ask(model=model, **asked)
 
 
-async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) -> Answer | None:
+async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) -> HttpAnswer | None:
     import openai
 
     limited = client.with_options(timeout=PROBE_SECONDS)
@@ -93,13 +93,13 @@ async def _ask(client: openai.AsyncOpenAI, model: str, features: Sequence[str]) 
         async with asyncio.timeout(PROBE_SECONDS + GRACE_SECONDS):
             response = (await small_request(limited, model, features)).http_response
     except TimeoutError:
-        return Answer(status=None, seconds=time.monotonic() - began)
+        return HttpAnswer(status=None, seconds=time.monotonic() - began)
     except openai.APIStatusError as error:
         response = error.response
     except openai.APIConnectionError as error:  # a time-out is one as well
         if type(error.__cause__).__name__ in _NOT_REACHED or isinstance(error.__cause__, KubeAIError):
             return None
-        return Answer(status=None, seconds=time.monotonic() - began)
+        return HttpAnswer(status=None, seconds=time.monotonic() - began)
     answer = replace(answer_of(response), seconds=time.monotonic() - began)
     if answer.status in (401, 403) and refuser_of(answer) in ("gateway", "api-server"):
         return None  # we may not ask: that says nothing about the Model

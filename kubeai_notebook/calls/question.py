@@ -43,7 +43,7 @@ class Target:
         return f"{self.name}_{self.adapter}" if self.adapter else self.name
 
 
-class Outcome(NamedTuple):
+class RowOutcome(NamedTuple):
     """What became of a row: values, or the reason why there are none, with what the model said."""
 
     values: tuple[Any, ...] | None
@@ -160,16 +160,16 @@ class Question:
         # A batch reads whole answers: one that tells no reason has ended all the same.
         return Reply(text, reasoning=reasoning, finish_reason=reason_of(choice) or "stop", usage=usage)
 
-    def judged(self, reply: Reply) -> Outcome:
+    def judged(self, reply: Reply) -> RowOutcome:
         """The row's values, or why this answer gives none; a text that was cut is one, with that said beside it."""
         text, note, cut = answer_in(reply), reply.note, reply.finish_reason == "length"
         if not text.strip() or (note and not cut):
-            return Outcome(None, note, str(reply))
+            return RowOutcome(None, note, str(reply))
         try:
             values = self.schema.values_of(text)
         except NotTheSchemaError as error:
-            return Outcome(None, note or str(error), str(reply))
-        return Outcome(values, note or None if self.schema.response_format is None else None)
+            return RowOutcome(None, note or str(error), str(reply))
+        return RowOutcome(values, note or None if self.schema.response_format is None else None)
 
     @staticmethod
     def kept_text(reply: Reply) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.answer_schema import AnswerSchema, Kind
 
-    from .question import Outcome
+    from .question import RowOutcome
 
 CHUNK_ROWS = 1000
 READ_BYTES = 1 << 20
@@ -64,7 +64,7 @@ class Answers:
             message = f'The frame has a column "{taken}" already, which the answers would be written over.'
             raise UsageError(message, f'into="…" gives the answers another name; or: frame.drop(columns=["{taken}"]).')
 
-    def cells(self, outcomes: Sequence[Outcome | None]) -> dict[str, list[Any]]:
+    def cells(self, outcomes: Sequence[RowOutcome | None]) -> dict[str, list[Any]]:
         """The cells of each new column."""
         rows = []
         for outcome in outcomes:
@@ -168,7 +168,7 @@ class ParquetTable:
             self._writer.write_table(table)
         chunk.table, chunk.outcomes = None, []
 
-    def _with_answers(self, table: Any, outcomes: Sequence[Outcome | None]) -> Any:
+    def _with_answers(self, table: Any, outcomes: Sequence[RowOutcome | None]) -> Any:
         return with_columns(table, self._answers.cells(outcomes), self._answers.columns)
 
     @contextmanager

@@ -189,7 +189,7 @@ class Cluster:
         except UnreachableError:
             raise
         except ClusterError as error:
-            return None if _MAY_NOT_CREATE.search(error.said) else error.said or None
+            return None if _MAY_NOT_CREATE.search(error.server_message) else error.server_message or None
         except SpecError as error:
             return error.message
         return None

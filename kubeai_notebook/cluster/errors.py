@@ -107,7 +107,7 @@ def error_of(
     else:
         error = ClusterError(f"{where.api} answered {status} without an explanation.", _next(status, where))
     if isinstance(error, ClusterError) and answer:
-        error.said = message
+        error.server_message = message
     return error
 
 

@@ -27,7 +27,7 @@ from .objects import text_at
 if TYPE_CHECKING:
     from kubeai_notebook.errors import Refuser
 
-    from .observation import Answer
+    from .observation import HttpAnswer
 
 LONGEST_WORDS = 500
 _LONGEST_BODY = 20_000
@@ -113,7 +113,7 @@ def _without_query(address: str) -> str:
         return ""
 
 
-def refuser_of(answer: Answer) -> Refuser:
+def refuser_of(answer: HttpAnswer) -> Refuser:
     """Who wrote an answer that is no success, or no answer of a Model."""
     body = answer.body if isinstance(answer.body, str) else ""
     if isinstance(answer.status, int) and 300 <= answer.status < 400:
@@ -131,7 +131,7 @@ def _signed(low: str) -> Refuser:
     return next((who for who, signs in _SIGNS if any(sign in low for sign in signs)), "")
 
 
-def _by_shape(document: Mapping[str, Any], answer: Answer) -> Refuser:
+def _by_shape(document: Mapping[str, Any], answer: HttpAnswer) -> Refuser:
     error, keys = document.get("error"), document.keys()
     signed = _signed(words_in(document).lower())
     of_api = text_at(document, "kind") == "Status" and text_at(document, "apiVersion")
@@ -151,7 +151,7 @@ def _by_shape(document: Mapping[str, Any], answer: Answer) -> Refuser:
     return "proxy" if error is None and (of_proxy or kong_or_aws) else "engine"
 
 
-def _by_headers(low: str, answer: Answer) -> Refuser:
+def _by_headers(low: str, answer: HttpAnswer) -> Refuser:
     passed = answer.headers.get("x-proxy") == "lingo"  # KubeAI's gateway marks all that it passes on
     if passed or answer.headers.get("server", "").startswith(_SERVERS) or low == "internal server error":
         return "engine"

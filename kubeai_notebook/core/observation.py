@@ -36,7 +36,7 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """The result of the one test request that is sent when a Model becomes ready."""
 
     status: int | None
@@ -71,7 +71,7 @@ class Observation:
     operator: Operator = field(default_factory=Operator)
     refusal: str | None = None
     """The API server's message when the Model's Pod was created with ``dryRun=All`` and refused."""
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     free: Mapping[str, int] | None = None
     """How many units of each resource profile one node could take; ``None`` where it was not asked or may not be."""
     this_machine: bool = False

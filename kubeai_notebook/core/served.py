@@ -50,7 +50,7 @@ def served_by(model: Mapping[str, Any]) -> str:
     return text_at(model, "metadata", "annotations", SERVED_BY)[:_LONGEST_NAME]
 
 
-def said_of(spec: ModelSpec) -> dict[str, Any]:
+def stated_fields(spec: ModelSpec) -> dict[str, Any]:
     """The fields that a spec's author wrote, by their names in a Manifest: what `three_way` has to remember.
 
     Numbers and switches are kept as they are, of ``env`` and ``labels`` the names, of all else that it was there.
@@ -70,8 +70,8 @@ def _remembered(value: Any) -> Any:
     return value if isinstance(value, int) else True
 
 
-def last_said(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `said_of` the spec that the Model was served with last; empty where that is not known."""
+def last_stated_fields(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `stated_fields` the spec that the Model was served with last; empty where that is not known."""
     try:
         return map_at(json.loads(text_at(model, "metadata", "annotations", LAST_SERVED)))
     except (ValueError, RecursionError):
@@ -80,8 +80,8 @@ def last_said(model: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def to_remember(model: Mapping[str, Any], spec: ModelSpec) -> str:
     """The annotation `LAST_SERVED` once ``spec`` is served; what only changes a few fields adds to what was said."""
-    stated = said_of(spec)
-    before = {} if "url" in stated else last_said(model)
+    stated = stated_fields(spec)
+    before = {} if "url" in stated else last_stated_fields(model)
     names = {key: sorted({*stated[key], *texts_at(before, key)}) for key in ("env", "labels") if key in stated}
     return json.dumps({**before, **stated, **names}, separators=(",", ":"))
 
@@ -94,12 +94,12 @@ def three_way(current: Mapping[str, Any], spec: ModelSpec, *, seen: Mapping[str,
     ``seen``: the Model as its editor saw it when they began, whoever made it. What they saw and have left out goes,
     too; what came to be there since stays.
     """
-    manifest, stated = to_manifest(spec), said_of(spec)
-    before = last_said(current) if "url" in stated else {}
+    manifest, stated = to_manifest(spec), stated_fields(spec)
+    before = last_stated_fields(current) if "url" in stated else {}
     if seen is not None:
         fields = spec_of_manifest(cleaned(seen)).model_copy(update={"rest": {}})  # the rest is in no field
         manifest = _with_defaults(manifest, to_manifest(fields))
-        shown = said_of(fields)
+        shown = stated_fields(fields)
         names = {key: sorted({*texts_at(shown, key), *texts_at(before, key)}) for key in ("env", "labels")}
         before = {**before, **shown, **{key: value for key, value in names.items() if value}}
     now, wanted = cleaned(current)["spec"], manifest["spec"]

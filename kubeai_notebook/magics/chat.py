@@ -140,7 +140,7 @@ def _show(deltas: ChatStream, name: str, *, is_json: bool, bounded: bool) -> Non
     """Show the answer as it comes; an interrupt keeps what has come."""
     from IPython.display import display
 
-    from kubeai_notebook.views.answer import Answer
+    from kubeai_notebook.views.answer import AnswerOutput
 
     from .live_output import can_update, write
 
@@ -149,13 +149,13 @@ def _show(deltas: ChatStream, name: str, *, is_json: bool, bounded: bool) -> Non
             write(delta.text)
         write("\n")
         return
-    answer: Answer | None = None
+    answer: AnswerOutput | None = None
     opening = _FENCE if is_json else ""
     try:
         for burst in deltas.bursts():
             texts, reasons = [delta.text for delta in burst if delta.text], any(delta.reasoning for delta in burst)
             if answer is None and (texts or reasons):
-                answer = Answer(f"{name} is answering …", bounded=bounded)
+                answer = AnswerOutput(f"{name} is answering …", bounded=bounded)
                 answer.add("*Thinking …*\n\n" if reasons else "")
             if answer is not None and texts:
                 answer.add(f"{opening}{texts[0]}", *texts[1:])

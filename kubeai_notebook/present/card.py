@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from kubeai_notebook.core.notice import Finding
-    from kubeai_notebook.core.observation import Answer
+    from kubeai_notebook.core.observation import HttpAnswer
     from kubeai_notebook.core.phase import ModelStatus, Phase
     from kubeai_notebook.core.view import Link, View
 
@@ -250,7 +250,7 @@ def _facts(view: View) -> tuple[CardFact, ...]:
     return tuple(CardFact(label=label, value=value) for label, value in rows.items() if value)
 
 
-def _replicas(status: ModelStatus, answer: Answer | None) -> str:
+def _replicas(status: ModelStatus, answer: HttpAnswer | None) -> str:
     """Nothing for a Model that sleeps: its phase has said so."""
     if not (status.ready or status.desired):
         return ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def trial_text(state: TrialState) -> str:
     """What was found, and code that asks the same."""
     lines = [_about(state)] if state.ranked or state.file else []
-    return "\n".join([*lines, *lines_of(state.ranked), *filter(None, [state.said]), state.code])
+    return "\n".join([*lines, *lines_of(state.ranked), *filter(None, [state.transcript]), state.code])
 
 
 def trial_snapshot(state: TrialState) -> str:
@@ -23,7 +23,7 @@ def trial_snapshot(state: TrialState) -> str:
     if state.ranked:
         parts.append(table_of(state.ranked, "score"))
     if state.file:
-        parts.append(element("div", state.said, style=WRAPPED))
+        parts.append(element("div", state.transcript, style=WRAPPED))
     parts.append(element("pre", state.code))
     return element("div", *parts, class_=f"kubeai-snapshot {NO_FORMULAS}")
 

@@ -49,7 +49,7 @@ class TrialState(_Part):
     ranked: tuple[Row, ...] = ()
     """The best first."""
     file: Words = ""
-    said: Words = ""
+    transcript: Words = ""
     """What is said in the recording."""
     busy: Words = ""
     """What goes on."""

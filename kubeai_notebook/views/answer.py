@@ -31,7 +31,7 @@ class AnswerWidget(BuiltWidget):
     built = "answer"
 
 
-class Answer:
+class AnswerOutput:
     """One output of the cell; ``waiting`` stands there where no widget is drawn, until `end`.
 
     Unless it is ``bounded`` by a number of tokens, a long one says below how long it is by now, and what stops it: on a

@@ -64,7 +64,7 @@ class Progress:
             text for notice in self.notices for text in (notice.message, *(step.title for step in notice.remedies))
         )
 
-    def told(self, state: S, doing: str) -> S:
+    def shown_in(self, state: S, doing: str) -> S:
         """The state of a widget with what is found, or with this in its fields ``busy`` and ``problem``."""
         busy = "" if self.state in ("done", "failed") else doing
         # Checked anew: what comes from a frame or an error becomes plain on its way in.

@@ -134,7 +134,7 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
             return
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:
-            self.shown = progress.told(self.shown, "Embedding …")
+            self.shown = progress.shown_in(self.shown, "Embedding …")
             self._comparison.state = self.shown.model_dump(mode="json")
         if progress.state == "done":
             self.snapshots.renew()

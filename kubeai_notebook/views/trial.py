@@ -76,7 +76,7 @@ class Trial(BuiltWidget):
             raise UsageError(f"{name} is larger than the {size(MOST_BYTES)} that a browser can send.", how)
         file = io.BytesIO(recording)
         file.name = name
-        return {"file": name, "said": str(self._model.transcribe(file))}
+        return {"file": name, "transcript": str(self._model.transcribe(file))}
 
     def _tell(self, progress: Progress) -> None:
         if progress.is_under_way:
@@ -84,7 +84,7 @@ class Trial(BuiltWidget):
         doing = "Ranking …" if self.shown.kind == "rank" else "Listening …"
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:
-            self.shown = progress.told(self.shown, doing)
+            self.shown = progress.shown_in(self.shown, doing)
             self.state = self.shown.model_dump(mode="json")
         if progress.state == "done":
             self.snapshots.renew()

@@ -12,7 +12,7 @@ const RANKS: TrialState = {
   query: "",
   ranked: [],
   file: "",
-  said: "",
+  transcript: "",
   busy: "",
   problem: "",
 };
@@ -56,9 +56,9 @@ describe("the trial of a Model that hears", () => {
     });
     expect([...new Uint8Array(model.buffers[0] ?? new ArrayBuffer(0))]).toEqual([1, 2, 3]);
     expect(find(".kubeai-trial-said")?.hidden).toBe(true);
-    model.receive({ file: "talk.wav", said: "<i>Good</i> morning." });
+    model.receive({ file: "talk.wav", transcript: "<i>Good</i> morning." });
     expect(find(".kubeai-trial-said")?.textContent).toBe("talk.wav: <i>Good</i> morning.");
-    model.receive({ said: "" });
+    model.receive({ transcript: "" });
     expect(find(".kubeai-trial-said")?.textContent).toBe("ears hears no words in talk.wav.");
   });
 

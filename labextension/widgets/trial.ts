@@ -23,7 +23,7 @@ export default () => ({
       status.send({ verb: first.kind, texts: [], query: "", file: "", ...wanted }, recording && [recording]);
     };
     const ranked = element("table", "kubeai-embedding-rows");
-    const said = element("p", "kubeai-trial-said");
+    const transcript = element("p", "kubeai-trial-said");
     const code = element("details", "");
     code.append(element("summary", "", "The same from a cell"), element("pre", "", first.code));
     if (first.kind === "rank") {
@@ -34,15 +34,15 @@ export default () => ({
       const tell = (problem: string) => {
         status.show({ busy: "", problem });
       };
-      section.append(...hearing(first, ask, tell), said);
+      section.append(...hearing(first, ask, tell), transcript);
     }
     section.append(status.node, code);
     el.append(section);
     shown(model, signal, ["state"], () => {
       const state = model.get("state");
       putRows(ranked, `The best first, for: ${state.query}`, state.ranked, "Score");
-      said.hidden = state.file === "";
-      putText(said, state.said === "" ? `${first.model} hears no words in ${state.file}.` : `${state.file}: ${state.said}`);
+      transcript.hidden = state.file === "";
+      putText(transcript, state.transcript === "" ? `${first.model} hears no words in ${state.file}.` : `${state.file}: ${state.transcript}`);
       status.show(state);
     });
     return end;

@@ -23,7 +23,7 @@ export interface TrialState {
   query: string;
   ranked: Row[];
   file: string;
-  said: string;
+  transcript: string;
   busy: string;
   problem: string;
 }

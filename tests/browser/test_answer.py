@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BEGIN = """
-from kubeai_notebook.views.answer import Answer
-answer = Answer("smol is answering …")
+from kubeai_notebook.views.answer import AnswerOutput
+answer = AnswerOutput("smol is answering …")
 for piece in ("# Chee", "ses\\n\\nBrie is **so", "ft**. <img src=x onerror='document.title=1'>"):
     answer.add(piece)
 """

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kubeai_notebook.core.answers import refuser_of, words_in
-from kubeai_notebook.core.observation import Answer
+from kubeai_notebook.core.observation import HttpAnswer
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from kubeai_notebook.core.observation import Answer
     ],
 )
 def test_reads_a_login_in_words_of_an_address(address: str, who: str) -> None:
-    assert refuser_of(Answer(status=302, body="", headers={"location": address})) == who
+    assert refuser_of(HttpAnswer(status=302, body="", headers={"location": address})) == who
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_reads_a_login_in_words_of_an_address(address: str, who: str) -> None:
 )
 def test_reads_a_login_in_words_of_a_title(title: str, who: str) -> None:
     page = f"<!doctype html><html><head><title>{title}</title></head></html>"
-    assert refuser_of(Answer(status=200, body=page)) == who
+    assert refuser_of(HttpAnswer(status=200, body=page)) == who
 
 
 @pytest.mark.parametrize("before", range(470, 500))

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook.core.manifest import to_manifest
 from kubeai_notebook.core.merge_patch import merged
-from kubeai_notebook.core.served import LAST_SERVED, last_said, served_by, three_way, to_remember, user_name
+from kubeai_notebook.core.served import LAST_SERVED, last_stated_fields, served_by, three_way, to_remember, user_name
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.core.spec_diff import changed_fields, patch_of
 
@@ -107,8 +107,8 @@ def test_takes_nothing_away_where_only_a_few_fields_are_to_change() -> None:
     few = spec_of({"name": "smol", "env": {"B": "2"}}, there=there)
     assert changed_fields(model, three_way(model, few)) == {"env": ({"A": "1"}, {"A": "1", "B": "2"})}
     remembered = merged(model, {"metadata": {"annotations": {LAST_SERVED: to_remember(model, few)}}})
-    assert set(last_said(remembered)) == {"url", "args", "env"}
-    assert last_said(remembered)["env"] == ["A", "B"]
+    assert set(last_stated_fields(remembered)) == {"url", "args", "env"}
+    assert last_stated_fields(remembered)["env"] == ["A", "B"]
 
 
 def test_remembers_no_value_that_may_be_a_secret() -> None:

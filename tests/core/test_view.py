@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kubeai_notebook.core.observation import Answer, LogTail
+from kubeai_notebook.core.observation import HttpAnswer, LogTail
 from kubeai_notebook.core.view import Link, View
 from kubeai_notebook.errors import ForbiddenError
 from tests.support.views import view_in
@@ -20,7 +20,7 @@ def seeing(view: View, **seen: Any) -> View:
 @pytest.mark.parametrize(
     ("seen", "shows_the_same"),
     [
-        ({"answer": Answer(status=200, seconds=0.4)}, False),
+        ({"answer": HttpAnswer(status=200, seconds=0.4)}, False),
         ({"pods": ({"metadata": {"name": "p", "uid": "u"}},)}, False),
         ({"model": {"metadata": {"name": "smol", "generation": 2}}}, False),
         ({"logs": (LogTail(pod="p", text="one more line"),)}, True),

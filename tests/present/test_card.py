@@ -5,7 +5,7 @@ import pytest
 
 from kubeai_notebook.core.model_spec import FEATURES
 from kubeai_notebook.core.notice import Finding
-from kubeai_notebook.core.observation import Answer
+from kubeai_notebook.core.observation import HttpAnswer
 from kubeai_notebook.core.phase import Phase
 from kubeai_notebook.core.remedy import Command, Remedy, SetField
 from kubeai_notebook.core.view import Link
@@ -102,9 +102,9 @@ def test_says_that_what_is_tried_again_goes_on_by_itself() -> None:
 
 def test_says_how_quickly_it_answered() -> None:
     view = view_in("Ready", ready=1)
-    answered = replace(view, observation=replace(view.observation, answer=Answer(status=200, seconds=0.42)))
+    answered = replace(view, observation=replace(view.observation, answer=HttpAnswer(status=200, seconds=0.42)))
     assert rows(card_of(answered, namespace="default"))["Replicas"] == "1 of 1 ready, answered in 0.4 s"
-    refused = replace(view, observation=replace(view.observation, answer=Answer(status=404, seconds=0.42)))
+    refused = replace(view, observation=replace(view.observation, answer=HttpAnswer(status=404, seconds=0.42)))
     assert rows(card_of(refused, namespace="default"))["Replicas"] == "1 of 1 ready"
 
 

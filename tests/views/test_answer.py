@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from kubeai_notebook.text import LONGEST
-from kubeai_notebook.views.answer import Answer
+from kubeai_notebook.views.answer import AnswerOutput
 
-Growing = tuple[Answer, list[dict[str, Any]]]
+Growing = tuple[AnswerOutput, list[dict[str, Any]]]
 
 
 @pytest.fixture
 def growing(built: Any, monkeypatch: pytest.MonkeyPatch) -> Growing:
     """An answer, and what its widget was told."""
     told: list[dict[str, Any]] = []
-    answer = Answer("smol is answering …")
+    answer = AnswerOutput("smol is answering …")
     monkeypatch.setattr(answer._widget, "send", told.append)
     return answer, told
 
@@ -40,7 +40,7 @@ def test_says_of_a_long_answer_how_long_it_is_and_what_ends_it(growing: Growing)
 
 def test_counts_no_tokens_of_an_answer_that_ends_by_itself(built: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, Any]] = []
-    answer = Answer("smol is answering …", bounded=True)
+    answer = AnswerOutput("smol is answering …", bounded=True)
     monkeypatch.setattr(answer._widget, "send", told.append)
     for _ in range(200):
         answer.add("word ")

@@ -82,7 +82,7 @@ def test_writes_a_recording_down(session: Session, gateway: HttpServer) -> None:
     trial = trial_of(session, "ears")
     assert "model.transcribe(" in trial.still()["text/plain"]
     ask(trial, b"RIFF...", verb="transcribe", file="../talk.wav")
-    assert trial.state["said"] == "Good <i>morning</i>."
+    assert trial.state["transcript"] == "Good <i>morning</i>."
     assert b'filename="talk.wav"' in gateway.received[-1].body
     assert b"RIFF..." in gateway.received[-1].body
     still = trial.still()

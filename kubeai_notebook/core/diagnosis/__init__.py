@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeai_notebook.core.notice import Finding
-    from kubeai_notebook.core.observation import Answer, Observation
+    from kubeai_notebook.core.observation import HttpAnswer, Observation
 
 __all__ = ["clean", "diagnose", "explanation_of"]
 
@@ -59,7 +59,7 @@ def diagnose(observation: Observation, *, now: datetime) -> tuple[Finding, ...]:
     return tuple(_hidden(finding, scene.secrets) for finding in unique.values())
 
 
-def explanation_of(answer: Answer, observation: Observation, *, now: datetime) -> Finding | None:
+def explanation_of(answer: HttpAnswer, observation: Observation, *, now: datetime) -> Finding | None:
     """Why a call got this answer, by the rows that explain the test request; ``None`` where none of them knows it."""
     scene = Scene(replace(observation, answer=answer), now)
     finding = spared("explanation", responses.explanation, scene, answer)

@@ -87,17 +87,17 @@ def _unpacked(package: Package, wheel: Path) -> Path:
     return fresh
 
 
-def reason(requirement: str, said: list[str]) -> str:
+def reason(requirement: str, lines: list[str]) -> str:
     """One line from what pip said; its last words alone would blame the version for a missing network."""
-    broken = [match["cause"] for line in said if (match := _BROKEN.search(line))]
-    unreachable = broken or [line for line in said if _UNREACHABLE.search(line)]
+    broken = [match["cause"] for line in lines if (match := _BROKEN.search(line))]
+    unreachable = broken or [line for line in lines if _UNREACHABLE.search(line)]
     # "ERROR: Exception:" is followed by a traceback, whose last line is the cause.
-    errors = [line for line in said if line.startswith(("ERROR", "WARNING"))]
-    causes = said[-1:] if "ERROR: Exception:" in errors else errors[-3:] or said[-1:]
+    errors = [line for line in lines if line.startswith(("ERROR", "WARNING"))]
+    causes = lines[-1:] if "ERROR: Exception:" in errors else errors[-3:] or lines[-1:]
     if unreachable:
         return f"Could not reach the package index to fetch {requirement}: {unreachable[-1]}"
     if any("from versions: none" in line for line in errors):
         return f"Could not reach the package index to fetch {requirement}, or it has no such package"
-    if any("No module named pip" in line for line in said):
+    if any("No module named pip" in line for line in lines):
         return f"pip is not installed, so {requirement} cannot be fetched. Install it: python -m ensurepip"
     return f"Could not fetch {requirement}: {'; '.join(causes) or 'pip ended without a word'}"

@@ -61,12 +61,12 @@ def watched(folder: Path, *, name: str, total: int, room: int = 0) -> Iterator[N
     folder.mkdir(parents=True, exist_ok=True)
     check_room(folder.parent, name=name, needed=room or total)
     before = _bytes_below(folder)
-    with told(lambda: min(_bytes_below(folder) - before, total), total=total):
+    with reporting(lambda: min(_bytes_below(folder) - before, total), total=total):
         yield
 
 
 @contextmanager
-def told(done: Callable[[], int], *, total: int) -> Iterator[None]:
+def reporting(done: Callable[[], int], *, total: int) -> Iterator[None]:
     """Tell how far it is three times a second, also while nothing arrives: whoever reads it sees that."""
     ended = threading.Event()
 

@@ -31,7 +31,7 @@ from kubeai_notebook.text import one_line
 
 from .kept_files import whole
 from .ollama_store import OllamaStore, stores
-from .progress import check_room, full, tell, told
+from .progress import check_room, full, reporting, tell
 from .seals import sha256_of
 from .web import opened, read, without_login
 
@@ -117,7 +117,7 @@ class _Registry:
             _drop_damaged(layer, files[layer.digest])
         check_room(store.root / "blobs", name=str(self._name), needed=missing_bytes(store, manifest))
         total = sum(layer.bytes for layer in missing)
-        with told(lambda: total - missing_bytes(store, manifest), total=total):
+        with reporting(lambda: total - missing_bytes(store, manifest), total=total):
             for layer in missing:
                 with FileLock(f"{files[layer.digest]}.lock"):
                     if not _is_whole(layer, files[layer.digest]):

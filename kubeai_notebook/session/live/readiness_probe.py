@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.calls.endpoint import Endpoint
     from kubeai_notebook.core.objects import KubernetesObject
-    from kubeai_notebook.core.observation import Answer
+    from kubeai_notebook.core.observation import HttpAnswer
     from kubeai_notebook.core.view import View
 
     from .pool import Pool
@@ -26,7 +26,7 @@ class ReadinessProbes:
     def __init__(self, endpoint: Callable[[], Endpoint], on_change: Callable[[str], None], pool: Pool) -> None:
         self._endpoint, self._on_change, self._pool = endpoint, on_change, pool
         self._lock = threading.Lock()
-        self._answers: dict[str, dict[str, Answer | None]] = {}
+        self._answers: dict[str, dict[str, HttpAnswer | None]] = {}
         """Only Models that this client serves have an entry: to others nothing is ever sent."""
         self._asking: dict[tuple[str, str], Probe | None] = {}
         self._closed = False
@@ -41,7 +41,7 @@ class ReadinessProbes:
         with self._lock:
             self._answers.pop(uid, None)
 
-    def of(self, model: KubernetesObject, pods: Sequence[KubernetesObject]) -> Answer | None:
+    def of(self, model: KubernetesObject, pods: Sequence[KubernetesObject]) -> HttpAnswer | None:
         """What the Model answered as it runs now, if it was asked."""
         return self._answers.get(uid_of(model), {}).get(_hash_of(pods))
 
@@ -66,7 +66,7 @@ class ReadinessProbes:
         self._pool.submit("probe", uid, lambda: self._ask(view, pods))
 
     def _ask(self, view: View, pods: str) -> None:
-        answer: Answer | None = None
+        answer: HttpAnswer | None = None
         try:
             probe = Probe(self._endpoint(), view.name, texts_at(view.model, "spec", "features"))
             with self._lock:

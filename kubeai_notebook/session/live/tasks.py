@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kubeai_notebook.cluster.logs import Run
     from kubeai_notebook.cluster.timing import Timing
     from kubeai_notebook.core.objects import KubernetesObject
-    from kubeai_notebook.core.observation import Answer, LogTail, Operator
+    from kubeai_notebook.core.observation import HttpAnswer, LogTail, Operator
     from kubeai_notebook.core.view import View
 
     from .informers import Informers
@@ -75,7 +75,7 @@ class Tasks:
         """Units of each resource profile that one node could take, where that was asked."""
         return self._free.known
 
-    def answer(self, model: KubernetesObject, pods: Objects) -> Answer | None:
+    def answer(self, model: KubernetesObject, pods: Objects) -> HttpAnswer | None:
         """What the Model answered to the test request."""
         return self._probes.of(model, pods)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from datetime import UTC, datetime, timedelta
 
-from kubeai_notebook.core.observation import Answer, LogTail, Observation, Operator
+from kubeai_notebook.core.observation import HttpAnswer, LogTail, Observation, Operator
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 CONFIG = {
@@ -112,7 +112,7 @@ def crash(text, model_=None, *, exit_code=1, **more):
 
 def answered(status, body="", model_=None, **more):
     ready = pod("model-m-abc-1", container(running=True), ready=True)
-    return seen(model_ or model(ready=1), ready, answer=Answer(status=status, body=body), **more)
+    return seen(model_ or model(ready=1), ready, answer=HttpAnswer(status=status, body=body), **more)
 
 
 def merged(target, patch):

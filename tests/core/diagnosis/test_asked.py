@@ -3,12 +3,12 @@
 import pytest
 
 from kubeai_notebook.core.diagnosis import explanation_of
-from kubeai_notebook.core.observation import Answer
+from kubeai_notebook.core.observation import HttpAnswer
 
 from .scenes import NOW, model, pod, seen
 
-TOO_LONG = Answer(status=400, body='{"error":{"message":"the request exceeds the available context size"}}')
-OLLAMA_TOO_LONG = Answer(status=400, body='{"error":{"message":"the input exceeds the context length"}}')
+TOO_LONG = HttpAnswer(status=400, body='{"error":{"message":"the request exceeds the available context size"}}')
+OLLAMA_TOO_LONG = HttpAnswer(status=400, body='{"error":{"message":"the input exceeds the context length"}}')
 
 
 def steps(answer, had, wanted):

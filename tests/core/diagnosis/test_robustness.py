@@ -12,7 +12,7 @@ from kubeai_notebook.core.diagnosis.engine.harmless import small
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
 from kubeai_notebook.core.diagnosis.engine.text_source import Passage
-from kubeai_notebook.core.observation import Answer, Observation, Operator
+from kubeai_notebook.core.observation import HttpAnswer, Observation, Operator
 
 from .cluster_cases import CASES
 from .scenes import CONFIG, NOW, crash
@@ -65,7 +65,7 @@ def test_survives_missing_and_odd_fields(data):
         ),
         refusal=data.draw(st.none() | st.text(max_size=20)),
         answer=data.draw(
-            st.none() | st.builds(Answer, status=st.none() | st.integers(0, 600), body=st.text(max_size=20))
+            st.none() | st.builds(HttpAnswer, status=st.none() | st.integers(0, 600), body=st.text(max_size=20))
         ),
     )
     for finding in diagnose(odd, now=NOW):

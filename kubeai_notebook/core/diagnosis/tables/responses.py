@@ -39,7 +39,7 @@ from .python_code import PYTHON_CODE
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
     from kubeai_notebook.core.objects import Pod
-    from kubeai_notebook.core.observation import Answer
+    from kubeai_notebook.core.observation import HttpAnswer
     from kubeai_notebook.errors import Refuser
 
 
@@ -296,7 +296,7 @@ def answer(scene: Scene) -> Finding | None:
     return stated(_NOT_ANSWERING, scene, evidence, pod=pod, status=str(_status(given) or ""))
 
 
-def explanation(scene: Scene, given: Answer, pod: Pod | None = None) -> Finding | None:
+def explanation(scene: Scene, given: HttpAnswer, pod: Pod | None = None) -> Finding | None:
     """Why a request got this answer, which is no success; ``None`` where no row knows it."""
     status, who = _status(given), refuser_of(given)
     passage = _passage(given, who)
@@ -310,17 +310,17 @@ def explanation(scene: Scene, given: Answer, pod: Pod | None = None) -> Finding 
     return finding_of(_GATEWAY_FAILED, case) if who == "gateway" and status >= 500 else None
 
 
-def _status(given: Answer) -> int | None:
+def _status(given: HttpAnswer) -> int | None:
     return given.status if isinstance(given.status, int) else None
 
 
-def _is_good(given: Answer) -> bool:
+def _is_good(given: HttpAnswer) -> bool:
     """A success, unless somebody in the Model's place sent it, such as a login page."""
     status = _status(given)
     return status is not None and status < 300 and not (given.body and refuser_of(given) in BETWEEN)
 
 
-def _passage(given: Answer, who: Refuser) -> Passage:
+def _passage(given: HttpAnswer, who: Refuser) -> Passage:
     """The answer in a line; its reason is who wrote it. A page is given by its title."""
     body = given.body if isinstance(given.body, str) else ""
     words = words_in(body) if is_page(body.encode(errors="replace")) else " ".join(body.split())

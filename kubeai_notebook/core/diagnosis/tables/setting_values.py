@@ -50,10 +50,10 @@ def _texts_of(value: str) -> list[str]:
     return [part for part in parts if len(part) > 2 and part not in ("auto", "none", "model", "true")]
 
 
-def holding(case: Case, said: str) -> str:
+def holding(case: Case, sentence: str) -> str:
     """The argument of the Model that holds a text of which the sentence speaks."""
     names = (name_of(item) for item in case.scene.args)
-    words = _BETWEEN_WORDS.sub(" ", f" {said} ")
+    words = _BETWEEN_WORDS.sub(" ", f" {sentence} ")
     for name in names:
         if any(f" {text} " in words for text in _texts_of(value_of(case.scene.args, name) or "")):
             return name
