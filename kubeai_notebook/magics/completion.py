@@ -11,7 +11,7 @@ from IPython import get_ipython
 from IPython.core.completer import SimpleCompletion
 
 from kubeai_notebook.core.kubeai.chart import CHART
-from kubeai_notebook.core.rules.schema import SPEC
+from kubeai_notebook.core.rules.schema import FEATURES, SPEC
 from kubeai_notebook.core.snippets import KINDS
 from kubeai_notebook.errors import KubeAIError
 from kubeai_notebook.session.local_program import ACTIONS
@@ -38,7 +38,6 @@ _NAMED = frozenset({
 _SEVERAL = {"delete": 1000, "compare": 2}
 """How many names of Models a line has, where it is not one."""
 _ENGINES: tuple[str, ...] = tuple(SPEC["properties"]["engine"]["enum"])
-_FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 _STRATEGIES: tuple[str, ...] = tuple(SPEC["properties"]["loadBalancing"]["properties"]["strategy"]["enum"])
 _ERRORS = ("column", "frame", "raise")
 
@@ -110,7 +109,7 @@ def _variables() -> dict[str, Any]:
 
 def values(field: str) -> list[str]:
     """What a field, or an option of its name, may hold; nothing of one that may hold anything."""
-    choices = {"engine": _ENGINES, "features": _FEATURES, "strategy": _STRATEGIES, "errors": _ERRORS}
+    choices = {"engine": _ENGINES, "features": FEATURES, "strategy": _STRATEGIES, "errors": _ERRORS}
     if field in choices:
         return list(choices[field])
     if field == "url":

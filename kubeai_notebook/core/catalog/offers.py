@@ -16,7 +16,7 @@ from kubeai_notebook.core.memory import memory_of
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.core.objects import name_of, text_at, texts_at
-from kubeai_notebook.core.rules.schema import SPEC
+from kubeai_notebook.core.rules.schema import FEATURES
 from kubeai_notebook.core.source import Source
 from kubeai_notebook.errors import SpecError
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 # Other people's Models have urls too: no braces, quotation marks, spaces or dashes in front that a line would act on.
 _WORD = re.compile(r"[a-z0-9]+://[a-zA-Z0-9._:/-]+(\?[a-zA-Z0-9._:/=&%-]*)?")
-_FEATURES: tuple[str, ...] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 Origin = Literal["this machine", "cluster", "known"]
 
 
@@ -136,10 +135,10 @@ def matching(
         SpecError: KubeAI has no such feature.
     """
     words, part = text.lower().split(), feature.lower()
-    wanted = {name for name in _FEATURES if part in name.lower()}
+    wanted = {name for name in FEATURES if part in name.lower()}
     if not wanted:
-        message = f"KubeAI has no feature {quoted(feature)}. It has {', '.join(_FEATURES)}."
-        raise SpecError([wrong("feature", "InvalidValue", message + did_you_mean(feature, _FEATURES))])
+        message = f"KubeAI has no feature {quoted(feature)}. It has {', '.join(FEATURES)}."
+        raise SpecError([wrong("feature", "InvalidValue", message + did_you_mean(feature, FEATURES))])
     return tuple(
         offer
         for offer in offers

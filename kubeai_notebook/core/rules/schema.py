@@ -89,6 +89,7 @@ SPEC: Final[Schema] = {
         "targetRequests": {**_INT32, "default": 100, "minimum": 1},
     },
 }
+FEATURES: Final[tuple[str, ...]] = tuple(SPEC["properties"]["features"]["items"]["enum"])
 _STATUS: Schema = {
     "type": "object",
     "properties": {

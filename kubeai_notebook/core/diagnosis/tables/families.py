@@ -14,13 +14,11 @@ from kubeai_notebook.core.arguments import name_of, value_of
 from kubeai_notebook.core.diagnosis.engine.remedies import (
     MORE_UNITS,
     READ_LOG,
-    Template,
     advise,
     drop_argument,
     drop_env,
     set_argument,
     set_env,
-    set_field,
 )
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
 from kubeai_notebook.core.engine_arguments import KNOWN
@@ -28,15 +26,12 @@ from kubeai_notebook.core.masking.names import is_secret_name
 
 from .gpu_memory import is_gpu_profile
 from .hub import HOST
+from .image_contents import RELEASED
 from .setting_values import holding
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
-_RELEASED: tuple[Template, ...] = (
-    set_field("image", None, "Remove image, so that KubeAI takes its own."),
-    advise("Set image to a released one of the engine, which holds what it needs."),
-)
 _WORDS = re.compile(r"--[a-z][a-z0-9-]+|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 _FIRST_WORD = re.compile(r"Error: `?([a-z]+(?:_[a-z]+)+)`? ?[=(]\d")
 """A setting and its value, of which the whole sentence speaks."""
@@ -331,7 +326,7 @@ FAMILIES: tuple[Rule, ...] = (
         take=(r"directory: '(?P<tool>[\w+-]+)'", r"(?P<tool>\w+) was not found but", r"exec: \"(?P<tool>[\w-]+)\""),
         message=("The image lacks the program {tool}.", "The image lacks a program that the engine needs."),
         who="user",
-        remedies=_RELEASED,
+        remedies=RELEASED,
     ),
     Rule(
         code="QuantizationUnsupported",

@@ -25,7 +25,7 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
-_RELEASED: tuple[Template, ...] = (
+RELEASED: tuple[Template, ...] = (
     set_field("image", None, "Remove image, so that KubeAI takes its own."),
     advise("Set image to a released one of the engine, which holds what it needs."),
 )
@@ -75,7 +75,7 @@ COMPILERS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             set_env("VLLM_USE_FLASHINFER_SAMPLER", "0", "Do without what it compiles: env.{variable}."),
-            *_RELEASED,
+            *RELEASED,
         ),
     ),
     Rule(
@@ -86,7 +86,7 @@ COMPILERS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             set_env("INFINITY_COMPILE", "false", "Do without compiling the model, which is slower: env.{variable}."),
-            *_RELEASED,
+            *RELEASED,
         ),
     ),
     Rule(
@@ -97,7 +97,7 @@ COMPILERS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             set_argument("--enforce-eager", "", "Do without compiling the model, which is slower: set {argument}."),
-            *_RELEASED,
+            *RELEASED,
         ),
     ),
     Rule(
@@ -115,7 +115,7 @@ COMPILERS: tuple[Rule, ...] = (
         only=lambda case: case.has_ended,
         message=("The image lacks the C compiler, or its headers, by which Triton compiles for this GPU.",),
         who="user",
-        remedies=_RELEASED,
+        remedies=RELEASED,
     ),
 )
 """What compiles for the GPU that is found."""
@@ -159,7 +159,7 @@ CONTENTS: tuple[Rule, ...] = (
             ),
             drop_argument("{asking}", title="Or do without what needs it: remove {argument}."),
             drop_env("{asking_variable}"),
-            _RELEASED[0],
+            RELEASED[0],
         ),
         derive=_asking,
     ),
@@ -176,7 +176,7 @@ CONTENTS: tuple[Rule, ...] = (
                 "Set image to one that has {package}, or take out of args what asks for it.",
                 "Take out of args what asks for it.",
             ),
-            _RELEASED[0],
+            RELEASED[0],
         ),
     ),
     Rule(
@@ -186,7 +186,7 @@ CONTENTS: tuple[Rule, ...] = (
         who="user",
         remedies=(
             advise("Take a profile with a bigger GPU, or a smaller model, if its memory is nearly full."),
-            *_RELEASED,
+            *RELEASED,
             advise("Or the admin updates the node's driver."),
         ),
     ),
@@ -202,7 +202,7 @@ CONTENTS: tuple[Rule, ...] = (
         take=(r"(?P<library>[\w.+-]+\.so[\w.]{0,40}): cannot open", r"(?P<library>GLIBC(?:XX)?_[\d.]+)"),
         message=("The image lacks the library {library}.", "The image lacks a library that the engine needs."),
         who="user",
-        remedies=_RELEASED,
+        remedies=RELEASED,
     ),
 )
 """The end of a chain of errors: only where nothing else in the whole log speaks."""
