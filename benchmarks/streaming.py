@@ -28,7 +28,7 @@ from serve import HERE, missed, row
 sys.path.insert(0, str(HERE.parent))
 
 from tests.support.fake_api import MODELS, PODS, FakeApi, kubeconfig, model, pod
-from tests.support.scripted_gateway import STREAM, Exchange, scripted_gateway
+from tests.support.scripted_gateway import CHUNKED, Exchange, chunk, scripted_gateway
 from tests.support.talking import said
 
 if TYPE_CHECKING:
@@ -128,14 +128,14 @@ class Engine:
     def answer(self, exchange: Exchange) -> None:
         pace, count = map(int, json.loads(exchange.body)["messages"][-1]["content"].split())
         head, *pieces = [part + b"\n\n" for part in said(*words(count)).split(b"\n\n")[:-1]]
-        exchange.say(STREAM + head)
+        exchange.say(CHUNKED + chunk(head))
         began = time.perf_counter()
         self.first_ms.append(1_000 * time.time())
         for number, piece in enumerate(pieces):
             if pace and (wait := began + number / pace - time.perf_counter()) > 0:
                 time.sleep(wait)
-            exchange.say(piece)
-        exchange.end()
+            exchange.say(chunk(piece))
+        exchange.say(chunk(b""))
 
 
 def main(wanted: Sequence[str]) -> int:

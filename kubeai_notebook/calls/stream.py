@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 LONGEST_EVENT_BYTES = 16 << 20
 READ_AHEAD_BYTES = 1 << 20
-MUCH_BYTES = 1 << 14
+AT_ONCE_SECONDS = 0.002
 REST_SHARE = 0.05
 PAUSE_SECONDS = 0.125
 
@@ -233,20 +233,19 @@ async def _answer(
 
 
 class _Arrived:
-    """Bytes between the task that reads a body and the one that passes it on; b"" at the end."""
+    """Bytes between the task that reads a body and the one that passes it on; b"" at the end.
+
+    The reader rests while nobody waits for more: to wake up for each token costs more than to read it.
+    """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._size, self._first, self.seconds = 0, 0.0, 0.0
-        self._over = False
+        self._size, self._first, self._asked, self.seconds = 0, 0.0, 0.0, 0.0
+        self._resting = self._over = False
         self._news, self._room, self._wanted = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def put(self, piece: bytes) -> None:
-        """Add this, and wait while there is too much: a reader that pauses makes the other side pause.
-
-        While nobody waits for more, rest: to wake up for each token costs more than to read it. Yet arrivals tell how
-        fast an engine is, so a rest is a small part of the time since the first of them.
-        """
+        """Add this, and wait while there is too much: a reader that pauses makes the other side pause."""
         self._pieces.append(piece)
         self._size, self.seconds = self._size + len(piece), time.perf_counter()
         self._first = self._first or self.seconds
@@ -254,11 +253,18 @@ class _Arrived:
         if self._size > READ_AHEAD_BYTES:
             self._room.clear()
             await self._room.wait()
-        elif len(piece) < MUCH_BYTES:
-            rest_seconds = min(PAUSE_SECONDS, REST_SHARE * (self.seconds - self._first))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(rest_seconds):
-                    await self._wanted.wait()
+        # What came at once was read with the piece before, and more may have been.
+        elif self.seconds - self._asked > AT_ONCE_SECONDS:
+            await self._rest()
+        self._asked = time.perf_counter()
+
+    async def _rest(self) -> None:
+        """Wait until more is wanted, or a little: arrivals tell how fast an engine is."""
+        self._resting = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(PAUSE_SECONDS, REST_SHARE * (self.seconds - self._first))):
+                await self._wanted.wait()
+        self._resting = False
 
     def end(self) -> None:
         """No more comes."""
@@ -268,6 +274,11 @@ class _Arrived:
     async def piece(self) -> bytes:
         """Wait for more, and take all of it."""
         self._wanted.set()
+        if self._resting:  # then more may have come than what was read before it
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AT_ONCE_SECONDS):
+                    await self._news.wait()
         while not self._pieces and not self._over:
             self._news.clear()
             await self._news.wait()

@@ -15,7 +15,17 @@ from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.calls.stream import LONGEST_EVENT_BYTES, ChatStream, _Arrived
 from kubeai_notebook.core.access import Access
 from kubeai_notebook.errors import CallError, SessionClosedError, WaitInterruptedError
-from tests.support.scripted_gateway import PIECE, STREAM, Exchange, Gateway, scripted_gateway, streamed, whole
+from tests.support.scripted_gateway import (
+    CHUNKED,
+    PIECE,
+    STREAM,
+    Exchange,
+    Gateway,
+    chunk,
+    scripted_gateway,
+    streamed,
+    whole,
+)
 from tests.support.talking import said
 from tests.support.waiting import until
 
@@ -148,28 +158,57 @@ def test_gives_what_came_before_an_error_in_the_same_piece() -> None:
         assert got == ["a", "b"]
 
 
-def test_reads_less_often_than_tokens_come_while_bursts_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("chunked", [False, True], ids=["as it comes", "chunked"])
+def test_reads_less_often_than_tokens_come_while_bursts_pause_and_is_over_when_they_are(
+    monkeypatch: pytest.MonkeyPatch, *, chunked: bool
+) -> None:
     count = 150
-    reads: list[bytes] = []
+    rests: list[float] = []
 
     def answer(exchange: Exchange) -> None:
-        exchange.say(STREAM)
+        exchange.say(CHUNKED if chunked else STREAM)
         for event in said(*"x" * count).split(b"\n\n")[:-1]:
             time.sleep(0.01)
-            exchange.say(event + b"\n\n")
+            exchange.say(chunk(event + b"\n\n") if chunked else event + b"\n\n")
+        rests.append(time.perf_counter())
+        exchange.say(chunk(b"") if chunked else b"")
         exchange.end()
 
-    put = _Arrived.put
+    rest = _Arrived._rest
 
-    async def note(arrived: _Arrived, piece: bytes) -> None:
-        reads.append(piece)
-        await put(arrived, piece)
+    async def note(arrived: _Arrived) -> None:
+        rests.append(0.0)
+        await rest(arrived)
 
-    monkeypatch.setattr(_Arrived, "put", note)
+    monkeypatch.setattr(_Arrived, "_rest", note)
     with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
         deltas = list(itertools.chain.from_iterable(ChatStream(endpoint, "m", TURNS).bursts()))
+        ended = time.perf_counter()
     assert "".join(delta.text for delta in deltas) == "x" * count
-    assert len(reads) < 0.7 * count
+    assert len(rests) - 1 < 0.7 * count
+    assert ended - max(rests) < 1  # of the engine's last word, which took 1.5 s
+
+
+def test_wakes_a_reader_that_rests_for_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubeai_notebook.calls.stream.PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr("kubeai_notebook.calls.stream.REST_SHARE", 1e9)
+    taken = threading.Event()
+
+    def answer(exchange: Exchange) -> None:
+        exchange.say(STREAM + PIECE)
+        time.sleep(0.1)
+        exchange.say(PIECE)
+        assert taken.wait(SECONDS)
+        exchange.say(PIECE)
+        exchange.end()
+
+    with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
+        stream = ChatStream(endpoint, "m", TURNS)
+        next(stream)
+        time.sleep(0.3)
+        next(stream)
+        taken.set()
+        assert next(stream).text == "x"
 
 
 def test_pauses_no_longer_than_until_it_is_closed() -> None:

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PIECE = b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n'
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """A piece of what follows `CHUNKED`, as engines send it; an empty one is the end."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def whole(body: bytes, status: int = 200, **headers: str) -> Callable[[Exchange], None]:
