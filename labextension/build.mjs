@@ -41,6 +41,7 @@ for (const { path: file, text } of modules.outputFiles) {
     packages.add(one);
     return `const{${names.replaceAll(" as ", ":")}}=shared["${one}"];`;
   });
+  if (/"@(jupyterlab|lumino)\//.test(linked.replaceAll(/=shared\["[^"]*"\]/g, ""))) throw new Error(`${file} is not linked.`);
   writeFileSync(file, linked === text ? text : FOUND + linked);
 }
 // What JupyterLab shows under Help, Licenses.

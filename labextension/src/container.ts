@@ -34,10 +34,11 @@ const container = {
 const global = globalThis as { _JUPYTERLAB?: Record<string, unknown> };
 (global._JUPYTERLAB ??= {})[NAME] = container;
 
-/** Take the version of a package that is in use, else the newest; of one that is not shared, nothing. */
+/** Take the version of a package that is in use, JupyterLab's own first, else the newest; of one that is not shared, nothing. */
 async function share(name: string): Promise<void> {
-  const versions = Object.entries(scope[name] ?? {}).sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }));
-  const [, chosen] = versions.find(([, { loaded }]) => loaded) ?? versions.at(-1) ?? [];
+  const versions = Object.entries(scope[name] ?? {});
+  const inUse = versions.find(([, { loaded }]) => loaded);
+  const [, chosen] = inUse ?? versions.sort(([one], [other]) => other.localeCompare(one, undefined, { numeric: true }))[0] ?? [];
   if (chosen) chosen.loaded = 1;
   packages[name] = chosen ? (await chosen.get())() : {};
 }

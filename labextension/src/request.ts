@@ -35,6 +35,12 @@ const NOTICES = {
       trans.__("This Jupyter server does not have kubeai_notebook, so it cannot show Models."),
       trans.__("Run pip install kubeai-notebook in the environment that JupyterLab runs in, and start JupyterLab again."),
     ),
+  unreadable: () =>
+    notice(
+      "UnreadableAnswer",
+      trans.__("The Jupyter server's answer cannot be read."),
+      trans.__("Where your login has ended, log in again and reload this page."),
+    ),
   other: (status: number) =>
     notice("HttpError", trans.__("The Jupyter server answered %1.", status), trans.__("Try again in a moment.")),
 };
@@ -54,6 +60,11 @@ export async function asked(fetcher: Fetcher, path: string, init: RequestInit = 
   throw new Refusal(response.status, [response.status === 404 ? NOTICES.missing() : NOTICES.other(response.status)]);
 }
 
+/** The Refusal of an answer that is none of ours, such as a login's page in its place, or one that was cut. */
+export function unreadable({ status }: Response): Refusal {
+  return new Refusal(status, [NOTICES.unreadable()]);
+}
+
 /** What a verb answers. */
 export async function answerOf<Answer>(
   fetcher: Fetcher,
@@ -65,7 +76,11 @@ export async function answerOf<Answer>(
   const inBody = method === "POST";
   const target = inBody || query === "" ? path : `${path}?${query}`;
   const response = await asked(fetcher, target, inBody ? { method, body: JSON.stringify(values) } : { method });
-  return (await response.json()) as Answer;
+  try {
+    return (await response.json()) as Answer;
+  } catch {
+    throw unreadable(response);
+  }
 }
 
 function notice(code: string, message: string, remedy: string): NoticeLine {

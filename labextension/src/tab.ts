@@ -116,6 +116,6 @@ async function chosenName(app: JupyterFrontEnd): Promise<string | null> {
 async function modelNames(app: JupyterFrontEnd): Promise<string[]> {
   const answer = await serverHalf(app).fetcher("models").catch(() => null);
   if (!answer?.ok) return [];
-  const { rows } = (await answer.json()) as { rows?: { name: string }[] };
-  return rows?.map(({ name }) => name) ?? [];
+  const table = (await answer.json().catch(() => null)) as { rows?: { name: string }[] } | null;
+  return table?.rows?.map(({ name }) => name) ?? [];
 }

@@ -34,3 +34,14 @@ it("hears why a request failed that took longer than its answer", async () => {
   const [heard] = await deleted([202, GOES_ON], [504, { notices: [notice], note: "", diff: [] }]);
   expect(heard).toMatchObject({ state: "failed", notices: [notice] });
 });
+
+it("hears that an answer cannot be read, as where a login's page comes in its place", async () => {
+  const fetcher = () => Promise.resolve(new Response("<html>Log in</html>"));
+  const asker = new ServerAsker(fetcher, MODEL, () => undefined, () => true);
+  const heard = await new Promise<Answer>((hear) => {
+    asker.ask({ verb: "delete" }, (now) => {
+      if (now !== "busy" && now.state !== "doing") hear(now);
+    });
+  });
+  expect(heard).toMatchObject({ state: "failed", notices: [{ code: "UnreadableAnswer" }] });
+});

@@ -38,6 +38,7 @@ it("gives the plugins in an object that JupyterLab can write into", async () => 
 
 it.each([
   ["the version that is in use", { "4.6.6": shared("4.6.6", 1), "4.10.0": shared("4.10.0") }, "4.6.6"],
+  ["the first of those in use, which is JupyterLab's", { "2.2.2": shared("2.2.2", 1), "1.12.0": shared("1.12.0", 1) }, "2.2.2"],
   ["else the newest version", { "4.9.0": shared("4.9.0"), "4.10.0": shared("4.10.0"), "4.2.1": shared("4.2.1") }, "4.10.0"],
 ])("takes of a package %s", async (_which, versions, expected) => {
   const ours = await container(["@jupyterlab/application"]);

@@ -30,7 +30,7 @@ function streamOf(pieces: readonly string[], { ends = false, signal }: { ends?: 
       });
     },
   });
-  return new Response(body, { headers: { date: "Sun, 29 Nov 2026 10:00:00 GMT" } });
+  return new Response(body, { headers: { "content-type": "text/event-stream", date: "Sun, 29 Nov 2026 10:00:00 GMT" } });
 }
 
 function problem(status: number): Response {
@@ -134,6 +134,7 @@ it("polls where nothing of a stream comes through", async () => {
 it.each([
   ["the server's own words", problem(403), "You may not list Models."],
   ["how to install the server half", new Response("<html>", { status: 404 }), "does not have kubeai_notebook"],
+  ["of a login's page", new Response("<html>", { headers: { "content-type": "text/html" } }), "cannot be read"],
 ])("tells %s where it is refused, and tries again later", async (_what, response, words) => {
   const told: News[] = [];
   const fetcher = vi.fn<Fetcher>(() => Promise.resolve(response.clone()));

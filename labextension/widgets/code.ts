@@ -156,13 +156,19 @@ class Code {
     });
     this.copy.addEventListener("click", () => {
       const text = this.summary.hidden ? this.editor.value : this.summary.innerText;
-      void navigator.clipboard.writeText(text).then(() => {
-        this.copy.textContent = "Copied";
-      }, () => {
-        this.editor.select();
-        put(this.problem, "This page may not write to the clipboard: the text is selected, press Ctrl+C.");
-      });
+      void this.copied(text);
     });
+  }
+
+  private async copied(text: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.copy.textContent = "Copied";
+    } catch {
+      // Without https a page has no clipboard at all.
+      this.editor.select();
+      put(this.problem, "This page may not write to the clipboard: the text is selected, press Ctrl+C.");
+    }
   }
 
   private tabNode(tab: CodeTab, index: number): HTMLElement {

@@ -17,6 +17,7 @@ export class LogView {
   private readonly heading = element("p", "kubeai-card-faint");
   private readonly log = element("pre", "kubeai-card-log");
   private text = "";
+  private asks = 0;
   private at = -1;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -78,11 +79,13 @@ export class LogView {
     if (!isSeen(this.node)) return;
     const { name, where } = this.model;
     const path = `models/${name}`;
+    const number = (this.asks += 1);
     try {
       const { events } = await answerOf<Events>(this.fetcher, "GET", `${path}/events`, { where });
       this.showEvents(events);
       const wanted = { where, tail_lines: LINES, previous: this.previous.input.checked };
       const { pod, text } = await answerOf<LogText>(this.fetcher, "GET", `${path}/logs`, wanted);
+      if (number !== this.asks) return; // of the run before, or of a moment ago
       put(this.heading, trans.__("Log of %1", pod));
       this.show(text);
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Changes, LinkState, ModelChange } from "../../shared/types";
-import { asked, answerOf, Refusal, type Fetcher } from "../request";
+import { asked, answerOf, Refusal, unreadable, type Fetcher } from "../request";
 import type { News } from "./store";
 
 /** A proxy that holds answers back lets not even the stream's first line through. */
@@ -111,6 +111,7 @@ async function stream(
   try {
     const headers = lastId === "" ? {} : { "Last-Event-ID": lastId };
     const response = await asked(fetcher, "stream", { headers, signal: own.signal });
+    if (response.headers.get("content-type")?.startsWith("text/event-stream") !== true) throw unreadable(response);
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     const date = Date.parse(response.headers.get("date") ?? "");
     let rest = "";

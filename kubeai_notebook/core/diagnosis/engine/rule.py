@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kubeai_notebook.core.masking import masked
@@ -58,12 +58,12 @@ class Rule:
     """Reasons of Events and waiting containers in which the row may be seen; empty: any."""
 
 
-@lru_cache(maxsize=1024)
+@cache
 def _parts(fragment: str) -> tuple[str, ...]:
     return tuple(part.strip() if "…" in fragment else part for part in fragment.lower().split("…"))
 
 
-@lru_cache(maxsize=1024)
+@cache
 def _longest(fragment: str) -> str:
     return max(_parts(fragment), key=len)
 
@@ -71,7 +71,7 @@ def _longest(fragment: str) -> str:
 _RUN = re.compile(r"(?:\\\(\?)?\(\?P<\w+>(?P<chars>\[[^\]]+\]|\\[wdS])\+")
 
 
-@lru_cache(maxsize=1024)
+@cache
 def compiled(source: str) -> re.Pattern[str]:
     """The pattern; one that begins with a run of characters is tried at the first of them only.
 
