@@ -58,10 +58,16 @@ MOST_DIALOGUE_CHARACTERS = 16_000_000
 MOST_DIALOGUE_BYTES = 1 << 27
 """Of all dialogues; one alone is half of it at most."""
 _DIALOGUES = "CREATE TABLE IF NOT EXISTS dialogues (key BLOB PRIMARY KEY, dialogue TEXT NOT NULL) STRICT"
+_DIALOGUE_SHARE = 1 / 2048
+"""Of the bound: the blocks that dialogues are counted in, so that one which grows by a few words is in its block still.
+
+To count reads every dialogue, and one that streams is kept every few seconds.
+"""
+_BYTES_OF_DIALOGUE = "SELECT length(CAST(dialogue AS BLOB)) FROM dialogues WHERE key = ?"
 _FORGET_DIALOGUES = (
     "DELETE FROM dialogues WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER newest AS number,"
-    " sum(length(CAST(dialogue AS BLOB))) OVER newest AS bytes FROM dialogues WINDOW newest AS (ORDER BY rowid DESC))"
-    " WHERE number > ? OR bytes > ?)"
+    " sum((length(CAST(dialogue AS BLOB)) + ?1 - 1) / ?1) OVER newest AS blocks"
+    " FROM dialogues WINDOW newest AS (ORDER BY rowid DESC)) WHERE number > ?2 OR blocks * ?1 > ?3)"
 )
 _BYTES_BESIDE_ANSWERS = {
     "dialogues": "SELECT sum(length(CAST(dialogue AS BLOB))) FROM dialogues",
@@ -390,12 +396,20 @@ class Dialogues:
         try:
             with closing(_open(path)) as database:
                 database.execute(_DIALOGUES)
-                row = (_digest(key), dialogue)
-                database.execute("INSERT OR REPLACE INTO dialogues (key, dialogue) VALUES (?, ?)", row)
-                database.execute(_FORGET_DIALOGUES, (self._most, self._most_bytes))
+                self._replace(database, _digest(key), dialogue)
         except (sqlite3.Error, OSError) as error:
             return f"This dialogue is not kept for the next kernel: {path} {_reason_of(error)}."
         return ""
+
+    def _replace(self, database: sqlite3.Connection, key: bytes, dialogue: str) -> None:
+        """Put the dialogue in place of its last state, and make room where it begins another block."""
+        block = max(int(self._most_bytes * _DIALOGUE_SHARE), 1)
+        database.execute("BEGIN IMMEDIATE")
+        with database:  # commits, or rolls back
+            before = database.execute(_BYTES_OF_DIALOGUE, (key,)).fetchone()
+            database.execute("INSERT OR REPLACE INTO dialogues (key, dialogue) VALUES (?, ?)", (key, dialogue))
+            if before is None or -(-before[0] // block) < -(-len(dialogue.encode()) // block):
+                database.execute(_FORGET_DIALOGUES, (block, self._most, self._most_bytes))
 
 
 def _digest(key: str) -> bytes:

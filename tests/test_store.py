@@ -9,7 +9,7 @@ import sys
 from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from pydantic import SecretStr
@@ -301,6 +301,41 @@ def test_keeps_as_many_of_the_last_dialogues_as_their_bytes_let_it(tmp_path: Pat
     for key, text in (("a", "x" * 400), ("b", "é" * 200), ("c", "x" * 100), ("a", "x" * 450), ("d", "x" * 400)):
         assert dialogues.put(key, text) == ""
     assert [key for key in "abcd" if dialogues.get(key) is not None] == ["a", "c", "d"]
+
+
+class Watched(sqlite3.Connection):
+    """Notes what it is asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        self.asked.append(statement)
+        return super().execute(statement, *values)
+
+
+def test_reads_no_other_dialogue_while_one_grows_by_a_few_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialogues = Dialogues(tmp_path / "answers.db")
+    for key in "abc":
+        dialogues.put(key, "x" * 10_000)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+    assert dialogues.put("b", "y" * 11_000) == ""
+    assert not [asked for asked in Watched.asked if "dialogues" in asked and asked.startswith("DELETE")]
+    assert dialogues.put("b", "y" * 1_000_000) == ""
+    assert [asked for asked in Watched.asked if "dialogues" in asked and asked.startswith("DELETE")]
+
+
+def test_keeps_to_its_bound_of_dialogues_that_grow_word_by_word(tmp_path: Path) -> None:
+    path, most_bytes = tmp_path / "answers.db", 1 << 16
+    dialogues = Dialogues(path, most_bytes=most_bytes)
+    for words in range(1, 400):
+        for key in "ab":
+            assert dialogues.put(key, "word " * words * 20) == ""
+        with closing(sqlite3.connect(path)) as database:
+            (total,) = database.execute("SELECT sum(length(dialogue)) FROM dialogues").fetchone()
+        assert total <= most_bytes
+    assert (dialogues.get("a"), dialogues.get("b")) == (None, "word " * 399 * 20)
 
 
 def test_says_why_a_dialogue_is_not_kept(tmp_path: Path) -> None:
