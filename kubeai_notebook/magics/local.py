@@ -24,7 +24,8 @@ def local_parser() -> MagicParser:
     parser = parser_for(
         "%kubeai_local",
         "Start, stop or look at KubeAI on this machine. add has a file stand for a model url, and Models go on\n"
-        "meanwhile; stop ends every engine. Behind a bare -- stands what kubeai-local itself takes.",
+        "meanwhile; stop ends every engine. Behind a bare -- stands what kubeai-local itself takes:\n"
+        "%kubeai_local start -- --help lists that.",
         "%kubeai_local status",
         "%kubeai_local add ollama://tiny:latest=tiny.gguf",
         "%kubeai_local start -- --cache /data/weights",

@@ -77,4 +77,5 @@ def test_says_what_shows_the_options_that_the_program_takes(own, line: str, said
 
 
 def test_shows_the_options_that_the_program_takes(own) -> None:
+    assert "%kubeai_local start -- --help lists that." in str(own("%kubeai_local --help"))
     assert own("%kubeai_local start -- --help").startswith("usage: ")
