@@ -37,12 +37,15 @@ MODES = ("WAL", "TRUNCATE")
 """Kinds of journal, the best first."""
 BUSY_SECONDS = 5.0
 """How long a write waits for another program's."""
+READ_SECONDS = 1.0
+"""How long a read does, where the journal lets nobody read meanwhile: a cell waits for it."""
 _CHECKED_SHARE, _LONGEST_SHARE = 1 / 16, 1 / 8
 """Of the bound: how much may come until the size is looked at again, and how long one answer may be."""
 _ROW_BYTES = 100
 """About what a row takes besides its text."""
 _KEPT_SHARE = 0.75
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (digest BLOB PRIMARY KEY, answer TEXT NOT NULL) STRICT"
+_READ_PRESETS = "SELECT name, fields FROM presets ORDER BY name"
 _KEEP_PRESET = "INSERT OR REPLACE INTO presets (name, fields) VALUES (?, ?)"
 _PRESETS = "CREATE TABLE IF NOT EXISTS presets (name TEXT PRIMARY KEY, fields TEXT NOT NULL) STRICT"
 _INSERT = "INSERT OR REPLACE INTO answers (digest, answer) VALUES (?, ?)"
@@ -52,16 +55,25 @@ _FORGET_OLDEST = (
 )
 MOST_STARTS = 300
 _STARTS = "CREATE TABLE IF NOT EXISTS starts (key BLOB PRIMARY KEY, seconds TEXT NOT NULL) STRICT"
+_READ_STARTS = "SELECT key, seconds FROM starts"
+_KEEP_START = "INSERT OR REPLACE INTO starts (key, seconds) VALUES (?, ?)"
 _FORGET_STARTS = "DELETE FROM starts WHERE rowid NOT IN (SELECT rowid FROM starts ORDER BY rowid DESC LIMIT ?)"
 MOST_DIALOGUES = 200
 MOST_DIALOGUE_CHARACTERS = 16_000_000
 MOST_DIALOGUE_BYTES = 1 << 27
 """Of all dialogues; one alone is half of it at most."""
 _DIALOGUES = "CREATE TABLE IF NOT EXISTS dialogues (key BLOB PRIMARY KEY, dialogue TEXT NOT NULL) STRICT"
+_READ_DIALOGUE = "SELECT dialogue FROM dialogues WHERE key = ?"
+_DIALOGUE_SHARE = 1 / 2048
+"""Of the bound: the blocks that dialogues are counted in, so that one which grows by a few words is in its block still.
+
+To count reads every dialogue, and one that streams is kept every few seconds.
+"""
+_BYTES_OF_DIALOGUE = "SELECT length(CAST(dialogue AS BLOB)) FROM dialogues WHERE key = ?"
 _FORGET_DIALOGUES = (
     "DELETE FROM dialogues WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER newest AS number,"
-    " sum(length(CAST(dialogue AS BLOB))) OVER newest AS bytes FROM dialogues WINDOW newest AS (ORDER BY rowid DESC))"
-    " WHERE number > ? OR bytes > ?)"
+    " sum((length(CAST(dialogue AS BLOB)) + ?1 - 1) / ?1) OVER newest AS blocks"
+    " FROM dialogues WINDOW newest AS (ORDER BY rowid DESC)) WHERE number > ?2 OR blocks * ?1 > ?3)"
 )
 _BYTES_BESIDE_ANSWERS = {
     "dialogues": "SELECT sum(length(CAST(dialogue AS BLOB))) FROM dialogues",
@@ -72,6 +84,8 @@ _as_json = json.JSONEncoder(separators=(",", ":")).encode
 _SELECT = "SELECT answer FROM answers WHERE digest = ?"
 _CLEAR = "kubeai_notebook.store.clear() empties it."
 _DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+_UNSHARED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL})
+"""What a file says that was left with WAL where memory cannot be shared."""
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -85,8 +99,8 @@ def default_path() -> Path:
 def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> int:
     """Forget all answers and playgrounds' dialogues; returns how many bytes that frees. Batches that run go on.
 
-    A file that is damaged, or that a full disk lets nobody write, is removed, and made anew with the presets of it that
-    can be read.
+    A file that is damaged, or that a full disk lets nobody write, is removed, and made anew with the presets and
+    the times of starts of it that can be read.
 
     Raises:
         UsageError: another program keeps the file locked, or it may not be written; nothing was forgotten.
@@ -106,34 +120,18 @@ def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> in
         if _code_of(error) not in {*_DAMAGED, sqlite3.SQLITE_FULL}:
             message = f"No answer was forgotten: {path} {_reason_of(error)}."
             raise UsageError(message, "End the batches that write there, and call it again.") from None
-        readable = _readable_presets(path)
+        presets, starts = _rows(path, _READ_PRESETS), _rows(path, _READ_STARTS)
         _remove(path)
-        for preset in readable:
-            _change_presets(path, _KEEP_PRESET, preset)
+        _change(_PRESETS, _KEEP_PRESET, presets, path=path)
+        with suppress(UsageError):
+            _change(_STARTS, _KEEP_START, starts, path=path)
     return max(before - _size_of(path), 0)
-
-
-def _readable_presets(path: Path) -> list[tuple[str, str]]:
-    """Names and fields as they lie in a file that is damaged or full, as far as they can be read."""
-    rows: list[tuple[str, str]] = []
-    with suppress(sqlite3.Error, OSError), closing(_connected(str(path))) as database:
-        rows.extend(database.execute("SELECT name, fields FROM presets"))
-    return rows
 
 
 def presets(path: Path | None = None) -> dict[str, dict[str, Any]]:
     """The fields that the user has kept, by the name they gave them; none where the file cannot be read."""
-    path = path or default_path()
-    if not path.exists():
-        return {}
-    try:
-        with closing(_open(path)) as database:
-            database.execute(_PRESETS)
-            rows = database.execute("SELECT name, fields FROM presets ORDER BY name").fetchall()
-    except (sqlite3.Error, OSError):
-        return {}
     kept = {}
-    for name, text in rows:
+    for name, text in _rows(path or default_path(), _READ_PRESETS):
         with suppress(ValueError, RecursionError):  # a row that another program wrote costs itself only
             fields = json.loads(text)
             if isinstance(fields, dict):
@@ -153,7 +151,7 @@ def save_preset(name: str, fields: Mapping[str, Any], path: Path | None = None) 
     if not name.strip():
         raise UsageError("A preset needs a name.", "Give it one by which you will find it.")
     kept = nested(to_keep(stated_fields(flattened(read_fields(fields)[0]), None)))
-    _change_presets(path, _KEEP_PRESET, (name.strip(), _as_json(kept)))
+    _change(_PRESETS, _KEEP_PRESET, [(name.strip(), _as_json(kept))], path=path)
 
 
 def remove_preset(name: str, path: Path | None = None) -> None:
@@ -162,15 +160,17 @@ def remove_preset(name: str, path: Path | None = None) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    _change_presets(path, "DELETE FROM presets WHERE name = ?", (name,))
+    _change(_PRESETS, "DELETE FROM presets WHERE name = ?", [(name,)], path=path)
 
 
-def _change_presets(path: Path | None, statement: str, values: Sequence[str]) -> None:
+def _change(table: str, statement: str, rows: Sequence[tuple[bytes | str, ...]], *, path: Path | None) -> None:
     path = path or default_path()
+    if not rows:
+        return
     try:
         with closing(_open(path)) as database:
-            database.execute(_PRESETS)
-            database.execute(statement, values)
+            database.execute(table)
+            database.executemany(statement, rows)
     except (sqlite3.Error, OSError) as error:
         raise UsageError(f"The presets cannot be changed: {path} {_reason_of(error)}.") from None
 
@@ -337,16 +337,11 @@ class StartTimes:
 
     def get(self, key: str) -> dict[str, float]:
         """Seconds by the step's name; ``{}`` where nothing is known."""
-        path = self._path or default_path()
+        rows = _rows(self._path or default_path(), _READ_STARTS + " WHERE key = ?", (_digest(key),))
         try:
-            if not path.exists():
-                return {}
-            with closing(_open(path)) as database:
-                database.execute(_STARTS)
-                row = database.execute("SELECT seconds FROM starts WHERE key = ?", (_digest(key),)).fetchone()
-            kept = json.loads(row[0]) if row else {}
+            kept = json.loads(rows[0][1]) if rows else {}
             return {str(step): float(seconds) for step, seconds in kept.items()}
-        except (sqlite3.Error, OSError, ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError):
             return {}
 
     def put(self, key: str, seconds: Mapping[str, float]) -> None:
@@ -354,7 +349,7 @@ class StartTimes:
         with suppress(sqlite3.Error, OSError), closing(_open(self._path or default_path())) as database:
             database.execute(_STARTS)
             row = (_digest(key), _as_json(dict(seconds)))
-            database.execute("INSERT OR REPLACE INTO starts (key, seconds) VALUES (?, ?)", row)
+            database.execute(_KEEP_START, row)
             database.execute(_FORGET_STARTS, (self._most,))
 
 
@@ -371,16 +366,8 @@ class Dialogues:
 
     def get(self, key: str) -> str | None:
         """The dialogue; None where none is known."""
-        path = self._path or default_path()
-        try:
-            if not path.exists():
-                return None
-            with closing(_open(path)) as database:
-                database.execute(_DIALOGUES)
-                row = database.execute("SELECT dialogue FROM dialogues WHERE key = ?", (_digest(key),)).fetchone()
-            return str(row[0]) if row else None
-        except (sqlite3.Error, OSError):
-            return None
+        rows = _rows(self._path or default_path(), _READ_DIALOGUE, (_digest(key),))
+        return str(rows[0][0]) if rows else None
 
     def put(self, key: str, dialogue: str) -> str:
         """Keep this in place of what was kept; returns why it could not be kept, as a sentence, else ``""``."""
@@ -390,17 +377,42 @@ class Dialogues:
         try:
             with closing(_open(path)) as database:
                 database.execute(_DIALOGUES)
-                row = (_digest(key), dialogue)
-                database.execute("INSERT OR REPLACE INTO dialogues (key, dialogue) VALUES (?, ?)", row)
-                database.execute(_FORGET_DIALOGUES, (self._most, self._most_bytes))
+                self._replace(database, _digest(key), dialogue)
         except (sqlite3.Error, OSError) as error:
             return f"This dialogue is not kept for the next kernel: {path} {_reason_of(error)}."
         return ""
+
+    def _replace(self, database: sqlite3.Connection, key: bytes, dialogue: str) -> None:
+        """Put the dialogue in place of its last state, and make room where it begins another block."""
+        block = max(int(self._most_bytes * _DIALOGUE_SHARE), 1)
+        database.execute("BEGIN IMMEDIATE")
+        with database:  # commits, or rolls back
+            before = database.execute(_BYTES_OF_DIALOGUE, (key,)).fetchone()
+            database.execute("INSERT OR REPLACE INTO dialogues (key, dialogue) VALUES (?, ?)", (key, dialogue))
+            if before is None or -(-before[0] // block) < -(-len(dialogue.encode()) // block):
+                database.execute(_FORGET_DIALOGUES, (block, self._most, self._most_bytes))
 
 
 def _digest(key: str) -> bytes:
     """What stands for a key in the file: a url may hold a login."""
     return sha256(key.encode()).digest()
+
+
+def _rows(path: Path, query: str, values: Sequence[bytes] = ()) -> list[tuple[Any, ...]]:
+    """What can be read of the file: with WAL without a wait for who writes, which `_open` is not."""
+    rows: list[tuple[Any, ...]] = []
+    with suppress(sqlite3.Error, OSError):
+        if not path.exists():
+            return rows
+        try:
+            with closing(_connected(str(path), busy_seconds=READ_SECONDS)) as database:
+                rows.extend(database.execute(query, values))
+        except sqlite3.OperationalError as error:
+            if _code_of(error) not in _UNSHARED:
+                raise
+            with closing(_open(path, busy_seconds=READ_SECONDS)) as database:
+                rows.extend(database.execute(query, values))
+    return rows
 
 
 def _open(path: Path, modes: Sequence[str] = MODES, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ import sys
 from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from pydantic import SecretStr
@@ -303,6 +303,47 @@ def test_keeps_as_many_of_the_last_dialogues_as_their_bytes_let_it(tmp_path: Pat
     assert [key for key in "abcd" if dialogues.get(key) is not None] == ["a", "c", "d"]
 
 
+class Watched(sqlite3.Connection):
+    """Notes what it is asked, and how long it would wait for others."""
+
+    asked: ClassVar[list[str]] = []
+    waits: ClassVar[list[float]] = []
+
+    def __init__(self, *values: Any, timeout: float, **named: Any) -> None:
+        super().__init__(*values, timeout=timeout, **named)
+        self.waits.append(timeout)
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        self.asked.append(statement)
+        return super().execute(statement, *values)
+
+
+def test_reads_no_other_dialogue_while_one_grows_by_a_few_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialogues = Dialogues(tmp_path / "answers.db")
+    for key in "abc":
+        dialogues.put(key, "x" * 10_000)
+    Watched.asked.clear()
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+    assert dialogues.put("b", "y" * 11_000) == ""
+    assert not [asked for asked in Watched.asked if "dialogues" in asked and asked.startswith("DELETE")]
+    assert dialogues.put("b", "y" * 1_000_000) == ""
+    assert [asked for asked in Watched.asked if "dialogues" in asked and asked.startswith("DELETE")]
+
+
+def test_keeps_to_its_bound_of_dialogues_that_grow_word_by_word(tmp_path: Path) -> None:
+    path, most_bytes = tmp_path / "answers.db", 1 << 16
+    dialogues = Dialogues(path, most_bytes=most_bytes)
+    for words in range(1, 400):
+        for key in "ab":
+            assert dialogues.put(key, "word " * words * 20) == ""
+        with closing(sqlite3.connect(path)) as database:
+            (total,) = database.execute("SELECT sum(length(dialogue)) FROM dialogues").fetchone()
+        assert total <= most_bytes
+    assert (dialogues.get("a"), dialogues.get("b")) == (None, "word " * 399 * 20)
+
+
 def test_says_why_a_dialogue_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     path.write_text("no database" * 100)
@@ -338,14 +379,16 @@ class FullDisk(sqlite3.Connection):
         return super().execute(statement, *values)
 
 
-def test_keeps_presets_where_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keeps_presets_and_times_where_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.db"
     store.save_preset("mine", {"url": "hf://a/b"}, path)
+    StartTimes(path).put("smol", {"Loading": 38.0})
     Store(path).put({digest(1): "x" * 100_000})
     with monkeypatch.context() as patch:
         patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=FullDisk))
         assert store.clear(path) > 50_000
     assert Store(path).get(digest(1)) is None
+    assert StartTimes(path).get("smol") == {"Loading": 38.0}
     assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
 
 
@@ -360,6 +403,43 @@ def test_keeps_the_presets_of_a_damaged_file_that_can_be_read(tmp_path: Path) ->
         file.write(b"\xff" * 200_000)
     store.clear(path)
     assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
+
+
+def all_of(path: Path) -> tuple[Any, ...]:
+    """What is read of a file where a cell waits for it."""
+    return list(store.presets(path)), Dialogues(path).get("a"), StartTimes(path).get("smol")
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    path = tmp_path / "a.db"
+    store.save_preset("mine", {"url": "hf://a/b"}, path)
+    Dialogues(path).put("a", "1")
+    StartTimes(path).put("smol", {"Loading": 38.0})
+    return path
+
+
+def test_reads_what_a_cell_asks_for_while_another_program_writes(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Watched.asked.clear()
+    Watched.waits.clear()
+    with locked(filled):
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+        assert all_of(filled) == (["mine"], "1", {"Loading": 38.0})
+    assert max(Watched.waits) < store.BUSY_SECONDS
+    assert all(asked.startswith("SELECT") for asked in Watched.asked)  # whatever else it asks waits for the writer
+
+
+def test_gives_up_soon_where_the_journal_lets_nobody_read(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "READ_SECONDS", 0.0)
+    with closing(sqlite3.connect(filled, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=TRUNCATE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert all_of(filled) == ([], None, {})
+
+
+def test_reads_a_file_that_was_left_with_wal_where_memory_cannot_be_shared(filled: Path) -> None:
+    filled.with_name("a.db-shm").symlink_to(filled.parent / "none" / "a")  # so SQLite cannot make it
+    assert all_of(filled) == (["mine"], "1", {"Loading": 38.0})
 
 
 def test_keeps_no_secret_in_a_preset(tmp_path: Path) -> None:

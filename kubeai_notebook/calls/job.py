@@ -30,9 +30,8 @@ class Job:
         """How far it is at this moment."""
         return self._batch.progress
 
-    @property
     def done(self) -> bool:
-        """Whether it has ended."""
+        """Whether it has ended; a method, as of Python's own futures."""
         return self._running.done()
 
     def stop(self) -> None:

@@ -84,9 +84,11 @@ def with_article(noun: str) -> str:
 def size(size_bytes: float) -> str:
     """An amount of bytes as publishers and disks count them, in powers of ten.
 
-    >>> size(271e6), size(1.32e9)
-    ('271 MB', '1.3 GB')
+    >>> size(271e6), size(1.32e9), size(2.3e13)
+    ('271 MB', '1.3 GB', '23.0 TB')
     """
+    if size_bytes >= 1e12:
+        return f"{size_bytes / 1e12:.1f} TB"
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 

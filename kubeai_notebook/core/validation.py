@@ -29,6 +29,8 @@ _EXPECTED = {
     "dict_type": "must be a mapping of names to values",
     "model_type": "must be a mapping of names to values",
 }
+_OF_SEVERAL = ("tuple_type", "dict_type", "model_type")
+_GIVEN = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
 _BOUNDS = {
     "ge": "be {} or more",
     "max_length": "have {} characters or fewer",
@@ -77,7 +79,7 @@ def checked(fields: Mapping[str, Any]) -> tuple[ModelSpec, list[Notice]]:
             spec = ModelSpec.model_validate({**_LEAST, **good})
             break
         except ValidationError as error:
-            for detail in error.errors(include_url=False, include_input=False):
+            for detail in error.errors(include_url=False):
                 wrong_ones.append(detail)
                 _take(good, detail["loc"])
     unknown = [detail for detail in wrong_ones if detail["type"] == "extra_forbidden"]
@@ -153,7 +155,7 @@ def _take(fields: dict[str, Any], path: tuple[str | int, ...]) -> None:
 
 
 def notice_of(detail: Mapping[str, Any]) -> Notice:
-    """One sentence of one pydantic error, from ``loc``, ``type`` and limits only: ``input`` may be a secret."""
+    """One sentence of one pydantic error. Of ``input``, which may be a secret, it tells the type only."""
     first, *rest = detail["loc"]
     if first == "secrets":
         message = "Each of secrets must be the name of a Secret, ENV=<secret>:<key>, or a pydantic SecretStr."
@@ -167,7 +169,10 @@ def notice_of(detail: Mapping[str, Any]) -> Notice:
     if kind == "literal_error":
         return wrong(field, "UnsupportedValue", f'The field "{field}" must be {limits["expected"]}.')
     if kind in _EXPECTED:
-        return wrong(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}.')
+        given = _GIVEN.get(type(detail.get("input")), "")
+        doc = FIELD_DOCS.get(field, "") if kind in _OF_SEVERAL and field not in _GROUPS else ""
+        example = f"{f', not {given}' * bool(given)}{f': {doc}' * bool(doc)}"
+        return wrong(field, "WrongType", f'The field "{field}" {_EXPECTED[kind]}{example}.')
     bounds = " and ".join(
         _FORMS.get(bound) or _BOUNDS[name].format(bound) for name, bound in limits.items() if name in _BOUNDS
     )

@@ -201,13 +201,20 @@ def _update(planned: Plan, current: Mapping[str, Any]) -> dict[str, Any]:
 def _recorded(cluster: Cluster, planned: Plan) -> dict[str, Any]:
     """Write down who served the Model and with which fields, where something else stands there: no more than a note.
 
-    So a right that is missing, or somebody who is faster, is no reason to fail.
+    So a right that is missing, or somebody who is faster, is no reason to fail: whose note stands there by then, stays.
     """
     annotations = map_at(planned.manifest, "metadata", "annotations")
     present = map_at(planned.current, "metadata", "annotations")
+
+    def noted(current: Mapping[str, Any]) -> dict[str, Any]:
+        now = map_at(current, "metadata", "annotations")
+        if any(now.get(key) != present.get(key) for key in annotations):
+            raise ConflictError(f"Somebody else served {name_of(current)} meanwhile.")
+        return {"metadata": {"annotations": annotations}}
+
     if any(present.get(key) != value for key, value in annotations.items()):
         with suppress(ForbiddenError, ConflictError):
-            return cluster.patch_model(name_of(planned.current), {"metadata": {"annotations": annotations}})
+            return _patched(cluster, planned.current, noted)
     return planned.current
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from platformdirs import user_cache_path, user_data_path
 
@@ -30,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = _parser(os.environ).parse_args(given)
+        options, unknown = _parser(os.environ).parse_known_args(given)
+        if unknown:
+            program = f"kubeai-local {options.command}"
+            raise LocalError(f"{program} does not take {' '.join(unknown)}.", f"{program} --help lists what it takes.")
         text = _done(options.command, Home(options.home), options, given=given)
     except KubeAIError as error:
         sys.stderr.write(f"{error}\n")
@@ -136,13 +139,20 @@ def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose refusals name the next step."""
+
+    def error(self, message: str) -> NoReturn:
+        raise LocalError(f"{self.prog}: {message}.", f"{self.prog} --help lists what it takes.")
+
+
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     # On macOS these are ~/Library/Application Support and ~/Library/Caches; elsewhere those of XDG.
     home = environment.get("KUBEAI_LOCAL_HOME") or str(user_data_path(_NAME) / "local")
     cache = environment.get("KUBEAI_CACHE") or str(user_cache_path(_NAME) / "weights")
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--home", type=_path, default=_path(home), help="the daemon's folder")
-    run = argparse.ArgumentParser(add_help=False, parents=[common])
+    run = _Parser(add_help=False, parents=[common])
     run.add_argument("--cache", type=_path, default=_path(cache), help="where weights are kept")
     weights = "use this file or folder for a model url"
     run.add_argument("--weights", metavar="URL=PATH", type=_mapping, action="append", default=[], help=weights)
@@ -150,7 +160,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     run.add_argument("--config", metavar="FILE", type=_config, help=system)
     run.add_argument("--test-engine", type=_path, help=argparse.SUPPRESS)
     run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
-    parser = argparse.ArgumentParser(prog="kubeai-local", description="A single-machine KubeAI.")
+    parser = _Parser(prog="kubeai-local", description="A single-machine KubeAI.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", parents=[run], help="run in the foreground")
     commands.add_parser("start", parents=[run], help="run in the background; prints the kubeconfig's path last")

@@ -19,7 +19,7 @@ from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
 from kubeai_notebook.core.naming import name_and_adapter
 from kubeai_notebook.core.prompt_template import names_in
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.errors import CallError, UsageError
 from kubeai_notebook.text import one_line
 
 from .invocation import Shown
@@ -263,7 +263,12 @@ def compare(call: Invocation) -> ComparisonFrame:
     for side in sides:
         call.session.attach(side.name)  # which names the nearest
     options.name = ""
-    return compared(sides, prompts, _request(call), shown=not options.quiet)
+    try:
+        return compared(sides, prompts, _request(call), shown=not options.quiet)
+    except CallError as error:
+        # What the hint advises is meant for the one that the sentence is about.
+        options.name = next((side.name for side in sides if error.message.startswith(f'"{side.name}" ')), "")
+        raise
 
 
 def _request(call: Invocation) -> dict[str, Any]:

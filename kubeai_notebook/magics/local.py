@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.masking import quoted
 from kubeai_notebook.core.messages import did_you_mean
-from kubeai_notebook.errors import UsageError
+from kubeai_notebook.errors import LocalError, UsageError
 from kubeai_notebook.session.local_program import ACTIONS
 
 from .parser import MagicParser, Text, parser_for
@@ -24,7 +24,8 @@ def local_parser() -> MagicParser:
     parser = parser_for(
         "%kubeai_local",
         "Start, stop or look at KubeAI on this machine. add has a file stand for a model url, and Models go on\n"
-        "meanwhile; stop ends every engine. Behind a bare -- stands what kubeai-local itself takes.",
+        "meanwhile; stop ends every engine. Behind a bare -- stands what kubeai-local itself takes:\n"
+        "%kubeai_local start -- --help lists that.",
         "%kubeai_local status",
         "%kubeai_local add ollama://tiny:latest=tiny.gguf",
         "%kubeai_local start -- --cache /data/weights",
@@ -46,8 +47,11 @@ def local(call: Invocation) -> Text:
         begun = [action for action in ACTIONS if action.startswith(options.action)]
         near = did_you_mean(options.action, begun or ACTIONS).strip() or f"There are: {', '.join(ACTIONS)}."
         raise UsageError(f"%kubeai_local does not know {quoted(options.action)}.", near)
-    text = run_local(options.action, *options.words, *options.rest).strip()
-    if options.action == "start":
+    try:
+        text = run_local(options.action, *options.words, *options.rest).strip()
+    except LocalError as error:
+        raise LocalError(in_magics(error.message), error.hint) from None
+    if options.action == "start" and not {"-h", "--help"} & {*options.rest}:
         text = f"KubeAI runs on this machine; its kubeconfig is {text}."
         _wait_seen(call.session)
     return Text(in_magics(text))

@@ -255,8 +255,12 @@ def _replicas(status: ModelStatus, answer: HttpAnswer | None) -> str:
     if not (status.ready or status.desired):
         return ""
     tried = status.ready and answer is not None and answer.status == 200 and not answer.body
-    answered = f", answered in {answer.seconds:.1f} s" if answer and tried else ""
+    answered = f", answered in {_tenths(answer.seconds)} s" if answer and tried else ""
     return f"{status.ready} of {status.desired} ready{answered}"
+
+
+def _tenths(seconds: float) -> str:
+    return f"{seconds:.1f}" if seconds >= 0.05 else "under 0.1"  # which would be 0.0
 
 
 def _findings(name: str, findings: tuple[Finding, ...], elsewhere: str) -> Iterator[CardFinding]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kubeai_notebook import deploy
 from kubeai_notebook.core.field_aliases import to_snake
 from kubeai_notebook.core.inference import LEAST
-from kubeai_notebook.core.objects import count_at, map_at, text_at, uid_of
+from kubeai_notebook.core.objects import at, count_at, map_at, text_at, uid_of
 from kubeai_notebook.core.plan import GONE, Outcome, asked_of
 from kubeai_notebook.core.served import served_by
 from kubeai_notebook.deploy import scaling
@@ -97,7 +97,7 @@ def scale(
         ConflictError: it was changed since it was ``shown``, or another Model has its name now.
     """
     scaling.check_replicas(replicas)
-    note = f"{name} is scaled to {replicas}." if replicas else f"{name} is scaled to 0; a request wakes it."
+    note = f"{name} is scaled to {replicas}."
     if session.cluster.is_this_machine and replicas > 1:
         notices = deploy.room_for(session.facts, session.cluster.model(name), replicas)
         if errors := [notice for notice in notices if notice.severity == "error"]:
@@ -215,8 +215,8 @@ def restart(
     check_owner(session, "restart", model, yes=yes)
     if not count_at(model, "spec", "replicas"):
         # Pods of a moment ago may be going still: to wait for others in their place would be in vain.
-        idle = "is paused: resume()" if scaling.is_paused(model) else "had no Pods to restart: a request, or scale(1),"
-        note = f"{name} {idle} starts it anew. Nothing was restarted."
+        idle = "is paused" if scaling.is_paused(model) else "had no Pods to restart"
+        note = f"{name} {idle}: {_starter(model)} starts it anew. Nothing was restarted."
         return Outcome(action="nothing", name=name, note=note, asked=asked_of(model))
     limit = session.settings.wait_timeout_seconds if timeout_seconds is None else timeout_seconds
     count = waiting.restart_pods(session, name, limit)
@@ -322,8 +322,8 @@ def _changed(
         return Outcome(action="nothing", name=name, note=change.already, uid=planned.uid, asked=asked_of(current))
     check_owner(session, change.verb, current, yes=yes, diff=planned.diff)
     done = deploy.change(session.cluster, change.action, current, patch=change.patch, remember=False)
-    resumed = _resumed(planned) if change.action == "scaled" else ""
-    return _noted(session, done, change.note + resumed)
+    more = _resumed(planned) or _started_by(planned) if change.action == "scaled" else ""
+    return _noted(session, done, change.note + more)
 
 
 def _noted(session: Connection, done: Outcome, note: str, *, replaced: frozenset[str] = frozenset()) -> Outcome:
@@ -389,6 +389,20 @@ def _resumed(planned: deploy.Plan) -> str:
     """A sentence where this ends a pause."""
     annotations = map_at(planned.manifest, "metadata", "annotations")
     return " It was paused, and is resumed." if annotations.get(scaling.ANNOTATION, "") is None else ""
+
+
+def _started_by(planned: deploy.Plan) -> str:
+    """A sentence where this takes the last replica: what starts the Model again."""
+    if count_at(planned.manifest, "spec", "replicas"):
+        return ""
+    return f" Now {_starter(planned.current)} starts it again."
+
+
+def _starter(model: Mapping[str, Any]) -> str:
+    """What starts a Model without replicas: a request only where autoscaling is on."""
+    if scaling.is_paused(model):
+        return "resume()"
+    return "scale(1)" if at(model, "spec", "autoscalingDisabled") is True else "a request, or scale(1),"
 
 
 def _cautions(warnings: Iterable[Notice]) -> list[str]:

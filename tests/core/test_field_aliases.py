@@ -58,6 +58,12 @@ def test_reads_every_spelling_as_the_same_field(given: dict[str, Any], meant: di
         ({"scaling": 3}, 'The field "scaling" must be a mapping'),
         ({"scaling": {"load_balancing": {"prefix_hash": 3}}}, 'has no field "scaling.load_balancing.prefix_hash"'),
         ({"env": [1]}, 'The field "env" must be a mapping'),
+        ({"scaling": {"replicas": "lots"}}, 'The field "scaling.replicas" must be a whole number, not text.'),
+        ({"env": "API_KEY=hf_abcdef"}, "must be a mapping of names to values, not text: environment variables of"),
+        (
+            {"args": "--api-key=hf_abcdef"},
+            'The field "args" must be a list, not text: arguments of the engine, such as ["--max-model-len=8192"].',
+        ),
     ],
 )
 def test_refuses_what_has_two_meanings_or_none(given: dict[str, Any], sentence: str) -> None:

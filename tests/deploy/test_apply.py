@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from kubeai_notebook import deploy, settings
 from kubeai_notebook.cluster.client import CORE
+from kubeai_notebook.core.served import SERVED_BY, served_by
 from kubeai_notebook.core.spec import ModelSpec, spec_of
 from kubeai_notebook.deploy.secrets import LABEL, sweep
 from kubeai_notebook.errors import ConflictError, ForbiddenError, NotFoundError, SpecError
@@ -226,6 +227,26 @@ def test_plans_again_where_only_kubeai_wrote_meanwhile(
     session.serve(sleeping())
     api.faults.append(meanwhile(daemon, {"metadata": {"labels": {"seen": "yes"}}}))
     assert behind.serve(sleeping(args=["--mine"])).spec.args == ("--mine",)
+
+
+def test_writes_down_no_name_over_that_of_somebody_who_served_it_meanwhile(
+    session: Session, behind: Session, api: FaultyApi, daemon: str
+) -> None:
+    session.serve(sleeping())
+    planned = deploy.plan(behind.cluster, sleeping())
+    api.faults.append(meanwhile(daemon, {"metadata": {"annotations": {SERVED_BY: "bob"}}}))
+    assert deploy.apply(behind.cluster, sleeping(), planned, user="alice").action == "attached"
+    assert served_by(session.cluster.model("asleep")) == "bob"
+
+
+def test_writes_down_who_served_it_where_only_kubeai_wrote_meanwhile(
+    session: Session, behind: Session, api: FaultyApi, daemon: str
+) -> None:
+    session.serve(sleeping())
+    planned = deploy.plan(behind.cluster, sleeping())
+    api.faults.append(meanwhile(daemon, {"metadata": {"labels": {"seen": "yes"}}}))
+    deploy.apply(behind.cluster, sleeping(), planned, user="alice")
+    assert served_by(session.cluster.model("asleep")) == "alice"
 
 
 def test_serves_a_plan_only_for_the_model_that_it_was_made_for(session: Session) -> None:

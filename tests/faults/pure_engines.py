@@ -37,7 +37,7 @@ OF_ENGINES = (
         fix="set argument --ctx-size={fitting_context}",
         why_not_played=NO_MEMORY,
         observation=crash(
-            "Error: A context of 900000 tokens needs 20700 MB of cache, and 2000 MB of memory are left beside the "
+            "Error: A context of 900000 tokens needs 20.7 GB of cache, and 2.0 GB of memory are left beside the "
             "weights; --ctx-size=8192 fits.",
             model(engine="OLlama", args=["--ctx-size=900000"]),
         ),

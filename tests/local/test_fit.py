@@ -41,10 +41,10 @@ def test_takes_the_context_that_fits_or_the_one_that_is_asked_for(memory, contex
         (
             2 * 10**9,
             8192,
-            "A context of 8192 tokens needs 1074 MB of cache, and 850 MB of memory are left beside the weights; "
+            "A context of 8192 tokens needs 1.1 GB of cache, and 850 MB of memory are left beside the weights; "
             "--ctx-size=6144 fits.",
         ),
-        (10**10, 10**6, "--ctx-size=8192 fits."),  # no more than the model knows
+        (10**10, 999_999_999, "--ctx-size=8192 fits."),  # no more than the model knows
         (10**8, 4096, "0 MB of memory are left beside the weights."),
     ],
 )

@@ -126,6 +126,15 @@ def test_answers_a_mistake_with_one_sentence(smol: Run, cell: str, sentence: str
     assert isinstance(raised.value, UsageError | NotFoundError)
 
 
+def test_names_the_one_of_two_that_is_asked_by_another_magic(here: Run) -> None:
+    here("%kubeai_serve smol --url ollama://smollm2:135m --min-replicas 0;")
+    here("%kubeai_serve mini --url ollama://all-minilm --feature TextEmbedding --min-replicas 0;")
+    with pytest.raises(CallError) as raised:
+        here("%kubeai_compare smol mini hello")
+    assert str(raised.value).startswith('"mini" makes embeddings; it does not generate text. ')
+    assert "%kubeai_embed mini" in raised.value.hint
+
+
 def test_makes_vectors_of_a_column_a_series_and_a_text(mini: Run, capsys: pytest.CaptureFixture[str]) -> None:
     out = mini("%kubeai_embed mini reviews text --into vector")
     assert list(out.columns) == ["text", "vector", "vector_error"]

@@ -59,3 +59,23 @@ def test_maps_a_file_to_a_url_and_says_what_is_not_there(own, tmp_path: Path) ->
 def test_names_the_nearest_action(own, word: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f'%kubeai_local does not know "{word}". Did you mean "{meant}"'):
         own(f"%kubeai_local {word}")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("start -- --port 8888", "%kubeai_local start does not take --port 8888."),
+        ("logs a b", "%kubeai_local logs does not take b."),
+        ("start -- --cache", "%kubeai_local start: argument --cache: expected one argument."),
+    ],
+)
+def test_says_what_shows_the_options_that_the_program_takes(own, line: str, said: str) -> None:
+    action = line.partition(" ")[0]
+    with pytest.raises(LocalError) as raised:
+        own(f"%kubeai_local {line}")
+    assert str(raised.value).startswith(f"{said} %kubeai_local {action} -- --help lists what it takes.")
+
+
+def test_shows_the_options_that_the_program_takes(own) -> None:
+    assert "%kubeai_local start -- --help lists that." in str(own("%kubeai_local --help"))
+    assert own("%kubeai_local start -- --help").startswith("usage: ")

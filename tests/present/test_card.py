@@ -104,6 +104,8 @@ def test_says_how_quickly_it_answered() -> None:
     view = view_in("Ready", ready=1)
     answered = replace(view, observation=replace(view.observation, answer=HttpAnswer(status=200, seconds=0.42)))
     assert rows(card_of(answered, namespace="default"))["Replicas"] == "1 of 1 ready, answered in 0.4 s"
+    at_once = replace(view, observation=replace(view.observation, answer=HttpAnswer(status=200, seconds=0.042)))
+    assert rows(card_of(at_once, namespace="default"))["Replicas"] == "1 of 1 ready, answered in under 0.1 s"
     refused = replace(view, observation=replace(view.observation, answer=HttpAnswer(status=404, seconds=0.42)))
     assert rows(card_of(refused, namespace="default"))["Replicas"] == "1 of 1 ready"
 

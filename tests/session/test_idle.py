@@ -84,4 +84,4 @@ def test_says_why_a_model_does_not_go_to_sleep(
 def test_says_when_a_model_of_this_machine_goes_to_sleep(session: Session) -> None:
     smol = session.serve(name="asked", min_replicas=0, **SMOL)
     smol.complete("a", max_tokens=1)
-    until(lambda: "on average" in repr(smol.why()), 30)  # (at the autoscaler's next look)
+    until(lambda: "requests at work" in repr(smol.why()), 30)  # (at the autoscaler's next look)

@@ -154,6 +154,19 @@ def test_has_nothing_to_do_where_the_model_is_so_already(session: Session) -> No
     assert "was not paused" in undone(sleeper.resume())
 
 
+def test_says_what_starts_a_model_that_has_no_replicas_any_more(session: Session) -> None:
+    fields = {**SMOL, "url": "ollama://no-such-model"}
+    sleeper = session.serve(name="sleeper", min_replicas=1, force=True, **fields)
+    assert sleeper.scale(0).note == "sleeper is scaled to 0. Now a request, or scale(1), starts it again."
+    sleeper.pause()
+    session.cluster.patch_model("sleeper", {"spec": {"replicas": 1}})
+    assert sleeper.scale(0).note == "sleeper is scaled to 0. Now resume() starts it again."
+    fixed = session.serve(name="fixed", autoscaling_disabled=True, replicas=1, force=True, **fields)
+    assert fixed.scale(0).note == "fixed is scaled to 0. Now scale(1) starts it again."
+    note = fixed.restart().note
+    assert note == "fixed had no Pods to restart: scale(1) starts it anew. Nothing was restarted."
+
+
 def test_ends_a_pause_by_a_number_of_replicas(session: Session) -> None:
     sleeper = session.serve(name="sleeper", min_replicas=0, **SMOL).pause()
     assert sleeper.scale(1).note == "sleeper is scaled to 1. It was paused, and is resumed."

@@ -41,10 +41,13 @@ def scaling_of(
     needed = math.ceil(average / target)
     wanted = max(min(needed, most) if isinstance(most, int) else needed, least)
     window = config.autoscaling_window_seconds
-    begin = (
-        f"Over {duration(window)} it had {average:.3g} requests at work on average, and one replica is for {target:g}"
-    )
-    parts = [f"{begin}: {_verdict(replicas, needed=needed, wanted=wanted)}"]
+    if average > 0:
+        # Three digits of an average that is next to none say no more than that.
+        about = f"{average:.3g}" if average >= 0.05 else "hardly any"
+        begin = f"it had {about} requests at work on average, and one replica is for {target:g}"
+    else:
+        begin = "KubeAI counted no requests at work"  # it looks now and then
+    parts = [f"Over {duration(window)} {begin}: {_verdict(replicas, needed=needed, wanted=wanted)}"]
     pause = delay + config.autoscaling_interval_seconds
     if average > 0 and replicas > least:
         left = window + pause - min(idle_seconds or 0.0, window)
@@ -61,6 +64,8 @@ def _verdict(replicas: int, *, needed: int, wanted: int) -> str:
     if needed > wanted:
         return f"that would be {_replicas(needed)}, and scaling.max_replicas allows {wanted}."
     if wanted > needed:
+        if not needed:
+            return f"scaling.min_replicas keeps {_replicas(wanted)}."
         return f"that would be {_replicas(needed)}, and scaling.min_replicas keeps {wanted}."
     if wanted > replicas:
         return f"KubeAI goes from {replicas} to {_replicas(wanted)} at its next look."

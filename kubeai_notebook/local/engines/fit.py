@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.memory import memory_with_cache
+from kubeai_notebook.core.messages import size
 from kubeai_notebook.errors import LocalError
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def _check(context: int, shape: Shape, most_bytes: int, *, setting: str) -> None
         return
     fits = min(most_bytes // shape.token_bytes // LEAST_TOKENS * LEAST_TOKENS, shape.context or context)
     raise LocalError(
-        f"A context of {context} tokens needs {context * shape.token_bytes / 1e6:.0f} MB of cache, and "
-        f"{max(most_bytes, 0) / 1e6:.0f} MB of memory are left beside the weights"
+        f"A context of {context} tokens needs {size(context * shape.token_bytes)} of cache, and "
+        f"{size(max(most_bytes, 0))} of memory are left beside the weights"
         f"{f'; {setting}={fits} fits.' if fits > 0 else '.'}"
     )
 

@@ -35,7 +35,7 @@ CASES = [
     ("DiskFull", FETCHED + "OSError: [Errno 28] No space left on device"),
     (
         "MaxModelLenTooLargeForKvCache",
-        "Error: A context of 9000000 tokens needs 207360 MB of cache, and 21000 MB of memory are left beside the "
+        "Error: A context of 9000000 tokens needs 207.4 GB of cache, and 21.0 GB of memory are left beside the "
         "weights; --ctx-size=8192 fits.",
     ),
     ("UnsupportedArchitecture", "llama_model_load: error loading model: unknown model architecture: 'newest'"),
@@ -60,7 +60,7 @@ def test_speaks_of_this_machine_to_who_can_act_there(code, text):
 
 @pytest.mark.parametrize("setting", ["--ctx-size", "--max-model-len"])
 def test_sets_the_context_that_fits_where_it_was_asked_for(setting):
-    needs = "A context of 9 tokens needs 9 MB of cache, and"
+    needs = "A context of 9 tokens needs 23.0 TB of cache, and"
     finding, *_ = here(f"Error: {needs} 1 MB of memory are left beside the weights; {setting}=512 fits.")
     assert finding.message == f"{needs} this machine has 1 MB left beside the weights."
     assert finding.remedies[0].title == f"Set {setting}=512."

@@ -18,8 +18,9 @@ def said(average, config=CONFIG, idle=None, **spec):
 @pytest.mark.parametrize(("average", "spec", "words"), [
     (0.5, {}, ["10 min", "0.5 requests", "one replica is for 100", "1 replica is enough",
                "goes down to 0 replicas at the latest in 10 min 40 s"]),
-    (0.0, {}, ["0 requests", "goes down to 0 replicas within 40 s"]),
-    (0.0, {"minReplicas": 1}, ["that would be 0 replicas", "scaling.min_replicas keeps 1"]),
+    (0.0333, {}, ["it had hardly any requests at work on average, and one replica is for 100: 1 replica is enough."]),
+    (0.0, {}, ["counted no requests at work: 0 replicas are enough.", "goes down to 0 replicas within 40 s"]),
+    (0.0, {"minReplicas": 1}, ["KubeAI counted no requests at work: scaling.min_replicas keeps 1 replica."]),
     (0.0, {"replicas": 0}, ["0 replicas are enough"]),
     (250.0, {"replicas": 2}, ["goes from 2 to 3 replicas at its next look"]),
     (250.0, {"replicas": 2, "maxReplicas": 2}, ["that would be 3 replicas", "scaling.max_replicas allows 2"]),

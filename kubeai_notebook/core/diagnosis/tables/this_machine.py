@@ -57,8 +57,8 @@ THIS_MACHINE: tuple[Rule, ...] = (
         code="MaxModelLenTooLargeForKvCache",
         seen=("tokens needs … of cache … are left beside the weights",),
         take=(
-            r"context of (?P<asked>\d+) tokens needs (?P<needed>\d+ MB)",
-            r"(?P<left>\d+ MB) of memory are left",
+            r"context of (?P<asked>\d+) tokens needs (?P<needed>[\d.]+ [MGT]B)",
+            r"(?P<left>[\d.]+ [MGT]B) of memory are left",
             r"--ctx-size=(?P<fitting_context>\d+) fits",
             r"--max-model-len=(?P<fitting_length>\d+) fits",
         ),
