@@ -30,8 +30,9 @@ class Job:
         """How far it is at this moment."""
         return self._batch.progress
 
+    @property
     def done(self) -> bool:
-        """Whether it has ended; a method, as of Python's own futures."""
+        """Whether it has ended."""
         return self._running.done()
 
     def stop(self) -> None:

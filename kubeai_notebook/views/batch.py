@@ -42,7 +42,7 @@ def follow(job: Job) -> None:
 
 def show(job: Job) -> None:
     """Show it, now and as it goes on, with a button that stops it."""
-    if not kernel_listens() or job.done():
+    if not kernel_listens() or job.done:
         display(dict(batch_bundle(job.progress)), raw=True)
         return
     handle = display(dict(batch_bundle(job.progress)), raw=True, display_id=True)

@@ -71,7 +71,7 @@ def test_goes_on_and_keeps_its_answers_where_another_program_locks_their_file(
                 other.execute("BEGIN IMMEDIATE")
             # What the Session's loop does besides goes on.
             assert endpoint.loop.submit(asyncio.sleep(0, "turn")).result(SECONDS) == "turn"
-            locked = not job.done()
+            locked = not job.done
             other.execute("ROLLBACK")
             out = job.result(SECONDS)
     assert locked
