@@ -360,12 +360,12 @@ class Model(ModelChats, ModelClients):
             frame, column, model=self.name, embedder=self._embedder, color=color, vectors=vectors, projection=projection
         )
 
-    def compare_neighbours(self, other: Model, frame: Any, column: str, *, k: int = 10) -> Any:
+    def compare_neighbours(self, other: Model | str, frame: Any, column: str, *, k: int = 10) -> Any:
         """How far another Model finds the same neighbours: the frame with ``overlap``, ``lost`` and ``new`` behind it.
 
-        ``overlap`` is the share of a text's ``k`` nearest, by cosine, that both Models agree on, from 0 to 1; its mean
-        is overlap@k. ``lost`` are the places of the rows that only this Model has near, ``new`` of those that only
-        ``other`` has. A text without a vector of both has none of the three.
+        ``other`` is a Model, or the name of one in this Session. ``overlap`` is the share of a text's ``k`` nearest, by
+        cosine, that both agree on, from 0 to 1; its mean is overlap@k. ``lost`` are the places of the rows that only
+        this Model has near, ``new`` of those that only ``other`` has. A text without a vector of both has none of them.
 
         Raises:
             UsageError: the frame has no such column, has one of these names, or has too few texts.
@@ -373,7 +373,8 @@ class Model(ModelChats, ModelClients):
         """
         from .neighbours import compare_neighbours
 
-        return compare_neighbours(frame, column, (self._embedder, other._embedder), k=k)
+        beside: Model = Model(self._open, other) if isinstance(other, str) else other
+        return compare_neighbours(frame, column, (self._embedder, beside._embedder), k=k)
 
     @property
     def embedding_prefixes(self) -> Prefixes:

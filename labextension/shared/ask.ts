@@ -108,7 +108,7 @@ export class Asker<State extends Record<string, unknown>> implements Asks {
   /** Whether it was sent. */
   private send(wanted: Wanted, hear: (heard: Heard) => void): boolean {
     // A page that came by plain http has no randomUUID.
-    const id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const id = crypto.getRandomValues(new Uint32Array(3)).join("-");
     if (!send(this.model, { ...EMPTY, ...wanted, id })) return false;
     this.waiting.set(id, hear);
     this.timers.set(

@@ -32,6 +32,7 @@ export default {
 export class PlaygroundView {
   readonly node = element("section", "kubeai-playground");
   private readonly exchanges = element("div", "kubeai-playground-exchanges");
+  private readonly dialogue = element("div", "");
   private readonly prompt = element("textarea", "");
   private readonly ask = button("Send");
   private readonly halt = button("Stop");
@@ -48,11 +49,6 @@ export class PlaygroundView {
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private sent = { text: "", pictures: [] as string[] };
-  /** Whether its reader is at the end. Noted as it is scrolled: to ask for it has the page laid out before it is drawn. */
-  private follows = true;
-  private readonly showEnd = (): void => {
-    this.exchanges.scrollTop = this.exchanges.scrollHeight;
-  };
 
   constructor(private readonly model: AnyModel<State>) {
     this.settings = new SettingsView(this.send);
@@ -65,10 +61,7 @@ export class PlaygroundView {
     this.prompt.placeholder = "Ask something. Enter sends, Shift+Enter begins a line.";
     this.prompt.rows = 2;
     this.exchanges.tabIndex = 0;
-    this.exchanges.addEventListener("scroll", () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.exchanges;
-      this.follows = scrollHeight - scrollTop - clientHeight < 40;
-    });
+    this.exchanges.append(this.dialogue);
     this.exchanges.setAttribute("role", "region");
     this.exchanges.setAttribute("aria-label", "Dialogue");
     this.spoken.setAttribute("role", "status");
@@ -85,6 +78,7 @@ export class PlaygroundView {
     });
     put(this.problem, "");
     put(this.waiting, "");
+    this.halt.hidden = true;
     this.show();
   }
 
@@ -110,6 +104,7 @@ export class PlaygroundView {
     if (!this.send({ verb: "ask", ...sent, sure: this.pictures.sure })) return;
     this.prompt.value = "";
     this.pictures.clear();
+    this.exchanges.scrollTop = 0; // the end, by its style
   };
 
   /**
@@ -163,8 +158,7 @@ export class PlaygroundView {
     for (const line of state.exchanges) {
       const view = this.shown.get(line.number) ?? new ExchangeView(line.number, this.send, this.formulas.draw);
       if (!this.shown.has(line.number)) {
-        this.exchanges.append(view.node);
-        if (this.follows) requestAnimationFrame(this.showEnd);
+        this.dialogue.append(view.node);
       }
       this.shown.set(line.number, view);
       view.show(line, state.busy);

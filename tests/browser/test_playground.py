@@ -12,6 +12,8 @@ import nbformat
 import psutil
 import pytest
 
+from tests.support.waiting import until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,7 +28,7 @@ URL = "ollama://smollm2:135m"
 SERVE = f"{LOAD}\n%kubeai_serve smol --url {URL} --wait"
 PLAY = "play = %kubeai_playground smol\nplay"
 VOTES = "print(play.votes()[['model', 'preferred']].to_csv(index=False))\nprint(len(play.messages))"
-LONG_MS = 120_000
+SECONDS, LONG_MS = 30, 120_000
 WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 300}
 MANY_WORDS = json.dumps({"type": "object", "properties": {"words": WORDS}, "required": ["words"]})
 """A small model ends a list where it likes; an answer of this schema is long enough to be interrupted."""
@@ -278,6 +280,45 @@ def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[.
     button(play, "Stop").click()
     has_ended(play)
     expect(play.locator(".kubeai-playground-note")).to_have_text("Stopped.")
+
+
+def test_shows_the_end_while_it_grows_and_leaves_who_reads_above(open_notebook: Callable[..., Notebook]) -> None:
+    from playwright.sync_api import expect
+
+    said = "play.messages = [dict(role=r, content='Word.\\n\\n' * 60) for r in ('user', 'assistant') * 3]"
+    notebook = open_notebook(SERVE, PLAY, said)
+    notebook.run_cell(0)
+    play = notebook.run_cell(1).locator(".kubeai-playground")
+    notebook.run_cell(2)
+    expect(play.locator(".kubeai-playground-exchange")).to_have_count(3)
+    set_field(play, "Answer as", MANY_WORDS)
+    ask(play, "Count from one to one thousand in words.")
+    words = play.locator(".kubeai-markdown").last
+
+    def grows() -> None:
+        before = words.inner_text()
+        expect(words).not_to_have_text(before)
+
+    def at_end() -> bool:
+        pane, newest = play.locator(".kubeai-playground-exchanges").bounding_box(), words.bounding_box()
+        return bool(newest["y"] + newest["height"] <= pane["y"] + pane["height"])
+
+    expect(words).not_to_be_empty(timeout=LONG_MS)
+    for _ in range(3):
+        grows()
+        assert at_end()
+    notebook.picture("playground_end", play)
+    play.locator(".kubeai-playground-exchanges").hover()
+    notebook.page.mouse.wheel(0, -600)
+    assert until(lambda: not at_end(), SECONDS)
+    read = play.locator(".kubeai-playground-exchange").nth(2).locator(".kubeai-markdown")
+    notebook.page.wait_for_timeout(500)  # a wheel's scroll is drawn in steps
+    before = read.bounding_box()["y"]
+    for _ in range(3):
+        grows()
+    assert abs(read.bounding_box()["y"] - before) < 3
+    button(play, "Stop").click()
+    has_ended(play)
 
 
 def test_inserts_code_into_a_new_cell_below(open_notebook: Callable[..., Notebook]) -> None:

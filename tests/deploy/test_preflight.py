@@ -160,6 +160,7 @@ def laptop(**changes):
 
 LARGER_THAN_A_LAPTOP = [
     ({"replicas": 500}, "error", "TooManyReplicas", "500 engines, and this machine has 8.0 GB"),
+    ({"min_replicas": 100}, "error", "TooManyReplicas", "100 engines, and this machine has 2 processors"),
     ({"min_replicas": 30, "url": "ollama://qwen3:0.6b"}, "warning", "TooManyReplicas", "each takes about 708 MB"),
     ({"replicas": 4, "autoscaling_disabled": True}, "warning", "TooManyReplicas", "the 2 processors of this machine"),
     (

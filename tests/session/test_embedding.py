@@ -51,6 +51,11 @@ def test_ranks_texts_by_a_real_model(mini: Model) -> None:
     assert out["embedding_error"]["b"] == "The text is missing or empty; nothing was sent."
 
 
+def test_compares_neighbours_with_a_model_of_this_session_by_its_name(mini: Model) -> None:
+    frame = pd.DataFrame({"text": TEXTS})
+    assert mini.compare_neighbours("mini", frame, "text", k=1)["overlap"].tolist() == [1.0, 1.0, 1.0]
+
+
 def test_puts_a_familys_prefix_before_its_texts(session: Session) -> None:
     model = session.serve(
         name="e5", url="hf://intfloat/e5-small-v2", engine="Infinity", features=["TextEmbedding"],

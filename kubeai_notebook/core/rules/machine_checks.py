@@ -2,7 +2,8 @@
 
 Here nobody adds a node. But most figures are estimates: weights are mapped and shared by the replicas of a Model, what
 is free changes with every program that is closed, and the size of a model that nobody has listed is read from its
-name. So nearly all of it warns. Refused is only what no estimate can save: more engines than fit into memory empty.
+name. So nearly all of it warns. Refused is only what no estimate can save: more engines than fit into memory empty, or
+so many that the machine is of no use to anybody.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LEAST_ENGINE_BYTES = 40_000_000
 """What an engine takes without any weights; measured with llama.cpp: 70 MB, of which a part is shared."""
+MOST_ENGINES_A_CORE = 16
+"""Beyond them the machine answers nobody any more, whoever asks it to scale down again."""
 _PARAMETERS = re.compile(r"(?<![a-z0-9.])(?P<billions>\d{1,4}(?:\.\d{1,3})?)b(?![a-z0-9])", re.I)
 _BYTES_OF_A_PARAMETER = 0.56
 """With four bits for each, and what is kept in more: what Ollama's library serves by default."""
@@ -58,9 +61,13 @@ def replicas_notices(replicas: int, machine: Machine, bytes_of_weights: int | No
         return
     each = memory_of(bytes_of_weights) if bytes_of_weights else LEAST_ENGINE_BYTES
     most = max(machine.memory_bytes // each, 1)
-    message = f"{replicas} replicas are {replicas} engines, and this machine has {size(machine.memory_bytes)} of memory"
+    engines = f"{replicas} replicas are {replicas} engines, and this machine has"
+    message = f"{engines} {size(machine.memory_bytes)} of memory"
     if replicas * LEAST_ENGINE_BYTES > machine.memory_bytes:
         yield error("scaling.min_replicas", "TooManyReplicas", f"{message}.", step=f"Ask for {most} at most.")
+    elif machine.cores and replicas > MOST_ENGINES_A_CORE * machine.cores:
+        message, most = f"{engines} {machine.cores} processors.", min(most, machine.cores)
+        yield error("scaling.min_replicas", "TooManyReplicas", message, step=f"Ask for {most} at most.")
     elif replicas > most and not machine.accelerator:
         message += f": each takes about {size(each)}, as far as they do not share it."
         yield warning("scaling.min_replicas", "TooManyReplicas", message, step=f"Ask for {most} at most.")
