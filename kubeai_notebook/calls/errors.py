@@ -158,9 +158,9 @@ _CANNOT = {
 _SERVE = {
     "TextGeneration": "Serve a text model for chat, such as ollama://smollm2:135m.",
     "TextEmbedding": "Serve an embedding model for embeddings, such as ollama://all-minilm.",
-    "Reranking": "Serve a reranking model for that, such as hf://BAAI/bge-reranker-base, or rank by an embedding "
+    "Reranking": "Serve a reranking model in a cluster, such as hf://BAAI/bge-reranker-base, or rank by an embedding "
     "model's search().",
-    "SpeechToText": "Serve a speech model for that, such as hf://Systran/faster-whisper-medium.en.",
+    "SpeechToText": "Serve a speech model in a cluster, such as hf://Systran/faster-whisper-medium.en.",
 }
 
 

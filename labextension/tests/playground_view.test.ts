@@ -58,6 +58,32 @@ it("takes a picture without words, and gives it back where it could not be sent"
   expect(part(".kubeai-playground-chip")).not.toBeNull();
 });
 
+it("asks nothing while a setting is refused, and keeps what was written", () => {
+  const { model, view, part } = shown({ settings: { temperature: "0.2" } });
+  const temperature = [...view.node.querySelectorAll("label")].find((one) => one.textContent === "Temperature")?.querySelector("textarea");
+  const prompt = part("textarea[aria-label=Prompt]") as HTMLTextAreaElement;
+  const send = () => [...view.node.querySelectorAll("button")].find((one) => one.textContent === "Send")?.click();
+  const taken = (problem: string) => {
+    model.fire("msg:custom", { texts: [], taken: true, problem, formulas: "" });
+  };
+  const write = (value: string) => {
+    Object.assign(temperature ?? {}, { value });
+    temperature?.dispatchEvent(new Event("change"));
+  };
+  prompt.value = "Is Brie a cheese?";
+  write("hot");
+  taken('"Temperature" takes a number.');
+  model.receive({ context_tokens: 1 });
+  send();
+  expect(model.sent.map((one) => (one as unknown as { verb: string }).verb)).toEqual(["settings", "settings"]);
+  expect([temperature?.value, prompt.value]).toEqual(["hot", "Is Brie a cheese?"]);
+  taken('"Temperature" takes a number.');
+  write("0.5");
+  taken("");
+  send();
+  expect(model.sent.at(-1)).toMatchObject({ verb: "ask", text: "Is Brie a cheese?" });
+});
+
 it("keeps a prompt that could not be sent, since the kernel was shut down", () => {
   const { model, view, part } = shown();
   const prompt = part("textarea[aria-label=Prompt]") as HTMLTextAreaElement;

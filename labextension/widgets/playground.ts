@@ -48,6 +48,8 @@ export class PlaygroundView {
   private readonly shown = new Map<number, ExchangeView>();
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
+  /** What was asked of the kernel and is not answered yet; it answers in this order. */
+  private readonly asked: string[] = [];
   private sent = { text: "", pictures: [] as string[] };
 
   constructor(private readonly model: AnyModel<State>) {
@@ -100,6 +102,10 @@ export class PlaygroundView {
   private readonly askPrompt = (): void => {
     const sent = { text: this.prompt.value, pictures: this.pictures.urls };
     if ((sent.text.trim() === "" && sent.pictures.length === 0) || this.model.get("state").busy) return;
+    if (this.settings.refused) {
+      this.settings.tell(); // and hear again why
+      return;
+    }
     this.sent = sent;
     if (!this.send({ verb: "ask", ...sent, sure: this.pictures.sure })) return;
     this.prompt.value = "";
@@ -114,6 +120,7 @@ export class PlaygroundView {
   private readonly send: Send = (wanted) => {
     clearTimeout(this.silence);
     if (!send(this.model, { ...NOTHING, ...wanted })) return false;
+    this.asked.push(wanted.verb);
     this.silence = setTimeout(() => {
       put(this.waiting, underWay("busy"));
     }, SILENCE_MS);
@@ -126,6 +133,7 @@ export class PlaygroundView {
       clearTimeout(this.silence);
       put(this.waiting, "");
       put(this.problem, message.problem);
+      if (this.asked.shift() === "settings") this.settings.refused = message.problem !== "";
       // What could not be asked goes back to where it was written.
       if (message.problem !== "" && this.prompt.value === "") {
         this.prompt.value = this.sent.text;

@@ -19,6 +19,8 @@ export class SettingsView {
   private readonly columns = element("div", "kubeai-buttons");
   private readonly fields = new Map<string, HTMLTextAreaElement>();
   private drawn = "";
+  /** Whether what stands in the fields cannot be sent. */
+  refused = false;
 
   constructor(private readonly send: Send) {
     const folded = element("details", "");
@@ -30,8 +32,7 @@ export class SettingsView {
       text.rows = lines;
       text.placeholder = name === "system" ? "none" : "as the engine has it";
       text.addEventListener("change", () => {
-        const settings = [...this.fields].map(([key, { value }]) => [key, value] as const);
-        send({ verb: "settings", settings: Object.fromEntries(settings) });
+        this.tell();
       });
       this.fields.set(name, text);
       row.append(text);
@@ -43,8 +44,14 @@ export class SettingsView {
     this.node.append(this.columns, folded);
   }
 
+  /** Send what stands in the fields. */
+  tell(): void {
+    const settings = [...this.fields].map(([key, { value }]) => [key, value] as const);
+    this.send({ verb: "settings", settings: Object.fromEntries(settings) });
+  }
+
   show({ columns, choices, settings, busy }: PlaygroundState): void {
-    for (const [name, text] of this.fields) {
+    for (const [name, text] of this.refused ? [] : this.fields) {
       if (text !== document.activeElement) text.value = settings[name] ?? "";
     }
     const wanted = JSON.stringify([columns, choices, busy]);
