@@ -457,6 +457,9 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def close(self) -> None:
         """Take it away; what it was asking goes on, and shows nothing."""
         self._resting.cancel()
+        if self._served is not None:
+            for box in self._card.children:
+                let_go(self._served.session, box.children[0], self._card.model_id)
         super().close()
 
     # How it is displayed.

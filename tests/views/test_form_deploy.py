@@ -185,3 +185,5 @@ def test_looks_away_from_a_model_that_it_has_served_before(tmp_path: Path) -> No
             form.deploy()
             assert live._cards_by_session()[smol.session].changes.names == shown
             assert [box.children[0].shown.name for box in form._card.children] == list(shown)
+        form.close()
+        assert live._cards_by_session()[smol.session].changes.names == set()

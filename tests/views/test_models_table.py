@@ -129,3 +129,4 @@ def test_looks_away_from_a_model_whose_card_is_taken_away(tmp_path: Path) -> Non
         assert table._toggle_card("smol") == "The card of smol is below the table."
         assert cards.changes.names == {"smol"}
         table.close()
+        assert cards.changes.names == set()
