@@ -72,6 +72,8 @@ class Service:
         asked = json.dumps([verb.verb, name, values], sort_keys=True)
         task = self._under_way.get(asked)
         if task is None:
+            if len(self._under_way) >= MOST:  # who waits to be put in order has no thread yet
+                return _too_many()
             task = self._under_way[asked] = asyncio.create_task(self._do(verb, name, values))
             task.add_done_callback(lambda _: self._under_way.pop(asked))
         return await self._ended(task) or self._goes_on(task, verb, name)
@@ -100,8 +102,7 @@ class Service:
 
     async def _do(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Answer:
         if self._threads.waiting >= MOST:
-            message = f"{MOST} requests are under way, so this one was not taken."
-            return 503, problem("TooMany", message, "Try again in a moment.")
+            return _too_many()
         function = getattr(verbs, verb.verb)
         given = dict(values)
         where = given.pop("where", "")
@@ -130,6 +131,12 @@ class Service:
             message = f"This server works {session.where} by now, so nothing was done."
             raise ElsewhereError(message, "The sidebar shows it anew; ask again there.")
         return session
+
+
+def _too_many() -> Answer:
+    return 503, problem(
+        "TooMany", f"{MOST} requests are under way, so this one was not taken.", "Try again in a moment."
+    )
 
 
 def _going_on(request_id: str, name: str) -> Answer:

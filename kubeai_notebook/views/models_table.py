@@ -107,11 +107,11 @@ class LiveModels(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def close(self) -> None:
         """End it, and the cards below it."""
         self._changes.close()
-        session = self._session()
         with self._lock:
             shown, self._cards = self._cards, {}
-        for card in shown.values() if session is not None else ():
-            let_go(session, card, self._place)
+        if session := self._session():
+            for card in shown.values():
+                let_go(session, card, self._place)
         self._snapshots.close()
         super().close()
 

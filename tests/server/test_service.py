@@ -66,6 +66,20 @@ def test_takes_no_more_than_a_hundred_requests_at_a_time() -> None:
     asyncio.run(ask())
 
 
+def test_takes_no_more_changes_than_it_takes_other_requests() -> None:
+    async def ask() -> None:
+        gate = Gate()
+        service = Service(gate)
+        fields = [{"fields": {"name": f"m{number}", "url": "ollama://smollm2:135m"}} for number in range(MOST + 5)]
+        asked = [asyncio.create_task(service.answer(SERVE, "", one)) for one in fields]
+        await asyncio.sleep(0.2)
+        gate.opened.set()
+        statuses = [status for status, _ in await asyncio.gather(*asked)]
+        assert statuses.count(503) == 5
+
+    asyncio.run(ask())
+
+
 def test_tells_how_a_request_ended_that_took_longer_than_its_answer(caplog: pytest.LogCaptureFixture) -> None:
     async def ask() -> None:
         gate = Gate()
