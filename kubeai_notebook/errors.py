@@ -41,7 +41,7 @@ LONGEST = 10_000
 LOCAL_GONE = (
     "KubeAI on this machine is not running.",
     # A kernel need not have kubeai-local on its PATH.
-    'Session(context="local").models() starts it again.',
+    'kubeai_notebook.Session(context="local").models() starts it again.',
 )
 """Message and hint where our own daemon has ended."""
 

@@ -141,6 +141,8 @@ def _table_of(table: Any, fields: MapFields, answers: Answers) -> FrameTable | P
         if to is not None:
             raise UsageError("to= is for a Parquet file that is read from a path.", "A frame comes back as a frame.")
         return FrameTable(table, answers)
+    if not Path(table).expanduser().exists():
+        raise UsageError(f"There is no file {table}.", f"Check the path; one that is relative begins in {Path.cwd()}.")
     if to is None:
         raise UsageError(f'to="…" names the Parquet file that {table} with its answers is written to.')
     if answers.errors == "frame":

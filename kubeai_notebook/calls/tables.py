@@ -312,7 +312,7 @@ def _as_a_table(value: Any) -> str:
         return f"A table goes in without quotes: {value}."
     if hasattr(value, "collect"):
         return "lazy.collect() makes a DataFrame of it."
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, list | tuple | set | int | float):
         return 'pandas.DataFrame({"text": texts}) makes a DataFrame of texts.'
     return "pandas.DataFrame(…) makes a DataFrame of it." if value is not None else ""
 

@@ -58,7 +58,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "wait": "wait() of the Model that serve() returns waits until it is ready.",
     "timeout": "wait(timeout_seconds=…) of the Model that serve() returns ends after that time.",
     "timeout_seconds": "wait(timeout_seconds=…) of the Model that serve() returns ends after that time.",
-    "context": "Session(context=…) chooses the cluster, and has a serve() of its own.",
+    "context": "kubeai_notebook.Session(context=…) chooses the cluster, and has a serve() of its own.",
     "session": "Session(…) has a serve() of its own.",
 }
 """What people give as a field, and what does it."""

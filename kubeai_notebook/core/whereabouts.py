@@ -19,7 +19,7 @@ from .masking import masked
 
 _SHOWN: Final = 200
 THIS_MACHINE: Final = "this machine"
-OFFER: Final = 'To work on this machine instead: Session(context="local").'
+OFFER: Final = 'To work on this machine instead: kubeai_notebook.Session(context="local").'
 """The way out where a configured cluster cannot be used; each face words the setting."""
 
 

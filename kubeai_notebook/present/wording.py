@@ -36,7 +36,7 @@ _LOCAL = re.compile(
     r"(?P<options> (?=--))?"
 )
 _ASKS = {"chat": "%kubeai_chat", "embed": "%kubeai_embed", "map": "%%kubeai_map"}
-_HERE = 'Session(context="local")'
+_HERE = 'kubeai_notebook.Session(context="local")'
 _SAYS = {
     LOCAL_GONE[1]: "%kubeai_local start starts it.",
     "Session().doctor()": "%kubeai_doctor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from .test_batch import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.batch_server import Running
 
@@ -143,7 +143,14 @@ def test_takes_no_text_for_a_file_that_cannot_be_one(quick: Running, table: str,
 
 
 @pytest.mark.parametrize("path", ["no.parquet", "my data/no.parquet", "data/no", "./no", "C:\\data\\no.parquet"])
-def test_says_of_a_path_where_its_answers_go(quick: Running, path: str) -> None:
+def test_says_of_a_path_first_that_there_is_no_file_and_then_where_its_answers_go(
+    quick: Running, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="There is no file .* Check the path"):
+        mapped(quick.url, path)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).touch()
     with pytest.raises(UsageError, match="names the Parquet file that .* with its answers is written to"):
         mapped(quick.url, path)
 

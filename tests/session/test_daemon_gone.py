@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.cluster.client import Cluster
 
-LINE = 'Session(context="local").models()'
+LINE = 'kubeai_notebook.Session(context="local").models()'
 HINT = f"{LINE} starts it again."
 
 
@@ -71,7 +71,7 @@ def test_is_started_again_by_the_line_that_is_named(tmp_path, monkeypatch) -> No
             with pytest.raises(UnreachableError) as failed:
                 session.cluster.models()
             assert failed.value.hint == HINT
-            eval(LINE, {"Session": Session})  # as a user types it
+            eval(LINE, {"kubeai_notebook": kubeai_notebook})  # as a user types it
             assert session.cluster.models() == []
     finally:
         kubeai_local("stop")
