@@ -82,11 +82,7 @@ def form(what: str | None = None, url: str | None = None, /, *, session: Session
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
-        from .core.messages import did_you_mean
-
-        near = did_you_mean(name, _PUBLIC)
-        # With a name and no object, or Python's own traceback would make the same guess behind it.
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{near and f'.{near}'}", name=name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _install_views()
     module = import_module(f"{__name__}.{_PUBLIC[name]}")
     return module if name == "errors" else getattr(module, name)

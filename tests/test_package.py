@@ -46,11 +46,5 @@ def test_says_which_name_does_not_exist() -> None:
         _ = kubeai_notebook.srve
 
 
-def test_names_the_nearest_once() -> None:
-    code = "import kubeai_notebook\nkubeai_notebook.sreve"
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert done.stderr.endswith("""has no attribute 'sreve'. Did you mean "serve"?\n""")
-
-
 def test_lists_nothing_else() -> None:
     assert [name for name in dir(kubeai_notebook) if not name.startswith("__")] == sorted(kubeai_notebook.__all__)
