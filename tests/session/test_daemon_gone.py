@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+import kubeai_notebook
 from kubeai_notebook.calls.chat import complete
 from kubeai_notebook.calls.endpoint import Endpoint
 from kubeai_notebook.cluster.connect import connect
