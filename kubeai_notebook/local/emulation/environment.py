@@ -51,9 +51,9 @@ def environment_of(pod: Object, data_of: Data) -> dict[str, str]:
         if reference := item.get(f"{kind}Ref"):
             data = data_of(kind, reference) or {}
             for key, value in data.items():
-                name = f"{item.get('prefix') or ''}{key}"
-                room.take(name, f'The variable "{key}"')
-                variables[name] = room.take(value, f'The variable "{key}"')
+                variable = f"{item.get('prefix') or ''}{key}"
+                room.take(variable + value, f'The variable "{key}"')
+                variables[variable] = value
     for item in container.get("env") or ():
         value = item.get("value", "")
         for kind, name in _KINDS.items():

@@ -117,7 +117,10 @@ MANY_DIGITS = "1" * 5_000
     [
         seen(None, unscheduled(f"0/3 nodes are available: {MANY_DIGITS} node(s) had untolerated taint {{a: b}}.")),
         crash(f"ValueError: available memory on node 0 ({MANY_DIGITS}) is less than requested memory for kv (5.0)"),
-        crash(f"pydantic_core.ValidationError: {MANY_DIGITS} validation errors for VllmConfig\nmax_model_len\n  Bad x"),
+        crash(
+            f"pydantic_core._pydantic_core.ValidationError: {MANY_DIGITS} validation errors for VllmConfig\n"
+            "max_model_len\n  Input should be a valid integer [type=int_parsing, input_value='x', input_type=str]"
+        ),
     ],
     ids=["taint", "memory", "validation"],
 )
