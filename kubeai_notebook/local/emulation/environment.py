@@ -50,10 +50,10 @@ def environment_of(pod: Object, data_of: Data) -> dict[str, str]:
     for item, kind in itertools.product(container.get("envFrom") or (), _KINDS):
         if reference := item.get(f"{kind}Ref"):
             data = data_of(kind, reference) or {}
-            for key, value in data.items():
+            for key, content in data.items():
                 variable = f"{item.get('prefix') or ''}{key}"
-                room.take(variable + value, f'The variable "{key}"')
-                variables[variable] = value
+                room.take(variable + content, f'The variable "{key}"')
+                variables[variable] = content
     for item in container.get("env") or ():
         value = item.get("value", "")
         for kind, name in _KINDS.items():
