@@ -29,7 +29,7 @@ def stated_context(model: KubernetesObject) -> int:
     """
     args = texts_at(model, "spec", "args")
     stated = value_of(args, "--max-model-len") or value_of(args, "--ctx-size") or ""
-    return int(stated) if stated.isdecimal() else 0
+    return int(stated) if stated.isdecimal() and len(stated) < 10 else 0
 
 
 def logged_context(log: str) -> int:

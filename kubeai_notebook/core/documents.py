@@ -65,7 +65,7 @@ class Described:
         if self.in_catalog and notice.code == "Required" and notice.field == "url":
             return replace(notice, message=_NO_URL)
         words = re.findall(r"[^.\[\]]+", notice.field)
-        parts = tuple(int(word) if word.isdecimal() else canonical(word) for word in words)
+        parts = tuple(int(word) if word.isdecimal() and len(word) < 10 else canonical(word) for word in words)
         ends = [parts[: len(parts) - less] for less in range(len(parts))]  # an item of a list has its list's line
         ends += [tuple(part for part in end if part not in _HOLDERS) for end in ends]
         place = next((places[end] for end in ends if end in places), None)

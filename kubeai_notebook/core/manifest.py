@@ -88,13 +88,12 @@ def own_secret_entries(spec: ModelSpec) -> tuple[SecretKey | SecretValue, ...]:
 
 
 def _secret_names(spec: ModelSpec) -> list[str]:
-    own = own_secret_entries(spec)
     names = [
         entry.name if isinstance(entry, SecretName) else entry.secret
         for entry in spec.secrets
-        if isinstance(entry, SecretName) or (isinstance(entry, SecretKey) and entry not in own)
+        if isinstance(entry, SecretName) or (isinstance(entry, SecretKey) and entry.env == entry.key)
     ]
-    return list(dict.fromkeys([*names, *([own_secret_name(spec.name)] if own else [])]))
+    return list(dict.fromkeys([*names, *([own_secret_name(spec.name)] if own_secret_entries(spec) else [])]))
 
 
 def spec_of_manifest(manifest: Mapping[str, Any]) -> ModelSpec:

@@ -101,14 +101,28 @@ def test_gives_a_real_engine_nothing_of_the_owners_shell(owner, engine, name, ur
     assert said["environ"]["KNOWN"] == "declared"
 
 
-@pytest.mark.parametrize(("name", "file"), [("AWS_ENDPOINT_URL", "/dev/null"), ("AWS_DEFAULT_REGION", None)])
-def test_hides_the_owners_login_from_an_engine_whose_model_names_the_store(owner, name, file):
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "NOTE"])
+def test_hides_the_owners_login_from_every_engine(owner, name):
     running, folder = owner
     with served(running, "curious", engine="VLLM", url="s3://a/b", env={name: "http://127.0.0.1:9"}):
         running.ready_pod("curious")
         environment = report(folder, "vllm")["environ"]
     assert environment[name] == "http://127.0.0.1:9"
-    assert {environment.get(key) for key in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")} == {file}
+    assert {environment.get(key) for key in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")} == {"/dev/null"}
+
+
+def test_starts_nothing_whose_variables_double_each_other_and_says_which(daemon_of_tests):
+    env = {"A00": "x" * 20} | {f"A{at:02}": f"$(A{at - 1:02})$(A{at - 1:02})" for at in range(1, 20)}
+    with served(daemon_of_tests, "doubling", env=env):
+        pod = until(lambda: next(filter(waiting_reason, daemon_of_tests.pods("doubling")), None), 20)
+        assert waiting_reason(pod) == "CreateContainerConfigError"
+        assert "A15" in pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
+
+
+def test_starts_nothing_whose_arguments_repeat_a_variable_without_end(daemon_of_tests):
+    args = ["--kept=1", *[f"--note={'$(A)' * 6}"] * 2]
+    with served(daemon_of_tests, "repeating", args=args, env={"A": "x" * 100_000}):
+        assert "args[2] comes, with all before it," in daemon_of_tests.log(daemon_of_tests.crashed_pod("repeating"))
 
 
 @pytest.mark.finding("H7")
@@ -241,6 +255,7 @@ STEERED = {
     "HF_ENDPOINT": "http://127.0.0.1:7", "HF_HOME": "/others", "https_proxy": "http://127.0.0.1:9",
     "XDG_CACHE_HOME": "/others", "HF_TOKEN_PATH": "/others/file", "AWS_WEB_IDENTITY_TOKEN_FILE": "/others/file",
     "GOOGLE_APPLICATION_CREDENTIALS": "/others/file", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9",
+    "AWS_CSM_ENABLED": "true", "AWS_CSM_HOST": "others", "AWS_PROFILE": "others", "AWS_NEXT_YEARS": "others",
 }  # fmt: skip
 HIDDEN = [
     "--log-config-file=/others/l.json",

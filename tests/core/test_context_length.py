@@ -18,6 +18,7 @@ LOGS = Path(__file__).parents[1] / "golden" / "logs"
         (["--max_model_len", "2048"], 2048),
         (["--ctx-size", "512"], 512),
         (["--max-model-len=8k"], 0),
+        (["--max-model-len", "1" * 5_000], 0),
         ([], 0),
     ],
 )

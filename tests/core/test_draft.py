@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -226,3 +227,24 @@ def test_tells_of_many_unknown_names_the_first_and_how_many_more(fields: dict[st
 def test_keeps_what_is_right_beside_what_is_wrong() -> None:
     spec, notices = checked({"scaling": {"min_replicas": 2, "max_replicas": "x", **MANY}, "url": "hf://org/a"})
     assert (spec.scaling.min_replicas, len(notices)) == (2, 22)
+
+
+@pytest.mark.parametrize(
+    ("field", "of"),
+    [
+        ("image", lambda count: "a:" * count),
+        ("image", lambda count: "a/" + "a:" * count + "/a"),
+        ("secrets", lambda count: [f"A{number}=s:k" for number in range(count // 10)]),
+    ],
+    ids=["registry", "path", "secrets"],
+)
+def test_takes_time_in_proportion_to_what_is_given(field: str, of: Any) -> None:
+    def seconds(count: int) -> float:
+        given = {"url": "hf://a/b", "name": "m", field: of(count)}
+        began = time.process_time()
+        draft_of(given)
+        return time.process_time() - began
+
+    seconds(1_000)
+    # Ten times as long would be a hundred times as slow, were it quadratic; a bound that no load reaches.
+    assert seconds(60_000) < max(10 * seconds(6_000) * 4, 0.4)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"\+?(?:{_PART.pattern})+")
+_LONGEST_DURATION = 40
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
 
@@ -156,6 +157,7 @@ def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
 
 def _seconds(text: object, *, default: float) -> float:
     """A duration as Go writes it, ``10s``, ``1h30m`` or ``500ms``; for none at all KubeAI takes its default."""
-    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+    # Looking for the end of a long number takes time by the square of its length.
+    if not isinstance(text, str) or len(text) > _LONGEST_DURATION or not _DURATION.fullmatch(text):
         return default
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)) or default

@@ -72,19 +72,25 @@ SOURCE_VARIABLES = (
 """Where weights come from and where they are written, in capitals: the daemon's own environment says so here."""
 FILE_VARIABLES = (
     *("*_TOKEN_FILE", "*_TOKEN_PATH", "HF_STORED_TOKENS_PATH", "NETRC", "BOTO_CONFIG", "KUBECONFIG", "DOCKER_CONFIG"),
-    *("AWS_CONTAINER_*", "AWS_EC2_METADATA_*", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_LOGIN_CACHE_DIRECTORY"),
-    "AWS_CREDENTIAL_FILE",
     *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_GHA_CREDS_PATH", "CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR"),
     *("AZURE_CLIENT_CERTIFICATE_PATH", "SSH_AUTH_SOCK"),
 )
 """What names a login or a file of the user's, which would be sent away."""
-STORE_VARIABLES = (
-    *("AWS_ENDPOINT_URL*", "*S3_ENDPOINT*", "*GCS_ENDPOINT*", "CLOUDSDK_API_ENDPOINT_*", "STORAGE_EMULATOR_HOST"),
-    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+AWS_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL*", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_CA_BUNDLE"),
+    *("AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT"),
+    *("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"),
 )
-"""What says which host a store, or whoever gives logins for it, is."""
-LOGIN_FILES = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "BOTO_CONFIG", "CLOUDSDK_CONFIG")
-"""What says where a library of a store looks for the user's login, which it else does in the home folder."""
+"""All that a Model may say to AWS' libraries; others send each request's keys to a host (``AWS_CSM_*``), or log in."""
+NO_LOGIN = dict.fromkeys(
+    ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "BOTO_CONFIG", "CLOUDSDK_CONFIG"), "/dev/null"
+)
+"""What hides the user's login from the libraries of stores, which else look for it in the home folder.
+
+Whoever writes a Model writes its url: with the user's login it would read what only the user may, also of a store
+that it does not name.
+"""
 
 
 def parallel_of(args: Iterable[str]) -> int:
@@ -94,7 +100,11 @@ def parallel_of(args: Iterable[str]) -> int:
     (4, 3, 2)
     """
     words = [word for argument in args for word in argument.split("=", 1)]
-    given = [int(value) for name, value in pairwise(words) if name in PARALLEL_OPTIONS and value.isdecimal()]
+    given = [
+        int(value)
+        for name, value in pairwise(words)
+        if name in PARALLEL_OPTIONS and value.isdecimal() and len(value) < 10
+    ]
     return given[-1] if given else PARALLEL
 
 
@@ -193,18 +203,6 @@ def without_steering(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not _steering(name)}
 
 
-def without_our_logins(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a program is given beside a Model's variables, so that a host which these name gets only their own login.
-
-    A program that looks in the home folder finds the user's, and would sign with it whatever that host is asked.
-
-    >>> without_our_logins({"AWS_ENDPOINT_URL": "http://minio"})["AWS_CONFIG_FILE"], without_our_logins({"A": "1"})
-    ('/dev/null', {})
-    """
-    named = any(fnmatchcase(name.upper(), pattern) for name in environment for pattern in STORE_VARIABLES)
-    return dict.fromkeys(LOGIN_FILES, "/dev/null") if named else {}
-
-
 def is_template(value: str) -> bool:
     """Whether a value is a template itself and no file's name, as vLLM tells them apart."""
     return any(sign in value for sign in "{}\n")
@@ -241,6 +239,7 @@ _REASONS = {
     "address": "on this machine an engine listens where kubeai-local says, on loopback only",
     "code": "on this machine a Model brings no code of its own",
     "file": "on this machine it would name a file of yours",
+    "store": "on this machine a Model brings keys, region and address of its store, and nothing else of AWS",
     "source": "on this machine the environment of kubeai-local says where weights come from and are kept",
 }
 
@@ -254,7 +253,8 @@ def _steering(name: str) -> str | None:
     for why, patterns in (("source", SOURCE_VARIABLES), ("file", FILE_VARIABLES)):
         if any(fnmatchcase(name.upper(), pattern) for pattern in patterns):
             return why
-    return None
+    aws = name.upper().startswith("AWS_") and not any(fnmatchcase(name.upper(), known) for known in AWS_VARIABLES)
+    return "store" if aws else None
 
 
 def _why(name: str, limits: Limits) -> str | None:

@@ -47,7 +47,9 @@ _COMPARED = 100
 
 def _image(image: str) -> Iterator[Notice]:
     # A registry's host and a tag may have capitals.
-    name = re.sub(r"^[^/]*[.:][^/]*/|[:@][^/]*$", "", image)
+    host, slash, rest = image.partition("/")
+    path, _, last = (rest if slash and re.search("[.:]", host) else image).rpartition("/")
+    name = path + re.split("[:@]", last, maxsplit=1)[0]
     if re.search(r"\s|[A-Z]", name):
         message = "An image's name has no capital letters and no blanks; no node can pull this one."
         yield error("image", "ImageNotFound", message, step="Write it like registry/name:tag.")

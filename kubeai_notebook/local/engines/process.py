@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from kubeai_notebook.core.kubeai.this_machine import without_our_logins
+from kubeai_notebook.core.kubeai.this_machine import NO_LOGIN
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.leash import leashed
 
@@ -184,7 +184,7 @@ async def _spawned(launch: Launch, recipe: Recipe, command: tuple[str, ...]) -> 
             **launch.inherited,
             **recipe.environment,
             **launch.environment,
-            **without_our_logins(launch.environment),
+            **NO_LOGIN,
             **recipe.ours,
         },
         cwd=launch.folder,

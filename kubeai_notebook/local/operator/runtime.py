@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubeai.this_machine import kept
 from kubeai_notebook.errors import LocalError
-from kubeai_notebook.local.emulation.environment import expanded
+from kubeai_notebook.local.emulation.environment import Room, expanded
 from kubeai_notebook.local.emulation.kinds import PODS, Object, ref_of
 from kubeai_notebook.local.emulation.kubelet_states import memory_limit_of, threads_of
 from kubeai_notebook.local.emulation.stand_in import (
@@ -70,7 +70,10 @@ class Runtime:
         """Fetch the weights and gather what starting takes. LocalError when they cannot be had."""
         metadata, asked = pod["metadata"], engine_spec_of(pod)
         real = self._real(pod)
-        arguments = [placed_in(expanded(text, environment), files) for text in asked.arguments]
+        given_text = partial(expanded, environment=environment, room=Room())
+        arguments = [
+            placed_in(given_text(text, what=f"args[{number}]"), files) for number, text in enumerate(asked.arguments)
+        ]
         environment = {name: placed_in(value, files) for name, value in environment.items()}
         placed = [str(place) for place in files.values()]
         given = kept(asked.engine if real else "llama.cpp", arguments, environment, files=placed)

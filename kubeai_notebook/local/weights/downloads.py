@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import AsyncFileLock, FileLock, Timeout
 
-from kubeai_notebook.core.kubeai.this_machine import without_our_logins, without_steering
+from kubeai_notebook.core.kubeai.this_machine import NO_LOGIN, without_steering
 from kubeai_notebook.core.masking import masked
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.local.emulation.weight_files import size_of
@@ -103,7 +103,7 @@ class Downloads:
             NotHereError: the source has no such weights, or cannot be reached.
             LocalError: they cannot be had; the message is one line.
         """
-        own = {} if order.package else {**without_steering(environment), **without_our_logins(environment)}
+        own = {} if order.package else {**without_steering(environment), **NO_LOGIN}
         used = {**self._environment, **own}
         # Two Pods with different credentials are not served by one download.
         key = order.name if order.package else (order.url, order.kind, tuple(sorted(used.items())))

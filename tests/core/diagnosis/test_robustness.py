@@ -15,7 +15,7 @@ from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.observation import HttpAnswer, Observation, Operator
 
 from .cluster_cases import CASES
-from .scenes import CONFIG, NOW, crash
+from .scenes import CONFIG, NOW, crash, seen, unscheduled
 
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, {}])
@@ -107,3 +107,22 @@ def test_has_one_lowered_line_for_each_line(lines):
     assert len(small(lines)) == len(lines)
     passage = Passage("log", "p", lines)
     assert len(passage.lowered) == len(passage.lines) == len(lines)
+
+
+MANY_DIGITS = "1" * 5_000
+
+
+@pytest.mark.parametrize(
+    "observation",
+    [
+        seen(None, unscheduled(f"0/3 nodes are available: {MANY_DIGITS} node(s) had untolerated taint {{a: b}}.")),
+        crash(f"ValueError: available memory on node 0 ({MANY_DIGITS}) is less than requested memory for kv (5.0)"),
+        crash(
+            f"pydantic_core._pydantic_core.ValidationError: {MANY_DIGITS} validation errors for VllmConfig\n"
+            "max_model_len\n  Input should be a valid integer [type=int_parsing, input_value='x', input_type=str]"
+        ),
+    ],
+    ids=["taint", "memory", "validation"],
+)
+def test_reads_a_number_that_no_machine_has(observation):
+    assert diagnose(observation, now=NOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeai_notebook.core.kubeai.this_machine import code_refusal, kept, loads_code, without_steering
+from kubeai_notebook.core.kubeai.this_machine import code_refusal, kept, loads_code, parallel_of, without_steering
 
 LOADING = """LD_PRELOAD LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES PATH HOME PYTHONPATH PYTHONHOME PYTHONSTARTUP
 PYTHONBREAKPOINT PYTHONWARNINGS BASH_ENV BASH_FUNC_ls%% ENV PERL5LIB NODE_OPTIONS GIT_SSH_COMMAND GCONV_PATH LOCPATH
@@ -118,9 +118,8 @@ STEERING = {
     "source": """HF_ENDPOINT HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_XET_CACHE HUGGINGFACE_CO_STAGING
 XDG_CACHE_HOME HTTPS_PROXY all_proxy Https_Proxy
 REQUESTS_CA_BUNDLE SSL_CERT_FILE TORCH_HOME OLLAMA_MODELS TMPDIR""".split(),  # noqa: SIM905 - a long list reads better so
-    "file": """AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
-    GOOGLE_APPLICATION_CREDENTIALS HF_TOKEN_PATH AWS_PROFILE AZURE_FEDERATED_TOKEN_FILE NETRC
-    AWS_CREDENTIAL_FILE""".split(),  # noqa: SIM905 - a long list reads better so
+    "file": """AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+    GOOGLE_APPLICATION_CREDENTIALS HF_TOKEN_PATH AZURE_FEDERATED_TOKEN_FILE NETRC""".split(),  # noqa: SIM905 - a long list reads better so
 }
 
 
@@ -162,3 +161,20 @@ def test_leaves_a_key_that_is_given_twice_where_it_is():
 @pytest.mark.parametrize("name", ["OLLAMA_REGISTRY", "OLLAMA_MODELS", "HF_ENDPOINT", "HF_HOME"])
 def test_lets_no_model_say_where_weights_come_from(name):
     assert without_steering({name: "http://other", "A": "1"}) == {"A": "1"}
+
+
+def test_passes_over_a_number_that_is_too_long_to_be_meant():
+    assert parallel_of(["--parallel=3", "-np", "1" * 5_000]) == 3
+
+
+_OF_AWS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CREDENTIAL_FILE", "AWS_CSM_HOST", "AWS_NEXT_YEARS", "AWS_PROFILE",
+           "AWS_ROLE_ARN", "aws_csm_enabled")  # fmt: skip
+
+
+def test_lets_a_model_say_its_stores_keys_region_and_address_and_nothing_else_of_aws():
+    kept_ones = {"AWS_ACCESS_KEY_ID": "a", "AWS_REGION": "eu", "AWS_ENDPOINT_URL_S3": "http://minio"}
+    others = dict.fromkeys(_OF_AWS, "x")
+    assert without_steering(kept_ones | others) == kept_ones
+    notices = kept("VLLM", [], others).notices
+    assert len(notices) == len(others)
+    assert all("a Model brings keys, region and address of its store" in notice for notice in notices)
