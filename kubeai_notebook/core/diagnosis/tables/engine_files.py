@@ -351,7 +351,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         derive=_which_file,
         take=(
             r"file at '(?P<file>[^']+)'",
-            r"(?P<file>/[\w/.-]+\.json)",
+            r"(?<![\w/.-])[\w.-]*+(?P<file>/[\w/.-]+\.json)",
             r"' in (?P<file>/\S+)$",
             r"line (?P<row>\d+) column (?P<column>\d+)",
         ),
