@@ -322,3 +322,19 @@ def test_hides_each_of_many_secrets_in_each_spelling() -> None:
     assert set(masked(text, values).split()) == {"made", "up", "***", "x***x", "w000"}
     short = tuple(f"k{number:03d}" for number in range(40))
     assert masked("k001 k0011 xk001 k039.", short) == "*** k0011 xk001 ***."
+
+
+def test_finds_many_secrets_that_begin_alike_quickly() -> None:
+    alike = tuple("a" * size for size in range(4, 604))
+    lines = ("a" * 20_000, ("a" * 605 + "b") * 33)
+    began = time.process_time()
+    assert [masked(line, alike) for line in lines] == ["***", "***b" * 33]
+    # It takes a tenth of a second; a step for each length at each place takes many.
+    assert time.process_time() - began < 2
+
+
+def test_finds_of_many_secrets_the_longest_at_each_place() -> None:
+    alike = tuple("abcabcabcabcabc"[:size] for size in range(4, 16)) + tuple(f"abca{n}" for n in range(10))
+    assert masked("abcabcabcabcabc, abcabcabcX abca-abca7 abca77 abcabcX abcab.", alike) == (
+        "***, ***X ***-*** abca77 abcabcX ***."
+    )

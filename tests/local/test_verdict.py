@@ -136,7 +136,7 @@ def test_compares_the_disk_with_both_figures(tmp_path, environment):
     said = verdict(
         tmp_path, environment, "ollama://big", packages={"ollama://big": package}, memory=Memory(10**18, 10**18)
     )
-    assert said.startswith("big.gguf needs 200000000.0 GB on disk, and ")
+    assert said.startswith("big.gguf needs 200000.0 TB on disk, and ")
     assert "are free in" in said
     assert "--cache FOLDER" in said
 
@@ -160,7 +160,7 @@ def test_names_the_place_of_the_hubs_own_files_where_its_disk_is_full(tmp_path, 
     with HttpServer(hub) as server:
         given = environment | {"HF_ENDPOINT": server.address}
         said = verdict(tmp_path, given, "hf://me/tiny-GGUF", memory=Memory(10**18, 10**18))
-    assert said.startswith("me/tiny-GGUF needs 1000000.0 GB on disk, and ")
+    assert said.startswith("me/tiny-GGUF needs 1000.0 TB on disk, and ")
     assert said.endswith("elsewhere: kubeai-local stop, then set HF_HOME, then kubeai-local start.")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from bisect import bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -141,21 +142,55 @@ def _every(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
 
 
 def _every_of_many(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
-    """The same in one walk over the text, however many secrets there are."""
+    """The same in one walk over the text, however many secrets there are, and however alike."""
     by_head = _by_head(secrets)
     for start in range(len(text) - SHORTEST_SECRET + 1):
-        for size, spellings in by_head.get(text[start : start + SHORTEST_SECRET], ()):
-            if text[start : start + size] in spellings:
-                yield start, start + size
+        if known := by_head.get(text[start : start + SHORTEST_SECRET]):
+            for spelling in known.longest_at(start, text):
+                yield start, start + len(spelling)
+
+
+class _OfOneHead:
+    """Spellings that begin alike, in order: below each stand those that go on where it ends."""
+
+    def __init__(self, spellings: Iterable[str]) -> None:
+        self._sorted = sorted(spellings)
+        self._longest = max(map(len, self._sorted))
+        self._up: list[int] = []
+        """Of each the longest one that it goes on, or -1."""
+        self._leap: list[int] = []
+        """Of each one further up, so that a way up takes steps as the logarithm of its length."""
+        depths: list[int] = []
+        for place, spelling in enumerate(self._sorted):
+            up = place - 1
+            while up >= 0 and not spelling.startswith(self._sorted[up]):
+                up = self._up[up]
+            leap = self._leap[up] if up >= 0 else -1
+            further = self._leap[leap] if leap >= 0 else -1
+            depth_of = [depths[one] if one >= 0 else 0 for one in (up, leap, further)]
+            self._leap.append(further if depth_of[0] - depth_of[1] == depth_of[1] - depth_of[2] else up)
+            self._up.append(up)
+            depths.append(depth_of[0] + 1)
+
+    def longest_at(self, start: int, text: str) -> Iterator[str]:
+        """The longest one at this place; where it is short, also the others, since it may be no word of its own."""
+        place = bisect_right(self._sorted, text[start : start + self._longest]) - 1
+        while place >= 0 and not text.startswith(self._sorted[place], start):
+            leap = self._leap[place]
+            is_above = leap >= 0 and not text.startswith(self._sorted[leap], start)
+            place = leap if is_above else self._up[place]
+        while place >= 0:
+            yield self._sorted[place]
+            place = self._up[place] if len(self._sorted[place]) < _SURE_LENGTH else -1
 
 
 @lru_cache(maxsize=24)
-def _by_head(secrets: tuple[str, ...]) -> dict[str, tuple[tuple[int, set[str]], ...]]:
-    """The secrets' spellings by their first characters, then by their length."""
-    by_head: dict[str, dict[int, set[str]]] = {}
+def _by_head(secrets: tuple[str, ...]) -> dict[str, _OfOneHead]:
+    """The secrets' spellings by their first characters."""
+    by_head: dict[str, set[str]] = {}
     for spelling in (spelling for secret in secrets for spelling in _spellings.__wrapped__(secret)):
-        by_head.setdefault(spelling[:SHORTEST_SECRET], {}).setdefault(len(spelling), set()).add(spelling)
-    return {head: tuple(by_size.items()) for head, by_size in by_head.items()}
+        by_head.setdefault(spelling[:SHORTEST_SECRET], set()).add(spelling)
+    return {head: _OfOneHead(spellings) for head, spellings in by_head.items()}
 
 
 @lru_cache(maxsize=512)

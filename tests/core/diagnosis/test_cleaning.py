@@ -1,5 +1,7 @@
 """Cleaning log lines."""
 
+import time
+
 import pytest
 
 from kubeai_notebook.core.diagnosis import clean, diagnose
@@ -37,6 +39,29 @@ def test_joins_a_record_with_a_hanging_indent_and_drops_the_file_at_its_edge():
     head = "WARNING  2026-11-22 19:47:13,921 hub      _http.py:312"
     record = f"{head}\n         HTTP Error 502 thrown while\n         requesting HEAD\nINFO: x"
     assert clean(record) == ("hub HTTP Error 502 thrown while requesting HEAD", "INFO: x")
+
+
+@pytest.mark.parametrize(
+    "pump", [" ", "\t", "a", "1", "-", ":", "/", ".", "+ ", "a.py:1 ", ".py:1", "\x1b", "\x1b[", "(", "│ "]
+)
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        "INFO 2026-01-01 00:00:00 x ",
+        "INFO 2026-01-01 00:00:00",
+        "2026-01-01T00:00:00",
+        "(A a=b pid=1) ",
+        "(A ",
+        "│",
+    ],
+)
+def test_takes_time_in_proportion_to_the_line(head, pump):
+    line = (head + pump * 30_000)[:30_000] + "y"
+    began = time.process_time()
+    clean(line)
+    # Milliseconds; what is quadratic takes ten seconds.
+    assert time.process_time() - began < 2
 
 
 def test_hides_the_models_own_secrets_wherever_a_log_shows_them():

@@ -179,3 +179,23 @@ def test_gives_the_image_whose_tag_the_chart_wrote_behind_a_slash(image, meant):
     (found,) = diagnose(seen(None, waiting("ImagePullBackOff", text, spec=asked)), now=NOW)
     set_to = [change.value for remedy in found.remedies for change in remedy.changes if change.value]
     assert (found.code, set_to) == ("ImagePullUnauthorized", [meant] if meant else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "about"),
+    [
+        ("groot", 'pods "model-groot-7d9f-1" must have the label team', "labels"),
+        ("root", "resource Pod/ai/model-root-7d9f-1 was blocked: add an annotation", "labels"),
+        ("unlimited", 'Model "unlimited": add an annotation', "labels"),
+        ("m", "of docker.io/groot/vllm:1: no label team", "labels"),
+        ("m", "the number of Pods is unlimited here; add an annotation", "labels"),
+        ("root", "model-root-7d9f-1 must not run as root user", "securityContext"),
+        ("m", "readOnlyRootFilesystem must be true", "securityContext"),
+        ("limit", "container <server> has no cpu limit", "limits"),
+        ("maximum", "model-maximum-7d9f-1: memory limit is missing", "Set the limits"),
+    ],
+)
+def test_takes_what_a_policy_is_about_from_its_words_and_no_name(name, words, about):
+    denied = f'admission webhook "validate.example" denied the request: {words}'
+    (found,) = diagnose(seen(model(name, pods=0), refusal=denied), now=NOW)
+    assert (found.code, about in found.remedies[0].title) == ("PolicyDenied", True), found.remedies

@@ -16,8 +16,8 @@ from kubeai_notebook.core.diagnosis.engine.rule import Rule, compiled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LINE = 8_000
-"""As long as a line of a log is kept."""
+LINE = 32_000
+"""Longer than a line of a log is kept; what a Pod waits for comes uncut."""
 PUMPS = ("a", "1", "A_", " ", "a ", "a.", "a/", "/a", "-", "--a ", "'", '"', "(", ": ", "a=")
 LITERALS = re.compile(r"(?:\\.|[^\\()\[\]{}|?*+.^$])+")
 
@@ -42,9 +42,9 @@ def test_reads_the_longest_line_quickly(pattern: str) -> None:
     without_groups = re.sub(r"\(\?P<\w+>|\(\?[:=!]|\(\?<[=!]", "(", pattern)
     literals = [re.sub(r"\\(?=\W)|\\[a-zA-Z]", "", one) for one in LITERALS.findall(without_groups)]
     for pump in {*PUMPS, *literals} - {""}:
-        for start in {"", *literals[:1]}:
+        for start in {"", *literals[:1], "".join(literals[:2])}:
             line = (start + pump * LINE)[:LINE]
             began = time.process_time()
             compiled(pattern).search(line)
-            # What grows with the square of the line takes seconds here, the others milliseconds.
-            assert time.process_time() - began < 0.08, (pump, start)
+            # What grows with the square of the line takes a second here, the others milliseconds.
+            assert time.process_time() - began < 0.35, (pump, start)

@@ -1,6 +1,8 @@
 """Whatever an Observation lacks or holds, diagnosis answers, and soon."""
 
 import copy
+import time
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubeai_notebook.core.diagnosis import diagnose
+from kubeai_notebook.core.diagnosis.engine import rule
 from kubeai_notebook.core.diagnosis.engine.harmless import small
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, first
 from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -15,7 +18,9 @@ from kubeai_notebook.core.diagnosis.engine.text_source import Passage
 from kubeai_notebook.core.observation import HttpAnswer, Observation, Operator
 
 from .cluster_cases import CASES
-from .scenes import CONFIG, NOW, crash, seen, unscheduled
+from .scenes import CONFIG, NOW, crash, model, seen, unscheduled, waiting
+
+UNKNOWN_CA = "certificate signed by unknown authority"
 
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([None, 1, {}])
@@ -126,3 +131,43 @@ MANY_DIGITS = "1" * 5_000
 )
 def test_reads_a_number_that_no_machine_has(observation):
     assert diagnose(observation, now=NOW)
+
+
+def test_looks_with_each_pattern_at_each_line_once(monkeypatch):
+    looked = Counter()
+
+    class Counting:
+        def __init__(self, source):
+            self.source = source
+
+        def search(self, line):
+            looked[self.source, line] += 1
+
+    monkeypatch.setattr(rule, "compiled", Counting)
+    lines = tuple(f"PicoError: {number}" for number in range(30))
+    row = Rule(
+        code="Pico",
+        seen=("picoerror",),
+        message=("x",),
+        who="user",
+        take=("near",),
+        far=("far",),
+        only=lambda case: False,
+    )
+    assert first((row,), (Passage("log", "p", lines),), Scene(crash("x"), NOW)) is None
+    assert looked == {(source, line): 1 for source in ("near", "far") for line in lines}
+
+
+@pytest.mark.parametrize(
+    "seen_by_it",
+    [
+        crash("\n".join(f"{number} {'ValueError: ' * 650}" for number in range(300))),
+        seen(model(), waiting("ImagePullBackOff", f'unpack image "{"a." * 50_000} : x509: {UNKNOWN_CA}')),
+    ],
+    ids=["log", "message"],
+)
+def test_takes_little_time_for_words_that_were_made_to_take_long(seen_by_it):
+    began = time.process_time()
+    diagnose(seen_by_it, now=NOW)
+    # A second; it took seven, and fourteen.
+    assert time.process_time() - began < 4

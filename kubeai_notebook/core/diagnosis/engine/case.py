@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from .text_source import Passage
 
 
-_TAKES_REQUESTS = ("application startup complete", "uvicorn running on")
-
-
 @dataclass(frozen=True)
 class Case:
     """A rule's hit: the passage, the line in it, and what can be filled into sentences."""
@@ -44,7 +41,7 @@ class Case:
     @property
     def had_started(self) -> bool:
         """Whether the engine took requests before this line: what it says then may be of one of them."""
-        return any(words in line for line in self.passage.lowered[: self.index] for words in _TAKES_REQUESTS)
+        return self.passage.begins_to_listen < self.index
 
     def above(self, count: int) -> str:
         """The lowered lines before the deciding one."""

@@ -23,7 +23,8 @@ _PREFIX = re.compile(
 _PREFIX_STARTS = frozenset("0123456789([DIWEC+")
 _BOX_EDGE = frozenset("╭╰├┌└╮╯─")
 _RICH_HEAD = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* +(.*)")
-_RICH_FILE = re.compile(r"\s+[\w.]+\.py:\d+\s*$")
+# From the first blank of a run only: from each of them it would be quadratic in the blanks.
+_RICH_FILE = re.compile(r"(?<!\s)\s++[\w.]++(?<=\.py):\d++\s*+$")
 _RICH_INDENT = " " * 8
 
 

@@ -22,7 +22,7 @@ from .remedies import Template, filled, remedy_of
 from .text_source import Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kubeai_notebook.core.objects import Pod
     from kubeai_notebook.core.remedy import Remedy
@@ -49,7 +49,11 @@ class Rule:
     derive: Callable[[Case], Mapping[str, str]] | None = None
     """Further values, worked out from those of the case."""
     take: tuple[str, ...] = ()
-    """Patterns with named groups, searched in the deciding line, then in those around it."""
+    """Patterns with named groups, searched in the deciding line, then in those around it.
+
+    Where one wants the end of the line behind many characters, a look ahead tells first whether that is near: a line
+    may hold its first words a thousand times.
+    """
     far: tuple[str, ...] = ()
     """The same, searched in the whole text where ``take`` found nothing."""
     unless: tuple[str, ...] = ()
@@ -119,21 +123,28 @@ def hits(rule: Rule, passage: Passage) -> Iterator[int]:
 
 def case_of(rule: Rule, passage: Passage, scene: Scene, *, index: int, pod: Pod | None) -> Case:
     """The hit with its values taken from the text."""
-    near = passage.lines[max(0, index - 2) : index] + passage.lines[index + 1 : index + 5]
-    taken = _first_groups(rule.take, (passage.lines[index], *near))
-    values = {**_first_groups(rule.far, passage.lines), **taken}
+    last = len(passage.lines)
+    near = (index, *range(max(0, index - 2), index), *range(index + 1, min(index + 5, last)))
+    values = {**_first_groups(rule.far, passage, range(last)), **_first_groups(rule.take, passage, near)}
     masks = scene.secrets
     return Case(scene, passage, index, pod, {key: masked(value, masks) for key, value in values.items()})
 
 
-def _first_groups(sources: tuple[str, ...], lines: tuple[str, ...]) -> dict[str, str]:
+def _first_groups(sources: tuple[str, ...], passage: Passage, places: Sequence[int]) -> dict[str, str]:
     """Named groups of each pattern's first match; of two patterns for one name the earlier counts."""
     taken: dict[str, str] = {}
     for source in sources:
-        match = next((match for match in map(compiled(source).search, lines) if match), None)
+        match = next((match for place in places if (match := _match(source, passage, place))), None)
         if match:
             taken = {key: value.strip() for key, value in match.groupdict().items() if value} | taken
     return taken
+
+
+def _match(source: str, passage: Passage, place: int) -> re.Match[str] | None:
+    """What a pattern finds in a line, looked for once: each hit asks for the lines around it too."""
+    if (source, place) not in passage.matches:
+        passage.matches[source, place] = compiled(source).search(passage.lines[place])
+    return passage.matches[source, place]
 
 
 def first(

@@ -12,10 +12,15 @@ from .cleaning import clean
 from .harmless import small, without_harmless
 
 if TYPE_CHECKING:
+    import re
+
     from kubeai_notebook.core.notice import EvidenceKind
     from kubeai_notebook.core.objects import Container, Event, Pod
 
     from .scene import Scene
+
+
+_TAKES_REQUESTS = ("application startup complete", "uvicorn running on")
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,17 @@ class Passage:
     def haystack(self) -> str:
         """The different lowered lines as one text: a failure is told several times over, once is enough to search."""
         return "\n".join(dict.fromkeys(self.lowered))
+
+    @cached_property
+    def begins_to_listen(self) -> int:
+        """The number of the first line that says that the engine takes requests, or how many lines there are."""
+        listening = (at for at, line in enumerate(self.lowered) if any(words in line for words in _TAKES_REQUESTS))
+        return next(listening, len(self.lowered))
+
+    @cached_property
+    def matches(self) -> dict[tuple[str, int], re.Match[str] | None]:
+        """What was found by which pattern in which line, as far as somebody asked."""
+        return {}
 
 
 def one_line(message: str) -> str:

@@ -138,7 +138,7 @@ ADAPTERS: tuple[Rule, ...] = (
         code="AdapterNotLoaded",
         seen=("ValueError: ", "KeyError: ", "TypeError: "),
         only=lambda case: any(module in case.above(3) for module in _READS_ADAPTERS),
-        take=(r"Error: (?P<why>[^{}]{1,160}?)\.?(?:: \{.*)?$",),
+        take=(r"Error: (?=[^{}]{1,163}+(?:\{|$))(?P<why>[^{}]{1,160}?)\.?(?:: \{.*)?$",),
         message=(
             "vLLM cannot read the adapter's adapter_config.json or its weights: {why}.",
             "vLLM cannot read the adapter's adapter_config.json or its weights.",

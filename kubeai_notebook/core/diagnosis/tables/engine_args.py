@@ -307,7 +307,7 @@ ARGUMENTS: tuple[Rule, ...] = (
     refused(
         seen=(".py: error: ", "vllm serve: error: "),
         only=lambda case: case.has_ended and not case.had_started,
-        take=(r": error: (?P<why>.{1,200}?)\.?$", r"(?P<argument>--[a-z][\w-]+)"),
+        take=(r": error: (?=.{1,201}+$)(?P<why>.{1,200}?)\.?$", r"(?P<argument>--[a-z][\w-]+)"),
         message=("The engine does not take its args: {why}.", "The engine does not take its args."),
         remedies=(drop_argument("{argument}"), advise("Correct {argument}.", "Correct args as it says.")),
     ),

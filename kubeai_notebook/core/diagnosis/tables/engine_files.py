@@ -351,7 +351,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         derive=_which_file,
         take=(
             r"file at '(?P<file>[^']+)'",
-            r"(?P<file>/[\w/.-]+\.json)",
+            r"(?<![\w/.-])[\w.-]*+(?P<file>/[\w/.-]+\.json)",
             r"' in (?P<file>/\S+)$",
             r"line (?P<row>\d+) column (?P<column>\d+)",
         ),
@@ -370,7 +370,7 @@ ARCHITECTURES: tuple[Rule, ...] = (
         unless=("AssertionError", "JSONDecodeError"),
         only=lambda case: case.has_ended and not case.had_started and _refuses_config(case),
         take=(
-            r"Error: ['\"]?(?P<why>[^{}]{1,200}?)(?:: \{.*)?['\".]*(?:, retrying \d of \d)?$",
+            r"Error: (?=[^{}]{1,300}+(?:\{|$))['\"]?(?P<why>[^{}]{1,200}?)(?:: \{.*)?['\".]*(?:, retrying \d of \d)?$",
             r"validation error for (?P<why>.{1,160}?):?$",
         ),
         message=(

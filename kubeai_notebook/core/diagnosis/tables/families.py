@@ -333,7 +333,7 @@ FAMILIES: tuple[Rule, ...] = (
         seen=("Error: ", "AssertionError"),
         unless=("allocate", "memory"),
         only=_loads_quantized,
-        take=(r"Error: (?P<why>.{1,200}?)\.?$",),
+        take=(r"Error: (?=.{1,201}+$)(?P<why>.{1,200}?)\.?$",),
         message=(
             'This engine cannot load "{name}" with its quantization: {why}.',
             'This engine cannot load "{name}" with its quantization.',
@@ -349,7 +349,7 @@ FAMILIES: tuple[Rule, ...] = (
         seen=("ValueError: ", "AssertionError: ", "NotImplementedError: ", "KeyError: "),
         unless=("load_weights",),
         only=_builds_the_model,
-        take=(r"Error: ['\"]?(?P<why>[^{}]{1,200}?)['\"]?\.?$",),
+        take=(r"Error: (?=[^{}]{1,203}+$)['\"]?(?P<why>[^{}]{1,200}?)['\"]?\.?$",),
         message=(
             "This engine cannot build the model that config.json describes: {why}.",
             "This engine cannot build the model that config.json describes.",

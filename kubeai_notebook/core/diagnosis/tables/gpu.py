@@ -306,7 +306,7 @@ COUNTS: tuple[Rule, ...] = (
     Rule(
         code="GpuTooOldForBfloat16",
         seen=("Bfloat16 is only supported on", "CUDA device does not support bfloat16"),
-        take=(r"Your (?P<gpu>.+?) GPU has compute capability (?P<has>[\d.]+)",),
+        take=(r"Your (?P<gpu>.{1,80}?) GPU has compute capability (?P<has>[\d.]+)",),
         message=("The GPU {gpu} cannot compute in bfloat16.", "This GPU cannot compute in bfloat16."),
         who="user",
         remedies=(set_argument("--dtype", "half"),),

@@ -35,7 +35,7 @@ _REGISTRY = (
     r"https?://(?P<host>[\w.-]+)",
     r"lookup (?P<host>[\w.-]+)",
     r"dial tcp (?P<host>[\w.:-]*\w)",
-    r"image \\?\"(?P<host>[\w.-]+\.[\w.-]+)/",
+    r"image \\?\"(?P<host>[\w-]+\.[\w.-]+)/",
 )
 
 

@@ -25,7 +25,7 @@ NODE_MEMORY: tuple[Rule, ...] = (
     Rule(
         code="NotEnoughMemory",
         seen=("less than requested memory for kv", "less than desired CPU memory utilization"),
-        take=(r"memory on node \d+ \((?P<available>[\d.]+)", r"for kv[\w ]* \((?P<needed>[\d.]+)"),
+        take=(r"memory on node \d+ \((?P<available>[\d.]+)", r"for kv[\w ]{0,60} \((?P<needed>[\d.]+)"),
         derive=_whole_gib,
         message=(
             'The engine of "{name}" sets {needed} GiB aside for its cache, but {available} are available.',

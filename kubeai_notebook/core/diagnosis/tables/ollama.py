@@ -39,7 +39,7 @@ OLLAMA: tuple[Rule, ...] = (
     Rule(
         code="RunnerDied",
         seen=("GGML_ASSERT(",),
-        take=(r"(?P<check>GGML_ASSERT\(.+?\)) failed",),
+        take=(r"(?P<check>GGML_ASSERT\(.{1,200}?\)) failed",),
         message=(
             "Ollama's runner stopped at a check of its own: {check}.",
             "Ollama's runner stopped at a check of its own.",

@@ -204,7 +204,7 @@ DEVICE_CLAIMS: tuple[Rule, ...] = (
             "device class … does not exist",
         ),
         take=(
-            r"(?P<kind>resourceclaimtemplate|resourceclaim|deviceclass)[\w.]* \\?\"(?P<missing>[^\"\\]+)",
+            r"(?P<kind>resourceclaimtemplate|resourceclaim|deviceclass)[\w.]{0,40} \\?\"(?P<missing>[^\"\\]+)",
             r"(?P<kind>device class) (?P<missing>[\w.-]*\w)",
         ),
         derive=_device_claim,

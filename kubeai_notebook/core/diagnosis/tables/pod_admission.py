@@ -201,7 +201,7 @@ REFUSALS: tuple[Rule, ...] = (
     Rule(
         code="PriorityClassMissing",
         seen=("priorityClass is not permitted in", "quota to match these scopes"),
-        take=(r"pods with (?P<priority>[\w.-]+) priorityClass", r"PriorityClass In \[(?P<priority>[^\]]+)\]"),
+        take=(r"pods with (?P<priority>[\w.-]+) priorityClass", r"PriorityClass In \[(?P<priority>[^\[\]]+)\]"),
         message=(
             'Pods of this namespace may not have the PriorityClass "{priority}".',
             "Pods of this namespace may not have that PriorityClass.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,9 @@ _ABOUT: Mapping[str, tuple[str, ...]] = {
         "privilege",
         "runas",
         "run as",
-        "root",
+        r"(?<![a-z])root",
+        "nonroot",
+        "rootfilesystem",
         "capabilit",
         "seccomp",
         "hostpath",
@@ -75,23 +78,39 @@ _ABOUT: Mapping[str, tuple[str, ...]] = {
         "/image/",
     ),
     "placement": ("node selector", "nodeselector", "toleration", "node affinity", "nodeaffinity", "runtimeclass"),
-    "limits": ("limit", "resources", "request>", "cpu request", "memory request"),
+    "limits": (
+        r"(?<![a-z])limit",
+        "podlimit",
+        "containerlimit",
+        "resources",
+        "request>",
+        "cpu request",
+        "memory request",
+    ),
     "labels": ("label", "annotation"),
 }
-"""What a policy is about, by the words of its refusal; the first that fits."""
+"""What a policy is about, by the words of its refusal, as patterns; the first that fits."""
+
+
+def _refusal(case: Case) -> str:
+    """The policy's own words, without the names of what it refuses: a Model may be called "unlimited" or "groot"."""
+    words = case.passage.lowered[case.index].partition("denied the request:")
+    name = re.escape(case.scene.name.lower())
+    pod = f"|{re.escape(case.pod.name.lower())}" if case.pod and case.pod.name else ""
+    own = rf"(?<![\w.-])model-{name}(?![a-z0-9])[\w.-]*|(?<=[\"'/]){name}(?=[\"'\s\\])"
+    return re.sub(own + pod, " ", words[2] or words[0])
 
 
 def _is_about(subject: str, case: Case) -> bool:
-    words = case.passage.lowered[case.index].partition("denied the request:")
-    low = words[2] or words[0]
-    return next((about for about, known in _ABOUT.items() if any(word in low for word in known)), "") == subject
+    low = _refusal(case)
+    return next((about for about, known in _ABOUT.items() if re.search("|".join(known), low)), "") == subject
 
 
 _TOO_MUCH = ("higher than", "exceed", "maximum", "greater than", "max allowed", "more than", "larger than")
 
 
 def _wants_less(case: Case) -> bool:
-    return any(words in case.passage.lowered[case.index] for words in _TOO_MUCH)
+    return any(words in _refusal(case) for words in _TOO_MUCH)
 
 
 POLICIES: tuple[Rule, ...] = (

@@ -172,7 +172,7 @@ ANSWERS: tuple[Rule, ...] = (
     Rule(
         code="FeatureMismatch",
         seen=("loaded moded cannot fullyfill",),
-        take=(r"options are \{(?P<options>[^}]*)\}",),
+        take=(r"options are \{(?P<options>[^{}]*)\}",),
         message=(
             '"{name}" was asked for what the model is not made for; it can do {options}.',
             '"{name}" was asked for what the model is not made for.',

@@ -331,7 +331,7 @@ VALUES: tuple[Rule, ...] = (
         seen=("greater than the derived max_model_len",),
         take=(
             r"max_model_len \((?P<asked>\d+)\)",
-            r"(?:max_position_embeddings|max_seq_len|n_positions|max_length|model_max_length)\w*=(?P<limit>\d+)",
+            r"(?:max_position_embeddings|max_seq_len|n_positions|max_length|model_max_length)\w{0,40}=(?P<limit>\d+)",
             r"derived max_model_len \((?:\w+=)?(?P<limit>\d+)",
         ),
         message=(

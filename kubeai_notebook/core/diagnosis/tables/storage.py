@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.notice import Finding
     from kubeai_notebook.core.objects import Pod
 
-_CLAIM = (r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)", r"storageclass[\w.]* \\?\"(?P<storage_class>[^\"\\]+)")
+_CLAIM = (
+    r"persistentvolumeclaim \\?\"?(?P<missing>[\w.-]*\w)",
+    r"storageclass[\w.]{0,40} \\?\"(?P<storage_class>[^\"\\]+)",
+)
 _MOUNTS = ("FailedMount", "FailedAttachVolume")
 _LOOK_AT_CLAIMS = run("See what the claims wait for.", "kubectl -n {namespace} describe pvc {own_claim}")
 _LOOK_AT_ALL = run("See which claims are unbound.", "kubectl -n {namespace} get pvc")
