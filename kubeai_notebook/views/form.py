@@ -67,13 +67,12 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._save_preset = save_preset
         # The browser's messages, cells and the threads that work all come here.
         self._lock = threading.RLock()
-        self._filling = self._busy = False
+        self._filling = self._busy = self._asks_yes = False
         self._edition = 0
         """Counts the changes of the fields: what was planned of others is old."""
         self._resting = threading.Timer(0, self._look_up)
         self._report: PlanReport | None = None
         self._served: Model | None = None
-        self._asks_yes = False
         self._replaces = ""
         """The preset that the next press of its button replaces."""
         self._renew: Callable[[Mapping[str, str]], None] | None = None
@@ -429,8 +428,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._say(status)
         elif progress.state == "failed":
             self._asks_yes = any(notice.code == "NotYoursError" for notice in progress.notices)
-            if not self._asks_yes:
-                self._report = None  # what was planned did not hold: the next press plans anew
+            self._report = self._report if self._asks_yes else None  # what did not hold is planned anew
             self._checks.show(lines_of(progress.notices))
             self._say("Not done.")
         elif not isinstance(progress.result, PlanReport):
@@ -442,7 +440,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _planned(self, report: PlanReport) -> None:
         self._report = report
-        diff = [MessageLine(severity="change", text=line) for line in report.plan.diff.splitlines()]
+        diff = (MessageLine(severity="change", text=line) for line in report.plan.diff.splitlines())
         self._checks.show([*diff, *checklist(report.notices)])
         self._say(report.title)
 
@@ -457,9 +455,8 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def close(self) -> None:
         """Take it away; what it was asking goes on, and shows nothing."""
         self._resting.cancel()
-        if self._served is not None:
-            for box in self._card.children:
-                let_go(self._served.session, box.children[0], self._card.model_id)
+        if self._served and self._card.children:
+            let_go(self._served.session, self._card.children[0].children[0], self._card.model_id)
         super().close()
 
     # How it is displayed.
