@@ -12,9 +12,10 @@ import pytest
 
 from kubeai_notebook.core.diagnosis import tables
 from kubeai_notebook.core.diagnosis.engine.rule import Rule, compiled
+from kubeai_notebook.core.diagnosis.tables import engine_args, placement, python_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LINE = 32_000
 """Longer than a line of a log is kept; what a Pod waits for comes uncut."""
@@ -48,3 +49,31 @@ def test_reads_the_longest_line_quickly(pattern: str) -> None:
             compiled(pattern).search(line)
             # What grows with the square of the line takes a second here, the others milliseconds.
             assert time.process_time() - began < 0.35, (pump, start)
+
+
+@pytest.mark.parametrize(
+    ("look", "pump"),
+    [
+        (engine_args._FAILED.search, "1"),
+        (placement._TAINT.search, "1"),
+        (python_code._OF_THE_MODEL.match, "/transformers_modules/"),
+    ],
+)
+def test_reads_it_quickly_also_with_a_pattern_beside_the_rows(look: Callable[[str], object], pump: str) -> None:
+    began = time.process_time()
+    look('file "' + pump * (LINE // len(pump)))
+    assert time.process_time() - began < 0.35
+
+
+@pytest.mark.parametrize(
+    ("frame", "file"),
+    [
+        ('file "/a/transformers_modules/b-1/modeling_x.py", line 1', "modeling_x.py"),
+        ('file "/transformers_modules/a b.py"', "b.py"),
+        ('file "/transformers_modules/a.txt"', None),
+        ('file "/modules/a.py"', None),
+    ],
+)
+def test_knows_the_models_own_code_by_its_folder(frame: str, file: str | None) -> None:
+    own = python_code._OF_THE_MODEL.match(frame)
+    assert (own and own["file"]) == file

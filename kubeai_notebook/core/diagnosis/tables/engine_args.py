@@ -63,7 +63,7 @@ def _meant(case: Case) -> dict[str, str]:
     return {"meant": asked or (f"--{near}" if near else "")}
 
 
-_FAILED = re.compile(r"(\d{1,9}) validation errors? for (\w+)", re.IGNORECASE)
+_FAILED = re.compile(r"(?<!\d)(\d{1,9}) validation errors? for (\w+)", re.IGNORECASE)
 _FIELD = re.compile(r"^(?P<field>[A-Za-z_]\w*)(?:\.[\w\[\],.]+)?$")
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

@@ -266,7 +266,7 @@ _LEAVING = (
     "remediation.azure.com/",
 )
 _TAINT = re.compile(
-    r"(?:(?P<count>\d{1,9}) node\(s\) )?had (?:untolerated )?taint \{(?P<key>[^:}]+): ?(?P<value>[^}]*)\}"
+    r"(?:(?<!\d)(?P<count>\d{1,9}) node\(s\) )?had (?:untolerated )?taint \{(?P<key>[^:}]+): ?(?P<value>[^}]*)\}"
     r"|did not tolerate (?:taint )?\(?(?:taint=)?\\?\"?(?P<named>[\w./-]+)(?:=(?P<given>[\w./-]*))?",
     re.IGNORECASE,
 )

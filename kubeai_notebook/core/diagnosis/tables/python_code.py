@@ -26,7 +26,7 @@ _ASKED_FOR = (
     "No module named 'custom_st'",
     "Error: … using the `--trust-remote-code` flag",
 )
-_OF_THE_MODEL = re.compile(r'file "[^"]*/transformers_modules/[^"]*?(?P<file>[\w.-]+\.py)"')
+_OF_THE_MODEL = re.compile(r'file "(?=[^"]*/transformers_modules/)[^"]*[^\w.\-"](?P<file>[\w.-]+\.py)"')
 
 
 def _own_code(case: Case) -> dict[str, str]:
