@@ -87,7 +87,7 @@ def test_never_takes_this_machine_in_place_of_a_cluster_that_is_down(kubeconfig)
         connect().models()
     chosen = f'{address} (context "work" of the kubeconfig {path})'
     assert raised.value.message == f"The Kubernetes API at {chosen} does not answer: connection refused."
-    assert raised.value.hint.endswith('To work on this machine instead: Session(context="local").')
+    assert raised.value.hint.endswith('To work on this machine instead: kubeai_notebook.Session(context="local").')
 
 
 def test_never_takes_this_machine_in_place_of_a_cluster_without_kubeai(kubeconfig, api) -> None:
