@@ -123,7 +123,7 @@ def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> in
         presets, starts = _rows(path, _READ_PRESETS), _rows(path, _READ_STARTS)
         _remove(path)
         _change(_PRESETS, _KEEP_PRESET, presets, path=path)
-        with suppress(UsageError):
+        with suppress(UsageError):  # times of starts are measured again: to lose them is no reason to fail
             _change(_STARTS, _KEEP_START, starts, path=path)
     return max(before - _size_of(path), 0)
 

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 LONGEST_EVENT_BYTES = 16 << 20
 READ_AHEAD_BYTES = 1 << 20
 AT_ONCE_SECONDS = 0.002
+"""What comes sooner after the piece before was read from the network together with it."""
 REST_SHARE = 0.05
+"""How long the reader rests, of the time since the first piece: an engine's tokens/s are wrong by no more."""
 PAUSE_SECONDS = 0.125
 
 
@@ -253,13 +255,13 @@ class _Arrived:
         if self._size > READ_AHEAD_BYTES:
             self._room.clear()
             await self._room.wait()
-        # What came at once was read with the piece before, and more may have been.
+        # A piece that came at once was read together with the one before, and so may be the next one.
         elif self.seconds - self._asked > AT_ONCE_SECONDS:
             await self._rest()
         self._asked = time.perf_counter()
 
     async def _rest(self) -> None:
-        """Wait until more is wanted, or a little: arrivals tell how fast an engine is."""
+        """Wait until more is wanted, but not long: the time at which a piece is read tells an engine's pace."""
         self._resting = True
         with suppress(TimeoutError):
             async with asyncio.timeout(min(PAUSE_SECONDS, REST_SHARE * (self.seconds - self._first))):
