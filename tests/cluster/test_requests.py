@@ -6,10 +6,13 @@ import contextlib
 import itertools
 import json
 import math
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
+from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.api import Bounds
 from kubeai_notebook.cluster.client import CORE, Api, Cluster
@@ -29,9 +32,11 @@ from kubeai_notebook.errors import (
 )
 from tests.support.daemon import SMOL
 from tests.support.faults import answer_lost, broken, busy, cut_after, cut_before, denied, silent
+from tests.support.http_server import HttpServer, json_answer
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -158,6 +163,37 @@ def test_reads_again_when_the_connection_broke(cluster, api) -> None:
     api.faults.append(cut_after(10, verb="list", resource="models", times=2))
     assert cluster.models() == []
     assert api.count("list", "models") == 3
+
+
+@pytest.fixture
+def behind_tls() -> Iterator[tuple[HttpServer, Api]]:
+    """A server that answers everything, and its client."""
+    authority, tls, configuration = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), Configuration()
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with (
+        HttpServer(lambda _request: json_answer({"kind": "Model"}), tls=tls) as server,
+        authority.cert_pem.tempfile() as ca,
+    ):
+        configuration.host, configuration.ssl_ca_cert = server.address, ca
+        api = Api(configuration)
+        yield server, api
+        api.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_sends_again_what_a_server_hung_up_on_before_anything_was_sent(behind_tls, method) -> None:
+    server, api = behind_tls
+    server.broken_handshakes = 2
+    assert api.request(method, "apis", body={} if method == "POST" else None) == {"kind": "Model"}
+    assert [request.method for request in server.received] == [method]
+
+
+def test_gives_up_on_a_server_that_always_hangs_up(behind_tls) -> None:
+    server, api = behind_tls
+    server.broken_handshakes = 10
+    with pytest.raises(UnreachableError, match="ends the TLS connection before it answers"):
+        api.request("GET", "apis")
+    assert server.broken_handshakes == 7
 
 
 @pytest.mark.parametrize("code", [500, 502, 503])
