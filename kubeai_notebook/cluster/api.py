@@ -23,7 +23,6 @@ from kubeai_notebook.errors import ClusterError, KubeAIError, KubeconfigError, N
 
 from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, NoApiError, no_api, object_of, read_whole
-from .certificates import trusting
 from .connection_errors import error_of_connection
 from .credentials import Credentials, Login, place_of
 from .errors import BrokenHandshakeError, BusyError, LostAnswerError, error_of
@@ -115,7 +114,6 @@ class Api:
         except ImportError as error:  # urllib3 brings no SOCKS of its own
             message = "The way to the Kubernetes API leads through a SOCKS proxy, for which PySocks is not installed."
             raise KubeconfigError(message, "Run pip install pysocks, and start this kernel or server again.") from error
-        pool.connection_pool_kw["ssl_context"] = trusting(verify=configuration.verify_ssl)
         self._connections.track(pool)
         return pool
 

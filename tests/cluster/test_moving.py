@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
@@ -80,8 +80,7 @@ def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.Monke
     moved = [False]
 
     class Pool:
-        pool_classes_by_scheme: ClassVar[dict[str, Any]] = {}
-        connection_pool_kw: ClassVar[dict[str, Any]] = {}
+        pool_classes_by_scheme = urllib3.PoolManager().pool_classes_by_scheme
 
         def __init__(self, host: str) -> None:
             self.host = host

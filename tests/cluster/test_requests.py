@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+import urllib3.connection
 from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.api import Bounds
@@ -163,6 +164,30 @@ def test_reads_again_when_the_connection_broke(cluster, api) -> None:
     api.faults.append(cut_after(10, verb="list", resource="models", times=2))
     assert cluster.models() == []
     assert api.count("list", "models") == 3
+
+
+def test_trusts_what_the_system_trusts_where_a_kubeconfig_names_no_authority(behind_tls, monkeypatch) -> None:
+    server, api = behind_tls
+    monkeypatch.setenv("SSL_CERT_FILE", api.configuration.ssl_ca_cert)
+    public = Configuration()
+    public.host = server.address
+    assert Api(public).request("GET", "apis") == {"kind": "Model"}
+
+
+def test_gives_each_connection_a_tls_context_of_its_own(behind_tls, monkeypatch) -> None:
+    """urllib3 writes into it at each connection, and a thread that shakes hands by it reads it without the GIL."""
+    _, api = behind_tls
+    contexts: list[ssl.SSLContext] = []
+    wrap = urllib3.connection.ssl_wrap_socket
+
+    def noted(**options: Any) -> Any:
+        contexts.append(options["ssl_context"])
+        return wrap(**options)
+
+    monkeypatch.setattr(urllib3.connection, "ssl_wrap_socket", noted)
+    for _ in range(2):
+        api.open("GET", "apis").close()
+    assert len({id(context) for context in contexts}) == 2
 
 
 @pytest.fixture
