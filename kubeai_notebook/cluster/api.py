@@ -114,6 +114,8 @@ class Api:
         except ImportError as error:  # urllib3 brings no SOCKS of its own
             message = "The way to the Kubernetes API leads through a SOCKS proxy, for which PySocks is not installed."
             raise KubeconfigError(message, "Run pip install pysocks, and start this kernel or server again.") from error
+        # Up to version 35 the client names certifi's authorities where the kubeconfig names none.
+        pool.connection_pool_kw["ca_certs"] = configuration.ssl_ca_cert
         self._connections.track(pool)
         return pool
 

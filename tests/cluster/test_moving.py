@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import urllib3
@@ -81,6 +81,7 @@ def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.Monke
 
     class Pool:
         pool_classes_by_scheme = urllib3.PoolManager().pool_classes_by_scheme
+        connection_pool_kw: ClassVar[dict[str, Any]] = {}
 
         def __init__(self, host: str) -> None:
             self.host = host
