@@ -153,6 +153,20 @@ def test_does_nothing_to_another_model_than_the_one_that_was_shown(tmp_path: Pat
         assert writes(api) == []
 
 
+def test_answers_each_widget_that_asks_the_same_question(tmp_path: Path) -> None:
+    gate = Gate()
+
+    def shown(_name: str) -> str:
+        return gate()
+
+    with talking_cluster(tmp_path) as (smol, _, _, _api):
+        answers: list[dict[str, Any]] = []
+        for asker in ("a", "b"):
+            take(smol.session, "smol", {"id": asker, "verb": "show"}, send=answers.append, show=shown)
+        gate.opened.set()
+        assert until(lambda: {one["id"] for one in answers if one["state"] == "done"} == {"a", "b"}, 5)
+
+
 def test_has_the_uid_of_what_is_shown_on_a_card_and_in_a_row() -> None:
     view = view_in("Ready", ready=1)
     view.model["metadata"]["uid"] = "its own"
