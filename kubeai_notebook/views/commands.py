@@ -65,7 +65,12 @@ class Progress:
         )
 
     def shown_in(self, state: S, doing: str) -> S:
-        """The state of a widget with what is found, or with this in its fields ``busy`` and ``problem``."""
+        """The state of a widget with what is found, or with this in its fields ``busy`` and ``problem``.
+
+        Where the same goes on already, of which more is heard, it stays as it is.
+        """
+        if self.is_under_way:
+            return state
         busy = "" if self.state in ("done", "failed") else doing
         # Checked anew: what comes from a frame or an error becomes plain on its way in.
         return type(state)(**{**dict(state), "busy": busy, "problem": self.problem, **(self.result or {})})

@@ -130,8 +130,6 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         return {"map_is_open": True}
 
     def _tell(self, progress: Progress) -> None:
-        if progress.is_under_way:
-            return
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:
             self.shown = progress.shown_in(self.shown, "Embedding …")

@@ -79,8 +79,6 @@ class Trial(BuiltWidget):
         return {"file": name, "transcript": str(self._model.transcribe(file))}
 
     def _tell(self, progress: Progress) -> None:
-        if progress.is_under_way:
-            return
         doing = "Ranking …" if self.shown.kind == "rank" else "Listening …"
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:

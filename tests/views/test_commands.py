@@ -11,6 +11,7 @@ from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.errors import NotFoundError, SpecError
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.models_table import row_of
+from kubeai_notebook.present.trial_wire import TrialState
 from kubeai_notebook.views.commands import Commands, Progress, take
 from tests.support.fake_api import MODELS, model, writes
 from tests.support.talking import talking_cluster
@@ -69,6 +70,18 @@ def test_does_nothing_twice_for_a_double_click_and_does_it_again_afterwards() ->
     assert commands.hand_off(gate, again.append, key="delete")
     again.wait()
     assert gate.times == 2
+
+
+def test_leaves_what_a_widget_shows_as_it_is_where_the_same_goes_on_already() -> None:
+    gate, commands, told, second = Gate(), Commands(), Told(), Told()
+    asked = TrialState(model="smol", kind="rank", code="")
+    commands.hand_off(gate, told.append, key="rank")
+    shown = told[0].shown_in(asked, "Ranking …")
+    commands.hand_off(gate, second.append, key="rank")
+    gate.opened.set()
+    assert shown.busy == "Ranking …"
+    assert second[0].shown_in(shown, "Ranking …") == shown
+    told.wait()
 
 
 def test_does_what_has_one_queue_in_its_order() -> None:
