@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import SessionClosedError
-from kubeai_notebook.present.answer import notices_of
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.models_table import row_of
+from kubeai_notebook.present.notices import notices_of
 from kubeai_notebook.present.server_wire import ModelChange, link_of
 from kubeai_notebook.present.wording import in_sidebar
 

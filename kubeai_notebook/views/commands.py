@@ -22,8 +22,8 @@ from pydantic import BaseModel, ValidationError
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Remedy
 from kubeai_notebook.errors import ClusterError, KubeAIError
-from kubeai_notebook.present.answer import answer_of, notices_of
 from kubeai_notebook.present.details import LOG_LINES, details_of, idle_text
+from kubeai_notebook.present.notices import notices_of, progress_of
 from kubeai_notebook.present.wire import Question, Request
 from kubeai_notebook.session import verbs
 from kubeai_notebook.session.guard import check_same, stake_of
@@ -155,7 +155,7 @@ def take(
     send: Callable[[dict[str, Any]], None],
     show: Callable[[str], str] = lambda _name: "",
 ) -> None:
-    """Hand off what a browser asks of the Model ``name``; ``send`` brings each `Answer` to the widget.
+    """Hand off what a browser asks of the Model ``name``; ``send`` brings each `RequestProgress` to the widget.
 
     ``show`` shows what the widget opens of a Model, its card or its playground, or takes it away, and says where it
     is. A message that is no `Request` is not answered: no widget of ours sends one.
@@ -167,8 +167,8 @@ def take(
         return
 
     def tell(progress: Progress) -> None:
-        answer = answer_of(request.id, progress.state, name=name, result=progress.result, notices=progress.notices)
-        send(answer.model_dump(mode="json"))
+        sent = progress_of(request.id, progress.state, name=name, result=progress.result, notices=progress.notices)
+        send(sent.model_dump(mode="json"))
 
     is_question = request.verb in get_args(Question)
     # What is only read is asked by several widgets at a time, and again where an answer was lost.

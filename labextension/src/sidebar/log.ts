@@ -115,20 +115,16 @@ export class LogView {
 
   /** Draw the log, with what is sought marked. */
   private mark(): void {
-    const sought = this.find.value.toLowerCase();
+    const sought = this.find.value;
     if (sought === "") {
       putText(this.log, this.text || trans.__("It has written nothing so far."));
       putText(this.found, "");
       return;
     }
-    const nodes: (Node | string)[] = [];
-    const lower = this.text.toLowerCase();
-    let from = 0;
-    for (let at = lower.indexOf(sought); at >= 0; at = lower.indexOf(sought, from)) {
-      nodes.push(this.text.slice(from, at), element("mark", "", this.text.slice(at, at + sought.length)));
-      from = at + sought.length;
-    }
-    this.log.replaceChildren(...nodes, this.text.slice(from));
+    // In the text as it is: in lower case it may be longer (İ), and each place behind that is another one.
+    const places = new RegExp(`(${sought.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&")})`, "iu");
+    const parts = this.text.split(places).map((part, index) => (index % 2 === 1 ? element("mark", "", part) : part));
+    this.log.replaceChildren(...parts);
     this.tell();
   }
 
