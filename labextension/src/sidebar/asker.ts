@@ -1,6 +1,6 @@
 import type { Asks, Heard, Wanted } from "../../shared/ask";
 import type { Done, Events, RequestProgress } from "../../shared/types";
-import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
+import { answerOf, refusalOf, type Fetcher, type Refusal, type Shown } from "../request";
 
 /** How long the server may take before its reader is told that it works. */
 const SILENCE_MS = 300;
@@ -40,8 +40,7 @@ export class ServerAsker implements Asks {
     try {
       return { ...EMPTY, ...(await this.done(wanted)) };
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { ...EMPTY, state: "failed", ...refused(error) };
+      return { ...EMPTY, state: "failed", ...refused(refusalOf(error)) };
     }
   }
 
