@@ -21,7 +21,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import SessionClosedError
 from kubeai_notebook.present.card import card_of
@@ -139,8 +138,8 @@ class Feed:
         if change.view is not None:
             try:
                 card = card_of(change.view, namespace=self._namespace)
-                told = card.model_copy(update={"sent_at_seconds": time.time(), "next_step": in_sidebar(card.next_step)})
-                text = ModelChange(row=row_of(change.view), card=told, uid=uid_of(change.view.model)).model_dump_json()
+                sent = card.model_copy(update={"sent_at_seconds": time.time(), "next_step": in_sidebar(card.next_step)})
+                text = ModelChange(row=row_of(change.view), card=sent, uid=change.view.uid).model_dump_json()
             except Exception:  # (a bug costs this Model's news: the others' go on)
                 _logger.exception("The Model %s could not be shown.", change.name)
                 return False

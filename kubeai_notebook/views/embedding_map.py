@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
-from pydantic import ValidationError
 
 from kubeai_notebook.present.embedding_wire import Hover, LegendLine, MapRequest, MapState, Row
 from kubeai_notebook.present.embeddings import colors_of, map_snapshot, map_text
 from kubeai_notebook.views.beside import Snapshots, kernel_listens
 
-from .commands import commands
+from .commands import commands, request_in
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -106,10 +105,9 @@ class MapWidget(BuiltWidget):
             self.map.select(places)
 
     def _take(self, content: object) -> None:
-        try:
-            request = MapRequest.model_validate(content)
-        except ValidationError:
-            return  # no widget of ours sends it
+        request = request_in(content, MapRequest)
+        if request is None:
+            return
         if request.verb == "search":
             commands().hand_off(
                 lambda: self._search(request.query),
