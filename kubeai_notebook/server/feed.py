@@ -79,7 +79,7 @@ class Feed:
         self._asked_at = time.monotonic()
         self._news = loop.create_future()
         self._take_link()
-        self._take(0)
+        self._take(0)  # so that whoever listens first is told of all Models at once
         threading.Thread(target=self._follow, name="kubeai-feed", daemon=True).start()
 
     @property
@@ -174,6 +174,7 @@ class Feed:
             self.close()
 
     def _wake(self) -> None:
+        # A Future is done once, so whoever asks from now on waits for another one.
         if not self._news.done():
             self._news.set_result(None)
         self._news = self._loop.create_future()

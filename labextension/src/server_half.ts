@@ -30,7 +30,7 @@ export class ServerHalf {
     if (server !== this.told) void (this.telling ?? this.workAt(this.place));
     this.told = server;
     if (this.telling === undefined || (init.method ?? "GET") !== "GET") return answer;
-    void answer.body?.cancel();
+    void answer.body?.cancel(); // unread, it would keep its connection
     await this.telling;
     return this.send(path, init);
   };

@@ -35,7 +35,7 @@ export function share(name: string, fetcher: Fetcher, store: Store, signal: Abor
   channel.addEventListener("message", ({ data }: MessageEvent<Message>) => {
     if (data.kind === "news") data.news.forEach((news) => { store.take(news); });
     else if (data.kind === "hurry") hurry();
-    else if (leads) sayAll();
+    else if (leads) sayAll(); // to a tab that has just come, and would know nothing until the next change
   });
   signal.addEventListener("abort", () => {
     channel.close();
