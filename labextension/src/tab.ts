@@ -7,7 +7,7 @@ import { Widget } from "@lumino/widgets";
 import { trans } from "../shared/translate";
 import type { ModelsTable } from "../shared/types";
 import { labIcon } from "./icon";
-import { pathOf, titleOf, type Kind } from "./kinds";
+import { pathOf, titleOf, type Kind } from "./tab_kinds";
 import { answerOf, refusalOf } from "./request";
 import { serverHalf } from "./server";
 import type { Place } from "./settings";

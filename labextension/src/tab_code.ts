@@ -1,4 +1,4 @@
-import { PATH } from "./kinds";
+import { PATH } from "./tab_kinds";
 import type { Place } from "./settings";
 
 /**

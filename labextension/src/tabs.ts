@@ -6,7 +6,7 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator } from "@jupyterlab/translation";
 import { trans } from "../shared/translate";
 import { labIcon } from "./icon";
-import { kindOf, TAB, titleOf, type Kind } from "./kinds";
+import { kindOf, TAB, titleOf, type Kind } from "./tab_kinds";
 import { speakAs } from "./language";
 import { PLUGIN, settingsOf, type Place } from "./settings";
 
