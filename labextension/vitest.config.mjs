@@ -11,5 +11,5 @@ export default defineConfig({
   // Made by the build, which a test does not need.
   resolve: { alias: [{ find: /^.*\/lib\/style\//, replacement: new URL("style/", import.meta.url).pathname }] },
   // A test that is about time says its own; the others may take long on a machine that does other work.
-  test: { environment: "jsdom", testTimeout: 30_000, include: ["tests/**/*.test.ts"], provide: { hostile, ordinary } },
+  test: { environment: "jsdom", testTimeout: 30_000, include: ["tests/**/*.test.{ts,mjs}"], provide: { hostile, ordinary } },
 });

@@ -13,10 +13,11 @@ from kubeai_notebook.present.form_wire import FormWidgets
 from kubeai_notebook.present.playground_wire import PlaygroundMessage, PlaygroundRequest, PlaygroundState
 from kubeai_notebook.present.server_wire import Changes, CodeText, Contexts, Done, Events, LogText, Problem, Where
 from kubeai_notebook.present.trial_wire import TrialWidget
-from kubeai_notebook.present.wire import Answer, Card, ModelsTable, Request
+from kubeai_notebook.present.wire import Card, ModelsTable, Request, RequestProgress
 
+_SERVER = (Where, Contexts, Changes, Problem, Done, Events, LogText, CodeText)
 FAMILIES = {
-    "Request": (Request, Card, Answer, ModelsTable, Where, Contexts, Changes, Problem, Done, Events, LogText, CodeText),
+    "Request": (Request, Card, RequestProgress, ModelsTable, *_SERVER),
     "FormWidgets": (FormWidgets,),
     "EmbeddingWidgets": (EmbeddingWidgets,),
     "TrialWidget": (TrialWidget,),

@@ -141,13 +141,14 @@ def _table_of(table: Any, fields: MapFields, answers: Answers) -> FrameTable | P
         if to is not None:
             raise UsageError("to= is for a Parquet file that is read from a path.", "A frame comes back as a frame.")
         return FrameTable(table, answers)
-    if not Path(table).expanduser().exists():
+    path = _path_of(table)
+    if not os.path.isfile(path):  # noqa: PTH113 - Path raises for a text that is too long for a name
         raise UsageError(f"There is no file {table}.", f"Check the path; one that is relative begins in {Path.cwd()}.")
     if to is None:
         raise UsageError(f'to="…" names the Parquet file that {table} with its answers is written to.')
     if answers.errors == "frame":
         raise UsageError('errors="frame" is for frames; a file keeps the reasons in its column.')
-    return ParquetTable(Path(table), Path(to), answers)
+    return ParquetTable(path, _path_of(to), answers)
 
 
 def _may_be_a_path(text: str) -> bool:
@@ -158,7 +159,12 @@ def _may_be_a_path(text: str) -> bool:
     return text.endswith(".parquet") or (is_one_word and bool({os.sep, "\\"} & set(text) or Path(text).suffix))
 
 
+def _path_of(written: str | Path) -> Path:
+    """The path as a user writes it, whose folder may be ``~``."""
+    return Path(os.path.expanduser(written))  # noqa: PTH111 - Path raises where no such user is
+
+
 def _store_path(store: Any) -> Path | None:
     if isinstance(store, str | Path):
-        return Path(store)
+        return _path_of(store)
     return None if store is False else default_path()

@@ -227,8 +227,6 @@ def texts_in(value: Any) -> Any:
 
 
 def _check_paths(path: Path, to: Path) -> None:
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}.", f"Check the path; one that is relative begins in {path.cwd()}.")
     if to.is_dir() or not to.parent.is_dir():
         what = "is a folder" if to.is_dir() else "lies in a folder that is not there"
         raise UsageError(f"to={str(to)!r} {what}.", "Name a file in a folder that is there.")

@@ -63,7 +63,7 @@ def _sent(recording: Recording, opened: ExitStack) -> tuple[str, bytes | IO[byte
     if isinstance(recording, bytes | bytearray):
         return NAME, _bounded(bytes(recording), len(recording), "The recording")
     if isinstance(recording, str | os.PathLike):
-        path = Path(recording)
+        path = Path(os.path.expanduser(recording))  # noqa: PTH111 - Path raises where no such user is
         try:
             file = opened.enter_context(path.open("rb"))
             length = path.stat().st_size

@@ -41,6 +41,8 @@ _SAID_SECONDS = 60.0
 _OWNER_TRIES = 3
 _PAUSE_SECONDS = 0.2
 _PAGES = ("cross-site", "same-site")
+_HUNG_UP = 499
+"""As nginx has it; nobody is there to read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,12 +203,20 @@ def from_another_site(request: web.Request) -> bool:
 async def answering(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Tell the connection that a request is being answered; the outermost middleware of an app behind a door."""
+    """Tell the connection that a request is being answered; the outermost middleware of an app behind a door.
+
+    Who hangs up is no error, so the log gets no stack of it. A request whose guest is gone is cancelled, but what is
+    written before that, while the connection closes, fails; and aiohttp logs whatever a handler raises.
+    """
     guest = guest_of(request)
-    if guest is None:
-        raise ConnectionResetError
-    with guest.asking():
-        return await handler(request)
+    if guest is not None:
+        with guest.asking():
+            try:
+                return await handler(request)
+            except ConnectionError:
+                if request.transport is not None and not request.transport.is_closing():
+                    raise
+    return web.Response(status=_HUNG_UP)
 
 
 @asynccontextmanager

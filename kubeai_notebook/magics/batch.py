@@ -304,6 +304,6 @@ def _table(call: Invocation) -> Any:
 def _is_file(name: str) -> bool:
     """Whether there is such a file; a name can be longer than a file's may be."""
     try:
-        return Path(name).is_file()
-    except (OSError, ValueError):
+        return Path(name).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # (there is no such user)
         return False

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.map_fields import REQUEST
 from kubeai_notebook.core.naming import name_and_adapter
-from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.errors import CallError, UsageError
 from kubeai_notebook.text import LONGEST, markdown, plain
 
@@ -126,7 +125,7 @@ def _conversations() -> dict[tuple[Any, ...], Conversation]:
 def _conversation(call: Invocation, full_name: str) -> tuple[tuple[Any, ...], Conversation]:
     """The one of this name, or a new one, and its key."""
     model, options = call.model, call.options
-    key = (model.session.place, uid_of(model.view.model), full_name)
+    key = (model.session.place, model.view.uid, full_name)
     talk = _conversations().get(key)
     if options.new or talk is None:
         talk = model.conversation()

@@ -15,9 +15,9 @@ from kubeai_notebook.core.objects import map_at
 from kubeai_notebook.core.observation import secrets_of
 from kubeai_notebook.text import plain
 
-from .answer import notice_line
 from .card import link_state
 from .models_table import row_of
+from .notices import notice_line
 from .stake import going
 from .wire import Card, EventLine, ModelRow, ModelsTable, NoticeLine, Words
 from .wording import in_magics, in_sidebar, line_of

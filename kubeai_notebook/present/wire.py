@@ -89,7 +89,7 @@ class Details(_Wire):
     """Why there is no log."""
 
 
-class Answer(_Wire):
+class RequestProgress(_Wire):
     """How a `Request` stands."""
 
     id: str

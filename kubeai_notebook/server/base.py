@@ -46,6 +46,7 @@ class KubeAIHandler(APIHandler):
     async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own handlers have it
         """Let nobody in who has not logged in, by whatever method: tornado itself answers those that there are not."""
         await super().prepare()
+        # A browser's preflight has no login yet, and is answered with headers only.
         if self.request.method != "OPTIONS" and not self.current_user:
             raise web.HTTPError(403)
 

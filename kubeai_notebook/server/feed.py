@@ -21,12 +21,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubeai_notebook.core.objects import uid_of
 from kubeai_notebook.core.view import Link
 from kubeai_notebook.errors import SessionClosedError
-from kubeai_notebook.present.answer import notices_of
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.models_table import row_of
+from kubeai_notebook.present.notices import notices_of
 from kubeai_notebook.present.server_wire import ModelChange, link_of
 from kubeai_notebook.present.wording import in_sidebar
 
@@ -80,7 +79,7 @@ class Feed:
         self._asked_at = time.monotonic()
         self._news = loop.create_future()
         self._take_link()
-        self._take(0)
+        self._take(0)  # so that whoever listens first is told of all Models at once
         threading.Thread(target=self._follow, name="kubeai-feed", daemon=True).start()
 
     @property
@@ -139,8 +138,8 @@ class Feed:
         if change.view is not None:
             try:
                 card = card_of(change.view, namespace=self._namespace)
-                told = card.model_copy(update={"sent_at_seconds": time.time(), "next_step": in_sidebar(card.next_step)})
-                text = ModelChange(row=row_of(change.view), card=told, uid=uid_of(change.view.model)).model_dump_json()
+                sent = card.model_copy(update={"sent_at_seconds": time.time(), "next_step": in_sidebar(card.next_step)})
+                text = ModelChange(row=row_of(change.view), card=sent, uid=change.view.uid).model_dump_json()
             except Exception:  # (a bug costs this Model's news: the others' go on)
                 _logger.exception("The Model %s could not be shown.", change.name)
                 return False
@@ -175,6 +174,7 @@ class Feed:
             self.close()
 
     def _wake(self) -> None:
+        # A Future is done once, so whoever asks from now on waits for another one.
         if not self._news.done():
             self._news.set_result(None)
         self._news = self._loop.create_future()

@@ -61,8 +61,10 @@ def _operation(verb: Verb, result: str) -> dict[str, Any]:
     if verb.method != "POST":
         made["parameters"] = [*made.get("parameters", []), *map(_in_query, verb.parameters)]
     elif verb.parameters:
-        properties = {one.name: {**one.schema, "description": one.summary} for one in verb.parameters}
-        required = [one.name for one in verb.parameters if one.required]
+        properties = {
+            parameter.name: {**parameter.schema, "description": parameter.summary} for parameter in verb.parameters
+        }
+        required = [parameter.name for parameter in verb.parameters if parameter.required]
         body = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
         content = {"application/json": {"schema": body}}
         made["requestBody"] = {"required": bool(required), "content": content}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kubeai_notebook import errors
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Remedy
-from kubeai_notebook.present.answer import notices_of
+from kubeai_notebook.present.notices import notices_of
 from kubeai_notebook.present.server_wire import problem_of
 
 if TYPE_CHECKING:

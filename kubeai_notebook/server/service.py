@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .table import Verb
 
-    Answer = tuple[int, BaseModel]
+    Response = tuple[int, BaseModel]
     """The HTTP status, and what is answered."""
 
 MOST = 100
@@ -56,14 +56,14 @@ class Service:
         self._threads = Threads()
         self._ordering = asyncio.Lock()
         """For whoever finds out which Model a change is of, so that nobody overtakes who came first."""
-        self._under_way: dict[str, asyncio.Task[Answer]] = {}
-        self._late: dict[str, tuple[str, asyncio.Task[Answer]]] = {}
+        self._under_way: dict[str, asyncio.Task[Response]] = {}
+        self._late: dict[str, tuple[str, asyncio.Task[Response]]] = {}
         """The Model and what took too long, by the id that its caller was given: the newest of them, ended or not."""
         self.feeds = Feeds(self._threads, session)
         self.untold = secrets.token_hex(8)
         """A mark of this process, until somebody says where it shall work; what was refused was said, too."""
 
-    async def answer(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Answer:
+    async def answer(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Response:
         """What is answered to a request that was checked."""
         if verb.action == "read":
             return await self._do(verb, name, values)
@@ -78,7 +78,7 @@ class Service:
             task.add_done_callback(lambda _: self._under_way.pop(asked))
         return await self._ended(task) or self._goes_on(task, verb, name)
 
-    async def late(self, request_id: str) -> Answer:
+    async def late(self, request_id: str) -> Response:
         """How a request ended that was answered 202; the same answer again where it still goes on."""
         if request_id not in self._late:
             message = "This Jupyter server knows of no such request any more, so it cannot say how it ended."
@@ -86,11 +86,11 @@ class Service:
         name, task = self._late[request_id]
         return await self._ended(task) or _going_on(request_id, name)
 
-    async def _ended(self, task: asyncio.Task[Answer]) -> Answer | None:
+    async def _ended(self, task: asyncio.Task[Response]) -> Response | None:
         done, _ = await asyncio.wait({task}, timeout=self._longest_seconds)
         return task.result() if done else None
 
-    def _goes_on(self, task: asyncio.Task[Answer], verb: Verb, name: str) -> Answer:
+    def _goes_on(self, task: asyncio.Task[Response], verb: Verb, name: str) -> Response:
         """Keep its end for whoever asks; the log has it too, since a page may be closed by then."""
         request_id = secrets.token_hex(8)
         if all(task is not late for _, late in self._late.values()):
@@ -100,7 +100,7 @@ class Service:
             del self._late[next(iter(self._late))]
         return _going_on(request_id, name)
 
-    async def _do(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Answer:
+    async def _do(self, verb: Verb, name: str, values: Mapping[str, Any]) -> Response:
         if self._threads.waiting >= MOST:
             return _too_many()
         function = getattr(verbs, verb.verb)
@@ -133,18 +133,18 @@ class Service:
         return session
 
 
-def _too_many() -> Answer:
+def _too_many() -> Response:
     return 503, problem(
         "TooMany", f"{MOST} requests are under way, so this one was not taken.", "Try again in a moment."
     )
 
 
-def _going_on(request_id: str, name: str) -> Answer:
+def _going_on(request_id: str, name: str) -> Response:
     note = "This takes long and goes on; the list of Models shows how."
     return 202, Done(action="nothing", name=name, note=note, under_way=True, request_id=request_id)
 
 
-def _log_failure(task: asyncio.Task[Answer], what: str) -> None:
+def _log_failure(task: asyncio.Task[Response], what: str) -> None:
     if task.cancelled():
         return
     if error := task.exception():

@@ -48,6 +48,7 @@ class Threads:
 
         self.waiting += 1
         try:
+            # Two kinds, each with threads of its own: changes that wait for minutes leave those for what is only read.
             self._pool.submit("write" if queue else "read", queue or f"#{next(self._numbers)}", run)
             return await come
         finally:

@@ -19,7 +19,7 @@ from typing import Any
 from kubeai_notebook.core.objects import text_at
 from kubeai_notebook.errors import KubeAIError, NotYoursError
 from kubeai_notebook.present import server_wire as wire
-from kubeai_notebook.present.answer import notices_of
+from kubeai_notebook.present.notices import notices_of
 from kubeai_notebook.present.stake import going
 from kubeai_notebook.session import planning
 from kubeai_notebook.session import verbs as session_verbs

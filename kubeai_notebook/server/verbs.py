@@ -23,7 +23,7 @@ from kubeai_notebook.present.details import event_lines
 from kubeai_notebook.session import planning, verbs
 from kubeai_notebook.session.configured import effects_of
 from kubeai_notebook.session.doctor import doctor_of, role_of
-from kubeai_notebook.session.guard import check_same, stake_of
+from kubeai_notebook.session.guard import stake_of
 from kubeai_notebook.session.logs import log_of
 from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.software import version_of
@@ -171,9 +171,7 @@ def fix(
 
 def stake(session: Session, name: str, *, uid: str = "") -> wire.Done:
     """What would go with the Model: what a page shows before it deletes."""
-    there = stake_of(session, "delete", name)
-    check_same(name, there.uid, uid)
-    return wire.at_stake(there)
+    return wire.at_stake(stake_of(session, "delete", name, uid=uid))
 
 
 def delete(session: Session, name: str, *, yes: bool = False, uid: str = "") -> wire.Done:

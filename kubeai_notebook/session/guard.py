@@ -49,11 +49,11 @@ def meant(session: Connection, name: str, uid: str) -> dict[str, Any]:
         ConflictError: another one was made under its name since.
     """
     model = session.cluster.model(name)
-    check_same(name, uid_of(model), uid)
+    _check_same(name, uid_of(model), uid)
     return model
 
 
-def check_same(name: str, there: str, uid: str) -> None:
+def _check_same(name: str, there: str, uid: str) -> None:
     """Refuse to act on a Model that was made anew under the name of the one that was shown; ``""``: none was."""
     if uid and uid != there:
         message = f"{name} was deleted since it was shown, and another Model has its name now. Nothing was changed."
@@ -76,14 +76,15 @@ def check_owner(
     raise NotYoursError(message, "yes=True does it all the same.", stake=stake)
 
 
-def stake_of(session: Connection, verb: Guarded, name: str) -> Stake:
-    """What the verb takes away with the Pods that the Model has now."""
+def stake_of(session: Connection, verb: Guarded, name: str, *, uid: str = "") -> Stake:
+    """What the verb takes away with the Pods that the Model has now; ``uid`` and errors as `meant`."""
     view = session.publisher.view(name)
+    _check_same(name, view.uid, uid)
     spec = map_at(view.model, "spec")
     return Stake(
         verb=verb,
         name=name,
-        uid=uid_of(view.model),
+        uid=view.uid,
         served_by=served_by(view.model),
         pods=len(view.observation.engine_pods),
         ready=view.status.ready,

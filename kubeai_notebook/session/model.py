@@ -12,7 +12,7 @@ from kubeai_notebook.core.chat_fields import ChatFields
 from kubeai_notebook.core.embedding_prefixes import Prefixes, prefixes_of
 from kubeai_notebook.core.manifest import cleaned, spec_of_manifest, to_yaml
 from kubeai_notebook.core.map_fields import MapFields
-from kubeai_notebook.core.objects import map_at, text_at, uid_of
+from kubeai_notebook.core.objects import map_at, text_at
 from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.core.task_fields import EmbedFields, checked_embed_fields
 from kubeai_notebook.errors import ConflictError, KubeAIError, NotFoundError, SessionClosedError, UsageError
@@ -180,7 +180,7 @@ class Model(ModelChats, ModelClients):
         from kubeai_notebook.present.explanation import Explanation
 
         why = Explanation(self.name, view.status, view.findings, view.where, link=view.link, remark=view.remark)
-        self.session.remember_shown(uid_of(view.model), why.remedies)
+        self.session.remember_shown(view.uid, why.remedies)
         return why
 
     def fix(self, remedy: str | int = 1, *, yes: bool = False) -> Model:
@@ -199,7 +199,7 @@ class Model(ModelChats, ModelClients):
             UsageError: it is another one now, or there is none.
         """
         view = self.view
-        shown = self._open.shown_remedies.get(uid_of(view.model), ())
+        shown = self._open.shown_remedies.get(view.uid, ())
         stays = shown and not view.findings and self._open.remedies_of(view)
         now = shown if stays else self._why(view).remedies
         if not 1 <= number <= max(len(now), len(shown)):

@@ -22,11 +22,11 @@ from pydantic import BaseModel, ValidationError
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Remedy
 from kubeai_notebook.errors import ClusterError, KubeAIError
-from kubeai_notebook.present.answer import answer_of, notices_of
 from kubeai_notebook.present.details import LOG_LINES, details_of, idle_text
+from kubeai_notebook.present.notices import notices_of, progress_of
 from kubeai_notebook.present.wire import Question, Request
 from kubeai_notebook.session import verbs
-from kubeai_notebook.session.guard import check_same, stake_of
+from kubeai_notebook.session.guard import stake_of
 from kubeai_notebook.session.idle import idle_seconds
 from kubeai_notebook.session.live.pool import Pool
 from kubeai_notebook.session.logs import log_of
@@ -65,7 +65,12 @@ class Progress:
         )
 
     def shown_in(self, state: S, doing: str) -> S:
-        """The state of a widget with what is found, or with this in its fields ``busy`` and ``problem``."""
+        """The state of a widget with what is found, or with this in its fields ``busy`` and ``problem``.
+
+        Where the same goes on already, of which more is heard, it stays as it is.
+        """
+        if self.is_under_way:
+            return state
         busy = "" if self.state in ("done", "failed") else doing
         # Checked anew: what comes from a frame or an error becomes plain on its way in.
         return type(state)(**{**dict(state), "busy": busy, "problem": self.problem, **(self.result or {})})
@@ -142,6 +147,16 @@ def commands() -> Commands:
     return Commands()
 
 
+def request_in(content: object, kind: type[S]) -> S | None:
+    """A browser's message as a request of this kind; one that is none is not answered: no widget of ours sends it."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        # Its words may be a secret in the wrong place.
+        _logger.warning("A widget's message was not understood: %d mistakes.", error.error_count())
+        return None
+
+
 def take(
     session: Connection,
     name: str,
@@ -150,20 +165,18 @@ def take(
     send: Callable[[dict[str, Any]], None],
     show: Callable[[str], str] = lambda _name: "",
 ) -> None:
-    """Hand off what a browser asks of the Model ``name``; ``send`` brings each `Answer` to the widget.
+    """Hand off what a browser asks of the Model ``name``; ``send`` brings each `RequestProgress` to the widget.
 
     ``show`` shows what the widget opens of a Model, its card or its playground, or takes it away, and says where it
-    is. A message that is no `Request` is not answered: no widget of ours sends one.
+    is.
     """
-    try:
-        request = Request.model_validate(content)
-    except ValidationError as error:
-        _logger.warning("A widget's message was not understood: %d mistakes.", error.error_count())
+    request = request_in(content, Request)
+    if request is None:
         return
 
     def tell(progress: Progress) -> None:
-        answer = answer_of(request.id, progress.state, name=name, result=progress.result, notices=progress.notices)
-        send(answer.model_dump(mode="json"))
+        sent = progress_of(request.id, progress.state, name=name, result=progress.result, notices=progress.notices)
+        send(sent.model_dump(mode="json"))
 
     is_question = request.verb in get_args(Question)
     # What is only read is asked by several widgets at a time, and again where an answer was lost.
@@ -207,11 +220,9 @@ def _fix(session: Connection, name: str, request: Request) -> Outcome:
 
 
 def _delete(session: Connection, name: str, request: Request) -> Outcome | Stake:
-    if not request.dry_run:
-        return verbs.delete(session, name, yes=request.yes, uid=request.uid)
-    stake = stake_of(session, "delete", name)
-    check_same(name, stake.uid, request.uid)
-    return stake
+    if request.dry_run:
+        return stake_of(session, "delete", name, uid=request.uid)
+    return verbs.delete(session, name, yes=request.yes, uid=request.uid)
 
 
 def _scale(session: Connection, name: str, request: Request) -> Outcome:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
-from pydantic import ValidationError
 
 from kubeai_notebook.present.embedding_wire import Hover, LegendLine, MapRequest, MapState, Row
 from kubeai_notebook.present.embeddings import colors_of, map_snapshot, map_text
 from kubeai_notebook.views.beside import Snapshots, kernel_listens
 
-from .commands import commands
+from .commands import commands, request_in
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -91,9 +90,12 @@ class MapWidget(BuiltWidget):
 
     def _show(self, **changes: Any) -> None:
         with self._lock:
-            # Checked anew: what comes from a frame or an error becomes plain on its way in.
-            self._state = MapState(**{**dict(self._state), **changes})
-            self.state = self._state.model_dump(mode="json")
+            # Checked anew: what comes from a frame becomes plain on its way in.
+            self._put(MapState(**{**dict(self._state), **changes}))
+
+    def _put(self, state: MapState) -> None:
+        self._state = state
+        self.state = state.model_dump(mode="json")
 
     def _take_selected(self, _change: object) -> None:
         """Select what a lasso has caught."""
@@ -103,13 +105,12 @@ class MapWidget(BuiltWidget):
             self.map.select(places)
 
     def _take(self, content: object) -> None:
-        try:
-            request = MapRequest.model_validate(content)
-        except ValidationError:
-            return  # no widget of ours sends it
+        request = request_in(content, MapRequest)
+        if request is None:
+            return
         if request.verb == "search":
             commands().hand_off(
-                lambda: self.map.search(request.query),
+                lambda: self._search(request.query),
                 self._tell,
                 key=(id(self), "search", request.query),
                 queue=f"map {id(self)}",
@@ -118,11 +119,12 @@ class MapWidget(BuiltWidget):
             text = str(self.map.texts[request.place])
             self.send(Hover(place=request.place, text=text).model_dump(mode="json"))
 
+    def _search(self, query: str) -> None:
+        self.map.search(query)
+
     def _tell(self, progress: Progress) -> None:
-        if progress.is_under_way:
-            return
-        is_over = progress.state in ("done", "failed")
-        self._show(busy="" if is_over else "Searching …", problem=progress.problem)
+        with self._lock:
+            self._put(progress.shown_in(self._state, "Searching …"))
 
     def _ipython_display_(self) -> None:
         """Display it as one output and its snapshot, which a saved notebook shows, as the next."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import traitlets
-from pydantic import ValidationError
 
 from kubeai_notebook.calls.tables import frame_of
 from kubeai_notebook.errors import UsageError
@@ -20,7 +19,7 @@ from kubeai_notebook.present.embeddings import playground_snapshot, playground_t
 from kubeai_notebook.session.embedding import check_column
 from kubeai_notebook.views.beside import Snapshots
 
-from .commands import commands
+from .commands import commands, request_in
 from .embedding_map import widget_of
 from .static_files import BuiltWidget
 
@@ -97,10 +96,9 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         return self.map.selection()
 
     def _take(self, content: object) -> None:
-        try:
-            request = EmbeddingRequest.model_validate(content)
-        except ValidationError:
-            return  # no widget of ours sends it
+        request = request_in(content, EmbeddingRequest)
+        if request is None:
+            return
         work = {"compare": self._cosines, "search": self._nearest, "map": self._open_map}[request.verb]
         # One after the other: each writes what is shown.
         key, queue = (id(self), request.model_dump_json()), f"{id(self)}"
@@ -130,8 +128,6 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         return {"map_is_open": True}
 
     def _tell(self, progress: Progress) -> None:
-        if progress.is_under_way:
-            return
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:
             self.shown = progress.shown_in(self.shown, "Embedding …")

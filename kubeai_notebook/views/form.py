@@ -72,7 +72,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Counts the changes of the fields: what was planned of others is old."""
         self._resting = threading.Timer(0, self._look_up)
         self._report: PlanReport | None = None
-        self._served: Model | None = None
+        self._served: tuple[Model, StatusCard] | None = None
         self._replaces = ""
         """The preset that the next press of its button replaces."""
         self._renew: Callable[[Mapping[str, str]], None] | None = None
@@ -125,7 +125,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def model(self) -> Model | None:
         """The handle on what was deployed here; None before."""
-        return self._served
+        return self._served[0] if self._served else None
 
     def check(self) -> None:
         """Ask the cluster what deploying would do, and show it; returns at once."""
@@ -445,18 +445,18 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._say(report.title)
 
     def _deployed(self, model: Model, card: StatusCard) -> None:
-        self._served, self._report, self._asks_yes = model, None, False
+        before, self._served, self._report, self._asks_yes = self._served, (model, card), None, False
         self._checks.show([])
-        before, self._card.children = self._card.children, (card.box,)
-        if before not in ((), (card.box,)):
-            let_go(model.session, before[0].children[0], self._card.model_id)
+        self._card.children = (card.box,)
+        if before and before[1] is not card:
+            let_go(before[0].session, before[1], self._card.model_id)
         self._say("")
 
     def close(self) -> None:
         """Take it away; what it was asking goes on, and shows nothing."""
         self._resting.cancel()
-        if self._served and self._card.children:
-            let_go(self._served.session, self._card.children[0].children[0], self._card.model_id)
+        if self._served:
+            let_go(self._served[0].session, self._served[1], self._card.model_id)
         super().close()
 
     # How it is displayed.

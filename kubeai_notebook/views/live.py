@@ -140,6 +140,7 @@ class _ModelCards:
     """How many seconds each step took when such a Model was started before."""
     starting: bool = False
     """Whether the newest Pod was seen before it was ready, so that its times are still to be kept."""
+    is_gone: bool = False
 
 
 class _Cards:
@@ -152,7 +153,6 @@ class _Cards:
         self._session, self._times = weakref.ref(session), times or StartTimes()
         self._lock = threading.Lock()
         self._shown: dict[str, _ModelCards] = {}
-        self._gone: dict[str, None] = {}
         threading.Thread(target=self._follow, name="kubeai-cards", daemon=True).start()
 
     def card(self, view: View, done: _Done) -> StatusCard:
@@ -198,7 +198,6 @@ class _Cards:
         if not widgets:
             # Else its log would be followed for nobody, for as long as it is not well.
             del self._shown[name]
-            self._gone.pop(name, None)
             self.changes.drop(name)
 
     def _follow(self) -> None:
@@ -214,15 +213,15 @@ class _Cards:
 
     def _write(self, shown: _ModelCards, change: Change) -> None:
         shown.revision = change.revision
-        self._gone.pop(change.name, None)
+        shown.is_gone = change.view is None
         for done, widget in shown.widgets.items():
             widget.update(self._card(shown, change, done=done, before=widget.shown))
-        if change.view is None:
-            self._gone[change.name] = None
-        if len(self._gone) > KEPT_GONE:
-            oldest = next(iter(self._gone))
-            del self._gone[oldest], self._shown[oldest]
-            self.changes.drop(oldest)
+        if shown.is_gone:
+            self._shown[change.name] = self._shown.pop(change.name)  # they stand in the order in which they went
+            gone = [name for name, other in self._shown.items() if other.is_gone]
+            if len(gone) > KEPT_GONE:
+                del self._shown[gone[0]]
+                self.changes.drop(gone[0])
 
     def _card(self, shown: _ModelCards, change: Change, *, done: _Done, before: Card) -> Card:
         if change.view is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from kubeai_notebook.views.beside import Snapshots, kernel_listens
 from .commands import take
 from .live import follow, let_go
 from .static_files import BuiltWidget
+from .status_card import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,15 +63,11 @@ def _tables() -> WeakKeyDictionary[Session, LiveModels]:
     return WeakKeyDictionary()
 
 
-def _stamped(table: dict[str, Any], _widget: Table) -> dict[str, Any]:
-    return {**table, "sent_at_seconds": time.time()}
-
-
 class Table(BuiltWidget):
     """The rows; ``take`` does what its buttons ask for."""
 
     built = "models_table"
-    table = traitlets.Dict().tag(sync=True, to_json=_stamped)
+    table = traitlets.Dict().tag(sync=True, to_json=stamped)
     """A ``ModelsTable`` as JSON."""
 
     def __init__(self, shown: ModelsTable, take: Callable[[object, Callable[[dict[str, Any]], None]], None]) -> None:

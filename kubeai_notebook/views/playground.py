@@ -7,7 +7,6 @@ behind the whole dialogue, and when it has ended; not in between: that would sen
 
 from __future__ import annotations
 
-import logging
 import threading
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from kubeai_notebook.present.transcript import cells_of, transcript_bundle, tran
 from kubeai_notebook.store import Dialogues
 from kubeai_notebook.views.beside import Snapshots
 
+from .commands import request_in
 from .playground_model import PlaygroundModel
 from .static_files import BuiltWidget, static_text
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.session.connection import Connection
     from kubeai_notebook.session.model import Model
-
-_logger = logging.getLogger(__name__)
 
 
 class Playground(BuiltWidget):
@@ -110,10 +108,8 @@ class Playground(BuiltWidget):
 
     def _take(self, content: object) -> None:
         """Do what the page asks; nothing here waits for a Model."""
-        try:
-            request = PlaygroundRequest.model_validate(content)
-        except ValidationError as error:
-            _logger.warning("A playground's message was not understood: %d mistakes.", error.error_count())
+        request = request_in(content, PlaygroundRequest)
+        if request is None:
             return
         try:
             formulas = static_text("formulas.js") if request.verb == "formulas" else ""

@@ -374,7 +374,7 @@ class PlaygroundModel:
     def _note(self, run: AnswerRun, note: str) -> None:
         """Say what an answer waits for; nothing: it is coming."""
         with self._lock:
-            if note != run.note or not note:
+            if note != run.note or not note:  # (without one it streams, also where there was none before)
                 run.note = note
                 number, column = run.place
                 answers = self.dialogue.exchanges[number].answers

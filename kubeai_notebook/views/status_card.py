@@ -22,9 +22,9 @@ Take = Callable[[object, "StatusCard"], None]
 """Takes a browser's message to this card; returns at once."""
 
 
-def _stamped(card: dict[str, Any], _widget: StatusCard) -> dict[str, Any]:
-    """The card as it is sent: also one that a reloaded page asks for carries the time of now."""
-    return {**card, "sent_at_seconds": time.time()}
+def stamped(shown: dict[str, Any], _widget: object) -> dict[str, Any]:
+    """What is shown as it is sent: also what a reloaded page asks for carries the time of now."""
+    return {**shown, "sent_at_seconds": time.time()}
 
 
 class StatusCard(BuiltWidget):
@@ -34,7 +34,7 @@ class StatusCard(BuiltWidget):
     """
 
     built = "status_card"
-    card = traitlets.Dict().tag(sync=True, to_json=_stamped)
+    card = traitlets.Dict().tag(sync=True, to_json=stamped)
     """A ``Card`` as JSON, written by ``update`` only."""
 
     def __init__(self, card: Card, take: Take | None = None) -> None:

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import traitlets
-from pydantic import ValidationError
 
 from kubeai_notebook.core.messages import size
 from kubeai_notebook.errors import UsageError
@@ -17,7 +16,7 @@ from kubeai_notebook.present.trial import trial_snapshot, trial_text
 from kubeai_notebook.present.trial_wire import MOST_BYTES, TrialRequest, TrialState
 
 from .beside import Snapshots
-from .commands import commands
+from .commands import commands, request_in
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -46,11 +45,8 @@ class Trial(BuiltWidget):
         self.on_msg(lambda _widget, content, buffers: self._take(content, buffers))
 
     def _take(self, content: object, buffers: Sequence[memoryview]) -> None:
-        try:
-            request = TrialRequest.model_validate(content)
-        except ValidationError:
-            return  # no widget of ours sends it
-        if request.verb != self.shown.kind:
+        request = request_in(content, TrialRequest)
+        if request is None or request.verb != self.shown.kind:
             return
         recording = bytes(buffers[0]) if buffers else b""
         commands().hand_off(
@@ -79,8 +75,6 @@ class Trial(BuiltWidget):
         return {"file": name, "transcript": str(self._model.transcribe(file))}
 
     def _tell(self, progress: Progress) -> None:
-        if progress.is_under_way:
-            return
         doing = "Ranking …" if self.shown.kind == "rank" else "Listening …"
         # A request is queued in the kernel's main thread while another one ends in its own.
         with self._writing:

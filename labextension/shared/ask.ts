@@ -1,13 +1,13 @@
 import type { AnyModel } from "@anywidget/types";
 import { send } from "./gone";
 import { trans } from "./translate";
-import type { Answer, Request } from "./types";
+import type { Request, RequestProgress } from "./types";
 
 /** How long the kernel may be silent before its reader is told why nothing happens. */
 export const SILENCE_MS = 300;
 
 /** What becomes of a request: an answer of the kernel, or that there is none yet. */
-export type Heard = Answer | "busy";
+export type Heard = RequestProgress | "busy";
 
 /** How long something that was asked for may take before it is asked for again; each time twice as long. */
 const PATIENCE_MS = 2_000;
@@ -130,12 +130,12 @@ export class Asker<State extends Record<string, unknown>> implements Asks {
   };
 }
 
-function isAnswer(message: unknown): message is Answer {
+function isAnswer(message: unknown): message is RequestProgress {
   return typeof message === "object" && message !== null && "id" in message && "state" in message;
 }
 
 /** Whether nothing more comes of this request. */
-export function isOver(heard: Heard): heard is Answer {
+export function isOver(heard: Heard): heard is RequestProgress {
   return heard !== "busy" && (heard.state === "done" || heard.state === "failed");
 }
 
@@ -146,6 +146,6 @@ export function underWay(heard: Heard): string {
 }
 
 /** Why a request failed, and what to do. */
-export function failure(answer: Answer): string {
+export function failure(answer: RequestProgress): string {
   return answer.notices.map((notice) => [notice.message, notice.remedy].filter(Boolean).join(" ")).join("\n");
 }

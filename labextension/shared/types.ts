@@ -15,57 +15,6 @@ export interface Request {
   dry_run: boolean;
 }
 /**
- * How a `Request` stands.
- *
- * This interface was referenced by `Request`'s JSON-Schema
- * via the `definition` "Answer".
- */
-export interface Answer {
-  id: string;
-  state: "queued" | "doing" | "done" | "failed";
-  note: string;
-  diff: string[];
-  restarts: boolean;
-  resource_version: string;
-  details: Details | null;
-  notices: NoticeLine[];
-}
-/**
- * The newest Events, the last one first, and the end of the engine's log.
- *
- * This interface was referenced by `Request`'s JSON-Schema
- * via the `definition` "Details".
- */
-export interface Details {
-  events: EventLine[];
-  log: string;
-  pod: string;
-  problem: string;
-}
-/**
- * What happened to a Model's Pods.
- *
- * This interface was referenced by `Request`'s JSON-Schema
- * via the `definition` "EventLine".
- */
-export interface EventLine {
-  at_seconds: number;
-  text: string;
-}
-/**
- * Something wrong or doubtful, as a widget shows it under its field.
- *
- * This interface was referenced by `Request`'s JSON-Schema
- * via the `definition` "NoticeLine".
- */
-export interface NoticeLine {
-  code: string;
-  severity: "error" | "warning" | "info";
-  field: string;
-  message: string;
-  remedy: string;
-}
-/**
  * Everything that a status card shows of one Model; whoever shows it decides nothing.
  *
  * This interface was referenced by `Request`'s JSON-Schema
@@ -207,6 +156,19 @@ export interface LinkState {
   notices: NoticeLine[];
 }
 /**
+ * Something wrong or doubtful, as a widget shows it under its field.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "NoticeLine".
+ */
+export interface NoticeLine {
+  code: string;
+  severity: "error" | "warning" | "info";
+  field: string;
+  message: string;
+  remedy: string;
+}
+/**
  * Text to be copied.
  *
  * This interface was referenced by `Request`'s JSON-Schema
@@ -226,6 +188,28 @@ export interface Contexts {
   names: string[];
   current: string;
   namespace: string;
+}
+/**
+ * The newest Events, the last one first, and the end of the engine's log.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "Details".
+ */
+export interface Details {
+  events: EventLine[];
+  log: string;
+  pod: string;
+  problem: string;
+}
+/**
+ * What happened to a Model's Pods.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "EventLine".
+ */
+export interface EventLine {
+  at_seconds: number;
+  text: string;
 }
 /**
  * What a verb did, or in a dry run would do.
@@ -288,6 +272,22 @@ export interface Problem {
   notices: NoticeLine[];
   note: string;
   diff: string[];
+}
+/**
+ * How a `Request` stands.
+ *
+ * This interface was referenced by `Request`'s JSON-Schema
+ * via the `definition` "RequestProgress".
+ */
+export interface RequestProgress {
+  id: string;
+  state: "queued" | "doing" | "done" | "failed";
+  note: string;
+  diff: string[];
+  restarts: boolean;
+  resource_version: string;
+  details: Details | null;
+  notices: NoticeLine[];
 }
 /**
  * Which cluster and namespace this server works in, and as whom.

@@ -16,6 +16,12 @@ export class Refusal extends Error {
   }
 }
 
+/** What was caught, where it is a Refusal; anything else is a mistake of ours, and is thrown on. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  throw error;
+}
+
 /** A Model as the sidebar shows it, for requests that are refused where the server works in another place by now. */
 export interface Shown {
   readonly name: string;

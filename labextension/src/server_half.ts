@@ -1,5 +1,5 @@
-import type { Place } from "./kinds";
-import { answerOf, Refusal, type Fetcher } from "./request";
+import { answerOf, refusalOf, type Fetcher } from "./request";
+import type { Place } from "./settings";
 
 /** In each answer of a server that nobody has told where to work since it started: a mark of that server. */
 const UNTOLD = "KubeAI-Untold";
@@ -30,7 +30,7 @@ export class ServerHalf {
     if (server !== this.told) void (this.telling ?? this.workAt(this.place));
     this.told = server;
     if (this.telling === undefined || (init.method ?? "GET") !== "GET") return answer;
-    void answer.body?.cancel();
+    void answer.body?.cancel(); // unread, it would keep its connection
     await this.telling;
     return this.send(path, init);
   };
@@ -56,10 +56,10 @@ export class ServerHalf {
     try {
       await answerOf(this.noted, "POST", "where", this.place);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      const { message, notices } = refusalOf(error);
       // A server half that is missing, or away, is told of in the sidebar.
-      if (error.notices.some(({ code }) => code === "ServerHalfMissing" || code === "JupyterAway")) return;
-      this.refused(error.message);
+      if (notices.some(({ code }) => code === "ServerHalfMissing" || code === "JupyterAway")) return;
+      this.refused(message);
     }
   }
 }

@@ -4,7 +4,7 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator } from "@jupyterlab/translation";
 import { PanelLayout, Widget } from "@lumino/widgets";
 import { trans } from "../shared/translate";
-import { icon, labIcon } from "./icon";
+import { labIcon } from "./icon";
 import { speakAs } from "./language";
 import type { ModelsPanel } from "./sidebar/panel";
 
@@ -50,7 +50,7 @@ class Sidebar extends Widget {
     this.node.setAttribute("aria-label", "KubeAI");
     this.title.caption = "KubeAI";
     this.title.label = "";
-    this.title.icon = { render: icon };
+    this.title.icon = labIcon;
     this.layout = new PanelLayout();
   }
 

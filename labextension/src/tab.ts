@@ -5,9 +5,12 @@ import type { Kernel } from "@jupyterlab/services";
 import { UUID } from "@lumino/coreutils";
 import { Widget } from "@lumino/widgets";
 import { trans } from "../shared/translate";
+import type { ModelsTable } from "../shared/types";
 import { labIcon } from "./icon";
-import { pathOf, titleOf, type Kind, type Place } from "./kinds";
+import { pathOf, titleOf, type Kind } from "./tab_kinds";
+import { answerOf, refusalOf } from "./request";
 import { serverHalf } from "./server";
+import type { Place } from "./settings";
 import { codeOf } from "./tab_code";
 
 const ENDED: readonly Kernel.Status[] = ["autorestarting", "dead", "restarting", "terminating"];
@@ -114,8 +117,11 @@ async function chosenName(app: JupyterFrontEnd): Promise<string | null> {
 
 /** The Models that the server half knows; none where it is missing or cannot reach its cluster. */
 async function modelNames(app: JupyterFrontEnd): Promise<string[]> {
-  const answer = await serverHalf(app).fetcher("models").catch(() => null);
-  if (!answer?.ok) return [];
-  const table = (await answer.json().catch(() => null)) as { rows?: { name: string }[] } | null;
-  return table?.rows?.map(({ name }) => name) ?? [];
+  try {
+    const { rows } = await answerOf<ModelsTable>(serverHalf(app).fetcher, "GET", "models");
+    return rows.map(({ name }) => name);
+  } catch (error) {
+    refusalOf(error);
+    return [];
+  }
 }

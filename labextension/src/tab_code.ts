@@ -1,4 +1,5 @@
-import { PATH, type Place } from "./kinds";
+import { PATH } from "./tab_kinds";
+import type { Place } from "./settings";
 
 /**
  * What a tab's kernel runs. A kernel that has it already, as after a reload of the page, shows the same object again, so

@@ -6,9 +6,9 @@ import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator } from "@jupyterlab/translation";
 import { trans } from "../shared/translate";
 import { labIcon } from "./icon";
-import { kindOf, TAB, titleOf, type Kind, type Place } from "./kinds";
+import { kindOf, TAB, titleOf, type Kind } from "./tab_kinds";
 import { speakAs } from "./language";
-import { PLUGIN, settingsOf } from "./settings";
+import { PLUGIN, settingsOf, type Place } from "./settings";
 
 /**
  * The form and the playground of Python, each in a tab of the main area with a kernel of its own.

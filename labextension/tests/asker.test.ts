@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import { ServerAsker } from "../src/sidebar/asker";
-import type { Answer } from "../shared/types";
+import type { RequestProgress } from "../shared/types";
 
 const DONE = { action: "nothing", name: "smol", note: "", diff: [], restarts: false, resource_version: "", notices: [] };
 const GOES_ON = { ...DONE, note: "This goes on.", under_way: true, request_id: "r-1" };
 const MODEL = { name: "smol", where: "m", uid: "u-1" };
 
 /** What is heard in the end of a deletion that the server answers so, one after the other, and what it was asked. */
-async function deleted(...answers: [status: number, body: unknown][]): Promise<[Answer, string[]]> {
+async function deleted(...answers: [status: number, body: unknown][]): Promise<[RequestProgress, string[]]> {
   const asked: string[] = [];
   const fetcher = (path: string) => {
     asked.push(path);
@@ -15,7 +15,7 @@ async function deleted(...answers: [status: number, body: unknown][]): Promise<[
     return Promise.resolve(new Response(JSON.stringify(body), { status }));
   };
   const asker = new ServerAsker(fetcher, MODEL, () => undefined, () => true);
-  const heard = await new Promise<Answer>((hear) => {
+  const heard = await new Promise<RequestProgress>((hear) => {
     asker.ask({ verb: "delete" }, (now) => {
       if (now !== "busy" && now.state !== "doing") hear(now);
     });
@@ -38,7 +38,7 @@ it("hears why a request failed that took longer than its answer", async () => {
 it("hears that an answer cannot be read, as where a login's page comes in its place", async () => {
   const fetcher = () => Promise.resolve(new Response("<html>Log in</html>"));
   const asker = new ServerAsker(fetcher, MODEL, () => undefined, () => true);
-  const heard = await new Promise<Answer>((hear) => {
+  const heard = await new Promise<RequestProgress>((hear) => {
     asker.ask({ verb: "delete" }, (now) => {
       if (now !== "busy" && now.state !== "doing") hear(now);
     });

@@ -1,5 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
-import type { Answer, Card, ModelsTable, Request } from "../shared/types";
+import type { Card, ModelsTable, Request, RequestProgress } from "../shared/types";
 
 export const CARD: Card = {
   name: "smol",
@@ -57,9 +57,9 @@ export class FakeModel<Shown extends object = Card> {
   }
 
   /** Answer the last request of this verb. */
-  answer(verb: Request["verb"], change: Partial<Answer>): void {
+  answer(verb: Request["verb"], change: Partial<RequestProgress>): void {
     const id = this.sent.filter((request) => request.verb === verb).at(-1)?.id ?? "";
-    const plain: Answer = {
+    const plain: RequestProgress = {
       id,
       state: "done",
       note: "",

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Refusal, type Fetcher } from "../src/request";
-import { share } from "../src/sidebar/shared";
+import { share } from "../src/sidebar/browser_stream";
 import { grouped, Store, type News } from "../src/sidebar/store";
 import { joined, listen, newsOf, POLL_MS, SILENT_MS } from "../src/sidebar/stream";
 import type { LinkState, ModelChange } from "../shared/types";

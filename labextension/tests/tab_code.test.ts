@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { kindOf, pathOf } from "../src/kinds";
+import { kindOf, pathOf } from "../src/tab_kinds";
 import { codeOf } from "../src/tab_code";
 
 const ID = "0f3c1a52-3f0e-4c58-8f5e-b4f2ab3a3f10";

@@ -2,7 +2,7 @@ import { failure, isOver, underWay, type Asks, type Heard, type Wanted } from ".
 import { button, element, putText, setBusy } from "../shared/dom";
 import { QuestionPanel, type Question } from "./question";
 import { trans } from "../shared/translate";
-import type { Answer, Card, CardRemedy } from "../shared/types";
+import type { Card, CardRemedy, RequestProgress } from "../shared/types";
 
 /** Presses of − and + within this time are one request. */
 const SETTLES_MS = 600;
@@ -176,7 +176,7 @@ export class ActionsView {
   private run(
     wanted: Wanted,
     pressed?: HTMLButtonElement,
-    onFailed?: (answer: Answer) => void,
+    onFailed?: (answer: RequestProgress) => void,
     onDone?: () => void,
   ): void {
     this.send(
@@ -207,8 +207,8 @@ export class ActionsView {
   private send(
     wanted: Wanted,
     pressed: HTMLButtonElement | undefined,
-    onDone: (answer: Answer) => void,
-    onFailed?: (answer: Answer) => void,
+    onDone: (answer: RequestProgress) => void,
+    onFailed?: (answer: RequestProgress) => void,
   ): void {
     setBusy(pressed, true);
     this.undo.hidden = true;

@@ -130,6 +130,15 @@ def test_makes_one_file_of_another(quick: Running, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_reads_and_writes_in_the_folder_of_the_user(
+    quick: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path / "a.parquet", 1)
+    assert mapped(quick.url, "~/a.parquet", to="~/b.parquet", store="~/answers.db") == tmp_path / "b.parquet"
+    assert {"b.parquet", "answers.db"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_reads_no_more_of_a_file_than_it_may_hold(tmp_path: Path) -> None:
     class Counted(ParquetTable):
         open = most_open = 0

@@ -40,16 +40,18 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("kind", ["path", "text", "bytes", "file", "memory"])
-def test_sends_a_recording_as_a_form(kind, path):
+@pytest.mark.parametrize("kind", ["path", "text", "home", "bytes", "file", "memory"])
+def test_sends_a_recording_as_a_form(kind, path, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
+    texts = {"text": str(path), "home": f"~/{path.name}"}
     with path.open("rb") as file:
-        given = {"path": path, "text": str(path), "bytes": SILENCE, "file": file, "memory": io.BytesIO(SILENCE)}[kind]
+        given = {"path": path, **texts, "bytes": SILENCE, "file": file, "memory": io.BytesIO(SILENCE)}[kind]
         text, server = written(given, language="en", prompt="Ada Lovelace")
     assert text == "hello"
     [received] = server.received
     assert received.path == "/openai/v1/audio/transcriptions"
     assert SILENCE in received.body
-    assert (b'filename="talk.wav"' in received.body) == (kind in ("path", "text", "file"))
+    assert (b'filename="talk.wav"' in received.body) == (kind in ("path", "text", "home", "file"))
     for name, value in {b"model": b"ears", b"language": b"en", b"prompt": b"Ada Lovelace"}.items():
         assert b'name="' + name + b'"\r\n\r\n' + value in received.body
 

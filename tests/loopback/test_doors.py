@@ -195,6 +195,45 @@ def test_hands_out_the_task_that_lets_in_so_that_its_end_is_seen(monkeypatch):
     assert isinstance(asyncio.run(ended()), ZeroDivisionError)
 
 
+@pytest.mark.parametrize("begun", [True, False], ids=["within its answer", "before its answer"])
+def test_takes_it_for_no_error_that_a_guest_hangs_up(caplog, begun):
+    async def watched(request):
+        response = web.StreamResponse()
+        if begun:
+            await response.prepare(request)
+            await response.write(b"one")
+        request.transport.close()  # as it is for a moment after the guest has hung up, before its request is cancelled
+        if not begun:
+            await response.prepare(request)
+        await response.write(b"two")
+        pytest.fail("nobody was there to read it")
+
+    async def asked():
+        bound, port = listening()
+        app = web.Application(middlewares=[answering])
+        app.router.add_route("*", "/", watched)
+        async with door(app, bound, Places(1024), port="API"):
+            return await answer(port)
+
+    assert (b"one" in asyncio.run(asked())) is begun
+    assert caplog.records == []
+
+
+def test_says_what_a_connection_to_somebody_else_failed_of(caplog):
+    async def broken(_request):
+        raise ConnectionResetError("the engine's")
+
+    async def asked():
+        bound, port = listening()
+        app = web.Application(middlewares=[answering])
+        app.router.add_route("*", "/", broken)
+        async with door(app, bound, Places(1024), port="API"):
+            return await answer(port)
+
+    assert b" 500 " in asyncio.run(asked())
+    assert "the engine's" in caplog.text
+
+
 @pytest.fixture(scope="module")
 def certificates():
     """TLS of a server and of a client that trusts it; no TLS at all is the other way."""

@@ -6,7 +6,6 @@ import pytest
 from pydantic import BaseModel
 
 from kubeai_notebook.present.wire import (
-    Answer,
     Card,
     CardFact,
     CardFinding,
@@ -16,10 +15,11 @@ from kubeai_notebook.present.wire import (
     EventLine,
     NoticeLine,
     Request,
+    RequestProgress,
     Tone,
 )
 
-MODELS = [Answer, Card, CardFact, CardFinding, CardRemedy, CardStep, Details, EventLine, NoticeLine, Request]
+MODELS = [RequestProgress, Card, CardFact, CardFinding, CardRemedy, CardStep, Details, EventLine, NoticeLine, Request]
 TYPES = (Path(__file__).parents[2] / "labextension" / "shared" / "types.ts").read_text()
 
 

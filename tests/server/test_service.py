@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.errors import NotFoundError
 from kubeai_notebook.present.server_wire import Done, Problem
-from kubeai_notebook.server.service import MOST, Service
+from kubeai_notebook.server.service import MOST, MOST_LATE, Service
 from kubeai_notebook.server.table import VERBS
 from tests.support.waiting import eventually
 
@@ -100,6 +100,25 @@ def test_tells_how_a_request_ended_that_took_longer_than_its_answer(caplog: pyte
         assert (status, problem.notices[0].message) == (404, "There is none.")
         assert "scale smol failed, after its request was answered: There is none." in caplog.text
         assert (await service.late("x"))[0] == 404
+
+    asyncio.run(ask())
+
+
+def test_remembers_of_so_many_late_requests_how_they_ended_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> None:
+        gate = Gate()
+        service = Service(gate, longest_seconds=0)
+        ids = []
+        for _ in range(MOST_LATE + 1):
+            status, late = await service.answer(SCALE, "smol", {"replicas": 1})
+            assert isinstance(late, Done)
+            assert status == 202
+            ids.append(late.request_id)
+        statuses = [(await service.late(request_id))[0] for request_id in ids]
+        assert statuses == [404] + [202] * MOST_LATE
+        gate.opened.set()
+        await eventually(lambda: "scale smol failed" in caplog.text, 20)
+        assert caplog.text.count("scale smol failed") == 1
 
     asyncio.run(ask())
 

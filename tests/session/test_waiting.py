@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubeai_notebook.core.view import Link
-from kubeai_notebook.errors import DeployError, UnreachableError, WaitTimeoutError
+from kubeai_notebook.errors import DeployError, NotFoundError, UnreachableError, WaitTimeoutError
 from kubeai_notebook.session import verbs
 from kubeai_notebook.session.live.subscription import Change
-from kubeai_notebook.session.waiting import restart_pods, wait_ready, wait_seen
+from kubeai_notebook.session.waiting import delete, restart_pods, wait_ready, wait_seen
 from tests.support.fake_api import MODELS, FakeApi, model
 from tests.support.talking import talking_cluster
 from tests.support.views import view_in
@@ -38,6 +38,9 @@ class Script:
         self.patience_seconds.append(timeout_seconds)
         changes = (Change("smol", self.views.pop(0), 1) for _ in tuple(self.views))
         return next(filter(predicate, changes), None)
+
+    def latest(self, _name: str) -> None:
+        return
 
     def __enter__(self) -> Script:
         return self
@@ -127,6 +130,18 @@ def test_sees_that_a_model_is_gone_of_which_nothing_was_told(tmp_path: Path, nam
         made(api, name, "new")
         assert verbs.delete(smol.session, name, yes=True).note == f"{name} is deleted."
         assert name not in api.objects[MODELS]
+
+
+def test_does_not_take_a_model_for_gone_while_the_api_gives_no_answer() -> None:
+    answers = [UnreachableError("The API is away."), NotFoundError("It is gone.")]
+
+    def asked(_name: str) -> None:
+        raise answers.pop(0)
+
+    session = session_of(Script())
+    session.cluster.delete_model, session.cluster.model = lambda *_: None, asked
+    delete(session, "smol", 60, uid="new")
+    assert answers == []
 
 
 def test_has_not_seen_a_model_while_a_former_one_of_its_name_is_shown() -> None:

@@ -11,7 +11,7 @@ from kubeai_notebook.core.plan import Plan
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.errors import KubeAIError, NotYoursError
 from kubeai_notebook.magics.serve import fields_of_text
-from kubeai_notebook.present.answer import notices_of
+from kubeai_notebook.present.notices import notices_of
 from kubeai_notebook.present.plan_report import PlanReport
 from kubeai_notebook.views.commands import Progress
 from kubeai_notebook.views.form import Form

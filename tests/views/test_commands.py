@@ -11,6 +11,7 @@ from kubeai_notebook.core.notice import wrong
 from kubeai_notebook.errors import NotFoundError, SpecError
 from kubeai_notebook.present.card import card_of
 from kubeai_notebook.present.models_table import row_of
+from kubeai_notebook.present.trial_wire import TrialState
 from kubeai_notebook.views.commands import Commands, Progress, take
 from tests.support.fake_api import MODELS, model, writes
 from tests.support.talking import talking_cluster
@@ -69,6 +70,18 @@ def test_does_nothing_twice_for_a_double_click_and_does_it_again_afterwards() ->
     assert commands.hand_off(gate, again.append, key="delete")
     again.wait()
     assert gate.times == 2
+
+
+def test_leaves_what_a_widget_shows_as_it_is_where_the_same_goes_on_already() -> None:
+    gate, commands, told, second = Gate(), Commands(), Told(), Told()
+    asked = TrialState(model="smol", kind="rank", code="")
+    commands.hand_off(gate, told.append, key="rank")
+    shown = told[0].shown_in(asked, "Ranking …")
+    commands.hand_off(gate, second.append, key="rank")
+    gate.opened.set()
+    assert shown.busy == "Ranking …"
+    assert second[0].shown_in(shown, "Ranking …") == shown
+    told.wait()
 
 
 def test_does_what_has_one_queue_in_its_order() -> None:
@@ -151,6 +164,20 @@ def test_does_nothing_to_another_model_than_the_one_that_was_shown(tmp_path: Pat
         (notice,) = answers[-1]["notices"]
         assert (notice["code"], "another Model has its name now" in notice["message"]) == ("ConflictError", True)
         assert writes(api) == []
+
+
+def test_answers_each_widget_that_asks_the_same_question(tmp_path: Path) -> None:
+    gate = Gate()
+
+    def shown(_name: str) -> str:
+        return gate()
+
+    with talking_cluster(tmp_path) as (smol, _, _, _api):
+        answers: list[dict[str, Any]] = []
+        for asker in ("a", "b"):
+            take(smol.session, "smol", {"id": asker, "verb": "show"}, send=answers.append, show=shown)
+        gate.opened.set()
+        assert until(lambda: {one["id"] for one in answers if one["state"] == "done"} == {"a", "b"}, 5)
 
 
 def test_has_the_uid_of_what_is_shown_on_a_card_and_in_a_row() -> None:

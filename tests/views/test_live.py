@@ -223,17 +223,42 @@ def test_keeps_cards_of_as_many_models_that_are_gone_and_no_more(session: FakeSe
     first = live.follow(FakeModel(session))
     session.now_is(None)
     assert shows(first, phase="Deleted")
+    come_and_go(session, live.KEPT_GONE)
     changes = session.subscriptions[0]
-    for number in range(live.KEPT_GONE):
+    assert until(lambda: not changes.covers("smol"), 5)
+    assert changes.covers("short-0")
+
+
+def test_counts_no_model_as_gone_that_is_there_again(session: FakeSession) -> None:
+    first = live.follow(FakeModel(session))
+    session.now_is(None)
+    assert shows(first, phase="Deleted")
+    session.now_is(view_in("Loading"))
+    assert shows(first, phase="Loading")
+    come_and_go(session, live.KEPT_GONE)
+    assert session.subscriptions[0].covers("smol")
+
+
+def test_lets_go_of_the_model_that_went_first_whichever_was_shown_first(session: FakeSession) -> None:
+    first = live.follow(FakeModel(session))
+    come_and_go(session, live.KEPT_GONE)
+    session.now_is(None)
+    assert shows(first, phase="Deleted")
+    changes = session.subscriptions[0]
+    assert until(lambda: not changes.covers("short-0"), 5)
+    assert changes.covers("smol")
+
+
+def come_and_go(session: FakeSession, count: int) -> None:
+    """So many other Models are shown and are deleted, one after the other."""
+    for number in range(count):
         name = f"short-{number}"
         model = FakeModel(session)
         model.name, session.view = name, named(name)
         widget = live.follow(model)
         session.revision += 1
-        changes.put(Change(name, None, session.revision))
+        session.subscriptions[0].put(Change(name, None, session.revision))
         assert shows(widget, phase="Deleted")
-    assert not changes.covers("smol")
-    assert changes.covers("short-0")
 
 
 def named(name: str) -> View:

@@ -10,7 +10,7 @@ import pytest
 from kubeai_notebook.core.dialogue import Dialogue
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.playground_wire import PROMPT
-from kubeai_notebook.views.playground_model import PlaygroundModel
+from kubeai_notebook.views.playground_model import KEEP_SECONDS, PlaygroundModel
 from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
 from tests.support.playground import SECONDS, Page, states
 from tests.support.scripted_gateway import STREAM, Exchange, whole
@@ -81,6 +81,33 @@ def test_stops_and_keeps_what_has_come(talk: tuple[Page, Engine]) -> None:
     page.until_over()
     assert states(page) == ["stopped"]
     assert page.playground.dialogue.messages()[-1]["content"] == "Hel"
+
+
+def test_keeps_an_answer_that_is_coming_every_few_seconds(talk: tuple[Page, Engine]) -> None:
+    (page, engine), kept, now = talk, [], [0.0]
+
+    def keep(dialogue: Dialogue) -> str:
+        kept.extend(answer.text for answer in dialogue.exchanges[-1].answers.values())
+        return ""
+
+    later = threading.Event()
+
+    def pauses(exchange: Exchange) -> None:
+        exchange.say(STREAM + BEGINNING)
+        assert later.wait(SECONDS)
+        exchange.say(event({"index": 0, "delta": {"content": "lo"}, "finish_reason": None}))
+        exchange.read_until_hung_up()
+
+    engine.says = pauses
+    dialogue = Dialogue(id="d", columns=("smol",))
+    page = Page(PlaygroundModel(page.playground.session, dialogue, keep=keep, clock=lambda: now[0]))
+    page.playground.ask("Hi")
+    page.until(lambda: page.told(0) == "Hel")
+    now[0] = KEEP_SECONDS
+    later.set()
+    assert until(lambda: kept[-1:] == ["Hello"], SECONDS)
+    page.playground.stop()
+    page.until_over()
 
 
 def test_refuses_a_prompt_while_an_answer_is_coming(talk: tuple[Page, Engine]) -> None:

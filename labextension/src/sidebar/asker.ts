@@ -1,10 +1,10 @@
 import type { Asks, Heard, Wanted } from "../../shared/ask";
-import type { Answer, Done, Events } from "../../shared/types";
-import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
+import type { Done, Events, RequestProgress } from "../../shared/types";
+import { answerOf, refusalOf, type Fetcher, type Refusal, type Shown } from "../request";
 
 /** How long the server may take before its reader is told that it works. */
 const SILENCE_MS = 300;
-const EMPTY: Answer = {
+const EMPTY: RequestProgress = {
   id: "", state: "done", note: "", diff: [], restarts: false, resource_version: "", details: null, notices: [],
 };
 
@@ -36,16 +36,15 @@ export class ServerAsker implements Asks {
     this.stopped = true;
   }
 
-  private async answer(wanted: Wanted): Promise<Answer> {
+  private async answer(wanted: Wanted): Promise<RequestProgress> {
     try {
       return { ...EMPTY, ...(await this.done(wanted)) };
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { ...EMPTY, state: "failed", ...refused(error) };
+      return { ...EMPTY, state: "failed", ...refused(refusalOf(error)) };
     }
   }
 
-  private async done({ verb, dry_run = false, yes = false, ...wanted }: Wanted): Promise<Partial<Answer>> {
+  private async done({ verb, dry_run = false, yes = false, ...wanted }: Wanted): Promise<Partial<RequestProgress>> {
     const { name, where, uid } = this.model;
     const path = `models/${name}`;
     const values = { where, uid, ...(yes ? { yes } : {}) };
@@ -68,7 +67,7 @@ export class ServerAsker implements Asks {
   }
 
   /** How it ended. The server answers within half a minute, done or not: what takes longer is asked for until it is. */
-  private async end(done: Done): Promise<Partial<Answer>> {
+  private async end(done: Done): Promise<Partial<RequestProgress>> {
     let told = done;
     while (told.under_way && !this.stopped) {
       told = await answerOf<Done>(this.fetcher, "GET", "late", { request_id: told.request_id });
@@ -77,12 +76,12 @@ export class ServerAsker implements Asks {
   }
 }
 
-function partOf({ note, diff, restarts, resource_version, notices }: Done): Partial<Answer> {
+function partOf({ note, diff, restarts, resource_version, notices }: Done): Partial<RequestProgress> {
   return { note, diff, restarts, resource_version, notices };
 }
 
 /** A refusal as an answer; of a Model that is somebody else's, the question names what would go with it. */
-function refused({ notices, note, diff }: Refusal): Pick<Answer, "notices" | "diff"> {
+function refused({ notices, note, diff }: Refusal): Pick<RequestProgress, "notices" | "diff"> {
   const [first, ...others] = notices;
   if (first === undefined || note === "") return { notices: [...notices], diff: [...diff] };
   return { notices: [{ ...first, message: [first.message, note].join(" ") }, ...others], diff: [...diff] };

@@ -1,7 +1,7 @@
 import { button, element, isSeen, put, putText } from "../../shared/dom";
 import { trans } from "../../shared/translate";
 import type { Events, LogText } from "../../shared/types";
-import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
+import { answerOf, refusalOf, type Fetcher, type Shown } from "../request";
 
 const LOOKS_MS = 2_000;
 const LINES = 1_000;
@@ -12,7 +12,7 @@ export class LogView {
   private readonly find = element("input", "");
   private readonly following = checkbox(trans.__("Follow"), true);
   private readonly previous = checkbox(trans.__("Run before"), false);
-  private readonly found = element("span", "kubeai-card-faint");
+  private readonly count = element("span", "kubeai-card-faint");
   private readonly events = element("ol", "kubeai-card-events");
   private readonly heading = element("p", "kubeai-card-faint");
   private readonly log = element("pre", "kubeai-card-log");
@@ -32,7 +32,7 @@ export class LogView {
     this.find.type = "search";
     this.find.placeholder = trans.__("Find in the log");
     this.find.setAttribute("aria-label", this.find.placeholder);
-    this.found.setAttribute("role", "status");
+    this.count.setAttribute("role", "status");
     this.heading.setAttribute("role", "status");
     const next = button(trans.__("Next"), trans.__("Next place in the log"));
     next.addEventListener("click", () => {
@@ -46,7 +46,7 @@ export class LogView {
       if (event.key === "Enter") this.go();
     });
     const row = element("div", "kubeai-sidebar-row");
-    row.append(this.find, next, this.found, this.following.label, this.previous.label);
+    row.append(this.find, next, this.count, this.following.label, this.previous.label);
     this.node.append(element("summary", "", trans.__("Events and log")), this.events, this.heading, row, this.log);
     this.node.addEventListener("toggle", () => {
       this.look();
@@ -89,8 +89,7 @@ export class LogView {
       put(this.heading, trans.__("Log of %1", pod));
       this.show(text);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      put(this.heading, error.message);
+      put(this.heading, refusalOf(error).message);
     }
   }
 
@@ -115,20 +114,16 @@ export class LogView {
 
   /** Draw the log, with what is sought marked. */
   private mark(): void {
-    const sought = this.find.value.toLowerCase();
+    const sought = this.find.value;
     if (sought === "") {
       putText(this.log, this.text || trans.__("It has written nothing so far."));
-      putText(this.found, "");
+      putText(this.count, "");
       return;
     }
-    const nodes: (Node | string)[] = [];
-    const lower = this.text.toLowerCase();
-    let from = 0;
-    for (let at = lower.indexOf(sought); at >= 0; at = lower.indexOf(sought, from)) {
-      nodes.push(this.text.slice(from, at), element("mark", "", this.text.slice(at, at + sought.length)));
-      from = at + sought.length;
-    }
-    this.log.replaceChildren(...nodes, this.text.slice(from));
+    // In the text as it is: in lower case it may be longer (İ), and each place behind that is another one.
+    const places = new RegExp(`(${sought.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&")})`, "iu");
+    const parts = this.text.split(places).map((part, index) => (index % 2 === 1 ? element("mark", "", part) : part));
+    this.log.replaceChildren(...parts);
     this.tell();
   }
 
@@ -144,7 +139,7 @@ export class LogView {
 
   private tell(): void {
     const count = this.log.querySelectorAll("mark").length;
-    putText(this.found, this.at < 0 ? trans._n("%1 found", "%1 found", count) : trans.__("%1 of %2", this.at + 1, count));
+    putText(this.count, this.at < 0 ? trans._n("%1 found", "%1 found", count) : trans.__("%1 of %2", this.at + 1, count));
   }
 }
 

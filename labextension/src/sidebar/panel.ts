@@ -1,16 +1,16 @@
 import { Panel, Widget } from "@lumino/widgets";
 import css from "../../lib/style/panel.css";
-import { button, copyInto, element, put, putText, setBusy } from "../../shared/dom";
+import { button, copyable, copyInto, element, put, putText, setBusy } from "../../shared/dom";
 import { trans } from "../../shared/translate";
 import type { CodeText, Contexts, NoticeLine, Where } from "../../shared/types";
 import { StatusCardView } from "../../widgets/status_card";
 import { linkText } from "../../shared/words";
 import { addStyle } from "../style";
 import { ServerAsker } from "./asker";
+import { share } from "./browser_stream";
 import { ModelList } from "./list";
 import { LogView } from "./log";
-import { answerOf, Refusal, type Fetcher, type Shown } from "../request";
-import { share } from "./shared";
+import { answerOf, refusalOf, type Fetcher, type Shown } from "../request";
 import { featuresOf, grouped, Store } from "./store";
 
 addStyle(css);
@@ -206,7 +206,7 @@ class OpenedModel {
   private readonly card: StatusCardView;
   private readonly gone = element("p", "", trans.__("This Model is not there any more."));
   private readonly tools = element("div", "kubeai-buttons");
-  private readonly said = element("p", "kubeai-sidebar-faint");
+  private readonly status = element("p", "kubeai-sidebar-faint");
 
   constructor(
     readonly model: Shown,
@@ -222,7 +222,7 @@ class OpenedModel {
     const clock = { now: () => store.now() };
     this.card = new StatusCardView(clock, asker, log);
     this.back.addEventListener("click", onBack);
-    this.said.setAttribute("role", "status");
+    this.status.setAttribute("role", "status");
     this.gone.hidden = true;
     const insert = button(trans.__("Insert code"));
     const copyYaml = trans.__("Copy YAML");
@@ -231,19 +231,19 @@ class OpenedModel {
       void this.text("code", insert, (text) => {
         const title = host.insert(text);
         const there = trans.__("The code is in the active cell of %1.", title);
-        putText(this.said, title ? there : trans.__("Open a notebook first: no cell is active."));
+        putText(this.status, title ? there : trans.__("Open a notebook first: no cell is active."));
         return Promise.resolve();
       });
     });
     yaml.addEventListener("click", () => {
       void this.text("yaml", yaml, async (text) => {
-        const copied = await copyInto(this.said, yaml, text);
-        putText(this.said, copied ? trans.__("The YAML is copied.") : text);
+        const copied = await copyInto(this.status, yaml, text);
+        putText(this.status, copied ? trans.__("The YAML is copied.") : text);
         putText(yaml, copyYaml);
       });
     });
     this.tools.append(insert, yaml);
-    this.node.append(this.back, this.gone, this.card.node, this.tools, this.said);
+    this.node.append(this.back, this.gone, this.card.node, this.tools, this.status);
   }
 
   show(store: Store): void {
@@ -280,8 +280,7 @@ class OpenedModel {
       const { name, where } = this.model;
       await use((await answerOf<CodeText>(this.host.fetcher, "GET", `models/${name}/${what}`, { where })).text);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      putText(this.said, error.message);
+      putText(this.status, refusalOf(error).message);
     } finally {
       setBusy(pressed, false);
     }
@@ -296,11 +295,11 @@ class PlaceView {
   private readonly context = element("select", "");
   private readonly namespace = element("input", "");
   private readonly go = button(trans.__("Switch"));
-  private readonly said = element("p", "");
+  private readonly status = element("p", "");
   private where = "";
 
   constructor(private readonly panel: { host: Host; hurry(): void }) {
-    this.said.setAttribute("role", "status");
+    this.status.setAttribute("role", "status");
     const form = element("form", "kubeai-sidebar-form");
     form.append(labelled(trans.__("Context"), this.context), labelled(trans.__("Namespace"), this.namespace), this.go);
     this.go.type = "submit";
@@ -308,7 +307,7 @@ class PlaceView {
       event.preventDefault();
       void this.change();
     });
-    this.node.append(this.summary, this.who, form, this.said);
+    this.node.append(this.summary, this.who, form, this.status);
   }
 
   /** The stream says where it is: after another tab has switched, it is elsewhere. */
@@ -329,7 +328,7 @@ class PlaceView {
       this.namespace.value = namespace;
       this.show(await answerOf<Where>(fetcher, "GET", "where"));
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      refusalOf(error); // (the stream says it)
     }
   }
 
@@ -342,15 +341,14 @@ class PlaceView {
 
   private async change(): Promise<void> {
     setBusy(this.go, true);
-    putText(this.said, trans.__("Working …"));
+    putText(this.status, trans.__("Working …"));
     const values = { context: this.context.value, namespace: this.namespace.value.trim() };
     try {
       this.show(await answerOf<Where>(this.panel.host.fetcher, "POST", "where", values));
-      putText(this.said, "");
+      putText(this.status, "");
       this.panel.hurry();
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      putText(this.said, error.message);
+      putText(this.status, refusalOf(error).message);
     } finally {
       setBusy(this.go, false);
     }
@@ -377,12 +375,7 @@ function labelled(text: string, control: HTMLElement): HTMLElement {
 }
 
 function copyLine(text: string): HTMLElement {
-  const line = element("div", "kubeai-sidebar-line");
-  const code = element("code", "", text);
-  const copy = button(trans.__("Copy"), trans.__("Copy %1", text));
-  copy.addEventListener("click", () => {
-    void copyInto(code, copy);
-  });
-  line.append(code, copy);
+  const line = copyable(text);
+  line.className = "kubeai-sidebar-line";
   return line;
 }

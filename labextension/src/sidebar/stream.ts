@@ -1,5 +1,5 @@
 import type { Changes, LinkState, ModelChange } from "../../shared/types";
-import { asked, answerOf, Refusal, unreadable, type Fetcher } from "../request";
+import { asked, answerOf, Refusal, refusalOf, unreadable, type Fetcher } from "../request";
 import type { News } from "./store";
 
 /** A proxy that holds answers back lets not even the stream's first line through. */
@@ -76,14 +76,14 @@ export async function listen(
       }
       retryMs = FIRST_RETRY_MS;
     } catch (error) {
-      if (isOver(signal)) return;
-      if (!(error instanceof Refusal)) throw error;
-      tell([{ problem: error.notices }]);
+      if (isAborted(signal)) return;
+      const { notices, status } = refusalOf(error);
+      tell([{ problem: notices }]);
       // What was asked for before the hurry may be of the place before.
       if (hurried !== before) retryMs = FIRST_RETRY_MS;
       await pause(retryMs, signal, hurries);
       // What goes nowhere costs nobody anything.
-      retryMs = Math.min(2 * retryMs, error.status === 0 ? POLL_MS : LONGEST_RETRY_MS);
+      retryMs = Math.min(2 * retryMs, status === 0 ? POLL_MS : LONGEST_RETRY_MS);
     }
   }
 }
@@ -154,6 +154,6 @@ async function pause(ms: number, signal: AbortSignal, hurries: EventTarget): Pro
 }
 
 /** Asked by a function, since it may change between two lines that the compiler takes for one moment. */
-export function isOver(signal: AbortSignal): boolean {
+export function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }

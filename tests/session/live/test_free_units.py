@@ -62,6 +62,7 @@ def looking(nodes: Nodes, pool: Pool) -> FreeUnits:
 
 def waiting(code: str = "InsufficientGpu", **more: Any) -> View:
     view = view_in("Scheduling", findings=(Finding(code=code, message="No node."),))
+    view.model["metadata"]["uid"] = "of smol"
     return replace(view, observation=replace(view.observation, operator=Operator(config=CONFIG), **more))
 
 

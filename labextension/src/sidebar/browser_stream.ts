@@ -1,8 +1,8 @@
 import type { Fetcher } from "../request";
 import type { News, Store } from "./store";
-import { isOver, listen } from "./stream";
+import { isAborted, listen } from "./stream";
 
-type Said = { kind: "hello" } | { kind: "hurry" } | { kind: "news"; news: News[] };
+type Message = { kind: "hello" } | { kind: "hurry" } | { kind: "news"; news: News[] };
 
 /**
  * One stream a browser: of the tabs that show Models, the one that holds a lock listens to the server and tells the
@@ -25,17 +25,17 @@ export function share(name: string, fetcher: Fetcher, store: Store, signal: Abor
   }
   const channel = new BroadcastChannel(name);
   let leads = false;
-  const say = (said: Said) => {
-    channel.postMessage(said);
+  const say = (message: Message) => {
+    channel.postMessage(message);
   };
   const sayAll = () => {
     const whole = store.whole();
     if (whole !== undefined) say({ kind: "news", news: [whole] });
   };
-  channel.addEventListener("message", ({ data }: MessageEvent<Said>) => {
+  channel.addEventListener("message", ({ data }: MessageEvent<Message>) => {
     if (data.kind === "news") data.news.forEach((news) => { store.take(news); });
     else if (data.kind === "hurry") hurry();
-    else if (leads) sayAll();
+    else if (leads) sayAll(); // to a tab that has just come, and would know nothing until the next change
   });
   signal.addEventListener("abort", () => {
     channel.close();
@@ -54,7 +54,7 @@ export function share(name: string, fetcher: Fetcher, store: Store, signal: Abor
     if (!signal.aborted) throw error;
   });
   return () => {
-    if (isOver(signal)) return;
+    if (isAborted(signal)) return;
     hurry();
     say({ kind: "hurry" });
   };
@@ -72,7 +72,7 @@ async function alone(fetcher: Fetcher, store: Store, signal: AbortSignal, hurrie
     look();
     await listen(fetcher, () => store.id, (news) => { news.forEach((piece) => { store.take(piece); }); }, seen.signal, hurries);
     document.removeEventListener("visibilitychange", look);
-    if (!isOver(signal)) {
+    if (!isAborted(signal)) {
       await new Promise((resolve) => {
         document.addEventListener("visibilitychange", resolve, { once: true });
         signal.addEventListener("abort", resolve, { once: true });

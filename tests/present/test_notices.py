@@ -5,9 +5,9 @@ import pytest
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.plan import Outcome, Stake
 from kubeai_notebook.core.remedy import Remedy
-from kubeai_notebook.present.answer import answer_of
 from kubeai_notebook.present.details import details_of, idle_text
 from kubeai_notebook.present.log import Log
+from kubeai_notebook.present.notices import progress_of
 from kubeai_notebook.present.wire import Details, Request
 from tests.support.views import view_in
 
@@ -16,19 +16,19 @@ NOW = datetime(2026, 11, 22, 22, 0, 0, tzinfo=UTC)
 
 def test_says_what_a_verb_did_in_magics() -> None:
     done = Outcome(action="fixed", name="smol", note="Do restart() now.", diff=("a → b",), restarts=True)
-    answer = answer_of("1", "done", name="smol", result=done)
+    answer = progress_of("1", "done", name="smol", result=done)
     assert (answer.note, answer.diff, answer.restarts) == ("Do %kubeai_restart smol now.", ("a → b",), True)
 
 
 def test_says_what_a_deletion_takes_away() -> None:
     stake = Stake(verb="delete", name="smol", pods=2, ready=1, resource_profile="l4:1")
-    answer = answer_of("1", "done", name="smol", result=stake)
+    answer = progress_of("1", "done", name="smol", result=stake)
     assert answer.note == "With it go 2 Pods on l4:1, and requests that are being answered break off."
 
 
 def test_shows_a_notice_with_its_next_step_and_plain() -> None:
     notice = Notice(code="X", field="url", message="No \x1b[31murl.", remedies=(Remedy(title="models() lists."),))
-    (line,) = answer_of("1", "failed", name="smol", notices=[notice]).notices
+    (line,) = progress_of("1", "failed", name="smol", notices=[notice]).notices
     assert (line.code, line.field, line.remedy) == ("X", "url", "%kubeai_models lists.")
     assert "\x1b" not in line.message
 

@@ -2,12 +2,6 @@ import { trans } from "../shared/translate";
 
 export type Kind = "serve" | "playground";
 
-export interface Place {
-  context: string;
-  namespace: string;
-  endpoint: string;
-}
-
 export function titleOf(kind: Kind): string {
   return kind === "serve" ? trans.__("Serve a model") : trans.__("Model playground");
 }

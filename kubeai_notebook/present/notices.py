@@ -1,4 +1,4 @@
-"""What a widget is told of a command that it sent, and of what is wrong: values in words, for the wire."""
+"""What is wrong, as Notices and in words for the wire, and how a request of a widget stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kubeai_notebook.core.remedy import Remedy
 from kubeai_notebook.errors import SpecError
 
 from .stake import going
-from .wire import Answer, Details, NoticeLine
+from .wire import Details, NoticeLine, RequestProgress
 from .wording import in_magics
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from kubeai_notebook.errors import KubeAIError
 
 
-def answer_of(
+def progress_of(
     request_id: str,
     state: Literal["queued", "doing", "done", "failed"],
     *,
     name: str,
     result: Outcome | Stake | Details | str | None = None,
     notices: Iterable[Notice] = (),
-) -> Answer:
+) -> RequestProgress:
     """How a request about the Model ``name`` stands; ``result`` is what its verb returned."""
     lines = tuple(notice_line(notice, name) for notice in notices)
     if isinstance(result, Details):
-        return Answer(id=request_id, state=state, details=result)
+        return RequestProgress(id=request_id, state=state, details=result)
     if not isinstance(result, Outcome):
         note = going(result) if isinstance(result, Stake) else result or ""
-        return Answer(id=request_id, state=state, note=note, notices=lines)
-    return Answer(
+        return RequestProgress(id=request_id, state=state, note=note, notices=lines)
+    return RequestProgress(
         id=request_id,
         state=state,
         note=in_magics(result.note, name),
