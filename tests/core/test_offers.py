@@ -142,6 +142,13 @@ def test_finds_by_words_and_feature():
         matching(offers, feature="TextEmbeding")
 
 
+def test_leaves_out_what_cannot_run_with_what_has_no_room():
+    lacking = [MachineModel(url=url, lacks=url == SMOL, why="needs a converter") for url in (SMOL, "ollama://own:1")]
+    offers = offers_of([], MachineCatalog(LAPTOP, tuple(lacking)))
+    assert {offer.url for offer in matching(offers, fits=True)} == {offer.url for offer in offers} - {SMOL}
+    assert offers[-1].url == SMOL
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", "1", "[" * 100_000, '{"machine": 1, "models": {}}', '{"models": [1, null, {"url": 2}]}',
