@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def offer_words(offer: Offer) -> str:
-    """Whether it lies here, its size, whether it fits or what it needs, and what serves it; what is not known is left out.
+    """Whether it lies here, its size, whether it fits or what it needs, and what serves it, as far as it is known.
 
     >>> from kubeai_notebook.core.catalog.offers import offers_of
     >>> {offer.url: offer_words(offer) for offer in offers_of((), None)}["ollama://smollm2:135m"]

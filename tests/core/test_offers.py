@@ -70,7 +70,8 @@ def test_finds_the_url_that_was_meant(typed, near):
     "url",
     ["ollama://mixtral:8x7b", "ollama://gemma3n", "ollama://qwen3:14b", "ollama://phi3", "ollama://codellama",
      "ollama://mistral-nemo", "ollama://all-minilm:33m", "ollama://smollm2:1350m",
-     "ollama://qwen3:8b-q4_K_M", "ollama://gemma3:e4b", "ollama://llama3.2:1m", "hf://Qwen/Qwen2.5-VL-3B-Instruct", "hf://a/b", "", "x://",
+     "ollama://qwen3:8b-q4_K_M", "ollama://gemma3:e4b", "ollama://llama3.2:1m",
+     "hf://Qwen/Qwen2.5-VL-3B-Instruct", "hf://a/b", "", "x://",
      "hf://BAAI/bge-small-zh-v1.5", "hf://TinyLlama/TinyLlama-1.1B-Chat-v0.3", SMOL],
 )  # fmt: skip
 def test_takes_a_name_of_its_own_for_no_slip(url):
