@@ -7,6 +7,7 @@ the same: an engine that does not know the field ignores it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ Kind = Literal["text", "integer", "number", "boolean", "any", "vector"]
 Schema = type[BaseModel] | Sequence[str] | None
 
 LABEL = "label"
+_LABELS = re.compile(r"\s*\w[\w -]{0,40}(?:,[\w -]{1,40}){1,20}")
+"""Labels as a text has them, for an example."""
 _KINDS: Mapping[Any, Kind] = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
 _PYTHON_KINDS: Mapping[type, Kind] = {str: "text", bool: "boolean", int: "integer", float: "number"}
 
@@ -116,10 +119,28 @@ def answer_schema(schema: Schema, *, into: str = "") -> AnswerSchema:
         return AnswerSchema(_columns_of(schema, into), model=schema, keys=keys)
     labels = list(schema) if isinstance(schema, list | tuple) else []
     if len(labels) < 2 or not all(isinstance(label, str) and label for label in labels):
-        raise UsageError("schema= takes a pydantic class, or a list of two labels or more, each a text.")
+        if isinstance(schema, list | tuple):
+            raise UsageError("schema= takes two labels or more, each a text.", labels_step(schema))
+        message = f"schema= takes a pydantic class, or a list of two labels or more, not {kind_of(schema)}."
+        raise UsageError(message, labels_step(schema))
     if len(set(labels)) < len(labels):
         raise UsageError(f'schema= names the label "{next(one for one in labels if labels.count(one) > 1)}" twice.')
     return AnswerSchema({into or LABEL: "text"}, labels=tuple(labels))
+
+
+def kind_of(schema: Any) -> str:
+    """What was given as a schema and is none, in a word."""
+    return "a text" if isinstance(schema, str) else (schema if isinstance(schema, type) else type(schema)).__name__
+
+
+def labels_step(schema: Any) -> str:
+    """How labels are written, with those that a text holds.
+
+    >>> labels_step("good, bad"), labels_step(3)
+    ('Labels are a list: schema=["good", "bad"].', 'Labels are a list: schema=["good", "bad"].')
+    """
+    labels = re.split(r"\s*,\s*", schema.strip()) if isinstance(schema, str) and _LABELS.fullmatch(schema) else []
+    return f"Labels are a list: schema={json.dumps(labels or ['good', 'bad'], ensure_ascii=False)}."
 
 
 def _columns_of(model: type[BaseModel], into: str) -> dict[str, Kind]:

@@ -74,6 +74,10 @@ _TEXTS = (
     *("system", "adapter", "reasoning_effort"),
     *("role", "encoding_format", "user", "language", "prompt", "response_format"),
 )
+LABELS: Mapping[str, str] = dict.fromkeys(
+    ("labels", "choices", "classes", "options"), 'schema= takes labels: schema=["good", "bad"].'
+)
+"""What other programs call the labels that an answer is one of."""
 _OTHERWISE: Mapping[str, str] = {
     "n": "A Reply is one answer; ask again for another one, with another seed=.",
     "best_of": "A Reply is one answer.",
@@ -83,6 +87,7 @@ _OTHERWISE: Mapping[str, str] = {
     "prompt": "The text is the first argument.",
     "model": "This handle is the Model; adapter= names one of its adapters.",
     "response_format": "schema= makes it.",
+    **LABELS,
     "functions": "tools= takes functions.",
     "function_call": "tool_choice= takes the name of a function.",
     "max_completion_tokens": "max_tokens= is that.",

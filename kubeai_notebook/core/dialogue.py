@@ -41,6 +41,9 @@ class Answer(BaseModel):
     """Who was asked: the Model, with ``_adapter`` behind it where one was chosen."""
     state: Literal["waiting", "streaming", "asking", "done", "stopped", "failed"] = "waiting"
     """``asking``: the model wants functions called, and waits for the user's word."""
+    system: str | None = None
+    fields: dict[str, Any] | None = None
+    """The instruction and the fields that it was asked with; None where that is not known, as of imported turns."""
     turns: tuple[dict[str, Any], ...] = ()
     """What came after the prompt, as the OpenAI API has it; of tools, calls and results before the last answer."""
     reasoning: str = ""
@@ -183,6 +186,14 @@ class Dialogue(BaseModel):
         """What is shown of a column, as the OpenAI API has it; a last prompt without an answer is part of it."""
         shown = self.path()
         return self.turns(shown[-1].number, column) if shown else self._system_turns()
+
+    def asked_with(self, number: int, column: int) -> tuple[str, dict[str, Any]]:
+        """The instruction and the fields that this answer was asked with; where that is not known, those of now."""
+        answers = self._at(number).answers
+        answer = answers.get(column) or answers.get(0)
+        if answer is None or answer.fields is None:
+            return self.system, self.fields
+        return answer.system or "", answer.fields
 
     def _system_turns(self) -> list[dict[str, Any]]:
         return [{"role": "system", "content": self.system}] if self.system else []

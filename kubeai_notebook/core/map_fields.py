@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 from kubeai_notebook.errors import UsageError
 
-from .chat_fields import checked_fields
+from .chat_fields import LABELS, checked_fields
 from .messages import did_you_mean
 from .shown_fields import docs_of
 
@@ -66,7 +66,7 @@ def checked_map_fields(fields: MapFields, function: str) -> MapFields:
     """
     for name in fields:
         if name not in _KNOWN:
-            hint = 'Fields of an engine\'s own go into extra_body={"…": …}.'
+            hint = LABELS.get(name, 'Fields of an engine\'s own go into extra_body={"…": …}.')
             raise UsageError(f"{function}() takes no {name}=.{did_you_mean(name, _KNOWN)}", hint)
     # An empty text means none here: a batch may take its instruction from a variable.
     given = {

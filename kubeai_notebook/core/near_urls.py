@@ -51,11 +51,14 @@ def misspelt_url(url: str, urls: Iterable[str]) -> str:
     """The url that somebody misspelt in one letter, or in its capitals; ``""`` where this one may well exist.
 
     Versions and sizes are numbers, so they tell no slip from another model: only letters are compared, and a name
-    that goes on where a known one ends (gemma3n) is a name of its own.
+    that goes on where a known one ends (gemma3n) is a name of its own. Of a tag behind a known name only a letter too
+    many or too few is a slip: with another letter (q4_K_M, q4_K_S) it is another quantization.
 
     >>> misspelt_url("ollama://smolm2:135m", ["ollama://smollm2:360m", "ollama://smollm2:135m"])
     'ollama://smollm2:135m'
     >>> misspelt_url("ollama://smollm2:135M", ["ollama://smollm2:135m"])
+    'ollama://smollm2:135m'
+    >>> misspelt_url("ollama://smollm2:135mm", ["ollama://smollm2:135m"])
     'ollama://smollm2:135m'
     >>> misspelt_url("ollama://qwen3:14b", ["ollama://qwen3:8b"])
     ''
@@ -68,8 +71,10 @@ def misspelt_url(url: str, urls: Iterable[str]) -> str:
         if known.scheme == source.scheme:
             names.setdefault(_letters(known), []).append(known)
     wanted = _letters(source)
-    if not wanted or wanted in names:
+    if not wanted:
         return ""
+    if wanted in names:
+        return "" if url in urls else _with_tag_slip(source, names[wanted])
     for name, spelt in names.items():
         alike = SequenceMatcher(None, wanted, name).ratio()
         longest = max(len(wanted), len(name))
@@ -77,6 +82,20 @@ def misspelt_url(url: str, urls: Iterable[str]) -> str:
         if not own and alike >= max(_CERTAIN, 1 - 1 / longest):
             return str(max(spelt, key=lambda known: SequenceMatcher(None, url, known).ratio()))
     return ""
+
+
+def _with_tag_slip(source: Source, known: Iterable[Source]) -> str:
+    """The first of these whose name is the same, and whose tag has a letter more or less."""
+    name, _, tag = source.reference.lower().partition(":")
+    tags = ((url, *url.reference.lower().partition(":")) for url in known)
+    return next((str(url) for url, own, _, other in tags if own == name and _has_letter_more(tag, other)), "")
+
+
+def _has_letter_more(one: str, other: str) -> bool:
+    """Whether one of two tags is the other with one letter more, behind its first one: e2b is no 2b."""
+    shorter, longer = sorted((one, other), key=len)
+    without = (longer[:at] + longer[at + 1 :] for at in range(1, len(longer)) if longer[at].isalpha())
+    return bool(shorter) and shorter in without
 
 
 def _letters(source: Source) -> str:

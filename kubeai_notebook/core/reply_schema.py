@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from kubeai_notebook.errors import UsageError
 
-from .answer_schema import NotTheSchemaError, answer_schema, object_in
+from .answer_schema import NotTheSchemaError, answer_schema, kind_of, labels_step, object_in
 from .json_schema import TYPES, check_schema
 from .objects import text_at
 
@@ -65,8 +65,8 @@ def reply_schema(schema: Any) -> ReplySchema:
     elif isinstance(schema, list | tuple) or (isinstance(schema, type) and issubclass(schema, BaseModel)):
         answer_schema(schema)
     else:
-        given = schema.__name__ if isinstance(schema, type) else type(schema).__name__
-        raise UsageError(f"schema= takes a pydantic class, a list of labels or a JSON schema, not {given}.")
+        message = f"schema= takes a pydantic class, a list of labels or a JSON schema, not {kind_of(schema)}."
+        raise UsageError(message, labels_step(schema))
     return ReplySchema(schema)
 
 

@@ -144,9 +144,13 @@ def no_scheme(text: str, schemes: Iterable[str]) -> Notice:
         remedy = Remedy(title=f"Did you mean {quoted(meant)}?", changes=(SetField(name="url", value=meant),))
         return wrong("url", _CODE, f"The url {shown} has no scheme that KubeAI knows.", remedy)
     *others, last = (f"{scheme}://" for scheme in schemes)
-    name = text if re.fullmatch(_WORD, text) and len(text) <= _LONGEST_NAME and text in shown else "name:tag"
-    fix = f"Start it with {', '.join(others)} or {last}, as in hf://org/model or ollama://{name}."
-    return wrong("url", _CODE, f"The url {shown} has no scheme that KubeAI knows. {fix}")
+    is_name = re.fullmatch(_WORD, text) and len(text) <= _LONGEST_NAME and text in shown
+    in_library = f"ollama://{text}" if is_name else "ollama://name:tag"
+    message = f"The url {shown} has no scheme that KubeAI knows. Start it with {', '.join(others)} or {last}, as in"
+    if not is_name:
+        return wrong("url", _CODE, f"{message} hf://org/model or {in_library}.")
+    remedy = Remedy(title=f'Did you mean "{in_library}"?', changes=(SetField(name="url", value=in_library),))
+    return wrong("url", _CODE, f"{message} hf://org/model.", remedy)
 
 
 def _meant(text: str) -> str:

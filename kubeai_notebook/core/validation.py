@@ -52,6 +52,7 @@ _GROUPS = ("scaling", "load_balancing")
 _ELSEWHERE: Mapping[str, str] = {
     "catalog": "Of Helm values a Model is one entry below it: its key is the name, and the fields stand below that.",
     "max_length": 'Engines take it as an argument, vLLM as args=["--max-model-len=…"].',
+    "spec": "Its fields stand here by themselves, without spec above them.",
     "server": 'Did you mean "engine"?',
     "spec.server": 'Did you mean "engine"?',
     "dry_run": "plan() says what serve() would do, and changes nothing.",

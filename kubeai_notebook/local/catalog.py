@@ -83,7 +83,7 @@ class LocalCatalog:
         """What its publisher says of a model, and why it cannot run here as far as that is known without asking."""
         entry = _entry(model.url, model.size_bytes, machine, here=False, title=model.title) | {"known": True}
         why = "" if program_of(model.engine, self._environment) else self._lacking(model)
-        return entry | {"features": [model.feature]} | ({"fits": False, "why": why} if why else {})
+        return entry | {"features": [model.feature]} | ({"fits": None, "why": why, "lacks": True} if why else {})
 
     def _lacking(self, model: KnownModel) -> str:
         try:
@@ -92,7 +92,7 @@ class LocalCatalog:
             return error.message
         if lacking := self._weights.lacking(model.url):
             return lacking
-        return f"safetensors need {convert.INSTALL}" if _needs_converter(model) else ""
+        return f"needs {convert.INSTALL} for its safetensors" if _needs_converter(model) else ""
 
     async def refusals(self, model: Object, before: Object | None = None) -> tuple[str, ...]:
         """Why this Model surely cannot run here, a sentence each; none where a change is about something else."""

@@ -37,7 +37,7 @@ def catalog_parser() -> MagicParser:
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="words of the url, title or Model")
     add("--here", action="store_true", help="only what lies on this machine, so that nothing is downloaded")
-    add("--fits", action="store_true", help="without what this machine surely has no room for")
+    add("--fits", action="store_true", help="without what this machine surely has no room for, or cannot run")
     add("--feature", metavar="FEATURE", default="", dest="features", help="such as TextEmbedding, or a part of it")
     return parser
 

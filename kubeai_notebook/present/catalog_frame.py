@@ -59,10 +59,11 @@ class CatalogFrame(PlainFrame):
 def catalog_frame(offers: Iterable[Offer]) -> CatalogFrame:
     """One row for each Offer.
 
-    ``url``, ``features`` (with commas between them), ``engine``, ``why`` it does not fit, ``source`` (``this machine``,
-    ``cluster`` or ``known``), the ``model`` that serves it already and a ``title`` are text; ``size_bytes`` (what is
-    downloaded) and ``memory_bytes`` (about what serving takes) are whole numbers or NA; ``here`` says whether it lies
-    on this machine; ``fits`` is True, False, or NA where that is not known.
+    ``url``, ``features`` (with commas between them), ``engine``, ``why`` it does not fit or cannot run, ``source``
+    (``this machine``, ``cluster`` or ``known``), the ``model`` that serves it already and a ``title`` are text;
+    ``size_bytes`` (what is downloaded) and ``memory_bytes`` (about what serving takes) are whole numbers or NA;
+    ``here`` says whether it lies on this machine; ``fits`` is True, False, or NA where that is
+    not known, or is not what is missing.
     """
     frame = CatalogFrame([_row(offer) for offer in offers], columns=list(COLUMNS))
     types = {"size_bytes": "Int64", "memory_bytes": "Int64", "here": "bool", "fits": "boolean"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def offer_words(offer: Offer) -> str:
-    """Whether it lies here, its size, whether it fits and what serves it; what is not known is left out.
+    """Whether it lies here, its size, whether it fits or what it needs, and what serves it, as far as it is known.
 
     >>> from kubeai_notebook.core.catalog.offers import offers_of
     >>> {offer.url: offer_words(offer) for offer in offers_of((), None)}["ollama://smollm2:135m"]
@@ -30,9 +30,11 @@ def _words(offer: Offer) -> Iterator[str]:
         yield f"served as {offer.model}"
     if offer.here:
         yield "downloaded"
-    elif offer.fits is not None:  # of a cluster nobody knows what its nodes have downloaded
+    elif offer.fits is not None or offer.lacks:  # of a cluster nobody knows what its nodes have downloaded
         yield "not downloaded"
     if offer.size_bytes is not None:
         yield ("about " if offer.source == "known" else "") + size(offer.size_bytes)
-    if offer.fits is not None:
+    if offer.lacks:
+        yield offer.why
+    elif offer.fits is not None:
         yield "fits" if offer.fits else f"does not fit: {offer.why}" if offer.why else "does not fit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.naming import name_and_adapter
 from kubeai_notebook.core.pictures import pictures_in
@@ -13,7 +13,7 @@ from .html import NO_FORMULAS, WRAPPED, element
 from .stake import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from markupsafe import Markup
 
@@ -45,14 +45,32 @@ def transcript_markdown(dialogue: Dialogue) -> str:
 
 
 def cells_of(dialogue: Dialogue, column: int = 0) -> list[str]:
-    """The sources of cells that ask a column's Model the same prompts again."""
+    """The sources of cells that ask a column's Model the same prompts again, each as it was asked then."""
     name, adapter = name_and_adapter(dialogue.columns[column])
-    fields = {"system": dialogue.system, "adapter": adapter, **dialogue.fields}
-    given = ", ".join(
-        f"{name}={value!r}" for name, value in fields.items() if value not in ("", None) and name.isidentifier()
-    )
-    first = f"from kubeai_notebook import attach\n\ntalk = attach({name!r}).conversation({given})"
-    return [first, *(f"talk.say({exchange.prompt!r})" for exchange in dialogue.path())]
+    path = dialogue.path()
+    asked = [dialogue.asked_with(exchange.number, column) for exchange in path] or [(dialogue.system, dialogue.fields)]
+    system, first_fields = asked[0]
+    shared = {
+        field: value for field, value in first_fields.items() if all(_has(fields, field, value) for _, fields in asked)
+    }
+    given = _given({"system": system, "adapter": adapter, **shared})
+    cells = [f"from kubeai_notebook import attach\n\ntalk = attach({name!r}).conversation({', '.join(given)})"]
+    for exchange, (instruction, fields) in zip(path, asked, strict=False):
+        changed = [] if instruction == system else [f"talk.system = {instruction!r}"]
+        own = {field: value for field, value in fields.items() if field not in shared}
+        prompt = list(exchange.asked) if pictures_in(exchange.asked) or len(exchange.asked) > 1 else exchange.prompt
+        cells.append("\n".join([*changed, f"talk.say({', '.join([repr(prompt), *_given(own)])})"]))
+        system = instruction
+    return cells
+
+
+def _has(fields: Mapping[str, Any], field: str, value: Any) -> bool:
+    return field in fields and fields[field] == value
+
+
+def _given(fields: Mapping[str, Any]) -> list[str]:
+    """The arguments of a call; what is empty, or is no name, is none."""
+    return [f"{name}={value!r}" for name, value in fields.items() if value not in ("", None) and name.isidentifier()]
 
 
 def _lines(dialogue: Dialogue) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,7 @@ _OF_ALL = re.compile(r"\b(?P<verb>models|catalog)\(\)")
 _PROFILE = re.compile(r'\bresource_profile="(?P<name>[^"\s]{1,253})"')
 _SECRETS = re.compile(r'\bsecrets=\{(?P<pairs>"[^{}]{1,2000})\}')
 _SECRET = re.compile(r'"(?P<variable>\w{1,200})": SecretStr\("…"\)')
+_ARGS = re.compile(r'\bargs=\[(?P<args>"-[\w=./…-]{1,200}"(?:, "[\w=./…-]{1,200}"){0,20})\]')
 _LOCAL = re.compile(
     r"(?P<before>: |(?<![\w/%]))kubeai-local (?P<action>start|stop|status|add|logs|token)\b"
     # Of a magic's own options those behind a bare -- are the program's.
@@ -114,6 +115,8 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     '%kubeai_restart smol does that.'
     >>> in_magics('Give a token: secrets={"A": SecretStr("…"), "B": SecretStr("…")}.')
     'Give a token: --secret A=ask --secret B=ask.'
+    >>> in_magics('Serve it with args=["--ctx-size=8192"] added.')
+    'Serve it with -- --ctx-size=8192 added.'
     """
     there = _in(namespace)
     for python, magic in _SAYS.items():
@@ -127,6 +130,7 @@ def in_magics(text: str, model_name: str = "", namespace: str = "") -> str:
     text = _ASKED.sub(lambda found: f"{_ASKS[found['verb']]} {model_name or 'NAME'}{there}", text)
     text = _PROFILE.sub(r"--profile \g<name>", text)
     text = _SECRETS.sub(_secret_options, text)
+    text = _ARGS.sub(_engine_arguments, text)
     text = _OF_ALL.sub(lambda found: f"%kubeai_{found['verb']}{there}", text)
     return _LOCAL.sub(_local_magic, text)
 
@@ -143,6 +147,10 @@ def in_sidebar(text: str) -> str:
 def _secret_options(secrets: re.Match[str]) -> str:
     """Options by which a magic asks for the values: no notebook is to keep one."""
     return " ".join(f"--secret {variable}=ask" for variable in _SECRET.findall(secrets["pairs"])) or secrets[0]
+
+
+def _engine_arguments(args: re.Match[str]) -> str:
+    return " ".join(["--", *args["args"].strip('"').split('", "')])
 
 
 def _local_magic(program: re.Match[str]) -> str:

@@ -146,7 +146,7 @@ _ROWS: Final[tuple[Verb, ...]] = (
             Parameter("text", _text(), "Words of the url, title or Model."),
             Parameter("feature", _text(80), "Such as TextEmbedding, or a part of it."),
             Parameter("here", _SWITCH, "Only what lies on this machine."),
-            Parameter("fits", _SWITCH, "Without what this machine has no room for."),
+            Parameter("fits", _SWITCH, "Without what this machine has no room for, or cannot run."),
         ),
     ),
     Verb("GET", "rights", "rights", "read", "RightsList", "What the login may not do, and the Role that grants it."),

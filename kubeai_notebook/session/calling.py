@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from kubeai_notebook.calls.errors import check_feature
@@ -72,7 +73,9 @@ def awaken(session: Connection, name: str, limit_seconds: float, *, shown: bool 
         _check_gateway(session, view)
         if _can_be_called(view):
             return view
-        with waiting_shown(name, presenter.face().line, shown=shown and session.settings.show_waiting) as show:
+        with waiting_shown(
+            name, partial(presenter.face().line, name), shown=shown and session.settings.show_waiting
+        ) as show:
             for view in _views_until_callable(session, name, limit_seconds):
                 show(view)
     except KeyboardInterrupt:
@@ -95,7 +98,7 @@ def until_callable(session: Connection, request_name: str) -> Generator[View]:
             return
     except (NotFoundError, UnreachableError):
         return
-    with waiting_shown(name, presenter.face().line, shown=session.settings.show_waiting) as show:
+    with waiting_shown(name, partial(presenter.face().line, name), shown=session.settings.show_waiting) as show:
         for view in _views_until_callable(session, name, session.settings.wait_timeout_seconds, tick_seconds=0):
             show(view)
             yield view

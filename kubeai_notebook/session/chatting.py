@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.calls.chat import complete as ask_to_complete
@@ -14,8 +15,10 @@ from kubeai_notebook.core.chat_request import ChatRequest, adapter_url, chat_req
 from kubeai_notebook.core.naming import request_name
 from kubeai_notebook.errors import KubeAIError
 
+from . import presenter
 from .calling import TICK_SECONDS, awaken, check_serves, until_callable
 from .waiting import look_at
+from .waiting_line import answering_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +40,16 @@ def stream(
     asked = _asked(session, name, request)
     awaken(session, name, session.settings.wait_timeout_seconds, shown=shown)
     return _stream(session, asked, request, on_end=on_end)
+
+
+def whole(session: Connection, name: str, deltas: ChatStream) -> Reply:
+    """Read it to its end, and say meanwhile how far it is where that takes long: nothing else bounds an answer."""
+    shown = session.settings.show_waiting
+    with deltas, answering_shown(name, partial(presenter.face().line, name), shown=shown) as show:
+        for delta in deltas:
+            if delta.text or delta.reasoning:
+                show()
+        return deltas.reply
 
 
 def complete(session: Connection, name: str, prompt: Any, *, fields: Mapping[str, Any]) -> Reply:

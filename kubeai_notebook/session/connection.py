@@ -9,10 +9,12 @@ lock is held, so `close` returns at once, also while something connects; what wa
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import weakref
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -206,9 +208,10 @@ class Connection:
             return self._parts.get(name)
 
     def forget_facts(self) -> None:
-        """Have the cluster asked again for what it offers."""
+        """Have the cluster asked again for what it offers; until then `known` gives what it said last."""
         with self._changed:
-            self._parts.pop("facts", None)
+            if (facts := self._parts.get("facts")) is not None:
+                self._parts["facts"] = replace(facts, asked_at_seconds=-math.inf)
 
     @property
     def closed(self) -> str:

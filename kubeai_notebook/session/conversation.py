@@ -17,7 +17,7 @@ from kubeai_notebook.core.shown_fields import shows
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.text import LONGEST, ShownAsText
 
-from .chatting import AsyncChatStream, stream
+from .chatting import AsyncChatStream, stream, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Conversation(ShownAsText):
         Both are kept in ``messages`` when the answer has ended, and as far as it came where it was interrupted; where
         the request fails nothing is. A field holds for this turn only.
         """
-        return self.stream(prompt, **fields).whole()
+        return whole(self.session, self.name, self.stream(prompt, **fields))
 
     __call__ = say
 

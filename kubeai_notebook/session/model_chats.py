@@ -59,7 +59,8 @@ class ModelChats:
     def chat(self, prompt: Prompt, **fields: Unpack[ChatFields]) -> Reply:
         """The Model's answer to a text, or to a list of turns as ``{"role": "user", "content": "Hi"}``.
 
-        It waits for the Model, and wakes it, as `complete` does. Nothing is remembered: `conversation` does that.
+        It waits for the Model, and wakes it, as `complete` does, and says how far an answer is that takes long.
+        Nothing is remembered: `conversation` does that.
         The Reply is a str. Beside the text it has
 
         - ``usage``: ``prompt_tokens`` and ``completion_tokens``; None where the engine counts none,
@@ -86,7 +87,7 @@ class ModelChats:
             WaitTimeoutError: it is still starting after the setting ``wait_timeout_seconds``.
             WaitInterruptedError: interrupted; the engine's work is ended. `stream` keeps what has come.
         """
-        return self.stream(prompt, **fields).whole()
+        return chatting.whole(self._open, self.name, self.stream(prompt, **fields))
 
     @shows(ChatFields)
     def stream(self, prompt: Prompt, **fields: Unpack[ChatFields]) -> ChatStream:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from kubeai_notebook.core.catalog.offers import Offer
     from kubeai_notebook.core.kubeai.model_schema import ModelSchema
+    from kubeai_notebook.core.notice import Notice
 
     from .connection import Connection
 
@@ -39,7 +40,7 @@ _Read = TypeVar("_Read")
 
 _CHOSEN = frozenset({"engine", "features", "url", "adapters"})
 NEEDS_URL = "A new Model needs a url, such as ollama://smollm2:135m or hf://org/model."
-_NO_FILE = "where no such file is"
+_NO_FILE = "where no such file is. Check how it is spelt."
 _GOES_ON = ("url", "engine", "features", "resource_profile")
 """The fields that a Model keeps where others are named without a url."""
 
@@ -192,9 +193,14 @@ def _spec_of(session: Connection, fields: Mapping[str, Any], current: Mapping[st
         )
     except SpecError as error:
         if (path := path_in(fields.get("url"))) and not _is_there(path):
-            missing = [replace(one, message=one.message.replace(UNSEEN, _NO_FILE, 1)) for one in error.notices]
-            raise SpecError(missing) from None
+            raise SpecError([_missing(one) for one in error.notices]) from None
         raise
+
+
+def _missing(notice: Notice) -> Notice:
+    """What is said of a path, where nothing is: what could be done with a file helps nobody."""
+    told, is_path, _ = notice.message.partition(UNSEEN)
+    return replace(notice, message=f"{told}{_NO_FILE}") if is_path else notice
 
 
 def _is_there(path: str) -> bool:

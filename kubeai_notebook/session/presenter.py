@@ -39,8 +39,8 @@ class Face(Protocol):
     def playground(self, model: Any, features: Collection[str], **options: Any) -> Any:
         """What the Model is tried in; UsageError where there is no such thing for its features."""
 
-    def line(self) -> Line:
-        """A line that is renewed while somebody waits."""
+    def line(self, name: str = "") -> Line:
+        """A line that is renewed while somebody waits; a cell has one for each name, and many without one."""
 
 
 class TextFace:
@@ -87,8 +87,9 @@ class TextFace:
         message = f"A playground of {model.name} is shown by a notebook, and this is none."
         raise UsageError(message, "In a notebook, load the extension first; chat() works everywhere.")
 
-    def line(self) -> Line:
+    def line(self, name: str = "") -> Line:
         """One on stderr."""
+        del name
         from .waiting_line import StreamLine
 
         return StreamLine(sys.stderr)

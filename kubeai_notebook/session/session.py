@@ -150,7 +150,7 @@ class Session(Connection):
         It holds what lies on this machine, what the cluster has Models of, and small open models that many begin
         with; what lies here and fits comes first. ``text``: words of the url, title or Model; ``feature``: such as
         ``TextEmbedding``, or a part of it; ``here``: only what lies on this machine; ``fits``: without what this
-        machine surely has no room for.
+        machine surely has no room for, or cannot run.
 
         Raises:
             SpecError: KubeAI has no such feature.

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 UNSEEN_SECONDS = 0.3
 """What is ready sooner was hardly waited for."""
+ANSWERING_SECONDS = 10.0
+"""What is answered sooner needs no word meanwhile."""
+RENEWED_SECONDS = 1.0
 _ERASED = "\r\x1b[2K"
 
 
@@ -66,7 +69,7 @@ def waiting_shown(
     name: str, new_line: Callable[[], Line], *, shown: bool, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[View], None]]:
     """Give what shows each View while this lasts; silent in other threads, whose lines would overwrite each other."""
-    if not shown or sys.stderr is None or threading.current_thread() is not threading.main_thread():
+    if not shown or not _is_seen():
         yield lambda _view: None
         return
     line, begun, last, last_text = None, clock(), None, ""
@@ -88,3 +91,36 @@ def waiting_shown(
     finally:
         if line is not None:
             line.end(f"{name}: waited {clock() - begun:.0f} s.")
+
+
+@contextmanager
+def answering_shown(
+    name: str, new_line: Callable[[], Line], *, shown: bool, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[], None]]:
+    """Give what is called for each token that comes, and says how many there are once that takes long.
+
+    Silent in other threads, as `waiting_shown`.
+    """
+    if not shown or not _is_seen():
+        yield lambda: None
+        return
+    line, begun, tokens = None, clock(), 0
+    next_seconds = begun + ANSWERING_SECONDS
+
+    def show() -> None:
+        nonlocal line, tokens, next_seconds
+        tokens += 1
+        if (now := clock()) >= next_seconds:
+            line, next_seconds = line or new_line(), now + RENEWED_SECONDS
+            line.put(f"… {name} is still answering, {tokens} tokens so far", is_news=False)
+
+    try:
+        yield show
+    finally:
+        if line is not None:
+            line.end(f"{name}: {tokens} tokens in {clock() - begun:.0f} s.")
+
+
+def _is_seen() -> bool:
+    """Whether lines of this thread are: those of several would overwrite each other."""
+    return sys.stderr is not None and threading.current_thread() is threading.main_thread()

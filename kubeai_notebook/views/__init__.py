@@ -97,11 +97,11 @@ class CardFace:
 
         return Trial(model, feature)
 
-    def line(self) -> Line:
+    def line(self, name: str = "") -> Line:
         """An output of the cell that is renewed; on stderr where no notebook listens."""
         from kubeai_notebook.views.waiting_line import line
 
-        return line()
+        return line(name)
 
 
 def install() -> None:

@@ -362,11 +362,9 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def look(self) -> None:
         """Ask what the form can start from and what the cluster has, and show it; returns at once."""
-
-        def work() -> tuple[str, list[Start]]:
-            return self._where(), self._model.starts()
-
-        self._doing.hand_off(work, self._looked, key=("form-look", id(self)))
+        # Each time anew: what was asked before does not know what was deployed or saved since.
+        asked = partial(self._doing.hand_off, key=object(), queue=f"form-look {id(self)}")
+        asked(lambda: (self._where(), self._model.starts()), self._looked)
 
     def _looked(self, progress: Progress) -> None:
         with self._lock:
@@ -451,6 +449,7 @@ class Form(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if before and before[1] is not card:
             let_go(before[0].session, before[1], self._card.model_id)
         self._say("")
+        self.look()
 
     def close(self) -> None:
         """Take it away; what it was asking goes on, and shows nothing."""

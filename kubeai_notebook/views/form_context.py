@@ -51,6 +51,8 @@ class FormContext:
     """Takes fields, and as ``seen`` the Model that they were filled from."""
     serve: Callable[..., Model] = _unavailable
     """Takes fields or a PlanReport, and ``force`` and ``yes``, as `Session.serve`."""
+    refresh: Callable[[], None] = lambda: None
+    """Have the cluster asked again for what follows."""
     offers: Callable[[], Iterable[Offer]] = tuple
     models: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     """The Models of the namespace, as the API gives them."""
@@ -89,6 +91,7 @@ def context_of(session: Session, *, read_magic: Callable[[str], Mapping[str, Any
         facts=lambda: _known_facts(session),
         plan=lambda fields, **how: planning.plan(session, fields, **how),
         serve=lambda what, **how: session.handle(verbs.serve(session, what, **how)),
+        refresh=session.forget_facts,
         offers=lambda: session.facts.offers,
         models=lambda: session.facts.models,
         presets=store.presets,
@@ -109,7 +112,8 @@ def _known_facts(session: Session) -> ClusterFacts | None:
 
 
 def starts_of(context: FormContext) -> list[Start]:
-    """What a form can be filled from, the user's own first; may ask the cluster."""
+    """What a form can be filled from at this moment, the user's own first; asks the cluster."""
+    context.refresh()  # what was served, or downloaded, a moment ago is there now
     presets = [
         Start(key=f"preset:{name}", group="preset", title=name, detail=shown(str(fields.get("url", ""))))
         for name, fields in context.presets().items()

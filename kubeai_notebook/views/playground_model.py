@@ -321,7 +321,8 @@ class PlaygroundModel:
         """Have each column answer that has not."""
         for column, name in enumerate(self.dialogue.columns):
             if column not in exchange.answers:
-                self._start((exchange.number, column), Answer(model=name))
+                asked_with = {"system": self.dialogue.system, "fields": dict(self.dialogue.fields)}
+                self._start((exchange.number, column), Answer(model=name, **asked_with))
 
     def _start(self, place: Place, answer: Answer, *, allowed: bool | None = None) -> None:
         self.dialogue.exchanges[place[0]].answers[place[1]] = answer

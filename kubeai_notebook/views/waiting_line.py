@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from IPython import get_ipython
 from IPython.display import display
 
 from kubeai_notebook.session.waiting_line import StreamLine
@@ -18,11 +19,24 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS = 1.0
 """Between two that differ in the time only."""
+_last: dict[str, tuple[str, DisplayLine]] = {}
+"""By its name: the last line, behind the request of the cell that it stands in."""
 
 
-def line() -> Line:
-    """One in the cell's output, or on stderr where no kernel shows one."""
-    return DisplayLine() if kernel_listens() else StreamLine(sys.stderr)
+def line(name: str = "") -> Line:
+    """The one of this name in the cell's output, or one on stderr where no kernel shows one.
+
+    So a cell that asks a Model for each row of a table has one line in the end, not one for each row.
+    """
+    if not kernel_listens():
+        return StreamLine(sys.stderr)
+    request = get_ipython().kernel.get_parent().get("header", {}).get("msg_id", "")
+    made_in, made = _last.get(name, ("", None))
+    if made is not None and name and request and request == made_in:
+        return made
+    made = DisplayLine()
+    _last[name] = request, made
+    return made
 
 
 class DisplayLine:

@@ -1,5 +1,5 @@
 import type { Application, IPlugin } from "@lumino/application";
-import { cellsAround, type Shell } from "./notebooks";
+import { cellsAround, insertBelow, type Shell } from "./notebooks";
 
 /** A playground fires it with a Model's code, which is put into a cell and is not run. */
 const EVENT = "kubeai:insert";
@@ -16,9 +16,7 @@ export const insert: IPlugin<Application<Shell>, void> = {
       const code: unknown = event instanceof CustomEvent ? event.detail : undefined;
       if (!(event.target instanceof HTMLElement) || typeof code !== "string") return;
       for (const [{ content }, cell] of cellsAround(app.shell, event.target)) {
-        const index = content.widgets.indexOf(cell) + 1;
-        content.model?.sharedModel.insertCell(index, { cell_type: "code", source: code });
-        content.activeCellIndex = index;
+        insertBelow(content, content.widgets.indexOf(cell), code);
       }
     });
   },

@@ -62,12 +62,20 @@ export function* cellsAround(shell: Shell, node: Node): Generator<[NotebookPanel
 }
 
 /**
- * Put code into a notebook's active cell, below what stands there; nothing is run. The notebook's title; nothing where
- * there is no such cell.
+ * Put code into a notebook's active cell, or into a new one below where that is not empty or none of code; nothing is
+ * run. The notebook's title; nothing where there is no such cell.
  */
 export function insertInto(notebook: Pick<NotebookPanel, "content" | "title"> | null, code: string): string {
-  const source = notebook?.content.activeCell?.model.sharedModel;
-  if (notebook === null || source === undefined) return "";
-  source.setSource([source.getSource().trimEnd(), code].filter(Boolean).join("\n"));
+  const cell = notebook?.content.activeCell;
+  if (notebook === null || !cell) return "";
+  const source = cell.model.sharedModel;
+  if (cell.outputArea !== undefined && source.getSource().trim() === "") source.setSource(code);
+  else insertBelow(notebook.content, notebook.content.activeCellIndex, code);
   return notebook.title.label;
+}
+
+/** A new cell of code below this one, which becomes the active one; it is not run. */
+export function insertBelow(content: Content, index: number, source: string): void {
+  content.model?.sharedModel.insertCell(index + 1, { cell_type: "code", source });
+  content.activeCellIndex = index + 1;
 }

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { insert } from "../src/insert";
+import { insertInto } from "../src/notebooks";
 import { AnswerView } from "../widgets/playground";
 
 beforeEach(() => {
@@ -30,6 +31,25 @@ it("puts code into a new cell below, and does not run it", () => {
   expect(insertCell.mock.calls).toEqual([[2, { cell_type: "code", source: "x = 1" }]]);
   expect(content.activeCellIndex).toBe(2);
   expect(buttons[0]?.textContent).toBe("Inserted");
+});
+
+it.each([
+  ["into the active cell where that is empty", " \n", true, ["y = 2"]],
+  ["into a new cell where the active one has code", "x = 1", true, ["x = 1", "y = 2"]],
+  ["into a new cell where the active one is a text", "", false, ["", "y = 2"]],
+])("puts a Model's code %s", (_where, before, isCode, after) => {
+  const sources = [before];
+  const sharedModel = {
+    getSource: () => sources[0],
+    setSource: (source: string) => {
+      sources[0] = source;
+    },
+    insertCell: (index: number, cell: { source: string }) => sources.splice(index, 0, cell.source),
+  };
+  const content = { activeCell: { model: { sharedModel }, outputArea: isCode ? {} : undefined }, activeCellIndex: 0, model: { sharedModel } };
+  const notebook = { title: { label: "a.ipynb" }, content };
+  expect(insertInto(notebook as unknown as Parameters<typeof insertInto>[0], "y = 2")).toBe("a.ipynb");
+  expect([sources, content.activeCellIndex]).toEqual([after, after.length - 1]);
 });
 
 it.each([

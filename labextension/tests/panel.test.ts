@@ -60,6 +60,10 @@ function fetcher(path: string, init: RequestInit = {}): Promise<Response> {
   const [route = "", query = ""] = path.split("?");
   const method = init.method ?? "GET";
   const values = method === "POST" ? (JSON.parse(init.body as string) as Record<string, unknown>) : Object.fromEntries(new URLSearchParams(query));
+  if (route === "where" && values.namespace === "nosuchns") {
+    const notices = [{ code: "NotFound", message: "There is no namespace nosuchns.", remedy: "" }];
+    return Promise.resolve(new Response(JSON.stringify({ notices, note: "", diff: [] }), { status: 404 }));
+  }
   if (route.startsWith("models/")) sent.push({ method, path: route, values });
   const answers: Record<string, unknown> = { changes: told, contexts: { names: [] }, where: {} };
   return Promise.resolve(new Response(JSON.stringify(answers[route] ?? { note: "1 Pod goes.", diff: [], notices: [] })));
@@ -172,6 +176,33 @@ it("asks at once for the Models of a place that was switched to while the last o
   panel.node.querySelector("form")?.requestSubmit();
   await vi.advanceTimersByTimeAsync(10);
   expect(streams).toBe(before + 1);
+});
+
+it.each([
+  ["another place is typed", (namespace: HTMLInputElement) => {
+    namespace.value = "default";
+    namespace.dispatchEvent(new Event("input", { bubbles: true }));
+  }],
+  ["the place is folded", (namespace: HTMLInputElement) => {
+    namespace.closest("details")?.dispatchEvent(new Event("toggle"));
+  }],
+  ["another tab has switched", () => {
+    told = changes("prod");
+  }],
+])("says no more that a place was refused once %s", async (_what, happens) => {
+  told = changes("staging");
+  open();
+  await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 500);
+  const namespace = panel.node.querySelector<HTMLInputElement>("form input");
+  if (namespace === null) throw new Error("There is no field.");
+  namespace.value = "nosuchns";
+  namespace.form?.requestSubmit();
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  const said = () => panel.node.querySelector(".kubeai-sidebar-place [role=status]")?.textContent;
+  expect(said()).toBe("There is no namespace nosuchns.");
+  happens(namespace);
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect(said()).toBe("");
 });
 
 it("gives the focus to the way back when the Model that was deleted is gone", async () => {

@@ -110,3 +110,44 @@ it("asks for a prompt's words until they come", () => {
   expect(asked()).toBe(3);
   vi.useRealTimers();
 });
+
+it("says how the last answer ended, and nothing of it before and after", () => {
+  const { model, part } = shown();
+  const said = () => part(".kubeai-playground-spoken")?.textContent;
+  const told = (busy: boolean, state = "") => {
+    const answer = { column: 0, model: "smol", state, pieces: 0, note: "", calls: [], calls_not_shown: "", figures: "" };
+    const answers = [answer] as PlaygroundState["exchanges"][number]["answers"];
+    model.receive({ busy, exchanges: state === "" ? [] : [{ number: 0, siblings: [0], vote: null, answers }] });
+    return said();
+  };
+  expect(said()).toBe("");
+  expect([told(true, "streaming"), told(false, "done")]).toEqual(["", "The answer has ended."]);
+  expect([told(true, "streaming"), told(false, "stopped")]).toEqual(["", "The answer was stopped."]);
+  expect([told(true, "waiting"), told(false, "failed")]).toEqual(["", "The answer has failed."]);
+  expect(told(false)).toBe("");
+});
+
+it("says while an answer comes why Enter sends nothing", () => {
+  const { model, part } = shown();
+  const prompt = part("textarea[aria-label=Prompt]") as HTMLTextAreaElement;
+  model.receive({ busy: true });
+  const press = () => prompt.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+  press();
+  expect(part(".kubeai-playground-waiting")?.hidden).toBe(true);
+  prompt.value = "And Gouda?";
+  press();
+  expect(part(".kubeai-playground-waiting")?.textContent).toContain("An answer is still coming.");
+  expect(prompt.value).toBe("And Gouda?");
+  model.receive({ busy: false });
+  expect(part(".kubeai-playground-waiting")?.hidden).toBe(true);
+});
+
+it.each([
+  [["smol", "smol"], ["smol"], "smol answers more than once. There is no other one here to compare with."],
+  [["smol", "smol"], ["smol", "large"], "smol answers more than once. Choose another one in a column."],
+  [["smol", "large"], ["smol", "large"], ""],
+])("says where %s of %s are compared that one is compared with itself", (columns, choices, words) => {
+  const { model, part } = shown();
+  model.receive({ columns, choices });
+  expect(part(".kubeai-playground-settings [role=status]")?.textContent).toBe(words);
+});

@@ -16,6 +16,7 @@ export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest,
 /** Stands for the prompt where a column is named. */
 const PROMPT = -1;
 const NOTHING = { exchange: PROMPT, column: null, text: "", pictures: [], sure: false, columns: [], settings: {} };
+const STILL_COMING = "An answer is still coming. Stop ends it; what you have written stays here.";
 const GONE = "The kernel has gone. Run the cell again: the dialogue goes on.";
 
 export default {
@@ -101,7 +102,12 @@ export class PlaygroundView {
 
   private readonly askPrompt = (): void => {
     const sent = { text: this.prompt.value, pictures: this.pictures.urls };
-    if ((sent.text.trim() === "" && sent.pictures.length === 0) || this.model.get("state").busy) return;
+    if (sent.text.trim() === "" && sent.pictures.length === 0) return;
+    if (this.model.get("state").busy) {
+      put(this.waiting, STILL_COMING);
+      putText(this.spoken, STILL_COMING);
+      return;
+    }
     if (this.settings.refused) {
       this.settings.tell(); // and hear again why
       return;
@@ -172,7 +178,10 @@ export class PlaygroundView {
       view.show(line, state.busy);
     }
     this.exchanges.hidden = state.exchanges.length === 0;
-    if (this.halt.hidden !== !state.busy && !state.busy) putText(this.spoken, "The answer has ended.");
+    if (this.halt.hidden === state.busy) {
+      putText(this.spoken, state.busy ? "" : howItEnded(state.exchanges.at(-1)));
+      if (this.waiting.textContent === STILL_COMING) put(this.waiting, "");
+    } else if (state.exchanges.length === 0) putText(this.spoken, "");
     this.halt.hidden = !state.busy;
     this.ask.hidden = state.busy;
     this.pictures.show(state.reads_pictures);
@@ -464,6 +473,15 @@ function codeButtons(code: string, language: string): HTMLElement[] {
   if (document.body.classList.contains(INSERTS) && OF_CELLS.includes(language)) buttons.append(insert);
   buttons.append(copy);
   return [buttons];
+}
+
+/** What is read out when nothing more comes of the answers to a prompt. */
+function howItEnded(exchange: ExchangeLine | undefined): string {
+  const states = exchange?.answers.map(({ state }) => state) ?? [];
+  if (states.includes("failed")) return "The answer has failed.";
+  if (states.includes("asking")) return "The answer asks for a function.";
+  if (states.includes("stopped")) return "The answer was stopped.";
+  return states.length === 0 ? "" : "The answer has ended.";
 }
 
 function isMessage(message: unknown): message is PlaygroundMessage {

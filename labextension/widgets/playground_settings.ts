@@ -1,4 +1,4 @@
-import { button, element } from "../shared/dom";
+import { button, element, put } from "../shared/dom";
 import type { Send } from "./playground";
 import type { PlaygroundState } from "./playground_types";
 
@@ -17,6 +17,7 @@ const MOST_COLUMNS = 4;
 export class SettingsView {
   readonly node = element("div", "kubeai-playground-settings");
   private readonly columns = element("div", "kubeai-buttons");
+  private readonly twice = element("p", "kubeai-playground-note");
   private readonly fields = new Map<string, HTMLTextAreaElement>();
   private drawn = "";
   /** Whether what stands in the fields cannot be sent. */
@@ -30,7 +31,7 @@ export class SettingsView {
       const row = element("label", "", label);
       const text = element("textarea", "");
       text.rows = lines;
-      text.placeholder = name === "system" ? "none" : "as the engine has it";
+      text.placeholder = lines > 1 ? "none" : "engine's own"; // shown whole also where the fields are narrowest
       text.addEventListener("change", () => {
         this.tell();
       });
@@ -41,7 +42,8 @@ export class SettingsView {
     }
     this.columns.setAttribute("role", "group");
     this.columns.setAttribute("aria-label", "Who answers");
-    this.node.append(this.columns, folded);
+    this.twice.setAttribute("role", "status");
+    this.node.append(this.columns, this.twice, folded);
   }
 
   /** Send what stands in the fields. */
@@ -57,6 +59,10 @@ export class SettingsView {
     const wanted = JSON.stringify([columns, choices, busy]);
     if (wanted === this.drawn) return;
     this.drawn = wanted;
+    const twice = columns.find((name, place) => columns.indexOf(name) < place);
+    const others = choices.some((name) => !columns.includes(name));
+    const instead = others ? "Choose another one in a column." : "There is no other one here to compare with.";
+    put(this.twice, twice === undefined ? "" : `${twice} answers more than once. ${instead}`);
     const change = (next: string[]) => {
       this.send({ verb: "columns", columns: next });
     };

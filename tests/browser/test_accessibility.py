@@ -171,6 +171,16 @@ def test_has_a_ready_card_for_everybody(open_notebook: Callable[..., Notebook]) 
     passes(notebook, card, "card_ready")
 
 
+CUT_PLACEHOLDERS = """play => [...play.querySelectorAll(".kubeai-playground-fields textarea")].filter((field) => {
+  const before = field.value;
+  field.value = field.placeholder;
+  const cut = field.scrollHeight > field.clientHeight;
+  field.value = before;
+  return cut;
+}).map((field) => field.placeholder)"""
+"""What stands in an empty field and takes more lines than the field has."""
+
+
 @pytest.mark.usefixtures("no_models")
 def test_has_a_playground_for_everybody(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
@@ -189,7 +199,9 @@ def test_has_a_playground_for_everybody(open_notebook: Callable[..., Notebook]) 
     has_ended(play)
     play.get_by_role("button", name="This answer is the better one").last.click()
     passes(notebook, play, "playground")
+    assert play.evaluate(CUT_PLACEHOLDERS) == []
     play.evaluate("play => { play.parentElement.style.width = '400px' }")
+    assert play.evaluate(CUT_PLACEHOLDERS) == []
     assert play.evaluate("play => play.scrollWidth <= play.clientWidth")
     assert play.evaluate(WIDER_THAN_THE_CARD) == []
     passes(notebook, play, "playground_narrow")

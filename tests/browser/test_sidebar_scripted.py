@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -297,7 +298,7 @@ def test_asks_a_second_time_as_long_as_the_settings_want_it(page: Any, scripted:
     expect(question).to_contain_text("Really delete m0001?")
 
 
-def test_puts_code_into_the_active_cell_and_copies_yaml(page: Any, scripted: Lab, api: FakeApi) -> None:
+def test_puts_code_below_a_cell_that_is_not_empty_and_copies_yaml(page: Any, scripted: Lab, api: FakeApi) -> None:
     from playwright.sync_api import expect
 
     put_models(api, 1)
@@ -305,15 +306,17 @@ def test_puts_code_into_the_active_cell_and_copies_yaml(page: Any, scripted: Lab
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, scripted.root / "code.ipynb")
     page.goto(f"{scripted.url}lab/tree/code.ipynb?reset&token={scripted.token}")
-    cell = page.locator(".jp-NotebookPanel .jp-CodeCell").first
-    expect(cell).to_contain_text("x = 1")
+    cells = page.locator(".jp-NotebookPanel .jp-CodeCell")
+    expect(cells).to_have_text([re.compile("x = 1")])
     page.locator(TAB).click()
     sidebar = page.locator("#kubeai-sidebar")
     row(sidebar, "m0000").click()
     sidebar.get_by_role("button", name="Insert code").click()
     expect(sidebar.get_by_text("The code is in the active cell of code.ipynb.")).to_be_visible()
-    expect(cell).to_contain_text("m0000")
-    expect(cell.locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
+    expect(cells).to_have_text([re.compile("x = 1"), re.compile("m0000")])
+    expect(cells.nth(1).locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
+    sidebar.get_by_role("button", name="Insert code").click()
+    expect(cells).to_have_text([re.compile("x = 1"), re.compile("m0000"), re.compile("m0000")])
     sidebar.get_by_role("button", name="Copy YAML").click()
     expect(sidebar.get_by_text("The YAML is copied.")).to_be_visible()
     assert "kind: Model" in page.evaluate("navigator.clipboard.readText()")

@@ -102,8 +102,13 @@ def test_refuses_a_prompt_that_cannot_be_sent(prompt: Any, sentence: str) -> Non
         ),
         ({"extra_body": {"x": object()}}, "A field of the request cannot be written as JSON."),
         ({"schema": int}, "schema= takes a pydantic class, a list of labels or a JSON schema, not int."),
-        ({"schema": "a"}, "schema= takes a pydantic class, a list of labels or a JSON schema, not str."),
-        ({"schema": ["one"]}, "schema= takes a pydantic class, or a list of two labels or more, each a text."),
+        (
+            {"schema": "wet, dry"},
+            "schema= takes a pydantic class, a list of labels or a JSON schema, not a text. "
+            'Labels are a list: schema=["wet", "dry"].',
+        ),
+        ({"schema": ["one"]}, "schema= takes two labels or more, each a text. Labels are a list: schema="),
+        ({"labels": ["a", "b"]}, 'chat() takes no labels=. schema= takes labels: schema=["good", "bad"].'),
         ({"schema": {"city": "str"}}, "schema= takes the JSON schema itself, which says at least its type."),
         ({"tools": weather}, "tools= takes a list of functions or of tools, not a function. Put it into a list."),
         ({"tools": []}, "tools= is empty. Leave it out."),

@@ -33,6 +33,11 @@ def test_refuses_what_a_chat_refuses(fields: dict[str, Any]) -> None:
         checked_map_fields(fields, "map")
 
 
+def test_says_where_labels_go() -> None:
+    with pytest.raises(UsageError, match=r'map\(\) takes no labels=\. schema= takes labels: schema=\["good", "bad"\]'):
+        checked_map_fields({"labels": ["good", "bad"]}, "map")  # type: ignore[typeddict-unknown-key]
+
+
 def test_takes_what_is_left_out_or_can_be() -> None:
     checked_map_fields({"system": "", "stop": "x", "limit": 1, "columns": ["a"], "max_tokens": None}, "map")
 

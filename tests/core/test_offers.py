@@ -55,6 +55,8 @@ def test_knows_many_small_models_of_both_kinds_with_their_sizes():
     ("typed", "near"),
     [
         ("ollama://smolm2:135m", SMOL),
+        ("ollama://smollm2:135mm", SMOL),
+        ("ollama://llama3.2:1", "ollama://llama3.2:1b"),
         ("ollama://lama3.2:1b", "ollama://llama3.2:1b"),
         ("ollama://nomic-embed-txt", "ollama://nomic-embed-text"),
         ("hf://Qwen/Qwen2.5-0.5B-Instrct", "hf://Qwen/Qwen2.5-0.5B-Instruct"),
@@ -67,7 +69,9 @@ def test_finds_the_url_that_was_meant(typed, near):
 @pytest.mark.parametrize(
     "url",
     ["ollama://mixtral:8x7b", "ollama://gemma3n", "ollama://qwen3:14b", "ollama://phi3", "ollama://codellama",
-     "ollama://mistral-nemo", "ollama://all-minilm:33m", "hf://Qwen/Qwen2.5-VL-3B-Instruct", "hf://a/b", "", "x://",
+     "ollama://mistral-nemo", "ollama://all-minilm:33m", "ollama://smollm2:1350m",
+     "ollama://qwen3:8b-q4_K_M", "ollama://gemma3:e4b", "ollama://llama3.2:1m",
+     "hf://Qwen/Qwen2.5-VL-3B-Instruct", "hf://a/b", "", "x://",
      "hf://BAAI/bge-small-zh-v1.5", "hf://TinyLlama/TinyLlama-1.1B-Chat-v0.3", SMOL],
 )  # fmt: skip
 def test_takes_a_name_of_its_own_for_no_slip(url):
@@ -137,6 +141,13 @@ def test_finds_by_words_and_feature():
     assert matching(offers, "no such model") == ()
     with pytest.raises(SpecError, match=r"no feature .*Did you mean \"TextEmbedding\""):
         matching(offers, feature="TextEmbeding")
+
+
+def test_leaves_out_what_cannot_run_with_what_has_no_room():
+    lacking = [MachineModel(url=url, lacks=url == SMOL, why="needs a converter") for url in (SMOL, "ollama://own:1")]
+    offers = offers_of([], MachineCatalog(LAPTOP, tuple(lacking)))
+    assert {offer.url for offer in matching(offers, fits=True)} == {offer.url for offer in offers} - {SMOL}
+    assert offers[-1].url == SMOL
 
 
 @pytest.mark.parametrize(

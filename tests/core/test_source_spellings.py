@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from kubeai_notebook.core.remedy import SetField
 from kubeai_notebook.core.source import parse_source
 from kubeai_notebook.core.source_spellings import names_and_urls, read_spelling
 from kubeai_notebook.core.spec import draft_of, spec_of
@@ -126,7 +127,7 @@ def test_says_what_can_be_done_with_a_file(path: str, way: str) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("llama3.2", "or ollama://llama3.2."),
+        ("llama3.2", 'Did you mean "ollama://llama3.2"?'),
         ("https://huggingface.co/org", 'The page "https://huggingface.co/org" shows no model.'),
         ("https://huggingface.co/datasets/org/data", "shows no model. Give one such as huggingface.co/org/model."),
         ("hf_abcdefghijklmnopqrstuvwxyzABCDEFGH", "or ollama://name:tag."),
@@ -182,6 +183,11 @@ def test_shows_no_secret_of_a_url_that_was_read_in_another_way() -> None:
 def test_names_the_url_that_a_wrong_scheme_means(typed, meant):
     (notice,) = [notice for notice in draft_of({"url": typed}).errors if notice.field == "url"]
     assert str(notice).endswith(f'has no scheme that KubeAI knows. Did you mean "{meant}"?')
+
+
+def test_has_a_name_of_ollamas_library_as_its_fix():
+    (notice,) = [notice for notice in draft_of({"url": "all-minilm"}).errors if notice.field == "url"]
+    assert notice.remedies[0].changes == (SetField(name="url", value="ollama://all-minilm"),)
 
 
 @pytest.mark.parametrize("typed", ["az://account/x", "docker://image", "https://example.com/x.bin", "ftp://a/b"])

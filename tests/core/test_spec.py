@@ -55,6 +55,12 @@ def test_names_the_nearest_engine() -> None:
     assert message == 'There is no engine "Vlm". KubeAI has OLlama, VLLM, FasterWhisper, Infinity. Did you mean "VLLM"?'
 
 
+def test_says_that_the_fields_of_a_spec_stand_by_themselves() -> None:
+    assert problems(url="hf://a/b", spec={"minReplicas": 2}) == [
+        ("spec", 'A Model has no field "spec". Its fields stand here by themselves, without spec above them.'),
+    ]
+
+
 def test_names_the_nearest_field() -> None:
     assert problems(url="hf://a/b", engin="VLLM") == [
         ("engin", 'A Model has no field "engin". Did you mean "engine"?'),

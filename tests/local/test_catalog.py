@@ -50,10 +50,11 @@ def test_lists_what_lies_here_and_how_much_room_there_is(mine: Daemon) -> None:
     assert (own["here"], own["fits"], own["bytes"]) == (True, True, 1_000_004)
     assert entries["ollama://smollm2:135m"]["bytes"] > 90_000_000
     keys = {"url", "title", "features", "bytes", "memory_bytes", "here", "fits", "why"}
-    assert all(entry.keys() - {"known"} == keys for entry in listed["models"])
+    assert all(entry.keys() - {"known", "lacks"} == keys for entry in listed["models"])
     assert entries["ollama://qwen3:0.6b"]["known"] is True
     whisper = entries["hf://Systran/faster-whisper-medium.en"]
-    assert (whisper["fits"], whisper["why"]) == (False, "This machine has no engine for FasterWhisper yet.")
+    assert (whisper["fits"], whisper["lacks"]) == (None, True)
+    assert whisper["why"] == "This machine has no engine for FasterWhisper yet."
     assert entries["ollama://all-minilm"]["features"] == ["TextEmbedding"]
 
 

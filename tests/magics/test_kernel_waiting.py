@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -47,6 +48,17 @@ def test_shows_what_a_python_call_waits_for_in_its_cell(kernel: Kernel) -> None:
     shown = kernel.run("import kubeai_notebook\nkubeai_notebook.attach('python').complete('Hi', max_tokens=1)")
     assert shown.startswith("python: waited ")
     kernel.run("%kubeai_delete python")
+
+
+def test_says_how_far_long_answers_are_in_one_line_of_their_cell(kernel: Kernel) -> None:
+    kernel.run("%kubeai_serve talker --url ollama://smollm2:135m --wait;")
+    long = "from kubeai_notebook.session import waiting_line\nwaiting_line.ANSWERING_SECONDS = 0.0"
+    kernel.run(f"import kubeai_notebook\n{long}\nmodel = kubeai_notebook.attach('talker')")
+    for _ in range(2):
+        shown = kernel.run("replies = [model.chat('Name a cheese.', max_tokens=number) for number in (2, 3, 4)]")
+        assert re.fullmatch(r"talker: \d tokens in \d+ s\.", shown)
+    assert kernel.run("with model.stream('Hi', max_tokens=4) as deltas: text = list(deltas)") == ""
+    kernel.run("%kubeai_delete talker")
 
 
 def test_ends_a_chat_at_once_with_the_steps_that_why_names(kernel: Kernel) -> None:

@@ -76,7 +76,7 @@ def test_shows_on_stderr_a_line_for_each_change_and_answers_when_it_is_ready(api
         api.change(PODS, pod("model-smol-a-1", "smol"))
 
     shown = io.StringIO()
-    presenter.face().line = lambda: StreamLine(shown)  # type: ignore[method-assign]  # a face of the test's
+    presenter.face().line = lambda _name: StreamLine(shown)  # type: ignore[method-assign]  # a face of the test's
     try:
         threading.Thread(target=go_on).start()
         assert away.attach("smol").complete("Hello") == "yes"

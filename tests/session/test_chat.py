@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import io
 import json
 import re
 import signal
@@ -16,11 +17,18 @@ import pytest
 from pydantic import BaseModel
 
 from kubeai_notebook.errors import CallError, UsageError, WaitInterruptedError
+from kubeai_notebook.session import presenter, waiting_line
 from kubeai_notebook.session.model import Model
+from kubeai_notebook.session.waiting_line import StreamLine
 from tests.support.scripted_gateway import Exchange, whole
 from tests.support.talking import Engine, event, hanging_after, said, saying
 
 SECONDS = 10
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 class City(BaseModel):
@@ -51,6 +59,26 @@ def test_prints_a_stream_as_it_comes_and_has_the_reply_at_its_end(smol: Model, e
     with smol.stream("Hi") as deltas:
         assert "".join(map(str, deltas)) == "Hello"
         assert deltas.reply == "Hello"
+
+
+def test_says_how_far_an_answer_is_that_takes_long(smol: Model, engine: Engine, monkeypatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(presenter.face(), "line", lambda _name: StreamLine(shown), raising=False)
+    smol.chat("Hi")
+    assert shown.getvalue() == ""
+    monkeypatch.setattr(waiting_line, "ANSWERING_SECONDS", 0.0)
+    monkeypatch.setattr(waiting_line, "RENEWED_SECONDS", 0.0)
+    for ask in (smol.chat, smol.conversation().say):
+        assert ask("Hi") == "Hello"
+        lines = shown.getvalue().split("\r\x1b[2K")
+        told = [f"… smol is still answering, {count} tokens so far" for count in (1, 2)]
+        assert lines == ["", *told, ""]
+        shown.truncate(shown.seek(0))
+    in_another = threading.Thread(target=smol.chat, args=("Hi",))
+    in_another.start()
+    in_another.join()
+    assert smol.stream("Hi").whole() == "Hello"
+    assert shown.getvalue() == ""
 
 
 def test_asks_for_an_adapter_by_its_name(smol: Model, engine: Engine) -> None:

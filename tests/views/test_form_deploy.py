@@ -1,6 +1,7 @@
 """What a form deploys, and what it asks before."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,25 @@ def test_looks_away_from_a_model_that_it_has_served_before(tmp_path: Path) -> No
             assert [box.children[0].shown.name for box in form._card.children] == list(shown)
         form.close()
         assert live._cards_by_session()[smol.session].changes.names == set()
+
+
+def test_starts_from_what_was_served_since_the_cluster_was_asked_last(tmp_path: Path) -> None:
+    with talking_cluster(tmp_path) as (smol, _, _, api):
+        session = smol.session
+        serves = Model(session, "deployed")
+        context = replace(context_of(session), plan=Cluster("create").plan, serve=lambda *_, **_how: serves)
+        form = form_of(context=context, url=URL)
+
+        def served() -> list[str]:
+            return sorted(start.title for start in form._starts if start.group == "model")
+
+        form.look()
+        assert served() == ["smol"]
+        api.change(MODELS, model("other"))
+        form.look()
+        assert served() == ["other", "smol"]
+        api.change(MODELS, model("deployed"))
+        assert until(lambda: "deployed" in session.publisher.names(), 5)
+        form.deploy()
+        assert served() == ["deployed", "other", "smol"]
+        form.close()

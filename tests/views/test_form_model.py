@@ -402,11 +402,15 @@ def test_tells_of_each_start_whether_it_lies_here_its_size_and_whether_it_fits()
             url="ollama://big:70b", features=(), engine="OLlama", size_bytes=40 * 10**9, fits=False,
             why="It needs 42 GB, and there are 8.", source="known", title="A large model",
         ),
+        Offer(
+            url="hf://org/tensors", features=(), engine="VLLM", lacks=True, why="needs a converter", source="known",
+        ),
         Offer(url="hf://org/model", features=(), engine="VLLM", source="cluster", model="smol"),
     )  # fmt: skip
     details = {start.title: start.detail for start in form(offers=lambda: offers).starts()}
     assert details[URL] == "downloaded, 271 MB, fits"
     assert details["ollama://big:70b"].startswith("not downloaded, about 40.0 GB, does not fit: It needs 42 GB")
+    assert details["hf://org/tensors"] == "not downloaded, needs a converter"
     assert details["hf://org/model"] == "served as smol"
 
 

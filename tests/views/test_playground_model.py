@@ -10,6 +10,7 @@ import pytest
 from kubeai_notebook.core.dialogue import Dialogue
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.playground_wire import PROMPT
+from kubeai_notebook.present.transcript import cells_of
 from kubeai_notebook.views.playground_model import KEEP_SECONDS, PlaygroundModel
 from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
 from tests.support.playground import SECONDS, Page, states
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
 BEGINNING = said("Hel").partition(b"data: [DONE]")[0].rpartition(b"data: ")[0]
 
 
@@ -183,6 +185,27 @@ def test_sends_only_the_settings_that_were_changed(talk: tuple[Page, Engine]) ->
     assert page.playground.state().settings["temperature"] == "0"
 
 
+def test_becomes_cells_that_send_what_was_sent(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    page.playground.tools = []
+    for prompt, settings in {
+        "Is rain good or bad?": {"temperature": "0.2", "schema": "good, bad", "seed": "1"},
+        "Why?": {"system": "Be brief.", "seed": "1"},
+        "And snow?": {},
+    }.items():
+        page.playground.set_settings(settings)
+        page.playground.ask(prompt, [PICTURE] if "snow" in prompt else [], sure=True)
+        page.until_over()
+    page.playground.set_settings({"temperature": "1"})
+    first, *others = cells_of(page.playground.dialogue)
+    names = {"attach": page.playground.session.attach}
+    exec(first.removeprefix("from kubeai_notebook import attach\n"), names)
+    for cell in others:
+        exec(cell, names)
+    then, again = engine.asked[:3], engine.asked[3:]
+    assert again == then
+
+
 @pytest.mark.parametrize("settings", [{"temperature": "hot"}, {"max_tokens": "-1"}, {"schema": "{"}])
 def test_refuses_a_setting_that_cannot_be_sent(talk: tuple[Page, Engine], settings: dict[str, str]) -> None:
     page, _ = talk
@@ -339,9 +362,6 @@ def test_ends_an_answer_whose_session_closes_while_it_looks_why_that_broke_off(t
     page.until_over()
     assert (states(page), page.told(0)) == (["failed"], "Hel")
     assert "broke off" in page.note
-
-
-PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
 def test_sends_pictures_where_the_model_reads_them_or_the_user_says_so(talk: tuple[Page, Engine]) -> None:

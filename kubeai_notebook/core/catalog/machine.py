@@ -54,7 +54,10 @@ class MachineModel:
     known: bool = False
     """Whether only its publisher says all this."""
     fits: bool | None = None
+    """Whether there is room for it."""
     why: str = ""
+    lacks: bool = False
+    """Whether something else than room is missing on the machine, which ``why`` then says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _model(entry: Mapping[str, Any]) -> MachineModel:
         known=entry.get("known") is True,
         fits=fits if isinstance(fits, bool) else None,
         why=text_at(entry, "why"),
+        lacks=entry.get("lacks") is True,
     )
 
 

@@ -47,6 +47,8 @@ class Offer:
     fits: bool | None = None
     """Whether this machine has room for it now; none where that is not known, as on a cluster."""
     why: str = ""
+    lacks: bool = False
+    """Whether this machine lacks something else than room, such as an engine, which ``why`` then says."""
     source: Origin
     """Who says so; of a ``known`` one the figures are its publisher's."""
     model: str = ""
@@ -68,8 +70,8 @@ def offers_of(models: Iterable[Mapping[str, Any]], local: MachineCatalog | None)
 
 
 def _rank(offer: Offer) -> tuple[bool, int, bool, float]:
-    fits = (True, None, False).index(offer.fits)
-    return not offer.here, fits, offer.source == "known", offer.size_bytes or float("inf")
+    hindered = 3 if offer.lacks else (True, None, False).index(offer.fits)
+    return not offer.here, hindered, offer.source == "known", offer.size_bytes or float("inf")
 
 
 def _known(model: KnownModel) -> Offer:
@@ -96,6 +98,7 @@ def _on_machine(model: MachineModel) -> Offer:
         here=model.here,
         fits=model.fits,
         why=model.why,
+        lacks=model.lacks,
         source="known" if model.known else "this machine",
         title=model.title,
     )
@@ -124,7 +127,7 @@ def matching(
     """The offers whose url, title, Model or features have every word of the text, and that have ``feature``.
 
     ``feature`` is a part of its name; ``here``: those that lie on this machine; ``fits``: without those for which it
-    surely has no room.
+    surely has no room, or lacks something else.
 
     >>> {offer.features for offer in matching(offers_of((), None), "bge", "embedding")}
     {('TextEmbedding',)}
@@ -144,7 +147,7 @@ def matching(
         for offer in offers
         if (not part or wanted & set(offer.features))
         and (offer.here or not here)
-        and not (fits and offer.fits is False)
+        and not (fits and (offer.fits is False or offer.lacks))
         and all(word in _words_of(offer) or word == offer.url.partition("://")[0] for word in words)
     )
 

@@ -22,7 +22,7 @@ export interface Host {
   server: string;
   hasCommand(name: string): boolean;
   execute(name: string, values?: Record<string, string>): void;
-  /** Put code into the active cell of the notebook that was used last; its title, and nothing where there is no cell. */
+  /** Put code into the active cell of the notebook that was used last, or below it; its title, nothing without a cell. */
   insert(code: string): string;
   /** Whether the user wants a question before a Model is deleted. */
   confirms(): boolean;
@@ -307,6 +307,13 @@ class PlaceView {
       event.preventDefault();
       void this.change();
     });
+    // What was refused is over as soon as somewhere else is meant.
+    form.addEventListener("input", () => {
+      putText(this.status, "");
+    });
+    this.node.addEventListener("toggle", () => {
+      if (!this.node.open) void this.look();
+    });
     this.node.append(this.summary, this.who, form, this.status);
   }
 
@@ -337,6 +344,7 @@ class PlaceView {
     putText(this.who, [server, user === "" ? "" : trans.__("as %1", user)].filter(Boolean).join(" "));
     this.context.value = here ? "local" : cluster;
     this.namespace.value = namespace;
+    putText(this.status, "");
   }
 
   private async change(): Promise<void> {
@@ -345,7 +353,6 @@ class PlaceView {
     const values = { context: this.context.value, namespace: this.namespace.value.trim() };
     try {
       this.show(await answerOf<Where>(this.panel.host.fetcher, "POST", "where", values));
-      putText(this.status, "");
       this.panel.hurry();
     } catch (error) {
       putText(this.status, refusalOf(error).message);

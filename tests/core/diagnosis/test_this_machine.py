@@ -83,6 +83,7 @@ UNREACHED = {
     ("url", "wrong", "right"),
     [
         ("ollama://{}", "smolm2:135m", "smollm2:135m"),
+        ("ollama://{}", "smollm2:135mm", "smollm2:135m"),
         ("hf://HuggingFaceTB/{}", "SmolLM2-135M-Instrct", "SmolLM2-135M-Instruct"),
     ],
 )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.case import Case
 
 _SHORTER = advise("Send a shorter text, or split it; a smaller max_tokens leaves more room for the prompt.")
+_FOR_THE_ANSWER = 512
+"""Tokens that are left for it at least, where a context is proposed."""
 _CONTEXT_VARIABLE = "OLLAMA_CONTEXT_LENGTH"
 
 
@@ -30,7 +32,10 @@ def _context(args: Iterable[str], env: Mapping[str, str]) -> dict[str, int]:
 
 
 def _raised(case: Case) -> dict[str, str]:
-    """What the Model asks for already, where a Pod that answers was made before: the advice is being followed."""
+    """What the Model asks for already, where a Pod that answers was made before: the advice is being followed.
+
+    Else how long a context would hold the request, where the engine says how long that was.
+    """
     wanted = _context(case.scene.args, case.scene.env)
     for pod in (pod for pod in case.scene.pods if pod.ready and maps_at(pod.raw, "spec", "containers")):
         container = maps_at(pod.raw, "spec", "containers")[0]
@@ -39,15 +44,19 @@ def _raised(case: Case) -> dict[str, str]:
         for name, tokens in wanted.items():
             if tokens > had.get(name, 0):
                 return {"raised": f"{name}={tokens}"}
-    return {}
+    asked = case.values.get("asked", "")
+    return {"longer": str(1 << (int(asked) + _FOR_THE_ANSWER).bit_length())} if asked else {}
 
 
-def _longer(setting: str) -> tuple[Template, ...]:
+def _longer(setting: str, limits: str) -> tuple[Template, ...]:
     """To send less, or to have the engine read more, unless an update to that is on its way."""
+    titles = [f"Or serve it with a larger {setting}, as far as {limits}."]
+    if setting.startswith("--"):
+        titles.insert(0, f'Or serve it again with args=["{setting}={{longer}}"] added, as far as {limits}.')
     return (
         advise("An update to {raised} is on its way: ask again once it is ready."),
         _SHORTER,
-        advise(f"Or serve it with a larger {setting}.", unless="raised"),
+        advise(*titles, unless="raised"),
     )
 
 
@@ -88,18 +97,20 @@ ASKED: tuple[Rule, ...] = (
     Rule(
         code="ContextExceeded",
         seen=_OF_VLLM,
+        take=(r"you requested (?P<asked>\d{1,9}) tokens",),
         message=_TOO_LONG,
         who="user",
         derive=_raised,
-        remedies=_longer("--max-model-len, as far as the model itself and the memory allow"),
+        remedies=_longer("--max-model-len", "the model itself and the memory allow"),
     ),
     Rule(
         code="ContextExceeded",
         seen=_OF_LLAMACPP,
+        take=(r"request \((?P<asked>\d{1,9}) tokens\)",),
         message=_TOO_LONG,
         who="user",
         derive=_raised,
-        remedies=_longer("--ctx-size, as far as the model itself and the memory allow"),
+        remedies=_longer("--ctx-size", "the model itself and the memory allow"),
     ),
     Rule(
         code="ContextExceeded",
@@ -107,7 +118,7 @@ ASKED: tuple[Rule, ...] = (
         message=_TOO_LONG,
         who="user",
         derive=_raised,
-        remedies=_longer("OLLAMA_CONTEXT_LENGTH in env, as far as the model itself allows"),
+        remedies=_longer("OLLAMA_CONTEXT_LENGTH in env", "the model itself allows"),
     ),
     Rule(
         code="ContextExceeded",
