@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .masking import secret_values
+from .masking import masked, masked_repr, secret_values
 from .objects import KubernetesObject, Pod, earlier_specs, map_at, maps_at, text_at, texts_at
 from .source import Source
 
@@ -31,7 +31,7 @@ class Operator:
 
     namespace: str | None = None
     version: str | None = None
-    config: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = field(default=None, repr=False)
     """The parsed ``system.yaml`` of ConfigMap ``kubeai-config``."""
 
 
@@ -46,6 +46,8 @@ class HttpAnswer:
     seconds: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     """Those that tell who answered (`core.answers.telling`), by name in small letters."""
+
+    __repr__ = masked_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,9 @@ class Observation:
     """How many units of each resource profile one node could take; ``None`` where it was not asked or may not be."""
     this_machine: bool = False
     """Whether engines run on the user's own machine: what a cluster's admin would do there is the user's to do."""
+
+    def __repr__(self) -> str:
+        return masked(masked_repr(self), self.secrets)
 
     @property
     def engine_pods(self) -> tuple[KubernetesObject, ...]:

@@ -23,7 +23,7 @@ from .model import (
     secret_values,
 )
 from .names import is_secret_name
-from .text import MASK, masked, masked_lines, quoted
+from .text import MASK, masked, masked_lines, masked_repr, quoted
 
 __all__ = [
     "MASK",
@@ -35,6 +35,7 @@ __all__ = [
     "masked_content",
     "masked_env",
     "masked_lines",
+    "masked_repr",
     "masked_spec",
     "masked_texts",
     "quoted",

@@ -15,8 +15,9 @@ import base64
 import json
 import re
 from bisect import bisect_right
+from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kubeai_notebook.text import UNSEEN, plain
@@ -57,6 +58,12 @@ def masked(text: str, secrets: Iterable[str] = (), *, limit: int | None = None) 
     window = text[: limit + margin]
     shown = _covered(window, spans_in(window, known))
     return _cut(shown, limit, margin if len(text) > len(window) else 0)
+
+
+def masked_repr(value: Any) -> str:
+    """What ``repr`` of a dataclass would show, without the secrets in it: to be its ``__repr__``."""
+    shown = (f"{one.name}={getattr(value, one.name)!r}" for one in fields(value) if one.repr)
+    return masked(f"{type(value).__qualname__}({', '.join(shown)})")
 
 
 def _cut(shown: str, limit: int, unsure: int) -> str:
