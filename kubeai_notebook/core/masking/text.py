@@ -11,19 +11,17 @@ looks through them, and it does not matter whether a text is made plain before o
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from bisect import bisect_right
 from dataclasses import fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from kubeai_notebook.text import UNSEEN, plain
 
 from .named import named_spans
 from .shapes import SHAPES
+from .spellings import SHORTEST_SECRET, SURE_LENGTH, spellings_of
 from .urls import login_spans
 
 if TYPE_CHECKING:
@@ -32,10 +30,6 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 MASK = "***"
-SHORTEST_SECRET = 4
-"""Values shorter than this are hidden at their own place, but not looked for in text."""
-_SURE_LENGTH = 8
-"""A shorter value is looked for as a word of its own, so that "test" does not cut "latest"."""
 _MARGIN = 2_048
 """How much is looked at behind a cut, so that no half of a secret is left before it."""
 _MAYBE_UNSEEN = re.compile(r"[^\t\n -\[\]-~]")
@@ -135,12 +129,12 @@ def _shape_spans(text: str, low: str) -> Iterator[Span]:
 def own_spans(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
     """Where the secrets themselves are, in any of their spellings."""
     for start, end in _every(text, secrets) if len(secrets) <= _FEW else _every_of_many(text, secrets):
-        if end - start >= _SURE_LENGTH or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+        if end - start >= SURE_LENGTH or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
             yield start, end
 
 
 def _every(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
-    for spelling in (spelling for secret in secrets for spelling in _spellings(secret)):
+    for spelling in (spelling for secret in secrets for spelling in spellings_of(secret)):
         start = text.find(spelling)
         while start >= 0:
             end = start + len(spelling)
@@ -188,28 +182,16 @@ class _OfOneHead:
             place = leap if is_above else self._up[place]
         while place >= 0:
             yield self._sorted[place]
-            place = self._up[place] if len(self._sorted[place]) < _SURE_LENGTH else -1
+            place = self._up[place] if len(self._sorted[place]) < SURE_LENGTH else -1
 
 
 @lru_cache(maxsize=24)
 def _by_head(secrets: tuple[str, ...]) -> dict[str, _OfOneHead]:
     """The secrets' spellings by their first characters."""
     by_head: dict[str, set[str]] = {}
-    for spelling in (spelling for secret in secrets for spelling in _spellings.__wrapped__(secret)):
+    for spelling in (spelling for secret in secrets for spelling in spellings_of.__wrapped__(secret)):
         by_head.setdefault(spelling[:SHORTEST_SECRET], set()).add(spelling)
     return {head: _OfOneHead(spellings) for head, spellings in by_head.items()}
-
-
-@lru_cache(maxsize=512)
-def _spellings(secret: str) -> tuple[str, ...]:
-    """The value as it is, and as urls, JSON, Python and base64 write it."""
-    if len(secret) < SHORTEST_SECRET:
-        return ()
-    raw = secret.encode("utf-8", "surrogatepass")
-    spellings = [secret, quote(raw, safe=""), quote(raw), json.dumps(secret)[1:-1], repr(secret)[1:-1]]
-    if len(secret) >= _SURE_LENGTH:
-        spellings.append(base64.b64encode(raw).decode())
-    return tuple(dict.fromkeys(spellings))
 
 
 def masked_lines(lines: Iterable[str], secrets: Iterable[str] = (), *, limit: int = LONGEST_LINE) -> Iterator[str]:
