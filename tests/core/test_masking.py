@@ -21,6 +21,7 @@ from kubeai_notebook.core.masking import (
     masked_env,
     masked_lines,
     masked_spec,
+    masked_texts,
     quoted,
     secret_values,
 )
@@ -397,6 +398,24 @@ def test_looks_for_many_secrets_in_steps_in_proportion_to_their_number() -> None
 
     # Linear is 4 times as many, quadratic 16 times.
     assert calls(1200) < 6 * calls(300)
+
+
+class Counted(str):
+    """A text that counts how often it is looked at to be found in a table."""
+
+    __slots__ = ()
+    hashed = 0
+
+    def __hash__(self) -> int:
+        Counted.hashed += 1
+        return super().__hash__()
+
+
+def test_reads_many_secrets_once_however_many_texts_they_are_looked_for_in() -> None:
+    known = tuple(Counted(f"w{number:07d}") for number in range(100))
+    before = Counted.hashed
+    assert masked_texts([f"it is w{number:07d}" for number in range(100)], known) == ["it is ***"] * 100
+    assert Counted.hashed - before < 10 * len(known)
 
 
 def test_hides_each_of_many_secrets_in_each_spelling() -> None:

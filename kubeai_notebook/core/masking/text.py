@@ -144,7 +144,7 @@ def _every(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
 
 def _every_of_many(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
     """The same in one walk over the text, however many secrets there are, and however alike."""
-    by_head = _by_head(secrets)
+    by_head = _same_by_head(secrets)
     for start in range(len(text) - SHORTEST_SECRET + 1):
         if known := by_head.get(text[start : start + SHORTEST_SECRET]):
             for spelling in known.longest_at(start, text):
@@ -183,6 +183,19 @@ class _OfOneHead:
         while place >= 0:
             yield self._sorted[place]
             place = self._up[place] if len(self._sorted[place]) < SURE_LENGTH else -1
+
+
+_newest: tuple[tuple[str, ...], dict[str, _OfOneHead]] = ((), {})
+
+
+def _same_by_head(secrets: tuple[str, ...]) -> dict[str, _OfOneHead]:
+    """That of the very tuple of the call before: to find a long one among those remembered, all of it is read anew."""
+    global _newest  # noqa: PLW0603 - replaced as a whole, so that threads see the one or the other
+    known, by_head = _newest
+    if known is not secrets:
+        by_head = _by_head(secrets)
+        _newest = (secrets, by_head)
+    return by_head
 
 
 @lru_cache(maxsize=24)
