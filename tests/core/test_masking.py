@@ -401,14 +401,18 @@ def test_looks_for_many_secrets_in_steps_in_proportion_to_their_number() -> None
 
 
 class Counted(str):
-    """A text that counts how often it is looked at to be found in a table."""
+    """A text that counts how often it is looked at, to be found in a table or to be compared with a line's end."""
 
     __slots__ = ()
-    hashed = 0
+    hashed = compared = 0
 
     def __hash__(self) -> int:
         Counted.hashed += 1
         return super().__hash__()
+
+    def rfind(self, *given) -> int:
+        Counted.compared += 1
+        return super().rfind(*given)
 
 
 def test_reads_many_secrets_once_however_many_texts_they_are_looked_for_in() -> None:
@@ -416,6 +420,13 @@ def test_reads_many_secrets_once_however_many_texts_they_are_looked_for_in() -> 
     before = Counted.hashed
     assert masked_texts([f"it is w{number:07d}" for number in range(100)], known) == ["it is ***"] * 100
     assert Counted.hashed - before < 10 * len(known)
+
+
+def test_follows_so_many_secrets_from_line_to_line_and_no_more() -> None:
+    known = tuple(Counted(f"w{number:07d}") for number in range(3_000))
+    before = Counted.compared
+    assert list(masked_lines(["it is w00", "00007 or", "w0002999"], known)) == ["it is w00", "*** or", "***"]
+    assert 0 < Counted.compared - before < 2 * 3 * 1_000
 
 
 def test_hides_each_of_many_secrets_in_each_spelling() -> None:

@@ -222,6 +222,8 @@ _PEM_BODY = re.compile(r"[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}")
 _EDGE = re.compile(r"[\s│|>\\]*+")
 _WORD = re.compile(r"[A-Za-z0-9_+/=.-]*+")
 _CONTEXT = 160
+_MOST_FOLLOWED = 1_000
+"""So many secrets, the longest, are followed from one line to the next: each is looked for at the end of every line."""
 
 
 class _Lines:
@@ -291,7 +293,7 @@ class _Lines:
         """Remember what this line leaves open."""
         bare = line.rstrip(" \t│|\\\r")
         rests = []
-        for secret in self._secrets:
+        for secret in self._secrets[:_MOST_FOLLOWED]:
             if (size := _overlap(bare, secret)) and size < len(secret):
                 if size >= SHORTEST_SECRET:
                     spans.append((len(bare) - size, len(bare)))
