@@ -1,3 +1,4 @@
+import { withInstalled } from "./installed";
 import { PATH, type Place } from "./kinds";
 
 /**
@@ -8,7 +9,7 @@ export function codeOf(path: string, place: Place): string {
   const [, kind, name = ""] = PATH.exec(path) ?? [];
   const settings = Object.entries(place).filter(([, value]) => value !== "");
   const made = kind === "playground" ? `kubeai_notebook.attach(${JSON.stringify(name)}).playground()` : "kubeai_notebook.form()";
-  return [
+  return withInstalled([
     "import kubeai_notebook",
     "from IPython.display import display",
     'if "_kubeai_tab" not in globals():',
@@ -16,5 +17,5 @@ export function codeOf(path: string, place: Place): string {
     ...settings.map(([key, value]) => `    get_ipython().run_line_magic("config", ${JSON.stringify(`KubeAI.${key} = ${JSON.stringify(value)}`)})`),
     `    _kubeai_tab = ${made}`,
     "display(_kubeai_tab)",
-  ].join("\n");
+  ]);
 }
