@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ProtocolError
+
+from .certificates import TrustingConnection
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -74,15 +75,16 @@ class Connections:
 
     def track(self, manager: PoolManager) -> None:
         """Know every connection that this manager will make."""
-        pools = manager.pool_classes_by_scheme
+        pools: dict[str, Any] = manager.pool_classes_by_scheme
+        plain, secure = pools["http"], pools["https"]
         # A SOCKS proxy brings connections of its own; those end by their time-outs.
-        if pools == {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}:
-            plain = type("PlainConnection", (_Abortable,), {"owner": self})
-            secure = type("SecureConnection", (_Abortable, HTTPSConnection), {"owner": self})
-            manager.pool_classes_by_scheme = {
-                "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-                "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-            }
+        abortable = (_Abortable,) if plain.ConnectionCls is HTTPConnection else ()
+        of_plain = type("PlainConnection", (*abortable, plain.ConnectionCls), {"owner": self})
+        of_secure = type("SecureConnection", (*abortable, TrustingConnection, secure.ConnectionCls), {"owner": self})
+        manager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (plain,), {"ConnectionCls": of_plain}),
+            "https": type("SecurePool", (secure,), {"ConnectionCls": of_secure}),
+        }
 
     def cut(self) -> None:
         """End every connection at once, and each new one; who waits in one gets an error."""

@@ -23,10 +23,9 @@ from kubeai_notebook.errors import ClusterError, KubeAIError, KubeconfigError, N
 
 from .abortable_connections import WHOLE, Connections
 from .answer import MOST_BYTES, NoApiError, no_api, object_of, read_whole
-from .certificates import trusting
 from .connection_errors import error_of_connection
 from .credentials import Credentials, Login, place_of
-from .errors import BusyError, LostAnswerError, error_of
+from .errors import BrokenHandshakeError, BusyError, LostAnswerError, error_of
 from .warnings import hear
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ VERSION = "version"
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 TRIES = 3
+HANDSHAKE_PAUSE_SECONDS = 0.2
 JSON = "application/json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks for the metadata of objects only; servers that cannot do that send the whole."""
@@ -114,7 +114,8 @@ class Api:
         except ImportError as error:  # urllib3 brings no SOCKS of its own
             message = "The way to the Kubernetes API leads through a SOCKS proxy, for which PySocks is not installed."
             raise KubeconfigError(message, "Run pip install pysocks, and start this kernel or server again.") from error
-        pool.connection_pool_kw["ssl_context"] = trusting(verify=configuration.verify_ssl)
+        # Up to version 35 the client names certifi's authorities where the kubeconfig names none.
+        pool.connection_pool_kw["ca_certs"] = configuration.ssl_ca_cert
         self._connections.track(pool)
         return pool
 
@@ -159,9 +160,9 @@ class Api:
     ) -> dict[str, Any]:
         """Send one request and return the JSON object that it is answered with.
 
-        What the server was too busy for (429) is sent again after the time it asked for, and a
-        read or a dry run also when its connection broke; a write whose answer was lost is never repeated here.
-        ``patient=False`` repeats nothing.
+        What the server was too busy for (429) is sent again after the time it asked for, what it hung up on before
+        anything was sent (as one that is being replaced does) a moment later, and a read or a dry run also when
+        its connection broke; a write whose answer was lost is never repeated here. ``patient=False`` repeats nothing.
 
         Raises:
             ClusterError: of the kind that the answer means, or that no Kubernetes API gave it.
@@ -176,6 +177,9 @@ class Api:
             except BusyError as error:
                 pause, longest = error.retry_after_seconds, self.bounds.busy_seconds
                 if not patient or tries == TRIES or pause > longest or self._closed.wait(pause):
+                    raise
+            except BrokenHandshakeError:
+                if not patient or tries == TRIES or self._closed.wait(HANDSHAKE_PAUSE_SECONDS):
                     raise
             except LostAnswerError as error:
                 if not patient or tries == TRIES or not harmless or error.timed_out or self._closed.is_set():

@@ -9,17 +9,28 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-import urllib3.util
+from urllib3.connection import HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 _EXPIRED, _NOT_YET = 10, 9
 _TURNS: Final = 4
 
 
-def trusting(*, verify: bool) -> ssl.SSLContext:
-    """urllib3's own context, which trusts a certificate that it is given as far as Go does."""
-    context = urllib3.util.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
+class TrustingConnection(HTTPSConnection):
+    """Trusts what it is given as far as Go does; where it is given nothing, what the system trusts.
+
+    With a context of its own: urllib3 writes into the context at each connection (authorities, certificates, ALPN),
+    which no other thread may be shaking hands with meanwhile.
+    """
+
+    def connect(self) -> None:
+        """Connect, and shake hands."""
+        if self.ssl_context is None:
+            context = self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            if not (self.ca_certs or self.ca_cert_data):
+                context.load_default_certs()
+        super().connect()
 
 
 def out_of_time(certificate_file: str, key_file: str) -> str:

@@ -26,7 +26,7 @@ from kubeai_notebook.core.foreign import origin_of
 from kubeai_notebook.core.whereabouts import OFFER
 from kubeai_notebook.errors import LOCAL_GONE, KubeAIError, UnauthorizedError, UnreachableError
 
-from .errors import LostAnswerError
+from .errors import BrokenHandshakeError, LostAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,9 @@ def _of_tls(error: ssl.SSLError, where: Whereabouts) -> KubeAIError:
         word = reason.partition("ALERT_")[2].replace("_", " ").lower()
         step = f"Log in again, or copy the cluster's kubeconfig anew. {OFFER}"
         return UnauthorizedError(f"{where.api} refused the kubeconfig's client certificate ({word}).", step)
+    kind = UnreachableError
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        kind = BrokenHandshakeError
         message, step = "{api} ends the TLS connection before it answers.", _PERHAPS_CERTIFICATE
     elif isinstance(error, ssl.SSLCertVerificationError):
         message, step = _UNVERIFIED.get(error.verify_code, _UNKNOWN_AUTHORITY)
@@ -107,7 +109,7 @@ def _of_tls(error: ssl.SSLError, where: Whereabouts) -> KubeAIError:
         "api": where.api,
         "reason": reason.replace("_", " ").lower() or "no reason given",
     }
-    return UnreachableError(message.format(**words), f"{step} {OFFER}")
+    return kind(message.format(**words), f"{step} {OFFER}")
 
 
 def _why(cause: Exception, proxy: str | None) -> str:

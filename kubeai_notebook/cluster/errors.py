@@ -61,6 +61,10 @@ class ExpiredError(ClusterError):
     """The history from the version that was asked for is gone: list again."""
 
 
+class BrokenHandshakeError(UnreachableError):
+    """The connection ended while it was being made: nothing was sent."""
+
+
 class LostAnswerError(UnreachableError):
     """The request was sent and no answer came: whether it was carried out is not known."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.http import HttpProcessingError
 
+from kubeai_notebook.core.rules.machine_checks import MOST_ENGINES_A_CORE
 from kubeai_notebook.errors import LocalError
 from kubeai_notebook.loopback.doors import Places, door
 
@@ -27,7 +28,7 @@ from .log_file import keep_bounded
 from .machine import raise_descriptors
 from .mappings import Mappings
 from .operator.autoscaler import Autoscaler
-from .operator.kubelet import Kubelet
+from .operator.kubelet import MOST_PODS, Kubelet
 from .operator.reconcile import Reconciler
 from .operator.recorder import Recorder
 from .operator.runtime import Runtime
@@ -119,7 +120,9 @@ def _kubelet(
     store: Store, options: argparse.Namespace, folder: Path, *, environment: Mapping[str, str], weights: Weights
 ) -> Kubelet:
     kept: dict[str, Any] = {"store": store, "recorder": Recorder(store), "weights": weights, "folder": folder}
-    return Kubelet(store, Runtime(**kept, environment=environment, test_engine=options.test_engine))
+    runtime = Runtime(**kept, environment=environment, test_engine=options.test_engine)
+    cores = machine_here(options.cache).cores or 1
+    return Kubelet(store, runtime, most_pods=min(MOST_PODS, MOST_ENGINES_A_CORE * cores))
 
 
 def _bound(port: int) -> socket.socket:

@@ -77,7 +77,9 @@ class Places:
         """Take a place; False when none is left. No port's guests can take those of the other."""
         taken = self._taken
         if foreign and taken["foreign"] >= FOREIGN_PLACES:
-            return self._refused("programs of other users hold %d connections; no more are taken", FOREIGN_PLACES)
+            # Of one that hung up meanwhile the kernel does not tell whose it was.
+            message = "programs of other users, or that are gone, hold %d connections; no more are taken"
+            return self._refused(message, FOREIGN_PLACES)
         if taken[port] >= self._all * 3 // 4 or taken["all"] >= self._all:
             return self._refused("%d connections are open on the %s's port; no more are taken", taken[port], port)
         taken.update(self._kinds(port, foreign=foreign))

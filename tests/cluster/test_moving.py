@@ -80,7 +80,7 @@ def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.Monke
     moved = [False]
 
     class Pool:
-        pool_classes_by_scheme: ClassVar[dict[str, Any]] = {}
+        pool_classes_by_scheme = urllib3.PoolManager().pool_classes_by_scheme
         connection_pool_kw: ClassVar[dict[str, Any]] = {}
 
         def __init__(self, host: str) -> None:

@@ -215,7 +215,7 @@ def test_begins_another_watch_when_it_is_doubted(monkeypatch) -> None:
     with FakeApi().in_thread() as api:
         api.objects[MODELS_PATH] = {}
         reflector = Reflector(Api(Configuration(host=api.url)), MODELS_PATH)
-        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1 and reflector.link.state == "live", 5)
+        until(lambda: reflector._stream, 5)
         reflector.doubt()
         until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2, 5)
         reflector.close()

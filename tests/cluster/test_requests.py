@@ -6,10 +6,14 @@ import contextlib
 import itertools
 import json
 import math
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
+import urllib3.connection
+from kubernetes.client import Configuration
 
 from kubeai_notebook.cluster.api import Bounds
 from kubeai_notebook.cluster.client import CORE, Api, Cluster
@@ -29,9 +33,11 @@ from kubeai_notebook.errors import (
 )
 from tests.support.daemon import SMOL
 from tests.support.faults import answer_lost, broken, busy, cut_after, cut_before, denied, silent
+from tests.support.http_server import HttpServer, json_answer
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -158,6 +164,61 @@ def test_reads_again_when_the_connection_broke(cluster, api) -> None:
     api.faults.append(cut_after(10, verb="list", resource="models", times=2))
     assert cluster.models() == []
     assert api.count("list", "models") == 3
+
+
+def test_trusts_what_the_system_trusts_where_a_kubeconfig_names_no_authority(behind_tls, monkeypatch) -> None:
+    server, api = behind_tls
+    monkeypatch.setenv("SSL_CERT_FILE", api.configuration.ssl_ca_cert)
+    public = Configuration()
+    public.host = server.address
+    assert Api(public).request("GET", "apis") == {"kind": "Model"}
+
+
+def test_gives_each_connection_a_tls_context_of_its_own(behind_tls, monkeypatch) -> None:
+    """urllib3 writes into it at each connection, and a thread that shakes hands by it reads it without the GIL."""
+    _, api = behind_tls
+    contexts: list[ssl.SSLContext] = []
+    wrap = urllib3.connection.ssl_wrap_socket
+
+    def noted(**options: Any) -> Any:
+        contexts.append(options["ssl_context"])
+        return wrap(**options)
+
+    monkeypatch.setattr(urllib3.connection, "ssl_wrap_socket", noted)
+    for _ in range(2):
+        api.open("GET", "apis").close()
+    assert len({id(context) for context in contexts}) == 2
+
+
+@pytest.fixture
+def behind_tls() -> Iterator[tuple[HttpServer, Api]]:
+    """A server that answers everything, and its client."""
+    authority, tls, configuration = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), Configuration()
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with (
+        HttpServer(lambda _request: json_answer({"kind": "Model"}), tls=tls) as server,
+        authority.cert_pem.tempfile() as ca,
+    ):
+        configuration.host, configuration.ssl_ca_cert = server.address, ca
+        api = Api(configuration)
+        yield server, api
+        api.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_sends_again_what_a_server_hung_up_on_before_anything_was_sent(behind_tls, method) -> None:
+    server, api = behind_tls
+    server.broken_handshakes = 2
+    assert api.request(method, "apis", body={} if method == "POST" else None) == {"kind": "Model"}
+    assert [request.method for request in server.received] == [method]
+
+
+def test_gives_up_on_a_server_that_always_hangs_up(behind_tls) -> None:
+    server, api = behind_tls
+    server.broken_handshakes = 10
+    with pytest.raises(UnreachableError, match="ends the TLS connection before it answers"):
+        api.request("GET", "apis")
+    assert server.broken_handshakes == 7
 
 
 @pytest.mark.parametrize("code", [500, 502, 503])

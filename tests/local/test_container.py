@@ -14,7 +14,8 @@ import pytest
 from kubeai_notebook.local.api.store import Store
 from kubeai_notebook.local.emulation import environment
 from kubeai_notebook.local.emulation.environment import ConfigError
-from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
+from kubeai_notebook.local.emulation.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, Ref
+from kubeai_notebook.local.emulation.kubelet_states import NO_PLACE
 from kubeai_notebook.local.environment import FETCHING, import_path, inherited
 from kubeai_notebook.local.operator import kubelet
 from kubeai_notebook.local.operator.container import MountError, data_of, files_of, kill_over, placed_in
@@ -171,6 +172,19 @@ def test_closes_a_log_and_opens_it_for_a_later_line(tmp_path):
     assert [line.partition("Z ")[2] for line in (tmp_path / "0").read_text().splitlines()] == ["first", "second"]
 
 
+def made_pod(store, name):
+    labels = {"app.kubernetes.io/name": "vllm", "model": "m"}
+    args = ["--model=hf://a/b", "--features=", "--lora=false"]
+    spec = {"containers": [{"name": "server", "image": "i", "args": args}]}
+    return store.create(PODS, {"metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": spec})
+
+
+def kubelet_of(store, folder, *, most_pods=1):
+    weights = SimpleNamespace(missing_claim=lambda _url: None)
+    runtime = SimpleNamespace(folder=folder / "pods", recorder=Recorder(store), weights=weights)
+    return kubelet.Kubelet(store, runtime, most_pods=most_pods)
+
+
 def test_leaves_no_log_open_at_a_pods_end(monkeypatch, tmp_path, store):
     opened = []
 
@@ -185,12 +199,38 @@ def test_leaves_no_log_open_at_a_pods_end(monkeypatch, tmp_path, store):
 
     monkeypatch.setattr(kubelet, "RunLog", Noted)
     monkeypatch.setattr(kubelet.Kubelet, "_contain", contain)
-    labels = {"app.kubernetes.io/name": "vllm", "model": "m"}
-    args = ["--model=hf://a/b", "--features=", "--lora=false"]
-    spec = {"containers": [{"name": "server", "image": "i", "args": args}]}
-    made = store.create(PODS, {"metadata": {"name": "p", "namespace": "default", "labels": labels}, "spec": spec})
-    weights = SimpleNamespace(missing_claim=lambda _url: None)
-    runtime = SimpleNamespace(folder=tmp_path / "pods", recorder=Recorder(store), weights=weights)
     with pytest.raises(OSError, match="^$"):
-        asyncio.run(kubelet.Kubelet(store, runtime)._lived(made))
+        asyncio.run(kubelet_of(store, tmp_path)._lived(made_pod(store, "p")))
     assert [log._file for log in opened] == [None]
+
+
+def test_runs_no_more_pods_at_a_time_than_a_node_has_places(monkeypatch, tmp_path, store):
+    async def contain(_kubelet, _run, _started, *, log):
+        await asyncio.Event().wait()
+
+    def places():
+        pods = {pod["metadata"]["name"]: pod for pod in store.items(PODS)}
+        return {name: "here" if pod["spec"].get("nodeName") else told(pod) for name, pod in pods.items()}
+
+    def told(pod):
+        conditions = pod.get("status", {}).get("conditions", [])
+        return [condition.get("message") for condition in conditions]
+
+    async def lived(*turns):
+        running = asyncio.create_task(kubelet_of(store, tmp_path, most_pods=2).run())
+        async with asyncio.timeout(10):
+            for gone, then in turns:
+                if gone:
+                    store.remove(Ref(PODS, "default", gone))
+                while places() != then:
+                    await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    monkeypatch.setattr(kubelet.Kubelet, "_contain", contain)
+    for name in ("p1", "p2", "p3", "p4"):
+        made_pod(store, name)
+    waits = [NO_PLACE]
+    first = {"p1": "here", "p2": "here", "p3": waits, "p4": waits}
+    second = {"p2": "here", "p3": "here", "p4": waits}
+    asyncio.run(lived(("", first), ("p1", second), ("p3", {"p2": "here", "p4": "here"})))

@@ -65,9 +65,10 @@ class HttpServer:
     def __init__(self, answer: Answering = lambda _request: Answer(), *, tls: ssl.SSLContext | None = None) -> None:
         self.answer = answer
         self.received: list[Received] = []
+        self.broken_handshakes = 0
+        """How many of the next TLS connections are hung up on before they are made."""
         self._server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"outer": self}))
-        if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._server.outer, self._server.tls = self, tls
         self.port = self._server.server_port
         self.address = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -94,6 +95,19 @@ class HttpServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    outer: HttpServer
+    tls: ssl.SSLContext | None
+
+    def get_request(self) -> Any:
+        connection, address = super().get_request()
+        if not self.tls:
+            return connection, address
+        if self.outer.broken_handshakes:
+            self.outer.broken_handshakes -= 1
+            with connection:
+                connection.recv(1 << 16)
+            raise ConnectionAbortedError
+        return self.tls.wrap_socket(connection, server_side=True), address
 
     def handle_error(self, *_: object) -> None:
         """A client that is gone is no news."""

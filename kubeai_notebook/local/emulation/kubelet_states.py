@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .kinds import Object, Ref
 
 _SCHEDULERS = ("Scheduled", "FailedScheduling")
+_PREEMPTED = "preemption: 0/1 nodes are available: 1"
+NO_PLACE = f"0/1 nodes are available: 1 Too many pods. {_PREEMPTED} No preemption victims found for incoming pod."
+"""What the scheduler says where the node runs as many Pods as it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,7 @@ def unschedulable(pod: Object, missing_claim: str | None) -> str | None:
     else:
         return None
     # Newer schedulers say so also of a Pod that asks for more than the whole node has.
-    preempted = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
-    return f"0/1 nodes are available: {why}. {preempted}"
+    return f"0/1 nodes are available: {why}. {_PREEMPTED} Preemption is not helpful for scheduling."
 
 
 def threads_of(pod: Object, cpus: int) -> int:

@@ -40,6 +40,8 @@ HEALTHY_SECONDS = 600.0
 """A run as long as this forgets earlier crashes."""
 KEPT_RUNS = 2
 """The present log and the previous one, as ``kubectl logs --previous`` wants them."""
+MOST_PODS = 110
+"""Of a node, unless its kubelet is told another number."""
 MEMORY_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 """Until what a full disk refused is tried again."""
@@ -54,14 +56,18 @@ class _Ending:
 
 
 class Kubelet:
-    """Runs one task for each Pod; ``endpoints`` holds those that answer, by Pod uid."""
+    """Runs one task for each Pod; ``endpoints`` holds those that answer, by Pod uid.
 
-    def __init__(self, store: Store, runtime: Runtime) -> None:
+    ``most_pods`` may run at a time, as each node has its most; more wait until one is gone.
+    """
+
+    def __init__(self, store: Store, runtime: Runtime, *, most_pods: int) -> None:
         self._store = store
         self._runtime = runtime
         self._folder = runtime.folder
         self._recorder = runtime.recorder
         self._lives: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(most_pods)
         self.endpoints: dict[str, EngineEndpoint] = {}
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -135,19 +141,25 @@ class Kubelet:
         """From its node to its last back-off."""
         ref, uid = ref_of(PODS, pod), pod["metadata"]["uid"]
         if message := states.unschedulable(pod, self._runtime.weights.missing_claim(engine_spec_of(pod).url)):
-            self._store.patch(ref, states.unscheduled(message, self._moment()))
-            self._recorder.note(pod, "FailedScheduling", message, warning=True)
+            self._unscheduled(pod, message)
             await asyncio.Event().wait()
-        self._store.patch(ref, states.scheduled(pod, self._moment()))
-        place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
-        self._recorder.note(pod, "Scheduled", place)
-        (self._folder / uid).mkdir(parents=True, exist_ok=True)
-        logs = deque[RunLog]()
-        try:
-            await self._run_again(ref, uid, logs)
-        finally:
-            for log in logs:
-                log.close()
+        if self._places.locked():
+            self._unscheduled(pod, states.NO_PLACE)
+        async with self._places:
+            self._store.patch(ref, states.scheduled(pod, self._moment()))
+            place = f"Successfully assigned {ref.namespace}/{ref.name} to this-machine"
+            self._recorder.note(pod, "Scheduled", place)
+            (self._folder / uid).mkdir(parents=True, exist_ok=True)
+            logs = deque[RunLog]()
+            try:
+                await self._run_again(ref, uid, logs)
+            finally:
+                for log in logs:
+                    log.close()
+
+    def _unscheduled(self, pod: Object, message: str) -> None:
+        self._store.patch(ref_of(PODS, pod), states.unscheduled(message, self._moment()))
+        self._recorder.note(pod, "FailedScheduling", message, warning=True)
 
     async def _run_again(self, ref: Ref, uid: str, logs: deque[RunLog]) -> None:
         """Run the container, and again whenever it has ended; ``logs`` are those of the runs that are kept."""

@@ -304,7 +304,7 @@ SHORT: tuple[Rule, ...] = (
         seen=("Too many pods", "Insufficient pods"),
         message=("The nodes run as many Pods already as they may.",),
         who="user",
-        remedies=(STOP_ANOTHER, advise("Or the admin adds a node.")),
+        remedies=(STOP_ANOTHER, advise("Or ask for fewer replicas."), advise("Or the admin adds a node.")),
     ),
 )
 """What is short on nodes that the Pod may go to."""
