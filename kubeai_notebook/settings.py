@@ -53,6 +53,11 @@ class Settings:
     show_waiting: bool = True
     """Whether a call shows what it waits for."""
 
+    def __repr__(self) -> str:
+        from kubeai_notebook.core.masking import masked_repr  # (whose patterns %load_ext need not wait for)
+
+        return masked_repr(self)
+
     @property
     def kubeconfig_path(self) -> str | None:
         """The kubeconfig to read, or ``None`` where there is none."""

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from kubeai_notebook import settings
 from kubeai_notebook.core.access import Access
+from kubeai_notebook.core.masking import masked_repr
 
 from .background_loop import BackgroundLoop
 from .errors import session_closed
@@ -47,6 +48,8 @@ class ModelEndpoint:
     base_url: str
     model: str
     """The id to ask for."""
+
+    __repr__ = masked_repr
 
 
 class Endpoint:

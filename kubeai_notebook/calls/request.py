@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kubeai_notebook.core.masking import masked_repr
 from kubeai_notebook.errors import CallError
 
 from .errors import explained
@@ -28,6 +29,8 @@ class Request:
     params: Mapping[str, Any] = field(default_factory=dict)
     timeout: Any = ...
     """Seconds, ``(to connect, to read)`` as requests takes it, or None for no limit; left out, the Session's."""
+
+    __repr__ = masked_repr
 
 
 def send(endpoint: Endpoint, model: str, request: Request) -> Any:

@@ -38,8 +38,8 @@ Load = Callable[[], "Configuration"]
 class Credentials:
     """What one request is sent with: its headers, and the place and certificate of its connection."""
 
-    headers: Mapping[str, str]
-    place: tuple[Any, ...]
+    headers: Mapping[str, str] = field(repr=False)
+    place: tuple[Any, ...] = field(repr=False)
     configuration: Configuration = field(compare=False, repr=False)
 
     @property

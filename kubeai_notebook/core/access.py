@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .masking import masked_repr
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,3 +38,5 @@ class Access:
     proxy: str | None = None
     renewed: Callable[[], Access] | None = field(default=None, compare=False, repr=False)
     """Gives the Access as it is now, for a gateway that may move; asked before each request."""
+
+    __repr__ = masked_repr

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .masking import secret_values
-from .objects import KubernetesObject, Pod, earlier_specs, map_at, maps_at, text_at, texts_at
+from .masking import masked, masked_repr, secret_values
+from .objects import APPLIED, KubernetesObject, Pod, earlier_specs, map_at, maps_at, text_at, texts_at, texts_in
 from .source import Source
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+HOOKS = (
+    *(("startupProbe",), ("livenessProbe",), ("readinessProbe",)),
+    *(("lifecycle", "postStart"), ("lifecycle", "preStop")),
+)
+"""Where a container says what the kubelet runs or asks besides it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,7 @@ class Operator:
 
     namespace: str | None = None
     version: str | None = None
-    config: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = field(default=None, repr=False)
     """The parsed ``system.yaml`` of ConfigMap ``kubeai-config``."""
 
 
@@ -46,6 +53,8 @@ class HttpAnswer:
     seconds: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     """Those that tell who answered (`core.answers.telling`), by name in small letters."""
+
+    __repr__ = masked_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,9 @@ class Observation:
     this_machine: bool = False
     """Whether engines run on the user's own machine: what a cluster's admin would do there is the user's to do."""
 
+    def __repr__(self) -> str:
+        return masked(masked_repr(self), self.secrets)
+
     @property
     def engine_pods(self) -> tuple[KubernetesObject, ...]:
         """The Pods that run the engine: those of Jobs that fill the cache never answer, however ready they are."""
@@ -89,7 +101,7 @@ class Observation:
 
 
 def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, ...]:
-    """Values that nobody may see: of the Model's env, args, urls and files, and of the Pods' env and args.
+    """Values that nobody may see: of the Model's env, args, urls, files and annotations, and of what its Pods say.
 
     A Pod may be of an earlier spec, or have more than the Model says, so earlier specs count too; the longest first.
     """
@@ -98,8 +110,23 @@ def secrets_of(model: KubernetesObject, *pods: KubernetesObject) -> tuple[str, .
         for container in (*maps_at(pod, "spec", "containers"), *maps_at(pod, "spec", "initContainers")):
             variables = {text_at(entry, "name"): text_at(entry, "value") for entry in maps_at(container, "env")}
             specs.append({"env": variables, "args": texts_at(container, "args")})
+            specs += ({"args": words} for words in _said_besides(container))
+    for one in (model, *pods):
+        notes = texts_in(one, "metadata", "annotations")
+        # What stands in ours was read above.
+        specs.append({"annotations": {name: text for name, text in notes.items() if name != APPLIED}})
     values = dict.fromkeys(value for spec in specs for value in secret_values(spec))
     return tuple(sorted(values, key=len, reverse=True))
+
+
+def _said_besides(container: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The words of a container's command, and of the commands and headers of its probes and hooks."""
+    yield texts_at(container, "command")
+    for path in HOOKS:
+        hook = map_at(container, *path)
+        yield texts_at(hook, "exec", "command")
+        for header in maps_at(hook, "httpGet", "httpHeaders"):
+            yield (f"{text_at(header, 'name')}: {text_at(header, 'value')}",)
 
 
 def claim_of(model: Any) -> str:

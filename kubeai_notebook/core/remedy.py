@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from .arguments import with_argument, without_arguments
+from .masking import masked_repr
 from .merge_patch import merged
 from .objects import map_at, texts_at
 
@@ -30,6 +31,8 @@ class SetArgument:
     name: str
     value: str | None = ""
 
+    __repr__ = masked_repr
+
     @property
     def item(self) -> str:
         """The item of the args, or the name of what is taken out."""
@@ -42,6 +45,8 @@ class SetEnv:
 
     name: str
     value: str | None
+
+    __repr__ = masked_repr
 
     @property
     def item(self) -> str:

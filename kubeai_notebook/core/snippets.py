@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import UsageError
 
+from .masking import masked_repr
 from .messages import did_you_mean
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Target:
     """Where it is asked without a login; ``""`` where Python has to open a port first."""
     opening: str = ""
     """The ``with`` line that opens one, as ``port``."""
+
+    __repr__ = masked_repr
 
     @property
     def url(self) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from kubeai_notebook.text import one_line
 
-from .masking import masked
+from .masking import masked, masked_repr
 
 _SHOWN: Final = 200
 THIS_MACHINE: Final = "this machine"
@@ -34,6 +34,8 @@ class Whereabouts:
     """The path, or several joined as in ``$KUBECONFIG``."""
     this_machine: bool = False
     namespace: str = ""
+
+    __repr__ = masked_repr
 
     @property
     def cluster(self) -> str:

@@ -15,8 +15,8 @@ from .plain_data import whole
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_ALIASES = 200
-MAX_NODES = 50_000
-"""Nodes after every alias is written out."""
+MAX_NODES = 20_000
+"""Names, values, lists and mappings, every alias written out: to read so many takes a second or two."""
 
 
 # The second merges another mapping into this one.
@@ -136,8 +136,11 @@ def _keys(root: yaml.Node) -> Iterator[tuple[Path, int]]:
 
 
 def _check_events(text: str) -> None:
-    depth = aliases = 0
+    depth = aliases = nodes = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        nodes += isinstance(event, yaml.NodeEvent)
+        if nodes > MAX_NODES:
+            raise UnreadableYamlError(f"has more than {MAX_NODES:,} entries, which no list of Models needs")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         aliases += isinstance(event, yaml.AliasEvent)
         if depth > MAX_DEPTH or aliases > MAX_ALIASES:

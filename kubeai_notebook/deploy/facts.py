@@ -12,6 +12,7 @@ from kubeai_notebook.core.catalog.offers import offers_of
 from kubeai_notebook.core.facts import ClusterFacts
 from kubeai_notebook.core.kubeai.model_schema import KNOWN
 from kubeai_notebook.core.kubeai.operator_config import OperatorConfig, operator_config_of
+from kubeai_notebook.core.masking import masked_repr
 from kubeai_notebook.core.objects import name_of, text_at
 from kubeai_notebook.core.observation import Operator
 from kubeai_notebook.errors import ForbiddenError, NotFoundError, NotInstalledError, SpecError
@@ -46,6 +47,8 @@ class Facts(ClusterFacts):
     """What the daemon says of this machine; none elsewhere, and of a daemon that does not know it yet."""
     asked_at_seconds: float = 0.0
     """Of the monotonic clock."""
+
+    __repr__ = masked_repr
 
     @property
     def fresh(self) -> bool:

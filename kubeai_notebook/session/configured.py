@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kubeai_notebook import settings
+from kubeai_notebook.core.masking import masked_repr
 from kubeai_notebook.core.whereabouts import THIS_MACHINE, Whereabouts
 from kubeai_notebook.errors import ClusterError
 
@@ -73,6 +74,8 @@ class Effect:
     name: str
     value: str
     source: str
+
+    __repr__ = masked_repr
 
 
 def effects_of(now: Settings, where: Whereabouts | None = None) -> tuple[Effect, ...]:

@@ -58,7 +58,8 @@ it.each([
   const { area, future, press, requestExecute } = opened(html, { outputs: 2 });
   await press();
   expect(area.future).toBe(future);
-  expect(requestExecute.mock.calls[0]?.[0].code).toContain("%kubeai_attach smol -n default");
+  // tests/attack/test_notebook_folder.py runs it.
+  await expect(requestExecute.mock.calls[0]?.[0].code).toMatchFileSnapshot("golden/reconnect.txt");
 });
 
 it.each([

@@ -207,6 +207,29 @@ def test_hides_what_only_an_earlier_spec_or_a_pod_has(canned: tuple[FakeApi, Ses
     assert "PicoError: refused ***, ***, *** and ***" in faces["logs"]
 
 
+def test_hides_what_only_a_command_a_probe_a_hook_or_an_annotation_has(canned: tuple[FakeApi, Session]) -> None:
+    api, session = canned
+    said = [
+        f"{place}-lagoon-{number}7x" for number, place in enumerate(("command", "asked", "probe", "hook", "pod", "own"))
+    ]
+    command, asked, probe, hook, of_pod, own = said
+    made = crashed(f"starting\nPicoError: refused {', '.join(said)} at registry-9", api)
+    changed = model("m", engine="VLLM")
+    changed["metadata"]["annotations"] = {"team.test/db-password": own}
+    made["metadata"]["annotations"] = {"team.test/api-token": of_pod, "ingress.test/auth-secret": "registry-9"}
+    made["spec"]["containers"][0] |= {
+        "command": ["sh", "-c", f"export API_TOKEN={command}; run"],
+        "readinessProbe": {"httpGet": {"path": "/", "httpHeaders": [{"name": "X-Api-Key", "value": asked}]}},
+        "livenessProbe": {"exec": {"command": ["curl", "--header", f"Authorization: Bearer {probe}"]}},
+        "lifecycle": {"preStop": {"exec": {"command": ["curl", "-u", f"me:{hook}"]}}},
+    }
+    api.change(MODELS, changed)
+    api.change(PODS, made)
+    faces = faces_of(session.attach("m"))
+    assert {name: [word for word in said if word in text] for name, text in faces.items() if "lagoon" in text} == {}
+    assert f"PicoError: refused {', '.join(['***'] * 6)} at registry-9" in faces["logs"]
+
+
 @pytest.mark.finding("H8")
 def test_leaves_no_half_of_a_secret_at_a_cut_or_a_line_end(canned: tuple[FakeApi, Session]) -> None:
     api, session = canned

@@ -1,5 +1,6 @@
 """YAML as people have it: what is taken, and what is said of the rest."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,16 @@ def test_writes_the_engine_that_a_wrong_key_names_and_looks_at_the_profile_besid
     steps = {notice.field: [remedy.title for remedy in notice.remedies] for notice in draft.notices}
     assert steps["spec.server"] == ["Write engine: VLLM in its place."]
     assert steps["resource_profile"] == ["Write nvidia-gpu-l4:1."]
+
+
+@pytest.mark.parametrize("unit", ["k{}: v\n", "- [{}]\n"])
+def test_looks_at_so_many_entries_and_at_no_more(unit):
+    def seconds(count):
+        text = "".join(unit.format(number) for number in range(count))
+        began = time.process_time()
+        with pytest.raises(SpecError, match=r"more than [\d,]+ entries"):
+            specs_of_yaml(text)
+        return time.process_time() - began
+
+    # Three times as many take as long, since the rest is not read.
+    assert seconds(90_000) < 2 * seconds(30_000)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
+import shlex
 import sys
 import time
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -17,10 +21,12 @@ from kubeai_notebook.core.masking import (
     masked_env,
     masked_lines,
     masked_spec,
+    masked_texts,
     quoted,
     secret_values,
 )
 from kubeai_notebook.core.masking.model import _in_file
+from kubeai_notebook.core.masking.spellings import spellings_of
 from kubeai_notebook.core.spec import spec_of
 from kubeai_notebook.text import plain
 from tests.support import secrets
@@ -149,6 +155,85 @@ def test_finds_a_value_however_it_is_written():
     value = 'a"b/c d\u00e9f'
     text = 'a"b/c d\u00e9f a%22b%2Fc%20d%C3%A9f a\\"b/c d\\u00e9f'
     assert masked(text, [value]) == "*** *** ***"
+
+
+def of_go(text):
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def lower_percent(text):
+    return re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), text)
+
+
+WRITTEN = {
+    "Go's JSON": lambda value: of_go(json.dumps(value, ensure_ascii=False)),
+    "JSON of PHP": lambda value: json.dumps(value).replace("/", r"\/"),
+    "JSON in JSON": lambda value: json.dumps(json.dumps(value)),
+    "Go's JSON in JSON": lambda value: json.dumps(of_go(json.dumps(value))),
+    "HTML": html.escape,
+    "HTML of Go": lambda value: html.escape(value).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+    "percent": lambda value: quote(value, safe=""),
+    "lower percent": lambda value: lower_percent(quote(value, safe="")),
+    "plus": lambda value: f"q={quote_plus(value)}&",
+    "lower plus": lambda value: f"q={lower_percent(quote_plus(value))}&",
+    "shell": shlex.quote,
+    "other shell": lambda value: "'" + value.replace("'", r"'\''") + "'",
+    "YAML": lambda value: "'" + value.replace("'", "''") + "'",
+    "bytes": lambda value: repr(value.encode()),
+    "hex": lambda value: value.encode().hex(),
+    "HEX": lambda value: value.encode().hex().upper(),
+}
+VALUES = ("pa&ss<wo/rd>+12", "horse battery staple 7", "Grüße-lagoon/17", 'it\'s a "lagoon" 17', "back\\slash-lagoon")
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+@pytest.mark.parametrize("value", VALUES)
+def test_hides_a_value_in_each_programs_spelling(value, how):
+    written = WRITTEN[how](value)
+    (shown,) = masked_lines([f"INFO value {written} end"], [value])
+    assert shown.startswith("INFO value ")
+    assert shown.endswith(" end")
+    assert re.sub(r"[^a-z0-9]", "", shown) in ("valueend", "valueqend", "valuebend")
+
+
+@pytest.mark.parametrize("user", ["", "u:", "me:", "you:", "user:"])
+@pytest.mark.parametrize("rest", ["", "\n", ":x", ":xy"])
+@pytest.mark.parametrize("encoded", [base64.b64encode, base64.urlsafe_b64encode])
+def test_hides_a_value_inside_of_base64(user, rest, encoded):
+    for value in (*VALUES, "swordfish"):
+        written = encoded(f"{user}{value}{rest}".encode()).decode()
+        (shown,) = masked_lines([f"INFO {written} end"], [value])
+        # What two values share in one character may stand beside it.
+        kept = shown.removeprefix("INFO ").removesuffix(" end").replace("***", "", 1)
+        assert len(kept) <= len(base64.b64encode(f"{user}{rest}".encode())) + 4
+        assert "***" in shown
+
+
+def test_hides_no_word_for_the_sake_of_a_short_value() -> None:
+    words = "6162 6162636 YWI= YWJj a+b a%20b YWJjZA== 61626364 &amp; it''s"
+    assert masked(words, ["ab", "a b", "it's", "abcd", "&"]) == words.replace("it''s", "***")
+
+
+def test_looks_for_few_spellings_of_a_long_value() -> None:
+    long = "&\u00e9" * 5_000
+    assert sum(map(len, spellings_of(long))) < 30 * len(long)
+    assert masked(f"is {long} {quote(long, safe='')} now", [long]) == "is *** *** now"
+
+
+def test_takes_a_word_for_a_secret_by_its_annotation_only_where_it_looks_like_one() -> None:
+    notes = {
+        "team.test/db-password": "pelican-17",
+        "ingress.test/auth-secret": "registry-login-2",
+        "ingress.test/auth-secret-name": "registry-login-3",
+        "team.test/api-token": "production",
+        "team.test/config": '{"api_key": "walrus-9x"}',
+        "kubectl.kubernetes.io/default-container": "server",
+    }
+    assert set(secret_values({"annotations": notes})) == {"pelican-17", "walrus-9x"}
+
+
+def test_takes_the_password_alone_of_a_login_for_a_secret_too() -> None:
+    assert set(secret_values({"args": ["-u", "me:swordfish", "--user", "1000:1000"]})) == {"me:swordfish", "swordfish"}
 
 
 @pytest.mark.parametrize("size", range(1, 16))
@@ -313,6 +398,35 @@ def test_looks_for_many_secrets_in_steps_in_proportion_to_their_number() -> None
 
     # Linear is 4 times as many, quadratic 16 times.
     assert calls(1200) < 6 * calls(300)
+
+
+class Counted(str):
+    """A text that counts how often it is looked at, to be found in a table or to be compared with a line's end."""
+
+    __slots__ = ()
+    hashed = compared = 0
+
+    def __hash__(self) -> int:
+        Counted.hashed += 1
+        return super().__hash__()
+
+    def rfind(self, *given) -> int:
+        Counted.compared += 1
+        return super().rfind(*given)
+
+
+def test_reads_many_secrets_once_however_many_texts_they_are_looked_for_in() -> None:
+    known = tuple(Counted(f"w{number:07d}") for number in range(100))
+    before = Counted.hashed
+    assert masked_texts([f"it is w{number:07d}" for number in range(100)], known) == ["it is ***"] * 100
+    assert Counted.hashed - before < 10 * len(known)
+
+
+def test_follows_so_many_secrets_from_line_to_line_and_no_more() -> None:
+    known = tuple(Counted(f"w{number:07d}") for number in range(3_000))
+    before = Counted.compared
+    assert list(masked_lines(["it is w00", "00007 or", "w0002999"], known)) == ["it is w00", "*** or", "***"]
+    assert 0 < Counted.compared - before < 2 * 3 * 1_000
 
 
 def test_hides_each_of_many_secrets_in_each_spelling() -> None:

@@ -90,7 +90,8 @@ OF_ENGINES = (
         code="BadArgumentValue",
         fix="drop argument {of_mistral}",
         why_not_played=NO_VLLM,
-        observation=in_the_field("params.json"),
+        # How the weights are loaded is left to the user.
+        observation=in_the_field("params.json", args=["--tokenizer-mode=mistral", "--config-format=mistral"]),
         cause=of_mistral,
     ),
     Pure(

@@ -4,7 +4,8 @@ Everything that shows a Model's arguments, variables, logs or reports asks here,
 face masks by rules of its own. What is masked is the value, never its neighbour.
 
 `names` decides by the name before a value, `shapes` by the value itself, `named` and `urls` find
-both in running text, `text` hides what they find, and `model` knows where a Model keeps secrets.
+both in running text, `spellings` says how others write a value, `text` hides what they find, and
+`model` knows where a Model keeps secrets.
 A Model's own values are hidden wherever they show (`secret_values`), whatever they look like: no
 list of shapes can know that somebody's password is "swordfish".
 
@@ -23,7 +24,7 @@ from .model import (
     secret_values,
 )
 from .names import is_secret_name
-from .text import MASK, masked, masked_lines, quoted
+from .text import MASK, masked, masked_lines, masked_repr, quoted
 
 __all__ = [
     "MASK",
@@ -35,6 +36,7 @@ __all__ = [
     "masked_content",
     "masked_env",
     "masked_lines",
+    "masked_repr",
     "masked_spec",
     "masked_texts",
     "quoted",

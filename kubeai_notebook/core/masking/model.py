@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .names import is_secret_name, words_of
-from .text import MASK, SHORTEST_SECRET, joined, masked, own_spans, spans_in
+from .named import looks_random
+from .names import STRONG, is_secret_name, strength, words_of
+from .spellings import SHORTEST_SECRET
+from .text import MASK, joined, masked, own_spans, spans_in
 
 _OPTION = re.compile(r"--[A-Za-z][\w.-]*(?:=.*)?|-[A-Za-z][A-Za-z0-9]{0,2}(?:=.*)?", re.DOTALL)
 _LOGINS = frozenset({"-u", "--user", "--proxy-user", "--basic-auth", "--login"})
@@ -24,6 +26,7 @@ _SECRET_FILE = re.compile(
     r"|/\.docker/config\.json$|/\.kube/config$|/\.aws/credentials$",
     re.I,
 )
+_NAMES_A_SECRET = re.compile(r"(?:secret|credential)s?(?:[-_.]?name)?$", re.I)
 _LONGEST_VALUE = 20_000
 _FILES_KEPT = 24
 """A View asks several times a second for what is secret in the same large files; this many are remembered."""
@@ -164,8 +167,8 @@ def secret_values(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """Every secret that stands in the ``spec`` of a Model's manifest, the longest first.
 
     Values of secret names in args and env, what has a secret's shape in any of them, logins in
-    urls, what files hold that are a secret's, and in a ModelSpec's fields the values of ``secrets``;
-    short ones and dummies such as ``none`` are left out.
+    urls, what files hold that are a secret's, and in a ModelSpec's fields the values of ``secrets``; of
+    what stands beside a spec, ``annotations``. Short ones and dummies such as ``none`` are left out.
     """
     values = {part for value in _values(spec) for part in _parts(value.strip())}
     return tuple(sorted(values, key=lambda value: (-len(value), value)))
@@ -182,11 +185,16 @@ def _parts(value: str) -> Iterator[str]:
 def _values(spec: Mapping[str, Any]) -> Iterator[str]:
     args = spec.get("args")
     items = [str(item) for item in args] if isinstance(args, list | tuple) else []
-    for item, places in zip(items, hidden_in_args(items), strict=True):
+    for before, item, places in zip(["", *items], items, hidden_in_args(items), strict=False):
         yield from (item[start:end] for start, end in places)
+        if places and before in _LOGINS:
+            yield item.partition(":")[2]
     env = spec.get("env")
     for name, given in env.items() if isinstance(env, Mapping) else ():
         yield from values_of_variable(str(name), str(given))
+    notes = spec.get("annotations")
+    for name, given in notes.items() if isinstance(notes, Mapping) else ():
+        yield from _in_annotation(str(name), str(given))
     yield from _found(str(spec.get("url") or ""))
     for adapter in _mappings(spec.get("adapters")):
         yield from _found(str(adapter.get("url") or ""))
@@ -203,6 +211,14 @@ def values_of_variable(name: str, value: str) -> Iterator[str]:
     if is_secret_name(name):
         if not _REFERENCE.fullmatch(value):
             yield value
+    else:
+        yield from _found(value)
+
+
+def _in_annotation(name: str, value: str) -> Iterator[str]:
+    """The secrets in an annotation; a word behind ``auth-secret`` names a Secret, and is none itself."""
+    if strength(name.rpartition("/")[2]) == STRONG and looks_random(value) and not _NAMES_A_SECRET.search(name):
+        yield value
     else:
         yield from _found(value)
 

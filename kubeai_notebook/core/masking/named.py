@@ -279,7 +279,7 @@ def _is_value(value: str, asked: _Asked, *, quoted: bool) -> bool:
     if asked.in_query:
         return True
     if asked.sure == WEAK:
-        return _looks_random(value) or (quoted and len(value) >= 16 and " " not in value)
+        return looks_random(value) or (quoted and len(value) >= 16 and " " not in value)
     if quoted or asked.sep != ":":
         return True
     return (len(value) >= 3 and not lone) or asked.explicit or (len(value) >= 8 and any(map(str.isdigit, value)))
@@ -295,7 +295,7 @@ def _is_no_value(value: str, name: str) -> bool:
     return bool(last) and (own.endswith(last) or last.endswith(own)) and strength(value) != NONE
 
 
-def _looks_random(value: str) -> bool:
+def looks_random(value: str) -> bool:
     """Whether no person would write this as a word: letters and digits in one, or capitals inside."""
     has_digit = any(map(str.isdigit, value))
     mixed = re.search(r"[a-z][A-Z]", value) is not None

@@ -11,18 +11,17 @@ looks through them, and it does not matter whether a text is made plain before o
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from bisect import bisect_right
+from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.text import UNSEEN, plain
 
 from .named import named_spans
 from .shapes import SHAPES
+from .spellings import SHORTEST_SECRET, SURE_LENGTH, spellings_of
 from .urls import login_spans
 
 if TYPE_CHECKING:
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 MASK = "***"
-SHORTEST_SECRET = 4
-"""Values shorter than this are hidden at their own place, but not looked for in text."""
-_SURE_LENGTH = 8
-"""A shorter value is looked for as a word of its own, so that "test" does not cut "latest"."""
 _MARGIN = 2_048
 """How much is looked at behind a cut, so that no half of a secret is left before it."""
 _MAYBE_UNSEEN = re.compile(r"[^\t\n -\[\]-~]")
@@ -57,6 +52,12 @@ def masked(text: str, secrets: Iterable[str] = (), *, limit: int | None = None) 
     window = text[: limit + margin]
     shown = _covered(window, spans_in(window, known))
     return _cut(shown, limit, margin if len(text) > len(window) else 0)
+
+
+def masked_repr(value: Any) -> str:
+    """What ``repr`` of a dataclass would show, without the secrets in it: to be its ``__repr__``."""
+    shown = (f"{one.name}={getattr(value, one.name)!r}" for one in fields(value) if one.repr)
+    return masked(f"{type(value).__qualname__}({', '.join(shown)})")
 
 
 def _cut(shown: str, limit: int, unsure: int) -> str:
@@ -128,12 +129,12 @@ def _shape_spans(text: str, low: str) -> Iterator[Span]:
 def own_spans(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
     """Where the secrets themselves are, in any of their spellings."""
     for start, end in _every(text, secrets) if len(secrets) <= _FEW else _every_of_many(text, secrets):
-        if end - start >= _SURE_LENGTH or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+        if end - start >= SURE_LENGTH or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
             yield start, end
 
 
 def _every(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
-    for spelling in (spelling for secret in secrets for spelling in _spellings(secret)):
+    for spelling in (spelling for secret in secrets for spelling in spellings_of(secret)):
         start = text.find(spelling)
         while start >= 0:
             end = start + len(spelling)
@@ -143,7 +144,7 @@ def _every(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
 
 def _every_of_many(text: str, secrets: tuple[str, ...]) -> Iterator[Span]:
     """The same in one walk over the text, however many secrets there are, and however alike."""
-    by_head = _by_head(secrets)
+    by_head = _same_by_head(secrets)
     for start in range(len(text) - SHORTEST_SECRET + 1):
         if known := by_head.get(text[start : start + SHORTEST_SECRET]):
             for spelling in known.longest_at(start, text):
@@ -181,28 +182,29 @@ class _OfOneHead:
             place = leap if is_above else self._up[place]
         while place >= 0:
             yield self._sorted[place]
-            place = self._up[place] if len(self._sorted[place]) < _SURE_LENGTH else -1
+            place = self._up[place] if len(self._sorted[place]) < SURE_LENGTH else -1
+
+
+_newest: tuple[tuple[str, ...], dict[str, _OfOneHead]] = ((), {})
+
+
+def _same_by_head(secrets: tuple[str, ...]) -> dict[str, _OfOneHead]:
+    """That of the very tuple of the call before: to find a long one among those remembered, all of it is read anew."""
+    global _newest  # noqa: PLW0603 - replaced as a whole, so that threads see the one or the other
+    known, by_head = _newest
+    if known is not secrets:
+        by_head = _by_head(secrets)
+        _newest = (secrets, by_head)
+    return by_head
 
 
 @lru_cache(maxsize=24)
 def _by_head(secrets: tuple[str, ...]) -> dict[str, _OfOneHead]:
     """The secrets' spellings by their first characters."""
     by_head: dict[str, set[str]] = {}
-    for spelling in (spelling for secret in secrets for spelling in _spellings.__wrapped__(secret)):
+    for spelling in (spelling for secret in secrets for spelling in spellings_of.__wrapped__(secret)):
         by_head.setdefault(spelling[:SHORTEST_SECRET], set()).add(spelling)
     return {head: _OfOneHead(spellings) for head, spellings in by_head.items()}
-
-
-@lru_cache(maxsize=512)
-def _spellings(secret: str) -> tuple[str, ...]:
-    """The value as it is, and as urls, JSON, Python and base64 write it."""
-    if len(secret) < SHORTEST_SECRET:
-        return ()
-    raw = secret.encode("utf-8", "surrogatepass")
-    spellings = [secret, quote(raw, safe=""), quote(raw), json.dumps(secret)[1:-1], repr(secret)[1:-1]]
-    if len(secret) >= _SURE_LENGTH:
-        spellings.append(base64.b64encode(raw).decode())
-    return tuple(dict.fromkeys(spellings))
 
 
 def masked_lines(lines: Iterable[str], secrets: Iterable[str] = (), *, limit: int = LONGEST_LINE) -> Iterator[str]:
@@ -220,6 +222,8 @@ _PEM_BODY = re.compile(r"[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}")
 _EDGE = re.compile(r"[\s│|>\\]*+")
 _WORD = re.compile(r"[A-Za-z0-9_+/=.-]*+")
 _CONTEXT = 160
+_MOST_FOLLOWED = 1_000
+"""So many secrets, the longest, are followed from one line to the next: each is looked for at the end of every line."""
 
 
 class _Lines:
@@ -289,7 +293,7 @@ class _Lines:
         """Remember what this line leaves open."""
         bare = line.rstrip(" \t│|\\\r")
         rests = []
-        for secret in self._secrets:
+        for secret in self._secrets[:_MOST_FOLLOWED]:
             if (size := _overlap(bare, secret)) and size < len(secret):
                 if size >= SHORTEST_SECRET:
                     spans.append((len(bare) - size, len(bare)))

@@ -11,7 +11,9 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.core.kubeai.labels import ADAPTER_WEIGHTS, IGNORED_ANNOTATION, WEIGHTS_ANNOTATION
+from kubeai_notebook.core.masking import secret_values
 from kubeai_notebook.core.objects import map_at, maps_at, name_of, text_at, texts_at, texts_in, uid_of
+from kubeai_notebook.core.observation import HOOKS
 from kubeai_notebook.core.served import LAST_SERVED
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _ANNOTATIONS = (
 
 _METADATA = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "resourceVersion")
 _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
-_CONTAINER = ("name", "image", "args", "env", "resources")
+_CONTAINER = ("name", "image", "command", "args", "env", "resources")
 _CONTAINER_STATUS = ("name", "imageID", "state", "lastState", "restartCount", "ready", "started")
 _EVENT = (
     "reason", "message", "note", "type", "count", "series", "firstTimestamp", "lastTimestamp", "eventTime",
@@ -58,7 +60,12 @@ def kept_pod(pod: Object) -> Object | None:
     kept = _only(metadata, _METADATA)
     kept["labels"] = {intern(key): intern(value) for key, value in texts_in(metadata, "labels").items()}
     annotations = texts_in(metadata, "annotations")
-    kept["annotations"] = {key: value for key, value in annotations.items() if key.startswith(_ANNOTATIONS)}
+    # One that holds a secret is kept too: whoever shows what the Pod says has to hide it.
+    kept["annotations"] = {
+        key: value
+        for key, value in annotations.items()
+        if key.startswith(_ANNOTATIONS) or secret_values({"annotations": {key: value}})
+    }
     kept["ownerReferences"] = [_only(owner, ("kind", "name")) for owner in maps_at(metadata, "ownerReferences")]
     claims = [volume for volume in maps_at(pod, "spec", "volumes") if "persistentVolumeClaim" in volume]
     containers = {
@@ -83,10 +90,20 @@ def kept_pod(pod: Object) -> Object | None:
 
 
 def _kept_container(container: Mapping[str, Any]) -> Object:
-    """A container, with the command of its startup probe: there KubeAI names the model that Ollama pulls."""
-    command = texts_at(container, "startupProbe", "exec", "command")
-    probe = {"startupProbe": {"exec": {"command": list(command)}}} if command else {}
-    return {**_only(container, _CONTAINER), **probe}
+    """A container, with what its probes and hooks run and send: KubeAI names there the model that Ollama pulls."""
+    kept = _only(container, _CONTAINER)
+    for path in HOOKS:
+        hook = map_at(container, *path)
+        command, headers = texts_at(hook, "exec", "command"), maps_at(hook, "httpGet", "httpHeaders")
+        run = {"exec": {"command": list(command)}} if command else {}
+        sent = {"httpGet": {"httpHeaders": [_only(header, ("name", "value")) for header in headers]}} if headers else {}
+        if run or sent:
+            *within, last = path
+            place = kept
+            for key in within:
+                place = place.setdefault(key, {})
+            place[last] = {**run, **sent}
+    return kept
 
 
 _STATUSES = ("containerStatuses", "initContainerStatuses")
