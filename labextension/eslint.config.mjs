@@ -14,7 +14,7 @@ const { metafile } = buildSync({
   write: false,
 });
 // They write Python for a kernel, which nobody reads.
-const WRITE_CODE = ["src/follow.ts", "src/installed.ts", "src/tab_code.ts"];
+const WRITE_CODE = ["src/follow.ts", "src/tab_code.ts"];
 
 // What reads as words: a capital letter at the beginning, or two words, or a word and a value, side by side. Magics,
 // lists of class names, tags, codes in CamelCase and KubeAI's own name are the same in every language.

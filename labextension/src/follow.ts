@@ -1,4 +1,3 @@
-import { withInstalled } from "./installed";
 import type { CodeCell, Future, NotebookPanel, Outputs } from "./notebooks";
 
 export interface ModelPlace {
@@ -23,12 +22,8 @@ export async function follow(
   if (!context.session?.kernel) await context.startKernel();
   const kernel = context.session?.kernel;
   if (!kernel || !cell?.outputArea) return;
-  const attach = `get_ipython().run_line_magic("kubeai_attach", "${name} -n ${namespace}")`;
-  // Shown by itself: what is behind it is the cell's last line, and what it shows may import, too.
-  const code = withInstalled([
-    'get_ipython().extension_manager.load_extension("kubeai_notebook")',
-    `__import__("IPython.display").display.display(${attach})`,
-  ]);
+  const load = 'get_ipython().extension_manager.load_extension("kubeai_notebook")';
+  const code = `${load}\n%kubeai_attach ${name} -n ${namespace}`;
   // Not disposed of when it is done: its snapshot is renewed later.
   const future = kernel.requestExecute({ code, stop_on_error: true }, false);
   const alone = cell.outputArea.widgets.length <= OUTPUTS_OF_A_CARD && dead?.closest(".widget-box:not(.kubeai-card-box)") == null;
