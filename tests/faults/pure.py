@@ -29,8 +29,6 @@ class Pure:
     observation: Observation
     cause: Callable[[Spec], bool]
     healed: Observation | None = None
-    by_hand: Spec | None = None
-    """The fields that a user changes where the Remedy is words only."""
 
     @property
     def key(self) -> tuple[str, str]:

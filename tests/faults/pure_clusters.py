@@ -153,7 +153,6 @@ OF_CLUSTERS = (
         why_not_played=KEY_WANTED[1],
         observation=answered(401, '{"error": "Unauthorized"}', model(ready=1, args=["--api-key=abc"])),
         cause=lambda spec: "--api-key=abc" in (spec.get("args") or []),
-        by_hand={"args": None},
     ),
     Pure(
         code=KEY_WANTED[0],
@@ -161,7 +160,6 @@ OF_CLUSTERS = (
         why_not_played=KEY_WANTED[1],
         observation=answered(401, '{"error": "Unauthorized"}', model(ready=1, env={"VLLM_API_KEY": "abc"})),
         cause=lambda spec: "VLLM_API_KEY" in (spec.get("env") or {}),
-        by_hand={"env": {"VLLM_API_KEY": None}},
     ),
     Pure(
         code="DiskFull",

@@ -90,8 +90,7 @@ OF_ENGINES = (
         code="BadArgumentValue",
         fix="drop argument {of_mistral}",
         why_not_played=NO_VLLM,
-        # How the weights are loaded is left to the user.
-        observation=in_the_field("params.json", args=["--tokenizer-mode=mistral", "--config-format=mistral"]),
+        observation=in_the_field("params.json"),
         cause=of_mistral,
     ),
     Pure(

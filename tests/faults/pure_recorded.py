@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.core.diagnosis import recorded
 from tests.core.diagnosis.scenes import crash, model
@@ -37,9 +37,9 @@ def given(argument: str) -> Callable[[Spec], bool]:
     return lambda spec: engine_of(spec).arg(argument) is not None
 
 
-def _pure(code: str, fix: str, observation: Observation, cause: Callable[[Spec], bool], **more: Any) -> Pure:
+def _pure(code: str, fix: str, observation: Observation, cause: Callable[[Spec], bool]) -> Pure:
     why = NO_INFINITY if observation.model["spec"]["engine"] == "Infinity" else NO_VLLM
-    return Pure(code=code, fix=fix, why_not_played=why, observation=observation, cause=cause, **more)
+    return Pure(code=code, fix=fix, why_not_played=why, observation=observation, cause=cause)
 
 
 OF_RECORDED = (
@@ -49,7 +49,6 @@ OF_RECORDED = (
         "drop argument --ssl-keyfile --ssl-certfile --ssl-ca-certs",
         in_the_log("vllm-ssl"),
         lambda spec: given("--ssl-keyfile")(spec) or given("--ssl-certfile")(spec),
-        by_hand={"args": None},
     ),
     _pure(
         "BadArgumentValue",
@@ -64,26 +63,18 @@ OF_RECORDED = (
         in_the_log("vllm-config-gone", "--config=/etc/vllm/serve.yaml"),
         given("--config"),
     ),
-    _pure(
-        "BadArgumentValue",
-        "drop argument --load-format",
-        in_the_log("vllm-load-sharded"),
-        given("--load-format"),
-        by_hand={"args": None},
-    ),
+    _pure("BadArgumentValue", "drop argument --load-format", in_the_log("vllm-load-sharded"), given("--load-format")),
     _pure(
         "BadArgumentValue",
         "drop argument --log-config-file --logging-config",
         in_the_log("vllm-log-stream", "--log-config-file=/etc/log.json"),
         given("--log-config-file"),
-        by_hand={"args": None},
     ),
     _pure(
         "BadArgumentValue",
         "drop env VLLM_LOGGING_STREAM VLLM_LOGGING_CONFIG_PATH",
         in_the_log("vllm-log-stream"),
         lambda spec: "VLLM_LOGGING_STREAM" in engine_of(spec).env,
-        by_hand={"env": {"VLLM_LOGGING_STREAM": None}},
     ),
     _pure(
         "BadArgumentValue",

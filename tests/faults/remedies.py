@@ -65,9 +65,7 @@ def made_by(template: Template, remedy: Remedy) -> bool:
         both = template.command and remedy.command
         return bool(both) and fits(words_of(template.command), words_of(remedy.command))
     done = all(any(same(pattern, change) for pattern in template.changes) for change in remedy.changes)
-    # What would take a protection away is left in words.
-    kept = bool(template.changes) or not remedy.changes
-    return kept and done and fits_one(template.titles, remedy.title)
+    return bool(template.changes) == bool(remedy.changes) and done and fits_one(template.titles, remedy.title)
 
 
 def same(pattern: Change, change: Change) -> bool:

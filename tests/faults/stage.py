@@ -204,16 +204,12 @@ class Stage:
             # Between two runs of the engine the Finding may be away.
             with suppress(UsageError):
                 for number, remedy in chosen[:1]:
-                    self._apply(fault, model, number, remedy)
+                    self._apply(model, number, remedy)
                     return fault.fix
             assert time.monotonic() < deadline, f"no remedy by {fault.fix}, only {[labels for _, labels in found]}"
             time.sleep(0.05)
 
-    def _apply(self, fault: Fault, model: Model, number: int, remedy: Remedy) -> None:
-        if by_hand := fault.script.get("by_hand"):
-            assert remedy.kind == "advice", remedy
-            self.daemon.api("PATCH", f"{MODELS}/{fault.name}", {"spec": by_hand})
-            return
+    def _apply(self, model: Model, number: int, remedy: Remedy) -> None:
         if remedy.changes:
             model.fix(number, yes=True)
             return

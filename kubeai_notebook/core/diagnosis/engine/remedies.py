@@ -14,7 +14,7 @@ from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, Literal
 
-from kubeai_notebook.core.arguments import SPREAD, without_arguments
+from kubeai_notebook.core.arguments import SPREAD, name_of, without_arguments
 from kubeai_notebook.core.masking import is_secret_name, masked_args
 from kubeai_notebook.core.remedy import Command, Remedy, SetArgument, SetEnv, SetField
 
@@ -31,14 +31,10 @@ Place = Literal["cluster", "this machine"]
 # A name from an object or a log becomes a word of a command only where no shell and no program reads more in it.
 _HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)
 
-_PROTECTING = re.compile(
-    r"(?:^|[-_])(?:revision|trust|allow\w*|origins|middleware|ssl|tls|ca|cert|verify|offline|safe\w*|load[-_]format"
-    r"|weights[-_]only|slots|log|logs|logging|telemetry|usage|track)(?![a-z])",
-    re.IGNORECASE,
+_PROTECTING = (
+    *("--revision", "--code-revision", "--tokenizer-revision", "--no-trust-remote-code", "--allowed-local-media-path"),
+    *("--allowed-media-domains", "--allowed-origins"),
 )
-"""Words in the names of arguments and variables that keep something out of an engine, or in it."""
-_LOGINS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-"""What opens another's door, and keeps nobody out of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +62,8 @@ def remedy_of(template: Template, case: Case) -> Remedy | None:
     changes = _filled_changes(template.changes, case)
     if (template.command and not command) or (template.changes and not changes):
         return None
-    offered = tuple(change for change in changes if not protects(change, case.scene.env))
-    title = filled(template.titles, {**values, **_shown(offered or changes, case)})
-    return Remedy(title=title, changes=offered, command=command) if title else None
-
-
-def protects(change: Change, env: Mapping[str, str]) -> bool:
-    """Whether it touches what keeps something out; anything may stand in a log, so only words advise that."""
-    if isinstance(change, SetField):
-        return False
-    if change.value is None and "endpoint" in change.name.lower():
-        return True
-    to_plain = str(change.value).startswith("http://") and not env.get(change.name, "").startswith("http://")
-    return to_plain or bool(_PROTECTING.search(change.name)) or _is_key(change.name)
-
-
-def _is_key(name: str) -> bool:
-    return is_secret_name(name) and name not in _LOGINS
+    title = filled(template.titles, {**values, **_shown(changes, case)})
+    return Remedy(title=title, changes=changes, command=command) if title else None
 
 
 @lru_cache(maxsize=1024)
@@ -111,7 +92,8 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
         if change.value is None and not isinstance(change, SetField):
             names = filled([change.name], case.values) or ""
             listed = names.split(", " if isinstance(change, SetEnv) else None)
-            made += [replace(change, name=name) for name in listed]
+            from_text = names != change.name and isinstance(change, SetArgument)
+            made += [replace(change, name=name) for name in listed if not (from_text and _protects(name))]
         elif isinstance(change.value, str):
             value = filled([change.value], case.values) if change.value else ""
             if value is None:
@@ -120,6 +102,11 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
         else:
             made.append(change)
     return tuple(change for change in made if Remedy(title="", changes=(change,)).patch(case.scene.model))
+
+
+def _protects(name: str) -> bool:
+    """Whether an argument keeps something out: what a text says is no reason to take that away."""
+    return is_secret_name(name) or name_of(name) in _PROTECTING
 
 
 def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:
