@@ -109,7 +109,17 @@ def test_names_no_package_but_our_own_to_install():
     assert 'pip install "kubeai-notebook[s3]"' in finding.remedies[0].title
 
 
-@pytest.mark.parametrize("name", ["--api-key", "--revision", "--no-trust-remote-code"])
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "VLLM_API_KEY", "VLLM_NO_USAGE_STATS", "OLLAMA_ORIGINS"])
+@pytest.mark.parametrize("said", ["Invalid value for {}", "error while handling environment variable {}: invalid"])
+def test_takes_away_no_variable_that_protects_because_a_log_says_so(name, said):
+    other = "VLLM_PP_LAYER_PARTITION"
+    own = model(env={name: "1", other: "1"})
+    assert specs_after(crash(f"ValueError: {said.format(name)}", own)) == []
+    (changed,) = specs_after(crash(f"ValueError: {said.format(other)}", own))
+    assert changed["env"] == {name: "1"}
+
+
+@pytest.mark.parametrize("name", ["--api-key", "--revision", "--no-trust-remote-code", "--ssl-keyfile"])
 def test_takes_away_nothing_that_protects_because_a_log_says_so(name):
     said = f"error: unrecognized arguments: {name} --seed"
     found = specs_after(crash(said, model(args=[f"{name}=x", "--seed=1"])))

@@ -33,7 +33,10 @@ _HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)
 
 _PROTECTING = (
     *("--revision", "--code-revision", "--tokenizer-revision", "--no-trust-remote-code", "--allowed-local-media-path"),
-    *("--allowed-media-domains", "--allowed-origins"),
+    *("--allowed-media-domains", "--allowed-origins", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"),
+    *("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "VLLM_API_KEY", "INFINITY_API_KEY"),
+    *("INFINITY_REVISION", "INFINITY_TRUST_REMOTE_CODE", "VLLM_NO_USAGE_STATS", "HF_HUB_DISABLE_TELEMETRY"),
+    *("DO_NOT_TRACK", "OLLAMA_ORIGINS"),
 )
 
 
@@ -92,8 +95,8 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
         if change.value is None and not isinstance(change, SetField):
             names = filled([change.name], case.values) or ""
             listed = names.split(", " if isinstance(change, SetEnv) else None)
-            from_text = names != change.name and isinstance(change, SetArgument)
-            made += [replace(change, name=name) for name in listed if not (from_text and _protects(name))]
+            named = [replace(change, name=name) for name in listed]
+            made += named if names == change.name else [one for one in named if not _protects(one)]
         elif isinstance(change.value, str):
             value = filled([change.value], case.values) if change.value else ""
             if value is None:
@@ -104,9 +107,11 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
     return tuple(change for change in made if Remedy(title="", changes=(change,)).patch(case.scene.model))
 
 
-def _protects(name: str) -> bool:
-    """Whether an argument keeps something out: what a text says is no reason to take that away."""
-    return is_secret_name(name) or name_of(name) in _PROTECTING
+def _protects(change: SetArgument | SetEnv) -> bool:
+    """Whether what it takes out keeps something out: what a text says is no reason for that."""
+    if isinstance(change, SetEnv):
+        return change.name in _PROTECTING
+    return is_secret_name(change.name) or name_of(change.name) in _PROTECTING
 
 
 def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:
