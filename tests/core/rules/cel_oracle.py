@@ -36,12 +36,19 @@ def causes(schema: dict[str, Any], value: Any, old: Any = None, *, path: str = "
             yield from causes(schema["items"], item, path=f"{path}[{number}]")
 
 
+def told_apart(value: Any) -> Any:
+    """The value with keys that cel-cpp tells apart, which ends each at a NUL."""
+    if isinstance(value, dict):
+        return {key.replace("\0", "\N{SYMBOL FOR NULL}"): told_apart(inner) for key, inner in value.items()}
+    return [told_apart(item) for item in value] if isinstance(value, list) else value
+
+
 def judged(rule: dict[str, str], value: Any, old: Any, *, field: str, kind: str) -> Iterator[Cause]:
-    data = {"self": value}
+    data = {"self": told_apart(value)}
     if "oldSelf" in rule["rule"]:
         if old is None:
             return
-        data["oldSelf"] = old
+        data["oldSelf"] = told_apart(old)
     result = compiled(rule["rule"]).eval(data=data)
     if result.type() == cel.Type.ERROR:
         # cel-cpp words it "No matching key", or names the type; cel-go says "no such key".
