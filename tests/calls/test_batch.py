@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,7 +23,7 @@ from kubeai_notebook.errors import CallError, UsageError
 from kubeai_notebook.present.batch_report import batch_text
 from tests.support.batch_server import Running, batch_server
 from tests.support.http_server import Answer, HttpServer, Received, json_answer
-from tests.support.waiting import until
+from tests.support.waiting import interrupt_main, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -416,7 +415,7 @@ def test_gives_the_part_where_an_interrupt_ends_the_wait() -> None:
 
         def interrupt() -> None:
             until(lambda: job.progress.done > 10, SECONDS)
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            interrupt_main()
 
         with endpoint:
             thread = threading.Thread(target=interrupt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from tests.support.scripted_gateway import (
     whole,
 )
 from tests.support.talking import said
-from tests.support.waiting import until
+from tests.support.waiting import interrupt_main, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,7 +229,7 @@ def test_sends_nothing_when_it_is_closed_before_it_began() -> None:
 def test_ends_the_request_when_an_interrupt_hits_the_wait() -> None:
     def answer(exchange: Exchange) -> None:
         # The request is here, so the main thread waits for its answer.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        interrupt_main()
         exchange.read_until_hung_up()
 
     with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:

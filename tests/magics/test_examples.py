@@ -11,7 +11,6 @@ import doctest
 import importlib
 import pkgutil
 import re
-import signal
 import textwrap
 import threading
 from pathlib import Path
@@ -23,7 +22,7 @@ import kubeai_notebook
 from kubeai_notebook.magics.registry import VERBS, Verb, parser_of
 from kubeai_notebook.session.session import close_defaults
 from tests.support.fake_api import CLAIMS, EVENTS, JOBS, MODELS, PODS, FakeApi, model, pod
-from tests.support.waiting import until
+from tests.support.waiting import interrupt_main, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +128,7 @@ def test_shows_examples_for_a_cluster_that_run(canned: FakeApi, run: Callable[[s
 def interrupt_once(ready: Callable[[], bool]) -> None:
     """Interrupt the main thread, as a reader does."""
     until(ready, 20)
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    interrupt_main()
 
 
 def test_gives_a_reason_for_each_example_that_runs_elsewhere_and_for_no_other() -> None:

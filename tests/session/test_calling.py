@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
-import signal
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +20,7 @@ from kubeai_notebook.session.waiting_line import StreamLine
 from tests.support.daemon import SMOL
 from tests.support.fake_api import MODELS, PODS, FakeApi, model, pod
 from tests.support.http_server import HttpServer, json_answer
-from tests.support.waiting import until
+from tests.support.waiting import interrupt_main, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +172,7 @@ def test_ends_at_an_interrupt(api, away, capsys) -> None:
 
     def interrupt() -> None:
         until(lambda: "smol Pulling" in capsys.readouterr().err, 10)
-        os.kill(os.getpid(), signal.SIGINT)
+        interrupt_main()
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(WaitInterruptedError, match="Stopped waiting for smol; nothing was sent to it."):

@@ -8,7 +8,6 @@ import inspect
 import io
 import json
 import re
-import signal
 import textwrap
 import threading
 from typing import Any
@@ -22,6 +21,7 @@ from kubeai_notebook.session.model import Model
 from kubeai_notebook.session.waiting_line import StreamLine
 from tests.support.scripted_gateway import Exchange, whole
 from tests.support.talking import Engine, event, hanging_after, said, saying
+from tests.support.waiting import interrupt_main
 
 SECONDS = 10
 
@@ -201,7 +201,7 @@ def test_keeps_what_came_before_an_interrupt(smol: Model, engine: Engine, hung_u
 
     def interrupt() -> None:
         assert came.wait(SECONDS)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        interrupt_main()
 
     came = threading.Event()
     engine.says = answer

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +10,7 @@ from kubeai_notebook.errors import UsageError
 from kubeai_notebook.session import presenter
 from tests.support.scripted_gateway import Exchange, whole
 from tests.support.talking import Engine, hanging_after, said, saying
+from tests.support.waiting import interrupt_main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +82,7 @@ def test_keeps_what_came_before_an_interrupt(smol: Model, engine: Engine, ends: 
     def interrupts(exchange: Exchange) -> None:
         if b"smol_loud" not in exchange.body:
             return by_prompt(exchange)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        interrupt_main()
         return hanging_after(b"")(exchange)
 
     engine.says = interrupts

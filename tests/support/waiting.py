@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,26 @@ def until(look: Callable[[], Any], seconds: float) -> Any:
             return found
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {look.__qualname__}")
+
+
+def interrupt_main() -> None:
+    """Interrupt the main thread, as a reader does, once it waits.
+
+    An interrupt that hits a callback of the garbage collector, such as Hypothesis has, is printed and lost.
+    """
+    main = threading.main_thread().ident or 0
+
+    def place() -> tuple[object, int]:
+        frame = sys._current_frames()[main]
+        return frame.f_code, frame.f_lasti
+
+    def waits() -> bool:
+        before = place()
+        time.sleep(0.05)
+        return place() == before
+
+    until(waits, 20)
+    signal.pthread_kill(main, signal.SIGINT)
 
 
 async def eventually(look: Callable[[], Any], seconds: float) -> Any:
