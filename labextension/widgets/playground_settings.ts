@@ -17,7 +17,7 @@ const MOST_COLUMNS = 4;
 export class SettingsView {
   readonly node = element("div", "kubeai-playground-settings");
   private readonly columns = element("div", "kubeai-buttons");
-  private readonly twice = element("p", "kubeai-playground-note");
+  private readonly twice = element("p", "kubeai-playground-twice");
   private readonly fields = new Map<string, HTMLTextAreaElement>();
   private drawn = "";
   /** Whether what stands in the fields cannot be sent. */

@@ -254,9 +254,8 @@ def test_names_the_line_that_makes_a_url_of_a_file_and_says_where_none_is(
     line = f'serves it as ollama://tiny after %kubeai_local add "ollama://tiny={file}".'
     with pytest.raises(SpecError) as raised:
         run(f"%kubeai_serve mine {file}")
-    assert str(raised.value).endswith(
-        f'The url "{file}" is a path of this machine, where no such file is. Check how it is spelt.'
-    )
+    assert str(raised.value).startswith(f'The url "{str(file)[:40]}')  # a long path is shown cut
+    assert str(raised.value).endswith('" is a path of this machine, where no such file is. Check how it is spelt.')
     file.touch()
     with pytest.raises(SpecError, match="which no Pod sees") as raised:
         run(f"%kubeai_serve mine {file}")
