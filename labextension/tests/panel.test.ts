@@ -38,6 +38,8 @@ let streams: number;
 let refusing: boolean;
 /** Whether the settings want a question before something is deleted. */
 let confirms: boolean;
+/** Where the server is comes behind this. */
+let late: Promise<void> | undefined;
 
 function changes(mark: string, uid = "u-1"): Changes {
   const row = { name: "smol", phase: "Ready", tone: "good", features: "", engine: "VLLM", profile: "cpu:1", problem: "", ready: 1, desired: 1 };
@@ -64,6 +66,7 @@ function fetcher(path: string, init: RequestInit = {}): Promise<Response> {
     const notices = [{ code: "NotFound", message: "There is no namespace nosuchns.", remedy: "" }];
     return Promise.resolve(new Response(JSON.stringify({ notices, note: "", diff: [] }), { status: 404 }));
   }
+  if (route === "where" && late) return late.then(() => new Response("{}"));
   if (route.startsWith("models/")) sent.push({ method, path: route, values });
   const answers: Record<string, unknown> = { changes: told, contexts: { names: [] }, where: {} };
   return Promise.resolve(new Response(JSON.stringify(answers[route] ?? { note: "1 Pod goes.", diff: [], notices: [] })));
@@ -76,7 +79,7 @@ function button(text: string): HTMLButtonElement | undefined {
 beforeEach(() => {
   vi.useFakeTimers();
   sent = [];
-  [streams, refusing, confirms] = [0, false, true];
+  [streams, refusing, confirms, late] = [0, false, true, undefined];
 });
 
 afterEach(() => {
@@ -193,17 +196,40 @@ it.each([
   told = changes("staging");
   open();
   await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 500);
-  const namespace = panel.node.querySelector<HTMLInputElement>("form input");
-  if (namespace === null) throw new Error("There is no field.");
-  namespace.value = "nosuchns";
-  namespace.form?.requestSubmit();
-  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
-  const said = () => panel.node.querySelector(".kubeai-sidebar-place [role=status]")?.textContent;
-  expect(said()).toBe("There is no namespace nosuchns.");
+  const namespace = await refusedAt("nosuchns");
   happens(namespace);
   await vi.advanceTimersByTimeAsync(2 * POLL_MS);
-  expect(said()).toBe("");
+  expect(placeStatus()).toBe("");
 });
+
+it("goes on saying that a place was refused when an older answer tells where it is", async () => {
+  let come = (): void => undefined;
+  late = new Promise((resolve) => {
+    come = resolve;
+  });
+  told = changes("staging");
+  open();
+  await vi.advanceTimersByTimeAsync(2 * SILENT_MS + 500);
+  await refusedAt("nosuchns");
+  come();
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect(placeStatus()).toBe("There is no namespace nosuchns.");
+});
+
+function placeStatus(): string | null | undefined {
+  return panel.node.querySelector(".kubeai-sidebar-place [role=status]")?.textContent;
+}
+
+/** The field of the namespace, after a switch to this one was refused. */
+async function refusedAt(wanted: string): Promise<HTMLInputElement> {
+  const namespace = panel.node.querySelector<HTMLInputElement>("form input");
+  if (namespace === null) throw new Error("There is no field.");
+  namespace.value = wanted;
+  namespace.form?.requestSubmit();
+  await vi.advanceTimersByTimeAsync(2 * POLL_MS);
+  expect(placeStatus()).toBe(`There is no namespace ${wanted}.`);
+  return namespace;
+}
 
 it("gives the focus to the way back when the Model that was deleted is gone", async () => {
   await openSmol();

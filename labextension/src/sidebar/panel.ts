@@ -312,7 +312,9 @@ class PlaceView {
       putText(this.status, "");
     });
     this.node.addEventListener("toggle", () => {
-      if (!this.node.open) void this.look();
+      if (this.node.open) return;
+      putText(this.status, "");
+      void this.look();
     });
     this.node.append(this.summary, this.who, form, this.status);
   }
@@ -320,6 +322,7 @@ class PlaceView {
   /** The stream says where it is: after another tab has switched, it is elsewhere. */
   told(where: string): void {
     if (where === "" || where === this.where) return;
+    if (this.where !== "") putText(this.status, "");
     this.where = where;
     putText(this.summary, `KubeAI ${where}`);
     void this.look();
@@ -344,7 +347,6 @@ class PlaceView {
     putText(this.who, [server, user === "" ? "" : trans.__("as %1", user)].filter(Boolean).join(" "));
     this.context.value = here ? "local" : cluster;
     this.namespace.value = namespace;
-    putText(this.status, "");
   }
 
   private async change(): Promise<void> {
@@ -353,6 +355,7 @@ class PlaceView {
     const values = { context: this.context.value, namespace: this.namespace.value.trim() };
     try {
       this.show(await answerOf<Where>(this.panel.host.fetcher, "POST", "where", values));
+      putText(this.status, "");
       this.panel.hurry();
     } catch (error) {
       putText(this.status, refusalOf(error).message);
