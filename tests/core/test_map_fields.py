@@ -35,7 +35,7 @@ def test_refuses_what_a_chat_refuses(fields: dict[str, Any]) -> None:
 
 def test_says_where_labels_go() -> None:
     with pytest.raises(UsageError, match=r'map\(\) takes no labels=\. schema= takes labels: schema=\["good", "bad"\]'):
-        checked_map_fields({"labels": ["good", "bad"]}, "map")  # type: ignore[typeddict-unknown-key]
+        checked_map_fields({"labels": ["good", "bad"]}, "map")  # type: ignore[typeddict-unknown-key]  # the mistake itself
 
 
 def test_takes_what_is_left_out_or_can_be() -> None:
