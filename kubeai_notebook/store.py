@@ -207,9 +207,10 @@ class Store:
                 self._spare = _temporary()
             else:
                 self._file = _open(path, modes, busy_seconds=busy_seconds)
-                self._ready = _connected(str(path), busy_seconds=0.0)
+                self._ready = _connected(str(path), busy_seconds=busy_seconds)
                 (synchronous,) = self._file.execute("PRAGMA synchronous").fetchone()
-                self._ready.execute(f"PRAGMA synchronous={synchronous}")
+                self._ready.execute(f"PRAGMA synchronous={synchronous}")  # reads the file: here it may wait
+                self._ready.execute("PRAGMA busy_timeout=0")
                 self._forget_oldest(self._file)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)

@@ -6,6 +6,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha256
@@ -65,6 +67,21 @@ def test_is_shared_by_two_that_write_at_once(tmp_path: Path) -> None:
     assert [kernel.wait() for kernel in kernels] == [0, 0]
     both = Store(tmp_path / "a.db")
     assert all(both.get(f"{name}{number}".encode()) for name in "ab" for number in range(500))
+
+
+def test_is_opened_by_several_that_make_it_at_once(tmp_path: Path) -> None:
+    for number in range(60):
+        path = tmp_path / str(number) / "a.db"
+        together = threading.Barrier(3)
+
+        def problem(path: Path = path, together: threading.Barrier = together) -> str:
+            together.wait()
+            with closing(Store(path)) as kept:
+                kept.put({digest(1): "a"})
+                return kept.problem
+
+        with ThreadPoolExecutor() as threads:
+            assert [task.result() for task in [threads.submit(problem) for _ in range(3)]] == [""] * 3
 
 
 def test_goes_on_without_a_file_that_is_damaged(tmp_path: Path) -> None:

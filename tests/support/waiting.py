@@ -26,7 +26,9 @@ def until(look: Callable[[], Any], seconds: float) -> Any:
 def interrupt_main() -> None:
     """Interrupt the main thread, as a reader does, once it waits.
 
-    An interrupt that hits a callback of the garbage collector, such as Hypothesis has, is printed and lost.
+    An interrupt that hits a callback of the garbage collector, such as Hypothesis has, is printed and lost. One that
+    hits between Python's last look for signals and the system's own wait is seen at the next signal only, so it is sent
+    until the main thread has left its call.
     """
     main = threading.main_thread().ident or 0
 
@@ -40,7 +42,20 @@ def interrupt_main() -> None:
         return place() == before
 
     until(waits, 20)
+    call = sys._current_frames()[main]  # held, so that no later one is taken for it
     signal.pthread_kill(main, signal.SIGINT)
+    while stays(lambda: sys._current_frames()[main] is call, 1):
+        signal.pthread_kill(main, signal.SIGINT)
+
+
+def stays(look: Callable[[], Any], seconds: float) -> bool:
+    """Whether ``look`` is true all the time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not look():
+            return False
+        time.sleep(0.01)
+    return True
 
 
 async def eventually(look: Callable[[], Any], seconds: float) -> Any:
