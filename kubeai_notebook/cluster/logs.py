@@ -16,11 +16,13 @@ from .pod_logs import TAIL_LINES, LogStream, PodLogs
 from .timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from .client import Cluster
 
 LONGEST_LINE = 8_000
+MOST_STATES = 4
+"""Of a line that a program wrote over, as a progress bar does: each is a line to whoever reads the log."""
 MOST_STREAMS = 32
 """Logs that are followed at the same time; the others are read again and again."""
 TRIES = 3
@@ -113,7 +115,7 @@ class Logs:
         try:
             text = self._pods.read(run.pod, container=run.container, previous=run.previous)
             if text:
-                lines = list(masked_lines(text.rstrip("\n").split("\n"), secrets, limit=LONGEST_LINE))
+                lines = list(_kept_of(text.rstrip("\n").split("\n"), secrets))
         except ClusterError as error:
             refused = isinstance(error, ForbiddenError)
         with self._lock:
@@ -176,7 +178,7 @@ class Logs:
         fresh: deque[str] = deque(maxlen=TAIL_LINES)
         refused = False
         try:
-            for clean in masked_lines(stream, secrets, limit=LONGEST_LINE):
+            for clean in _kept_of(stream, secrets):
                 with self._lock:
                     if kept.stream is not stream:
                         return
@@ -189,6 +191,11 @@ class Logs:
             with self._lock:
                 if kept.stream is stream:
                     kept.stream, kept.asked_at, kept.refused = None, time.monotonic(), refused
+
+
+def _kept_of(lines: Iterable[str], secrets: Collection[str]) -> Iterator[str]:
+    for line in masked_lines(lines, secrets, limit=LONGEST_LINE):
+        yield "\n".join(line.rsplit("\n", MOST_STATES)[-MOST_STATES:])
 
 
 def _end(kept: _Kept) -> None:

@@ -122,7 +122,9 @@ class Remedy:
 
     @property
     def id(self) -> str:
-        """Ten characters that stand for what it does; of advice, for what it says.
+        """128 bits that stand for what it does, as hexadecimal digits; of advice, for what it says.
+
+        A log chooses words of it, and must not find two changes with one id.
 
         >>> wider = Remedy(title="Set it.", changes=(SetArgument(name="--max-model-len", value="8192"),))
         >>> wider.id == Remedy(title="Other words.", changes=wider.changes).id
@@ -130,7 +132,7 @@ class Remedy:
         """
         steps: Any = [[type(step).__name__, asdict(step)] for step in (*self.changes, self.command) if step]
         text = json.dumps(steps or self.title, sort_keys=True, default=str)
-        return sha256(text.encode()).hexdigest()[:10]
+        return sha256(text.encode()).hexdigest()[:32]
 
     def addressed(self, kubectl: tuple[str, ...]) -> Remedy:
         """The Remedy with a command that reaches one cluster from any terminal."""

@@ -50,7 +50,7 @@ class Request(_Wire):
     uid: Annotated[str, Field(max_length=64)] = ""
     """Of the Model that was shown: nothing is done to another one that has its name by now."""
     replicas: Annotated[int, Field(ge=0, le=10_000)] = 0
-    remedy_id: Annotated[str, Field(pattern=r"^([0-9a-f]{10})?$")] = ""
+    remedy_id: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
     resource_version: Annotated[str, Field(max_length=64)] = ""
     """Of the Model on which a fix was shown; it is refused where the Model asks for something else by now."""
     yes: bool = False

@@ -122,7 +122,7 @@ _ROWS: Final[tuple[Verb, ...]] = (
     Verb(
         "POST", "models/{name}/fix", "fix", "write", "Done", "Make the change of a Remedy that its card shows.",
         (
-            Parameter("remedy_id", _text(10, pattern="^[0-9a-f]{10}$"), "The Remedy's id.", required=True),
+            Parameter("remedy_id", _text(32, pattern="^[0-9a-f]{32}$"), "The Remedy's id.", required=True),
             _DRY_RUN, _VERSION, _YES,
         ),
     ),

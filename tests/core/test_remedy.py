@@ -65,6 +65,7 @@ def test_means_by_its_id_what_it_does_and_not_how_it_is_worded():
     ids = [Remedy(title=title, changes=changes).id for title in ("A.", "B.") for changes in (longer, shorter)]
     assert ids[:2] == ids[2:]
     assert ids[0] != ids[1]
+    assert len(ids[0]) == 32  # a log may choose words of it, so nobody must find two with one id
     assert Remedy(title="Wait.").id != Remedy(title="Ask.").id
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE = (409, ["ElsewhereError"])
 NAMED = ("scale", "pause", "resume", "restart", "rollback", "fix", "delete", "stake")
-NEEDS = {"replicas": 0, "remedy_id": "0123456789", "fields": {"name": "smol", "url": "hf://org/repo"}, "yes": True}
+NEEDS = {"replicas": 0, "remedy_id": "01234567" * 4, "fields": {"name": "smol", "url": "hf://org/repo"}, "yes": True}
 LEADING = [verb for verb in VERBS if verb.verb in (*NAMED, "plan", "serve")]
 
 

@@ -119,9 +119,19 @@ def test_takes_away_no_variable_that_protects_because_a_log_says_so(name, said):
     assert changed["env"] == {name: "1"}
 
 
+@pytest.mark.parametrize("name", ["API_KEY", "HF_HUB_OFFLINE"])
+def test_takes_away_no_path_of_a_variable_that_protects_because_a_log_says_so(name):
+    other = "MODEL_CONFIG"
+    own = model(env={name: "/keys/a", other: "/keys/b"})
+    assert specs_after(crash(f"ValueError: invalid {name} /keys/a not found", own)) == []
+    (changed,) = specs_after(crash(f"ValueError: invalid {other} /keys/b not found", own))
+    assert changed["env"] == {name: "/keys/a"}
+
+
 @pytest.mark.parametrize("name", ["--api-key", "--revision", "--no-trust-remote-code", "--ssl-keyfile"])
-def test_takes_away_nothing_that_protects_because_a_log_says_so(name):
-    said = f"error: unrecognized arguments: {name} --seed"
+@pytest.mark.parametrize("spelt", ["{}", "{}=x"])
+def test_takes_away_nothing_that_protects_because_a_log_says_so(name, spelt):
+    said = f"error: unrecognized arguments: {spelt.format(name)} --seed"
     found = specs_after(crash(said, model(args=[f"{name}=x", "--seed=1"])))
     assert [spec["args"] for spec in found] == [[f"{name}=x"]]
 

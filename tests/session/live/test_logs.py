@@ -63,6 +63,15 @@ def test_reads_the_log_of_a_crash_once_for_each_run_and_masks_it(canned, publish
     assert len([one for one in canned.requests if one.endswith("/log")]) == 2
 
 
+def test_keeps_the_last_states_of_a_line_that_was_written_over(canned, publisher) -> None:
+    states = [f"Loading: {percent}%" for percent in range(0, 101, 10)]
+    canned.logs["model-m-a-1/server previous"] = "\n".join(["begins", "\r".join(states), "CUDA out of memory"])
+    canned.change(MODELS, model("m"))
+    canned.change(PODS, crashed("model-m-a-1", "m"))
+    view = seen(publisher, "m", lambda view: bool(view.observation.logs))
+    assert view.observation.logs[0].text.split("\n") == ["begins", *states[-4:], "CUDA out of memory"]
+
+
 def test_never_tells_first_that_nothing_explains_what_the_log_explains(canned, publisher) -> None:
     canned.logs["model-m-a-1/server previous"] = "vllm serve: error: unrecognized arguments: --max-model-length"
     canned.change(MODELS, model("m", engine="VLLM", url="hf://a/b"))

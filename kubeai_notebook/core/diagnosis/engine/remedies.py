@@ -34,6 +34,7 @@ _HARMLESS_WORD = re.compile(r"(?!-)[\w@%+=:,./-]+", re.ASCII)
 _PROTECTING = (
     *("--revision", "--code-revision", "--tokenizer-revision", "--no-trust-remote-code", "--allowed-local-media-path"),
     *("--allowed-media-domains", "--allowed-origins", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"),
+    *("--ssl-cert-reqs", "--middleware"),
     *("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "VLLM_API_KEY", "INFINITY_API_KEY"),
     *("INFINITY_REVISION", "INFINITY_TRUST_REMOTE_CODE", "VLLM_NO_USAGE_STATS", "HF_HUB_DISABLE_TELEMETRY"),
     *("DO_NOT_TRACK", "OLLAMA_ORIGINS"),
@@ -109,9 +110,8 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
 
 def _protects(change: SetArgument | SetEnv) -> bool:
     """Whether what it takes out keeps something out: what a text says is no reason for that."""
-    if isinstance(change, SetEnv):
-        return change.name in _PROTECTING
-    return is_secret_name(change.name) or name_of(change.name) in _PROTECTING
+    name = change.name if isinstance(change, SetEnv) else name_of(change.name)
+    return is_secret_name(name) or name in _PROTECTING
 
 
 def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:
