@@ -7,6 +7,7 @@ would run all the same, so the arguments are read once and shown from what was r
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import UsageError
@@ -71,6 +72,11 @@ def not_shown(calls: Sequence[ToolCall]) -> str:
     """How many calls are too many to be shown, in a sentence; ``""`` where all are."""
     more = len(calls) - MOST_CALLS
     return f"{more} more calls are not shown, so none can be allowed." if more > 0 else ""
+
+
+def calls_id_of(turns: Sequence[Mapping[str, Any]]) -> str:
+    """What stands for the calls that these turns of an answer end with, and for no later ones, be they the same."""
+    return sha256(json.dumps(turns, default=str).encode()).hexdigest()[:32]
 
 
 def check_shown(calls: Sequence[ToolCall]) -> None:

@@ -46,6 +46,8 @@ class AnswerLine(_Wire):
     calls: tuple[CallLine, ...] = ()
     calls_not_shown: Words = ""
     """Of how many more calls nothing is shown, in a sentence: then none can be allowed."""
+    calls_id: str = ""
+    """Stands for these calls and no later ones: who allows them sends it back."""
     figures: Words = ""
     """Its times and counts, in words."""
 
@@ -121,6 +123,7 @@ class PlaygroundRequest(_Wire):
     ]
     exchange: int = PROMPT
     column: int | None = None
+    calls_id: Annotated[str, Field(max_length=64)] = ""
     text: Annotated[str, Field(max_length=_LONGEST_PROMPT)] = ""
     pictures: Annotated[list[str], Field(default_factory=list)]
     """Data URLs."""

@@ -133,8 +133,8 @@ class Playground(BuiltWidget):
             "stop": model.stop,
             "columns": partial(model.set_columns, request.columns),
             "settings": partial(model.set_settings, request.settings),
-            "allow": partial(model.call, number, column, allowed=True),
-            "refuse": partial(model.call, number, column, allowed=False),
+            "allow": partial(model.call, number, column, request.calls_id, allowed=True),
+            "refuse": partial(model.call, number, column, request.calls_id, allowed=False),
             "clear": partial(model.take, []),
             "text": lambda: model.text(number, column),
         }

@@ -22,7 +22,15 @@ from kubeai_notebook.core.naming import name_and_adapter, request_name
 from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
 from kubeai_notebook.core.phase_times import newest_pod
 from kubeai_notebook.core.pictures import pictures_in, prompt_with, reads_pictures
-from kubeai_notebook.core.tool_calls import MOST_CALLS, arguments_of, calls_of, check_shown, not_shown, shown_arguments
+from kubeai_notebook.core.tool_calls import (
+    MOST_CALLS,
+    arguments_of,
+    calls_id_of,
+    calls_of,
+    check_shown,
+    not_shown,
+    shown_arguments,
+)
 from kubeai_notebook.errors import CallError, KubeAIError, SessionClosedError, UsageError
 from kubeai_notebook.present.card import broken_line, waking_line
 from kubeai_notebook.present.playground_figures import figures_of, figures_so_far
@@ -163,16 +171,18 @@ class PlaygroundModel:
         for run in list(self._runs.values()):
             run.stop()
 
-    def call(self, number: int, column: int, *, allowed: bool) -> None:
+    def call(self, number: int, column: int, calls_id: str, *, allowed: bool) -> None:
         """Call the functions that an answer asks for and let it go on, or tell the model that they may not be called.
 
         Raises:
-            UsageError: it asks for none.
+            UsageError: it asks for none, or for others by now.
         """
         with self._lock:
             answer = self.dialogue.exchanges[number].answers.get(column)
             if answer is None or answer.state != "asking":
                 raise UsageError("No function waits to be called there.")
+            if calls_id != calls_id_of(answer.turns):
+                raise UsageError("The Model asks for something else by now.", "Read it again.")
             calls = calls_of(answer.turns[-1])
             if unknown := {call.name for call in calls} - self._functions.keys():
                 how = "Show the playground again with tools=[…]."
@@ -264,6 +274,7 @@ class PlaygroundModel:
             note=run.note if run else answer.note,
             calls=tuple(CallLine(name=call.name, arguments=shown_arguments(call)) for call in calls[:MOST_CALLS]),
             calls_not_shown=not_shown(calls),
+            calls_id=calls_id_of(answer.turns) if calls else "",
             figures=figures_of(answer),
         )
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AnswerView } from "../widgets/playground";
 import type { AnswerLine, ExchangeLine, Text } from "../widgets/playground_types";
 
-const LINE: AnswerLine = { column: 0, model: "smol", state: "streaming", pieces: 0, note: "", calls: [], calls_not_shown: "", figures: "" };
+const LINE: AnswerLine = { column: 0, model: "smol", state: "streaming", pieces: 0, note: "", calls: [], calls_not_shown: "", calls_id: "", figures: "" };
 const EXCHANGE: ExchangeLine = { number: 0, siblings: [0], vote: null, answers: [LINE] };
 
 // A draw costs the time that a test says.
@@ -17,7 +17,7 @@ afterEach(() => {
 
 function shown() {
   const asked: string[] = [];
-  const view = new AnswerView(0, 0, ({ verb }) => asked.push(verb) > 0);
+  const view = new AnswerView(0, 0, ({ verb, calls_id }) => asked.push(`${verb} ${calls_id ?? ""}`.trim()) > 0);
   const take = (seq: number, text: string, more: Partial<Text> = {}) => {
     view.take({ exchange: 0, column: 0, seq, whole: false, text, reasoning: "", pictures: [], figures: "", ...more });
   };
@@ -104,6 +104,19 @@ describe("an answer of a playground", () => {
     view.show({ ...LINE, state: "asking", calls: [call], calls_not_shown: "9 more calls are not shown." }, EXCHANGE, true);
     expect(buttons().map((one) => one.textContent)).toEqual(["Do not run it"]);
     expect(view.node.querySelector(".kubeai-playground-calls")?.textContent).toBe("f({})9 more calls are not shown.");
+  });
+
+  it("takes no click for a call that nobody can have read yet", () => {
+    const { asked, view } = shown();
+    const call = { name: "f", arguments: "{}" };
+    const run = [...view.node.querySelectorAll("button")].find((one) => one.textContent === "Run it");
+    for (const callsId of ["a", "b"]) {
+      view.show({ ...LINE, state: "asking", calls: [call], calls_id: callsId }, EXCHANGE, true);
+      run?.click();
+      vi.runAllTimers();
+      run?.click();
+    }
+    expect(asked).toEqual(["allow a", "allow b"]);
   });
 
   it("has no button to vote where there is one answer", () => {

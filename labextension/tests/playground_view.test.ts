@@ -115,7 +115,7 @@ it("says how the last answer ended, and nothing of it before and after", () => {
   const { model, part } = shown();
   const said = () => part(".kubeai-playground-spoken")?.textContent;
   const told = (busy: boolean, state = "") => {
-    const answer = { column: 0, model: "smol", state, pieces: 0, note: "", calls: [], calls_not_shown: "", figures: "" };
+    const answer = { column: 0, model: "smol", state, pieces: 0, note: "", calls: [], calls_not_shown: "", calls_id: "", figures: "" };
     const answers = [answer] as PlaygroundState["exchanges"][number]["answers"];
     model.receive({ busy, exchanges: state === "" ? [] : [{ number: 0, siblings: [0], vote: null, answers }] });
     return said();

@@ -15,7 +15,9 @@ export type Send = (wanted: Partial<PlaygroundRequest> & Pick<PlaygroundRequest,
 
 /** Stands for the prompt where a column is named. */
 const PROMPT = -1;
-const NOTHING = { exchange: PROMPT, column: null, text: "", pictures: [], sure: false, columns: [], settings: {} };
+/** Milliseconds for which what a Model asks for can be read before it can be allowed. */
+const READING = 600;
+const NOTHING = { exchange: PROMPT, column: null, calls_id: "", text: "", pictures: [], sure: false, columns: [], settings: {} };
 const STILL_COMING = "An answer is still coming. Stop ends it; what you have written stays here.";
 const GONE = "The kernel has gone. Run the cell again: the dialogue goes on.";
 
@@ -337,6 +339,7 @@ export class AnswerView {
   private readonly vote = button("Better", "This answer is the better one");
   private readonly callButtons = element("div", "kubeai-buttons");
   private readonly allow = button("Run it");
+  private callsId = "";
   private markdown: MarkdownView;
   private readonly drawing = new Paced((text) => {
     this.markdown.append(text);
@@ -360,10 +363,10 @@ export class AnswerView {
     this.thoughts.hidden = true;
     const refuse = button("Do not run it");
     this.allow.addEventListener("click", () => {
-      send({ verb: "allow", exchange, column });
+      if (this.allow.ariaDisabled !== "true") send({ verb: "allow", exchange, column, calls_id: this.callsId });
     });
     refuse.addEventListener("click", () => {
-      send({ verb: "refuse", exchange, column });
+      send({ verb: "refuse", exchange, column, calls_id: this.callsId });
     });
     this.callButtons.append(this.allow, refuse);
     this.again.addEventListener("click", () => {
@@ -390,12 +393,22 @@ export class AnswerView {
     this.calls.replaceChildren(...line.calls.map((call) => element("code", "", `${call.name}(${call.arguments})`)));
     if (line.calls_not_shown !== "") this.calls.append(element("p", "", line.calls_not_shown));
     this.allow.hidden = line.calls_not_shown !== "";
+    if (line.calls_id !== this.callsId) this.letRead(line.calls_id);
     this.callButtons.hidden = line.state !== "asking";
     this.again.hidden = this.vote.hidden = busy;
     this.copy.hidden = busy;
     if (of.answers.length < 2) this.vote.hidden = true;
     this.vote.setAttribute("aria-pressed", String(of.vote === line.column));
     if (line.pieces > this.seq) this.whole.start();
+  }
+
+  /** The second half of a double click allows no call that came after the first. */
+  private letRead(callsId: string): void {
+    this.callsId = callsId;
+    this.allow.ariaDisabled = "true";
+    setTimeout(() => {
+      if (this.callsId === callsId) this.allow.ariaDisabled = null;
+    }, READING);
   }
 
   /** Ask and draw no more. */

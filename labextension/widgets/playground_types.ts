@@ -42,6 +42,7 @@ export interface AnswerLine {
   note: string;
   calls: CallLine[];
   calls_not_shown: string;
+  calls_id: string;
   figures: string;
 }
 /**
@@ -105,6 +106,7 @@ export interface PlaygroundRequest {
     | "formulas";
   exchange: number;
   column: number | null;
+  calls_id: string;
   text: string;
   pictures: string[];
   sure: boolean;

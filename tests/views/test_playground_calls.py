@@ -18,6 +18,10 @@ def calling(arguments: str, count: int = 1) -> bytes:
     return event({"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}) + b"data: [DONE]\n\n"
 
 
+def asked_for(page: Page) -> str:
+    return page.playground.state().exchanges[0].answers[0].calls_id
+
+
 CALLS = event({"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": "tool_calls"}) + b"data: [DONE]\n\n"
 
 
@@ -30,12 +34,29 @@ def test_calls_a_function_only_when_it_may(talk: tuple[Page, Engine], allowed: b
     (answer,) = page.playground.state().exchanges[0].answers
     assert (answer.state, answer.calls[0].name, len(engine.asked)) == ("asking", "add", 1)
     engine.says = saying(said("It is 3."))
-    page.playground.call(0, 0, allowed=allowed)
+    page.playground.call(0, 0, asked_for(page), allowed=allowed)
     page.until_over()
     assert engine.turns[-1] == {"role": "tool", "tool_call_id": "c1", "content": content}
     assert (states(page), page.told(0)) == (["done"], "It is 3.")
     with pytest.raises(UsageError, match="No function waits"):
-        page.playground.call(0, 0, allowed=True)
+        page.playground.call(0, 0, asked_for(page), allowed=True)
+
+
+def test_calls_nothing_that_a_model_asks_for_behind_what_was_allowed(talk: tuple[Page, Engine]) -> None:
+    page, engine = talk
+    engine.says = saying(CALLS)
+    page.playground.ask("What is 1 + 2?")
+    page.until_over()
+    allowed = asked_for(page)
+    page.playground.call(0, 0, allowed, allowed=True)
+    page.until_over()
+    assert page.playground.state().exchanges[0].answers[0].state == "asking"
+    with pytest.raises(UsageError, match="asks for something else by now"):
+        page.playground.call(0, 0, allowed, allowed=True)
+    engine.says = saying(said("It is 3."))
+    page.playground.call(0, 0, asked_for(page), allowed=True)
+    page.until_over()
+    assert (states(page), len(engine.asked)) == (["done"], 3)
 
 
 def test_tells_a_page_where_a_paragraph_ends_before_a_call(talk: tuple[Page, Engine]) -> None:
@@ -44,7 +65,7 @@ def test_tells_a_page_where_a_paragraph_ends_before_a_call(talk: tuple[Page, Eng
     page.playground.ask("What is 1 + 2?")
     page.until_over()
     engine.says = saying(said("It is 3."))
-    page.playground.call(0, 0, allowed=True)
+    page.playground.call(0, 0, asked_for(page), allowed=True)
     page.until_over()
     whole_text = page.playground.text(0, 0)
     assert (page.told(0), whole_text.text) == ("Let me see.\n\nIt is 3.",) * 2
@@ -67,9 +88,9 @@ def test_lets_nobody_allow_a_call_that_cannot_be_shown(talk: tuple[Page, Engine]
     page.playground.ask("What is 1 + 2?")
     page.until_over()
     with pytest.raises(UsageError, match="Refuse the call"):
-        page.playground.call(0, 0, allowed=True)
+        page.playground.call(0, 0, asked_for(page), allowed=True)
     engine.says = saying(said("Then not."))
-    page.playground.call(0, 0, allowed=False)
+    page.playground.call(0, 0, asked_for(page), allowed=False)
     page.until_over()
     assert states(page) == ["done"]
 
@@ -83,7 +104,7 @@ def test_lets_nobody_allow_more_calls_than_it_shows(talk: tuple[Page, Engine]) -
     sentence = "19950 more calls are not shown, so none can be allowed."
     assert (len(answer.calls), answer.calls_not_shown) == (50, sentence)
     with pytest.raises(UsageError, match=f"{sentence} Refuse the call"):
-        page.playground.call(0, 0, allowed=True)
+        page.playground.call(0, 0, asked_for(page), allowed=True)
 
 
 def test_shows_every_sign_of_a_call(talk: tuple[Page, Engine]) -> None:
@@ -103,4 +124,4 @@ def test_calls_no_function_that_was_not_given(talk: tuple[Page, Engine]) -> None
     page.playground.ask("What is 1 + 2?")
     page.until_over()
     with pytest.raises(UsageError, match="no function add"):
-        page.playground.call(0, 0, allowed=True)
+        page.playground.call(0, 0, asked_for(page), allowed=True)
