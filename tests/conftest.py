@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees the developer's cluster, daemon, registry or hub; downloaded weights are shared."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's job in the background inherits it ignored
     patch = pytest.MonkeyPatch()
     for name in ("KUBECONFIG", "KUBEAI_ENDPOINT", "KUBERNETES_SERVICE_HOST"):
         patch.delenv(name, raising=False)

@@ -107,7 +107,7 @@ def test_nothing_is_sent_to_another_server_under_the_same_name(
                 session.cluster.models()
         else:
             assert [one["metadata"]["name"] for one in session.cluster.models()] == ["of-a"]
-        until(lambda: session.cluster.api.host == a.url, 5)
+        until(lambda: session.cluster.api.host == a.url)
         assert b.shown == set()
     finally:
         session.close()

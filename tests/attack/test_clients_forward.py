@@ -231,7 +231,7 @@ def test_ends_with_slow_readers_and_half_open_sockets() -> None:
             program.sendall(head("GET", "/openai/v1/models"))
             assert program.recv(1000)
             assert within(20, endpoint.close) is None
-            until(lambda: not [thread for thread in threads() - before if thread.name == "kubeai-calls"], 10)
+            until(lambda: not [thread for thread in threads() - before if thread.name == "kubeai-calls"])
         assert gateway.hung_up.wait(10)
 
 

@@ -122,9 +122,9 @@ def test_survives_a_rest_that_has_no_end(watched: Any) -> None:
         if lines in (["BUSY_INF"], ["BUSY_1E308"])
     ]
     for reflector in reflectors:
-        until(lambda one=reflector: one.link.state == "reconnecting", 10)
+        until(lambda one=reflector: one.link.state == "reconnecting")
         # Whoever looks ends the rest; an overflow would have ended the thread in it.
-        until(lambda one=reflector: one.hurry() or one.link.state == "live", 10)
+        until(lambda one=reflector: one.hurry() or one.link.state == "live")
         reflector.close()
 
 

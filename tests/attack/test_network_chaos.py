@@ -63,7 +63,7 @@ def test_loses_no_acknowledged_write_when_it_is_killed(house):
         written = sum(len(writer.acknowledged) for writer in writers)
         until(lambda: sum(len(writer.acknowledged) for writer in writers) > written + 20, 60)  # noqa: B023 - used at once
         moment = time.monotonic() + chance.random() * 2
-        until(lambda: time.monotonic() > moment, 10)  # noqa: B023 - used at once
+        until(lambda: time.monotonic() > moment)  # noqa: B023 - used at once
         os.kill(house.status()["pid"], signal.SIGKILL)
         house.start()
     for writer in writers:

@@ -32,7 +32,7 @@ def test_goes_on_serving_while_its_log_finds_no_room(tmp_path):
                 assert running.ask("/completions", BODY)[0] == 200
             filler.unlink()
             assert running.ask("/completions", BODY)[0] == 200
-            lost = until(lambda: [line for line in running.log(pod).splitlines() if "of log were lost" in line], 10)
+            lost = until(lambda: [line for line in running.log(pod).splitlines() if "of log were lost" in line])
             assert lost[0].endswith("No space left on device")
         finally:
             running.stop()

@@ -234,7 +234,7 @@ def test_lets_every_engine_listen_on_loopback_only(owner, engine, name, args, en
     (folder / f"{name}.json").unlink(missing_ok=True)
     with served(running, "open", engine=engine, url=url, features=features, args=[*args, "--kept=1"], env=env):
         until((folder / f"{name}.json").exists, 20)
-        said = until(lambda: json.loads((folder / f"{name}.json").read_text() or "null"), 5)
+        said = until(lambda: json.loads((folder / f"{name}.json").read_text() or "null"))
         log = until(lambda: running.pods("open") and running.log(running.pods("open")[0]), 20)
     assert (said["host"], said["uds"], said["ssl"], said["middleware"]) == ("127.0.0.1", None, None, None)
     assert "--kept=1" in said["argv"]

@@ -120,10 +120,10 @@ def test_lives_with_whatever_may_be_stored(daemon):
 @pytest.mark.finding("M2")
 def test_shows_a_pod_that_it_cannot_run(daemon):
     assert daemon.api("POST", PODS, {"metadata": {"name": "bare"}, "spec": None})[0] == 201
-    failed = until(lambda: (pod := daemon.api("GET", f"{PODS}/bare")[1])["status"].get("reason") and pod, 10)
+    failed = until(lambda: (pod := daemon.api("GET", f"{PODS}/bare")[1])["status"].get("reason") and pod)
     assert (failed["status"]["phase"], failed["status"]["reason"]) == ("Failed", "KubeletError")
     assert daemon.api("DELETE", f"{PODS}/bare")[0] == 200
-    until(lambda: daemon.api("GET", f"{PODS}/bare")[0] == 404, 10)
+    until(lambda: daemon.api("GET", f"{PODS}/bare")[0] == 404)
     assert daemon.status()["running"]
 
 
@@ -154,7 +154,7 @@ def test_keeps_every_acknowledged_write_when_it_is_killed_in_the_middle(daemon):
         ended.set()
         for writer in writers:
             writer.join(40)
-        until(lambda: not daemon.status()["running"], 10)
+        until(lambda: not daemon.status()["running"])
         daemon.start()
     there = {item["metadata"]["name"] for item in daemon.api("GET", CONFIG_MAPS)[1]["items"]}
     assert kept - there == set()

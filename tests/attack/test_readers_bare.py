@@ -58,7 +58,7 @@ def with_bare(daemon: str, here: Here) -> Iterator[Here]:  # noqa: F811 - the fi
     yield here
     if "bare" in default().publisher.names():
         api.send("DELETE", "bare")
-        until(lambda: "bare" not in default().publisher.names(), 10)
+        until(lambda: "bare" not in default().publisher.names())
 
 
 @pytest.mark.finding("M1")

@@ -55,7 +55,7 @@ def test_goes_on_and_says_so_where_answers_cannot_be_kept(quick: Running, tmp_pa
 def test_goes_on_and_keeps_its_answers_where_another_program_locks_their_file(
     quick: Running, tmp_path: Path, kept_before: int
 ) -> None:
-    path, rows = tmp_path / "a.db", 400
+    path, rows = tmp_path / "a.db", 4_000
     mapped(quick.url, frame(1), store=path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         endpoint = Endpoint(Access(base_url=quick.url))

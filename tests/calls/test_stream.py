@@ -311,7 +311,7 @@ BROKEN = whole(PIECE, Content_Type="text/event-stream", Content_Length="1000")
 def test_raises_call_errors_only(answer: Callable[[Exchange], None], words: str, kind: str, retryable: bool) -> None:
     with scripted_gateway(answer) as gateway, endpoint_of(gateway) as endpoint:
         with pytest.raises(CallError, match=words) as raised:
-            list(ChatStream(endpoint, "m", TURNS, timeout=0.3))
+            list(ChatStream(endpoint, "m", TURNS, timeout=1 if "in time" in words else SECONDS))
         assert (raised.value.kind, raised.value.retryable) == (kind, retryable)
 
 

@@ -52,7 +52,7 @@ def test_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
         except FileNotFoundError:
             return True
 
-    until(is_gone, 10)
+    until(is_gone)
 
 
 def test_ends_in_time_where_something_that_left_its_group_keeps_the_pipe(tmp_path: Path) -> None:

@@ -110,15 +110,15 @@ def test_sees_pods_and_events_of_the_model_as_they_come(session: Session, cluste
     made["metadata"].pop("managedFields")
     spec = {"containers": [{"name": "server", "image": "none"}]}
     stored = cluster.api.request("POST", cluster.path(CORE, "pods"), body={"metadata": made["metadata"], "spec": spec})
-    until(lambda: [one.name for one in model.view.pods] == ["model-pods-a-1"], 10)
+    until(lambda: [one.name for one in model.view.pods] == ["model-pods-a-1"])
     about = {"kind": "Pod", "name": "model-pods-a-1", "uid": stored["metadata"]["uid"], "namespace": cluster.namespace}
     event = {"metadata": {"name": "e.1"}, "involvedObject": about, "reason": "FailedScheduling", "message": "no node"}
     cluster.api.request("POST", cluster.path(CORE, "events"), body=event)
-    until(lambda: [one["message"] for one in model.events().to_dict("records")] == ["no node"], 10)
+    until(lambda: [one["message"] for one in model.events().to_dict("records")] == ["no node"])
     status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
     where = cluster.path(CORE, "pods", "model-pods-a-1") + "/status"
     cluster.api.request("PATCH", where, body={"status": status})
-    until(lambda: model.view.pods[0].ready, 10)
+    until(lambda: model.view.pods[0].ready)
     # No kubelet here, so there is no log: that is no fault of the view.
     assert model.view.observation.logs == ()
     cluster.delete_pod("model-pods-a-1")
@@ -168,7 +168,7 @@ def test_names_every_right_that_is_missing_and_the_role_that_grants_it(kubeconfi
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "alice"}],
     }
     cluster.api.request("POST", cluster.path(RBAC, "rolebindings"), body=binding)
-    until(lambda: not alice.rights().missing, 10)
+    until(lambda: not alice.rights().missing)
     assert alice.create_model(manifest("hers"))["metadata"]["name"] == "hers"
     alice.close()
 
@@ -188,7 +188,7 @@ def test_says_which_quota_is_used_up(cluster: Cluster) -> None:
             return "q, requested: count/models.kubeai.org=1" in error.message
         return False
 
-    until(refused, 10)
+    until(refused)
     assert [one["metadata"]["name"] for one in cluster.resource_quotas()] == ["q"]
 
 
@@ -209,7 +209,7 @@ def test_lists_again_when_the_server_has_forgotten_the_history(cluster: Cluster)
     reflector = Late(cluster.api, cluster.path(MODELS, "models"), on_change=lambda _group: None)
     assert reflector.wait_listed(10)
     cluster.create_model(manifest("after"))
-    until(lambda: reflector.groups() == ("after",), 10)
+    until(lambda: reflector.groups() == ("after",))
     assert reflector.link.state == "live"
     reflector.close()
 
@@ -220,11 +220,11 @@ def test_catches_up_after_the_way_to_the_server_was_closed(kubeconfig, cluster, 
         session = Session(context="admin", namespace=cluster.namespace)
         model = session.serve(name="cut", **SPEC)
         api.stop()
-        until(lambda: model.view.link.state == "reconnecting", 10)
+        until(lambda: model.view.link.state == "reconnecting")
         cluster.patch_model("cut", {"metadata": {"annotations": {"seen": "yes"}}})
         api.start()
         until(lambda: model.view.link.state == "live", 20)
-        until(lambda: model.view.model["metadata"]["annotations"].get("seen") == "yes", 10)
+        until(lambda: model.view.model["metadata"]["annotations"].get("seen") == "yes")
         session.close()
 
 

@@ -112,7 +112,7 @@ def test_asks_no_address_by_the_connections_to_another(monkeypatch: pytest.Monke
     assert making.wait(10)
     threads[1].start()
     # It has to wait for the first; where it does not, it ends at once.
-    until(lambda: not threads[1].is_alive() or innermost(threads[1]) == "_pool_to", 10)
+    until(lambda: not threads[1].is_alive() or innermost(threads[1]) == "_pool_to")
     go.set()
     for thread in threads:
         thread.join(10)

@@ -106,7 +106,7 @@ def test_closes_at_once_where_it_is_about_to_rest() -> None:
     class ClosedBeforeItRests(Reflector):
         def _rest(self, seconds: float, *others: Configuration) -> bool:
             resting.set()
-            until(self._hurried.is_set, 5)
+            until(self._hurried.is_set)
             return super()._rest(seconds, *others)
 
     resting = threading.Event()
@@ -176,10 +176,10 @@ def test_misses_a_server_sooner_that_usually_speaks_often() -> None:
             MODELS_PATH,
             timing=Timing(shortest_silence=0.3),
         )
-        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1, 5)
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 1)
         for _ in range(2):
             api.send(MODELS_PATH, mark)
-        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2, 5)
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2)
         assert reflector.states == ["live"]
         reflector.close()
 
@@ -198,10 +198,10 @@ def test_sorts_objects_into_groups() -> None:
         assert reflector.wait_listed(5)
         for name, of in (("a-1", "a"), ("a-2", "a"), ("b-1", "b"), ("no", "b")):
             api.change(PODS, pod(name, of))
-        until(lambda: reflector.groups() == ("a", "b"), 5)
+        until(lambda: reflector.groups() == ("a", "b"))
         assert [one["metadata"]["name"] for one in reflector.of("a")] == ["a-1", "a-2"]
         api.change(PODS, pod("b-1", "b"), gone=True)
-        until(lambda: reflector.groups() == ("a",), 5)
+        until(lambda: reflector.groups() == ("a",))
         assert reflector.of("b") == ()
         assert [name for name in changed if name] == ["a", "a", "b", "b"]
         assert len(reflector.objects()) == 2
@@ -215,9 +215,9 @@ def test_begins_another_watch_when_it_is_doubted(monkeypatch) -> None:
     with FakeApi().in_thread() as api:
         api.objects[MODELS_PATH] = {}
         reflector = Reflector(Api(Configuration(host=api.url)), MODELS_PATH)
-        until(lambda: reflector._stream, 5)
+        until(lambda: reflector._stream)
         reflector.doubt()
-        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2, 5)
+        until(lambda: api.requests.count(f"GET {MODELS_PATH}?watch") == 2)
         reflector.close()
 
 
@@ -231,14 +231,14 @@ def test_sees_what_another_server_has_that_answers_at_once_after_a_cut() -> None
         port = urlsplit(old.url).port
         timing = Timing(first_pause=2.0)  # long enough for the other one to begin
         reflector = Reflector(Api(Configuration(host=old.url)), MODELS_PATH, timing=timing)
-        until(lambda: f"GET {MODELS_PATH}?watch" in old.requests, 5)
+        until(lambda: f"GET {MODELS_PATH}?watch" in old.requests)
         old.change(MODELS_PATH, model("watched"))
-        until(lambda: "watched" in reflector.groups(), 5)
+        until(lambda: "watched" in reflector.groups())
     new = FakeApi(port)
     new.objects[MODELS_PATH] = {}
     new.put(MODELS_PATH, model("lives"))
     with new.in_thread():
-        until(lambda: reflector.groups() == ("lives",), 5)
+        until(lambda: reflector.groups() == ("lives",))
         reflector.close()
 
 
@@ -251,12 +251,12 @@ def test_backs_off_and_stays_refused_where_only_the_watch_is_denied() -> None:
             MODELS_PATH,
             timing=Timing(first_pause=0.02, longest_pause=0.02),
         )
-        until(lambda: len(reflector.rests) >= 6, 10)
+        until(lambda: len(reflector.rests) >= 6)
         # Half of each pause is chance, so one is longer than the one before the last for certain.
         assert all(later > earlier for earlier, later in zip(reflector.rests, reflector.rests[2:], strict=False))
         assert reflector.states == ["live", "forbidden"]
         api.refused_watches.clear()
-        until(lambda: reflector.link.state == "live", 10)
+        until(lambda: reflector.link.state == "live")
         reflector.close()
 
 
@@ -266,7 +266,7 @@ def test_is_as_fresh_as_its_last_list_where_only_the_watch_is_denied() -> None:
         api.refused_watches.add(MODELS_PATH)
         timing = Timing(first_pause=0.01, longest_pause_refused=0.01)
         reflector = Reflector(Api(Configuration(host=api.url)), MODELS_PATH, timing=timing)
-        until(lambda: reflector.link.state == "forbidden", 10)
+        until(lambda: reflector.link.state == "forbidden")
         first = reflector.link.since_seconds
-        until(lambda: reflector.link.since_seconds > first, 10)
+        until(lambda: reflector.link.since_seconds > first)
         reflector.close()

@@ -246,7 +246,7 @@ def test_ends_what_waits_when_it_is_closed(cluster, api) -> None:
 
     thread = threading.Thread(target=ask)
     thread.start()
-    until(lambda: api.count("list", "pods"), 5)
+    until(lambda: api.count("list", "pods"))
     apart.close()
     assert ended.wait(10)  # the request itself would take 30 s
     thread.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,8 +47,8 @@ def pod(**labels):
     return {"metadata": {"name": "m-1", "namespace": "default", "labels": {"model": "m", **labels}}, "spec": {}}
 
 
-async def kept(store, stored, engine, *, until, name="tuned", complaint=""):
-    """Keep the engine's adapters until the Pod's label, and a complaint, say so; and a moment longer."""
+async def kept(store, stored, engine, *, until, name="tuned", complaint="", is_over=lambda: True):
+    """Keep the engine's adapters until the Pod's label, and a complaint, say so, and ``is_over``; and a moment longer."""
 
     async def pull(url):
         return Path("/weights") / url.removeprefix("hf://")
@@ -62,7 +63,7 @@ async def kept(store, stored, engine, *, until, name="tuned", complaint=""):
         async with asyncio.timeout(10):
             while store.get(ref_of(PODS, stored))["metadata"]["labels"].get(f"{ADAPTER_LABEL}{name}") != until:
                 await store.changed(store.version)
-            while complaint not in "".join(said):
+            while complaint not in "".join(said) or not is_over():
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
     finally:
@@ -124,7 +125,8 @@ def test_loads_nothing_behind_an_adapter_that_failed_and_unloads_nothing():
         await kept(store, stored, engine, until=safe_hash("hf://me/tuned"), complaint='"broken" was not loaded')
         assert vllm.asked == [("load", "tuned"), ("load", "broken")]
         store.patch(ref_of(MODELS, changed), {"spec": {"adapters": [adapters[0], adapters[2]]}})
-        await kept(store, stored, engine, until=safe_hash("hf://me/later"), name="later")
+        unloaded = partial(vllm.asked.__contains__, ("unload", "gone"))
+        await kept(store, stored, engine, until=safe_hash("hf://me/later"), name="later", is_over=unloaded)
         assert vllm.asked[2:] == [("load", "later"), ("unload", "gone")]
 
     with HttpServer(vllm.answer) as server:

@@ -110,7 +110,7 @@ def test_leaves_the_base_and_the_adapters_before_alone_when_one_fails(tuned):
     until(lambda: 'Error: the adapter "foreign" was not loaded: ' in tuned.log(pod), 30)
     assert set(adapter_labels(tuned.ready_pod("wrong"))) == {"loud"}
     # The engine's own words come by another pipe, perhaps a moment later.
-    until(lambda: "has incorrect shape (hint: maybe wrong base model?)" in tuned.log(pod), 10)
+    until(lambda: "has incorrect shape (hint: maybe wrong base model?)" in tuned.log(pod))
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
     assert said(tuned, "wrong_loud")["model"] == "loud"
     tuned.delete("wrong")

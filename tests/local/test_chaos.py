@@ -69,7 +69,7 @@ def kill(daemon, what, chance):
         with suppress(ProcessLookupError):  # An engine that has followed its daemon already.
             os.kill(victim, signal.SIGKILL)
     if pid in doomed:
-        until(lambda: not any(map(is_alive, [pid, *engines])), 10)
+        until(lambda: not any(map(is_alive, [pid, *engines])))
         daemon.start()
         doomed = [pid, *engines]
     return doomed

@@ -82,7 +82,7 @@ def test_engines_die_with_a_daemon_that_is_killed(make_daemon):
     running.ready_pod("smol")
     engine = next(pid for pid in processes_of(running.home) if pid != running.status()["pid"])
     os.kill(running.status()["pid"], signal.SIGKILL)
-    until(lambda: not is_alive(engine), 10)
+    until(lambda: not is_alive(engine))
     assert running.status()["running"] is False
 
 

@@ -78,7 +78,7 @@ def test_fails_in_ollamas_words(equipped):
     equipped.create("gone", url="ollama://missing:1b")
     assert "Error: pull model manifest: file does not exist" in equipped.log(equipped.crashed_pod("gone"))
     equipped.delete("gone")
-    until(lambda: len(processes_of(equipped.home)) == 1, 10)
+    until(lambda: len(processes_of(equipped.home)) == 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child whose parent was killed")
@@ -92,4 +92,4 @@ def test_leaves_no_engine_when_the_daemon_is_killed(equipped):
 
     assert serving()
     os.kill(equipped.status()["pid"], signal.SIGKILL)
-    until(lambda: not serving(), 10)
+    until(lambda: not serving())

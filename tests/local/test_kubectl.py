@@ -70,7 +70,7 @@ def test_watches(kubectl, applied):
 
 def test_scales(kubectl, applied, scripted):
     kubectl("scale", "--replicas=2", "model/applied")
-    until(lambda: len(scripted.pods("applied")) == 2, 5)
+    until(lambda: len(scripted.pods("applied")) == 2)
 
 
 def test_follows_logs_until_the_pod_is_gone(kubectl, applied, scripted):

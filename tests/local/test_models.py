@@ -33,7 +33,7 @@ def test_brings_a_model_to_ready(kubeai, smol):
     assert (owner["kind"], owner["name"], owner["controller"]) == ("Model", "smol", True)
     assert server(pod)["started"] is True
     assert server(pod)["restartCount"] == 0
-    model = until(lambda: has_ready(kubeai.api("GET", f"{MODELS}/smol")[1]), 5)
+    model = until(lambda: has_ready(kubeai.api("GET", f"{MODELS}/smol")[1]))
     assert model["status"] == {"replicas": {"all": 1, "ready": 1}}
     assert model["metadata"]["labels"] == {"features.kubeai.org/TextGeneration": "true"}
     assert model["spec"]["replicas"] == 1
@@ -67,7 +67,7 @@ def test_crashes_on_a_url_it_has_no_weights_for(kubeai):
     assert "ollama://smollm2:135m" in log
     assert kubeai.log(pod, "?previous=true") == log
     assert kubeai.log(pod, "?tailLines=1") == log.splitlines(keepends=True)[-1]
-    assert "BackOff" in until(lambda: kubeai.events(pod), 5)
+    assert "BackOff" in until(lambda: kubeai.events(pod))
     kubeai.delete("unknown")
 
 
@@ -159,7 +159,7 @@ def test_names_arguments_it_ignores(kubeai):
 
 def test_leaves_a_gpu_model_unscheduled(kubeai):
     kubeai.create("big", resourceProfile="nvidia-gpu-l4:2")
-    pod = until(lambda: next((pod for pod in kubeai.pods("big") if pod["status"].get("conditions")), None), 5)
+    pod = until(lambda: next((pod for pod in kubeai.pods("big") if pod["status"].get("conditions")), None))
     condition = pod["status"]["conditions"][0]
     assert (condition["type"], condition["status"], condition["reason"]) == ("PodScheduled", "False", "Unschedulable")
     assert condition["message"].startswith("0/1 nodes are available: 1 Insufficient nvidia.com/gpu. ")
@@ -171,7 +171,7 @@ def test_leaves_a_gpu_model_unscheduled(kubeai):
 
 def test_keeps_silent_on_an_unknown_profile(kubeai):
     kubeai.create("lost", resourceProfile="nowhere:1")
-    model = until(lambda: with_status(kubeai.api("GET", f"{MODELS}/lost")[1]), 5)
+    model = until(lambda: with_status(kubeai.api("GET", f"{MODELS}/lost")[1]))
     assert model["status"] == {"replicas": {"all": 0, "ready": 0}}
     assert kubeai.pods("lost") == []
     kubeai.delete("lost")
@@ -191,13 +191,13 @@ def test_makes_a_new_pod_for_a_deleted_one(kubeai):
     kubeai.create("restarted")
     old = kubeai.ready_pod("restarted")["metadata"]["name"]
     kubeai.api("DELETE", f"{PODS}/{old}")
-    until(lambda: [pod["metadata"]["name"] for pod in kubeai.pods("restarted")] not in ([], [old]), 10)
+    until(lambda: [pod["metadata"]["name"] for pod in kubeai.pods("restarted")] not in ([], [old]))
     kubeai.delete("restarted")
 
 
 def test_sleeps_at_zero_replicas(kubeai):
     kubeai.create("sleeper", minReplicas=0)
-    until(lambda: with_status(kubeai.api("GET", f"{MODELS}/sleeper")[1]), 5)
+    until(lambda: with_status(kubeai.api("GET", f"{MODELS}/sleeper")[1]))
     assert kubeai.api("GET", f"{MODELS}/sleeper")[1]["spec"]["replicas"] == 0
     assert kubeai.pods("sleeper") == []
     kubeai.delete("sleeper")
@@ -210,7 +210,7 @@ def test_takes_pods_events_and_engines_with_a_deleted_model(kubeai):
     assert len(processes_of(kubeai.home)) == len(before) + 1
     kubeai.delete("gone")
     assert kubeai.events(pod) == {}
-    until(lambda: processes_of(kubeai.home) == before, 5)
+    until(lambda: processes_of(kubeai.home) == before)
 
 
 def test_restarts_a_killed_engine_at_once_and_then_waits_longer_each_time(kubeai):
@@ -221,7 +221,7 @@ def test_restarts_a_killed_engine_at_once_and_then_waits_longer_each_time(kubeai
         assert server(pod).get("lastState", {}).get("terminated", {}).get("exitCode") == (137 if restarts else None)
         engine = (set(processes_of(kubeai.home)) - before).pop()
         os.kill(engine, signal.SIGKILL)
-    until(lambda: [waiting_reason(pod) for pod in kubeai.pods("victim")] == ["CrashLoopBackOff"], 10)
+    until(lambda: [waiting_reason(pod) for pod in kubeai.pods("victim")] == ["CrashLoopBackOff"])
     status = server(kubeai.pods("victim")[0])
     assert status["state"]["waiting"]["message"].startswith("back-off 20s restarting failed")
     kubeai.delete("victim")
@@ -233,7 +233,7 @@ def ready_after(pods, restarts):
 
 def test_waits_for_a_secret_that_is_missing(kubeai):
     kubeai.create("secretive", envFrom=[{"secretRef": {"name": "mine"}}], env={"GREETING": "$(WORD) you"})
-    pod = until(lambda: waiting_for(kubeai.pods("secretive"), "CreateContainerConfigError"), 10)
+    pod = until(lambda: waiting_for(kubeai.pods("secretive"), "CreateContainerConfigError"))
     assert server(pod)["state"]["waiting"]["message"] == 'secret "mine" not found'
     assert kubeai.events(pod)["Failed"] == 'Error: secret "mine" not found'
     before = set(processes_of(kubeai.home))
@@ -290,7 +290,7 @@ def test_ends_an_engine_that_takes_more_memory_than_its_profile_allows(make_daem
 
 def test_finds_no_place_for_a_claim_that_is_not_there(kubeai):
     kubeai.create("claiming", url="pvc://nowhere/models?model=x")
-    pod = until(lambda: next((pod for pod in kubeai.pods("claiming") if pod["status"].get("conditions")), None), 5)
+    pod = until(lambda: next((pod for pod in kubeai.pods("claiming") if pod["status"].get("conditions")), None))
     message = pod["status"]["conditions"][0]["message"]
     assert message.startswith('0/1 nodes are available: persistentvolumeclaim "nowhere" not found.')
     kubeai.delete("claiming")

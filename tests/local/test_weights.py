@@ -267,7 +267,7 @@ def test_a_leashed_program_dies_with_its_parent(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    until(lambda: not is_alive(child), 10)
+    until(lambda: not is_alive(child))
 
 
 @pytest.mark.parametrize("is_folder", [True, False])

@@ -101,7 +101,7 @@ def test_learns_profiles_in_the_background(here: Callable[[str], Any], shell: An
     here("%kubeai_config context=local")
     with pytest.raises(Exception, match="no Model"):
         here("%kubeai_status nobody")
-    until(lambda: completions(shell, "%kubeai_serve a --profile cp"), 10)
+    until(lambda: completions(shell, "%kubeai_serve a --profile cp"))
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_gives_back_the_very_line_with_a_yes(
     one, _ = clusters
     one.change(PODS, pod("smol-1", "smol"))
     run(f"%config KubeAI.kubeconfig = {kubeconfig(one.url)!r}\n%config KubeAI.context = 'a'")
-    until(lambda: "smol-1" in one.objects[PODS], 5)
+    until(lambda: "smol-1" in one.objects[PODS])
     with pytest.raises(UsageError) as raised:
         run(line)
     assert raised.value.hint == f"To do it all the same: {again or f'{line} --yes'}"

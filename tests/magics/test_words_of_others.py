@@ -62,7 +62,7 @@ def gateway(clusters: Any, kubeconfig: Any, shell: Any, run: Run, tmp_path: Any,
     for name, feature in (("smol", "TextGeneration"), ("other", "TextGeneration"), ("mini", "TextEmbedding")):
         api.change(MODELS, model(name, features=[feature]))
         api.change(PODS, pod(f"model-{name}-1", name))
-    until(lambda: "model-mini-1" in api.objects[PODS], 5)
+    until(lambda: "model-mini-1" in api.objects[PODS])
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     own = {"df": pd.DataFrame({"text": ["soup"], "salary": ["4242"]}), "ran": [], "api_token": "hunter2", "os": os}
     before = pd.DataFrame.__getitem__

@@ -97,7 +97,7 @@ def test_changes_no_model_that_has_taken_the_name_of_the_one_that_was_shown(
     anew["metadata"]["uid"] = "made-anew"
     api.change(MODELS, model("smol"), gone=True)
     api.change(MODELS, anew)
-    assert until(lambda: jupyter.do("GET", "models/smol/stake")[1]["uid"] == "made-anew", 10)
+    assert until(lambda: jupyter.do("GET", "models/smol/stake")[1]["uid"] == "made-anew")
     verbs = [verb for verb in VERBS if verb.verb in NAMED and verb.verb != "fix"]
     assert {verb.verb: send(jupyter, verb, where=here, uid=uid) for verb in verbs} == dict.fromkeys(
         (verb.verb for verb in verbs), (409, ["ConflictError"])

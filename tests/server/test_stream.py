@@ -83,7 +83,7 @@ def test_tells_who_asks_again_only_what_is_new(jupyter: Jupyter, session: Sessio
         answer = jupyter.ask("GET", "changes")[1]
         return answer if "polled" in [one["row"]["name"] for one in answer["models"]] else None
 
-    there = until(all_there, 10)
+    there = until(all_there)
     again = jupyter.ask("GET", "changes", query={"since": there["id"]})[1]
     assert again["reset"] is False
     session.attach("polled").delete()
@@ -92,7 +92,7 @@ def test_tells_who_asks_again_only_what_is_new(jupyter: Jupyter, session: Sessio
         answer = jupyter.ask("GET", "changes", query={"since": there["id"]})[1]
         return {"name": "polled"} in answer["gone"] and not answer["reset"]
 
-    assert until(gone, 10)
+    assert until(gone)
 
 
 def test_tells_a_model_that_nobody_served_from_here(jupyter: Jupyter, session: Session) -> None:

@@ -70,7 +70,7 @@ def test_shows_on_stderr_a_line_for_each_change_and_answers_when_it_is_ready(api
     api.put(PODS, waiting_pod("model-smol-a-1"))
 
     def go_on() -> None:
-        until(lambda: "Pulling" in shown.getvalue(), 10)
+        until(lambda: "Pulling" in shown.getvalue())
         api.change(PODS, pod("model-smol-a-1", "smol"))
 
     shown = io.StringIO()
@@ -171,7 +171,7 @@ def test_ends_at_an_interrupt(api, away, capsys) -> None:
     handle = away.attach("smol")
 
     def interrupt() -> None:
-        until(lambda: "smol Pulling" in capsys.readouterr().err, 10)
+        until(lambda: "smol Pulling" in capsys.readouterr().err)
         interrupt_main()
 
     threading.Thread(target=interrupt).start()
@@ -196,14 +196,14 @@ def test_tells_why_the_request_that_was_to_wake_it_was_refused(api, kubeconfig) 
 
 def test_wakes_a_sleeping_model_and_shows_its_phases(session, capsys) -> None:
     sleeping = session.serve(name="sleeper", scaling={"min_replicas": 0}, **SMOL)
-    until(lambda: sleeping.status.phase == "Asleep", 10)
+    until(lambda: sleeping.status.phase == "Asleep")
     assert sleeping.complete("The capital of France is", max_tokens=3, temperature=0)
     assert "… sleeper " in capsys.readouterr().err
 
 
 def test_wakes_a_sleeping_model_for_an_await_too_and_shows_its_phases(session, capsys) -> None:
     sleeping = session.serve(name="awaited", scaling={"min_replicas": 0}, **SMOL)
-    until(lambda: sleeping.status.phase == "Asleep", 10)
+    until(lambda: sleeping.status.phase == "Asleep")
     assert asyncio.run(sleeping.achat("Hello", max_tokens=3, temperature=0))
     assert "… awaited " in capsys.readouterr().err
 
@@ -275,7 +275,7 @@ def test_makes_no_client_in_the_event_loop_of_who_awaits(api, away, monkeypatch)
 
 def test_ends_at_once_where_this_machine_has_no_gpu(session, capsys) -> None:
     served = session.serve(name="gpu", force=True, **{**SMOL, "resource_profile": "nvidia-gpu-l4:1"})
-    until(lambda: served.status.phase == "Scheduling", 10)
+    until(lambda: served.status.phase == "Scheduling")
     with pytest.raises(DeployError) as raised:
         served.chat("Hello")
     assert [finding.code for finding in raised.value.findings] == ["InsufficientGpu"]

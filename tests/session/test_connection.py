@@ -123,7 +123,7 @@ def test_makes_its_parts_once_for_all_threads(clusters, kubeconfig) -> None:
 
         with ThreadPoolExecutor(4) as pool:
             assert len(set(pool.map(use, range(4)))) == 1
-        until(lambda: one.requests.count(f"GET {MODELS}?watch") == 1, 5)
+        until(lambda: one.requests.count(f"GET {MODELS}?watch") == 1)
         assert one.requests.count(f"GET {MODELS}") == 1
 
 
@@ -191,10 +191,10 @@ def test_leaves_nothing_to_threads_that_use_it_while_it_closes(clusters, kubecon
         assert [type(error) for error in failures] == [SessionClosedError] * 4
 
     close_in_use()  # what a process makes once
-    ours = threading.active_count(), held.num_fds()
+    threads, descriptors = threading.active_count(), held.num_fds()
     for _ in range(20):
         close_in_use()
-    until(lambda: (threading.active_count(), held.num_fds()) <= ours, 5)
+    until(lambda: threading.active_count() <= threads and held.num_fds() <= descriptors)
 
 
 def in_thread(use: Callable[[], object], failures: list[KubeAIError]) -> threading.Thread:

@@ -65,7 +65,7 @@ def lost_view(session: Session, changes: Subscription) -> View:
     """The Model once it is known why the link is lost; whatever is told until then was so before."""
     views = []
     while not (views and views[-1].link.message):
-        change = changes.until(lambda _: True, 10)
+        change = changes.until(lambda _: True, 30)
         assert change is not None
         assert change.view is not None
         views.append(change.view)
@@ -151,7 +151,7 @@ def test_takes_a_model_of_another_life_of_the_server_for_no_deletion() -> None:
         publisher.ready()
     try:
         with publisher.subscribe(["lives"]) as changes:
-            changes.until(lambda change: change.view.link.lost and change.view.link.message, 10)
+            assert changes.until(lambda change: change.view.link.lost and change.view.link.message, 30)
             new = FakeApi(port)
             new.objects = {MODELS: {}, PODS: {}, EVENTS: {}}
             again = model("lives")
@@ -159,9 +159,9 @@ def test_takes_a_model_of_another_life_of_the_server_for_no_deletion() -> None:
             new.put(PODS, pod("model-lives-a-1", "lives"))
             with new.in_thread():
                 told = []
-                changes.until(lambda change: told.append(change.view) or change.view.link.state == "live", 10)
+                assert changes.until(lambda change: told.append(change.view) or change.view.link.state == "live", 30)
                 assert [view.uid for view in told][-1] == "another"
-                until(lambda: publisher.view("lives").status.phase == "Ready", 5)
+                until(lambda: publisher.view("lives").status.phase == "Ready")
                 publisher.close()
     finally:
         publisher.close()

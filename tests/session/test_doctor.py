@@ -64,7 +64,7 @@ def test_asks_for_models_of_every_kind(session: Session) -> None:
     for name, feature in (("talks", "TextGeneration"), ("finds", "TextEmbedding")):
         fields = {"url": "ollama://smollm2:135m", "engine": "OLlama", "features": [feature], "min_replicas": 0}
         session.serve(name=name, **fields)
-    until(lambda: "finds and talks" in line(session.doctor(), "gateway")[1].replace(", ", " and "), 10)
+    until(lambda: "finds and talks" in line(session.doctor(), "gateway")[1].replace(", ", " and "))
 
 
 def test_names_a_gateway_that_does_not_answer(daemon: str) -> None:

@@ -36,7 +36,7 @@ def updated(swap: Model, url: str) -> View:
     """The Model once its update is seen to fail."""
     swap.session.serve(name="swap", url=url, engine="OLlama", force=True)  # type: ignore[attr-defined]  # a Session
     with swap.subscribe() as changes:
-        change = changes.until(lambda one: one.view.status.phase == "Degraded" and not one.view.pending, 10)
+        change = changes.until(lambda one: one.view.status.phase == "Degraded" and not one.view.pending, 30)
         assert change is not None
         assert change.view is not None
         return change.view

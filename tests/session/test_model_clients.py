@@ -67,7 +67,7 @@ def test_sends_a_request_when_the_model_is_ready(
     handle, texts = away.attach("smol"), []
     asking = threading.Thread(target=lambda: texts.append(ask_by(way, handle)))
     asking.start()
-    until(lambda: away.publisher.view("smol").status.phase == "Pulling", 5)
+    until(lambda: away.publisher.view("smol").status.phase == "Pulling")
     assert gateway.received == []
     api.change(PODS, pod("model-smol-a-1", "smol"))
     asking.join(10)
@@ -148,7 +148,7 @@ def test_ends_the_wait_of_a_program_that_hangs_up(api: FakeApi, gateway: HttpSer
         with client, pytest.raises(openai.APITimeoutError):
             client.completions.create(**ASKED)
         api.change(PODS, pod("model-smol-a-1", "smol"))
-        until(lambda: away.attach("smol").ready, 5)
+        until(lambda: away.attach("smol").ready)
         with openai.OpenAI(base_url=port.base_url, api_key=port.api_key) as other:
             other.completions.create(**{**ASKED, "prompt": "second"})
     assert [request.json["prompt"] for request in gateway.received] == ["second"]
@@ -217,7 +217,7 @@ def test_wakes_a_model_by_a_request_that_it_takes(
 ) -> None:
     ranker(api, feature, replicas=0, minReplicas=0)
     handle = away.attach("ranker")
-    until(lambda: handle.status.phase == "Asleep", 5)
+    until(lambda: handle.status.phase == "Asleep")
     if feature == "Reranking":
         handle.rerank("Which?", ["bananas", "Paris"])
     else:

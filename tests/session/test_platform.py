@@ -327,7 +327,7 @@ def test_shows_no_variable_of_a_run(project: Project) -> None:
     function = project.new_function("llm", **SMOL, image=f"registry/{VALUE}:1")
     run = function.run(env={"SOME_KEY": VALUE}, args=["--alias", VALUE], **ASLEEP)
     run.model.session.cluster.patch_model(run.name, {"spec": {"url": f"ollama://{VALUE}"}})
-    until(lambda: "***" in run.status.openai.modelUrl, 10)
+    until(lambda: "***" in run.status.openai.modelUrl)
     assert VALUE not in json.dumps(run.to_dict())
     assert "env" not in run.spec.to_dict()
 

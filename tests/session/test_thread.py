@@ -46,7 +46,7 @@ def test_stops_the_engine_when_a_stream_is_closed(smol) -> None:
     with smol.stream("Once upon a time", max_tokens=3000, extra_body={"ignore_eos": True}) as deltas:
         assert next(deltas)
         before = len(released())
-    until(lambda: len(released()) > before, 10)
+    until(lambda: len(released()) > before)
     assert int(released()[-1].rpartition("n_tokens = ")[2].split(",")[0]) < 2000
     assert list(deltas) == []
 

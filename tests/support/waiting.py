@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STALL_SECONDS = 30.0
+"""For how long a shared machine may stand still: no bound of what is waited for."""
 
-def until(look: Callable[[], Any], seconds: float) -> Any:
+
+def until(look: Callable[[], Any], seconds: float = STALL_SECONDS) -> Any:
     """What ``look`` gives as soon as it is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -31,7 +31,7 @@ class Told(list[Progress]):
 
     def wait(self) -> Progress:
         """How it ended."""
-        assert until(lambda: self.states()[-1:] in (["done"], ["failed"]), 5)
+        assert until(lambda: self.states()[-1:] in (["done"], ["failed"]))
         return self[-1]
 
 
@@ -89,7 +89,7 @@ def test_does_what_has_one_queue_in_its_order() -> None:
     told, later = Told(), Told()
     commands.hand_off(first, told.append, key="pause", queue="smol")
     commands.hand_off(second, later.append, key="resume", queue="smol")
-    assert until(lambda: first.times == 1, 5)
+    assert until(lambda: first.times == 1)
     assert (second.times, later.states()) == (0, ["queued"])
     first.opened.set()
     second.opened.set()
@@ -157,10 +157,10 @@ def test_does_nothing_to_another_model_than_the_one_that_was_shown(tmp_path: Pat
         with smol.session.subscribe("smol", looks=False) as changes:
             api.change(MODELS, former, gone=True)
             api.change(MODELS, anew)
-            assert changes.until(lambda change: change.view is not None and change.view.uid == "another", 5)
+            assert changes.until(lambda change: change.view is not None and change.view.uid == "another", 30)
         answers: list[dict[str, Any]] = []
         take(smol.session, "smol", {"id": "a", "uid": shown, **ASKED[verb]}, send=answers.append)
-        assert until(lambda: answers[-1:] and answers[-1]["state"] in ("done", "failed"), 5)
+        assert until(lambda: answers[-1:] and answers[-1]["state"] in ("done", "failed"))
         (notice,) = answers[-1]["notices"]
         assert (notice["code"], "another Model has its name now" in notice["message"]) == ("ConflictError", True)
         assert writes(api) == []
@@ -177,7 +177,7 @@ def test_answers_each_widget_that_asks_the_same_question(tmp_path: Path) -> None
         for asker in ("a", "b"):
             take(smol.session, "smol", {"id": asker, "verb": "show"}, send=answers.append, show=shown)
         gate.opened.set()
-        assert until(lambda: {one["id"] for one in answers if one["state"] == "done"} == {"a", "b"}, 5)
+        assert until(lambda: {one["id"] for one in answers if one["state"] == "done"} == {"a", "b"})
 
 
 def test_has_the_uid_of_what_is_shown_on_a_card_and_in_a_row() -> None:
@@ -190,4 +190,4 @@ def test_leaves_no_thread() -> None:
     before, told = set(threading.enumerate()), Told()
     Commands().hand_off(lambda: None, told.append, key="once")
     told.wait()
-    assert until(lambda: set(threading.enumerate()) <= before, 5)
+    assert until(lambda: set(threading.enumerate()) <= before)

@@ -72,10 +72,10 @@ def ask(widget: Any, **request: Any) -> None:
 def test_shows_cosines_and_says_why_there_are_none(playground: EmbeddingPlayground) -> None:
     comparison = playground.children[0]
     ask(comparison, verb="compare", texts=["red", " ", "blue"])
-    assert until(lambda: comparison.state["texts"] == ["red", "blue"] and not comparison.state["busy"], 5)
+    assert until(lambda: comparison.state["texts"] == ["red", "blue"] and not comparison.state["busy"])
     assert comparison.state["cosines"] == [[1.0, 0.0], [0.0, 1.0]]
     ask(comparison, verb="compare", texts=[""])
-    assert until(lambda: comparison.state["problem"] == "There is no text to compare. Type some, one a line.", 5)
+    assert until(lambda: comparison.state["problem"] == "There is no text to compare. Type some, one a line.")
     assert comparison.state["texts"] == ["red", "blue"]
     text, html = playground.still().values()
     assert "0.00" in text
@@ -88,10 +88,10 @@ def test_searches_a_frame_and_opens_its_map_with_the_same_vectors(
     comparison = playground.children[0]
     assert (comparison.state["column"], comparison.state["rows"]) == ("text", 5)
     ask(comparison, verb="search", query="pink")
-    assert until(lambda: len(comparison.state["nearest"]) == 4 and not comparison.state["busy"], 5)
+    assert until(lambda: len(comparison.state["nearest"]) == 4 and not comparison.state["busy"])
     assert comparison.state["nearest"][0] == {"place": 1, "text": "pink", "score": 1.0}
     ask(comparison, verb="map")
-    assert until(lambda: comparison.state["map_is_open"], 5)
+    assert until(lambda: comparison.state["map_is_open"])
     (_, widget) = playground.children
     assert isinstance(widget, MapWidget)
     assert model.maps == 1
@@ -157,9 +157,9 @@ def test_shows_what_python_selects_and_what_a_search_does(widget: MapWidget, mod
     widget.map.select([2])
     assert np.frombuffer(widget.selected, dtype="<u4").tolist() == [2]
     ask(widget, verb="search", query="pink")
-    assert until(lambda: widget.state["selected_count"] == 4 and not widget.state["busy"], 5)
+    assert until(lambda: widget.state["selected_count"] == 4 and not widget.state["busy"])
     ask(widget, verb="search", query="green")
-    assert until(lambda: bool(widget.state["problem"]), 5)
+    assert until(lambda: bool(widget.state["problem"]))
     assert widget.state["selected_count"] == 4
 
 

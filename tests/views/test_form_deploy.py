@@ -178,7 +178,7 @@ def test_looks_away_from_a_model_that_it_has_served_before(tmp_path: Path) -> No
     with talking_cluster(tmp_path) as (smol, _, _, api):
         other = model("other")
         api.change(MODELS, other)
-        until(lambda: "other" in smol.session.publisher.names(), 5)
+        until(lambda: "other" in smol.session.publisher.names())
         handles = [smol, smol, Model(smol.session, "other")]
         context = FormContext(plan=Cluster("create").plan, serve=lambda *_, **_how: handles.pop(0))
         form = form_of(context=context, url=URL)
@@ -206,7 +206,7 @@ def test_starts_from_what_was_served_since_the_cluster_was_asked_last(tmp_path: 
         form.look()
         assert served() == ["other", "smol"]
         api.change(MODELS, model("deployed"))
-        assert until(lambda: "deployed" in session.publisher.names(), 5)
+        assert until(lambda: "deployed" in session.publisher.names())
         form.deploy()
         assert served() == ["deployed", "other", "smol"]
         form.close()

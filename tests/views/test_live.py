@@ -59,7 +59,7 @@ class FakeModel:
 
 def shows(widget: StatusCard, **fields: str) -> bool:
     """Wait until the card says this."""
-    return until(lambda: all(widget.card[key] == value for key, value in fields.items()), 5)
+    return until(lambda: all(widget.card[key] == value for key, value in fields.items()))
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_shows_nothing_older_than_it_showed(session: FakeSession) -> None:
     widget = live.follow(FakeModel(session))
     widget.observe(lambda changed: phases.append(changed["new"]["phase"]), "card")
     session.subscriptions[0].put(Change("smol", older, older.revision))
-    until(lambda: not session.subscriptions[0]._pending, 5)
+    until(lambda: not session.subscriptions[0]._pending)
     session.now_is(view_in("Degraded", ready=1, desired=2))
     assert shows(widget, phase="Degraded")
     assert phases == ["Degraded"]
@@ -225,7 +225,7 @@ def test_keeps_cards_of_as_many_models_that_are_gone_and_no_more(session: FakeSe
     assert shows(first, phase="Deleted")
     come_and_go(session, live.KEPT_GONE)
     changes = session.subscriptions[0]
-    assert until(lambda: not changes.covers("smol"), 5)
+    assert until(lambda: not changes.covers("smol"))
     assert changes.covers("short-0")
 
 
@@ -245,7 +245,7 @@ def test_lets_go_of_the_model_that_went_first_whichever_was_shown_first(session:
     session.now_is(None)
     assert shows(first, phase="Deleted")
     changes = session.subscriptions[0]
-    assert until(lambda: not changes.covers("short-0"), 5)
+    assert until(lambda: not changes.covers("short-0"))
     assert changes.covers("smol")
 
 

@@ -61,8 +61,8 @@ def test_shows_all_models_by_name_and_follows_them(session: FakeSession) -> None
     session.now_is("a", view_in("Ready", ready=1))
     session.now_is("b", None)
     session.now_is("c", view_in("Failing"))
-    assert until(lambda: phases(table) == {"a": "Ready", "c": "Failing"}, 5)
-    assert until(lambda: [row["phase"] for row in table.children[0].table["rows"]] == ["Ready", "Failing"], 5)
+    assert until(lambda: phases(table) == {"a": "Ready", "c": "Failing"})
+    assert until(lambda: [row["phase"] for row in table.children[0].table["rows"]] == ["Ready", "Failing"])
 
 
 class FakeHandle:
@@ -81,17 +81,17 @@ def test_leaves_the_last_change_to_the_snapshots_of_all_cells(session: FakeSessi
         table._snapshots.add(handle.update)
     for phase in ("Pulling", "Loading", "Ready", "Failing"):
         session.now_is("a", view_in(phase))
-        assert until(lambda phase=phase: phases(table)["a"] == phase, 5)
+        assert until(lambda phase=phase: phases(table)["a"] == phase)
     for handle in handles:
-        assert until(lambda handle=handle: "a  Failing" in handle.texts[-1], 5)
+        assert until(lambda handle=handle: "a  Failing" in handle.texts[-1])
 
 
 def test_goes_on_after_a_change_that_it_cannot_show(session: FakeSession, caplog: pytest.LogCaptureFixture) -> None:
     table = LiveModels(session)
     session.now_is("a", replace(view_in("Ready"), status=None))  # type: ignore[arg-type]  # what a bug would leave
-    assert until(lambda: "could not be updated" in caplog.text, 5)
+    assert until(lambda: "could not be updated" in caplog.text)
     session.now_is("a", view_in("Failing"))
-    assert until(lambda: phases(table).get("a") == "Failing", 5)
+    assert until(lambda: phases(table).get("a") == "Failing")
 
 
 def test_ends_with_its_subscription(session: FakeSession) -> None:

@@ -61,7 +61,7 @@ def ask(trial: Any, recording: bytes | None = None, **request: Any) -> None:
     """As a browser does; returns once it is answered."""
     before = trial.state
     trial._handle_custom_msg(request, [] if recording is None else [memoryview(recording)])
-    until(lambda: trial.state != before and not trial.state["busy"], 10)
+    until(lambda: trial.state != before and not trial.state["busy"])
 
 
 def test_ranks_what_is_typed(session: Session) -> None:
@@ -114,7 +114,7 @@ def test_takes_no_request_that_is_not_its_own(session: Session) -> None:
     before = trial.state
     for request in ({"verb": "transcribe"}, {"verb": "delete"}, {"verb": "rank", "more": 1}, {"verb": "rank"}):
         trial._handle_custom_msg(request, [])
-    until(lambda: trial.state["problem"] != "", 10)
+    until(lambda: trial.state["problem"] != "")
     assert "no text to rank" in trial.state["problem"]  # of the last of them
     assert before["ranked"] == trial.state["ranked"] == []
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def seen(publisher: Publisher, name: str, wanted: Callable[[View], bool]) -> View:
     with publisher.subscribe([name]) as changes:
-        change = changes.until(lambda change: change.view is not None and wanted(change.view), 10)
+        change = changes.until(lambda change: change.view is not None and wanted(change.view), 30)
     assert change is not None, f"{name} did not come to it; last: {changes.latest(name)}"
     assert change.view is not None
     return change.view

@@ -70,7 +70,7 @@ def test_asks_once_and_tells_the_model_that_waits(pool: Pool) -> None:
     nodes = Nodes()
     free, view = looking(nodes, pool), waiting()
     assert free.look(view)
-    until(lambda: nodes.heard, 5)
+    until(lambda: nodes.heard)
     assert (free.known, free.pending(view.uid)) == ({"cpu": 4, "nvidia-gpu-l4": 0}, False)
     assert not free.look(view)
     assert nodes.asked == ["api/v1/nodes", "api/v1/pods"]
@@ -81,7 +81,7 @@ def test_knows_nothing_where_nodes_may_not_be_read(pool: Pool) -> None:
     nodes.may_be_read = False
     free = looking(nodes, pool)
     assert free.look(waiting())
-    until(lambda: nodes.heard, 5)
+    until(lambda: nodes.heard)
     assert free.known is None
 
 

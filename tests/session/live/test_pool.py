@@ -14,9 +14,9 @@ def test_does_one_of_a_kind_for_a_model_at_a_time_and_others_meanwhile() -> None
     pool.submit("log", "slow", lambda: done.append("slow"))
     pool.submit("log", "good", lambda: done.append("good"))
     pool.submit("probe", "slow", lambda: done.append("probe"))
-    until(lambda: sorted(done) == ["good", "probe"], 5)
+    until(lambda: sorted(done) == ["good", "probe"])
     over.set()
-    until(lambda: "slow" in done, 5)
+    until(lambda: "slow" in done)
     pool.close()
 
 
@@ -29,10 +29,10 @@ def test_bounds_what_goes_on_at_once() -> None:
 
     for number in range(AT_ONCE + 5):
         pool.submit("log", f"m-{number}", work)
-    until(lambda: len(begun) == AT_ONCE, 5)
+    until(lambda: len(begun) == AT_ONCE)
     assert len([one for one in threading.enumerate() if one.name == "kubeai-log"]) == AT_ONCE
     over.set()
-    until(lambda: len(begun) == AT_ONCE + 5, 5)
+    until(lambda: len(begun) == AT_ONCE + 5)
     pool.close()
 
 
@@ -44,7 +44,7 @@ def test_goes_on_after_a_job_that_failed(caplog) -> None:
 
     pool.submit("log", "m", fail)
     pool.submit("log", "m", lambda: done.append(1))
-    until(lambda: done, 5)
+    until(lambda: done)
     assert "A log of m failed." in caplog.text
     pool.close()
 

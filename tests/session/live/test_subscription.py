@@ -87,7 +87,7 @@ def test_waits_for_what_another_thread_brings() -> None:
     subscription = Subscription(["m"])
     bringer = threading.Timer(0.02, lambda: subscription.put(change("m", 7)))
     bringer.start()
-    found = subscription.until(lambda item: item.revision == 7, 10)
+    found = subscription.until(lambda item: item.revision == 7, 30)
     bringer.join()
     assert found is not None
 
@@ -120,7 +120,7 @@ def test_gives_what_was_left_there_before_it_ended_and_then_says_why() -> None:
     assert revisions(list(subscription)) == [("m", 2), ("n", 3)]
     assert subscription.ended == "The Session was closed."
     with pytest.raises(SessionClosedError, match=r"The Session was closed\."):
-        subscription.until(lambda _item: True, 10)
+        subscription.until(lambda _item: True, 30)
 
 
 def test_is_read_by_coroutines() -> None:
@@ -161,7 +161,7 @@ def test_takes_a_single_name_for_one_name() -> None:
 
 def test_tells_first_how_each_model_is_also_that_there_is_none(canned: Any, publisher: Publisher) -> None:
     canned.change(MODELS, model("there"))
-    until(publisher.names, 5)
+    until(publisher.names)
     with publisher.subscribe(["there", "missing"]) as changes:
         first = {item.name: item.view for item in (next(changes), next(changes))}
         assert first["missing"] is None
@@ -173,7 +173,7 @@ def test_tells_first_how_each_model_is_also_that_there_is_none(canned: Any, publ
 def test_is_about_another_model_from_when_that_is_added(canned: Any, publisher: Publisher) -> None:
     canned.change(MODELS, model("a"))
     canned.change(MODELS, model("b"))
-    until(lambda: len(publisher.names()) == 2, 5)
+    until(lambda: len(publisher.names()) == 2)
     with publisher.subscribe(["a"]) as changes:
         assert next(changes).name == "a"
         changes.add("b")
@@ -186,7 +186,7 @@ def test_is_about_another_model_from_when_that_is_added(canned: Any, publisher: 
 
 def test_ends_with_the_session_and_shows_that_on_each_model(canned: Any, publisher: Publisher) -> None:
     canned.change(MODELS, model("m"))
-    until(publisher.names, 5)
+    until(publisher.names)
     subscriptions = [publisher.subscribe(["m"]), publisher.subscribe(ALL)]
     first = [next(subscription).view for subscription in subscriptions]
     assert [view and view.link.state for view in first] == ["live", "live"]
@@ -210,9 +210,9 @@ def test_leaves_what_comes_to_a_reader_that_never_reads_without_holding_the_mode
     with publisher.subscribe(ALL) as reads:
         for number in range(30):
             canned.change(MODELS, model(f"m-{number}"))
-            assert reads.until(lambda item, name=f"m-{number}": item.name == name, 5)
+            assert reads.until(lambda item, name=f"m-{number}": item.name == name, 30)
             canned.change(MODELS, model(f"m-{number}"), gone=True)
-            assert reads.until(lambda item: item.view is None, 5)
+            assert reads.until(lambda item: item.view is None, 30)
         canned.change(MODELS, model("last"))
-        assert reads.until(lambda item: item.name == "last", 5)
+        assert reads.until(lambda item: item.name == "last", 30)
         assert next(never_reads).name == "last"
