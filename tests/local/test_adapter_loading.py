@@ -48,7 +48,7 @@ def pod(**labels):
 
 
 async def kept(store, stored, engine, *, until, name="tuned", complaint="", is_over=lambda: True):
-    """Keep the engine's adapters until the Pod's label, and a complaint, say so, and ``is_over``; and a moment longer."""
+    """Keep the engine's adapters until the Pod's label, a complaint and ``is_over`` say so; and a moment longer."""
 
     async def pull(url):
         return Path("/weights") / url.removeprefix("hf://")
