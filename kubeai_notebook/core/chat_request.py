@@ -67,7 +67,7 @@ def chat_request(prompt: Any, fields: Mapping[str, Any], *, function: str = "cha
         turns = [{"role": "system", "content": system}, *turns]
     checked = None if schema is None else reply_schema(schema)
     form = {"response_format": checked.response_format} if checked else {}
-    tools = _tools_of(given.pop("tools", None), given.pop("tool_choice", None))
+    tools = tool_fields(given.pop("tools", None), given.pop("tool_choice", None))
     return _request({"messages": turns, **form, **tools}, given, schema=checked)
 
 
@@ -142,7 +142,7 @@ def _turn(turn: Any, number: int) -> dict[str, Any]:
     return {**turn}
 
 
-def _tools_of(tools: Any, choice: Any) -> dict[str, Any]:
+def tool_fields(tools: Any, choice: Any) -> dict[str, Any]:
     """The fields that name tools."""
     if tools is None:
         if choice is not None:

@@ -395,14 +395,20 @@ def _started_by(planned: deploy.Plan) -> str:
     """A sentence where this takes the last replica: what starts the Model again."""
     if count_at(planned.manifest, "spec", "replicas"):
         return ""
-    return f" Now {_starter(planned.current)} starts it again."
+    # The autoscaler gives a replica to a Model for as long as its average counts a request, whoever took the last one.
+    averaged = " So does KubeAI at first, where requests came a few minutes ago; pause() keeps it off."
+    starter = _starter(planned.current)
+    return f" Now {starter} starts it again.{averaged if starter == _REQUEST else ''}"
+
+
+_REQUEST = "a request, or scale(1),"
 
 
 def _starter(model: Mapping[str, Any]) -> str:
     """What starts a Model without replicas: a request only where autoscaling is on."""
     if scaling.is_paused(model):
         return "resume()"
-    return "scale(1)" if at(model, "spec", "autoscalingDisabled") is True else "a request, or scale(1),"
+    return "scale(1)" if at(model, "spec", "autoscalingDisabled") is True else _REQUEST
 
 
 def _cautions(warnings: Iterable[Notice]) -> list[str]:

@@ -15,8 +15,9 @@ import traitlets
 from pydantic import ValidationError
 
 from kubeai_notebook import settings
+from kubeai_notebook.core.chat_request import tool_fields
 from kubeai_notebook.core.dialogue import Dialogue
-from kubeai_notebook.errors import KubeAIError
+from kubeai_notebook.errors import KubeAIError, UsageError
 from kubeai_notebook.present.playground_settings import in_labels
 from kubeai_notebook.present.playground_wire import PROMPT, PlaygroundMessage, PlaygroundRequest, Text
 from kubeai_notebook.present.transcript import cells_of, transcript_bundle, transcript_text
@@ -155,7 +156,14 @@ def chat_playground(
     """The playground of this Model in this notebook, with what was said in it; ``new`` begins another dialogue.
 
     It is kept by the notebook, the place and the Model's name, so a kernel that was restarted goes on with it.
+
+    Raises:
+        UsageError: ``tools`` are no list of functions.
     """
+    if tools:
+        tool_fields(tools, None)
+        if not all(map(callable, tools)):
+            raise UsageError("A playground calls the functions of tools=, and a mapping is none.", "Give the function.")
     names = tuple(dict.fromkeys((model.name, *columns)))
     key = "\n".join((settings.notebook(), repr(model.session.place), *names))
     if new or key not in _playgrounds():

@@ -7,7 +7,7 @@ import { Widget } from "@lumino/widgets";
 import { trans } from "../shared/translate";
 import type { ModelsTable } from "../shared/types";
 import { labIcon } from "./icon";
-import { pathOf, titleOf, type Kind } from "./tab_kinds";
+import { isName, pathOf, titleOf, type Kind } from "./tab_kinds";
 import { answerOf, refusalOf } from "./request";
 import { serverHalf } from "./server";
 import type { Place } from "./settings";
@@ -18,7 +18,7 @@ const ENDED: readonly Kernel.Status[] = ["autorestarting", "dead", "restarting",
 /** Open a tab of its own; of a playground whose Model is not named, the user is asked for it. */
 export async function openNew(app: JupyterFrontEnd, kind: Kind, given: string | undefined): Promise<void> {
   const name = given ?? (kind === "serve" ? "" : await chosenName(app));
-  if (name === null) return;
+  if (name === null || !isName(name)) return;
   await open(app, pathOf(kind, name, UUID.uuid4()), [titleOf(kind), name].filter(Boolean).join(": "));
 }
 

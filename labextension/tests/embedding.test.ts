@@ -95,7 +95,7 @@ describe("the playground of embeddings", () => {
     expect(status?.textContent).toBe("mini was refused.");
     expect(status?.classList).toContain("kubeai-embedding-problem");
     model.fire("comm_live_update");
-    expect(status?.textContent).toBe("The kernel has gone. Run the cell again.");
+    expect(status?.textContent).toBe("The kernel has gone. Run %load_ext kubeai_notebook and the cells again.");
     expect([...el.querySelectorAll("button")].every((node) => node.disabled)).toBe(true);
     end?.();
     expect(model.listening).toBe(0);
@@ -107,7 +107,7 @@ it("says that the kernel has gone where a message cannot be sent", () => {
   model.shutDown = true;
   press("Compare");
   vi.advanceTimersByTime(60_000);
-  expect(find(".kubeai-embedding-status")?.textContent).toBe("The kernel has gone. Run the cell again.");
+  expect(find(".kubeai-embedding-status")?.textContent).toBe("The kernel has gone. Run %load_ext kubeai_notebook and the cells again.");
   expect([...el.querySelectorAll("button")].every((node) => node.disabled)).toBe(true);
   end?.();
 });

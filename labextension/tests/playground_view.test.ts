@@ -42,6 +42,15 @@ it("keeps the focus where a button goes", () => {
   expect(document.activeElement?.getAttribute("aria-label")).toBe("Prompt");
 });
 
+it("sends an edited prompt by Enter, and begins a line by Shift+Enter", () => {
+  const answers = [{ column: 0, model: "smol", state: "done" as const, pieces: 0, note: "", calls: [], calls_not_shown: "", calls_id: "", figures: "" }];
+  const { model, view } = shown({ exchanges: [{ number: 0, siblings: [0], vote: null, answers }] });
+  [...view.node.querySelectorAll("button")].find((one) => one.textContent === "Edit")?.click();
+  const edited = view.node.querySelector<HTMLTextAreaElement>('[aria-label="The prompt, edited"]');
+  for (const shiftKey of [true, false]) edited?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", shiftKey, cancelable: true }));
+  expect(model.sent.filter((sent) => JSON.stringify(sent).includes('"edit"'))).toHaveLength(1);
+});
+
 it("takes a picture without words, and gives it back where it could not be sent", async () => {
   const { model, view, part } = shown();
   const files = [new File([new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10])], "a.png", { type: "image/png" })];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { kindOf, pathOf } from "../src/tab_kinds";
+import { isName, kindOf, pathOf } from "../src/tab_kinds";
 import { codeOf } from "../src/tab_code";
 
 const ID = "0f3c1a52-3f0e-4c58-8f5e-b4f2ab3a3f10";
@@ -9,6 +9,10 @@ it("knows a tab again by the path of its session, in a folder too", () => {
   expect(kindOf(pathOf("serve", "", ID))).toBe("serve");
   expect(kindOf(`work/${pathOf("playground", "smol-2.1", ID)}`)).toBe("playground");
   expect(kindOf(`console-1-${ID}`)).toBeUndefined();
+});
+
+it("takes no name that leads into another folder", () => {
+  expect(["smol-2.1", "", "x/../evil/kubeai-serve-", "a\\b"].map(isName)).toEqual([true, true, false, false]);
 });
 
 it("makes a form once a kernel, and shows the same one after a reload", () => {

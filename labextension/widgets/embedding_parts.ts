@@ -16,7 +16,7 @@ export class StatusLine {
   ) {
     this.node.setAttribute("role", "status");
     const hearNoMore = whenGone(model, () => {
-      this.say("The kernel has gone. Run the cell again.");
+      this.say("The kernel has gone. Run %load_ext kubeai_notebook and the cells again.");
       onGone();
     });
     signal.addEventListener("abort", () => {

@@ -111,6 +111,8 @@ export class MapPlot {
       height: HEIGHT,
       backgroundColor: [0, 0, 0, 0],
       mouseMode: this.mode,
+      // It listens on the whole page, where Escape leaves a cell's editor.
+      deselectOnEscape: false,
       colorBy: "valueA",
       pointColor: [...colors],
       pointSize: isMany ? 3 : 5,

@@ -19,7 +19,7 @@ const PROMPT = -1;
 const READING = 600;
 const NOTHING = { exchange: PROMPT, column: null, calls_id: "", text: "", pictures: [], sure: false, columns: [], settings: {} };
 const STILL_COMING = "An answer is still coming. Stop ends it; what you have written stays here.";
-const GONE = "The kernel has gone. Run the cell again: the dialogue goes on.";
+const GONE = "The kernel has gone. Run %load_ext kubeai_notebook and this cell again: the dialogue goes on.";
 
 export default {
   render({ model, el, signal }: RenderProps<State>): (() => void) | undefined {
@@ -30,6 +30,11 @@ export default {
     });
   },
 };
+
+/** Whether a key in a prompt sends it: Shift+Enter begins a line, and an Enter that ends a composed character is none. */
+function sends(event: KeyboardEvent): boolean {
+  return event.key === "Enter" && !event.shiftKey && !event.isComposing;
+}
 
 /** A dialogue: its exchanges, and the composer below them. The kernel decides all of it; this asks and shows. */
 export class PlaygroundView {
@@ -90,7 +95,7 @@ export class PlaygroundView {
   private listen(): void {
     this.ask.addEventListener("click", this.askPrompt);
     this.prompt.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (!sends(event)) return;
       event.preventDefault();
       this.askPrompt();
     });
@@ -305,6 +310,11 @@ class ExchangeView {
     const [ask, leave] = [button("Send"), button("Cancel")];
     const buttons = element("div", "kubeai-buttons");
     buttons.append(ask, leave);
+    text.addEventListener("keydown", (event) => {
+      if (!sends(event)) return;
+      event.preventDefault();
+      ask.click();
+    });
     const end = () => {
       this.prompt.hidden = false;
       text.remove();

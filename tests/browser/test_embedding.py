@@ -189,6 +189,7 @@ def selects_by_lasso(notebook: Any) -> None:
     count = output.locator(".kubeai-map-count")
     expect(count).not_to_have_text("0 selected. In Python, selection() gives their rows.")
     notebook.picture("lasso", output)
+    notebook.page.keyboard.press("Escape")  # leaves a cell's editor, and is pressed all the time
     many, is_equal = notebook.text(5).split()
     expect(count).to_contain_text(f"{int(many):,} selected")
     assert is_equal == "True"

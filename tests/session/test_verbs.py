@@ -157,7 +157,10 @@ def test_has_nothing_to_do_where_the_model_is_so_already(session: Session) -> No
 def test_says_what_starts_a_model_that_has_no_replicas_any_more(session: Session) -> None:
     fields = {**SMOL, "url": "ollama://no-such-model"}
     sleeper = session.serve(name="sleeper", min_replicas=1, force=True, **fields)
-    assert sleeper.scale(0).note == "sleeper is scaled to 0. Now a request, or scale(1), starts it again."
+    assert sleeper.scale(0).note == (
+        "sleeper is scaled to 0. Now a request, or scale(1), starts it again. So does KubeAI at first, where requests"
+        " came a few minutes ago; pause() keeps it off."
+    )
     sleeper.pause()
     session.cluster.patch_model("sleeper", {"spec": {"replicas": 1}})
     assert sleeper.scale(0).note == "sleeper is scaled to 0. Now resume() starts it again."

@@ -13,7 +13,7 @@ from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.playground_settings import LABELS
 from kubeai_notebook.session import presenter
 from kubeai_notebook.session.model import Model
-from kubeai_notebook.views.playground import Playground
+from kubeai_notebook.views.playground import Playground, chat_playground
 from kubeai_notebook.views.playground_model import PlaygroundModel
 from tests.support.talking import Engine, said, saying, talking_model
 
@@ -116,6 +116,20 @@ def test_sends_what_draws_formulas_to_a_page_that_asks_for_it_only(shown: tuple[
     assert "munderover" not in page.widget._bundle
     assert "munderover" in page.ask("formulas")["formulas"]
     assert page.ask("stop")["formulas"] == ""
+
+
+@pytest.mark.parametrize(
+    ("tools", "words"),
+    [
+        (len, "takes a list of functions"),
+        (["weather"], "takes named functions"),
+        ([{"type": "function", "function": {"name": "weather"}}], "a mapping is none"),
+    ],
+)
+def test_is_shown_with_functions_only_that_it_can_call(shown: tuple[Shown, Engine], tools: Any, words: str) -> None:
+    page, _ = shown
+    with pytest.raises(UsageError, match=words):
+        chat_playground(Model(page.model.session, "smol"), tools=tools)
 
 
 def test_is_shown_by_a_notebook_only(shown: tuple[Shown, Engine]) -> None:

@@ -275,7 +275,8 @@ def test_says_that_its_session_was_closed_while_an_answer_came(talk: tuple[Page,
     page.until(lambda: page.told(0) == "Hel")
     page.playground.session.close()
     page.until_over()
-    assert "is closed" in page.note
+    assert (states(page), page.told(0)) == (["stopped"], "Hel")
+    assert page.note == "The connection to the cluster was closed before the answer ended."
     assert page.playground.state().choices == ("smol",)
 
 

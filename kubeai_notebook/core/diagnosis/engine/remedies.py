@@ -37,7 +37,7 @@ _PROTECTING = (
     *("--ssl-cert-reqs", "--middleware"),
     *("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "VLLM_API_KEY", "INFINITY_API_KEY"),
     *("INFINITY_REVISION", "INFINITY_TRUST_REMOTE_CODE", "VLLM_NO_USAGE_STATS", "HF_HUB_DISABLE_TELEMETRY"),
-    *("DO_NOT_TRACK", "OLLAMA_ORIGINS"),
+    *("DO_NOT_TRACK", "OLLAMA_ORIGINS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
 )
 
 
@@ -96,7 +96,7 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
         if change.value is None and not isinstance(change, SetField):
             names = filled([change.name], case.values) or ""
             listed = names.split(", " if isinstance(change, SetEnv) else None)
-            named = [replace(change, name=name) for name in listed]
+            named = [replace(change, name=name if isinstance(change, SetEnv) else name_of(name)) for name in listed]
             made += named if names == change.name else [one for one in named if not _protects(one)]
         elif isinstance(change.value, str):
             value = filled([change.value], case.values) if change.value else ""
@@ -110,8 +110,7 @@ def _filled_changes(changes: tuple[Change, ...], case: Case) -> tuple[Change, ..
 
 def _protects(change: SetArgument | SetEnv) -> bool:
     """Whether what it takes out keeps something out: what a text says is no reason for that."""
-    name = change.name if isinstance(change, SetEnv) else name_of(change.name)
-    return is_secret_name(name) or name in _PROTECTING
+    return is_secret_name(change.name) or change.name in _PROTECTING
 
 
 def _shown(changes: tuple[Change, ...], case: Case) -> dict[str, str]:
