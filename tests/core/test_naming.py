@@ -64,6 +64,7 @@ def test_keeps_the_letter_of_an_accent() -> None:
     ("fields", "sentence"),
     [
         ({"labels": {"team": "data science!"}}, 'In labels, the value "data science!" may have up to 63 letters'),
+        ({"labels": {"hf-token": "swordfish lagoon"}}, "In labels, the value *** may have up to 63 letters"),
         ({"labels": {"my team": "a"}}, 'Write "my-team".'),
         ({"labels": {"ds.org/my team": "a"}}, 'Write "ds.org/my-team".'),
         ({"labels": {"team": "-"}}, "Use these characters only."),

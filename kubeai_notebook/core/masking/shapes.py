@@ -93,8 +93,13 @@ _FREE: tuple[tuple[str, str], ...] = (
     (":aa", r"(?<![0-9A-Za-z])(?P<value>[0-9]{8,10}:AA[A-Za-z0-9_-]{30,})"),
     ("8q~", r"(?P<value>[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{24,})"),
     (".atlasv1.", r"(?P<value>\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9=_-]{20,})"),
-    # netrc, Docker's ENV, Windows' setx, a login for curl.
+    # netrc, and a login for curl; --user 1000:1000 is a container's.
     ("machine", r"(?i:\bmachine\s{1,9}\S{1,255}\s{1,9}login\s{1,9}\S{1,255}\s{1,9}password\s{1,9})(?P<value>\S+)"),
+    (
+        "-u",
+        r"(?<![^\s\"'])-{1,2}(?:u|user|proxy-user)[ \t=]{1,4}[\"']?[^\s:\"'=]{1,64}:"
+        r"(?P<value>(?=\d{0,200}[^\s\"'\d])[^\s\"']{3,})",
+    ),
     # A sentence about a key: "Incorrect API key provided: abc".
     ("secretstr(", r"SecretStr\((?P<q>[\"'])(?P<value>(?!\*)[^\"']+)"),
     (

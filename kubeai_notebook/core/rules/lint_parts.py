@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.digitalhub import PROJECT_LABEL
 from kubeai_notebook.core.kubeai.labels import FEATURE_LABEL
-from kubeai_notebook.core.masking import masked, quoted
+from kubeai_notebook.core.masking import MASK, is_secret_name, masked, quoted
 from kubeai_notebook.core.model_spec import SecretName, SecretValue
 from kubeai_notebook.core.naming import MAX_LABEL_LENGTH, label_word
 from kubeai_notebook.core.remedy import SetArgument, SetField
@@ -74,8 +74,14 @@ def _labels(spec: ModelSpec) -> Iterator[Notice]:
             better = label_word(text)
             if better == text and (text or what == "value"):
                 continue
-            message = f"In labels, the {what} {quoted(before + text)} may have up to {MAX_LABEL_LENGTH} {_LABEL_FORM}."
-            step = f'Write "{before}{better}".' if better and masked(text) == text else "Use these characters only."
+            hidden = what == "value" and is_secret_name(name)
+            shown = MASK if hidden else quoted(before + text)
+            message = f"In labels, the {what} {shown} may have up to {MAX_LABEL_LENGTH} {_LABEL_FORM}."
+            step = (
+                f'Write "{before}{better}".'
+                if better and not hidden and masked(text) == text
+                else "Use these characters only."
+            )
             yield error("labels", "InvalidLabel", message, step=step)
 
 
