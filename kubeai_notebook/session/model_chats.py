@@ -172,7 +172,8 @@ class ModelChats:
         ``columns`` are the Models and adapters (``NAME_ADAPTER``) that answer beside it, up to three; ``tools`` are
         functions that the model may ask for and that are called when the user allows it; ``new`` begins another
         dialogue. What was said is kept for this notebook, also when the kernel is restarted. Of what is returned,
-        ``messages`` are the turns (it can be set), ``votes()`` is a DataFrame, ``jsonl()`` and ``cells()`` are exports.
+        ``messages`` are the first column's turns (it can be set), ``votes()`` is a DataFrame, and of each column there
+        are ``jsonl()``, with the system prompt of now, and ``cells()``, which ask as it was asked.
 
         An embedding Model takes ``data``, a DataFrame that is searched and mapped, ``column``, the one of its texts
         (needless where there is but one), and ``color``, the one that colours the map; ``selection()`` are the rows

@@ -119,6 +119,17 @@ describe("an answer of a playground", () => {
     expect(asked).toEqual(["allow a", "allow b"]);
   });
 
+  it("lets nobody vote for what failed", () => {
+    const { view } = shown();
+    const two = { ...EXCHANGE, answers: [LINE, { ...LINE, column: 1 }] };
+    const vote = [...view.node.querySelectorAll("button")].find((one) => one.textContent === "Better");
+    const isHidden = (["done", "failed"] as const).map((state) => {
+      view.show({ ...LINE, state }, two, false);
+      return vote?.hidden;
+    });
+    expect(isHidden).toEqual([false, true]);
+  });
+
   it("has no button to vote where there is one answer", () => {
     const { view } = shown();
     view.show(LINE, EXCHANGE, false);

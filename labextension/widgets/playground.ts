@@ -407,7 +407,7 @@ export class AnswerView {
     this.callButtons.hidden = line.state !== "asking";
     this.again.hidden = this.vote.hidden = busy;
     this.copy.hidden = busy;
-    if (of.answers.length < 2) this.vote.hidden = true;
+    if (of.answers.length < 2 || line.state === "failed") this.vote.hidden = true;
     this.vote.setAttribute("aria-pressed", String(of.vote === line.column));
     if (line.pieces > this.seq) this.whole.start();
   }
