@@ -30,7 +30,7 @@ def _refuse(model_name: str, misplaced: list[str]) -> None:
 
     if not misplaced:
         return
-    named = " and ".join(f"{name}=" for name in misplaced)
+    named = " and ".join(filter(None, (", ".join(f"{name}=" for name in misplaced[:-1]), f"{misplaced[-1]}=")))
     kinds = " or ".join(dict.fromkeys(_PLAYGROUND_OPTIONS[name][1] for name in misplaced))
     several = misplaced[1:]
     message = f"{named} {'are' if several else 'is'} for the playground of {kinds}, and {model_name} is none."

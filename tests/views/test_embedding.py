@@ -131,8 +131,8 @@ def test_takes_the_only_column_and_refuses_others(model: FakeModel) -> None:
         ({"SpeechToText"}, {"data": FRAME}, "data= is for the playground of an embedding Model, and mini is none."),
         (
             {"TextGeneration"},
-            {"data": FRAME, "column": "text"},
-            "^data= and column= are for the playground of an embedding Model, and mini is none.",
+            {"data": FRAME, "column": "text", "color": "kind"},
+            "^data=, column= and color= are for the playground of an embedding Model, and mini is none.",
         ),
         (
             {"Reranking"},

@@ -119,11 +119,18 @@ def test_says_while_it_loads_that_the_context_may_be_too_long():
     (finding,) = loading("--ctx-size=999999")
     assert finding.message == (
         "A context of 999999 tokens needs 23.0 GB of cache, and this machine had 18.3 GB free when the engine began to "
-        "load: it may be ended for that."
+        "load: it may be killed for that."
     )
     (again,) = loading("--ctx-size=999999", exit_code=137)
     assert again.message.startswith('The engine of "m" was killed: a context of 999999 tokens')
     assert loading() == ()  # nobody asked for it, so there is nothing to take back
+
+
+@pytest.mark.parametrize("hidden", ["999999", "8192", "23040", "18330"])
+def test_reckons_with_no_number_that_is_a_secret(hidden):
+    made = model(**SMOL, args=["--ctx-size=999999"], env={"HF_TOKEN": hidden})
+    finding, *_ = here(TOO_LONG, exit_code=137, model_=made)
+    assert finding.code == "Killed"
 
 
 def test_names_the_context_where_the_engine_was_given_no_memory_for_it():

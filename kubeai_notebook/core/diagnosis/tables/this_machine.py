@@ -67,13 +67,15 @@ def _context(case: Case) -> Mapping[str, str]:
     No more than the model knows is of use. Where not even a short one fits, the weights are what is too large.
     """
     said = {name: case.values.get(name, "") for name in ("asked", "needed", "weights_mb", "free")}
+    known = case.values.get("known", said["asked"])
     setting = next((name for name in _CONTEXT_SETTINGS if value_of(case.scene.args, name) is not None), "")
-    if "" in said.values() or value_of(case.scene.args, setting) != said["asked"]:
+    # A number that is also one of the Model's secrets is hidden, and is none any more.
+    if not all(map(str.isdecimal, (*said.values(), known))) or value_of(case.scene.args, setting) != said["asked"]:
         return {}
     asked, needed, weights, free = map(int, said.values())
     left_bytes = free * 10**6 - memory_with_cache(weights * 10**6, 0)
     fits = left_bytes * asked // (max(needed, 1) * 10**6) // _FEWEST_TOKENS * _FEWEST_TOKENS
-    fits = min(fits, int(case.values.get("known", asked)))
+    fits = min(fits, int(known))
     if not _FEWEST_TOKENS <= fits < asked:
         return {}
     sizes = {"needed_size": size(needed * 10**6), "free_size": size(free * 10**6)}
@@ -109,7 +111,7 @@ CONTEXT_MAY_NOT_FIT = Rule(
         'The engine of "{name}" {ended}: a context of {asked} tokens needs {needed_size} of cache, and this machine '
         "had {free_size} free.",
         "A context of {asked} tokens needs {needed_size} of cache, and this machine had {free_size} free when the "
-        "engine began to load: it may be ended for that.",
+        "engine began to load: it may be killed for that.",
         "The context that the Model asks for may need more memory than this machine has left beside the weights.",
     ),
     who="user",
@@ -120,6 +122,7 @@ CONTEXT_MAY_NOT_FIT = Rule(
     ),
 )
 """Behind what else a log says: it is the engine's own guess, and a reason only where nothing else is."""
+
 THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
         code="MaxModelLenTooLargeForKvCache",
