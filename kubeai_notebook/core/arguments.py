@@ -12,8 +12,8 @@ SPREAD = "--tensor-parallel-size"
 """Over how many GPUs vLLM spreads a model; KubeAI does not tell it how many there are."""
 
 
-_SHORT = {"-tp": SPREAD, "-pp": "--pipeline-parallel-size"}
-"""vLLM's short forms of arguments that are read here."""
+_SHORT = {"-tp": SPREAD, "-pp": "--pipeline-parallel-size", "-c": "--ctx-size"}
+"""Short forms of arguments that are read here: vLLM's, and llama.cpp's."""
 
 
 def name_of(item: str) -> str:

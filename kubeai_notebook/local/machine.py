@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_OWN_GROUPS = Path("/proc/self/cgroup")
+_GROUPS = Path("/sys/fs/cgroup")
 _GPUS = (Path("/dev/nvidia0"), Path("/dev/kfd"), Path("/dev/dri/renderD128"))
 _DESCRIPTORS = (65_536, 10_240, 4_096)
 """macOS allows fewer than its hard limit says."""
@@ -33,11 +35,21 @@ def memory_here() -> Memory:
 
 
 def _container_limits() -> list[int]:
-    limits = []
-    for path in _LIMITS:
-        # "max" where there is none.
-        with suppress(OSError, ValueError):
-            limits.append(int(path.read_text()))
+    """What this process's control group and those around it may have, by version 2 or 1 of the kernel's interface.
+
+    A container mostly sees its own as the outermost; a service of systemd, or a batch system's job, lies further in.
+    """
+    listed, limits = "", list[int]()
+    with suppress(OSError):
+        listed = _OWN_GROUPS.read_text()
+    own = re.findall(r"^\d+:([^:]*):/(.*)$", listed, re.MULTILINE)
+    for root, kind, name in ((_GROUPS, "", "memory.max"), (_GROUPS / "memory", "memory", "memory.limit_in_bytes")):
+        group = root / next((path for kinds, path in own if kind in kinds.split(",")), "")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(root):
+                # "max" where there is none.
+                with suppress(OSError, ValueError):
+                    limits.append(int((folder / name).read_text()))
     return limits
 
 

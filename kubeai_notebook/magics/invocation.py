@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from kubeai_notebook.session.session import Session
 
     from .registry import Verb
+
+_ARGUMENT = re.compile(r"(?P<name>\w+)=")
+_ARGUMENTS = re.compile(r"^\w+=(?:(?:, | and )\w+=)*(?= )")
+"""The arguments of Python that a sentence begins with: ``data= and column= are …``."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
         # are called as they stand there.
         magics = partial(in_magics, model_name=call.model_name, namespace=options.namespace or "")
         error.reword(magics if body and body.strip() else lambda text: magics(in_line(text)))
-        _name_the_option(error, verb)
+        _name_the_options(error, verb)
         raise
     finally:
         _learn(call)
@@ -144,13 +149,18 @@ def run(shell: InteractiveShell, verb: Verb, *, line: str, body: str | None) -> 
     return value
 
 
-def _name_the_option(error: KubeAIError | WaitInterruptedError, verb: Verb) -> None:
-    """Begin the sentence with the option that was typed, where it begins with the argument that this stands for."""
-    argument, equals, rest = error.message.partition("= ")
-    option = f"--{argument.replace('_', '-')}"
-    if equals and option in parser_of(verb).options:
-        error.message = f"{option} {rest}"
-        error.args = (error.message, error.hint)
+def _name_the_options(error: KubeAIError | WaitInterruptedError, verb: Verb) -> None:
+    """Begin a sentence with the options that were typed, where it begins with the arguments that these stand for."""
+    options = parser_of(verb).options
+
+    def option(argument: re.Match[str]) -> str:
+        typed = f"--{argument['name'].replace('_', '-')}"
+        return typed if typed in options else argument[0]
+
+    error.message, error.hint = (
+        _ARGUMENTS.sub(lambda found: _ARGUMENT.sub(option, found[0]), text) for text in (error.message, error.hint)
+    )
+    error.args = (error.message, error.hint)
 
 
 def _learn(call: Invocation) -> None:

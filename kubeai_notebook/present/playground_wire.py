@@ -75,10 +75,12 @@ class PlaygroundState(_Wire):
     """Whether all who answer are known to read pictures."""
     settings: dict[str, Words] = Field(default_factory=dict)
     """What the user has changed, by the names of `Setting`, as it was written."""
+    context_of: Words = ""
+    """Which of several columns has the least room left: of its context the next two tell."""
     context_tokens: int = 0
     """Of the last exchange; 0 where the engine counts none."""
     context_length: int = 0
-    """The most that the first column's Model reads at once; 0 where that is not known."""
+    """The most that the column's Model reads at once; 0 where that is not known."""
     problem: Words = ""
 
 

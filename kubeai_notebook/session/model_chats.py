@@ -185,8 +185,7 @@ class ModelChats:
             NotFoundError: there is no such Model.
         """
         features = texts_at(look_at(self._open.publisher, self.name).model, "spec", "features")
-        options: dict[str, Any] = {"columns": columns, "tools": tools, "new": new, "column": column, "color": color}
-        given = {name: value for name, value in options.items() if value}
-        if data is not None:
-            given["data"] = data
+        given: dict[str, Any] = {} if data is None else {"data": data}  # whether a frame is empty is no question
+        options = {"columns": columns, "tools": tools, "new": new, "column": column, "color": color}
+        given |= {name: value for name, value in options.items() if value}
         return presenter.face().playground(self, features, **given)

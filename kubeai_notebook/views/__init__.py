@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _CHATS, _EMBEDS = ("TextGeneration", "a Model that chats"), ("TextEmbedding", "an embedding Model")
 _PLAYGROUND_OPTIONS = {
-    "columns": _CHATS,
     "tools": _CHATS,
     "new": _CHATS,
     "data": _EMBEDS,
@@ -23,6 +22,19 @@ _PLAYGROUND_OPTIONS = {
     "color": _EMBEDS,
 }
 """The feature that each is for, and what a Model with it is called."""
+
+
+def _refuse(model_name: str, misplaced: list[str]) -> None:
+    """Raise where there are options of other playgrounds: all of them at once."""
+    from kubeai_notebook.errors import UsageError
+
+    if not misplaced:
+        return
+    named = " and ".join(filter(None, (", ".join(f"{name}=" for name in misplaced[:-1]), f"{misplaced[-1]}=")))
+    kinds = " or ".join(dict.fromkeys(_PLAYGROUND_OPTIONS[name][1] for name in misplaced))
+    several = misplaced[1:]
+    message = f"{named} {'are' if several else 'is'} for the playground of {kinds}, and {model_name} is none."
+    raise UsageError(message, f"Leave {'them' if several else 'it'} out.")
 
 
 class CardFace:
@@ -74,6 +86,7 @@ class CardFace:
         Raises:
             UsageError: there is none for that, or an option is for another.
         """
+        from kubeai_notebook.core.messages import what_it_does
         from kubeai_notebook.core.model_spec import FEATURES
         from kubeai_notebook.errors import UsageError
 
@@ -81,10 +94,11 @@ class CardFace:
         if feature is None:
             message = f"{model.name} has no feature that can be tried, so there is no playground for it."
             raise UsageError(message, f"%kubeai_code {model.name} shows code that calls it.")
-        for name in options:
-            of, kind = _PLAYGROUND_OPTIONS[name]
-            if of != feature:
-                raise UsageError(f"{name}= is for the playground of {kind}, and {model.name} is none.", "Leave it out.")
+        beside = " and ".join(options.get("columns", ()))
+        if beside and feature != "TextGeneration":
+            message = f"{model.name} {what_it_does([feature])}; {beside} cannot answer beside it."
+            raise UsageError(message, "Open them one at a time.")
+        _refuse(model.name, [name for name in options if _PLAYGROUND_OPTIONS.get(name, (feature,))[0] != feature])
         if feature == "TextGeneration":
             from kubeai_notebook.views.playground import chat_playground
 

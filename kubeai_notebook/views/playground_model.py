@@ -17,7 +17,7 @@ from kubeai_notebook.core.chat_messages import Delta
 from kubeai_notebook.core.chat_request import chat_request
 from kubeai_notebook.core.context_length import logged_context, stated_context
 from kubeai_notebook.core.dialogue import MOST_COLUMNS, Answer, Dialogue, Exchange
-from kubeai_notebook.core.messages import did_you_mean
+from kubeai_notebook.core.messages import did_you_mean, what_it_does
 from kubeai_notebook.core.naming import name_and_adapter, request_name
 from kubeai_notebook.core.objects import maps_at, text_at, texts_at, uid_of
 from kubeai_notebook.core.phase_times import newest_pod
@@ -144,6 +144,9 @@ class PlaygroundModel:
         choices = (*self.choices(), *self.dialogue.columns)
         for name in names:
             if name not in choices:
+                if does := next((what_it_does(_features(view)) for view in self._views() if view.name == name), ""):
+                    beside = f"{name} {does}; it cannot answer beside a Model that chats."
+                    raise UsageError(beside, "Open them one at a time.")
                 raise UsageError(f'No Model or adapter that chats is called "{name}".{did_you_mean(name, choices)}')
         if not 1 <= len(names) <= MOST_COLUMNS:
             raise UsageError(f"A playground has 1 to {MOST_COLUMNS} columns.")
@@ -197,7 +200,7 @@ class PlaygroundModel:
 
     def choices(self) -> tuple[str, ...]:
         """Who could answer: all Models that generate text, each with its adapters."""
-        chats = [view for view in self._views() if "TextGeneration" in texts_at(view.model, "spec", "features")]
+        chats = [view for view in self._views() if "TextGeneration" in _features(view)]
         return tuple(
             request_name(view.name, adapter)
             for view in chats
@@ -222,7 +225,7 @@ class PlaygroundModel:
         """All that is shown beside texts."""
         with self._lock:
             path = self.dialogue.path()
-            last = path[-1].answers.get(0) if path else None
+            context_of, context_tokens, context_length = self._fullest(path[-1].answers if path else {})
             return PlaygroundState(
                 columns=self.dialogue.columns,
                 choices=tuple(dict.fromkeys((*self.dialogue.columns, *self.choices()))),
@@ -230,8 +233,9 @@ class PlaygroundModel:
                 busy=bool(self._runs),
                 reads_pictures=not self._blind(),
                 settings=settings_of(self.dialogue.system, self.dialogue.fields),
-                context_tokens=((last.prompt_tokens or 0) + (last.completion_tokens or 0)) if last else 0,
-                context_length=self._context_length(),
+                context_of=context_of,
+                context_tokens=context_tokens,
+                context_length=context_length,
                 problem=self._problem,
             )
 
@@ -286,10 +290,18 @@ class PlaygroundModel:
             self._sent[place] = Sent([answer.text], [answer.reasoning], 1) if answer and answer.text else Sent()
         return self._sent[place]
 
-    def _context_length(self) -> int:
-        """What the first column's Model reads at once; 0 where that is not known."""
-        name, _ = name_and_adapter(self.dialogue.columns[0])
-        view = next((view for view in self._views() if view.name == name), None)
+    def _fullest(self, answers: Mapping[int, Answer]) -> tuple[str, int, int]:
+        """The column with the least room left, where there are several; its tokens, and how many are read at once."""
+        views, columns = {view.name: view for view in self._views()}, list[tuple[str, int, int]]()
+        for column, name in enumerate(self.dialogue.columns):
+            answer, view = answers.get(column), views.get(name_and_adapter(name)[0])
+            tokens = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0) if answer else 0
+            columns.append((name if self.dialogue.columns[1:] else "", tokens, self._context_length(view)))
+        # One of which it is not known how much it reads is told where nothing else is.
+        return max(columns, key=lambda column: (column[1] / column[2] if column[2] else 0, column[1]))
+
+    def _context_length(self, view: View | None) -> int:
+        """What the Model reads at once; 0 where that is not known."""
         if view is None:
             return 0
         pod = newest_pod(view.observation)
@@ -468,6 +480,10 @@ class PlaygroundModel:
             if keeps:
                 self._keeping.soon()
             self.on_change()
+
+
+def _features(view: View) -> tuple[str, ...]:
+    return texts_at(view.model, "spec", "features")
 
 
 def _result(function: Callable[..., Any], call: ToolCall) -> Any:

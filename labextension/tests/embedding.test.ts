@@ -63,6 +63,18 @@ describe("the playground of embeddings", () => {
     expect(find("img")).toBeNull();
   });
 
+  it("sends nothing where the lines are more than are compared, and says so", () => {
+    const { model, find, press } = shownIn(embedding(), { state: { ...STATE, most_texts: 2 } });
+    (find("textarea") as HTMLTextAreaElement).value = "a cat\na dog\n\na cow\n";
+    press("Compare");
+    expect(find(".kubeai-embedding-status")?.textContent).toBe("These are 3 texts, and 2 at most are taken: take 1 out.");
+    expect(find(".kubeai-embedding-status")?.classList).toContain("kubeai-embedding-problem");
+    expect(model.sent).toEqual([]);
+    (find("textarea") as HTMLTextAreaElement).value = "a cat\na dog\n";
+    press("Compare");
+    expect(model.sent).toEqual([{ verb: "compare", texts: ["a cat", "a dog"], query: "" }]);
+  });
+
   it("searches a frame by Enter, and opens its map", () => {
     const { model, el, find, press } = shownIn(embedding(), { state: STATE });
     expect(find(".kubeai-embedding-field label")?.textContent).toBe("Search 5,000 rows of column text");

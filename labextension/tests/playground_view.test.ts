@@ -10,6 +10,7 @@ const STATE: PlaygroundState = {
   busy: false,
   reads_pictures: false,
   settings: {},
+  context_of: "",
   context_tokens: 0,
   context_length: 0,
   problem: "",
@@ -30,6 +31,13 @@ it("shows how much of the context is used, where it is known how much there is",
   expect([text(), gauge?.hidden]).toEqual(["Context: 300 tokens", true]);
   model.receive({ context_length: 2048 });
   expect([text(), gauge?.hidden, gauge?.value, gauge?.max]).toEqual(["Context: 300 of 2048 tokens", false, 300, 2048]);
+  expect(gauge?.getAttribute("aria-label")).toBe("Context used");
+});
+
+it("says whose context it shows where several answer", () => {
+  const { part, view } = shown({ context_of: "smol_loud", context_tokens: 1300, context_length: 4096 });
+  expect(part(".kubeai-playground-context")?.textContent).toBe("Context of smol_loud: 1300 of 4096 tokens");
+  expect(view.node.querySelector("meter")?.getAttribute("aria-label")).toBe("Context of smol_loud used");
 });
 
 it("keeps the focus where a button goes", () => {

@@ -29,9 +29,9 @@ afterEach(() => {
 });
 
 describe("the trial of a Model that ranks", () => {
-  it("sends the question with the lines, as many as are taken, and shows them with their scores", () => {
+  it("sends the question with the lines, and shows them with their scores", () => {
     const { model, el, find, press } = shownIn(trial(), { state: RANKS });
-    (find("textarea") as HTMLTextAreaElement).value = "one\n \n<b>two</b>\nthree\nfour";
+    (find("textarea") as HTMLTextAreaElement).value = "one\n \n<b>two</b>\nthree\n";
     (find("input") as HTMLInputElement).value = "Which?";
     press("Rank");
     expect(model.sent).toEqual([{ verb: "rank", query: "Which?", texts: ["one", "<b>two</b>", "three"], file: "" }]);
@@ -39,6 +39,14 @@ describe("the trial of a Model that ranks", () => {
     expect(textsOf(el, "table")).toEqual([["Row", "Text", "Score"], ["1", "<b>two</b>", "0.99"]]);
     expect(find("caption")?.textContent).toBe("The best first, for: Which?");
     expect(find("b")).toBeNull();
+  });
+
+  it("sends nothing where the lines are more than are taken, and says so", () => {
+    const { model, find, press } = shownIn(trial(), { state: RANKS });
+    (find("textarea") as HTMLTextAreaElement).value = "one\ntwo\nthree\nfour\nfive";
+    press("Rank");
+    expect(find("[role=status]")?.textContent).toBe("These are 5 texts, and 3 at most are taken: take 2 out.");
+    expect(model.sent).toEqual([]);
   });
 
   it("shows the code that asks the same", () => {

@@ -1,7 +1,7 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
 import { button, element, keepKeys } from "../shared/dom";
-import { cell, ending, field, fill, line, putRows, StatusLine } from "./embedding_parts";
+import { cell, ending, field, fill, line, linesOf, putRows, StatusLine } from "./embedding_parts";
 import type { EmbeddingRequest, EmbeddingState } from "./embedding_types";
 
 // No interface: anywidget's model wants one with an index.
@@ -29,8 +29,8 @@ export default () => ({
     words.append(texts);
     const compare = button("Compare");
     compare.addEventListener("click", () => {
-      const lines = texts.value.split("\n").filter((text) => text.trim() !== "");
-      ask({ verb: "compare", texts: lines.slice(0, first.most_texts) });
+      const lines = linesOf(texts, first.most_texts, status.tell);
+      if (lines !== undefined) ask({ verb: "compare", texts: lines });
     });
     const matrix = element("table", "kubeai-embedding-matrix");
     // Many texts are wider than a narrow cell; a reader without a mouse scrolls by arrow keys.

@@ -34,6 +34,11 @@ export class StatusLine {
     }, SILENCE_MS);
   }
 
+  /** Say what is wrong with what was typed; nothing is asked. */
+  readonly tell = (problem: string): void => {
+    this.show({ busy: "", problem });
+  };
+
   show({ busy, problem }: { busy: string; problem: string }): void {
     this.say(busy || problem);
     this.node.classList.toggle("kubeai-embedding-problem", busy === "" && problem !== "");
@@ -60,6 +65,14 @@ export function field(label: string, press: HTMLButtonElement, onPress: (text: s
     if (event.key === "Enter") press.click();
   });
   return node;
+}
+
+/** The texts that are typed, one a line; where they are more than are taken, none, and what to do is told. */
+export function linesOf(texts: HTMLTextAreaElement, most: number, tell: (problem: string) => void): string[] | undefined {
+  const lines = texts.value.split("\n").filter((text) => text.trim() !== "");
+  if (lines.length <= most) return lines;
+  tell(`These are ${String(lines.length)} texts, and ${String(most)} at most are taken: take ${String(lines.length - most)} out.`);
+  return undefined;
 }
 
 /** Write rows of the reader's frame into a table; without a row it is not there. */

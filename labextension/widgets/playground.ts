@@ -193,17 +193,17 @@ export class PlaygroundView {
     this.ask.hidden = state.busy;
     this.pictures.show(state.reads_pictures);
     this.clear.hidden = state.exchanges.length === 0 || state.busy;
-    this.showContext(state.context_tokens, state.context_length);
+    this.showContext(state);
     this.settings.show(state);
     if (state.problem !== "") put(this.problem, state.problem);
   }
 
-  /** How much of what the model reads at once is used; the count alone where the engine does not tell of how much. */
-  private showContext(tokens: number, length: number): void {
-    const ofLength = length === 0 ? "" : ` of ${String(length)}`;
-    put(this.context, tokens === 0 ? "" : `Context: ${String(tokens)}${ofLength} tokens`);
+  /** How much of what the fullest column reads at once is used; the count alone where the engine does not tell of how much. */
+  private showContext({ context_of: whose, context_tokens: tokens, context_length: length }: PlaygroundState): void {
+    const [of, ofLength] = [whose && ` of ${whose}`, length === 0 ? "" : ` of ${String(length)}`];
+    put(this.context, tokens === 0 ? "" : `Context${of}: ${String(tokens)}${ofLength} tokens`);
     this.gauge.hidden = tokens === 0 || length === 0;
-    this.gauge.setAttribute("aria-label", "Context used");
+    this.gauge.setAttribute("aria-label", `Context${of} used`);
     Object.assign(this.gauge, { max: length, high: 0.8 * length, optimum: 0, value: tokens });
   }
 

@@ -12,6 +12,7 @@ export interface PlaygroundState {
   settings: {
     [k: string]: string;
   };
+  context_of: string;
   context_tokens: number;
   context_length: number;
   problem: string;

@@ -1,13 +1,14 @@
 import type { RenderProps } from "@anywidget/types";
 import { shown } from "./asking";
 import { button, element, keepKeys, putText } from "../shared/dom";
-import { ending, field, putRows, StatusLine } from "./embedding_parts";
+import { ending, field, linesOf, putRows, StatusLine } from "./embedding_parts";
 import type { TrialRequest, TrialState } from "./trial_types";
 
 // No interface: anywidget's model wants one with an index.
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
 type State = { state: TrialState };
 type Ask = (wanted: Partial<TrialRequest>, recording?: ArrayBuffer) => void;
+type Tell = StatusLine["tell"];
 
 /** Where a Model is tried that ranks texts or writes down recordings. */
 export default () => ({
@@ -28,13 +29,10 @@ export default () => ({
     code.append(element("summary", "", "The same from a cell"), element("pre", "", first.code));
     if (first.kind === "rank") {
       section.setAttribute("aria-label", `Texts ranked by ${first.model}`);
-      section.append(...ranking(first, ask), ranked);
+      section.append(...ranking(first, ask, status.tell), ranked);
     } else {
       section.setAttribute("aria-label", `Recordings written down by ${first.model}`);
-      const tell = (problem: string) => {
-        status.show({ busy: "", problem });
-      };
-      section.append(...hearing(first, ask, tell), transcript);
+      section.append(...hearing(first, ask, status.tell), transcript);
     }
     section.append(status.node, code);
     el.append(section);
@@ -49,19 +47,19 @@ export default () => ({
   },
 });
 
-function ranking({ model, most_texts: most }: TrialState, ask: Ask): HTMLElement[] {
+function ranking({ model, most_texts: most }: TrialState, ask: Ask, tell: Tell): HTMLElement[] {
   const texts = element("textarea", "");
   texts.rows = 4;
   const words = element("label", "", `Texts that ${model} ranks, one a line, ${String(most)} at most`);
   words.append(texts);
   const question = field("The question that they answer", button("Rank"), (query) => {
-    const lines = texts.value.split("\n").filter((text) => text.trim() !== "");
-    ask({ query, texts: lines.slice(0, most) });
+    const lines = linesOf(texts, most, tell);
+    if (lines !== undefined) ask({ query, texts: lines });
   });
   return [words, question];
 }
 
-function hearing({ model, most_bytes: most }: TrialState, ask: Ask, tell: (problem: string) => void): HTMLElement[] {
+function hearing({ model, most_bytes: most }: TrialState, ask: Ask, tell: Tell): HTMLElement[] {
   const node = element("div", "kubeai-embedding-field");
   const input = element("input", "");
   input.type = "file";

@@ -34,6 +34,19 @@ def of_another_image(spec: Spec) -> bool:
 OF_ENGINES = (
     Pure(
         code="MaxModelLenTooLargeForKvCache",
+        fix="set argument --max-model-len={fitting_length}",
+        why_not_played=NO_MEMORY,
+        observation=crash(
+            "llama.cpp with 2 threads, 900000 tokens of context for one request at a time: 20700 MB beside 98 MB of "
+            "weights; 2000 MB are free. That may be more than this machine holds.",
+            model(args=["--max-model-len", "900000"]),
+            exit_code=137,
+            this_machine=True,
+        ),
+        cause=lambda spec: engine_of(spec).number("--max-model-len", 0) > 76_000,
+    ),
+    Pure(
+        code="MaxModelLenTooLargeForKvCache",
         fix="set argument --ctx-size={fitting_context}",
         why_not_played=NO_MEMORY,
         observation=crash(

@@ -129,6 +129,18 @@ def test_takes_the_only_column_and_refuses_others(model: FakeModel) -> None:
         ({"TextGeneration"}, {"data": FRAME}, "data= is for the playground of an embedding Model, and mini is none."),
         ({"TextEmbedding"}, {"tools": [len]}, "tools= is for the playground of a Model that chats, and mini is none."),
         ({"SpeechToText"}, {"data": FRAME}, "data= is for the playground of an embedding Model, and mini is none."),
+        (
+            {"TextGeneration"},
+            {"data": FRAME, "column": "text", "color": "kind"},
+            "^data=, column= and color= are for the playground of an embedding Model, and mini is none.",
+        ),
+        (
+            {"Reranking"},
+            {"data": FRAME, "new": True},
+            "^data= and new= are for the playground of an embedding Model or a Model that chats, and mini is none.",
+        ),
+        ({"TextEmbedding"}, {"columns": ("smol",)}, "^mini makes embeddings; smol cannot answer beside it."),
+        ({"SpeechToText"}, {"columns": ("a", "b"), "new": True}, "^mini writes down speech; a and b cannot answer"),
         (set(), {}, "mini has no feature that can be tried"),
     ],
 )

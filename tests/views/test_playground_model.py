@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubeai_notebook.core.dialogue import Dialogue
+from kubeai_notebook.core.dialogue import Answer, Dialogue
 from kubeai_notebook.errors import UsageError
 from kubeai_notebook.present.playground_wire import PROMPT
 from kubeai_notebook.present.transcript import cells_of
@@ -61,7 +61,7 @@ def test_asks_and_tells_each_piece_once(talk: tuple[Page, Engine]) -> None:
     state = page.playground.state()
     answer = state.exchanges[0].answers[0]
     assert (answer.state, answer.pieces, "2 tokens" in answer.figures) == ("done", len(page.pieces), True)
-    assert (state.context_tokens, state.context_length) == (11, 2048)
+    assert (state.context_of, state.context_tokens, state.context_length) == ("", 11, 2048)
     assert page.playground.text(0, PROMPT).text == "Hi"
 
 
@@ -160,6 +160,14 @@ def test_asks_the_model_and_its_adapter_the_same(talk: tuple[Page, Engine]) -> N
     page.until_over()
     assert engine.asked[-1]["model"] == "smol_loud"
     assert len(engine.asked) == 3
+
+
+def test_says_what_a_column_does_that_cannot_answer(cluster: tuple[Page, Engine, FakeApi]) -> None:
+    page, _, api = cluster
+    api.change(MODELS, model("vec", features=["TextEmbedding"]))
+    assert until(lambda: any(view.name == "vec" for view in page.playground._views()))
+    with pytest.raises(UsageError, match="vec makes embeddings; it cannot answer beside a Model that chats."):
+        page.playground.set_columns(["smol", "vec"])
 
 
 def test_refuses_columns_that_are_not_there(talk: tuple[Page, Engine]) -> None:
@@ -407,6 +415,30 @@ def test_reads_in_the_log_how_much_is_read_at_once(cluster: tuple[Page, Engine, 
     page.until(lambda: page.playground.state().context_length == 4096)
     assert all(locked)
     assert page.playground.state().context_tokens == 11
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        ((900, 300), ("tiny", 300, 512)),  # of 2048 and 512
+        ((1900, 300), ("smol", 1900, 2048)),
+        ((None, 30), ("tiny", 30, 512)),
+        ((None, None), ("smol", 0, 2048)),
+    ],
+)
+def test_shows_the_context_of_the_column_with_the_least_room(
+    cluster: tuple[Page, Engine, FakeApi], counts: tuple[int | None, int | None], shown: tuple[str, int, int]
+) -> None:
+    page, _, api = cluster
+    api.change(MODELS, model("smol", features=["TextGeneration"], args=["--max-model-len=2048"]))
+    api.change(MODELS, model("tiny", features=["TextGeneration"], args=["--ctx-size=512"]))
+    assert until(lambda: "tiny" in page.playground.choices())
+    page.playground.set_columns(["smol", "tiny"])
+    exchange = page.playground.dialogue.ask([{"role": "user", "content": "Hi"}])
+    for column, count in enumerate(counts):
+        exchange.answers[column] = Answer(model="any", state="done", prompt_tokens=count)
+    state = page.playground.state()
+    assert (state.context_of, state.context_tokens, state.context_length) == shown
 
 
 def test_shows_the_count_alone_where_the_log_may_not_be_read(cluster: tuple[Page, Engine, FakeApi]) -> None:

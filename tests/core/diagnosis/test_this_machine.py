@@ -8,7 +8,7 @@ import pytest
 from kubeai_notebook.core.diagnosis import diagnose
 from kubeai_notebook.core.remedy import SetField
 
-from .scenes import NOW, crash, model
+from .scenes import NOW, container, crash, crashed, log, model, pod, seen
 
 OF_A_CLUSTER = re.compile(
     r"(the|this) cluster\b|\bcontainer\b|\bnodes?\b|\bimage\b|\badmin\b|\bvolume|pvc://|env\.H", re.I
@@ -70,6 +70,87 @@ def test_says_what_may_have_killed_an_engine_here():
     finding, *_ = here("loading", exit_code=137)
     assert finding.message == 'The engine of "m" was killed from outside (137): this machine may be short of memory.'
     assert finding.remedies[0].title.startswith("Close what takes memory")
+
+
+TOO_LONG = (
+    "llama.cpp with 2 threads, 999999 tokens of context for one request at a time (the model knows 8192): 23040 MB "
+    "beside 98 MB of weights; 18330 MB are free. That may be more than this machine holds. No GPU that this build of "
+    "llama.cpp can use."
+)
+"""What the engine writes before it loads."""
+
+
+SMOL = {"url": "ollama://smollm2:135m", "engine": "OLlama"}
+
+
+@pytest.mark.parametrize(
+    ("args", "line", "fix", "after"),
+    [
+        (["--ctx-size", "999999"], TOO_LONG, "Set --ctx-size=8192.", ["--ctx-size=8192"]),
+        (["-c", "999999"], TOO_LONG, "Set --ctx-size=8192.", ["--ctx-size=8192"]),
+        (["--max-model-len=999999"], TOO_LONG, "Set --max-model-len=8192.", ["--max-model-len=8192"]),
+        (
+            ["--ctx-size=999999"],
+            TOO_LONG.replace("8192", "131072").replace("18330", "2248"),
+            "Set --ctx-size=86528.",
+            ["--ctx-size=86528"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("reason", ["Error", "OOMKilled"])
+def test_shortens_the_context_that_had_an_engine_killed(args, line, fix, after, reason):
+    made = model(**SMOL, args=args)
+    killed = seen(made, crashed(exit_code=137, reason=reason), logs=[log(line, previous=True)], this_machine=True)
+    finding, *_ = diagnose(killed, now=NOW)
+    assert finding.code == "MaxModelLenTooLargeForKvCache"
+    assert finding.message.startswith('The engine of "m" was killed: a context of 999999 tokens needs 23.0 GB of cache')
+    assert finding.remedies[0].title == fix
+    assert finding.remedies[0].patch(made) == {"spec": {"args": after}}
+    assert not any("smaller model" in remedy.title for remedy in finding.remedies)
+
+
+def loading(*args, **more):
+    """An engine that loads its model, and has written how much its context takes."""
+    made, one = model(**SMOL, args=list(args)), pod("model-m-abc-1", container(running=True, **more))
+    return diagnose(seen(made, one, logs=[log(TOO_LONG)], this_machine=True), now=NOW)
+
+
+def test_says_while_it_loads_that_the_context_may_be_too_long():
+    (finding,) = loading("--ctx-size=999999")
+    assert finding.message == (
+        "A context of 999999 tokens needs 23.0 GB of cache, and this machine had 18.3 GB free when the engine began to "
+        "load: it may be killed for that."
+    )
+    (again,) = loading("--ctx-size=999999", exit_code=137)
+    assert again.message.startswith('The engine of "m" was killed: a context of 999999 tokens')
+    assert loading() == ()  # nobody asked for it, so there is nothing to take back
+
+
+@pytest.mark.parametrize("hidden", ["999999", "8192", "23040", "18330"])
+def test_reckons_with_no_number_that_is_a_secret(hidden):
+    made = model(**SMOL, args=["--ctx-size=999999"], env={"HF_TOKEN": hidden})
+    finding, *_ = here(TOO_LONG, exit_code=137, model_=made)
+    assert finding.code == "Killed"
+
+
+def test_names_the_context_where_the_engine_was_given_no_memory_for_it():
+    refused = f"{TOO_LONG}\nggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 24159191040"
+    finding, *_ = here(refused, model_=model(**SMOL, args=["--ctx-size=999999"]))
+    assert finding.message.startswith('The engine of "m" ended: a context of 999999 tokens')
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code", "code"),
+    [
+        (f"{TOO_LONG}\nunknown model architecture: 'newest'", 1, "UnsupportedArchitecture"),
+        (TOO_LONG, 1, "Unknown"),
+        # Not even a short one fits: the weights are what is too large.
+        (TOO_LONG.replace("18330", "200"), 137, "Killed"),
+    ],
+)
+def test_blames_no_context_for_what_ended_of_something_else(text, exit_code, code):
+    finding, *_ = here(text, exit_code=exit_code, model_=model(**SMOL, args=["--ctx-size=999999"]))
+    assert finding.code == code
 
 
 UNREACHED = {

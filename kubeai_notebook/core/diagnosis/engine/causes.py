@@ -44,7 +44,7 @@ from kubeai_notebook.core.diagnosis.tables.setting_values import ENDS_AT_ONCE, R
 from kubeai_notebook.core.diagnosis.tables.start_times import TIMEOUTS
 from kubeai_notebook.core.diagnosis.tables.storage import ECHO, STORAGE, claim_passages
 from kubeai_notebook.core.diagnosis.tables.surroundings import SURROUNDINGS
-from kubeai_notebook.core.diagnosis.tables.this_machine import REFUSED_HERE, THIS_MACHINE
+from kubeai_notebook.core.diagnosis.tables.this_machine import CONTEXT_MAY_NOT_FIT, REFUSED_HERE, THIS_MACHINE
 from kubeai_notebook.core.diagnosis.tables.weight_files import WEIGHTS
 from kubeai_notebook.core.notice import Evidence, Finding
 
@@ -91,6 +91,7 @@ LOADING: tuple[Rule, ...] = (
 """Whatever keeps an engine from loading its model, in this order: what stands above is the cause of what is below."""
 LOG: tuple[Rule, ...] = (
     *LOADING,
+    CONTEXT_MAY_NOT_FIT,
     *NODE_MEMORY,
     *TIMEOUTS,
     *OLLAMA,

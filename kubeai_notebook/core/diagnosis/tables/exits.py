@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeai_notebook.core.diagnosis.engine.remedies import MORE_UNITS, advise, drop_argument, run, set_env
-from kubeai_notebook.core.diagnosis.engine.rule import Rule, stated
-from kubeai_notebook.core.diagnosis.engine.text_source import worded
+from kubeai_notebook.core.diagnosis.engine.rule import Rule, first, stated
+from kubeai_notebook.core.diagnosis.engine.text_source import log_passage, worded
 from kubeai_notebook.core.notice import Evidence, Finding
 from kubeai_notebook.core.objects import map_at, number_at, text_at
 
 from .nodes import NODE_LOST
+from .this_machine import CONTEXT_MAY_NOT_FIT
 
 if TYPE_CHECKING:
     from kubeai_notebook.core.diagnosis.engine.scene import Scene
@@ -76,6 +77,9 @@ def ended_run(scene: Scene, pod: Pod) -> Finding | None:
             worded(f"{reason}, exit code {run_.get('exitCode')}", message),
         )
         if reason == "OOMKilled":
+            log = log_passage(scene, pod)
+            if log and (finding := first((CONTEXT_MAY_NOT_FIT,), (log,), scene, pod=pod)):
+                return finding
             limit = text_at(map_at(pod.resource("limits")), "memory")
             ollama = "0" if scene.engine == "OLlama" else ""
             return stated(_OOM, scene, evidence, pod=pod, limit=limit, ollama_cache=ollama)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeai_notebook.core.arguments import value_of
 from kubeai_notebook.core.catalog.known import KNOWN
 from kubeai_notebook.core.diagnosis.engine.remedies import advise, ask, drop_env, set_argument, set_field
 from kubeai_notebook.core.diagnosis.engine.rule import Rule
+from kubeai_notebook.core.memory import memory_with_cache
+from kubeai_notebook.core.messages import size
 from kubeai_notebook.core.near_urls import near_url
 from kubeai_notebook.core.source import Source
 
@@ -51,6 +54,74 @@ def _meant(case: Case) -> Mapping[str, str]:
     known = meant in KNOWN and Source(meant).scheme == own.scheme
     return {"meant_url": meant} if known and near_url(own, [meant]) else {}
 
+
+_CONTEXT_SETTINGS = {"--ctx-size": "fitting_context", "--max-model-len": "fitting_length"}
+"""The arguments that ask for a context; of both the engine takes the first. With each, the value that fits."""
+_FEWEST_TOKENS = 512
+_NO_MEMORY = ("cannot allocate memory", "unable to allocate", "failed to allocate", "std::bad_alloc")
+
+
+def _context(case: Case) -> Mapping[str, str]:
+    """What the context takes, and the one that fits; nothing where the Model did not ask for it, or none fits.
+
+    No more than the model knows is of use. Where not even a short one fits, the weights are what is too large.
+    """
+    said = {name: case.values.get(name, "") for name in ("asked", "needed", "weights_mb", "free")}
+    known = case.values.get("known", said["asked"])
+    setting = next((name for name in _CONTEXT_SETTINGS if value_of(case.scene.args, name) is not None), "")
+    # A number that is also one of the Model's secrets is hidden, and is none any more.
+    if not all(map(str.isdecimal, (*said.values(), known))) or value_of(case.scene.args, setting) != said["asked"]:
+        return {}
+    asked, needed, weights, free = map(int, said.values())
+    left_bytes = free * 10**6 - memory_with_cache(weights * 10**6, 0)
+    fits = left_bytes * asked // (max(needed, 1) * 10**6) // _FEWEST_TOKENS * _FEWEST_TOKENS
+    fits = min(fits, int(known))
+    if not _FEWEST_TOKENS <= fits < asked:
+        return {}
+    sizes = {"needed_size": size(needed * 10**6), "free_size": size(free * 10**6)}
+    return {_CONTEXT_SETTINGS[setting]: str(fits), **sizes, "ended": _ended(case)}
+
+
+def _ended(case: Case) -> str:
+    """How its last run ended, as one does that has no memory; nothing where it did not."""
+    run = case.pod.main.last_run if case.pod else {}
+    if run.get("exitCode") == 137 or run.get("reason") == "OOMKilled":
+        return "was killed"
+    return "ended" if run and any(words in case.passage.haystack for words in _NO_MEMORY) else ""
+
+
+def _takes_the_memory(case: Case) -> bool:
+    """Whether the engine loads, or had no memory; else it ended of something else."""
+    loads = case.pod is None or case.pod.main.running
+    return bool((loads or _ended(case)) and _context(case))
+
+
+CONTEXT_MAY_NOT_FIT = Rule(
+    code="MaxModelLenTooLargeForKvCache",
+    seen=("tokens of context for … may be more than this machine holds",),
+    take=(
+        r"(?P<asked>\d{1,9}) tokens of context for ",
+        r"the model knows (?P<known>\d{1,9})\)",
+        r"(?P<needed>\d{1,9}) MB beside (?P<weights_mb>\d{1,9}) MB of weights",
+        r"(?P<free>\d{1,9}) MB are free",
+    ),
+    only=_takes_the_memory,
+    derive=_context,
+    message=(
+        'The engine of "{name}" {ended}: a context of {asked} tokens needs {needed_size} of cache, and this machine '
+        "had {free_size} free.",
+        "A context of {asked} tokens needs {needed_size} of cache, and this machine had {free_size} free when the "
+        "engine began to load: it may be killed for that.",
+        "The context that the Model asks for may need more memory than this machine has left beside the weights.",
+    ),
+    who="user",
+    remedies=(
+        set_argument("--ctx-size", "{fitting_context}"),
+        set_argument("--max-model-len", "{fitting_length}"),
+        advise("Or close what takes memory, and it is tried again."),
+    ),
+)
+"""Behind what else a log says: it is the engine's own guess, and a reason only where nothing else is."""
 
 THIS_MACHINE: tuple[Rule, ...] = (
     Rule(
