@@ -1,7 +1,7 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { insert } from "../src/insert";
 import { insertInto } from "../src/notebooks";
-import { AnswerView } from "../widgets/playground";
+import { AnswerView } from "../widgets/playground_answer";
 
 beforeEach(() => {
   // Each test's extension listens at a body of its own.

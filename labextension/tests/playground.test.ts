@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { AnswerView } from "../widgets/playground";
+import { AnswerView } from "../widgets/playground_answer";
 import type { AnswerLine, ExchangeLine, Text } from "../widgets/playground_types";
 
 const LINE: AnswerLine = { column: 0, model: "smol", state: "streaming", pieces: 0, note: "", calls: [], calls_not_shown: "", calls_id: "", figures: "" };

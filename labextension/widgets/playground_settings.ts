@@ -1,5 +1,5 @@
 import { button, element, put } from "../shared/dom";
-import type { Send } from "./playground";
+import type { Send } from "./playground_answer";
 import type { PlaygroundState } from "./playground_types";
 
 const FIELDS: readonly [name: string, label: string, lines: number][] = [
