@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from kubeai_notebook.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
 MOST_BYTES = 1 << 30
@@ -84,6 +84,8 @@ _as_json = json.JSONEncoder(separators=(",", ":")).encode
 _SELECT = "SELECT answer FROM answers WHERE digest = ?"
 _CLEAR = "kubeai_notebook.store.clear() empties it."
 _DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+_MADE_ANEW = _DAMAGED | {sqlite3.SQLITE_FULL}
+"""What is told of a file that `clear` makes anew, since it cannot be emptied."""
 _UNSHARED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL})
 """What a file says that was left with WAL where memory cannot be shared."""
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -110,22 +112,29 @@ def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> in
         return 0
     before = _size_of(path)
     try:
+        _empty(path, busy_seconds)
+    except (sqlite3.Error, OSError) as error:
+        raise UsageError(f"No answer was forgotten: {path} {_reason_of(error)}.", _step_after(error)) from None
+    return max(before - _size_of(path), 0)
+
+
+def _empty(path: Path, busy_seconds: float) -> None:
+    try:
         with closing(_open(path, busy_seconds=busy_seconds)) as database:
             database.execute("DELETE FROM answers")
             database.execute(_DIALOGUES)
             database.execute("DELETE FROM dialogues")
             database.execute("VACUUM")
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except (sqlite3.Error, OSError) as error:
-        if _code_of(error) not in {*_DAMAGED, sqlite3.SQLITE_FULL}:
-            message = f"No answer was forgotten: {path} {_reason_of(error)}."
-            raise UsageError(message, "End the batches that write there, and call it again.") from None
-        presets, starts = _rows(path, _READ_PRESETS), _rows(path, _READ_STARTS)
+    except sqlite3.Error as error:
+        if _code_of(error) not in _MADE_ANEW:
+            raise
+        # Rows that a lock hides are there: a file is removed only once that is read of it which can be.
+        presets, starts = (_rows(path, query, raised=_LOCKED) for query in (_READ_PRESETS, _READ_STARTS))
         _remove(path)
         _change(_PRESETS, _KEEP_PRESET, presets, path=path)
         with suppress(UsageError):  # times of starts are measured again: to lose them is no reason to fail
             _change(_STARTS, _KEEP_START, starts, path=path)
-    return max(before - _size_of(path), 0)
 
 
 def presets(path: Path | None = None) -> dict[str, dict[str, Any]]:
@@ -172,7 +181,7 @@ def _change(table: str, statement: str, rows: Sequence[tuple[bytes | str, ...]],
             database.execute(table)
             database.executemany(statement, rows)
     except (sqlite3.Error, OSError) as error:
-        raise UsageError(f"The presets cannot be changed: {path} {_reason_of(error)}.") from None
+        raise UsageError(f"The presets cannot be changed: {path} {_reason_of(error)}.", _step_after(error)) from None
 
 
 class Store:
@@ -327,6 +336,13 @@ def _reason_of(error: Exception) -> str:
     return _REASONS.get(_code_of(error), f"cannot be used ({error})")
 
 
+def _step_after(error: Exception) -> str:
+    """What helps before it is tried again, where the reason does not say so."""
+    if _code_of(error) in _LOCKED:
+        return "End the batches that write there, and try again."
+    return "" if _code_of(error) in _MADE_ANEW else "See that you may write there and its disk works, and try again."
+
+
 class StartTimes:
     """How long each step of a start took the last time, by what makes two starts alike: a few hundred of them.
 
@@ -399,10 +415,15 @@ def _digest(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
-def _rows(path: Path, query: str, values: Sequence[bytes] = ()) -> list[tuple[Any, ...]]:
-    """What can be read of the file: with WAL without a wait for who writes, which `_open` is not."""
+def _rows(
+    path: Path, query: str, values: Sequence[bytes] = (), *, raised: Container[int] = ()
+) -> list[tuple[Any, ...]]:
+    """What can be read of the file: with WAL without a wait for who writes, which `_open` is not.
+
+    Errors of SQLite are raised where their codes are in ``raised``; others cost what cannot be read.
+    """
     rows: list[tuple[Any, ...]] = []
-    with suppress(sqlite3.Error, OSError):
+    try:
         if not path.exists():
             return rows
         try:
@@ -413,6 +434,9 @@ def _rows(path: Path, query: str, values: Sequence[bytes] = ()) -> list[tuple[An
                 raise
             with closing(_open(path, busy_seconds=READ_SECONDS)) as database:
                 rows.extend(database.execute(query, values))
+    except (sqlite3.Error, OSError) as error:
+        if _code_of(error) in raised:
+            raise
     return rows
 
 

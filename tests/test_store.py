@@ -388,8 +388,12 @@ def test_keeps_presets_until_they_are_removed(tmp_path: Path) -> None:
 class FullDisk(sqlite3.Connection):
     """Of a file of which nothing can be deleted, since the journal has no room."""
 
+    def when_full(self) -> None:
+        """What happens at that moment."""
+
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         if statement.startswith("DELETE"):
+            self.when_full()
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
@@ -407,6 +411,44 @@ def test_keeps_presets_and_times_where_the_disk_is_full(tmp_path: Path, monkeypa
     assert Store(path).get(digest(1)) is None
     assert StartTimes(path).get("smol") == {"Loading": 38.0}
     assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
+
+
+def test_removes_no_full_file_whose_presets_another_program_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    with closing(Store(path, modes=("TRUNCATE",))) as kept:  # a journal that lets nobody read meanwhile
+        kept.put({digest(1): "a"})
+    store.save_preset("mine", {"url": "hf://a/b"}, path)
+    StartTimes(path).put("smol", {"Loading": 38.0})
+    monkeypatch.setattr(store, "READ_SECONDS", 0.01)
+    with monkeypatch.context() as patch, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        patch.setattr(FullDisk, "when_full", lambda _: other.execute("BEGIN EXCLUSIVE"))
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=FullDisk))
+        with pytest.raises(UsageError, match=r"^No answer was forgotten: .* is locked by another program\. End the"):
+            store.clear(path)
+    assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
+    assert StartTimes(path).get("smol") == {"Loading": 38.0}
+    assert Store(path).get(digest(1)) == "a"
+
+
+@pytest.mark.parametrize("change", [partial(store.save_preset, "mine", {}), partial(store.remove_preset, "mine")])
+def test_says_what_helps_where_a_preset_cannot_be_changed(
+    change: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    store.save_preset("mine", {"url": "hf://a/b"}, path)
+    monkeypatch.setattr(store, "_open", partial(store._open, busy_seconds=0.01))
+    with locked(path), pytest.raises(UsageError) as refused:
+        change(path=path)
+    assert str(refused.value) == (
+        f"The presets cannot be changed: {path} is locked by another program."
+        " End the batches that write there, and try again."
+    )
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UsageError, match=r"cannot be opened \(Is a directory\)\. See that you may write there"):
+        change(path=path)
 
 
 def test_keeps_the_presets_of_a_damaged_file_that_can_be_read(tmp_path: Path) -> None:
