@@ -44,8 +44,13 @@ def stream(
 
 def whole(session: Connection, name: str, deltas: ChatStream) -> Reply:
     """Read it to its end, and say meanwhile how far it is where that takes long: nothing else bounds an answer."""
+
+    def tokens() -> int:
+        usage = deltas.reply.usage
+        return usage.completion_tokens if usage else 0
+
     shown = session.settings.show_waiting
-    with deltas, answering_shown(name, partial(presenter.face().line, name), shown=shown) as show:
+    with deltas, answering_shown(name, partial(presenter.face().line, name), tokens, shown=shown) as show:
         for delta in deltas:
             if delta.text or delta.reasoning:
                 show()

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from kubeai_notebook.present.card import waiting_line
+from kubeai_notebook.present.stake import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,30 +96,38 @@ def waiting_shown(
 
 @contextmanager
 def answering_shown(
-    name: str, new_line: Callable[[], Line], *, shown: bool, clock: Callable[[], float] = time.monotonic
+    name: str,
+    new_line: Callable[[], Line],
+    tokens: Callable[[], int],
+    *,
+    shown: bool,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Callable[[], None]]:
-    """Give what is called for each token that comes, and says how many there are once that takes long.
+    """Give what is called for each piece that comes, and says how many there are once that takes long.
 
-    Silent in other threads, as `waiting_shown`.
+    How many tokens a piece has is the engine's to choose, so in the end its own count stands there: ``tokens``, 0 where
+    it has none. Silent in other threads, as `waiting_shown`.
     """
     if not shown or not _is_seen():
         yield lambda: None
         return
-    line, begun, tokens = None, clock(), 0
+    line, begun, pieces = None, clock(), 0
     next_seconds = begun + ANSWERING_SECONDS
 
     def show() -> None:
-        nonlocal line, tokens, next_seconds
-        tokens += 1
+        nonlocal line, pieces, next_seconds
+        pieces += 1
         if (now := clock()) >= next_seconds:
             line, next_seconds = line or new_line(), now + RENEWED_SECONDS
-            line.put(f"… {name} is still answering, {tokens} tokens so far", is_news=False)
+            line.put(f"… {name} is still answering, {counted(pieces, 'piece')} so far", is_news=False)
 
     try:
         yield show
     finally:
         if line is not None:
-            line.end(f"{name}: {tokens} tokens in {clock() - begun:.0f} s.")
+            count = tokens()
+            length = counted(count, "token") if count else counted(pieces, "piece")
+            line.end(f"{name}: {length} in {clock() - begun:.0f} s.")
 
 
 def _is_seen() -> bool:

@@ -58,7 +58,7 @@ class AnswerOutput:
 
     @property
     def _note(self) -> str:
-        return f"About {self._pieces // 50 * 50:,} tokens so far; ■ stops it and keeps them."
+        return f"About {self._pieces // 50 * 50:,} pieces so far; ■ stops it and keeps them."
 
     def end(self, bundle: Mapping[str, str]) -> None:
         """Show the whole answer in its place."""

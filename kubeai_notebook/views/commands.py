@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from kubeai_notebook.core.notice import Notice
 from kubeai_notebook.core.remedy import Remedy
-from kubeai_notebook.errors import ClusterError, KubeAIError
+from kubeai_notebook.errors import ClusterError, KubeAIError, UsageError
 from kubeai_notebook.present.details import LOG_LINES, details_of, idle_text
 from kubeai_notebook.present.notices import notices_of, progress_of
 from kubeai_notebook.present.wire import Question, Request
@@ -147,13 +147,34 @@ def commands() -> Commands:
     return Commands()
 
 
-def request_in(content: object, kind: type[S]) -> S | None:
-    """A browser's message as a request of this kind; one that is none is not answered: no widget of ours sends it."""
+def request_in(content: object, kind: type[S]) -> S:
+    """A browser's message as a request of this kind.
+
+    Raises:
+        UsageError: it is none, or holds a text that cannot be sent.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:
         # Its words may be a secret in the wrong place.
         _logger.warning("A widget's message was not understood: %d mistakes.", error.error_count())
+        mistake = error.errors(include_url=False, include_input=False)[0]
+    if mistake["type"] == "string_too_long":
+        most = mistake["ctx"]["max_length"]
+        raise UsageError(f"A text of more than {most:,} characters cannot be sent.", "Send a part of it.")
+    if mistake["type"] == "string_unicode":
+        raise UsageError("The text holds half of a character, which cannot be sent.", "Type it again without that.")
+    raise UsageError("What this page asks cannot be read.", "Run the cell again.")
+
+
+def request_or_told(content: object, kind: type[S], tell: Callable[[Progress], None]) -> S | None:
+    """The same of a widget whose state says why it is none."""
+    try:
+        return request_in(content, kind)
+    except UsageError as error:
+        # A page waits until its state is another, also where it asks the same again.
+        tell(Progress("queued"))
+        tell(Progress("failed", notices=notices_of(error)))
         return None
 
 
@@ -170,8 +191,9 @@ def take(
     ``show`` shows what the widget opens of a Model, its card or its playground, or takes it away, and says where it
     is.
     """
-    request = request_in(content, Request)
-    if request is None:
+    try:
+        request = request_in(content, Request)
+    except UsageError:  # its id, by which the answer would be known, may be what is wrong: no page of ours sends it
         return
 
     def tell(progress: Progress) -> None:

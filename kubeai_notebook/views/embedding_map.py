@@ -17,7 +17,7 @@ from kubeai_notebook.present.embedding_wire import Hover, LegendLine, MapRequest
 from kubeai_notebook.present.embeddings import colors_of, map_snapshot, map_text
 from kubeai_notebook.views.beside import Snapshots, kernel_listens
 
-from .commands import commands, request_in
+from .commands import commands, request_or_told
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class MapWidget(BuiltWidget):
             self.map.select(places)
 
     def _take(self, content: object) -> None:
-        request = request_in(content, MapRequest)
+        request = request_or_told(content, MapRequest, self._tell)
         if request is None:
             return
         if request.verb == "search":

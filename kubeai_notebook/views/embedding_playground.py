@@ -19,7 +19,7 @@ from kubeai_notebook.present.embeddings import playground_snapshot, playground_t
 from kubeai_notebook.session.embedding import check_column
 from kubeai_notebook.views.beside import Snapshots
 
-from .commands import commands, request_in
+from .commands import commands, request_or_told
 from .embedding_map import widget_of
 from .static_files import BuiltWidget
 
@@ -96,7 +96,7 @@ class EmbeddingPlayground(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets 
         return self.map.selection()
 
     def _take(self, content: object) -> None:
-        request = request_in(content, EmbeddingRequest)
+        request = request_or_told(content, EmbeddingRequest, self._tell)
         if request is None:
             return
         work = {"compare": self._cosines, "search": self._nearest, "map": self._open_map}[request.verb]

@@ -109,10 +109,8 @@ class Playground(BuiltWidget):
 
     def _take(self, content: object) -> None:
         """Do what the page asks; nothing here waits for a Model."""
-        request = request_in(content, PlaygroundRequest)
-        if request is None:
-            return
         try:
+            request = request_in(content, PlaygroundRequest)
             formulas = static_text("formulas.js") if request.verb == "formulas" else ""
             texts = () if formulas else self._do(request)
         except KubeAIError as error:

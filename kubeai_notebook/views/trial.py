@@ -16,7 +16,7 @@ from kubeai_notebook.present.trial import trial_snapshot, trial_text
 from kubeai_notebook.present.trial_wire import MOST_BYTES, TrialRequest, TrialState
 
 from .beside import Snapshots
-from .commands import commands, request_in
+from .commands import commands, request_or_told
 from .static_files import BuiltWidget
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Trial(BuiltWidget):
         self.on_msg(lambda _widget, content, buffers: self._take(content, buffers))
 
     def _take(self, content: object, buffers: Sequence[memoryview]) -> None:
-        request = request_in(content, TrialRequest)
+        request = request_or_told(content, TrialRequest, self._tell)
         if request is None or request.verb != self.shown.kind:
             return
         recording = bytes(buffers[0]) if buffers else b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from IPython import get_ipython
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS = 1.0
 """Between two that differ in the time only."""
-_last: dict[str, tuple[str, DisplayLine]] = {}
-"""By its name: the last line, behind the request of the cell that it stands in."""
 
 
 def line(name: str = "") -> Line:
@@ -31,12 +30,13 @@ def line(name: str = "") -> Line:
     if not kernel_listens():
         return StreamLine(sys.stderr)
     request = get_ipython().kernel.get_parent().get("header", {}).get("msg_id", "")
-    made_in, made = _last.get(name, ("", None))
-    if made is not None and name and request and request == made_in:
-        return made
-    made = DisplayLine()
-    _last[name] = request, made
-    return made
+    return _line_of(request, name) if request and name else DisplayLine()
+
+
+@lru_cache(maxsize=100)  # names that a cell asks by turns; those of cells before go
+def _line_of(request: str, name: str) -> DisplayLine:
+    del request, name
+    return DisplayLine()
 
 
 class DisplayLine:

@@ -57,9 +57,9 @@ describe("an answer", () => {
     widget.render({ model: model.as, el });
     model.send({ seq: 0, append: "One" });
     expect(el.querySelector(".kubeai-answer-note")?.textContent).toBe("");
-    model.send({ seq: 1, append: " two", note: "About 100 tokens so far; ■ stops it." });
+    model.send({ seq: 1, append: " two", note: "About 100 pieces so far; ■ stops it." });
     expect(el.querySelector(".kubeai-answer")?.textContent).toBe("One two");
-    expect(el.lastElementChild?.textContent).toBe("About 100 tokens so far; ■ stops it.");
+    expect(el.lastElementChild?.textContent).toBe("About 100 pieces so far; ■ stops it.");
   });
 
   it("shows that a piece is missing", () => {

@@ -75,6 +75,28 @@ it("takes a picture without words, and gives it back where it could not be sent"
   expect(part(".kubeai-playground-chip")).not.toBeNull();
 });
 
+it("gives a prompt back, and an edited one, behind the answer to what was asked before", () => {
+  const exchange = { number: 3, siblings: [3], vote: null, answers: [] };
+  const { model, view, part } = shown({ exchanges: [exchange] }); // of which it asks the words
+  const prompt = part("textarea[aria-label=Prompt]") as HTMLTextAreaElement;
+  const press = (name: string) => [...view.node.querySelectorAll("button")].find((one) => one.textContent === name)?.click();
+  const taken = (problem: string) => {
+    model.fire("msg:custom", { texts: [], taken: true, problem, formulas: "" });
+  };
+  prompt.value = "Is Brie a cheese?";
+  press("Send");
+  taken("");
+  taken("A text of more than 8,000,000 characters cannot be sent.");
+  expect(prompt.value).toBe("Is Brie a cheese?");
+  prompt.value = "";
+  press("Edit");
+  Object.assign(part("textarea[aria-label='The prompt, edited']") ?? {}, { value: "And Gouda?" });
+  press("Send");
+  taken("A text of more than 8,000,000 characters cannot be sent.");
+  expect(prompt.value).toBe("And Gouda?");
+  view.stop();
+});
+
 it("asks nothing while a setting is refused, and keeps what was written", () => {
   const { model, view, part } = shown({ settings: { temperature: "0.2" } });
   const temperature = [...view.node.querySelectorAll("label")].find((one) => one.textContent === "Temperature")?.querySelector("textarea");

@@ -53,8 +53,7 @@ export class PlaygroundView {
   private readonly hearNoMore: () => void;
   private silence: ReturnType<typeof setTimeout> | undefined;
   /** What was asked of the kernel and is not answered yet; it answers in this order. */
-  private readonly asked: string[] = [];
-  private sent = { text: "", pictures: [] as string[] };
+  private readonly asked: Parameters<Send>[0][] = [];
 
   constructor(private readonly model: AnyModel<State>) {
     this.settings = new SettingsView(this.send);
@@ -115,7 +114,6 @@ export class PlaygroundView {
       this.settings.tell(); // and hear again why
       return;
     }
-    this.sent = sent;
     if (!this.send({ verb: "ask", ...sent, sure: this.pictures.sure })) return;
     this.prompt.value = "";
     this.pictures.clear();
@@ -129,7 +127,7 @@ export class PlaygroundView {
   private readonly send: Send = (wanted) => {
     clearTimeout(this.silence);
     if (!send(this.model, { ...NOTHING, ...wanted })) return false;
-    this.asked.push(wanted.verb);
+    this.asked.push(wanted);
     this.silence = setTimeout(() => {
       put(this.waiting, underWay("busy"));
     }, SILENCE_MS);
@@ -142,13 +140,13 @@ export class PlaygroundView {
       clearTimeout(this.silence);
       put(this.waiting, "");
       put(this.problem, message.problem);
-      if (this.asked.shift() === "settings") this.settings.refused = message.problem !== "";
-      // What could not be asked goes back to where it was written.
+      const asked = this.asked.shift();
+      if (asked?.verb === "settings") this.settings.refused = message.problem !== "";
+      // What could not be asked goes back to where a prompt is written.
       if (message.problem !== "" && this.prompt.value === "") {
-        this.prompt.value = this.sent.text;
-        this.pictures.restore(this.sent.pictures);
+        this.prompt.value = asked?.text ?? "";
+        this.pictures.restore(asked?.pictures ?? []);
       }
-      this.sent = { text: "", pictures: [] };
     }
     if (message.formulas !== "") void this.formulas.take(message.formulas);
     for (const text of message.texts) this.shown.get(text.exchange)?.take(text);

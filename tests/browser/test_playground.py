@@ -264,7 +264,7 @@ def test_keeps_what_came_of_an_engine_that_dies(
 def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[..., Notebook]) -> None:
     from playwright.sync_api import expect
 
-    notebook = open_notebook(SERVE, PLAY, "while True: pass")
+    notebook = open_notebook(SERVE, PLAY, "print('begun')\nwhile True: pass")
     notebook.run_cell(0)
     play = notebook.run_cell(1).locator(".kubeai-playground")
     set_field(play, "Answer as", MANY_WORDS)
@@ -272,6 +272,7 @@ def test_goes_on_while_a_cell_beside_it_is_interrupted(open_notebook: Callable[.
     words = play.locator(".kubeai-markdown")
     expect(words).not_to_be_empty(timeout=LONG_MS)
     notebook.run_cell(2, wait=False)
+    expect(notebook.output(2)).to_contain_text("begun")  # sooner, an interrupt hits no cell
     notebook.command("notebook:interrupt-kernel")
     expect(notebook.output(2)).to_contain_text("KeyboardInterrupt")
     notebook.command("notebook:interrupt-kernel")  # now nothing but the answer is under way

@@ -31,6 +31,15 @@ class Terminal(io.StringIO):
         return True
 
 
+class LastLine(StreamLine):
+    """Has what a cell keeps in the end."""
+
+    text = ""
+
+    def end(self, text: str) -> None:
+        self.text = text
+
+
 class City(BaseModel):
     name: str
 
@@ -71,7 +80,7 @@ def test_says_how_far_an_answer_is_that_takes_long(smol: Model, engine: Engine, 
     for ask in (smol.chat, smol.conversation().say):
         assert ask("Hi") == "Hello"
         lines = shown.getvalue().split("\r\x1b[2K")
-        told = [f"… smol is still answering, {count} tokens so far" for count in (1, 2)]
+        told = ["… smol is still answering, 1 piece so far", "… smol is still answering, 2 pieces so far"]
         assert lines == ["", *told, ""]
         shown.truncate(shown.seek(0))
     in_another = threading.Thread(target=smol.chat, args=("Hi",))
@@ -79,6 +88,21 @@ def test_says_how_far_an_answer_is_that_takes_long(smol: Model, engine: Engine, 
     in_another.join()
     assert smol.stream("Hi").whole() == "Hello"
     assert shown.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("counted", "told"),
+    [({"prompt_tokens": 3, "completion_tokens": 8, "total_tokens": 11}, "8 tokens"), ({}, "2 pieces")],
+)
+def test_counts_in_tokens_what_the_engine_has_counted(
+    smol: Model, engine: Engine, monkeypatch, counted: dict[str, int], told: str
+) -> None:
+    shown = LastLine(Terminal())
+    monkeypatch.setattr(presenter.face(), "line", lambda _name: shown, raising=False)
+    monkeypatch.setattr(waiting_line, "ANSWERING_SECONDS", 0.0)
+    engine.says = saying(said("one two three four ", "five six seven eight", **counted))
+    smol.chat("Hi")
+    assert shown.text.startswith(f"smol: {told} in ")
 
 
 def test_asks_for_an_adapter_by_its_name(smol: Model, engine: Engine) -> None:

@@ -35,10 +35,10 @@ def test_says_of_a_long_answer_how_long_it_is_and_what_ends_it(growing: Growing)
         answer.add("word ")
     notes = [message.get("note", "") for message in told]
     assert notes[:99] == [""] * 99
-    assert notes[99:] == ["About 100 tokens so far; ■ stops it and keeps them."] * 21
+    assert notes[99:] == ["About 100 pieces so far; ■ stops it and keeps them."] * 21
 
 
-def test_counts_no_tokens_of_an_answer_that_ends_by_itself(built: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_no_pieces_of_an_answer_that_ends_by_itself(built: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, Any]] = []
     answer = AnswerOutput("smol is answering …", bounded=True)
     monkeypatch.setattr(answer._widget, "send", told.append)

@@ -101,15 +101,28 @@ def test_searches_a_frame_and_opens_its_map_with_the_same_vectors(
 
 
 @pytest.mark.parametrize(
-    "content", [None, 3, {"verb": "compare", "texts": ["a"] * 13}, {"verb": "eval"}, {"verb": "map", "x": 1}]
+    ("content", "problem"),
+    [
+        ({"verb": "search", "query": "a" * 100_001}, "A text of more than 100,000 characters cannot be sent."),
+        ({"verb": "search", "query": "a\ud83d"}, "The text holds half of a character, which cannot be sent."),
+        (None, "cannot be read. Run the cell again."),
+        (3, "cannot be read. Run the cell again."),
+        ({"verb": "compare", "texts": ["a"] * 13}, "cannot be read. Run the cell again."),
+        ({"verb": "eval"}, "cannot be read. Run the cell again."),
+        ({"verb": "map", "x": 1}, "cannot be read. Run the cell again."),
+    ],
 )
-def test_answers_no_message_that_it_never_sends(
-    playground: EmbeddingPlayground, widget: MapWidget, content: Any
+def test_says_why_it_takes_no_message(
+    playground: EmbeddingPlayground, widget: MapWidget, content: Any, problem: str
 ) -> None:
-    before = playground.shown
     for part in (playground.children[0], widget):
-        part._handle_custom_msg(content, [])
-    assert playground.shown == before
+        states: list[dict[str, Any]] = []
+        part.observe(lambda change, states=states: states.append(change["new"]), "state")
+        for _ in range(2):  # each time anew: a page waits until its state is another
+            part._handle_custom_msg(content, [])
+            assert problem in states[-1]["problem"]
+            assert states[-1]["busy"] == ""
+            states.clear()
 
 
 def test_takes_the_only_column_and_refuses_others(model: FakeModel) -> None:

@@ -88,12 +88,26 @@ def test_calls_a_setting_as_its_field_is_called(shown: tuple[Shown, Engine]) -> 
 
 
 @pytest.mark.parametrize(
-    "content", [None, {"verb": "drop"}, {**REQUEST, "verb": "ask", "text": 3}, {"verb": "ask", "x": 1}]
+    ("content", "problem"),
+    [
+        (
+            {**REQUEST, "verb": "ask", "text": "a" * 8_000_001},
+            "A text of more than 8,000,000 characters cannot be sent.",
+        ),
+        ({**REQUEST, "verb": "ask", "text": "a\ud83d"}, "The text holds half of a character, which cannot be sent."),
+        (None, "cannot be read. Run the cell again."),
+        ({"verb": "drop"}, "cannot be read. Run the cell again."),
+        ({**REQUEST, "verb": "ask", "text": 3}, "cannot be read. Run the cell again."),
+        ({"verb": "ask", "x": 1}, "cannot be read. Run the cell again."),
+    ],
 )
-def test_takes_nothing_else(shown: tuple[Shown, Engine], content: Any) -> None:
-    page, _ = shown
+def test_gives_back_what_it_does_not_take(shown: tuple[Shown, Engine], content: Any, problem: str) -> None:
+    page, engine = shown
     page.widget._handle_custom_msg(content, [])
-    assert page.messages == []
+    (message,) = page.messages
+    assert message["taken"]
+    assert problem in message["problem"]
+    assert engine.asked == []
 
 
 def test_sends_plain_text_only(shown: tuple[Shown, Engine]) -> None:

@@ -19,7 +19,6 @@ its own that never waits for others: it reads by it, and writes by it where the 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from contextlib import closing, suppress
 from hashlib import sha256
@@ -27,24 +26,34 @@ from typing import TYPE_CHECKING, Any
 
 from kubeai_notebook.errors import UsageError
 
+from .sqlite_file import (
+    ANSWERS,
+    BUSY_SECONDS,
+    DAMAGED,
+    LOCKED,
+    MADE_ANEW,
+    MODES,
+    code_of,
+    connected,
+    opened,
+    reason_of,
+    remove,
+    rows_of,
+    size_of,
+    step_after,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 MOST_BYTES = 1 << 30
 """Of answers, from which on the oldest are forgotten."""
-MODES = ("WAL", "TRUNCATE")
-"""Kinds of journal, the best first."""
-BUSY_SECONDS = 5.0
-"""How long a write waits for another program's."""
-READ_SECONDS = 1.0
-"""How long a read does, where the journal lets nobody read meanwhile: a cell waits for it."""
 _CHECKED_SHARE, _LONGEST_SHARE = 1 / 16, 1 / 8
 """Of the bound: how much may come until the size is looked at again, and how long one answer may be."""
 _ROW_BYTES = 100
 """About what a row takes besides its text."""
 _KEPT_SHARE = 0.75
-_TABLE = "CREATE TABLE IF NOT EXISTS answers (digest BLOB PRIMARY KEY, answer TEXT NOT NULL) STRICT"
 _READ_PRESETS = "SELECT name, fields FROM presets ORDER BY name"
 _KEEP_PRESET = "INSERT OR REPLACE INTO presets (name, fields) VALUES (?, ?)"
 _PRESETS = "CREATE TABLE IF NOT EXISTS presets (name TEXT PRIMARY KEY, fields TEXT NOT NULL) STRICT"
@@ -82,11 +91,6 @@ _BYTES_BESIDE_ANSWERS = {
 """By the table, where its rows may be long."""
 _as_json = json.JSONEncoder(separators=(",", ":")).encode
 _SELECT = "SELECT answer FROM answers WHERE digest = ?"
-_CLEAR = "kubeai_notebook.store.clear() empties it."
-_DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
-_UNSHARED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL})
-"""What a file says that was left with WAL where memory cannot be shared."""
-_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def default_path() -> Path:
@@ -108,30 +112,37 @@ def clear(path: Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> in
     path = path or default_path()
     if not path.exists():
         return 0
-    before = _size_of(path)
+    before = size_of(path)
     try:
-        with closing(_open(path, busy_seconds=busy_seconds)) as database:
+        _empty(path, busy_seconds)
+    except (sqlite3.Error, OSError) as error:
+        raise UsageError(f"No answer was forgotten: {path} {reason_of(error)}.", step_after(error)) from None
+    return max(before - size_of(path), 0)
+
+
+def _empty(path: Path, busy_seconds: float) -> None:
+    try:
+        with closing(opened(path, busy_seconds=busy_seconds)) as database:
             database.execute("DELETE FROM answers")
             database.execute(_DIALOGUES)
             database.execute("DELETE FROM dialogues")
             database.execute("VACUUM")
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except (sqlite3.Error, OSError) as error:
-        if _code_of(error) not in {*_DAMAGED, sqlite3.SQLITE_FULL}:
-            message = f"No answer was forgotten: {path} {_reason_of(error)}."
-            raise UsageError(message, "End the batches that write there, and call it again.") from None
-        presets, starts = _rows(path, _READ_PRESETS), _rows(path, _READ_STARTS)
-        _remove(path)
+    except sqlite3.Error as error:
+        if code_of(error) not in MADE_ANEW:
+            raise
+        # Rows that a lock hides are there: a file is removed only once that is read of it which can be.
+        presets, starts = (rows_of(path, query, raised=LOCKED) for query in (_READ_PRESETS, _READ_STARTS))
+        remove(path)
         _change(_PRESETS, _KEEP_PRESET, presets, path=path)
         with suppress(UsageError):  # times of starts are measured again: to lose them is no reason to fail
             _change(_STARTS, _KEEP_START, starts, path=path)
-    return max(before - _size_of(path), 0)
 
 
 def presets(path: Path | None = None) -> dict[str, dict[str, Any]]:
     """The fields that the user has kept, by the name they gave them; none where the file cannot be read."""
     kept = {}
-    for name, text in _rows(path or default_path(), _READ_PRESETS):
+    for name, text in rows_of(path or default_path(), _READ_PRESETS):
         with suppress(ValueError, RecursionError):  # a row that another program wrote costs itself only
             fields = json.loads(text)
             if isinstance(fields, dict):
@@ -168,11 +179,11 @@ def _change(table: str, statement: str, rows: Sequence[tuple[bytes | str, ...]],
     if not rows:
         return
     try:
-        with closing(_open(path)) as database:
+        with closing(opened(path)) as database:
             database.execute(table)
             database.executemany(statement, rows)
     except (sqlite3.Error, OSError) as error:
-        raise UsageError(f"The presets cannot be changed: {path} {_reason_of(error)}.") from None
+        raise UsageError(f"The presets cannot be changed: {path} {reason_of(error)}.", step_after(error)) from None
 
 
 class Store:
@@ -206,8 +217,8 @@ class Store:
             if path is None:
                 self._spare = _temporary()
             else:
-                self._file = _open(path, modes, busy_seconds=busy_seconds)
-                self._ready = _connected(str(path), busy_seconds=busy_seconds)
+                self._file = opened(path, modes, busy_seconds=busy_seconds)
+                self._ready = connected(str(path), busy_seconds=busy_seconds)
                 (synchronous,) = self._file.execute("PRAGMA synchronous").fetchone()
                 self._ready.execute(f"PRAGMA synchronous={synchronous}")  # reads the file: here it may wait
                 self._ready.execute("PRAGMA busy_timeout=0")
@@ -228,7 +239,7 @@ class Store:
                 if database is not None and (row := database.execute(_SELECT, (digest,)).fetchone()):
                     return str(row[0])
             except sqlite3.Error as error:
-                if _code_of(error) not in _LOCKED:
+                if code_of(error) not in LOCKED:
                     self._give_up(error)
                 elif not waits:
                     raise BlockingIOError from None
@@ -249,7 +260,7 @@ class Store:
                 _in_one_commit(file, answers.items())
                 self._make_room(file, answers)
             except sqlite3.Error as error:
-                if not waits and _code_of(error) in _LOCKED:
+                if not waits and code_of(error) in LOCKED:
                     raise BlockingIOError from None
                 self._give_up(error)
         if self._spare is not None:
@@ -272,10 +283,10 @@ class Store:
         """Keep what comes in a file without a name, and leave one that is damaged alone."""
         if self._spare is None:
             self._spare = _temporary()
-        if _code_of(error) in _DAMAGED:
+        if code_of(error) in DAMAGED:
             self._file = self._ready = None
         if not self.problem:
-            self.problem = f"Answers are not kept for the next time: {self._path} {_reason_of(error)}."
+            self.problem = f"Answers are not kept for the next time: {self._path} {reason_of(error)}."
 
     def _make_room(self, file: sqlite3.Connection, answers: Mapping[bytes, str]) -> None:
         self._unchecked_bytes += sum(len(text) + _ROW_BYTES for text in answers.values())
@@ -305,28 +316,6 @@ def _bytes_beside_answers(file: sqlite3.Connection) -> int:
     return sum(filter(None, sums))
 
 
-_REASONS = {
-    sqlite3.SQLITE_FULL: "is on a full disk. " + _CLEAR.rstrip("."),
-    sqlite3.SQLITE_CORRUPT: "is damaged. " + _CLEAR.rstrip("."),
-    sqlite3.SQLITE_NOTADB: "is damaged. " + _CLEAR.rstrip("."),
-    sqlite3.SQLITE_READONLY: "may not be written",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
-    sqlite3.SQLITE_IOERR: "cannot be read or written",
-    sqlite3.SQLITE_BUSY: "is locked by another program",
-    sqlite3.SQLITE_LOCKED: "is locked by another program",
-}
-
-
-def _code_of(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _reason_of(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"cannot be opened ({error.strerror})"
-    return _REASONS.get(_code_of(error), f"cannot be used ({error})")
-
-
 class StartTimes:
     """How long each step of a start took the last time, by what makes two starts alike: a few hundred of them.
 
@@ -338,7 +327,7 @@ class StartTimes:
 
     def get(self, key: str) -> dict[str, float]:
         """Seconds by the step's name; ``{}`` where nothing is known."""
-        rows = _rows(self._path or default_path(), _READ_STARTS + " WHERE key = ?", (_digest(key),))
+        rows = rows_of(self._path or default_path(), _READ_STARTS + " WHERE key = ?", (_digest(key),))
         try:
             kept = json.loads(rows[0][1]) if rows else {}
             return {str(step): float(seconds) for step, seconds in kept.items()}
@@ -347,7 +336,7 @@ class StartTimes:
 
     def put(self, key: str, seconds: Mapping[str, float]) -> None:
         """Keep the times of a start in place of those of the last one like it."""
-        with suppress(sqlite3.Error, OSError), closing(_open(self._path or default_path())) as database:
+        with suppress(sqlite3.Error, OSError), closing(opened(self._path or default_path())) as database:
             database.execute(_STARTS)
             row = (_digest(key), _as_json(dict(seconds)))
             database.execute(_KEEP_START, row)
@@ -367,7 +356,7 @@ class Dialogues:
 
     def get(self, key: str) -> str | None:
         """The dialogue; None where none is known."""
-        rows = _rows(self._path or default_path(), _READ_DIALOGUE, (_digest(key),))
+        rows = rows_of(self._path or default_path(), _READ_DIALOGUE, (_digest(key),))
         return str(rows[0][0]) if rows else None
 
     def put(self, key: str, dialogue: str) -> str:
@@ -376,11 +365,11 @@ class Dialogues:
         if len(dialogue) > MOST_DIALOGUE_CHARACTERS:
             return "This dialogue is too long to be kept for the next kernel."
         try:
-            with closing(_open(path)) as database:
+            with closing(opened(path)) as database:
                 database.execute(_DIALOGUES)
                 self._replace(database, _digest(key), dialogue)
         except (sqlite3.Error, OSError) as error:
-            return f"This dialogue is not kept for the next kernel: {path} {_reason_of(error)}."
+            return f"This dialogue is not kept for the next kernel: {path} {reason_of(error)}."
         return ""
 
     def _replace(self, database: sqlite3.Connection, key: bytes, dialogue: str) -> None:
@@ -399,73 +388,6 @@ def _digest(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
-def _rows(path: Path, query: str, values: Sequence[bytes] = ()) -> list[tuple[Any, ...]]:
-    """What can be read of the file: with WAL without a wait for who writes, which `_open` is not."""
-    rows: list[tuple[Any, ...]] = []
-    with suppress(sqlite3.Error, OSError):
-        if not path.exists():
-            return rows
-        try:
-            with closing(_connected(str(path), busy_seconds=READ_SECONDS)) as database:
-                rows.extend(database.execute(query, values))
-        except sqlite3.OperationalError as error:
-            if _code_of(error) not in _UNSHARED:
-                raise
-            with closing(_open(path, busy_seconds=READ_SECONDS)) as database:
-                rows.extend(database.execute(query, values))
-    return rows
-
-
-def _open(path: Path, modes: Sequence[str] = MODES, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Made by us and not by SQLite: prompts lie here, and what stands beside the file gets the same mode.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)
-    for mode in modes:
-        if (database := _with_journal(path, mode, busy_seconds)) is not None:
-            database.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'WAL' else 'OFF'}")
-            return database
-    database = _connected(str(path), busy_seconds=busy_seconds)
-    database.execute("PRAGMA synchronous=OFF")
-    database.execute(_TABLE)
-    return database
-
-
-def _with_journal(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection | None:
-    """A connection that writes with this kind of journal, as far as the file system lets it.
-
-    It may say no by an error, by silence, or at the first write. A file that was made without WAL stays so: another
-    kernel may use it now.
-    """
-    is_new, database = not path.stat().st_size, _connected(str(path), busy_seconds=busy_seconds)
-    try:
-        if (is_new or mode != "WAL" or _journal(database) == "wal") and _takes(database, mode):
-            return database
-    except sqlite3.OperationalError as error:
-        if _code_of(error) in _LOCKED:  # somebody else writes with it
-            return database
-    database.close()
-    return None
-
-
-def _takes(database: sqlite3.Connection, mode: str) -> bool:
-    try:
-        if mode != "WAL":
-            # A file that was left with WAL where memory cannot be shared is changed by its one user only.
-            database.execute("PRAGMA locking_mode=EXCLUSIVE")
-        is_taken = _journal(database, f"={mode}") == mode.lower()
-    finally:
-        database.execute("PRAGMA locking_mode=NORMAL")
-    database.execute(_TABLE)
-    database.execute("BEGIN IMMEDIATE")
-    database.execute("ROLLBACK")
-    return is_taken
-
-
-def _journal(database: sqlite3.Connection, change: str = "") -> str:
-    return str(database.execute(f"PRAGMA journal_mode{change}").fetchone()[0])
-
-
 def _in_one_commit(database: sqlite3.Connection, rows: Iterable[tuple[bytes, str]]) -> None:
     database.execute("BEGIN IMMEDIATE")
     with database:  # commits, or rolls back
@@ -473,23 +395,6 @@ def _in_one_commit(database: sqlite3.Connection, rows: Iterable[tuple[bytes, str
 
 
 def _temporary() -> sqlite3.Connection:
-    database = _connected("")
-    database.execute(_TABLE)
+    database = connected("")
+    database.execute(ANSWERS)
     return database
-
-
-def _connected(name: str, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-
-
-def _size_of(path: Path) -> int:
-    return sum(part.stat().st_size for part in _parts(path) if part.exists())
-
-
-def _remove(path: Path) -> None:
-    for part in _parts(path):
-        part.unlink(missing_ok=True)
-
-
-def _parts(path: Path) -> tuple[Path, ...]:
-    return (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")))

@@ -8,20 +8,18 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from pydantic import SecretStr
 
 from kubeai_notebook import store
 from kubeai_notebook.errors import UsageError
-from kubeai_notebook.store import Dialogues, StartTimes, Store
+from kubeai_notebook.store import Dialogues, StartTimes, Store, sqlite_file
+from tests.support.kept import digest, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 FULL = """
@@ -36,10 +34,6 @@ for number in range(2000):
 print(store.problem)
 print(store.get(b"1999") == "x" * 500)
 """
-
-
-def digest(number: int) -> bytes:
-    return sha256(str(number).encode()).digest()
 
 
 def test_gives_an_answer_back_to_the_next_one(tmp_path: Path) -> None:
@@ -134,15 +128,6 @@ def test_goes_on_where_the_disk_is_full(tmp_path: Path) -> None:
         f"Answers are not kept for the next time: {path} cannot be read or written.",
     }
     assert kept == "True"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Another program that writes, and takes its time."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def test_says_that_its_file_is_locked_and_writes_it_at_the_end(tmp_path: Path) -> None:
@@ -368,60 +353,6 @@ def test_says_why_a_dialogue_is_not_kept(tmp_path: Path) -> None:
     assert Dialogues(path).get("a") is None
 
 
-def test_keeps_presets_until_they_are_removed(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    assert store.presets(path) == {}
-    assert not path.exists()
-    store.save_preset(" small ", {"url": "ollama://smollm2:135m", "minReplicas": 0, "profile": "cpu:2"}, path)
-    store.save_preset("b", {"url": "hf://a/b"}, path)
-    store.save_preset("b", {"url": "hf://c/d"}, path)
-    store.clear(path)
-    assert store.presets(path) == {
-        "b": {"url": "hf://c/d"},
-        "small": {"url": "ollama://smollm2:135m", "resource_profile": "cpu:2", "scaling": {"min_replicas": 0}},
-    }
-    store.remove_preset("b", path)
-    store.remove_preset("b", path)
-    assert list(store.presets(path)) == ["small"]
-
-
-class FullDisk(sqlite3.Connection):
-    """Of a file of which nothing can be deleted, since the journal has no room."""
-
-    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
-        if statement.startswith("DELETE"):
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
-        return super().execute(statement, *values)
-
-
-def test_keeps_presets_and_times_where_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.db"
-    store.save_preset("mine", {"url": "hf://a/b"}, path)
-    StartTimes(path).put("smol", {"Loading": 38.0})
-    Store(path).put({digest(1): "x" * 100_000})
-    with monkeypatch.context() as patch:
-        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=FullDisk))
-        assert store.clear(path) > 50_000
-    assert Store(path).get(digest(1)) is None
-    assert StartTimes(path).get("smol") == {"Loading": 38.0}
-    assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
-
-
-def test_keeps_the_presets_of_a_damaged_file_that_can_be_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    with closing(Store(path, modes=("TRUNCATE",))) as kept:
-        store.save_preset("mine", {"url": "hf://a/b"}, path)
-        for number in range(2000):
-            kept.put({digest(number): "x" * 200})
-    with path.open("r+b") as file:
-        file.seek(200_000)
-        file.write(b"\xff" * 200_000)
-    store.clear(path)
-    assert store.presets(path) == {"mine": {"url": "hf://a/b"}}
-
-
 def all_of(path: Path) -> tuple[Any, ...]:
     """What is read of a file where a cell waits for it."""
     return list(store.presets(path)), Dialogues(path).get("a"), StartTimes(path).get("smol")
@@ -447,7 +378,7 @@ def test_reads_what_a_cell_asks_for_while_another_program_writes(filled: Path, m
 
 
 def test_gives_up_soon_where_the_journal_lets_nobody_read(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "READ_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_file, "READ_SECONDS", 0.0)
     with closing(sqlite3.connect(filled, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=TRUNCATE")
         other.execute("BEGIN EXCLUSIVE")
@@ -457,44 +388,6 @@ def test_gives_up_soon_where_the_journal_lets_nobody_read(filled: Path, monkeypa
 def test_reads_a_file_that_was_left_with_wal_where_memory_cannot_be_shared(filled: Path) -> None:
     filled.with_name("a.db-shm").symlink_to(filled.parent / "none" / "a")  # so SQLite cannot make it
     assert all_of(filled) == (["mine"], "1", {"Loading": 38.0})
-
-
-def test_keeps_no_secret_in_a_preset(tmp_path: Path) -> None:
-    fields = {
-        "url": "hf://a/b",
-        "secrets": {"HF_TOKEN": SecretStr("swordfish-1"), "OTHER": "name:key"},
-        "env": {"API_KEY": "swordfish-2", "COLOR": "red"},
-        "args": ["--api-key=swordfish-3", "--max-model-len=8"],
-        "files": {"/root/.netrc": "swordfish-4", "/a.txt": "text"},
-    }
-    store.save_preset("mine", fields, tmp_path / "a.db")
-    kept = store.presets(tmp_path / "a.db")["mine"]
-    assert kept == {
-        "url": "hf://a/b",
-        "args": ["--max-model-len=8"],
-        "env": {"COLOR": "red"},
-        "secrets": ["HF_TOKEN=ask", "OTHER=name:key"],
-        "files": [{"path": "/a.txt", "content": "text"}],
-    }
-    assert b"swordfish" not in b"".join(part.read_bytes() for part in tmp_path.iterdir())
-
-
-def test_says_why_a_preset_is_not_kept_and_reads_none_of_a_damaged_file(tmp_path: Path) -> None:
-    (tmp_path / "a.db").write_bytes(b"no database" * 100)
-    assert store.presets(tmp_path / "a.db") == {}
-    with pytest.raises(UsageError, match="damaged"):
-        store.save_preset("mine", {"url": "hf://a/b"}, tmp_path / "a.db")
-    with pytest.raises(UsageError, match="name"):
-        store.save_preset("  ", {"url": "hf://a/b"}, tmp_path / "b.db")
-
-
-def test_reads_the_presets_that_can_be_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    store.save_preset("mine", {"url": "hf://a/b"}, path)
-    with closing(sqlite3.connect(path)) as database, database:
-        for name, text in (("list", "[1]"), ("null", "null"), ("deep", "[" * 100_000), ("cut", "{")):
-            database.execute("INSERT INTO presets (name, fields) VALUES (?, ?)", (name, text))
-    assert list(store.presets(path)) == ["mine"]
 
 
 def test_forgets_dialogues_with_the_answers(tmp_path: Path) -> None:
