@@ -11,10 +11,8 @@ stays as long as that takes.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import sys
-import termios
 import time
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
@@ -195,6 +193,9 @@ def _unread(transport: asyncio.Transport) -> int:
     here = transport.get_write_buffer_size() + (below.get_write_buffer_size() if below else 0)
     if sys.platform != "linux":
         return here
+    import fcntl  # Windows has neither.
+    import termios
+
     sent = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
     return here + int.from_bytes(sent, sys.byteorder)
 
