@@ -24,13 +24,20 @@ class TrustingConnection(HTTPSConnection):
     """
 
     def connect(self) -> None:
-        """Connect, and shake hands."""
+        """Connect, and shake hands.
+
+        Raises:
+            ssl.SSLEOFError: the other side hung up meanwhile, with a reset too: nothing was sent.
+        """
         if self.ssl_context is None:
             context = self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             if not (self.ca_certs or self.ca_cert_data):
                 context.load_default_certs()
-        super().connect()
+        try:
+            super().connect()
+        except ConnectionError as error:  # As after what was sent, to urllib3.
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, str(error)) from error
 
 
 def out_of_time(certificate_file: str, key_file: str) -> str:

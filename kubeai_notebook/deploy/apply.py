@@ -208,9 +208,8 @@ def _recorded(cluster: Cluster, planned: Plan) -> dict[str, Any]:
 
     def noted(current: Mapping[str, Any]) -> dict[str, Any]:
         now = map_at(current, "metadata", "annotations")
-        if any(now.get(key) != present.get(key) for key in annotations):
-            raise ConflictError(f"Somebody else served {name_of(current)} meanwhile.")
-        return {"metadata": {"annotations": annotations}}
+        as_planned = all(now.get(key) == present.get(key) for key in annotations)
+        return {"metadata": {"annotations": annotations}} if as_planned else {}
 
     if any(present.get(key) != value for key, value in annotations.items()):
         with suppress(ForbiddenError, ConflictError):

@@ -46,7 +46,7 @@ class Facts(ClusterFacts):
     machine: MachineCatalog | None = None
     """What the daemon says of this machine; none elsewhere, and of a daemon that does not know it yet."""
     asked_at_seconds: float = 0.0
-    """Of the monotonic clock."""
+    """When it was begun to ask, of the monotonic clock."""
 
     __repr__ = masked_repr
 
@@ -67,6 +67,7 @@ def facts_of(cluster: Cluster) -> Facts:
     Raises:
         ClusterError: there was no answer at all; a missing right is none.
     """
+    asked_at_seconds = time.monotonic()
     with ThreadPoolExecutor(max_workers=6, thread_name_prefix="kubeai-facts") as pool:
         operator = pool.submit(_or_none, cluster.operator)
         rights = pool.submit(cluster.rights)
@@ -92,7 +93,7 @@ def facts_of(cluster: Cluster) -> Facts:
             schema=schema.result() or KNOWN,
             this_machine=cluster.is_this_machine,
             machine=machine,
-            asked_at_seconds=time.monotonic(),
+            asked_at_seconds=asked_at_seconds,
         )
 
 

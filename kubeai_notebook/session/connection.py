@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 import re
 import threading
+import time
 import weakref
 from collections import OrderedDict
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -86,6 +86,7 @@ class Connection:
         self._opened: dict[str, _Closable] = {}
         """What `close` closes, which may still be in the making."""
         self._closed_because = ""
+        self._forgotten_at_seconds = -math.inf
         self._found: tuple[str, str] | None = None
 
     @property
@@ -122,7 +123,10 @@ class Connection:
     def facts(self) -> deploy.Facts:
         """What the cluster offers and allows; asked again when older than a minute."""
         cluster = self.cluster
-        return self._part("facts", lambda: deploy.facts_of(cluster), good=lambda facts: facts.fresh)
+        return self._part("facts", lambda: deploy.facts_of(cluster), good=self._is_believed)
+
+    def _is_believed(self, facts: deploy.Facts) -> bool:
+        return facts.fresh and facts.asked_at_seconds > self._forgotten_at_seconds
 
     @property
     def user(self) -> str:
@@ -208,10 +212,11 @@ class Connection:
             return self._parts.get(name)
 
     def forget_facts(self) -> None:
-        """Have the cluster asked again for what it offers; until then `known` gives what it said last."""
-        with self._changed:
-            if (facts := self._parts.get("facts")) is not None:
-                self._parts["facts"] = replace(facts, asked_at_seconds=-math.inf)
+        """Have the cluster asked again for what it offers; until then `known` gives what it said last.
+
+        What it is being asked at this moment may be older, too.
+        """
+        self._forgotten_at_seconds = time.monotonic()
 
     @property
     def closed(self) -> str:

@@ -205,17 +205,19 @@ def behind_tls() -> Iterator[tuple[HttpServer, Api]]:
         api.close()
 
 
+@pytest.mark.parametrize("reset", [False, True], ids=["ended", "reset"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_sends_again_what_a_server_hung_up_on_before_anything_was_sent(behind_tls, method) -> None:
+def test_sends_again_what_a_server_hung_up_on_before_anything_was_sent(behind_tls, method, reset) -> None:
     server, api = behind_tls
-    server.broken_handshakes = 2
+    server.broken_handshakes, server.unread_handshakes = 2, reset
     assert api.request(method, "apis", body={} if method == "POST" else None) == {"kind": "Model"}
     assert [request.method for request in server.received] == [method]
 
 
-def test_gives_up_on_a_server_that_always_hangs_up(behind_tls) -> None:
+@pytest.mark.parametrize("reset", [False, True], ids=["ended", "reset"])
+def test_gives_up_on_a_server_that_always_hangs_up(behind_tls, reset) -> None:
     server, api = behind_tls
-    server.broken_handshakes = 10
+    server.broken_handshakes, server.unread_handshakes = 10, reset
     with pytest.raises(UnreachableError, match="ends the TLS connection before it answers"):
         api.request("GET", "apis")
     assert server.broken_handshakes == 7

@@ -1,5 +1,6 @@
 """The list that is gone through before a Model is sent."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -182,6 +183,19 @@ def test_says_what_is_larger_than_this_machine(fields, severity, code, words):
     assert words in told.message
     assert told.remedies
     assert [notice for notice in lines(**fields) if notice.code == code] == []  # a cluster has no bounds that we know
+
+
+@pytest.mark.parametrize("url", ["ollama://qwen3:0.6b", "ollama://mine:1"])
+@pytest.mark.parametrize("room", [{}, {"cores": None}, {"cores": 64}, {"memory_bytes": 10**6}])
+def test_takes_as_many_replicas_as_it_says_and_no_more(room, url):
+    def refusals(replicas):
+        told = lines(known=laptop(**room), url=url, replicas=replicas)
+        return [str(notice) for notice in told if notice.severity == "error"]
+
+    (refused,) = refusals(100_000)
+    most = int(re.search(r"Ask for (\d+) at most", refused)[1])
+    assert refusals(most) == []
+    assert len(refusals(most + 1)) == 1
 
 
 @pytest.mark.parametrize(

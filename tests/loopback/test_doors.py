@@ -250,22 +250,40 @@ HURRIED = Clocks(idle_seconds=0.3, hang_up_seconds=0.1)
 
 @pytest.mark.parametrize("way", ["plain", "TLS"])
 def test_waits_for_whoever_reads_an_answer_slowly(certificates, way):
+    """The clock strikes after each 1 MiB, of which the reader's buffers hold half at most."""
     server, client = certificates[way]
+    guests = []
+
+    async def handler(request):
+        guests.append(doors.guest_of(request))
+        return web.Response(body=b"x" * BYTES)
 
     async def read():
         bound, port = listening()
-        async with door(app_of(b"x" * BYTES), bound, Places(1024), port="API", tls=server, clocks=HURRIED):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)  # which the connection has from it
+        app = web.Application(middlewares=[answering])
+        app.router.add_route("*", "/", handler)
+        async with door(app, bound, Places(1024), port="API", tls=server, clocks=Clocks(hang_up_seconds=0.001)):
+            reader, writer = await connected(port, client)
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readuntil(b"\r\n\r\n")
             size = 0
-            while size < BYTES and (piece := await reader.read(1 << 16)):
-                size += len(piece)
-                await asyncio.sleep(0.004)
+            for _ in range(16):
+                size += len(await reader.readexactly(1 << 20))
+                guests[0]._end()
+            size += len(await reader.readexactly(BYTES - size))
             writer.transport.abort()
             return size
 
     assert asyncio.run(read()) == BYTES
+
+
+async def connected(port, tls):
+    """A connection whose end holds little."""
+    end = socket.socket()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+    end.connect(("127.0.0.1", port))
+    return await asyncio.open_connection(sock=end, ssl=tls, server_hostname="127.0.0.1" if tls else None)
 
 
 @pytest.mark.parametrize("way", ["plain", "TLS"])

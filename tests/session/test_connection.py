@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from kubeai_notebook import settings
+from kubeai_notebook import deploy, settings
 from kubeai_notebook.errors import KubeAIError, SessionClosedError
 from kubeai_notebook.session.session import Session, close_defaults, default
 from tests.support.daemon import SMOL
@@ -24,6 +24,9 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from kubeai_notebook.cluster.client import Cluster
+    from kubeai_notebook.deploy.facts import Facts
 
 
 @pytest.fixture
@@ -167,6 +170,29 @@ def test_closes_while_its_first_lists_are_awaited(kubeconfig, silent) -> None:
     session.close()
     listing.join(10)
     assert [type(error) for error in failures] == [SessionClosedError]
+
+
+def test_asks_again_for_facts_that_were_forgotten_while_they_were_asked(clusters, kubeconfig, monkeypatch) -> None:
+    one, _ = clusters
+    facts_of, answered, go_on = deploy.facts_of, threading.Event(), threading.Event()
+
+    def held(cluster: Cluster) -> Facts:
+        facts = facts_of(cluster)
+        answered.set()
+        assert go_on.wait(30)
+        return facts
+
+    monkeypatch.setattr(deploy, "facts_of", held)
+    with (
+        Session(settings=settings.Settings(kubeconfig=kubeconfig(one.url)), context="a") as session,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        older = pool.submit(lambda: session.facts)
+        assert answered.wait(30)
+        session.forget_facts()
+        go_on.set()
+        assert session.facts.asked_at_seconds > older.result().asked_at_seconds
+        assert session.facts is session.facts
 
 
 def test_leaves_nothing_to_threads_that_use_it_while_it_closes(clusters, kubeconfig) -> None:

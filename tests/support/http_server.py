@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ class HttpServer:
         self.received: list[Received] = []
         self.broken_handshakes = 0
         """How many of the next TLS connections are hung up on before they are made."""
+        self.unread_handshakes = False
+        """Whether they are so before anything is read of them, for which the system resets the connection."""
         self._server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"outer": self}))
         self._server.outer, self._server.tls = self, tls
         self.port = self._server.server_port
@@ -105,7 +108,7 @@ class _Server(ThreadingHTTPServer):
         if self.outer.broken_handshakes:
             self.outer.broken_handshakes -= 1
             with connection:
-                connection.recv(1 << 16)
+                connection.recv(1 << 16, socket.MSG_PEEK if self.outer.unread_handshakes else 0)
             raise ConnectionAbortedError
         return self.tls.wrap_socket(connection, server_side=True), address
 

@@ -62,14 +62,14 @@ def replicas_notices(replicas: int, machine: Machine, bytes_of_weights: int | No
     each = memory_of(bytes_of_weights) if bytes_of_weights else LEAST_ENGINE_BYTES
     most = max(machine.memory_bytes // each, 1)
     engines = f"{replicas} replicas are {replicas} engines, and this machine has"
-    message = f"{engines} {size(machine.memory_bytes)} of memory"
-    if replicas * LEAST_ENGINE_BYTES > machine.memory_bytes:
-        yield error("scaling.min_replicas", "TooManyReplicas", f"{message}.", step=f"Ask for {most} at most.")
-    elif machine.cores and replicas > MOST_ENGINES_A_CORE * machine.cores:
-        message, most = f"{engines} {machine.cores} processors.", min(most, machine.cores)
-        yield error("scaling.min_replicas", "TooManyReplicas", message, step=f"Ask for {most} at most.")
+    memory = f"{engines} {size(machine.memory_bytes)} of memory"
+    room = max(machine.memory_bytes // LEAST_ENGINE_BYTES, 1)
+    taken = min(room, MOST_ENGINES_A_CORE * machine.cores) if machine.cores else room
+    if replicas > taken:
+        message = f"{memory}." if replicas > room else f"{engines} {machine.cores} processors."
+        yield error("scaling.min_replicas", "TooManyReplicas", message, step=f"Ask for {taken} at most.")
     elif replicas > most and not machine.accelerator:
-        message += f": each takes about {size(each)}, as far as they do not share it."
+        message = f"{memory}: each takes about {size(each)}, as far as they do not share it."
         yield warning("scaling.min_replicas", "TooManyReplicas", message, step=f"Ask for {most} at most.")
     elif machine.cores and replicas > machine.cores:
         message = f"{replicas} replicas share the {machine.cores} processors of this machine, so none is faster for it."
