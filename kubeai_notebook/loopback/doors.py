@@ -191,12 +191,13 @@ def _unread(transport: asyncio.Transport) -> int:
     """
     below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
     here = transport.get_write_buffer_size() + (below.get_write_buffer_size() if below else 0)
-    if sys.platform != "linux":
+    end = transport.get_extra_info("socket").fileno()
+    if sys.platform != "linux" or end < 0:  # closed, and nobody was told yet
         return here
     import fcntl  # Windows has neither.
     import termios
 
-    sent = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+    sent = fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4))
     return here + int.from_bytes(sent, sys.byteorder)
 
 
