@@ -161,4 +161,6 @@ def _but(value: Any) -> str:
     """What was given in its place, as far as that is short and shows no text of the user's."""
     if isinstance(value, Real) or value is None:
         return f", not {value!r}"
-    return ", not an empty one" if isinstance(value, str) and not value.strip() else f", not {type(value).__name__}"
+    if isinstance(value, str):
+        return ", not a text" if value.strip() else ", not an empty one"
+    return f", not {type(value).__name__}"

@@ -267,7 +267,8 @@ def compare(call: Invocation) -> ComparisonFrame:
         return compared(sides, prompts, _request(call), shown=not options.quiet)
     except CallError as error:
         # What the hint advises is meant for the one that the sentence is about.
-        options.name = next((side.name for side in sides if error.message.startswith(f'"{side.name}" ')), "")
+        subject = error.message.partition(" ")[0].strip('"')
+        options.name = next((side.name for side in sides if side.name == subject), "")
         raise
 
 

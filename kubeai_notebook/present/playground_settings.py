@@ -32,11 +32,15 @@ def in_labels(text: str) -> str:
 
     >>> in_labels("max_tokens= takes a whole number from 1 up, not 0.")
     '"Most tokens" takes a whole number from 1 up, not 0.'
+    >>> in_labels('Labels are a list: schema=["good", "bad"].')
+    'Labels are a list: "Answer as": ["good", "bad"].'
     """
 
     def label(found: re.Match[str]) -> str:
         name = found["given"] or found["name"]
-        return f'"{LABELS[name]}"' if name else found[0]
+        if not name:
+            return found[0]
+        return f'"{LABELS[name]}"' + ": " * text.startswith("[", found.end())
 
     return _NAMED.sub(label, text)
 

@@ -79,7 +79,7 @@ def test_refuses_a_prompt_that_cannot_be_sent(prompt: Any, sentence: str) -> Non
         ({"max_tokens": 0}, "max_tokens= takes a whole number from 1 up, not 0."),
         ({"max_tokens": 1.5}, "max_tokens= takes a whole number from 1 up, not 1.5."),
         ({"max_tokens": True}, "max_tokens= takes a whole number from 1 up, not True."),
-        ({"max_tokens": "5"}, "max_tokens= takes a whole number from 1 up, not str."),
+        ({"max_tokens": "5"}, "max_tokens= takes a whole number from 1 up, not a text."),
         ({"max_tokens": 10**400}, "max_tokens= takes a whole number from 1 up, not 1000"),
         ({"temperature": -1}, "temperature= takes a number from 0 up, not -1."),
         ({"temperature": float("nan")}, "temperature= takes a number from 0 up, not nan."),
@@ -93,7 +93,7 @@ def test_refuses_a_prompt_that_cannot_be_sent(prompt: Any, sentence: str) -> Non
         ({"system": ""}, "system= takes a text, not an empty one."),
         ({"system": ["x"]}, "system= takes a text, not list."),
         ({"adapter": 1}, "adapter= takes a text, not 1."),
-        ({"extra_body": "x"}, "extra_body= takes the fields of the request by their names, not str."),
+        ({"extra_body": "x"}, "extra_body= takes the fields of the request by their names, not a text."),
         ({"extra_body": {"n": 2}}, "chat() takes no n in extra_body=. A Reply is one answer"),
         ({"extra_body": {"stream": False}}, "chat() takes no stream in extra_body=."),
         (

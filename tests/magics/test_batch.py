@@ -135,6 +135,15 @@ def test_names_the_one_of_two_that_is_asked_by_another_magic(here: Run) -> None:
     assert "%kubeai_embed mini" in raised.value.hint
 
 
+def test_names_the_one_of_two_that_no_request_wakes(here: Run) -> None:
+    for name in ("smol", "other"):
+        here(f"%kubeai_serve {name} --url ollama://smollm2:135m --min-replicas 0;")
+    here("%kubeai_scale other --pause;")
+    with pytest.raises(CallError) as raised:
+        here("%kubeai_compare smol other hello")
+    assert raised.value.hint == "%kubeai_scale other --resume brings it back."
+
+
 def test_makes_vectors_of_a_column_a_series_and_a_text(mini: Run, capsys: pytest.CaptureFixture[str]) -> None:
     out = mini("%kubeai_embed mini reviews text --into vector")
     assert list(out.columns) == ["text", "vector", "vector_error"]
