@@ -131,7 +131,7 @@ def test_goes_on_after_the_kernel_was_restarted(open_notebook: Callable[..., Not
     notebook.run_cell(0)  # so that the next cell's number is another one than the saved
     play = notebook.run_cell(1).locator(".kubeai-playground")
     expect(play.locator(".kubeai-playground-prompt")).to_contain_text("Count from one to one thousand")
-    expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|is closed"))
+    expect(play.locator(".kubeai-playground-note")).to_have_text(re.compile("ended before|closed before"))
 
 
 def test_opens_below_a_card_and_stays_in_the_saved_notebook(open_notebook: Callable[..., Notebook]) -> None:
@@ -461,7 +461,9 @@ def test_is_used_by_the_keyboard_alone(open_notebook: Callable[..., Notebook]) -
     keyboard.press("Enter")
     expect(play.get_by_label("The prompt, edited")).to_be_focused()
     keyboard.press("Control+a")
-    keyboard.type("Is Brie\na cheese?")
+    keyboard.type("Is Brie")
+    keyboard.press("Shift+Enter")
+    keyboard.type("a cheese?")
     keyboard.press("Tab")
     keyboard.press("Enter")
     expect(play.locator(".kubeai-playground-branches")).to_contain_text("2/2")
