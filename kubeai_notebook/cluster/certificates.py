@@ -36,7 +36,7 @@ class TrustingConnection(HTTPSConnection):
                 context.load_default_certs()
         try:
             super().connect()
-        except ConnectionError as error:  # As after what was sent, to urllib3.
+        except ConnectionError as error:  # urllib3 tells it as one that came after the request was sent
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, str(error)) from error
 
 

@@ -89,7 +89,7 @@ def error_of_connection(error: Exception, where: Whereabouts, *, proxy: str | No
 
 
 def _of_tls(error: ssl.SSLError, where: Whereabouts) -> KubeAIError:
-    reason = getattr(error, "reason", None) or ""  # which one has that OpenSSL raised
+    reason = getattr(error, "reason", None) or ""  # only an error that OpenSSL raised has one
     if _REFUSES_OURS.search(reason):
         word = reason.partition("ALERT_")[2].replace("_", " ").lower()
         step = f"Log in again, or copy the cluster's kubeconfig anew. {OFFER}"

@@ -143,7 +143,11 @@ def _turn(turn: Any, number: int) -> dict[str, Any]:
 
 
 def tool_fields(tools: Any, choice: Any) -> dict[str, Any]:
-    """The fields that name tools."""
+    """The fields that name tools, as the OpenAI API has them; ``{}`` where there are none.
+
+    Raises:
+        UsageError: ``tools`` are no list of functions and tools, or ``choice`` is none of them.
+    """
     if tools is None:
         if choice is not None:
             raise UsageError("tool_choice= chooses among tools=, and there are none.")

@@ -30,11 +30,10 @@ def _refuse(model_name: str, misplaced: list[str]) -> None:
 
     if not misplaced:
         return
-    named = " and ".join(filter(None, (", ".join(f"{name}=" for name in misplaced[:-1]), f"{misplaced[-1]}=")))
+    *others, last = (f"{name}=" for name in misplaced)
+    named, are, them = (f"{', '.join(others)} and {last}", "are", "them") if others else (last, "is", "it")
     kinds = " or ".join(dict.fromkeys(_PLAYGROUND_OPTIONS[name][1] for name in misplaced))
-    several = misplaced[1:]
-    message = f"{named} {'are' if several else 'is'} for the playground of {kinds}, and {model_name} is none."
-    raise UsageError(message, f"Leave {'them' if several else 'it'} out.")
+    raise UsageError(f"{named} {are} for the playground of {kinds}, and {model_name} is none.", f"Leave {them} out.")
 
 
 class CardFace:

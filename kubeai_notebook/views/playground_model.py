@@ -63,7 +63,7 @@ LOG_LINES = 2_000
 KEEP_SECONDS = 5.0
 """How often an answer that is coming is kept."""
 _CUT_OFF = "The kernel ended before the answer did."
-_LEFT = "The connection to the cluster was closed before the answer ended."
+_SESSION_CLOSED = "The connection to the cluster was closed before the answer ended."
 _logger = logging.getLogger(__name__)
 
 
@@ -362,7 +362,7 @@ class PlaygroundModel:
                 self._read(run, answer)
                 state = "stopped" if run.stopped.is_set() else "done"
             except SessionClosedError:  # as its kernel ends
-                state, note = "stopped", _LEFT
+                state, note = "stopped", _SESSION_CLOSED
             except KubeAIError as error:
                 note = self._why(run, answer.model, error)
         except Exception as error:  # the thread's outermost frame: who waits for the answer is told

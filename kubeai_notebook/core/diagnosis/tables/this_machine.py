@@ -57,6 +57,11 @@ def _meant(case: Case) -> Mapping[str, str]:
 
 _CONTEXT_SETTINGS = {"--ctx-size": "fitting_context", "--max-model-len": "fitting_length"}
 """The arguments that ask for a context; of both the engine takes the first. With each, the value that fits."""
+_SHORTER_CONTEXT = (
+    set_argument("--ctx-size", "{fitting_context}"),
+    set_argument("--max-model-len", "{fitting_length}"),
+    advise("Or close what takes memory, and it is tried again."),
+)
 _FEWEST_TOKENS = 512
 _NO_MEMORY = ("cannot allocate memory", "unable to allocate", "failed to allocate", "std::bad_alloc")
 
@@ -115,11 +120,7 @@ CONTEXT_MAY_NOT_FIT = Rule(
         "The context that the Model asks for may need more memory than this machine has left beside the weights.",
     ),
     who="user",
-    remedies=(
-        set_argument("--ctx-size", "{fitting_context}"),
-        set_argument("--max-model-len", "{fitting_length}"),
-        advise("Or close what takes memory, and it is tried again."),
-    ),
+    remedies=_SHORTER_CONTEXT,
 )
 """Behind what else a log says: it is the engine's own guess, and a reason only where nothing else is."""
 
@@ -138,11 +139,7 @@ THIS_MACHINE: tuple[Rule, ...] = (
             "The context that the Model asks for needs more memory than this machine has left beside the weights.",
         ),
         who="user",
-        remedies=(
-            set_argument("--ctx-size", "{fitting_context}"),
-            set_argument("--max-model-len", "{fitting_length}"),
-            advise("Or close what takes memory, and it is tried again."),
-        ),
+        remedies=_SHORTER_CONTEXT,
     ),
     Rule(
         code="DiskFull",
